@@ -1,0 +1,1 @@
+//! Twinspire is an embedded vector-recall database for two-tower recommenders and search.
