@@ -1,0 +1,88 @@
+//! The names of everything in a database directory, in one place.
+
+use crate::ids::{FileNo, GenerationNo};
+use std::path::{Path, PathBuf};
+
+/// Held by the one writing process; its text says who that is.
+pub(crate) const LOCK: &str = "LOCK";
+/// Names the manifest in force.
+pub(crate) const CURRENT: &str = "CURRENT";
+/// Becomes CURRENT by rename.
+pub(crate) const CURRENT_NEXT: &str = "CURRENT.next";
+/// The directory of journal files.
+pub(crate) const JOURNAL: &str = "journal";
+/// The directory of sled's index of the journal.
+pub(crate) const CATALOG: &str = "catalog";
+/// The directory of items and space segments.
+pub(crate) const SEGMENTS: &str = "segments";
+/// The directory of towers, one directory a generation.
+pub(crate) const TOWERS: &str = "towers";
+
+/// `manifest-000042`.
+pub(crate) fn manifest(number: u64) -> String {
+    format!("manifest-{number:06}")
+}
+
+/// `journal-000031`.
+pub(crate) fn journal(number: FileNo) -> String {
+    format!("journal-{:06}", number.0)
+}
+
+/// `items-000007`.
+pub(crate) fn items(number: FileNo) -> String {
+    format!("items-{:06}", number.0)
+}
+
+/// `space-000012`.
+pub(crate) fn space(number: FileNo) -> String {
+    format!("space-{:06}", number.0)
+}
+
+/// `unified-000007`: a directory.
+pub(crate) fn towers(space: &str, generation: GenerationNo) -> String {
+    format!("{space}-{:06}", generation.0)
+}
+
+/// The number in a name such as `journal-000031`, given its first part.
+pub(crate) fn number_of(name: &str, kind: &str) -> Option<u64> {
+    let digits = name.strip_prefix(kind)?.strip_prefix('-')?;
+    let plain = digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// A path below the database directory.
+pub(crate) fn below(root: &Path, directory: &str, name: &str) -> PathBuf {
+    root.join(directory).join(name)
+}
+
+/// Whether a space may have this name: it becomes part of a directory name.
+pub(crate) fn is_space_name(name: &str) -> bool {
+    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    starts_well
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_back_from_names() {
+        assert_eq!(number_of(&journal(FileNo(31)), "journal"), Some(31));
+        assert_eq!(number_of(&items(FileNo(12_345_678)), "items"), Some(12_345_678));
+        for stray in ["journal-31", "journal-00003x", "journal", "items-000001.tmp"] {
+            assert_eq!(number_of(stray, "journal"), None, "{stray}");
+        }
+    }
+
+    #[test]
+    fn a_space_name_cannot_leave_its_directory() {
+        assert!(is_space_name("movies") && is_space_name("unified-2_b"));
+        for bad in ["", "..", "a/b", "-x", "ü", &"x".repeat(65)] {
+            assert!(!is_space_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! An items segment: item records as of their last sealed revision, rows in item-number order.
+//!
+//! | id | section | elements |
+//! |---|---|---|
+//! | 1 | row count | one u64 |
+//! | 2 | item numbers | u32 a row, strictly increasing |
+//! | 3 | revisions | u64 a row |
+//! | 4 | id offsets | u64 a row and one more, into 5 |
+//! | 5 | ids | UTF-8, back to back |
+//! | 6 | id order | u32 a row: rows sorted by the bytes of their ids |
+//! | 7 | record offsets | u64 a row and one more, into 8 |
+//! | 8 | records | JSON text, back to back; an empty one is a tombstone |
+
+use super::container::{Kind, Sections};
+use super::{FormatError, array, array_range};
+use crate::ids::{ItemNo, Revision};
+use std::ops::Range;
+
+pub(crate) const ROWS: u32 = 1;
+pub(crate) const NUMBERS: u32 = 2;
+pub(crate) const REVISIONS: u32 = 3;
+pub(crate) const ID_OFFSETS: u32 = 4;
+pub(crate) const IDS: u32 = 5;
+pub(crate) const ID_ORDER: u32 = 6;
+pub(crate) const RECORD_OFFSETS: u32 = 7;
+pub(crate) const RECORDS: u32 = 8;
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row<'a> {
+    /// The item.
+    pub(crate) item: ItemNo,
+    /// Of this version of it.
+    pub(crate) revision: Revision,
+    /// The item's id.
+    pub(crate) id: &'a str,
+    /// Its record as JSON text; none when this version is a delete.
+    pub(crate) record: Option<&'a [u8]>,
+}
+
+/// Where the arrays of an items segment lie.
+#[derive(Debug)]
+pub(crate) struct ItemsLayout {
+    /// The section table.
+    pub(crate) sections: Sections,
+    rows: usize,
+    numbers: Range<usize>,
+    revisions: Range<usize>,
+    id_offsets: Range<usize>,
+    ids: Range<usize>,
+    id_order: Range<usize>,
+    record_offsets: Range<usize>,
+    records: Range<usize>,
+}
+
+impl ItemsLayout {
+    /// Reads the table and checks that every array has its length; the arrays are not read.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let sections = Sections::decode(bytes, Kind::Items)?;
+        let count = array_range::<u64>(&sections, ROWS, "row count", 1)?;
+        let rows = array::<u64>(bytes, &count).first().copied().unwrap_or_default();
+        let places = rows.saturating_add(1);
+        Ok(Self {
+            numbers: array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?,
+            revisions: array_range::<u64>(&sections, REVISIONS, "revisions", rows)?,
+            id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
+            ids: sections.range(IDS, "ids")?,
+            id_order: array_range::<u32>(&sections, ID_ORDER, "id order", rows)?,
+            record_offsets: array_range::<u64>(&sections, RECORD_OFFSETS, "record offsets", places)?,
+            records: sections.range(RECORDS, "records")?,
+            rows: rows as usize,
+            sections,
+        })
+    }
+
+    /// Rows in the segment.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Row `row`, every offset checked.
+    pub(crate) fn row<'a>(&self, bytes: &'a [u8], row: usize) -> Result<Row<'a>, FormatError> {
+        let numbers = array::<u32>(bytes, &self.numbers);
+        let revisions = array::<u64>(bytes, &self.revisions);
+        let (Some(item), Some(revision)) = (numbers.get(row), revisions.get(row)) else {
+            return Err(FormatError::bad("item numbers", format!("there is no row {row}")));
+        };
+        let record = slice(bytes, &self.record_offsets, &self.records, row)
+            .ok_or_else(|| FormatError::bad("record offsets", format!("row {row} lies outside the records")))?;
+        Ok(Row {
+            item: ItemNo(*item),
+            revision: Revision(*revision),
+            id: self.id(bytes, row)?,
+            record: (!record.is_empty()).then_some(record),
+        })
+    }
+
+    /// The row of an id.
+    pub(crate) fn find_id(&self, bytes: &[u8], id: &str) -> Result<Option<usize>, FormatError> {
+        let order = array::<u32>(bytes, &self.id_order);
+        let (mut low, mut high) = (0, order.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let row = order.get(middle).copied().unwrap_or_default() as usize;
+            match self.id(bytes, row)?.cmp(id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(Some(row)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The row of an item number.
+    pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<usize> {
+        array::<u32>(bytes, &self.numbers).binary_search(&item.0).ok()
+    }
+
+    /// What is wrong with the order of rows, the offsets and the ids, if anything.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
+        let mut problems = Vec::new();
+        let numbers = array::<u32>(bytes, &self.numbers);
+        if !numbers.is_sorted_by(|a, b| a < b) {
+            problems.push(FormatError::bad("item numbers", "are not strictly increasing"));
+        }
+        for row in 0..self.rows {
+            if let Err(problem) = self.row(bytes, row) {
+                problems.push(problem);
+                return problems;
+            }
+        }
+        let order = array::<u32>(bytes, &self.id_order);
+        let mut before: Option<&str> = None;
+        for row in order {
+            match self.id(bytes, *row as usize) {
+                Ok(id) if before.is_none_or(|before| before < id) => before = Some(id),
+                _ => {
+                    problems.push(FormatError::bad("id order", "ids are not unique and sorted"));
+                    break;
+                }
+            }
+        }
+        problems
+    }
+
+    fn id<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a str, FormatError> {
+        slice(bytes, &self.id_offsets, &self.ids, row)
+            .and_then(|id| std::str::from_utf8(id).ok())
+            .ok_or_else(|| FormatError::bad("ids", format!("row {row} has no valid id")))
+    }
+}
+
+/// Piece `row` of a section, by the offsets in another.
+fn slice<'a>(bytes: &'a [u8], offsets: &Range<usize>, data: &Range<usize>, row: usize) -> Option<&'a [u8]> {
+    let offsets = array::<u64>(bytes, offsets);
+    let from = usize::try_from(*offsets.get(row)?).ok()?;
+    let to = usize::try_from(*offsets.get(row + 1)?).ok()?;
+    bytes.get(data.clone())?.get(from..to)
+}

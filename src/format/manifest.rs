@@ -1,0 +1,33 @@
+//! A manifest file: the container with one section, the packed [`Manifest`].
+
+use super::FormatError;
+use super::container::{Kind, Sections};
+use crate::manifest::Manifest;
+use crate::wire::{pack, unpack};
+
+/// The section with the packed manifest.
+pub(crate) const STATE: u32 = 1;
+
+/// The bytes of section [`STATE`].
+pub(crate) fn encode(manifest: &Manifest) -> Result<Vec<u8>, FormatError> {
+    pack(manifest).map_err(|error| FormatError::bad("state", error.to_string()))
+}
+
+/// Reads a manifest file whole.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
+    let sections = Sections::decode(bytes, Kind::Manifest)?;
+    if !sections.damaged(bytes).is_empty() {
+        return Err(FormatError::bad("state", "checksum does not match"));
+    }
+    let range = sections.range(STATE, "state")?;
+    let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default()).map_err(|what| FormatError::bad("state", what))?;
+    if manifest.database != sections.header.database {
+        return Err(FormatError::bad("state", "belongs to another database than the header says"));
+    }
+    for (name, space) in &manifest.spaces {
+        if !crate::files::names::is_space_name(name) || space.generation(space.active).is_none() {
+            return Err(FormatError::bad("state", format!("space {name:?} has no valid name or no active generation")));
+        }
+    }
+    Ok(manifest)
+}

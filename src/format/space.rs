@@ -1,0 +1,181 @@
+//! A space segment: embeddings of items, and the graph over them, in node order.
+//!
+//! | id | section | elements |
+//! |---|---|---|
+//! | 1 | shape | the packed [`Shape`] |
+//! | 2 | node items | u32 a node: the item's number |
+//! | 3 | vectors | f32, `dimension` a node |
+//! | 4 | node order | u32 a node: nodes sorted by item number |
+//! | 5 | base links | u32, `base_stride` a node: neighbours, then `u32::MAX` |
+//! | 6 | upper nodes | u32 a member of an upper layer, lowest layer first: its node |
+//! | 7 | upper down | u32 a member: its index in the layer below |
+//! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
+
+use super::container::{Kind, Sections};
+use super::{FormatError, array, array_range};
+use crate::graph::{Graph, Layer, Rows};
+use crate::ids::ItemNo;
+use crate::kernel::Metric;
+use crate::wire::unpack;
+use bincode::{Decode, Encode};
+use std::ops::Range;
+
+pub(crate) const SHAPE: u32 = 1;
+pub(crate) const ITEMS: u32 = 2;
+pub(crate) const VECTORS: u32 = 3;
+pub(crate) const NODE_ORDER: u32 = 4;
+pub(crate) const BASE_LINKS: u32 = 5;
+pub(crate) const UPPER_NODES: u32 = 6;
+pub(crate) const UPPER_DOWN: u32 = 7;
+pub(crate) const UPPER_LINKS: u32 = 8;
+
+/// The most components a vector may have.
+pub(crate) const MAX_DIMENSION: u32 = 4096;
+/// The most layers above the base a graph may have.
+const MAX_LAYERS: usize = 64;
+
+/// The counts that give every array of a space segment its length.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Shape {
+    /// Components of a vector.
+    pub(crate) dimension: u32,
+    /// How vectors are compared.
+    pub(crate) metric: Metric,
+    /// Embeddings.
+    pub(crate) nodes: u32,
+    /// Slots for neighbours of a node on the base layer.
+    pub(crate) base_stride: u32,
+    /// Where a search begins: a member of the top layer, or a node when there is no upper layer.
+    pub(crate) entry: u32,
+    /// The upper layers, lowest first.
+    pub(crate) layers: Vec<LayerShape>,
+}
+
+/// Counts of an upper layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct LayerShape {
+    /// Nodes on the layer.
+    pub(crate) members: u32,
+    /// Slots for neighbours of a member.
+    pub(crate) stride: u32,
+}
+
+/// Where the arrays of a space segment lie.
+#[derive(Debug)]
+pub(crate) struct SpaceLayout {
+    /// The section table.
+    pub(crate) sections: Sections,
+    /// The counts.
+    pub(crate) shape: Shape,
+    items: Range<usize>,
+    vectors: Range<usize>,
+    node_order: Range<usize>,
+    base_links: Range<usize>,
+    layers: Vec<LayerRanges>,
+}
+
+#[derive(Debug)]
+struct LayerRanges {
+    nodes: Range<usize>,
+    down: Range<usize>,
+    links: Range<usize>,
+    stride: usize,
+}
+
+impl SpaceLayout {
+    /// Reads table and shape and checks that every array has its length; the arrays are not read.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let sections = Sections::decode(bytes, Kind::Space)?;
+        let packed = sections.range(SHAPE, "shape")?;
+        let shape: Shape = unpack(bytes.get(packed).unwrap_or_default()).map_err(|what| FormatError::bad("shape", what))?;
+        if shape.dimension == 0 || shape.dimension > MAX_DIMENSION || shape.layers.len() > MAX_LAYERS {
+            return Err(FormatError::bad("shape", "dimension or number of layers is out of bounds"));
+        }
+        let nodes = u64::from(shape.nodes);
+        let members: u64 = shape.layers.iter().map(|l| u64::from(l.members)).sum();
+        let slots: u64 = shape.layers.iter().map(|l| u64::from(l.members) * u64::from(l.stride)).fold(0, u64::saturating_add);
+        let upper_nodes = array_range::<u32>(&sections, UPPER_NODES, "upper nodes", members)?;
+        let upper_down = array_range::<u32>(&sections, UPPER_DOWN, "upper down", members)?;
+        let upper_links = array_range::<u32>(&sections, UPPER_LINKS, "upper links", slots)?;
+        let (mut member, mut slot) = (0, 0);
+        let layers = shape.layers.iter().map(|layer| {
+            let (count, width) = (layer.members as usize, layer.members as usize * layer.stride as usize);
+            let part = |range: &Range<usize>, at: usize, count: usize| range.start + 4 * at..range.start + 4 * (at + count);
+            let ranges = LayerRanges {
+                nodes: part(&upper_nodes, member, count),
+                down: part(&upper_down, member, count),
+                links: part(&upper_links, slot, width),
+                stride: layer.stride as usize,
+            };
+            member += count;
+            slot += width;
+            ranges
+        });
+        Ok(Self {
+            layers: layers.collect(),
+            items: array_range::<u32>(&sections, ITEMS, "node items", nodes)?,
+            vectors: array_range::<f32>(&sections, VECTORS, "vectors", nodes * u64::from(shape.dimension))?,
+            node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
+            base_links: array_range::<u32>(&sections, BASE_LINKS, "base links", nodes * u64::from(shape.base_stride))?,
+            shape,
+            sections,
+        })
+    }
+
+    /// The item of each node.
+    pub(crate) fn items<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
+        array(bytes, &self.items)
+    }
+
+    /// The vectors, a row a node.
+    pub(crate) fn rows<'a>(&self, bytes: &'a [u8]) -> Rows<'a> {
+        Rows::new(array(bytes, &self.vectors), self.shape.dimension as usize)
+    }
+
+    /// The node of an item.
+    pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<u32> {
+        let items = self.items(bytes);
+        let order = array::<u32>(bytes, &self.node_order);
+        let item_of = |node: u32| items.get(node as usize).copied().unwrap_or(u32::MAX);
+        let at = order.binary_search_by_key(&item.0, |node| item_of(*node)).ok()?;
+        order.get(at).copied()
+    }
+
+    /// The graph, read in place.
+    pub(crate) fn graph<'a>(&self, bytes: &'a [u8]) -> Result<Graph<&'a [u32]>, FormatError> {
+        let layers = self.layers.iter().map(|layer| Layer {
+            nodes: array(bytes, &layer.nodes),
+            down: array(bytes, &layer.down),
+            links: array(bytes, &layer.links),
+            stride: layer.stride,
+        });
+        Graph::from_parts(
+            self.shape.nodes,
+            array(bytes, &self.base_links),
+            self.shape.base_stride as usize,
+            layers.collect(),
+            self.shape.entry,
+        )
+        .map_err(|error| FormatError::bad("shape", error.to_string()))
+    }
+
+    /// What is wrong with the graph, the vectors and the order of nodes, if anything.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
+        let mut problems = Vec::new();
+        match self.graph(bytes) {
+            Ok(graph) => problems.extend(graph.check().into_iter().map(|what| FormatError::bad("base links", what))),
+            Err(problem) => problems.push(problem),
+        }
+        let vectors = array::<f32>(bytes, &self.vectors);
+        if !vectors.iter().all(|x| x.is_finite()) {
+            problems.push(FormatError::bad("vectors", "a component is not a finite number"));
+        }
+        let items = self.items(bytes);
+        let order = array::<u32>(bytes, &self.node_order);
+        let sorted = order.iter().map(|node| items.get(*node as usize)).collect::<Vec<_>>();
+        if sorted.contains(&None) || !sorted.is_sorted_by(|a, b| a < b) {
+            problems.push(FormatError::bad("node order", "items are not unique and sorted"));
+        }
+        problems
+    }
+}

@@ -1,0 +1,138 @@
+//! The manifest: what is sealed, which generation each space serves, which files that takes.
+//!
+//! Pure state. One value describes the whole database at one commit; the transitions in
+//! [`transition`](self) take one and give the next. Bytes are `format`'s business, files `store`'s.
+
+mod transition;
+
+pub(crate) use transition::{Sealed, TransitionError};
+
+use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
+use crate::kernel::Metric;
+use bincode::{Decode, Encode};
+use std::collections::BTreeMap;
+
+/// Everything sealed, at one commit.
+///
+/// Every file named here exists, is complete and never changes again; files that no manifest in
+/// force names are garbage.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct Manifest {
+    /// Counts commits; the file is named by it.
+    pub(crate) number: u64,
+    /// Tells this database from every other; journals and the catalogue carry it too.
+    pub(crate) database: u64,
+    /// All writes up to here are in the items segments; later ones are in the journal.
+    pub(crate) sealed: Revision,
+    /// The next item number to give, as far as sealed items go.
+    pub(crate) next_item: ItemNo,
+    /// The next file number to give.
+    pub(crate) next_file: FileNo,
+    /// Oldest first; a row of a later segment replaces the same item's rows of earlier ones.
+    pub(crate) items: Vec<ItemsFile>,
+    /// By name.
+    pub(crate) spaces: BTreeMap<String, Space>,
+}
+
+/// Pins one file: a file of this name that is another one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct FileRef {
+    /// The number in its name.
+    pub(crate) number: FileNo,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+    /// The identity written into it, different for every file ever written.
+    pub(crate) identity: u64,
+    /// The checksum of its footer, which covers the section table and so every section.
+    pub(crate) checksum: u64,
+}
+
+/// An items segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct ItemsFile {
+    /// The file.
+    pub(crate) file: FileRef,
+    /// Rows in it, tombstones among them.
+    pub(crate) rows: u64,
+}
+
+/// One embedding space and the generations it keeps.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct Space {
+    /// The generation that answers.
+    pub(crate) active: GenerationNo,
+    /// By number, increasing; the active one is among them.
+    pub(crate) generations: Vec<Generation>,
+    /// The number the next publish gets.
+    pub(crate) next: GenerationNo,
+}
+
+/// Towers, embeddings and graph that belong together.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct Generation {
+    /// Its number within the space.
+    pub(crate) number: GenerationNo,
+    /// Its segments hold an embedding of every item as of this revision.
+    pub(crate) cut: Revision,
+    /// Components of a vector.
+    pub(crate) dimension: u32,
+    /// How vectors are compared.
+    pub(crate) metric: Metric,
+    /// Its space segments.
+    pub(crate) segments: Vec<SpaceFile>,
+    /// The files of its towers directory.
+    pub(crate) towers: Vec<TowerFile>,
+    /// A hash over the towers' content.
+    pub(crate) towers_hash: u64,
+    /// When it was published, in milliseconds of the Unix epoch.
+    pub(crate) created_unix_ms: u64,
+    /// recall@10 of its graph against exact search, measured on a sample when it was published.
+    pub(crate) recall: f32,
+}
+
+/// A space segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SpaceFile {
+    /// The file.
+    pub(crate) file: FileRef,
+    /// Embeddings in it.
+    pub(crate) nodes: u32,
+}
+
+/// One file of a towers directory, copied into the database.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TowerFile {
+    /// Its name in the directory.
+    pub(crate) name: String,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+    /// The checksum of its bytes.
+    pub(crate) checksum: u64,
+}
+
+impl Manifest {
+    /// The manifest of a database in which nothing is sealed.
+    pub(crate) fn new(database: u64) -> Self {
+        Self {
+            number: 1,
+            database,
+            sealed: Revision(0),
+            next_item: ItemNo(0),
+            next_file: FileNo(1),
+            items: Vec::new(),
+            spaces: BTreeMap::new(),
+        }
+    }
+}
+
+impl Space {
+    /// The generation of this number, if it is kept.
+    pub(crate) fn generation(&self, number: GenerationNo) -> Option<&Generation> {
+        self.generations.iter().find(|g| g.number == number)
+    }
+
+    /// The newest generation older than the active one.
+    pub(crate) fn before_active(&self) -> Option<&Generation> {
+        self.generations.iter().rev().find(|g| g.number < self.active)
+    }
+}

@@ -1,0 +1,68 @@
+//! The one commit point: a manifest file, and CURRENT that names it.
+
+use super::segment::SegmentWriter;
+use super::{Directory, StoreError};
+use crate::files::names;
+use crate::format::container::Kind;
+use crate::format::current::Current;
+use crate::format::{FormatError, manifest as bytes_of};
+use crate::ids::FileNo;
+use crate::manifest::Manifest;
+use crate::wire::checksum;
+use std::io::ErrorKind;
+
+/// Reads the manifest in force; none when there is no CURRENT.
+pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError> {
+    let path = directory.root.join(names::CURRENT);
+    let text = match directory.files.read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(StoreError::io("read", &path))?,
+    };
+    let current = Current::decode(&text).map_err(StoreError::format(&path))?;
+    let path = directory.root.join(names::manifest(current.number));
+    let bytes = directory.files.read(&path).map_err(StoreError::io("read", &path))?;
+    let wrong = StoreError::format(&path);
+    if checksum(&bytes) != current.checksum {
+        return Err(wrong(FormatError::bad("file", "is not the one CURRENT names: its checksum differs")));
+    }
+    let manifest = bytes_of::decode(&bytes).map_err(&wrong)?;
+    if manifest.number != current.number {
+        return Err(wrong(FormatError::bad("state", "has another number than its file")));
+    }
+    Ok(Some(manifest))
+}
+
+/// Makes `manifest` the one in force. Every file it names, and their directories, must be durable.
+///
+/// Up to the rename a failure changes nothing; from the rename on it is
+/// [`CommitUncertain`](StoreError::CommitUncertain).
+pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), StoreError> {
+    let path = directory.root.join(names::manifest(manifest.number));
+    let state = bytes_of::encode(manifest).map_err(StoreError::format(&path))?;
+    let number = FileNo(manifest.number);
+    // Numbers are used once: a manifest of this number that is there already is another writer's.
+    let mut segment = SegmentWriter::create(directory, path.clone(), Kind::Manifest, number, manifest.database)?;
+    segment.section(bytes_of::STATE, &state)?;
+    segment.finish()?;
+    let bytes = directory.files.read(&path).map_err(StoreError::io("read", &path))?;
+    let current = Current {
+        number: manifest.number,
+        checksum: checksum(&bytes),
+    };
+    let next = directory.root.join(names::CURRENT_NEXT);
+    match directory.files.remove(&next) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(StoreError::io("remove", &next)(error)),
+        _ => {}
+    }
+    let mut file = directory.files.create_new(&next).map_err(StoreError::io("create", &next))?;
+    file.append(current.encode().as_bytes()).map_err(StoreError::io("write", &next))?;
+    file.sync().map_err(StoreError::io("sync", &next))?;
+    drop(file);
+    // The new names must be durable before CURRENT may point at them.
+    directory.sync_dir(&directory.root)?;
+    let uncertain = |source| StoreError::CommitUncertain { source: Box::new(source) };
+    let target = directory.root.join(names::CURRENT);
+    let renamed = directory.files.rename(&next, &target).map_err(StoreError::io("rename", &next));
+    renamed.map_err(uncertain)?;
+    directory.sync_dir(&directory.root).map_err(uncertain)
+}

@@ -1,0 +1,132 @@
+//! Items segments, written and opened.
+
+use super::segment::{SegmentWriter, check_pinned};
+use super::{Directory, StoreError};
+use crate::files::{Blob, names};
+use crate::format::FormatError;
+use crate::format::container::Kind;
+use crate::format::items::{
+    ID_OFFSETS, ID_ORDER, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
+};
+use crate::ids::{FileNo, ItemNo};
+use crate::manifest::ItemsFile;
+use std::path::PathBuf;
+
+/// An open items segment.
+#[derive(Debug)]
+pub(crate) struct ItemsSegment {
+    path: PathBuf,
+    blob: Blob,
+    layout: ItemsLayout,
+}
+
+impl ItemsSegment {
+    /// Opens the segment the manifest names.
+    pub(crate) fn open(directory: &Directory, pinned: &ItemsFile) -> Result<Self, StoreError> {
+        let path = directory.path(names::SEGMENTS, &names::items(pinned.file.number));
+        let blob = directory.files.open(&path).map_err(StoreError::io("open", &path))?;
+        let wrong = StoreError::format(&path);
+        let layout = ItemsLayout::decode(&blob).map_err(&wrong)?;
+        check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
+        Ok(Self { path, blob, layout })
+    }
+
+    /// Rows in the segment, tombstones among them.
+    pub(crate) fn rows(&self) -> usize {
+        self.layout.rows()
+    }
+
+    /// Row `row`.
+    pub(crate) fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
+        self.layout.row(&self.blob, row).map_err(StoreError::format(&self.path))
+    }
+
+    /// The row of an id.
+    pub(crate) fn find_id(&self, id: &str) -> Result<Option<Row<'_>>, StoreError> {
+        let found = self.layout.find_id(&self.blob, id).map_err(StoreError::format(&self.path))?;
+        found.map(|row| self.row(row)).transpose()
+    }
+
+    /// The row of an item.
+    pub(crate) fn find_item(&self, item: ItemNo) -> Result<Option<Row<'_>>, StoreError> {
+        self.layout.find_item(&self.blob, item).map(|row| self.row(row)).transpose()
+    }
+
+    /// Everything wrong with the file.
+    pub(crate) fn check(&self) -> Vec<StoreError> {
+        let damaged = super::damage(&self.layout.sections, &self.blob);
+        let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
+        problems.map(StoreError::format(&self.path)).collect()
+    }
+}
+
+/// Writes an items segment from rows in item order. Records go to the file as they come; what is
+/// kept until the end is a few dozen bytes a row.
+pub(crate) struct ItemsWriter {
+    segment: SegmentWriter,
+    numbers: Vec<u32>,
+    revisions: Vec<u64>,
+    id_offsets: Vec<u64>,
+    ids: Vec<u8>,
+    record_offsets: Vec<u64>,
+}
+
+impl ItemsWriter {
+    /// Makes the file.
+    pub(crate) fn create(directory: &Directory, number: FileNo, database: u64) -> Result<Self, StoreError> {
+        let path = directory.path(names::SEGMENTS, &names::items(number));
+        let mut segment = SegmentWriter::create(directory, path, Kind::Items, number, database)?;
+        segment.begin(RECORDS)?;
+        Ok(Self {
+            segment,
+            numbers: Vec::new(),
+            revisions: Vec::new(),
+            id_offsets: vec![0],
+            ids: Vec::new(),
+            record_offsets: vec![0],
+        })
+    }
+
+    /// Adds a row; its item number is above those before it.
+    pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        if self.numbers.last().is_some_and(|last| *last >= row.item.0) {
+            let what = format!("row for item {} comes out of order", row.item);
+            return Err(StoreError::format(self.segment.path())(FormatError::bad("item numbers", what)));
+        }
+        let record = row.record.unwrap_or_default();
+        self.segment.append(record)?;
+        let end = self.record_offsets.last().copied().unwrap_or_default() + record.len() as u64;
+        self.record_offsets.push(end);
+        self.ids.extend_from_slice(row.id.as_bytes());
+        self.id_offsets.push(self.ids.len() as u64);
+        self.numbers.push(row.item.0);
+        self.revisions.push(row.revision.0);
+        Ok(())
+    }
+
+    /// Writes the rest and syncs the file.
+    pub(crate) fn finish(self) -> Result<ItemsFile, StoreError> {
+        let Self { mut segment, numbers, revisions, id_offsets, ids, record_offsets } = self;
+        let id = |row: &u32| {
+            let ends = id_offsets.get(*row as usize..).unwrap_or_default();
+            match ends {
+                [from, to, ..] => ids.get(*from as usize..*to as usize),
+                _ => None,
+            }
+        };
+        let mut order: Vec<u32> = (0..numbers.len() as u32).collect();
+        order.sort_unstable_by_key(id);
+        let rows = numbers.len() as u64;
+        segment.section(ROWS, &rows.to_le_bytes())?;
+        segment.section(NUMBERS, bytemuck::cast_slice(&numbers))?;
+        segment.section(REVISIONS, bytemuck::cast_slice(&revisions))?;
+        segment.section(ID_OFFSETS, bytemuck::cast_slice(&id_offsets))?;
+        segment.section(IDS, &ids)?;
+        segment.section(ID_ORDER, bytemuck::cast_slice(&order))?;
+        segment.section(RECORD_OFFSETS, bytemuck::cast_slice(&record_offsets))?;
+        Ok(ItemsFile {
+            file: segment.finish()?,
+            rows,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Space segments, written and opened.
+
+use super::segment::{SegmentWriter, check_pinned};
+use super::{Directory, StoreError};
+use crate::files::{Blob, names};
+use crate::format::FormatError;
+use crate::format::container::Kind;
+use crate::format::space::{
+    BASE_LINKS, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
+};
+use crate::graph::{Graph, Rows};
+use crate::ids::{FileNo, ItemNo};
+use crate::kernel::Metric;
+use crate::manifest::SpaceFile;
+use crate::wire::pack;
+use std::path::PathBuf;
+
+/// An open space segment.
+#[derive(Debug)]
+pub(crate) struct SpaceSegment {
+    path: PathBuf,
+    blob: Blob,
+    layout: SpaceLayout,
+}
+
+impl SpaceSegment {
+    /// Opens the segment the manifest names.
+    pub(crate) fn open(directory: &Directory, pinned: &SpaceFile) -> Result<Self, StoreError> {
+        let path = directory.path(names::SEGMENTS, &names::space(pinned.file.number));
+        let blob = directory.files.open(&path).map_err(StoreError::io("open", &path))?;
+        let wrong = StoreError::format(&path);
+        let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
+        check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
+        if layout.shape.nodes != pinned.nodes {
+            return Err(wrong(FormatError::bad("shape", "has another node count than the manifest says")));
+        }
+        layout.graph(&blob).map_err(&wrong)?;
+        Ok(Self { path, blob, layout })
+    }
+
+    /// How vectors are compared.
+    pub(crate) fn metric(&self) -> Metric {
+        self.layout.shape.metric
+    }
+
+    /// Components of a vector.
+    pub(crate) fn dimension(&self) -> usize {
+        self.layout.shape.dimension as usize
+    }
+
+    /// The item of each node.
+    pub(crate) fn items(&self) -> &[u32] {
+        self.layout.items(&self.blob)
+    }
+
+    /// The vectors, a row a node.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        self.layout.rows(&self.blob)
+    }
+
+    /// The graph over the nodes.
+    pub(crate) fn graph(&self) -> Result<Graph<&[u32]>, StoreError> {
+        self.layout.graph(&self.blob).map_err(StoreError::format(&self.path))
+    }
+
+    /// The vector of an item, if it is in this segment.
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+        self.rows().row(self.layout.find_item(&self.blob, item)?)
+    }
+
+    /// Everything wrong with the file.
+    pub(crate) fn check(&self) -> Vec<StoreError> {
+        let damaged = super::damage(&self.layout.sections, &self.blob);
+        let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
+        problems.map(StoreError::format(&self.path)).collect()
+    }
+}
+
+/// Writes a space segment; `items` and `rows` are in node order.
+pub(crate) fn write_space(
+    directory: &Directory,
+    number: FileNo,
+    database: u64,
+    metric: Metric,
+    items: &[u32],
+    rows: Rows<'_>,
+    graph: &Graph<Vec<u32>>,
+) -> Result<SpaceFile, StoreError> {
+    let path = directory.path(names::SEGMENTS, &names::space(number));
+    let wrong = StoreError::format(&path);
+    let mut segment = SegmentWriter::create(directory, path.clone(), Kind::Space, number, database)?;
+    let shape = Shape {
+        dimension: rows.dimension() as u32,
+        metric,
+        nodes: items.len() as u32,
+        base_stride: graph.base_stride() as u32,
+        entry: graph.entry(),
+        layers: graph.layers().iter().map(|layer| LayerShape {
+            members: layer.nodes.len() as u32,
+            stride: layer.stride as u32,
+        }).collect(),
+    };
+    let packed = pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error.to_string())))?;
+    segment.section(SHAPE, &packed)?;
+    segment.section(ITEMS, bytemuck::cast_slice(items))?;
+    segment.section(VECTORS, bytemuck::cast_slice(rows.data()))?;
+    let mut order: Vec<u32> = (0..items.len() as u32).collect();
+    order.sort_unstable_by_key(|node| items.get(*node as usize).copied());
+    segment.section(NODE_ORDER, bytemuck::cast_slice(&order))?;
+    segment.section(BASE_LINKS, bytemuck::cast_slice(graph.base()))?;
+    segment.begin(UPPER_NODES)?;
+    for layer in graph.layers() {
+        segment.append(bytemuck::cast_slice(&layer.nodes))?;
+    }
+    segment.begin(UPPER_DOWN)?;
+    for layer in graph.layers() {
+        segment.append(bytemuck::cast_slice(&layer.down))?;
+    }
+    segment.begin(UPPER_LINKS)?;
+    for layer in graph.layers() {
+        segment.append(bytemuck::cast_slice(&layer.links))?;
+    }
+    Ok(SpaceFile {
+        file: segment.finish()?,
+        nodes: shape.nodes,
+    })
+}

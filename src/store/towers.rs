@@ -1,0 +1,59 @@
+//! Towers directories as named files: a generation keeps its own copy, pinned by the manifest.
+
+use super::{Directory, StoreError};
+use crate::files::names;
+use crate::format::FormatError;
+use crate::ids::GenerationNo;
+use crate::manifest::TowerFile;
+use crate::wire::checksum;
+
+/// A file of a towers directory: its name and its bytes.
+pub(crate) type NamedBytes = (String, Vec<u8>);
+
+/// Writes the towers of a generation and makes them durable, their directory's name included.
+pub(crate) fn write_towers(
+    directory: &Directory,
+    space: &str,
+    generation: GenerationNo,
+    parts: &[NamedBytes],
+) -> Result<Vec<TowerFile>, StoreError> {
+    let files = &*directory.files;
+    let path = directory.path(names::TOWERS, &names::towers(space, generation));
+    files.create_dir(&path).map_err(StoreError::io("create the directory", &path))?;
+    let mut written = Vec::new();
+    for (name, bytes) in parts {
+        let target = path.join(name);
+        let mut file = files.create_new(&target).map_err(StoreError::io("create", &target))?;
+        file.append(bytes).map_err(StoreError::io("write", &target))?;
+        file.sync().map_err(StoreError::io("sync", &target))?;
+        written.push(TowerFile {
+            name: name.clone(),
+            length: bytes.len() as u64,
+            checksum: checksum(bytes),
+        });
+    }
+    directory.sync_dir(&path)?;
+    directory.sync_dir(&directory.root.join(names::TOWERS))?;
+    Ok(written)
+}
+
+/// Reads a generation's towers; each file must be the one the manifest pins.
+pub(crate) fn read_towers(
+    directory: &Directory,
+    space: &str,
+    generation: GenerationNo,
+    pinned: &[TowerFile],
+) -> Result<Vec<NamedBytes>, StoreError> {
+    let path = directory.path(names::TOWERS, &names::towers(space, generation));
+    let mut parts = Vec::new();
+    for pin in pinned {
+        let target = path.join(&pin.name);
+        let bytes = directory.files.read(&target).map_err(StoreError::io("read", &target))?;
+        if bytes.len() as u64 != pin.length || checksum(&bytes) != pin.checksum {
+            let what = "is not the file that was published: its length or checksum differs";
+            return Err(StoreError::format(&target)(FormatError::bad("file", what)));
+        }
+        parts.push((pin.name.clone(), bytes));
+    }
+    Ok(parts)
+}
