@@ -1,0 +1,53 @@
+//! What is wrong with a file, and where.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A file that cannot be imported as it is: which file, which line, what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub struct ImportError {
+    /// The file (or directory) at fault, as the caller named it.
+    pub path: PathBuf,
+    /// The line at fault, counted from 1; absent when it is the file as a whole.
+    pub line: Option<u64>,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+impl ImportError {
+    /// An error about the file as a whole.
+    pub(super) fn file(path: &Path, what: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: None,
+            what: what.into(),
+        }
+    }
+
+    /// An error about one line.
+    pub(super) fn line(path: &Path, line: u64, what: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line: Some(line),
+            what: what.into(),
+        }
+    }
+
+    /// An error of the file system.
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::file(path, format!("cannot be read: {error}"))
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}, line {line}: {}", self.path.display(), self.what),
+            None => write!(f, "{}: {}", self.path.display(), self.what),
+        }
+    }
+}

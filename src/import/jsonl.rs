@@ -1,0 +1,230 @@
+//! JSON lines: one JSON object a line.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::error::ImportError;
+use super::fields;
+use super::lines::{Lines, utf8};
+use crate::record::Event;
+
+/// Items from a file: each line an object with an `id` (a whole number becomes its text).
+pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), |line| fields::item(parse(line)?))
+}
+
+/// Users from a file: each line an object with `user_id`, or `id`, which is then called `user_id`.
+pub fn users(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), |line| fields::user(parse(line)?))
+}
+
+/// Events from a file: each line an object with `user` or `user_id`, `item` or `item_id`,
+/// `timestamp` or `at` in Unix seconds, and maybe `weight` or `rating` (1 when absent).
+pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
+    Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
+}
+
+/// Items from any reader, such as standard input; `name` is what errors call it.
+pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), |line| fields::item(parse(line)?))
+}
+
+/// Users from any reader; `name` is what errors call it.
+pub fn users_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), |line| fields::user(parse(line)?))
+}
+
+/// Events from any reader; `name` is what errors call it.
+pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Event> {
+    Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
+}
+
+fn parse(line: &[u8]) -> Result<Value, String> {
+    let text = utf8(line)?;
+    serde_json::from_str(text).map_err(|error| {
+        let what = error.to_string();
+        // The parser counts lines from the start of what it was given: here always line 1.
+        let what = what.split(" at line ").next().unwrap_or(&what);
+        let hint = if text.trim_start().starts_with('[') {
+            " (one object a line is wanted, not one list around them all)"
+        } else {
+            ""
+        };
+        format!("not JSON: {what} at column {}{hint}", error.column())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::io::Cursor;
+
+    fn event_of(line: &str) -> Result<Event, String> {
+        let mut all = events_from(Cursor::new(line.to_owned()), "log.jsonl");
+        all.next().unwrap().map_err(|error| error.to_string())
+    }
+
+    fn user_of(line: &str) -> Result<Value, String> {
+        let mut all = users_from(Cursor::new(line.to_owned()), "users.jsonl");
+        all.next().unwrap().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn items_stream_and_a_bad_line_does_not_stop_them() {
+        let text = "{\"id\":\"a\"}\n{oops}\n{\"id\":7,\"n\":1}\n{\"name\":\"b\"}\n[1]\n[{\n";
+        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        let expected = "expected a non-empty string of at most 1024 bytes";
+        assert_eq!(
+            all,
+            [
+                Ok(json!({"id": "a"})),
+                Err("items.jsonl, line 2: not JSON: key must be a string at column 2".into()),
+                Ok(json!({"id": "7", "n": 1})),
+                Err(format!(
+                    "items.jsonl, line 4: field `id`: {expected}, found no such field"
+                )),
+                Err(
+                    "items.jsonl, line 5: the record: expected a JSON object with an `id`, \
+                     found a list of 1"
+                        .into()
+                ),
+                Err(
+                    "items.jsonl, line 6: not JSON: EOF while parsing an object at column 2 \
+                     (one object a line is wanted, not one list around them all)"
+                        .into()
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn events_are_read_under_either_name_and_numeric_ids_become_text() {
+        let expected = Event {
+            user: "u1".into(),
+            item: "7".into(),
+            at: 12,
+            weight: 1.0,
+        };
+        for line in [
+            r#"{"user":"u1","item":"7","at":12}"#,
+            r#"{"user_id":"u1","item_id":7,"timestamp":12,"weight":1}"#,
+            r#"{"user_id":"u1","item_id":7,"timestamp":"12","rating":"1.0"}"#,
+            r#"{"user":"u1","item":"7","at":12.75,"weight":true}"#,
+            r#"{"user":null,"user_id":"u1","item":"7","at":12,"weight":null}"#,
+        ] {
+            assert_eq!(event_of(line).as_ref(), Ok(&expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_fault_of_an_event_is_named() {
+        for (line, says) in [
+            ("3", "a JSON object expected, found a number (3)"),
+            (
+                r#"{"item":"a","at":1}"#,
+                "an event needs `user` (or `user_id`)",
+            ),
+            (
+                r#"{"user":"a","at":1}"#,
+                "an event needs `item` (or `item_id`)",
+            ),
+            (
+                r#"{"user":"a","item":"b"}"#,
+                "needs its time: `timestamp` (or `at`)",
+            ),
+            (
+                r#"{"user":"","item":"b","at":1}"#,
+                "field `user`: expected a non-empty string",
+            ),
+            (
+                r#"{"user":1.5,"item":"b","at":1}"#,
+                "a string or a whole number, found a number (1.5)",
+            ),
+            (
+                r#"{"user":"a","item_id":[],"at":1}"#,
+                "field `item_id`: expected a string or a",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":"Monday"}"#,
+                "Unix seconds (such as 881250949), found",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1732400000000}"#,
+                "milliseconds perhaps?",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1e300}"#,
+                "milliseconds perhaps?",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1,"weight":1e39}"#,
+                "expected a finite number",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1,"rating":"NaN"}"#,
+                "field `rating`: expected a finite",
+            ),
+        ] {
+            let error = event_of(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+            assert!(error.starts_with("log.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
+    fn users_are_known_by_user_id() {
+        assert_eq!(
+            user_of(r#"{"id":3,"age":4}"#),
+            Ok(json!({"user_id": "3", "age": 4}))
+        );
+        assert_eq!(
+            user_of(r#"{"user_id":"u","id":9}"#),
+            Ok(json!({"user_id": "u", "id": 9}))
+        );
+        assert!(
+            user_of("{}")
+                .unwrap_err()
+                .contains("a user needs a `user_id` (or `id`)")
+        );
+        assert!(user_of("[]").unwrap_err().contains("found an empty list"));
+        assert!(
+            user_of(r#"{"user_id":{}}"#)
+                .unwrap_err()
+                .contains("found an empty object")
+        );
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error_not_a_crash() {
+        let deep = format!("{{\"id\":{}", "[".repeat(100_000));
+        let error = items_from(Cursor::new(deep), "deep")
+            .next()
+            .unwrap()
+            .unwrap_err();
+        assert!(error.to_string().contains("recursion limit"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_run_on(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let lines = text.split(|&byte| byte == b'\n').count();
+            prop_assert!(items_from(Cursor::new(text.clone()), "x").count() <= lines);
+            prop_assert!(users_from(Cursor::new(text.clone()), "x").count() <= lines);
+            prop_assert!(events_from(Cursor::new(text), "x").count() <= lines);
+        }
+
+        #[test]
+        fn what_is_written_as_json_is_read_back(user in "\\PC{1,9}", item in "\\PC{1,9}",
+                                                at in -1_000_000i64..2_000_000_000) {
+            let event = Event { user, item, at, weight: 0.5 };
+            let line = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(event_of(&line), Ok(event));
+        }
+    }
+}

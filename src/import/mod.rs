@@ -1,0 +1,36 @@
+//! Items, users and logs from files.
+//!
+//! Three kinds of source: [`jsonl`] (one JSON object a line), [`csv`] (with a header row) and
+//! [`movielens`] (the MovieLens-100K directory). Each reads as an iterator, one record at a time, so
+//! that a file of any size costs the memory of one line; lines are bounded. [`open`] looks at a path
+//! and picks the kind:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), twinspire::import::ImportError> {
+//! for item in twinspire::import::open("shop/items.csv")?.items()? {
+//!     println!("{}", item?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every error is an [`ImportError`]: file, line, what would be right. After a bad line the iterator
+//! goes on with the next, so a caller may stop at the first or count them.
+//!
+//! Out of scope: compressed files and Parquet (refused with advice), fetching anything from a network,
+//! and writing to a database: that is one `put_many` of the caller's.
+
+pub mod csv;
+mod error;
+mod fields;
+pub mod jsonl;
+mod lines;
+pub mod movielens;
+mod source;
+
+pub use self::csv::CsvOptions;
+pub use crate::record::Event;
+pub use error::ImportError;
+pub use lines::Lines;
+pub use movielens::MovieLens;
+pub use source::{Format, Records, Source, open};
