@@ -1,5 +1,6 @@
 //! A path, and what it turns out to be.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -86,37 +87,51 @@ impl Source {
         self.format
     }
 
+    /// The file its records come from, where a MovieLens directory calls it `name`.
+    fn file(&self, name: &str) -> PathBuf {
+        match self.format {
+            Format::MovieLens => self.path.join(name),
+            Format::JsonLines | Format::Csv => self.path.clone(),
+        }
+    }
+
     /// Its items.
     pub fn items(&self) -> Result<Records<Value>, ImportError> {
-        match self.format {
-            Format::JsonLines => Ok(jsonl::items(&self.path)?.into()),
-            Format::Csv => Ok(csv::items(&self.path, &self.csv)?.into()),
-            Format::MovieLens => Ok(movielens::items(&self.path)?.into()),
-        }
+        let records: Records<_> = match self.format {
+            Format::JsonLines => jsonl::items(&self.path)?.into(),
+            Format::Csv => csv::items(&self.path, &self.csv)?.into(),
+            Format::MovieLens => movielens::items(&self.path)?.into(),
+        };
+        Ok(records.sized(&self.file("u.item")))
     }
 
     /// Its users.
     pub fn users(&self) -> Result<Records<Value>, ImportError> {
-        match self.format {
-            Format::JsonLines => Ok(jsonl::users(&self.path)?.into()),
-            Format::Csv => Ok(csv::users(&self.path, &self.csv)?.into()),
-            Format::MovieLens => Ok(movielens::users(&self.path)?.into()),
-        }
+        let records: Records<_> = match self.format {
+            Format::JsonLines => jsonl::users(&self.path)?.into(),
+            Format::Csv => csv::users(&self.path, &self.csv)?.into(),
+            Format::MovieLens => movielens::users(&self.path)?.into(),
+        };
+        Ok(records.sized(&self.file("u.user")))
     }
 
     /// Its events.
     pub fn events(&self) -> Result<Records<Event>, ImportError> {
-        match self.format {
-            Format::JsonLines => Ok(jsonl::events(&self.path)?.into()),
-            Format::Csv => Ok(csv::events(&self.path, &self.csv)?.into()),
-            Format::MovieLens => Ok(movielens::events(self.path.join("u.data"))?.into()),
-        }
+        let records: Records<_> = match self.format {
+            Format::JsonLines => jsonl::events(&self.path)?.into(),
+            Format::Csv => csv::events(&self.path, &self.csv)?.into(),
+            Format::MovieLens => movielens::events(self.path.join("u.data"))?.into(),
+        };
+        Ok(records.sized(&self.file("u.data")))
     }
 }
 
 /// The records of a source, read as they are asked for.
 #[derive(Debug)]
-pub struct Records<T>(Inner<T>);
+pub struct Records<T> {
+    inner: Inner<T>,
+    bytes_total: Option<u64>,
+}
 
 #[derive(Debug)]
 enum Inner<T> {
@@ -125,13 +140,33 @@ enum Inner<T> {
 }
 
 impl<T> Records<T> {
+    fn of(inner: Inner<T>) -> Self {
+        Self {
+            inner,
+            bytes_total: None,
+        }
+    }
+
+    /// Notes how large the file is, where that can be known.
+    fn sized(mut self, file: &Path) -> Self {
+        let metadata = file.metadata().ok().filter(Metadata::is_file);
+        self.bytes_total = metadata.map(|metadata| metadata.len());
+        self
+    }
+
     /// How many bytes of the file have been read: for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        match &self.0 {
+        match &self.inner {
             Inner::Lines(lines) => lines.bytes_read(),
             Inner::Rows(rows) => rows.bytes_read(),
         }
+    }
+
+    /// How many bytes the file has, where that is known (a pipe has no end).
+    #[must_use]
+    pub fn bytes_total(&self) -> Option<u64> {
+        self.bytes_total
     }
 }
 
@@ -139,7 +174,7 @@ impl<T> Iterator for Records<T> {
     type Item = Result<T, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::Lines(lines) => lines.next(),
             Inner::Rows(rows) => rows.next(),
         }
@@ -148,13 +183,13 @@ impl<T> Iterator for Records<T> {
 
 impl<T> From<Lines<T>> for Records<T> {
     fn from(lines: Lines<T>) -> Self {
-        Self(Inner::Lines(lines))
+        Self::of(Inner::Lines(lines))
     }
 }
 
 impl<T> From<Rows<T>> for Records<T> {
     fn from(rows: Rows<T>) -> Self {
-        Self(Inner::Rows(Box::new(rows)))
+        Self::of(Inner::Rows(Box::new(rows)))
     }
 }
 
@@ -217,5 +252,6 @@ mod tests {
                 .unwrap()
         );
         assert_eq!(items.bytes_read(), 18);
+        assert_eq!(items.bytes_total(), Some(18));
     }
 }
