@@ -5,13 +5,13 @@ use serde::Serialize;
 use std::fmt;
 
 macro_rules! number {
-    ($(#[$doc:meta])* $vis:vis struct $name:ident($inner:ty);) => {
+    ($(#[$doc:meta])* [$($vis:tt)*] $name:ident($inner:ty)) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize,
         )]
         #[serde(transparent)]
-        $vis struct $name(pub $inner);
+        $($vis)* struct $name(pub $inner);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,23 +24,23 @@ macro_rules! number {
 number! {
     /// The place of one write in the order of all writes: every record put and every delete has
     /// its own, dense and increasing over the whole database, starting at 1.
-    pub struct Revision(u64);
+    [pub] Revision(u64)
 }
 
 number! {
     /// Numbers the generations of one space, from 1; never used again.
-    pub struct GenerationNo(u64);
+    [pub] GenerationNo(u64)
 }
 
 number! {
     /// Stands for an item's id inside: given when an id is first seen, kept across updates and
     /// across a delete followed by a put.
-    pub(crate) struct ItemNo(u32);
+    [pub(crate)] ItemNo(u32)
 }
 
 number! {
     /// Numbers files of all kinds; never used again, so that a name never changes its meaning.
-    pub(crate) struct FileNo(u64);
+    [pub(crate)] FileNo(u64)
 }
 
 impl Revision {

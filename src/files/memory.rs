@@ -198,7 +198,13 @@ impl FileSystem for MemoryFiles {
         state.step()?;
         let inside = |key: &Path| key.parent() == Some(path);
         state.durable.0.retain(|key, _| !inside(key));
-        let names: Vec<_> = state.live.0.iter().filter(|(key, _)| inside(key)).map(|(k, v)| (k.clone(), *v)).collect();
+        let names: Vec<_> = state
+            .live
+            .0
+            .iter()
+            .filter(|(key, _)| inside(key))
+            .map(|(k, v)| (k.clone(), *v))
+            .collect();
         state.durable.0.extend(names);
         Ok(())
     }
@@ -262,7 +268,11 @@ fn a_power_cut_leaves_what_was_synced_under_names_that_were_synced() {
     kept.sync().unwrap();
     kept.append(b"cdef").unwrap();
     files.sync_dir(dir).unwrap();
-    files.create_new(&dir.join("unnamed")).unwrap().sync().unwrap();
+    files
+        .create_new(&dir.join("unnamed"))
+        .unwrap()
+        .sync()
+        .unwrap();
     let later = files.after_power_cut(false);
     assert_eq!(later.list(dir).unwrap(), ["kept"]);
     assert_eq!(later.read(&dir.join("kept")).unwrap(), b"ab");

@@ -57,7 +57,10 @@ pub(crate) fn below(root: &Path, directory: &str, name: &str) -> PathBuf {
 
 /// Whether a space may have this name: it becomes part of a directory name.
 pub(crate) fn is_space_name(name: &str) -> bool {
-    let starts_well = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    let starts_well = name
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric());
     starts_well
         && name.len() <= 64
         && name
@@ -72,8 +75,16 @@ mod tests {
     #[test]
     fn numbers_are_read_back_from_names() {
         assert_eq!(number_of(&journal(FileNo(31)), "journal"), Some(31));
-        assert_eq!(number_of(&items(FileNo(12_345_678)), "items"), Some(12_345_678));
-        for stray in ["journal-31", "journal-00003x", "journal", "items-000001.tmp"] {
+        assert_eq!(
+            number_of(&items(FileNo(12_345_678)), "items"),
+            Some(12_345_678)
+        );
+        for stray in [
+            "journal-31",
+            "journal-00003x",
+            "journal",
+            "items-000001.tmp",
+        ] {
             assert_eq!(number_of(stray, "journal"), None, "{stray}");
         }
     }

@@ -64,10 +64,14 @@ impl Header {
     pub(crate) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, FormatError> {
         let bad = |what: String| FormatError::bad("header", what);
         let mut reader = Reader::new(bytes);
-        let whole = reader.take(HEADER_BYTES, "the header").map_err(within("header"))?;
+        let whole = reader
+            .take(HEADER_BYTES, "the header")
+            .map_err(within("header"))?;
         let mut reader = Reader::new(whole);
         if reader.array("magic").map_err(within("header"))? != *HEADER_MAGIC {
-            return Err(bad("does not begin with TWINSPIR: not a file of this database".into()));
+            return Err(bad(
+                "does not begin with TWINSPIR: not a file of this database".into(),
+            ));
         }
         let version = reader.u32("version").map_err(within("header"))?;
         if version != FORMAT_VERSION {
@@ -76,7 +80,10 @@ impl Header {
         check_seal(whole, "header")?;
         let found = reader.u32("kind").map_err(within("header"))?;
         if found != kind as u32 {
-            return Err(bad(format!("a file of kind {found}, where kind {} ({kind:?}) is due", kind as u32)));
+            return Err(bad(format!(
+                "a file of kind {found}, where kind {} ({kind:?}) is due",
+                kind as u32
+            )));
         }
         Ok(Self {
             kind,
@@ -116,7 +123,10 @@ impl Sections {
     pub(crate) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, FormatError> {
         let header = Header::decode(bytes, kind)?;
         let bad = |what: &str| FormatError::bad("footer", what);
-        let at = bytes.len().checked_sub(HEADER_BYTES).filter(|at| *at >= HEADER_BYTES);
+        let at = bytes
+            .len()
+            .checked_sub(HEADER_BYTES)
+            .filter(|at| *at >= HEADER_BYTES);
         let footer_at = at.ok_or_else(|| bad("missing: the file is cut short"))?;
         let footer = bytes.get(footer_at..).unwrap_or_default();
         let mut reader = Reader::new(footer);
@@ -132,7 +142,9 @@ impl Sections {
         let length = reader.u64("file length").map_err(&read)?;
         let identity = reader.u64("identity").map_err(&read)?;
         if length != bytes.len() as u64 || identity != header.identity || count > MAX_SECTIONS {
-            return Err(bad("its length, identity or section count does not fit the file"));
+            return Err(bad(
+                "its length, identity or section count does not fit the file",
+            ));
         }
         let table = usize::try_from(table_offset)
             .ok()
@@ -153,7 +165,8 @@ impl Sections {
     /// Where section `id` lies; `name` is for the error when it is missing.
     pub(crate) fn range(&self, id: u32, name: &'static str) -> Result<Range<usize>, FormatError> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
-        let entry = entry.ok_or_else(|| FormatError::bad(name, format!("section {id} is missing")))?;
+        let entry =
+            entry.ok_or_else(|| FormatError::bad(name, format!("section {id} is missing")))?;
         // `decode` has seen that both ends lie inside the file, whose length is a usize.
         Ok(entry.offset as usize..(entry.offset + entry.length) as usize)
     }
@@ -164,7 +177,11 @@ impl Sections {
             let part = bytes.get(entry.offset as usize..(entry.offset + entry.length) as usize);
             part.is_none_or(|part| checksum(part) != entry.checksum)
         };
-        self.entries.iter().filter(whole).map(|entry| entry.id).collect()
+        self.entries
+            .iter()
+            .filter(whole)
+            .map(|entry| entry.id)
+            .collect()
     }
 
     /// Whether the padding between the parts of the file is all zero, as written.
@@ -172,10 +189,16 @@ impl Sections {
         let mut at = HEADER_BYTES;
         let end = bytes.len().saturating_sub(HEADER_BYTES);
         let table = self.entries.len() * ENTRY_BYTES;
-        let last = self.entries.last().map_or(HEADER_BYTES as u64, |e| e.offset + e.length);
+        let last = self
+            .entries
+            .last()
+            .map_or(HEADER_BYTES as u64, |e| e.offset + e.length);
         let table_at = last.next_multiple_of(ALIGNMENT) as usize;
-        let mut parts: Vec<Range<usize>> =
-            self.entries.iter().map(|e| e.offset as usize..(e.offset + e.length) as usize).collect();
+        let mut parts: Vec<Range<usize>> = self
+            .entries
+            .iter()
+            .map(|e| e.offset as usize..(e.offset + e.length) as usize)
+            .collect();
         parts.push(table_at..table_at + table);
         parts.push(end..end);
         parts.into_iter().all(|part| {
@@ -200,10 +223,16 @@ fn decode_table(table: &[u8], count: u32, end: u64) -> Result<Vec<Section>, Form
             length: reader.u64("length").map_err(&read)?,
             checksum: reader.u64("checksum").map_err(&read)?,
         };
-        let past = entry.offset.checked_add(entry.length).filter(|past| *past <= end);
+        let past = entry
+            .offset
+            .checked_add(entry.length)
+            .filter(|past| *past <= end);
         let placed = entry.offset >= free && entry.offset % ALIGNMENT == 0;
         let (true, Some(past)) = (placed, past) else {
-            return Err(FormatError::bad("section table", format!("section {id} lies outside its place")));
+            return Err(FormatError::bad(
+                "section table",
+                format!("section {id} lies outside its place"),
+            ));
         };
         free = past;
         entries.push(entry);
@@ -226,7 +255,12 @@ pub(crate) fn encode_table(sections: &[Section]) -> Vec<u8> {
 }
 
 /// The bytes of the footer that ends a file of `length` bytes with this table.
-pub(crate) fn encode_footer(table: &[u8], table_offset: u64, length: u64, identity: u64) -> [u8; HEADER_BYTES] {
+pub(crate) fn encode_footer(
+    table: &[u8],
+    table_offset: u64,
+    length: u64,
+    identity: u64,
+) -> [u8; HEADER_BYTES] {
     let mut out = [0; HEADER_BYTES];
     let count = (table.len() / ENTRY_BYTES) as u32;
     out[..8].copy_from_slice(FOOTER_MAGIC);
@@ -247,7 +281,9 @@ fn seal(mut block: [u8; HEADER_BYTES]) -> [u8; HEADER_BYTES] {
 
 fn check_seal(block: &[u8], section: &'static str) -> Result<(), FormatError> {
     let mut reader = Reader::new(block);
-    let body = reader.take(HEADER_BYTES - 8, "body").map_err(within(section))?;
+    let body = reader
+        .take(HEADER_BYTES - 8, "body")
+        .map_err(within(section))?;
     let sum = reader.u64("checksum").map_err(within(section))?;
     if checksum(body) != sum {
         return Err(FormatError::bad(section, "checksum does not match"));

@@ -28,7 +28,11 @@ impl Current {
         let number = names::number_of(name, "manifest").ok_or_else(bad)?;
         let checksum = u64::from_str_radix(sum, 16).map_err(|_| bad())?;
         let current = Self { number, checksum };
-        if current.encode() == text { Ok(current) } else { Err(bad()) }
+        if current.encode() == text {
+            Ok(current)
+        } else {
+            Err(bad())
+        }
     }
 }
 
@@ -43,8 +47,16 @@ mod tests {
             checksum: 0xabc,
         };
         assert_eq!(current.encode(), "manifest-000042 0000000000000abc\n");
-        assert_eq!(Current::decode(current.encode().as_bytes()).unwrap(), current);
-        for bad in ["", "manifest-000042", "manifest-000042 0000000000000abc", "manifest-000042 +000000000000abc\n"] {
+        assert_eq!(
+            Current::decode(current.encode().as_bytes()).unwrap(),
+            current
+        );
+        for bad in [
+            "",
+            "manifest-000042",
+            "manifest-000042 0000000000000abc",
+            "manifest-000042 +000000000000abc\n",
+        ] {
             assert!(Current::decode(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

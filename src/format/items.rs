@@ -58,7 +58,10 @@ impl ItemsLayout {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Items)?;
         let count = array_range::<u64>(&sections, ROWS, "row count", 1)?;
-        let rows = array::<u64>(bytes, &count).first().copied().unwrap_or_default();
+        let rows = array::<u64>(bytes, &count)
+            .first()
+            .copied()
+            .unwrap_or_default();
         let places = rows.saturating_add(1);
         Ok(Self {
             numbers: array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?,
@@ -66,7 +69,12 @@ impl ItemsLayout {
             id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
             ids: sections.range(IDS, "ids")?,
             id_order: array_range::<u32>(&sections, ID_ORDER, "id order", rows)?,
-            record_offsets: array_range::<u64>(&sections, RECORD_OFFSETS, "record offsets", places)?,
+            record_offsets: array_range::<u64>(
+                &sections,
+                RECORD_OFFSETS,
+                "record offsets",
+                places,
+            )?,
             records: sections.range(RECORDS, "records")?,
             rows: rows as usize,
             sections,
@@ -83,10 +91,17 @@ impl ItemsLayout {
         let numbers = array::<u32>(bytes, &self.numbers);
         let revisions = array::<u64>(bytes, &self.revisions);
         let (Some(item), Some(revision)) = (numbers.get(row), revisions.get(row)) else {
-            return Err(FormatError::bad("item numbers", format!("there is no row {row}")));
+            return Err(FormatError::bad(
+                "item numbers",
+                format!("there is no row {row}"),
+            ));
         };
-        let record = slice(bytes, &self.record_offsets, &self.records, row)
-            .ok_or_else(|| FormatError::bad("record offsets", format!("row {row} lies outside the records")))?;
+        let record = slice(bytes, &self.record_offsets, &self.records, row).ok_or_else(|| {
+            FormatError::bad(
+                "record offsets",
+                format!("row {row} lies outside the records"),
+            )
+        })?;
         Ok(Row {
             item: ItemNo(*item),
             revision: Revision(*revision),
@@ -113,7 +128,9 @@ impl ItemsLayout {
 
     /// The row of an item number.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<usize> {
-        array::<u32>(bytes, &self.numbers).binary_search(&item.0).ok()
+        array::<u32>(bytes, &self.numbers)
+            .binary_search(&item.0)
+            .ok()
     }
 
     /// What is wrong with the order of rows, the offsets and the ids, if anything.
@@ -121,7 +138,10 @@ impl ItemsLayout {
         let mut problems = Vec::new();
         let numbers = array::<u32>(bytes, &self.numbers);
         if !numbers.is_sorted_by(|a, b| a < b) {
-            problems.push(FormatError::bad("item numbers", "are not strictly increasing"));
+            problems.push(FormatError::bad(
+                "item numbers",
+                "are not strictly increasing",
+            ));
         }
         for row in 0..self.rows {
             if let Err(problem) = self.row(bytes, row) {
@@ -135,7 +155,10 @@ impl ItemsLayout {
             match self.id(bytes, *row as usize) {
                 Ok(id) if before.is_none_or(|before| before < id) => before = Some(id),
                 _ => {
-                    problems.push(FormatError::bad("id order", "ids are not unique and sorted"));
+                    problems.push(FormatError::bad(
+                        "id order",
+                        "ids are not unique and sorted",
+                    ));
                     break;
                 }
             }
@@ -151,7 +174,12 @@ impl ItemsLayout {
 }
 
 /// Piece `row` of a section, by the offsets in another.
-fn slice<'a>(bytes: &'a [u8], offsets: &Range<usize>, data: &Range<usize>, row: usize) -> Option<&'a [u8]> {
+fn slice<'a>(
+    bytes: &'a [u8],
+    offsets: &Range<usize>,
+    data: &Range<usize>,
+    row: usize,
+) -> Option<&'a [u8]> {
     let offsets = array::<u64>(bytes, offsets);
     let from = usize::try_from(*offsets.get(row)?).ok()?;
     let to = usize::try_from(*offsets.get(row + 1)?).ok()?;

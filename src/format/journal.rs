@@ -50,7 +50,8 @@ impl Frame {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let bad = |what: String| FormatError::bad("frame", what);
         let payload = pack(&self.ops).map_err(|error| bad(error.to_string()))?;
-        let length = u32::try_from(payload.len()).map_err(|_| bad(format!("{} bytes are too many for one call", payload.len())))?;
+        let length = u32::try_from(payload.len())
+            .map_err(|_| bad(format!("{} bytes are too many for one call", payload.len())))?;
         let mut out = Vec::with_capacity(FRAME_BYTES + payload.len());
         out.extend(MAGIC);
         out.extend(length.to_le_bytes());
@@ -132,12 +133,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Journal>, FormatError> {
             Err(_) => break End::Torn { at },
         }
     };
-    Ok(Some(Journal { header, frames, end }))
+    Ok(Some(Journal {
+        header,
+        frames,
+        end,
+    }))
 }
 
 /// Whether a whole frame begins anywhere after the first byte.
 fn has_frame_after(bytes: &[u8]) -> bool {
-    let starts = bytes.windows(4).enumerate().skip(1).filter(|(_, four)| four == MAGIC);
+    let starts = bytes
+        .windows(4)
+        .enumerate()
+        .skip(1)
+        .filter(|(_, four)| four == MAGIC);
     // A payload may hold the magic by chance or malice: bound the work.
     let mut candidates = starts.take(10_000);
     candidates.any(|(at, _)| Frame::decode(bytes.get(at..).unwrap_or_default()).is_ok())
@@ -194,7 +203,11 @@ mod tests {
         let second = file(&frames[..1]).len();
         for cut in HEADER_BYTES..bytes.len() {
             let journal = decode(&bytes[..cut]).unwrap().unwrap();
-            assert_eq!(journal.frames.len(), usize::from(cut >= second), "cut at {cut}");
+            assert_eq!(
+                journal.frames.len(),
+                usize::from(cut >= second),
+                "cut at {cut}"
+            );
             assert_ne!(matches!(journal.end, End::Damaged { .. }), true);
         }
         assert!(decode(&bytes[..HEADER_BYTES - 1]).unwrap().is_none());

@@ -20,13 +20,20 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         return Err(FormatError::bad("state", "checksum does not match"));
     }
     let range = sections.range(STATE, "state")?;
-    let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default()).map_err(|what| FormatError::bad("state", what))?;
+    let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default())
+        .map_err(|what| FormatError::bad("state", what))?;
     if manifest.database != sections.header.database {
-        return Err(FormatError::bad("state", "belongs to another database than the header says"));
+        return Err(FormatError::bad(
+            "state",
+            "belongs to another database than the header says",
+        ));
     }
     for (name, space) in &manifest.spaces {
         if !crate::files::names::is_space_name(name) || space.generation(space.active).is_none() {
-            return Err(FormatError::bad("state", format!("space {name:?} has no valid name or no active generation")));
+            return Err(FormatError::bad(
+                "state",
+                format!("space {name:?} has no valid name or no active generation"),
+            ));
         }
     }
     Ok(manifest)

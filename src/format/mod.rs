@@ -18,7 +18,9 @@ use std::ops::Range;
 use thiserror::Error;
 
 #[cfg(target_endian = "big")]
-compile_error!("stored arrays are little-endian and read in place: big-endian machines are not supported");
+compile_error!(
+    "stored arrays are little-endian and read in place: big-endian machines are not supported"
+);
 
 /// The format version this build writes, and the only one it reads.
 pub(crate) const FORMAT_VERSION: u32 = 1;
@@ -75,7 +77,11 @@ fn array_range<T>(
     let range = sections.range(id, name)?;
     let expected = count.checked_mul(size_of::<T>() as u64);
     if expected != Some(range.len() as u64) {
-        let what = format!("{} bytes long, but {count} elements of {} bytes are due", range.len(), size_of::<T>());
+        let what = format!(
+            "{} bytes long, but {count} elements of {} bytes are due",
+            range.len(),
+            size_of::<T>()
+        );
         return Err(FormatError::bad(name, what));
     }
     Ok(range)

@@ -87,20 +87,36 @@ impl SpaceLayout {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Space)?;
         let packed = sections.range(SHAPE, "shape")?;
-        let shape: Shape = unpack(bytes.get(packed).unwrap_or_default()).map_err(|what| FormatError::bad("shape", what))?;
-        if shape.dimension == 0 || shape.dimension > MAX_DIMENSION || shape.layers.len() > MAX_LAYERS {
-            return Err(FormatError::bad("shape", "dimension or number of layers is out of bounds"));
+        let shape: Shape = unpack(bytes.get(packed).unwrap_or_default())
+            .map_err(|what| FormatError::bad("shape", what))?;
+        if shape.dimension == 0
+            || shape.dimension > MAX_DIMENSION
+            || shape.layers.len() > MAX_LAYERS
+        {
+            return Err(FormatError::bad(
+                "shape",
+                "dimension or number of layers is out of bounds",
+            ));
         }
         let nodes = u64::from(shape.nodes);
         let members: u64 = shape.layers.iter().map(|l| u64::from(l.members)).sum();
-        let slots: u64 = shape.layers.iter().map(|l| u64::from(l.members) * u64::from(l.stride)).fold(0, u64::saturating_add);
+        let slots: u64 = shape
+            .layers
+            .iter()
+            .map(|l| u64::from(l.members) * u64::from(l.stride))
+            .fold(0, u64::saturating_add);
         let upper_nodes = array_range::<u32>(&sections, UPPER_NODES, "upper nodes", members)?;
         let upper_down = array_range::<u32>(&sections, UPPER_DOWN, "upper down", members)?;
         let upper_links = array_range::<u32>(&sections, UPPER_LINKS, "upper links", slots)?;
         let (mut member, mut slot) = (0, 0);
         let layers = shape.layers.iter().map(|layer| {
-            let (count, width) = (layer.members as usize, layer.members as usize * layer.stride as usize);
-            let part = |range: &Range<usize>, at: usize, count: usize| range.start + 4 * at..range.start + 4 * (at + count);
+            let (count, width) = (
+                layer.members as usize,
+                layer.members as usize * layer.stride as usize,
+            );
+            let part = |range: &Range<usize>, at: usize, count: usize| {
+                range.start + 4 * at..range.start + 4 * (at + count)
+            };
             let ranges = LayerRanges {
                 nodes: part(&upper_nodes, member, count),
                 down: part(&upper_down, member, count),
@@ -114,9 +130,19 @@ impl SpaceLayout {
         Ok(Self {
             layers: layers.collect(),
             items: array_range::<u32>(&sections, ITEMS, "node items", nodes)?,
-            vectors: array_range::<f32>(&sections, VECTORS, "vectors", nodes * u64::from(shape.dimension))?,
+            vectors: array_range::<f32>(
+                &sections,
+                VECTORS,
+                "vectors",
+                nodes * u64::from(shape.dimension),
+            )?,
             node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
-            base_links: array_range::<u32>(&sections, BASE_LINKS, "base links", nodes * u64::from(shape.base_stride))?,
+            base_links: array_range::<u32>(
+                &sections,
+                BASE_LINKS,
+                "base links",
+                nodes * u64::from(shape.base_stride),
+            )?,
             shape,
             sections,
         })
@@ -137,7 +163,9 @@ impl SpaceLayout {
         let items = self.items(bytes);
         let order = array::<u32>(bytes, &self.node_order);
         let item_of = |node: u32| items.get(node as usize).copied().unwrap_or(u32::MAX);
-        let at = order.binary_search_by_key(&item.0, |node| item_of(*node)).ok()?;
+        let at = order
+            .binary_search_by_key(&item.0, |node| item_of(*node))
+            .ok()?;
         order.get(at).copied()
     }
 
@@ -163,18 +191,32 @@ impl SpaceLayout {
     pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
         let mut problems = Vec::new();
         match self.graph(bytes) {
-            Ok(graph) => problems.extend(graph.check().into_iter().map(|what| FormatError::bad("base links", what))),
+            Ok(graph) => problems.extend(
+                graph
+                    .check()
+                    .into_iter()
+                    .map(|what| FormatError::bad("base links", what)),
+            ),
             Err(problem) => problems.push(problem),
         }
         let vectors = array::<f32>(bytes, &self.vectors);
         if !vectors.iter().all(|x| x.is_finite()) {
-            problems.push(FormatError::bad("vectors", "a component is not a finite number"));
+            problems.push(FormatError::bad(
+                "vectors",
+                "a component is not a finite number",
+            ));
         }
         let items = self.items(bytes);
         let order = array::<u32>(bytes, &self.node_order);
-        let sorted = order.iter().map(|node| items.get(*node as usize)).collect::<Vec<_>>();
+        let sorted = order
+            .iter()
+            .map(|node| items.get(*node as usize))
+            .collect::<Vec<_>>();
         if sorted.contains(&None) || !sorted.is_sorted_by(|a, b| a < b) {
-            problems.push(FormatError::bad("node order", "items are not unique and sorted"));
+            problems.push(FormatError::bad(
+                "node order",
+                "items are not unique and sorted",
+            ));
         }
         problems
     }

@@ -64,19 +64,29 @@ impl<S: AsRef<[u32]>> Graph<S> {
     ) -> Result<Self, GraphError> {
         let wrong = |what: String| Err(GraphError { what });
         if Some(base.as_ref().len()) != (nodes as usize).checked_mul(base_stride) {
-            return wrong(format!("the base layer is not {nodes} lists of {base_stride} slots"));
+            return wrong(format!(
+                "the base layer is not {nodes} lists of {base_stride} slots"
+            ));
         }
         for (above, layer) in layers.iter().enumerate() {
             let members = layer.nodes.as_ref().len();
             let slots = members.checked_mul(layer.stride);
-            let fits = layer.down.as_ref().len() == members && Some(layer.links.as_ref().len()) == slots;
+            let fits =
+                layer.down.as_ref().len() == members && Some(layer.links.as_ref().len()) == slots;
             if !fits || members == 0 {
-                return wrong(format!("the arrays of layer {} differ in length or are empty", above + 1));
+                return wrong(format!(
+                    "the arrays of layer {} differ in length or are empty",
+                    above + 1
+                ));
             }
         }
-        let entries = layers.last().map_or(nodes as usize, |top| top.nodes.as_ref().len());
+        let entries = layers
+            .last()
+            .map_or(nodes as usize, |top| top.nodes.as_ref().len());
         if nodes > 0 && entry as usize >= entries {
-            return wrong(format!("the entry point {entry} is not one of the {entries} at the top"));
+            return wrong(format!(
+                "the entry point {entry} is not one of the {entries} at the top"
+            ));
         }
         Ok(Self {
             nodes,
@@ -122,23 +132,39 @@ impl<S: AsRef<[u32]>> Graph<S> {
                 problems.push(what);
             }
         };
-        check_links(self.base.as_ref(), self.base_stride, self.nodes, "base layer", &mut say);
+        check_links(
+            self.base.as_ref(),
+            self.base_stride,
+            self.nodes,
+            "base layer",
+            &mut say,
+        );
         let mut below: Option<&[u32]> = None;
         for (above, layer) in self.layers.iter().enumerate() {
             let name = format!("layer {}", above + 1);
             let members = layer.nodes.as_ref();
-            check_links(layer.links.as_ref(), layer.stride, members.len() as u32, &name, &mut say);
+            check_links(
+                layer.links.as_ref(),
+                layer.stride,
+                members.len() as u32,
+                &name,
+                &mut say,
+            );
             for (member, (node, down)) in members.iter().zip(layer.down.as_ref()).enumerate() {
                 let found = below.map_or(Some(*down), |below| below.get(*down as usize).copied());
                 if found != Some(*node) || *node >= self.nodes {
-                    say(format!("{name}: member {member} is another node than its place below"));
+                    say(format!(
+                        "{name}: member {member} is another node than its place below"
+                    ));
                 }
             }
             below = Some(members);
         }
         let lost = self.unreachable();
         if lost > 0 {
-            problems.push(format!("{lost} nodes cannot be reached from the entry point"));
+            problems.push(format!(
+                "{lost} nodes cannot be reached from the entry point"
+            ));
         }
         problems
     }
@@ -167,7 +193,9 @@ impl<S: AsRef<[u32]>> Graph<S> {
 /// The filled slots of list `at`.
 fn list(links: &[u32], stride: usize, at: u32) -> impl Iterator<Item = u32> + '_ {
     let from = (at as usize).saturating_mul(stride);
-    let slots = links.get(from..from.saturating_add(stride)).unwrap_or_default();
+    let slots = links
+        .get(from..from.saturating_add(stride))
+        .unwrap_or_default();
     slots.iter().copied().take_while(|link| *link != NO_NODE)
 }
 
@@ -216,11 +244,18 @@ mod tests {
             ([7, NO_NODE, 2, 0, 0, NO_NODE], 1, "not there"),
             ([0, 1, 2, 0, 0, NO_NODE], 1, "itself"),
             ([1, 1, 2, 0, 0, NO_NODE], 1, "twice"),
-            ([1, NO_NODE, 0, NO_NODE, 0, NO_NODE], 1, "1 nodes cannot be reached"),
+            (
+                [1, NO_NODE, 0, NO_NODE, 0, NO_NODE],
+                1,
+                "1 nodes cannot be reached",
+            ),
             (RING, 2, "another node"),
         ] {
             let problems = small(&base, down).check();
-            assert!(problems.iter().any(|p| p.contains(problem)), "{problem}: {problems:?}");
+            assert!(
+                problems.iter().any(|p| p.contains(problem)),
+                "{problem}: {problems:?}"
+            );
         }
     }
 

@@ -73,15 +73,27 @@ mod tests {
         for scale in [1e-30f32, 1.0, 1e30] {
             let mut vector = [3.0 * scale, 4.0 * scale];
             prepare(Metric::Cosine, &mut vector).unwrap();
-            assert!((vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6, "{vector:?}");
+            assert!(
+                (vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6,
+                "{vector:?}"
+            );
         }
     }
 
     #[test]
     fn nan_infinity_and_the_zero_vector_are_refused() {
-        assert_eq!(prepare(Metric::L2, &mut [1.0, f32::NAN]), Err(VectorError::NotFinite { at: 1 }));
-        assert_eq!(prepare(Metric::Cosine, &mut [f32::INFINITY]), Err(VectorError::NotFinite { at: 0 }));
-        assert_eq!(prepare(Metric::Cosine, &mut [0.0, 0.0]), Err(VectorError::Zero));
+        assert_eq!(
+            prepare(Metric::L2, &mut [1.0, f32::NAN]),
+            Err(VectorError::NotFinite { at: 1 })
+        );
+        assert_eq!(
+            prepare(Metric::Cosine, &mut [f32::INFINITY]),
+            Err(VectorError::NotFinite { at: 0 })
+        );
+        assert_eq!(
+            prepare(Metric::Cosine, &mut [0.0, 0.0]),
+            Err(VectorError::Zero)
+        );
         assert_eq!(prepare(Metric::InnerProduct, &mut [0.0, 0.0]), Ok(()));
     }
 
@@ -89,7 +101,10 @@ mod tests {
     fn a_larger_score_is_a_nearer_vector_under_every_metric() {
         let (query, near, far) = ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]);
         for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
-            assert!(metric.score(&query, &near) > metric.score(&query, &far), "{metric:?}");
+            assert!(
+                metric.score(&query, &near) > metric.score(&query, &far),
+                "{metric:?}"
+            );
         }
     }
 }

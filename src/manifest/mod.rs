@@ -133,6 +133,9 @@ impl Space {
 
     /// The newest generation older than the active one.
     pub(crate) fn before_active(&self) -> Option<&Generation> {
-        self.generations.iter().rev().find(|g| g.number < self.active)
+        self.generations
+            .iter()
+            .rev()
+            .find(|g| g.number < self.active)
     }
 }

@@ -62,11 +62,14 @@ impl Manifest {
     ) -> Result<Self, TransitionError> {
         let mut next = self.advanced(next_file).sealed(sealed)?;
         let number = generation.number;
-        let entry = next.spaces.entry(space.to_owned()).or_insert_with(|| Space {
-            active: number,
-            generations: Vec::new(),
-            next: number,
-        });
+        let entry = next
+            .spaces
+            .entry(space.to_owned())
+            .or_insert_with(|| Space {
+                active: number,
+                generations: Vec::new(),
+                next: number,
+            });
         if entry.next != number {
             return Err(TransitionError::Moved);
         }
@@ -75,7 +78,10 @@ impl Manifest {
         entry.active = number;
         entry.next = GenerationNo(number.0 + 1);
         while entry.generations.len() > retain.max(1) {
-            let oldest = entry.generations.iter().position(|g| g.number != number && (g.number != before || retain < 2));
+            let oldest = entry
+                .generations
+                .iter()
+                .position(|g| g.number != number && (g.number != before || retain < 2));
             match oldest {
                 Some(at) => drop(entry.generations.remove(at)),
                 None => break,
@@ -85,9 +91,16 @@ impl Manifest {
     }
 
     /// Another kept generation of `space` answers from now.
-    pub(crate) fn activated(&self, space: &str, number: GenerationNo) -> Result<Self, TransitionError> {
+    pub(crate) fn activated(
+        &self,
+        space: &str,
+        number: GenerationNo,
+    ) -> Result<Self, TransitionError> {
         let mut next = self.advanced(self.next_file);
-        let entry = next.spaces.get_mut(space).ok_or(TransitionError::UnknownSpace)?;
+        let entry = next
+            .spaces
+            .get_mut(space)
+            .ok_or(TransitionError::UnknownSpace)?;
         if entry.generation(number).is_none() {
             return Err(TransitionError::UnknownGeneration(number));
         }
@@ -97,7 +110,9 @@ impl Manifest {
 
     /// Generation number a publish of `space` gets.
     pub(crate) fn next_generation(&self, space: &str) -> GenerationNo {
-        self.spaces.get(space).map_or(GenerationNo(1), |space| space.next)
+        self.spaces
+            .get(space)
+            .map_or(GenerationNo(1), |space| space.next)
     }
 }
 
@@ -120,7 +135,11 @@ mod tests {
         }
     }
 
-    fn publish(manifest: &Manifest, number: u64, retain: usize) -> Result<Manifest, TransitionError> {
+    fn publish(
+        manifest: &Manifest,
+        number: u64,
+        retain: usize,
+    ) -> Result<Manifest, TransitionError> {
         let sealed = Sealed {
             segment: None,
             revision: manifest.sealed,
@@ -130,7 +149,11 @@ mod tests {
     }
 
     fn kept(manifest: &Manifest) -> Vec<u64> {
-        manifest.spaces["movies"].generations.iter().map(|g| g.number.0).collect()
+        manifest.spaces["movies"]
+            .generations
+            .iter()
+            .map(|g| g.number.0)
+            .collect()
     }
 
     #[test]
@@ -170,6 +193,9 @@ mod tests {
             manifest.activated("movies", missing),
             Err(TransitionError::UnknownGeneration(missing))
         );
-        assert_eq!(manifest.activated("books", missing), Err(TransitionError::UnknownSpace));
+        assert_eq!(
+            manifest.activated("books", missing),
+            Err(TransitionError::UnknownSpace)
+        );
     }
 }

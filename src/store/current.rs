@@ -20,14 +20,23 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
     };
     let current = Current::decode(&text).map_err(StoreError::format(&path))?;
     let path = directory.root.join(names::manifest(current.number));
-    let bytes = directory.files.read(&path).map_err(StoreError::io("read", &path))?;
+    let bytes = directory
+        .files
+        .read(&path)
+        .map_err(StoreError::io("read", &path))?;
     let wrong = StoreError::format(&path);
     if checksum(&bytes) != current.checksum {
-        return Err(wrong(FormatError::bad("file", "is not the one CURRENT names: its checksum differs")));
+        return Err(wrong(FormatError::bad(
+            "file",
+            "is not the one CURRENT names: its checksum differs",
+        )));
     }
     let manifest = bytes_of::decode(&bytes).map_err(&wrong)?;
     if manifest.number != current.number {
-        return Err(wrong(FormatError::bad("state", "has another number than its file")));
+        return Err(wrong(FormatError::bad(
+            "state",
+            "has another number than its file",
+        )));
     }
     Ok(Some(manifest))
 }
@@ -41,28 +50,48 @@ pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), S
     let state = bytes_of::encode(manifest).map_err(StoreError::format(&path))?;
     let number = FileNo(manifest.number);
     // Numbers are used once: a manifest of this number that is there already is another writer's.
-    let mut segment = SegmentWriter::create(directory, path.clone(), Kind::Manifest, number, manifest.database)?;
+    let mut segment = SegmentWriter::create(
+        directory,
+        path.clone(),
+        Kind::Manifest,
+        number,
+        manifest.database,
+    )?;
     segment.section(bytes_of::STATE, &state)?;
     segment.finish()?;
-    let bytes = directory.files.read(&path).map_err(StoreError::io("read", &path))?;
+    let bytes = directory
+        .files
+        .read(&path)
+        .map_err(StoreError::io("read", &path))?;
     let current = Current {
         number: manifest.number,
         checksum: checksum(&bytes),
     };
     let next = directory.root.join(names::CURRENT_NEXT);
     match directory.files.remove(&next) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(StoreError::io("remove", &next)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(StoreError::io("remove", &next)(error));
+        }
         _ => {}
     }
-    let mut file = directory.files.create_new(&next).map_err(StoreError::io("create", &next))?;
-    file.append(current.encode().as_bytes()).map_err(StoreError::io("write", &next))?;
+    let mut file = directory
+        .files
+        .create_new(&next)
+        .map_err(StoreError::io("create", &next))?;
+    file.append(current.encode().as_bytes())
+        .map_err(StoreError::io("write", &next))?;
     file.sync().map_err(StoreError::io("sync", &next))?;
     drop(file);
     // The new names must be durable before CURRENT may point at them.
     directory.sync_dir(&directory.root)?;
-    let uncertain = |source| StoreError::CommitUncertain { source: Box::new(source) };
+    let uncertain = |source| StoreError::CommitUncertain {
+        source: Box::new(source),
+    };
     let target = directory.root.join(names::CURRENT);
-    let renamed = directory.files.rename(&next, &target).map_err(StoreError::io("rename", &next));
+    let renamed = directory
+        .files
+        .rename(&next, &target)
+        .map_err(StoreError::io("rename", &next));
     renamed.map_err(uncertain)?;
     directory.sync_dir(&directory.root).map_err(uncertain)
 }

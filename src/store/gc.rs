@@ -10,26 +10,43 @@ use std::path::PathBuf;
 /// manifest before it. Gives what was removed. Nothing may be in the making while this runs.
 ///
 /// A file that cannot be removed (on Windows a mapped one) stays for the next time.
-pub(crate) fn collect(directory: &Directory, manifest: &Manifest) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn collect(
+    directory: &Directory,
+    manifest: &Manifest,
+) -> Result<Vec<PathBuf>, StoreError> {
     let files = &*directory.files;
     let list = |path: &PathBuf| files.list(path).map_err(StoreError::io("list", path));
     let mut removed = Vec::new();
     let mut unlink = |path: PathBuf| match files.remove(&path) {
         Ok(()) => removed.push(path),
-        Err(error) => log::warn!("cannot remove {}: {error}; it stays for the next time", path.display()),
+        Err(error) => log::warn!(
+            "cannot remove {}: {error}; it stays for the next time",
+            path.display()
+        ),
     };
 
-    let mut segments: BTreeSet<String> = manifest.items.iter().map(|items| names::items(items.file.number)).collect();
+    let mut segments: BTreeSet<String> = manifest
+        .items
+        .iter()
+        .map(|items| names::items(items.file.number))
+        .collect();
     let mut towers = BTreeSet::new();
     for (name, space) in &manifest.spaces {
         for generation in &space.generations {
-            segments.extend(generation.segments.iter().map(|segment| names::space(segment.file.number)));
+            segments.extend(
+                generation
+                    .segments
+                    .iter()
+                    .map(|segment| names::space(segment.file.number)),
+            );
             towers.insert(names::towers(name, generation.number));
         }
     }
     let dir = directory.root.join(names::SEGMENTS);
     for name in list(&dir)? {
-        let ours = names::number_of(&name, "items").or(names::number_of(&name, "space")).is_some();
+        let ours = names::number_of(&name, "items")
+            .or(names::number_of(&name, "space"))
+            .is_some();
         if ours && !segments.contains(&name) {
             unlink(dir.join(name));
         }
@@ -50,7 +67,10 @@ pub(crate) fn collect(directory: &Directory, manifest: &Manifest) -> Result<Vec<
             unlink(stale.join(file));
         }
         if let Err(error) = files.remove_dir(&stale) {
-            log::warn!("cannot remove {}: {error}; it stays for the next time", stale.display());
+            log::warn!(
+                "cannot remove {}: {error}; it stays for the next time",
+                stale.display()
+            );
         }
     }
     Ok(removed)
@@ -59,10 +79,19 @@ pub(crate) fn collect(directory: &Directory, manifest: &Manifest) -> Result<Vec<
 /// The highest number any file has, so that none is used twice.
 pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
     let mut highest = 0;
-    for (dir, kinds) in [(names::SEGMENTS, &["items", "space"][..]), (names::JOURNAL, &["journal"][..])] {
+    for (dir, kinds) in [
+        (names::SEGMENTS, &["items", "space"][..]),
+        (names::JOURNAL, &["journal"][..]),
+    ] {
         let path = directory.root.join(dir);
-        for name in directory.files.list(&path).map_err(StoreError::io("list", &path))? {
-            let numbers = kinds.iter().filter_map(|kind| names::number_of(&name, kind));
+        for name in directory
+            .files
+            .list(&path)
+            .map_err(StoreError::io("list", &path))?
+        {
+            let numbers = kinds
+                .iter()
+                .filter_map(|kind| names::number_of(&name, kind));
             highest = numbers.fold(highest, u64::max);
         }
     }

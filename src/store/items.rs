@@ -24,7 +24,10 @@ impl ItemsSegment {
     /// Opens the segment the manifest names.
     pub(crate) fn open(directory: &Directory, pinned: &ItemsFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(pinned.file.number));
-        let blob = directory.files.open(&path).map_err(StoreError::io("open", &path))?;
+        let blob = directory
+            .files
+            .open(&path)
+            .map_err(StoreError::io("open", &path))?;
         let wrong = StoreError::format(&path);
         let layout = ItemsLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
@@ -38,18 +41,26 @@ impl ItemsSegment {
 
     /// Row `row`.
     pub(crate) fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
-        self.layout.row(&self.blob, row).map_err(StoreError::format(&self.path))
+        self.layout
+            .row(&self.blob, row)
+            .map_err(StoreError::format(&self.path))
     }
 
     /// The row of an id.
     pub(crate) fn find_id(&self, id: &str) -> Result<Option<Row<'_>>, StoreError> {
-        let found = self.layout.find_id(&self.blob, id).map_err(StoreError::format(&self.path))?;
+        let found = self
+            .layout
+            .find_id(&self.blob, id)
+            .map_err(StoreError::format(&self.path))?;
         found.map(|row| self.row(row)).transpose()
     }
 
     /// The row of an item.
     pub(crate) fn find_item(&self, item: ItemNo) -> Result<Option<Row<'_>>, StoreError> {
-        self.layout.find_item(&self.blob, item).map(|row| self.row(row)).transpose()
+        self.layout
+            .find_item(&self.blob, item)
+            .map(|row| self.row(row))
+            .transpose()
     }
 
     /// Everything wrong with the file.
@@ -73,7 +84,11 @@ pub(crate) struct ItemsWriter {
 
 impl ItemsWriter {
     /// Makes the file.
-    pub(crate) fn create(directory: &Directory, number: FileNo, database: u64) -> Result<Self, StoreError> {
+    pub(crate) fn create(
+        directory: &Directory,
+        number: FileNo,
+        database: u64,
+    ) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(number));
         let mut segment = SegmentWriter::create(directory, path, Kind::Items, number, database)?;
         segment.begin(RECORDS)?;
@@ -91,7 +106,10 @@ impl ItemsWriter {
     pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
         if self.numbers.last().is_some_and(|last| *last >= row.item.0) {
             let what = format!("row for item {} comes out of order", row.item);
-            return Err(StoreError::format(self.segment.path())(FormatError::bad("item numbers", what)));
+            return Err(StoreError::format(self.segment.path())(FormatError::bad(
+                "item numbers",
+                what,
+            )));
         }
         let record = row.record.unwrap_or_default();
         self.segment.append(record)?;
@@ -106,7 +124,14 @@ impl ItemsWriter {
 
     /// Writes the rest and syncs the file.
     pub(crate) fn finish(self) -> Result<ItemsFile, StoreError> {
-        let Self { mut segment, numbers, revisions, id_offsets, ids, record_offsets } = self;
+        let Self {
+            mut segment,
+            numbers,
+            revisions,
+            id_offsets,
+            ids,
+            record_offsets,
+        } = self;
         let id = |row: &u32| {
             let ends = id_offsets.get(*row as usize..).unwrap_or_default();
             match ends {

@@ -55,13 +55,17 @@ pub(crate) enum StoreError {
 
 impl StoreError {
     /// For `map_err` after an operation on `path`.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
     }
 
     /// For `map_err` after reading the bytes of `path`.
-    pub(crate) fn format(path: &Path) -> impl Fn(FormatError) -> Self {
+    pub(crate) fn format(path: &Path) -> impl Fn(FormatError) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Format {
             path: path.clone(),
@@ -87,7 +91,9 @@ impl Directory {
 
     /// Makes names in a directory durable.
     pub(crate) fn sync_dir(&self, path: &Path) -> Result<(), StoreError> {
-        self.files.sync_dir(path).map_err(StoreError::io("sync the directory", path))
+        self.files
+            .sync_dir(path)
+            .map_err(StoreError::io("sync the directory", path))
     }
 }
 

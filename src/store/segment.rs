@@ -2,8 +2,8 @@
 
 use super::{Directory, StoreError};
 use crate::files::NewFile;
-use crate::format::container::{ALIGNMENT, Header, Kind, Section, encode_footer, encode_table};
 use crate::format::FormatError;
+use crate::format::container::{ALIGNMENT, Header, Kind, Section, encode_footer, encode_table};
 use crate::ids::FileNo;
 use crate::manifest::FileRef;
 use crate::wire::{Checksum, checksum};
@@ -34,7 +34,10 @@ impl SegmentWriter {
         number: FileNo,
         database: u64,
     ) -> Result<Self, StoreError> {
-        let file = directory.files.create_new(&path).map_err(StoreError::io("create", &path))?;
+        let file = directory
+            .files
+            .create_new(&path)
+            .map_err(StoreError::io("create", &path))?;
         let identity = fresh_identity();
         let header = Header {
             kind,
@@ -100,7 +103,9 @@ impl SegmentWriter {
         let footer = encode_footer(&table, table_offset, length, self.identity);
         self.put(&footer)?;
         self.flush()?;
-        self.file.sync().map_err(StoreError::io("sync", &self.path))?;
+        self.file
+            .sync()
+            .map_err(StoreError::io("sync", &self.path))?;
         Ok(FileRef {
             number: self.number,
             length,
@@ -127,7 +132,10 @@ impl SegmentWriter {
             self.flush()?;
         }
         if bytes.len() >= BUFFER_BYTES {
-            return self.file.append(bytes).map_err(StoreError::io("write", &self.path));
+            return self
+                .file
+                .append(bytes)
+                .map_err(StoreError::io("write", &self.path));
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -135,7 +143,9 @@ impl SegmentWriter {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         if !self.buffer.is_empty() {
-            self.file.append(&self.buffer).map_err(StoreError::io("write", &self.path))?;
+            self.file
+                .append(&self.buffer)
+                .map_err(StoreError::io("write", &self.path))?;
             self.buffer.clear();
         }
         Ok(())
@@ -143,7 +153,11 @@ impl SegmentWriter {
 }
 
 /// Compares what the manifest pinned with what a file says of itself.
-pub(super) fn check_pinned(pinned: &FileRef, bytes: &[u8], sections: &crate::format::container::Sections) -> Result<(), FormatError> {
+pub(super) fn check_pinned(
+    pinned: &FileRef,
+    bytes: &[u8],
+    sections: &crate::format::container::Sections,
+) -> Result<(), FormatError> {
     let same = pinned.length == bytes.len() as u64
         && pinned.identity == sections.header.identity
         && pinned.checksum == sections.footer_checksum;

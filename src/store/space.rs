@@ -6,7 +6,8 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
+    BASE_LINKS, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS,
+    UPPER_NODES, VECTORS,
 };
 use crate::graph::{Graph, Rows};
 use crate::ids::{FileNo, ItemNo};
@@ -27,12 +28,18 @@ impl SpaceSegment {
     /// Opens the segment the manifest names.
     pub(crate) fn open(directory: &Directory, pinned: &SpaceFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::space(pinned.file.number));
-        let blob = directory.files.open(&path).map_err(StoreError::io("open", &path))?;
+        let blob = directory
+            .files
+            .open(&path)
+            .map_err(StoreError::io("open", &path))?;
         let wrong = StoreError::format(&path);
         let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
         if layout.shape.nodes != pinned.nodes {
-            return Err(wrong(FormatError::bad("shape", "has another node count than the manifest says")));
+            return Err(wrong(FormatError::bad(
+                "shape",
+                "has another node count than the manifest says",
+            )));
         }
         layout.graph(&blob).map_err(&wrong)?;
         Ok(Self { path, blob, layout })
@@ -60,7 +67,9 @@ impl SpaceSegment {
 
     /// The graph over the nodes.
     pub(crate) fn graph(&self) -> Result<Graph<&[u32]>, StoreError> {
-        self.layout.graph(&self.blob).map_err(StoreError::format(&self.path))
+        self.layout
+            .graph(&self.blob)
+            .map_err(StoreError::format(&self.path))
     }
 
     /// The vector of an item, if it is in this segment.
@@ -88,19 +97,25 @@ pub(crate) fn write_space(
 ) -> Result<SpaceFile, StoreError> {
     let path = directory.path(names::SEGMENTS, &names::space(number));
     let wrong = StoreError::format(&path);
-    let mut segment = SegmentWriter::create(directory, path.clone(), Kind::Space, number, database)?;
+    let mut segment =
+        SegmentWriter::create(directory, path.clone(), Kind::Space, number, database)?;
     let shape = Shape {
         dimension: rows.dimension() as u32,
         metric,
         nodes: items.len() as u32,
         base_stride: graph.base_stride() as u32,
         entry: graph.entry(),
-        layers: graph.layers().iter().map(|layer| LayerShape {
-            members: layer.nodes.len() as u32,
-            stride: layer.stride as u32,
-        }).collect(),
+        layers: graph
+            .layers()
+            .iter()
+            .map(|layer| LayerShape {
+                members: layer.nodes.len() as u32,
+                stride: layer.stride as u32,
+            })
+            .collect(),
     };
-    let packed = pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error.to_string())))?;
+    let packed =
+        pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error.to_string())))?;
     segment.section(SHAPE, &packed)?;
     segment.section(ITEMS, bytemuck::cast_slice(items))?;
     segment.section(VECTORS, bytemuck::cast_slice(rows.data()))?;

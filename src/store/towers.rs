@@ -19,12 +19,17 @@ pub(crate) fn write_towers(
 ) -> Result<Vec<TowerFile>, StoreError> {
     let files = &*directory.files;
     let path = directory.path(names::TOWERS, &names::towers(space, generation));
-    files.create_dir(&path).map_err(StoreError::io("create the directory", &path))?;
+    files
+        .create_dir(&path)
+        .map_err(StoreError::io("create the directory", &path))?;
     let mut written = Vec::new();
     for (name, bytes) in parts {
         let target = path.join(name);
-        let mut file = files.create_new(&target).map_err(StoreError::io("create", &target))?;
-        file.append(bytes).map_err(StoreError::io("write", &target))?;
+        let mut file = files
+            .create_new(&target)
+            .map_err(StoreError::io("create", &target))?;
+        file.append(bytes)
+            .map_err(StoreError::io("write", &target))?;
         file.sync().map_err(StoreError::io("sync", &target))?;
         written.push(TowerFile {
             name: name.clone(),
@@ -48,7 +53,10 @@ pub(crate) fn read_towers(
     let mut parts = Vec::new();
     for pin in pinned {
         let target = path.join(&pin.name);
-        let bytes = directory.files.read(&target).map_err(StoreError::io("read", &target))?;
+        let bytes = directory
+            .files
+            .read(&target)
+            .map_err(StoreError::io("read", &target))?;
         if bytes.len() as u64 != pin.length || checksum(&bytes) != pin.checksum {
             let what = "is not the file that was published: its length or checksum differs";
             return Err(StoreError::format(&target)(FormatError::bad("file", what)));

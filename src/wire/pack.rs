@@ -18,7 +18,8 @@ pub(crate) fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<T, String> {
     let bounded = config::standard()
         .with_fixed_int_encoding()
         .with_limit::<MAX_PACKED_BYTES>();
-    let (value, read) = bincode::decode_from_slice(bytes, bounded).map_err(|e: DecodeError| e.to_string())?;
+    let (value, read) =
+        bincode::decode_from_slice(bytes, bounded).map_err(|e: DecodeError| e.to_string())?;
     if read == bytes.len() {
         Ok(value)
     } else {
@@ -34,7 +35,10 @@ mod tests {
     fn a_packed_value_comes_back_and_must_fill_its_bytes() {
         let value = (7u32, String::from("id"), Some(vec![1u8, 2]));
         let mut bytes = pack(&value).unwrap();
-        assert_eq!(unpack::<(u32, String, Option<Vec<u8>>)>(&bytes).unwrap(), value);
+        assert_eq!(
+            unpack::<(u32, String, Option<Vec<u8>>)>(&bytes).unwrap(),
+            value
+        );
         bytes.push(0);
         assert!(unpack::<(u32, String, Option<Vec<u8>>)>(&bytes).is_err());
     }

@@ -42,7 +42,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes as an array.
-    pub(crate) fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], WireError> {
+    pub(crate) fn array<const N: usize>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<[u8; N], WireError> {
         let mut out = [0; N];
         out.copy_from_slice(self.take(N, what)?);
         Ok(out)
@@ -76,13 +79,19 @@ mod tests {
         let mut reader = Reader::new(&[1, 0, 0, 0, 9]);
         assert_eq!(reader.u32("count").unwrap(), 1);
         let error = reader.u64("offset").unwrap_err();
-        assert_eq!(error.to_string(), "offset needs 8 bytes at offset 4, but 1 are left");
+        assert_eq!(
+            error.to_string(),
+            "offset needs 8 bytes at offset 4, but 1 are left"
+        );
         assert_eq!(reader.take(1, "byte").unwrap(), &[9]);
         reader.finish().unwrap();
     }
 
     #[test]
     fn trailing_bytes_are_an_error() {
-        assert_eq!(Reader::new(&[1, 2]).finish(), Err(WireError::Trailing { left: 2 }));
+        assert_eq!(
+            Reader::new(&[1, 2]).finish(),
+            Err(WireError::Trailing { left: 2 })
+        );
     }
 }
