@@ -1,5 +1,8 @@
 //! Twinspire is an embedded vector-recall database for two-tower recommenders and search.
 
+mod catalog;
+mod database;
+mod error;
 mod files;
 mod format;
 mod graph;
@@ -12,6 +15,8 @@ mod record;
 mod store;
 mod wire;
 
+pub use database::{Database, Items};
+pub use error::{Error, ErrorKind};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
 pub use record::{Event, RecordError};

@@ -50,6 +50,15 @@ impl Manifest {
         Ok(self)
     }
 
+    /// A seal by itself.
+    pub(crate) fn with_sealed(
+        &self,
+        sealed: &Sealed,
+        next_file: FileNo,
+    ) -> Result<Self, TransitionError> {
+        self.advanced(next_file).sealed(sealed)
+    }
+
     /// A seal and a new generation of `space`, active from now; the oldest generations beyond
     /// `retain` are let go, the one that was active before never.
     pub(crate) fn published(

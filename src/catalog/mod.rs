@@ -1,0 +1,48 @@
+//! What is acknowledged and not yet sealed: the journal, which is the truth, and sled's index of
+//! it, which can be thrown away at any time.
+//!
+//! A write is appended to the journal and synced, then put into the index, then acknowledged. The
+//! journal is read when the database opens and compared with the index row by row; on any
+//! difference, refusal or panic the index is built again from the journal. sled's own flush gives
+//! no durability on Linux, which is why nothing here depends on it.
+//!
+//! Files are never appended to by a second process: a writer that opens starts a new journal file
+//! with its first write. Revisions are dense, so a lost file shows as a gap.
+
+mod index;
+mod journal;
+
+pub(crate) use index::Index;
+pub(crate) use journal::{Journal, recover};
+
+use crate::ids::{ItemNo, Revision};
+use crate::store::StoreError;
+use bincode::{Decode, Encode};
+use thiserror::Error;
+
+/// The newest unsealed version of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Fresh {
+    /// The item.
+    pub(crate) item: ItemNo,
+    /// Of this version.
+    pub(crate) revision: Revision,
+    /// Its record as JSON text; none when it was deleted.
+    pub(crate) record: Option<Vec<u8>>,
+}
+
+/// A journal that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum CatalogError {
+    /// A file of it cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Acknowledged writes are missing.
+    #[error("the journal lacks revisions {from} to {to}, which were acknowledged")]
+    Lost {
+        /// The first that is missing.
+        from: Revision,
+        /// The last that is missing.
+        to: Revision,
+    },
+}

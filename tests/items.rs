@@ -1,0 +1,136 @@
+//! Items through the public API, on a disk.
+
+use serde_json::json;
+use twinspire::{Database, Error, ErrorKind, Revision};
+
+fn directory() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.twin");
+    (dir, path)
+}
+
+#[test]
+fn items_are_there_after_the_database_was_closed_and_opened_again() {
+    let (_dir, path) = directory();
+    let shoes = json!({"id": "B01", "title": "red shoes", "price": 12.5});
+    {
+        let db = Database::open(&path).unwrap();
+        assert_eq!(db.items().put(&shoes).unwrap(), Revision(1));
+        let hats = [json!({"id": "B02"}), json!({"id": "B03"})];
+        assert_eq!(db.items().put_many(&hats).unwrap(), Revision(3));
+        assert!(db.items().delete("B02").unwrap());
+        assert!(!db.items().delete("B02").unwrap());
+    }
+    let db = Database::open(&path).unwrap();
+    assert_eq!(db.items().get("B01").unwrap(), Some(shoes.clone()));
+    assert_eq!(db.items().get("B02").unwrap(), None);
+    assert_eq!(db.seal().unwrap(), Revision(4));
+    assert_eq!(db.items().get("B01").unwrap(), Some(shoes));
+    assert_eq!(
+        db.items().put(&json!({"id": "B02", "back": true})).unwrap(),
+        Revision(5)
+    );
+    drop(db);
+    let db = Database::open(&path).unwrap();
+    assert_eq!(
+        db.items().get("B02").unwrap(),
+        Some(json!({"id": "B02", "back": true}))
+    );
+}
+
+#[test]
+fn a_lost_or_ruined_catalog_loses_nothing() {
+    let (_dir, path) = directory();
+    let items: Vec<_> = (0..300)
+        .map(|i| json!({"id": format!("{i}"), "n": i}))
+        .collect();
+    Database::open(&path)
+        .unwrap()
+        .items()
+        .put_many(&items)
+        .unwrap();
+    let catalog = path.join("catalog");
+    let ruin = |round: usize| match round {
+        0 => std::fs::remove_dir_all(&catalog).unwrap(),
+        1 => truncate(&catalog.join("db"), 4096),
+        2 => truncate(&catalog.join("conf"), 0),
+        _ => drop(
+            std::fs::File::create_new(catalog.join("snap.0000000000000000.generating")).unwrap(),
+        ),
+    };
+    for round in 0..4 {
+        ruin(round);
+        let db = Database::open(&path).unwrap();
+        for item in &items {
+            let id = item["id"].as_str().unwrap();
+            assert_eq!(
+                db.items().get(id).unwrap().as_ref(),
+                Some(item),
+                "round {round}"
+            );
+        }
+    }
+}
+
+fn truncate(path: &std::path::Path, length: u64) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test that ruins a file on purpose"
+    )]
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(length).unwrap();
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_lock() {
+    let (_dir, path) = directory();
+    let _db = Database::open(&path).unwrap();
+    let error = Database::open(&path).err().unwrap();
+    assert!(
+        matches!(&error, Error::Locked { lock } if lock.ends_with("LOCK")),
+        "{error}"
+    );
+    assert_eq!(error.kind(), ErrorKind::Busy);
+}
+
+#[test]
+fn bad_items_are_refused_by_place_and_nothing_of_the_call_is_stored() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let good = json!({"id": "a"});
+    for bad in [
+        json!({"title": "no id"}),
+        json!({"id": ""}),
+        json!({"id": 7}),
+        json!(["a"]),
+    ] {
+        let error = db.items().put_many(&[good.clone(), bad]).err().unwrap();
+        assert!(matches!(error, Error::Item { at: 1, .. }), "{error}");
+    }
+    let error = db
+        .items()
+        .put_many(&[good.clone(), json!({"id": "b"}), good.clone()])
+        .err()
+        .unwrap();
+    assert!(
+        matches!(
+            error,
+            Error::DuplicateId {
+                first: 0,
+                second: 2,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(db.items().get("a").unwrap(), None);
+}
+
+#[test]
+fn a_directory_of_other_things_is_not_taken_over() {
+    let (_dir, path) = directory();
+    std::fs::create_dir(&path).unwrap();
+    drop(std::fs::File::create_new(path.join("thesis.txt")).unwrap());
+    let error = Database::open(&path).err().unwrap();
+    assert!(matches!(error, Error::NotADatabase { .. }), "{error}");
+}
