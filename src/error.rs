@@ -71,7 +71,7 @@ pub enum Error {
     TooManyItems,
 }
 
-/// The kinds of [`Error`], for callers that decide by them.
+/// The kinds of [`Error`](enum@Error), for callers that decide by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -1,4 +1,5 @@
 //! Items through the public API, on a disk.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::json;
 use twinspire::{Database, Error, ErrorKind, Revision};

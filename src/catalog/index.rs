@@ -124,13 +124,7 @@ impl Index {
         if matches!(*backing, Backing::Memory(_)) {
             return;
         }
-        // Versions that are sealed already do no harm: they are equal to the sealed ones.
-        let map = match recover(&self.directory, self.database, Revision(0)) {
-            Ok(recovered) => newest(&recovered.ops),
-            Err(super::CatalogError::Lost { .. } | super::CatalogError::Store(_)) => {
-                self.from_any_revision()
-            }
-        };
+        let map = self.unsealed();
         if let Backing::Sled(db) = std::mem::replace(&mut *backing, Backing::Memory(map)) {
             // Dropping it may panic as well.
             drop(guarded(|| {
@@ -140,8 +134,8 @@ impl Index {
         }
     }
 
-    /// What the journal holds when its oldest files are sealed and gone.
-    fn from_any_revision(&self) -> Map {
+    /// What the journal holds beyond the sealed state.
+    fn unsealed(&self) -> Map {
         let sealed = match crate::store::load(&self.directory) {
             Ok(Some(manifest)) => manifest.sealed,
             _ => Revision(0),

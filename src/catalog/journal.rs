@@ -145,16 +145,15 @@ impl Journal {
         Ok(frame.first)
     }
 
-    /// Unlinks the files whose every operation is sealed.
+    /// Unlinks the files whose every operation is sealed; one that cannot be removed is tried again
+    /// at the next seal.
     pub(crate) fn drop_sealed(&mut self, sealed: Revision) {
         if let Some((path, _)) = self.open.take() {
             self.closed.push((path, self.last));
         }
         let files = &self.directory.files;
-        self.closed.retain(|(path, last)| {
-            let keep = *last > sealed || files.remove(path).is_err();
-            keep
-        });
+        self.closed
+            .retain(|(path, last)| *last > sealed || files.remove(path).is_err());
     }
 
     fn begin(&self, number: FileNo) -> Result<(PathBuf, Box<dyn NewFile>), StoreError> {

@@ -8,6 +8,9 @@ use crate::record::check_item;
 use serde_json::Value;
 use std::collections::HashMap;
 
+/// An item and its newest record; no record when it was deleted.
+type Found = (ItemNo, Option<Vec<u8>>);
+
 /// The items of a database: JSON objects, each with a string `id`.
 #[derive(Clone, Copy)]
 pub struct Items<'a> {
@@ -121,7 +124,7 @@ impl<'a> Items<'a> {
     }
 
     /// An id's item and newest record, fresh or sealed.
-    fn find(&self, id: &str) -> Result<Option<(ItemNo, Option<Vec<u8>>)>, Error> {
+    fn find(&self, id: &str) -> Result<Option<Found>, Error> {
         // In this order: what leaves the index is in the sealed state before it does.
         if let Some(fresh) = self.database.index.get(id) {
             return Ok(Some((fresh.item, fresh.record)));

@@ -227,7 +227,7 @@ fn decode_table(table: &[u8], count: u32, end: u64) -> Result<Vec<Section>, Form
             .offset
             .checked_add(entry.length)
             .filter(|past| *past <= end);
-        let placed = entry.offset >= free && entry.offset % ALIGNMENT == 0;
+        let placed = entry.offset >= free && entry.offset.is_multiple_of(ALIGNMENT);
         let (true, Some(past)) = (placed, past) else {
             return Err(FormatError::bad(
                 "section table",

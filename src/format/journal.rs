@@ -208,7 +208,7 @@ mod tests {
                 usize::from(cut >= second),
                 "cut at {cut}"
             );
-            assert_ne!(matches!(journal.end, End::Damaged { .. }), true);
+            assert!(!matches!(journal.end, End::Damaged { .. }));
         }
         assert!(decode(&bytes[..HEADER_BYTES - 1]).unwrap().is_none());
     }
