@@ -38,6 +38,7 @@ mod kernel;
 mod manifest;
 mod record;
 mod store;
+mod tower;
 mod wire;
 
 pub use database::{Database, Items};
@@ -45,3 +46,4 @@ pub use error::{Error, ErrorKind};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
 pub use record::{Event, RecordError};
+pub use tower::TowerError;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-const PLAN: [&str; 14] = [
-    "kernel", "wire", "ids", "files", "record", "graph", "manifest", "format", "store", "catalog",
-    "error", "database", "import", "lib",
+const PLAN: [&str; 15] = [
+    "kernel", "wire", "ids", "files", "record", "graph", "tower", "manifest", "format", "store",
+    "catalog", "error", "database", "import", "lib",
 ];
 
 /// Every source file with the top-level module it belongs to.

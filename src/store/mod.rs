@@ -15,7 +15,7 @@ pub(crate) use gc::{collect, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::{SegmentWriter, fresh_identity};
 pub(crate) use space::{SpaceSegment, write_space};
-pub(crate) use towers::{NamedBytes, read_towers, write_towers};
+pub(crate) use towers::{read_towers, write_towers};
 
 use crate::files::{FileSystem, names};
 use crate::format::FormatError;

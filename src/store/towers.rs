@@ -5,10 +5,8 @@ use crate::files::names;
 use crate::format::FormatError;
 use crate::ids::GenerationNo;
 use crate::manifest::TowerFile;
+use crate::tower::NamedBytes;
 use crate::wire::checksum;
-
-/// A file of a towers directory: its name and its bytes.
-pub(crate) type NamedBytes = (String, Vec<u8>);
 
 /// Writes the towers of a generation and makes them durable, their directory's name included.
 pub(crate) fn write_towers(

@@ -1,0 +1,57 @@
+//! The two towers: raw features of a user or an item in, a vector out.
+//!
+//! A towers directory holds `tower.json` (the [`Schema`](schema::Schema): tables, features, layers)
+//! and weights as safetensors. [`Model`] is the two put together: [`encode`](Tower::encode) turns a
+//! JSON object into rows of embedding tables and numbers, [`forward`](Tower::forward) turns many of
+//! those into vectors. Training runs the same two and differentiates the [`Trace`] that `forward`
+//! leaves, so that what is served is what was trained.
+//!
+//! Everything here is pure: files come as bytes, and all of them are checked against the schema
+//! before a model exists. Out of scope: where the files lie (`store`), how weights are learnt
+//! (`train`). Cost: a dense layer is one matrix product for the whole batch; an embedding costs its
+//! row.
+
+mod encode;
+mod forward;
+mod lookup;
+mod model;
+pub(crate) mod schema;
+mod weights;
+
+pub(crate) use encode::{Encoded, Input, trigrams};
+pub(crate) use forward::Trace;
+pub(crate) use lookup::Lookup;
+pub(crate) use model::{EmbedError, Layer, Model, Side, Table, Tower};
+pub(crate) use weights::NamedBytes;
+
+use thiserror::Error;
+
+/// A towers directory that cannot be used: which file, where in it, what is wrong.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{file}: {place}: {what}")]
+#[non_exhaustive]
+pub struct TowerError {
+    /// The file in the towers directory.
+    pub file: String,
+    /// The feature, layer, table or tensor.
+    pub place: String,
+    /// What is wrong with it, and what would be right.
+    pub what: String,
+}
+
+impl TowerError {
+    fn new(file: &str, place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            place: place.into(),
+            what: what.into(),
+        }
+    }
+
+    fn schema(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(schema::FILE, place, what)
+    }
+}
+
+#[cfg(test)]
+mod tests;

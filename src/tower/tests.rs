@@ -1,0 +1,302 @@
+use super::model::EmbedError;
+use super::schema::{FILE, Schema};
+use super::*;
+use ndarray::{Array1, Array2};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn schema() -> Value {
+    json!({
+        "format": 1, "name": "small", "dimension": 2, "metric": "cosine",
+        "tables": {
+            "item": {"dimension": 2, "lookup": {"vocabulary": {"ids": ["a", "b", "c"]}}},
+            "word": {"dimension": 2, "lookup": {"hash": {"buckets": 7, "seed": 3}}}
+        },
+        "user": {
+            "features": [
+                {"kind": "ids", "field": "history", "table": "item", "pooling": "mean", "limit": 2},
+                {"kind": "number", "field": "age", "mean": 30.0, "deviation": 10.0, "missing": "zero"}
+            ],
+            "layers": [{"kind": "dense", "units": 2, "activation": "relu"}, {"kind": "l2_normalise"}]
+        },
+        "item": {
+            "features": [
+                {"kind": "id", "field": "id", "table": "item"},
+                {"kind": "text", "field": "title", "table": "word", "pooling": "sum", "missing": "zero"}
+            ],
+            "layers": [{"kind": "dense", "units": 2}]
+        }
+    })
+}
+
+/// A model of the schema whose weights are small different numbers.
+fn model() -> Model {
+    let schema = Schema::parse(schema().to_string().as_bytes()).unwrap();
+    let mut next = 0.0f32;
+    let mut matrix = |rows: usize, columns: usize| {
+        Array2::from_shape_simple_fn((rows, columns), || {
+            next += 1.0;
+            (next * 0.7).sin()
+        })
+    };
+    let tables = schema
+        .tables
+        .iter()
+        .map(|(name, table)| {
+            let lookup = Lookup::new(name, &table.lookup).unwrap();
+            let weights = matrix(lookup.rows(), table.dimension as usize);
+            Table {
+                name: name.clone(),
+                lookup,
+                weights,
+            }
+        })
+        .collect();
+    let mut dense = |inputs: usize, activation| Layer::Dense {
+        weight: matrix(2, inputs),
+        bias: Array1::from_vec(vec![0.3, 0.2]),
+        activation,
+    };
+    let user = vec![dense(3, schema::Activation::Relu), Layer::L2Normalise];
+    let item = vec![dense(4, schema::Activation::Linear)];
+    Model {
+        tables,
+        user: Tower::new(Side::User, &schema.user, user, &schema),
+        item: Tower::new(Side::Item, &schema.item, item, &schema),
+        schema,
+    }
+}
+
+fn refused(model: &Model, side: Side, record: Value) -> String {
+    match model.embed(side, &record) {
+        Err(EmbedError::Features(error)) => error.to_string(),
+        other => panic!("{record}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_vector_is_what_the_schema_says_computed_by_hand() {
+    let model = model();
+    let item = &model.tables[0].weights;
+    // The newest two of the history, b and c, and an age one deviation above the mean.
+    let input = [
+        (item[[1, 0]] + item[[2, 0]]) / 2.0,
+        (item[[1, 1]] + item[[2, 1]]) / 2.0,
+        1.0,
+    ];
+    let Layer::Dense { weight, bias, .. } = &model.user.layers[0] else {
+        panic!()
+    };
+    let sum = |unit: usize| -> f32 {
+        let products = input
+            .iter()
+            .enumerate()
+            .map(|(at, x)| weight[[unit, at]] * x);
+        (products.sum::<f32>() + bias[unit]).max(0.0)
+    };
+    let (x, y) = (sum(0), sum(1));
+    let length = (x * x + y * y).sqrt();
+    let user = json!({"history": ["a", "b", "c"], "age": 40});
+    let vector = model.embed(Side::User, &user).unwrap();
+    assert!((vector[0] - x / length).abs() < 1e-6 && (vector[1] - y / length).abs() < 1e-6);
+}
+
+#[test]
+fn one_record_and_a_batch_give_the_same_vectors() {
+    let model = model();
+    let records: Vec<_> = ["a", "b", "c"]
+        .map(|id| json!({"id": id, "title": format!("The {id} of it"), "price": 3}))
+        .to_vec();
+    let many = model.embed_many(Side::Item, &records).unwrap();
+    for (record, row) in records.iter().zip(many.chunks(2)) {
+        let one = model.embed(Side::Item, record).unwrap();
+        assert!((one[0] - row[0]).abs() < 1e-6 && (one[1] - row[1]).abs() < 1e-6);
+    }
+    let bad = [json!({"id": "a"}), json!({"id": "zz"})];
+    assert_eq!(model.embed_many(Side::Item, &bad).unwrap_err().0, 1);
+}
+
+#[test]
+fn a_model_written_and_read_is_the_same_model() {
+    let model = model();
+    let parts = model.to_parts().unwrap();
+    let names: Vec<_> = parts.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            FILE,
+            "item.safetensors",
+            "shared.safetensors",
+            "user.safetensors"
+        ]
+    );
+    let again = Model::from_parts(&parts).unwrap();
+    assert_eq!(again.to_parts().unwrap(), parts);
+    assert_eq!(again.parameters(), 6 + 14 + 8 + 10);
+}
+
+#[test]
+fn features_that_do_not_fit_are_refused_by_name() {
+    let model = model();
+    let user = |record| refused(&model, Side::User, record);
+    assert!(user(json!([1])).contains("a JSON object of the user's features"));
+    assert!(user(json!({"age": 3})).contains("field `history`: expected a list"));
+    assert!(user(json!({"history": null})).contains("no such field"));
+    assert!(user(json!({"history": "a"})).contains("a string (\"a\")"));
+    assert!(user(json!({"history": ["a", 1.5]})).contains("a number (1.5)"));
+    assert!(user(json!({"history": ["q"]})).contains("vocabulary of table `item`"));
+    assert!(user(json!({"history": [], "age": "old"})).contains("a finite number"));
+    let typo = user(json!({"history": [], "aeg": 3}));
+    assert!(
+        typo.contains("field `aeg`") && typo.contains("history, age"),
+        "{typo}"
+    );
+    assert!(
+        model
+            .embed(Side::Item, &json!({"id": "a", "price": 3}))
+            .is_ok()
+    );
+}
+
+#[test]
+fn trigrams_are_those_of_the_paper() {
+    let of = |text: &str| {
+        let mut all = Vec::new();
+        trigrams(text, |t| all.push(t.to_owned()));
+        all
+    };
+    assert_eq!(of("Good"), ["#go", "goo", "ood", "od#"]);
+    assert_eq!(of("a, é1!"), ["#a#", "#é1", "é1#"]);
+    assert_eq!(of(" -- "), Vec::<String>::new());
+}
+
+#[test]
+fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
+    for (path, value, place, what) in [
+        ("/format", json!(2), "format", "reads 1"),
+        ("/dimension", json!(0), "dimension", "between 1"),
+        ("/dimension", json!(3), "user layers", "gives 2 components"),
+        ("/user/features", json!([]), "user features", "none"),
+        (
+            "/user/features/0/table",
+            json!("items"),
+            "user feature 0",
+            "no table",
+        ),
+        (
+            "/user/features/0/limit",
+            json!(0),
+            "user feature 0",
+            "limit",
+        ),
+        (
+            "/user/features/1/deviation",
+            json!(0.0),
+            "user feature 1",
+            "above 0",
+        ),
+        (
+            "/tables/word/lookup/hash/buckets",
+            json!(0),
+            "table \"word\"",
+            "bucket",
+        ),
+        (
+            "/tables/item/lookup/vocabulary/ids",
+            json!(["a", "a"]),
+            "table \"item\"",
+            "twice",
+        ),
+        (
+            "/user/features/0/pooling",
+            json!("median"),
+            "line 1",
+            "median",
+        ),
+        ("/user/features/0/pool", json!("mean"), "line 1", "pool"),
+    ] {
+        let mut changed = schema();
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[match key.parse::<usize>() {
+            Ok(_) => panic!(),
+            Err(_) => key,
+        }] = value;
+        let mut parts = model().to_parts().unwrap();
+        parts[0].1 = changed.to_string().into_bytes();
+        let error = Model::from_parts(&parts).unwrap_err();
+        assert_eq!(error.file, FILE);
+        assert!(
+            error.place.contains(place) && error.what.contains(what),
+            "{path}: {error}"
+        );
+    }
+}
+
+#[test]
+fn weights_that_are_not_of_the_schema_are_refused_with_the_tensor() {
+    let parts = model().to_parts().unwrap();
+    let without = |name: &str| -> Vec<NamedBytes> {
+        parts
+            .iter()
+            .filter(|(part, _)| part != name)
+            .cloned()
+            .collect()
+    };
+    let error = Model::from_parts(&without("user.safetensors")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("user.safetensors: file: is missing"),
+        "{error}"
+    );
+    assert!(Model::from_parts(&without(FILE)).is_err());
+
+    let swap = |change: &dyn Fn(&mut Model)| {
+        let mut other = model();
+        change(&mut other);
+        let mut mixed = other.to_parts().unwrap();
+        mixed[0] = parts[0].clone();
+        Model::from_parts(&mixed).unwrap_err().to_string()
+    };
+    let shape = swap(&|m| m.tables[1].weights = Array2::zeros((6, 2)));
+    assert!(
+        shape.contains("has shape [6, 2], the schema asks for [7, 2]"),
+        "{shape}"
+    );
+    let nan = swap(&|m| m.tables[0].weights[[1, 1]] = f32::NAN);
+    assert!(nan.contains("component 3 is not a finite number"), "{nan}");
+    let extra = swap(&|m| m.item.layers.push(m.user.layers[0].clone()));
+    assert!(
+        extra.contains("layer.1.bias\": is not described"),
+        "{extra}"
+    );
+}
+
+#[test]
+fn zeros_cannot_be_compared_by_cosine() {
+    let mut model = model();
+    if let Layer::Dense { weight, bias, .. } = &mut model.user.layers[0] {
+        weight.fill(0.0);
+        bias.fill(0.0);
+    }
+    let user = json!({"history": []});
+    assert!(matches!(
+        model.embed(Side::User, &user),
+        Err(EmbedError::Output(_))
+    ));
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_are_errors_or_models_never_panics(
+        file in 0usize..4, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()
+    ) {
+        let mut parts = model().to_parts().unwrap();
+        let bytes = &mut parts[file].1;
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        if let Ok(model) = Model::from_parts(&parts) {
+            let _ = model.embed(Side::User, &json!({"history": ["a"], "age": 1}));
+        }
+    }
+}
