@@ -13,8 +13,10 @@
 //! top layer, or a node where there is no upper layer. Nodes can be renumbered at will.
 
 mod rows;
+mod search;
 
 pub(crate) use rows::Rows;
+pub(crate) use search::{Scored, Scratch, exact, search};
 
 use thiserror::Error;
 
