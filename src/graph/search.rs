@@ -121,7 +121,7 @@ impl Scratch {
 /// The `k` best nodes found by a beam of width `ef`, at least `k`: best first, ties by node.
 ///
 /// Nodes for which `keep` is false are walked through and left out. The beam is as wide as `ef`
-/// *kept* nodes, so `k` are found wherever that many can be reached; the fewer are kept, the more
+/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are kept, the more
 /// of the graph is walked.
 #[expect(
     clippy::too_many_arguments,
@@ -163,8 +163,10 @@ pub(crate) fn search<S: AsRef<[u32]>>(
     };
 
     batch.clear();
-    let entry = descend(graph, nodes, score);
-    batch.extend(Some(entry).filter(|entry| unvisited(*entry)));
+    // The beam begins at the root too, from where every node can be reached: where the walk down
+    // ends, links may lead round in a circle, as they do among many copies of one vector.
+    let ends = [descend(graph, nodes, score), graph.root().unwrap_or(0)];
+    batch.extend(ends.into_iter().filter(|node| unvisited(*node)));
     loop {
         for scored in batch.drain(..).filter_map(&score) {
             if found.admits(scored) {
