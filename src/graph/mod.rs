@@ -12,9 +12,15 @@
 //! (for the lowest upper layer that is the node itself). Search begins at `entry`, a member of the
 //! top layer, or a node where there is no upper layer. Nodes can be renumbered at will.
 
+mod build;
+mod renumber;
+mod repair;
 mod rows;
+mod search;
 
+pub(crate) use build::build;
 pub(crate) use rows::Rows;
+pub(crate) use search::{Scored, Scratch, exact, search};
 
 use thiserror::Error;
 
@@ -169,14 +175,18 @@ impl<S: AsRef<[u32]>> Graph<S> {
         problems
     }
 
+    /// The node below the entry point; none if there are no nodes.
+    fn root(&self) -> Option<u32> {
+        match self.layers.last() {
+            Some(top) => top.nodes.as_ref().get(self.entry as usize).copied(),
+            None => Some(self.entry).filter(|entry| *entry < self.nodes),
+        }
+    }
+
     /// How many nodes no walk over the base layer reaches from below the entry point.
     fn unreachable(&self) -> usize {
-        let entry = match self.layers.last() {
-            Some(top) => top.nodes.as_ref().get(self.entry as usize).copied(),
-            None => Some(self.entry),
-        };
         let mut seen = vec![false; self.nodes as usize];
-        let mut left: Vec<u32> = entry.into_iter().collect();
+        let mut left: Vec<u32> = self.root().into_iter().collect();
         let mut reached = 0;
         while let Some(node) = left.pop() {
             match seen.get_mut(node as usize) {

@@ -16,6 +16,12 @@ impl<'a> Rows<'a> {
         self.dimension
     }
 
+    /// How many rows there are; 0 where the dimension is 0.
+    pub(crate) fn count(&self) -> u32 {
+        let count = self.data.len().checked_div(self.dimension).unwrap_or(0);
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// All components, row after row.
     pub(crate) fn data(&self) -> &'a [f32] {
         self.data
