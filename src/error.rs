@@ -1,9 +1,11 @@
 //! The one error users see: what was wrong, where, and what would be right.
 
 use crate::catalog::CatalogError;
+use crate::ids::GenerationNo;
 use crate::manifest::TransitionError;
 use crate::record::RecordError;
 use crate::store::StoreError;
+use crate::tower::{EmbedError, TowerError};
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -29,6 +31,96 @@ pub enum Error {
         /// Where it stands again.
         second: usize,
     },
+    /// An item that the item tower of a space cannot embed: it would be missing from its recalls.
+    #[error("item {id:?} cannot be embedded for space {space:?}: {source}")]
+    Embed {
+        /// The space.
+        space: String,
+        /// The item.
+        id: String,
+        /// Why not.
+        source: VectorlessError,
+    },
+    /// A query whose features the user tower cannot embed.
+    #[error("{}: {source}", user(.at))]
+    User {
+        /// Its place in a batch, from 0.
+        at: Option<usize>,
+        /// Why not.
+        source: VectorlessError,
+    },
+    /// A query vector that cannot be compared with the items'.
+    #[error("the query vector cannot be used: {what}")]
+    Vector {
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// A recall that asks for nothing.
+    #[error("a recall of the top 0 items finds nothing; ask for 1 or more")]
+    TopZero,
+    /// A recall without a query.
+    #[error("the recall has no query; give it a user, a vector or an item to be similar to")]
+    NoQuery,
+    /// A database without items cannot be published.
+    #[error("there are no items to publish; put or import items first")]
+    NoItems,
+    /// No graph could be built over the vectors.
+    #[error("cannot build a graph: {what}")]
+    Graph {
+        /// Why not.
+        what: String,
+    },
+    /// A name that no space can have.
+    #[error(
+        "{name:?} cannot name a space; use up to 64 letters, digits, `-` and `_`, a letter or digit first"
+    )]
+    SpaceName {
+        /// The name.
+        name: String,
+    },
+    /// No such space.
+    #[error("there is no space {name:?}; {}", known_spaces(.known))]
+    UnknownSpace {
+        /// The name asked for.
+        name: String,
+        /// The spaces there are.
+        known: Vec<String>,
+    },
+    /// No item of this id, or none in the space.
+    #[error("there is no item {id:?}")]
+    UnknownItem {
+        /// The id asked for.
+        id: String,
+    },
+    /// A generation that is not kept.
+    #[error("space {space:?} keeps no generation {generation}; it keeps {}", list(.kept))]
+    UnknownGeneration {
+        /// The space.
+        space: String,
+        /// The generation asked for.
+        generation: GenerationNo,
+        /// What it keeps.
+        kept: Vec<GenerationNo>,
+    },
+    /// The active generation is the oldest there is.
+    #[error("space {space:?} keeps no generation before the active one, {active}")]
+    NoEarlierGeneration {
+        /// The space.
+        space: String,
+        /// The active generation.
+        active: GenerationNo,
+    },
+    /// A towers directory that cannot be used.
+    #[error("towers in {}: {source}", path.display())]
+    Towers {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TowerError,
+    },
+    /// A write to a database that was opened read-only.
+    #[error("the database is open read-only; open it with Database::open to write")]
+    ReadOnly,
     /// There is no database at this path.
     #[error("there is no database at {}", path.display())]
     NoDatabase {
@@ -71,6 +163,42 @@ pub enum Error {
     TooManyItems,
 }
 
+/// Why a record has no vector.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error(transparent)]
+pub struct VectorlessError(#[from] EmbedError);
+
+impl VectorlessError {
+    /// The field at fault, when it was one: its name, what was expected and what was found.
+    #[must_use]
+    pub fn field(&self) -> Option<&RecordError> {
+        match &self.0 {
+            EmbedError::Features(error) => Some(error),
+            EmbedError::Output(_) => None,
+        }
+    }
+}
+
+fn user(at: &Option<usize>) -> String {
+    match at {
+        Some(at) => format!("user {at} of the batch"),
+        None => "the user".to_owned(),
+    }
+}
+
+fn known_spaces(known: &[String]) -> String {
+    if known.is_empty() {
+        "none has been published yet".to_owned()
+    } else {
+        format!("there is {}", known.join(", "))
+    }
+}
+
+fn list(numbers: &[GenerationNo]) -> String {
+    let texts: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
 /// The kinds of [`Error`](enum@Error), for callers that decide by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,9 +222,23 @@ impl Error {
         match self {
             Self::Item { .. }
             | Self::DuplicateId { .. }
+            | Self::Embed { .. }
+            | Self::User { .. }
+            | Self::Vector { .. }
+            | Self::TopZero
+            | Self::NoQuery
+            | Self::NoItems
+            | Self::Graph { .. }
+            | Self::SpaceName { .. }
+            | Self::Towers { .. }
+            | Self::ReadOnly
             | Self::NotADatabase { .. }
             | Self::TooManyItems => ErrorKind::InvalidInput,
-            Self::NoDatabase { .. } => ErrorKind::NotFound,
+            Self::NoDatabase { .. }
+            | Self::UnknownSpace { .. }
+            | Self::UnknownItem { .. }
+            | Self::UnknownGeneration { .. }
+            | Self::NoEarlierGeneration { .. } => ErrorKind::NotFound,
             Self::Locked { .. } => ErrorKind::Busy,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Io { .. } | Self::Poisoned => ErrorKind::Io,

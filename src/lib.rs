@@ -19,10 +19,12 @@
 //!
 //! An *item* is a JSON object with a string `id`. Every write gets a *revision*, increasing over the
 //! whole database. A write is *fresh* (in the journal, indexed by sled) until it is *sealed*.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the space format and the graph are in place before publish and recall, which use them"
+#![cfg_attr(
+    feature = "train",
+    allow(
+        dead_code,
+        reason = "what writes towers is in place before the recipe that trains them"
+    )
 )]
 
 mod catalog;
@@ -35,15 +37,23 @@ mod ids;
 #[cfg(feature = "import")]
 pub mod import;
 mod kernel;
+mod maintain;
 mod manifest;
+mod recall;
 mod record;
+mod snapshot;
 mod store;
 mod tower;
 mod wire;
 
-pub use database::{Database, Items};
-pub use error::{Error, ErrorKind};
+pub use database::{
+    Batch, Database, GenerationInfo, Items, OpenOptions, Problem, Progress, PublishOptions, Recall,
+    Report, SpaceStats, Stats, Towers,
+};
+pub use error::{Error, ErrorKind, VectorlessError};
+pub use graph::DEFAULT_EF;
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
+pub use recall::{Hit, Hits};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-const PLAN: [&str; 15] = [
+const PLAN: [&str; 18] = [
     "kernel", "wire", "ids", "files", "record", "graph", "tower", "manifest", "format", "store",
-    "catalog", "error", "database", "import", "lib",
+    "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "lib",
 ];
 
 /// Every source file with the top-level module it belongs to.

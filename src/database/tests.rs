@@ -1,16 +1,31 @@
 //! Power cuts and failures at every operation, against a plain model.
 
 use super::*;
-use crate::files::{Fault, MemoryFiles};
+use crate::files::{Fault, FileSystem, MemoryFiles, names};
+use crate::snapshot::Base;
+use crate::tower::Side;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-type Model = BTreeMap<String, Value>;
+#[path = "../../tests/common/towers.rs"]
+mod towers;
 
 const ROOT: &str = "shop.twin";
+const SPACE: &str = "by-price";
+
+/// What a database should hold: items, and the scale of each generation that was published, the
+/// active one's place among them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    items: BTreeMap<String, Value>,
+    scales: Vec<f32>,
+    active: usize,
+}
 
 fn open(files: &MemoryFiles) -> Result<Database, Error> {
-    Database::open_on(Arc::new(files.clone()), Path::new(ROOT))
+    Database::options().open_on(Arc::new(files.clone()), Path::new(ROOT))
 }
 
 fn item(id: usize, price: usize) -> Value {
@@ -24,28 +39,45 @@ enum Step {
     PutMany(usize),
     Delete(usize),
     Seal,
+    Publish(f32),
+    Rollback,
 }
 
-const SCRIPT: [Step; 9] = [
+const SCRIPT: [Step; 14] = [
     Step::Put(1, 10),
     Step::PutMany(5),
     Step::Delete(2),
     Step::Seal,
     Step::Put(1, 11),
     Step::Delete(3),
+    Step::Publish(1.0),
     Step::Put(2, 20),
     Step::Seal,
+    Step::Publish(3.0),
     Step::Put(9, 90),
+    Step::Delete(4),
+    Step::Rollback,
+    Step::Put(8, 80),
 ];
 
 impl Step {
     fn apply(self, model: &mut Model) {
-        let mut put = |item: Value| model.insert(item["id"].as_str().unwrap().to_owned(), item);
+        let Model {
+            items,
+            scales,
+            active,
+        } = model;
+        let mut put = |item: Value| items.insert(item["id"].as_str().unwrap().to_owned(), item);
         match self {
             Self::Put(id, price) => drop(put(item(id, price))),
             Self::PutMany(count) => (0..count).for_each(|id| drop(put(item(id, 100 + id)))),
-            Self::Delete(id) => drop(model.remove(&format!("B{id:02}"))),
+            Self::Delete(id) => drop(items.remove(&format!("B{id:02}"))),
             Self::Seal => {}
+            Self::Publish(scale) => {
+                *active = scales.len();
+                scales.push(scale);
+            }
+            Self::Rollback => *active -= 1,
         }
     }
 
@@ -58,19 +90,59 @@ impl Step {
                 .map(drop),
             Self::Delete(id) => items.delete(&format!("B{id:02}")).map(drop),
             Self::Seal => db.seal().map(drop),
+            Self::Publish(scale) => {
+                let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
+                db.publish(SPACE, towers).map(drop)
+            }
+            Self::Rollback => db.rollback(SPACE).map(drop),
         }
     }
 }
 
+/// Everything a database holds: by id, and, as one generation sees it, by recall.
 fn contents(db: &Database) -> Model {
     let ids = (0..10).map(|id| format!("B{id:02}"));
-    ids.filter_map(|id| Some((id.clone(), db.items().get(&id).unwrap()?)))
-        .collect()
+    let items = ids.filter_map(|id| Some((id.clone(), db.items().get(&id).unwrap()?)));
+    let mut model = Model {
+        items: items.collect(),
+        ..Model::default()
+    };
+    if let Ok(generations) = db.generations(SPACE) {
+        for generation in generations {
+            if generation.active {
+                model.active = model.scales.len();
+            }
+            // The towers say what the scale was.
+            let base = db.live.snapshot.load().kept(SPACE).unwrap().clone();
+            let kept = base.generation(generation.number).unwrap();
+            let opened = Base::open(&db.live.directory, SPACE, kept).unwrap();
+            let vector = opened.model.embed(Side::Item, &item(0, 1)).unwrap();
+            model.scales.push(vector[0]);
+        }
+        let scale = model.scales[model.active];
+        for exact in [false, true] {
+            let user = json!({"price": 15});
+            let recall = db.recall(SPACE).user(&user).records();
+            let recall = if exact { recall.exact() } else { recall };
+            let mut found = BTreeMap::new();
+            for hit in recall.top(100).unwrap() {
+                let record = hit.record.unwrap();
+                let distance = scale * (record["price"].as_f64().unwrap() as f32 - 15.0);
+                assert_eq!(hit.score, -distance * distance, "vectors of one generation");
+                found.insert(hit.id, record);
+            }
+            assert_eq!(
+                found, model.items,
+                "a recall of all finds all, exact: {exact}"
+            );
+        }
+    }
+    model
 }
 
 /// Runs the script until a step fails: what was acknowledged, and what it may be besides.
 fn run_script(files: &MemoryFiles) -> (Model, Model) {
-    let mut sure = Model::new();
+    let mut sure = Model::default();
     let Ok(db) = open(files) else {
         return (sure.clone(), sure);
     };
@@ -188,7 +260,7 @@ fn sealing_leaves_no_journal_and_no_orphans_behind() {
     };
     assert_eq!(
         (count("journal-"), count("items-"), count("manifest-")),
-        (0, 3, 2),
+        (0, 4, 2),
         "{left:?}"
     );
 }
@@ -205,36 +277,41 @@ fn a_database_that_lost_current_is_refused_and_not_begun_anew() {
 }
 
 #[test]
-fn a_flip_of_any_byte_of_a_segment_is_found_by_its_checksums_or_refused_at_open() {
+fn a_flip_of_any_byte_of_a_stored_file_is_found_by_check_or_refused_at_open() {
     let files = MemoryFiles::default();
     let db = open(&files).unwrap();
     db.items().put_many(&[item(1, 1), item(2, 2)]).unwrap();
-    db.seal().unwrap();
+    Step::Publish(2.0).run(&db).unwrap();
     drop(db);
-    let path = files
-        .paths()
-        .into_iter()
-        .find(|path| path.to_string_lossy().contains("items-"))
-        .unwrap();
+    for part in ["items-", "space-", "tower.json", "user.safetensors"] {
+        assert_flips_are_found(&files, part);
+    }
+}
+
+fn assert_flips_are_found(files: &MemoryFiles, part: &str) {
+    let is_it = |path: &PathBuf| path.to_string_lossy().contains(part);
+    let path = files.paths().into_iter().find(is_it).unwrap();
     let whole = files.read(&path).unwrap();
     for at in 0..whole.len() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
         files.remove(&path).unwrap();
         files.create_new(&path).unwrap().append(&bytes).unwrap();
-        let found = match open(&files) {
+        let found = match open(files) {
             Err(error) => matches!(error, Error::Corrupt { .. }),
             Ok(db) => db
-                .sealed
-                .load()
-                .items
+                .check()
+                .unwrap()
+                .problems
                 .iter()
-                .any(|segment| !segment.check().is_empty()),
+                .any(|problem| problem.file == path),
         };
         assert!(
             found,
-            "the flip of byte {at} of {} went unnoticed",
+            "the flip of byte {at} of {} in {part} went unnoticed",
             whole.len()
         );
     }
+    files.remove(&path).unwrap();
+    files.create_new(&path).unwrap().append(&whole).unwrap();
 }

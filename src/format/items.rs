@@ -86,11 +86,16 @@ impl ItemsLayout {
         self.rows
     }
 
+    /// The item and revision of row `row`.
+    pub(crate) fn version(&self, bytes: &[u8], row: usize) -> Option<(ItemNo, Revision)> {
+        let item = array::<u32>(bytes, &self.numbers).get(row)?;
+        let revision = array::<u64>(bytes, &self.revisions).get(row)?;
+        Some((ItemNo(*item), Revision(*revision)))
+    }
+
     /// Row `row`, every offset checked.
     pub(crate) fn row<'a>(&self, bytes: &'a [u8], row: usize) -> Result<Row<'a>, FormatError> {
-        let numbers = array::<u32>(bytes, &self.numbers);
-        let revisions = array::<u64>(bytes, &self.revisions);
-        let (Some(item), Some(revision)) = (numbers.get(row), revisions.get(row)) else {
+        let Some((item, revision)) = self.version(bytes, row) else {
             return Err(FormatError::bad(
                 "item numbers",
                 format!("there is no row {row}"),
@@ -103,8 +108,8 @@ impl ItemsLayout {
             )
         })?;
         Ok(Row {
-            item: ItemNo(*item),
-            revision: Revision(*revision),
+            item,
+            revision,
             id: self.id(bytes, row)?,
             record: (!record.is_empty()).then_some(record),
         })

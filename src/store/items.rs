@@ -8,7 +8,7 @@ use crate::format::container::Kind;
 use crate::format::items::{
     ID_OFFSETS, ID_ORDER, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
 };
-use crate::ids::{FileNo, ItemNo};
+use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
 use std::path::PathBuf;
 
@@ -44,6 +44,11 @@ impl ItemsSegment {
         self.layout
             .row(&self.blob, row)
             .map_err(StoreError::format(&self.path))
+    }
+
+    /// The item and revision of row `row`.
+    pub(crate) fn version(&self, row: usize) -> Option<(ItemNo, Revision)> {
+        self.layout.version(&self.blob, row)
     }
 
     /// The row of an id.

@@ -40,6 +40,23 @@ pub(crate) fn write_towers(
     Ok(written)
 }
 
+/// Removes what a publish that came to nothing left in the place of this generation's towers.
+pub(crate) fn clear_towers(
+    directory: &Directory,
+    space: &str,
+    generation: GenerationNo,
+) -> Result<(), StoreError> {
+    let files = &*directory.files;
+    let path = directory.path(names::TOWERS, &names::towers(space, generation));
+    for name in files.list(&path).map_err(StoreError::io("list", &path))? {
+        let left = path.join(name);
+        files
+            .remove(&left)
+            .map_err(StoreError::io("remove", &left))?;
+    }
+    Ok(())
+}
+
 /// Reads a generation's towers; each file must be the one the manifest pins.
 pub(crate) fn read_towers(
     directory: &Directory,

@@ -165,7 +165,7 @@ fn id_text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
 /// Gives the letter trigrams of each word, as DSSM does (Huang et al., 2013, section 3.2): lower
 /// case, words are runs of letters and digits, each between two `#`. A word of one letter has one
 /// trigram.
-pub(crate) fn trigrams(text: &str, mut each: impl FnMut(&str)) {
+pub(super) fn trigrams(text: &str, mut each: impl FnMut(&str)) {
     let lower = text.to_lowercase();
     let mut marked = String::new();
     for word in lower

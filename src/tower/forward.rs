@@ -8,7 +8,11 @@ use ndarray::{Array2, Axis, s};
 /// What a batch became on its way, a row a record.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
-    /// The input of each layer.
+    /// The input of each layer, which training needs.
+    #[cfg_attr(
+        not(feature = "train"),
+        expect(dead_code, reason = "serving needs the output alone")
+    )]
     pub(crate) inputs: Vec<Array2<f32>>,
     /// The vectors, `[records, dimension]`.
     pub(crate) output: Array2<f32>,

@@ -12,17 +12,16 @@
 //! row.
 
 mod encode;
+#[cfg(any(test, feature = "train"))]
+mod export;
 mod forward;
 mod lookup;
 mod model;
 pub(crate) mod schema;
 mod weights;
 
-pub(crate) use encode::{Encoded, Input, trigrams};
-pub(crate) use forward::Trace;
-pub(crate) use lookup::Lookup;
-pub(crate) use model::{EmbedError, Layer, Model, Side, Table, Tower};
-pub(crate) use weights::NamedBytes;
+pub(crate) use model::{EmbedError, Model, Side};
+pub(crate) use weights::{FILES as TOWER_FILES, NamedBytes};
 
 use thiserror::Error;
 

@@ -44,6 +44,10 @@ pub(crate) struct Model {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// Its name in the schema.
+    #[cfg_attr(
+        not(any(test, feature = "train")),
+        expect(dead_code, reason = "only writing needs it")
+    )]
     pub(crate) name: String,
     /// Strings to rows.
     pub(crate) lookup: Lookup,

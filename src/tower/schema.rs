@@ -276,6 +276,7 @@ impl Schema {
     }
 
     /// The file's bytes.
+    #[cfg(any(test, feature = "train"))]
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, TowerError> {
         serde_json::to_vec_pretty(self)
             .map_err(|error| TowerError::schema("file", error.to_string()))

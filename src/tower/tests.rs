@@ -1,4 +1,6 @@
-use super::model::EmbedError;
+use super::encode::trigrams;
+use super::lookup::Lookup;
+use super::model::{Layer, Table, Tower};
 use super::schema::{FILE, Schema};
 use super::*;
 use ndarray::{Array1, Array2};

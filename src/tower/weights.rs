@@ -1,4 +1,4 @@
-//! Weights as safetensors: read against the schema, written from a model.
+//! Weights as safetensors, read against the schema.
 //!
 //! `shared.safetensors` holds the tables both towers read, `user.safetensors` and
 //! `item.safetensors` what one of them reads. Tensors: `table.NAME` `[rows, dimension]`,
@@ -9,16 +9,16 @@ use super::TowerError;
 use super::lookup::Lookup;
 use super::model::{Feature, Layer, Model, Side, Table, Tower};
 use super::schema::{self, LayerSchema, Schema, TowerSchema};
-use ndarray::{Array, Array1, Array2, Dimension};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use ndarray::{Array1, Array2};
+use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of a towers directory: its name and its bytes.
 pub(crate) type NamedBytes = (String, Vec<u8>);
 
 const SHARED: &str = "shared.safetensors";
-const USER: &str = "user.safetensors";
-const ITEM: &str = "item.safetensors";
+pub(super) const USER: &str = "user.safetensors";
+pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
 pub(crate) const FILES: [&str; 4] = [schema::FILE, SHARED, USER, ITEM];
@@ -105,25 +105,8 @@ impl<'a> File<'a> {
     }
 }
 
-/// A tensor about to be written.
-struct Tensor {
-    name: String,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Tensor {
-    fn new<D: Dimension>(name: String, numbers: &Array<f32, D>) -> Self {
-        Self {
-            name,
-            shape: numbers.shape().to_vec(),
-            bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        }
-    }
-}
-
 /// The file that holds a table.
-fn home(schema: &Schema, table: &str) -> &'static str {
+pub(super) fn home(schema: &Schema, table: &str) -> &'static str {
     let reads = |tower: &TowerSchema| tower.features.iter().any(|f| f.table() == Some(table));
     match (reads(&schema.user), reads(&schema.item)) {
         (true, false) => USER,
@@ -192,38 +175,6 @@ impl Model {
             item,
             schema,
         })
-    }
-
-    /// The files of a towers directory.
-    pub(crate) fn to_parts(&self) -> Result<Vec<NamedBytes>, TowerError> {
-        let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
-        for table in &self.tables {
-            let named = tensors.entry(home(&self.schema, &table.name)).or_default();
-            named.push(Tensor::new(format!("table.{}", table.name), &table.weights));
-        }
-        for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
-            for (at, layer) in tower.layers.iter().enumerate() {
-                if let Layer::Dense { weight, bias, .. } = layer {
-                    let named = tensors.entry(file).or_default();
-                    named.push(Tensor::new(format!("layer.{at}.weight"), weight));
-                    named.push(Tensor::new(format!("layer.{at}.bias"), bias));
-                }
-            }
-        }
-        let mut parts = vec![(schema::FILE.to_owned(), self.schema.to_json()?)];
-        for (file, named) in &tensors {
-            let wrong = |error: safetensors::SafeTensorError| {
-                TowerError::new(file, "file", error.to_string())
-            };
-            let views = named.iter().map(|tensor| {
-                let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?;
-                Ok((&tensor.name, view))
-            });
-            let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-            let bytes = safetensors::serialize(views, None).map_err(wrong)?;
-            parts.push(((*file).to_owned(), bytes));
-        }
-        Ok(parts)
     }
 }
 

@@ -6,7 +6,7 @@
 mod pack;
 mod reader;
 
-pub(crate) use pack::{MAX_PACKED_BYTES, pack, unpack};
+pub(crate) use pack::{pack, unpack};
 pub(crate) use reader::{Reader, WireError};
 
 /// The one checksum of all files: XXH3, 64 bits, seed 0.

@@ -1,0 +1,124 @@
+//! Asking: the builder of a recall.
+
+use super::Database;
+use crate::error::Error;
+use crate::recall::{Hits, Query, Request, run, run_many};
+use serde_json::Value;
+
+/// A recall being put together: a query, options, and [`top`](Self::top) to run it.
+#[derive(Clone)]
+#[must_use = "a recall finds nothing before `top` is called"]
+pub struct Recall<'a> {
+    database: &'a Database,
+    request: Request<'a>,
+}
+
+/// A recall for many users.
+#[must_use = "a recall finds nothing before `top` is called"]
+pub struct Batch<'a> {
+    recall: Recall<'a>,
+    users: &'a [Value],
+}
+
+impl Database {
+    /// Finds the best items of a space for a user, a vector or another item.
+    ///
+    /// A recall sees one generation: the user tower that makes the query and the vectors it is
+    /// compared with belong together, whatever is published meanwhile.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// use serde_json::json;
+    /// let user = json!({"user_id": "u42", "history": ["B07", "B13"]});
+    /// let hits = db.recall("unified").user(&user).exclude(["B07", "B13"]).top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recall<'a>(&'a self, space: &'a str) -> Recall<'a> {
+        Recall {
+            database: self,
+            request: Request::new(space),
+        }
+    }
+}
+
+impl<'a> Recall<'a> {
+    /// For a user: a JSON object of the raw features that the user tower reads.
+    pub fn user(mut self, features: &'a Value) -> Self {
+        self.request.query = Some(Query::User(features));
+        self
+    }
+
+    /// For a vector of the space's dimension.
+    pub fn vector(mut self, vector: &'a [f32]) -> Self {
+        self.request.query = Some(Query::Vector(vector));
+        self
+    }
+
+    /// For an item: others near it. It is not among the answers itself.
+    pub fn similar(mut self, id: &'a str) -> Self {
+        self.request.query = Some(Query::Similar(id));
+        self
+    }
+
+    /// For many users at once, answered in their order by one state of the database. Set the
+    /// options before.
+    pub fn users(self, users: &'a [Value]) -> Batch<'a> {
+        Batch {
+            recall: self,
+            users,
+        }
+    }
+
+    /// Never answers with these ids, such as what the user has seen already; ids of no item are
+    /// passed over. Calls add up.
+    pub fn exclude(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.request.exclude.extend(ids.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many candidates the search of the graph keeps (efSearch); [`DEFAULT_EF`](crate::DEFAULT_EF)
+    /// by default, and never fewer than are asked for. More finds more of the exact answer and
+    /// takes longer.
+    pub fn ef(mut self, ef: usize) -> Self {
+        self.request.ef = ef;
+        self
+    }
+
+    /// Scores every item instead of searching the graph.
+    pub fn exact(mut self) -> Self {
+        self.request.exact = true;
+        self
+    }
+
+    /// Gives the record of each item as well.
+    pub fn records(mut self) -> Self {
+        self.request.records = true;
+        self
+    }
+
+    /// The best `k` items, or all when there are fewer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
+    /// [`Error::Vector`], [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
+    pub fn top(self, k: usize) -> Result<Hits, Error> {
+        run(&self.database.live, &self.request, k)
+    }
+}
+
+impl Batch<'_> {
+    /// The best `k` items for each user.
+    ///
+    /// # Errors
+    /// As [`Recall::top`]; [`Error::User`] tells the place of the user. It is all answers or none.
+    pub fn top(self, k: usize) -> Result<Vec<Hits>, Error> {
+        run_many(
+            &self.recall.database.live,
+            &self.recall.request,
+            self.users,
+            k,
+        )
+    }
+}

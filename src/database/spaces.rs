@@ -1,0 +1,200 @@
+//! Publishing, and the generations of a space.
+
+use super::{Database, Towers};
+use crate::error::Error;
+use crate::ids::{GenerationNo, Revision};
+use crate::kernel::Metric;
+use crate::maintain::{self, Publish, Stage};
+use crate::manifest::Generation;
+use serde::Serialize;
+use std::fmt;
+use std::sync::PoisonError;
+
+/// Generations a space keeps unless told otherwise: the active one and two to go back to.
+const RETAIN: usize = 3;
+
+/// A generation of a space: towers, embeddings and graph that were published together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GenerationInfo {
+    /// Its number within the space.
+    pub number: GenerationNo,
+    /// Whether recalls are answered by it.
+    pub active: bool,
+    /// Items embedded when it was published.
+    pub items: u64,
+    /// Components of a vector.
+    pub dimension: usize,
+    /// How vectors are compared.
+    pub metric: Metric,
+    /// recall@10 of its graph at the default efSearch against exact search, measured on a sample of
+    /// its items when it was published.
+    pub recall: f32,
+    /// Every write up to this revision is in its segments; later ones were embedded as they came.
+    pub cut: Revision,
+    /// A hash over its towers' files.
+    pub towers_hash: u64,
+    /// When it was published, in milliseconds since 1970-01-01 00:00 UTC.
+    pub created_unix_ms: u64,
+}
+
+/// How far a publish is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is being done: `"embedding"`, `"building"`, `"auditing"`.
+    pub stage: &'static str,
+    /// Items done.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+}
+
+/// How to publish.
+pub struct PublishOptions<'a> {
+    retain: usize,
+    progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
+}
+
+impl Default for PublishOptions<'_> {
+    fn default() -> Self {
+        Self {
+            retain: RETAIN,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for PublishOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublishOptions")
+            .field("retain", &self.retain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> PublishOptions<'a> {
+    /// Every option at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many generations the space keeps, the new one among them (3 by default, at least 1). The
+    /// oldest beyond that are removed, but not the one that was active before, unless 1 is asked for.
+    #[must_use]
+    pub fn retain(mut self, generations: usize) -> Self {
+        self.retain = generations.max(1);
+        self
+    }
+
+    /// Told how far the publish is, now and then, from any thread.
+    #[must_use]
+    pub fn progress(mut self, progress: impl Fn(Progress) + Sync + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+}
+
+impl Database {
+    /// Embeds every item with the item tower, builds a graph over the vectors, and makes the space
+    /// (a new one, if there is none of this name) answer from them and the user tower, all in one
+    /// step: a recall sees the generation before, whole, or the new one, whole. Puts and recalls go
+    /// on meanwhile; a second publish waits.
+    ///
+    /// # Errors
+    /// [`Error::Embed`] naming the item that has no vector, [`Error::NoItems`],
+    /// [`Error::SpaceName`]. The generation before answers on then.
+    pub fn publish(&self, space: &str, towers: Towers) -> Result<GenerationInfo, Error> {
+        self.publish_with(space, towers, &PublishOptions::default())
+    }
+
+    /// [`publish`](Self::publish), with options.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_with(
+        &self,
+        space: &str,
+        towers: Towers,
+        options: &PublishOptions<'_>,
+    ) -> Result<GenerationInfo, Error> {
+        let writing = self.writing()?;
+        let publisher = writing.publisher.lock();
+        let _publisher = publisher.unwrap_or_else(PoisonError::into_inner);
+        let progress = |stage, done, total| {
+            if let Some(told) = &options.progress {
+                let stage = match stage {
+                    Stage::Embed => "embedding",
+                    Stage::Build => "building",
+                    Stage::Audit => "auditing",
+                };
+                told(Progress { stage, done, total });
+            }
+        };
+        let publish = Publish {
+            space,
+            model: &towers.model,
+            parts: &towers.parts,
+            retain: options.retain,
+            progress: &progress,
+        };
+        let generation = maintain::publish(&self.live, &writing.writer, &publish)?;
+        Ok(info(&generation, generation.number))
+    }
+
+    /// Makes the generation before the active one answer again, towers and vectors together. Items
+    /// written since it was published are embedded with its own item tower first; deleted items
+    /// stay deleted.
+    ///
+    /// # Errors
+    /// [`Error::NoEarlierGeneration`], [`Error::UnknownSpace`], and [`Error::Embed`] when a newer
+    /// item cannot be embedded by the older tower.
+    pub fn rollback(&self, space: &str) -> Result<GenerationInfo, Error> {
+        let generation = maintain::rollback(&self.live, &self.writing()?.writer, space, None)?;
+        Ok(info(&generation, generation.number))
+    }
+
+    /// [`rollback`](Self::rollback) to any generation that is kept, older or newer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownGeneration`]; others as [`rollback`](Self::rollback).
+    pub fn rollback_to(&self, space: &str, to: GenerationNo) -> Result<GenerationInfo, Error> {
+        let generation = maintain::rollback(&self.live, &self.writing()?.writer, space, Some(to))?;
+        Ok(info(&generation, generation.number))
+    }
+
+    /// The generations a space keeps, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn generations(&self, space: &str) -> Result<Vec<GenerationInfo>, Error> {
+        let snapshot = self.live.snapshot.load();
+        let kept = snapshot.kept(space)?;
+        let all = kept.generations.iter();
+        Ok(all
+            .map(|generation| info(generation, kept.active))
+            .collect())
+    }
+
+    /// The names of all spaces, sorted.
+    #[must_use]
+    pub fn spaces(&self) -> Vec<String> {
+        self.live.snapshot.load().spaces.keys().cloned().collect()
+    }
+}
+
+fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
+    let items = generation.segments.iter().map(|s| u64::from(s.nodes));
+    GenerationInfo {
+        number: generation.number,
+        active: generation.number == active,
+        items: items.sum(),
+        dimension: generation.dimension as usize,
+        metric: generation.metric,
+        recall: generation.recall,
+        cut: generation.cut,
+        towers_hash: generation.towers_hash,
+        created_unix_ms: generation.created_unix_ms,
+    }
+}

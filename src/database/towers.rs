@@ -1,0 +1,181 @@
+//! Towers directories as users hold them.
+
+use crate::error::Error;
+use crate::files::{FileSystem, OsFiles};
+use crate::kernel::Metric;
+use crate::store::StoreError;
+use crate::tower::{Model, NamedBytes, Side, TOWER_FILES, TowerError};
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A user tower and an item tower that were trained together, ready to be published.
+#[derive(Clone, Debug)]
+pub struct Towers {
+    pub(super) model: Arc<Model>,
+    pub(super) parts: Arc<[NamedBytes]>,
+}
+
+impl Towers {
+    /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
+    /// other. Other files in the directory are left alone.
+    ///
+    /// # Errors
+    /// [`Error::Towers`] names the file, the place in it, and what would be right.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let mut parts = Vec::new();
+        for name in TOWER_FILES {
+            let file = path.join(name);
+            match OsFiles.read(&file) {
+                Ok(bytes) => parts.push((name.to_owned(), bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io("read", &file)(error).into()),
+            }
+        }
+        Self::from_parts(parts).map_err(|source| Error::Towers {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    pub(super) fn from_parts(parts: Vec<NamedBytes>) -> Result<Self, TowerError> {
+        Ok(Self {
+            model: Arc::new(Model::from_parts(&parts)?),
+            parts: parts.into(),
+        })
+    }
+
+    /// Towers that were just trained.
+    #[cfg(feature = "train")]
+    pub(crate) fn from_model(model: &Model) -> Result<Self, TowerError> {
+        // Through the bytes, so that what is used is what would be read back.
+        Self::from_parts(model.to_parts()?)
+    }
+
+    /// Writes a towers directory. One that is there already is replaced whole, once the new one is
+    /// on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be written, and when `path` holds anything that is not a
+    /// towers directory's.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let (path, files) = (path.as_ref(), OsFiles);
+        let inside = files.list(path).map_err(StoreError::io("list", path))?;
+        if let Some(other) = inside
+            .iter()
+            .find(|name| !TOWER_FILES.contains(&name.as_str()))
+        {
+            let other = path.join(other);
+            let why = std::io::Error::new(ErrorKind::AlreadyExists, "it would be lost");
+            return Err(StoreError::io("save towers over", &other)(why).into());
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .map_err(StoreError::io("create the directory", parent))?;
+        }
+        let (next, old) = (beside(path, "next"), beside(path, "old"));
+        clear(&next)?;
+        clear(&old)?;
+        files
+            .create_dir(&next)
+            .map_err(StoreError::io("create the directory", &next))?;
+        for (name, bytes) in self.parts.iter() {
+            let target = next.join(name);
+            let written = files.create_new(&target).and_then(|mut file| {
+                file.append(bytes)?;
+                file.sync()
+            });
+            written.map_err(StoreError::io("write", &target))?;
+        }
+        files
+            .sync_dir(&next)
+            .map_err(StoreError::io("sync the directory", &next))?;
+        if !inside.is_empty() {
+            files
+                .rename(path, &old)
+                .map_err(StoreError::io("rename", path))?;
+        } else {
+            clear(path)?;
+        }
+        files
+            .rename(&next, path)
+            .map_err(StoreError::io("rename", &next))?;
+        clear(&old)
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.model.schema.name
+    }
+
+    /// Components of a vector.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.model.schema.dimension as usize
+    }
+
+    /// How a user's vector is compared with an item's.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.model.schema.metric
+    }
+
+    /// How many numbers were learnt.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.model.parameters()
+    }
+
+    /// The vector of a user, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    ///
+    /// # Errors
+    /// [`Error::User`] names the feature that cannot be read.
+    pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, Error> {
+        let vector = self.model.embed(Side::User, features);
+        vector.map_err(|source| Error::User {
+            at: None,
+            source: source.into(),
+        })
+    }
+
+    /// The vector of an item, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    ///
+    /// # Errors
+    /// [`Error::Embed`] names the feature that cannot be read.
+    pub fn embed_item(&self, record: &Value) -> Result<Vec<f32>, Error> {
+        let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
+        let vector = self.model.embed(Side::Item, record);
+        vector.map_err(|source| Error::Embed {
+            space: self.name().to_owned(),
+            id: id().to_owned(),
+            source: source.into(),
+        })
+    }
+}
+
+/// `models/movies.next` for `models/movies`.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Removes a towers directory if it is there.
+fn clear(path: &Path) -> Result<(), Error> {
+    for name in OsFiles.list(path).map_err(StoreError::io("list", path))? {
+        let file = path.join(name);
+        OsFiles
+            .remove(&file)
+            .map_err(StoreError::io("remove", &file))?;
+    }
+    match OsFiles.remove_dir(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path)(error).into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,241 @@
+//! Reading: from a query to ranked items, on one snapshot and without a lock.
+//!
+//! [`run`] makes the query vector (from features by the user tower of the very generation that is
+//! searched, from an item, or as given), walks each segment's graph, scans the overlay of late items
+//! exactly, and merges. Nodes whose item was written since are walked through and not answered
+//! with: their newer version stands in the overlay.
+
+mod best;
+mod hits;
+
+pub(crate) use best::Best;
+pub use hits::{Hit, Hits};
+
+use crate::error::Error;
+use crate::graph::{DEFAULT_EF, Scratch, search};
+use crate::ids::ItemNo;
+use crate::kernel::prepare;
+use crate::snapshot::{Live, Serving, Snapshot, parse};
+use crate::store::SpaceSegment;
+use crate::tower::Side;
+use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+/// What a recall asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    /// The space.
+    pub(crate) space: &'a str,
+    /// For whom or what.
+    pub(crate) query: Option<Query<'a>>,
+    /// Ids never answered with.
+    pub(crate) exclude: Vec<String>,
+    /// The width of the beam.
+    pub(crate) ef: usize,
+    /// Whether every item is scored.
+    pub(crate) exact: bool,
+    /// Whether hits carry their records.
+    pub(crate) records: bool,
+}
+
+/// For whom or what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Query<'a> {
+    /// A user, by raw features.
+    User(&'a Value),
+    /// A vector of the space.
+    Vector(&'a [f32]),
+    /// An item, by id.
+    Similar(&'a str),
+}
+
+impl<'a> Request<'a> {
+    /// A recall of a space with every option at its default.
+    pub(crate) fn new(space: &'a str) -> Self {
+        Self {
+            space,
+            query: None,
+            exclude: Vec::new(),
+            ef: DEFAULT_EF,
+            exact: false,
+            records: false,
+        }
+    }
+}
+
+thread_local! {
+    /// The memory of searches on this thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Answers one request.
+pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
+    let snapshot = live.snapshot.load_full();
+    let serving = snapshot.space(request.space)?;
+    let mut hidden = hidden(live, request, k)?;
+    let vector = match request.query.ok_or(Error::NoQuery)? {
+        Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
+        Query::Vector(vector) => check_vector(serving, vector)?,
+        Query::Similar(id) => {
+            let unknown = || Error::UnknownItem { id: id.to_owned() };
+            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
+            hidden.insert(item);
+            serving.vector(item).ok_or_else(unknown)?.to_vec()
+        }
+    };
+    answer(live, &snapshot, serving, request, &vector, &hidden, k)
+}
+
+/// Answers for many users, in their order, all by one snapshot.
+pub(crate) fn run_many(
+    live: &Live,
+    request: &Request<'_>,
+    users: &[Value],
+    k: usize,
+) -> Result<Vec<Hits>, Error> {
+    let snapshot = live.snapshot.load_full();
+    let serving = snapshot.space(request.space)?;
+    let hidden = hidden(live, request, k)?;
+    let vectors = embed_users(serving, users, Some(()))?;
+    let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
+    each.map(|vector| answer(live, &snapshot, serving, request, vector, &hidden, k))
+        .collect()
+}
+
+/// The items that must not be answered with; refuses a `k` of 0.
+fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo>, Error> {
+    if k == 0 {
+        return Err(Error::TopZero);
+    }
+    let mut hidden = HashSet::with_capacity(request.exclude.len());
+    for id in &request.exclude {
+        hidden.extend(live.find(id)?.map(|(item, _)| item));
+    }
+    Ok(hidden)
+}
+
+/// Query vectors of users; `batch` says whether an error tells the place of the user.
+fn embed_users(serving: &Serving, users: &[Value], batch: Option<()>) -> Result<Vec<f32>, Error> {
+    let vectors = serving.base.model.embed_many(Side::User, users);
+    vectors.map_err(|(at, source)| Error::User {
+        at: batch.map(|()| at),
+        source: source.into(),
+    })
+}
+
+fn check_vector(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
+    let schema = &serving.base.model.schema;
+    if vector.len() != schema.dimension as usize {
+        return Err(Error::Vector {
+            what: format!(
+                "it has {} components, the space has dimension {}",
+                vector.len(),
+                schema.dimension
+            ),
+        });
+    }
+    let mut vector = vector.to_vec();
+    prepare(schema.metric, &mut vector).map_err(|error| Error::Vector {
+        what: error.to_string(),
+    })?;
+    Ok(vector)
+}
+
+fn answer(
+    live: &Live,
+    snapshot: &Snapshot,
+    serving: &Serving,
+    request: &Request<'_>,
+    query: &[f32],
+    hidden: &HashSet<ItemNo>,
+    k: usize,
+) -> Result<Hits, Error> {
+    let metric = serving.base.generation.metric;
+    let mut best = Best::new(k);
+    for segment in &serving.base.segments {
+        let items = segment.items();
+        let shown = |node: u32| {
+            let item = items.get(node as usize).map(|item| ItemNo(*item));
+            item.is_some_and(|item| !serving.overlay.contains_key(&item) && !hidden.contains(&item))
+        };
+        if request.exact {
+            scan(segment, query, shown, &mut best);
+        } else {
+            walk(segment, query, k, request.ef, shown, &mut best)?;
+        }
+    }
+    for (item, late) in &serving.overlay {
+        if let Some(late) = late
+            && !hidden.contains(item)
+        {
+            best.offer(metric.score(query, &late.vector), *item);
+        }
+    }
+    let hits = best.into_sorted().into_iter().map(|(score, item)| {
+        let id = match serving.overlay.get(&item) {
+            Some(Some(late)) => late.id.clone(),
+            _ => snapshot.sealed.id(item)?.to_owned(),
+        };
+        let record = if request.records {
+            record(live, &id)?
+        } else {
+            None
+        };
+        Ok(Hit { id, score, record })
+    });
+    Ok(Hits::new(
+        serving.base.generation.number,
+        hits.collect::<Result<_, Error>>()?,
+    ))
+}
+
+/// Scores every node of a segment.
+fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best: &mut Best) {
+    let (rows, items) = (segment.rows(), segment.items());
+    for (node, item) in (0u32..).zip(items).filter(|(node, _)| shown(*node)) {
+        if let Some(row) = rows.row(node) {
+            best.offer(segment.metric().score(query, row), ItemNo(*item));
+        }
+    }
+}
+
+/// Walks the graph of a segment.
+fn walk(
+    segment: &SpaceSegment,
+    query: &[f32],
+    k: usize,
+    ef: usize,
+    shown: impl Fn(u32) -> bool,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let (graph, items) = (segment.graph()?, segment.items());
+    // The whole beam is taken: which of equal scores are the best is for `best` to say.
+    let k = k.max(ef).min(items.len());
+    let found = SCRATCH.with_borrow_mut(|scratch| {
+        search(
+            &graph,
+            segment.rows(),
+            segment.metric(),
+            query,
+            k,
+            ef,
+            shown,
+            scratch,
+        )
+    });
+    for scored in found {
+        if let Some(item) = items.get(scored.node as usize) {
+            best.offer(scored.score, ItemNo(*item));
+        }
+    }
+    Ok(())
+}
+
+/// The newest record of an id; none when it was deleted after the snapshot was taken.
+fn record(live: &Live, id: &str) -> Result<Option<Value>, Error> {
+    match live.find(id)? {
+        Some((_, Some(text))) => parse(id, &text).map(Some),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,249 @@
+//! What readers see: one consistent state of the database, swapped whole.
+//!
+//! A [`Snapshot`] is the sealed state (a manifest and its files, open) and, for each space, the
+//! [`Serving`] generation: towers, segments and the [`Overlay`] of items written after it was cut.
+//! Writers make the next snapshot and store it in [`Live`]; readers load one and keep it for as long
+//! as they need it, and wait for nobody.
+
+mod overlay;
+
+pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse};
+
+use crate::catalog::{Fresh, Index};
+use crate::error::Error;
+use crate::ids::{ItemNo, Revision};
+use crate::manifest::{Generation, Manifest, Space};
+use crate::store::{Directory, ItemsSegment, SpaceSegment, StoreError, read_towers};
+use crate::tower::Model;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The state readers share, and the way to an item's newest record.
+pub(crate) struct Live {
+    /// Where the database is.
+    pub(crate) directory: Directory,
+    /// The state in force.
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// What is not sealed yet.
+    pub(crate) index: Index,
+}
+
+/// One consistent state.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    /// What is sealed.
+    pub(crate) sealed: Arc<Sealed>,
+    /// What each space serves.
+    pub(crate) spaces: BTreeMap<String, Arc<Serving>>,
+}
+
+/// A manifest and the items segments it names, open, oldest first.
+pub(crate) struct Sealed {
+    /// The manifest in force.
+    pub(crate) manifest: Manifest,
+    /// Its items segments.
+    pub(crate) items: Vec<Arc<ItemsSegment>>,
+}
+
+/// What a space answers from.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    /// The generation, open.
+    pub(crate) base: Arc<Base>,
+    /// Items written since it was cut; they hide what the generation says of them.
+    pub(crate) overlay: Overlay,
+}
+
+/// A generation, open.
+pub(crate) struct Base {
+    /// Its entry in the manifest.
+    pub(crate) generation: Generation,
+    /// Its towers.
+    pub(crate) model: Arc<Model>,
+    /// Its segments.
+    pub(crate) segments: Vec<SpaceSegment>,
+}
+
+/// An item and its newest record; no record when it was deleted.
+pub(crate) type Found = (ItemNo, Option<Vec<u8>>);
+
+impl Live {
+    /// An id's item and newest record, fresh or sealed.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Found>, Error> {
+        // In this order: what leaves the index is in the sealed state before it does.
+        if let Some(fresh) = self.index.get(id) {
+            return Ok(Some((fresh.item, fresh.record)));
+        }
+        for segment in self.snapshot.load().sealed.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some((row.item, row.record.map(<[u8]>::to_vec))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Snapshot {
+    /// Opens the state a manifest describes; `fresh` is what was written since.
+    pub(crate) fn open(
+        directory: &Directory,
+        manifest: Manifest,
+        fresh: &BTreeMap<String, Fresh>,
+    ) -> Result<Self, Error> {
+        let sealed = Arc::new(Sealed::open(directory, manifest)?);
+        let mut spaces = BTreeMap::new();
+        for (name, space) in &sealed.manifest.spaces {
+            if let Some(generation) = space.generation(space.active) {
+                let serving = Serving::open(directory, name, generation, &sealed, fresh)?;
+                spaces.insert(name.clone(), Arc::new(serving));
+            }
+        }
+        Ok(Self { sealed, spaces })
+    }
+
+    /// What a space serves.
+    pub(crate) fn space(&self, name: &str) -> Result<&Arc<Serving>, Error> {
+        self.spaces.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The generations a space keeps.
+    pub(crate) fn kept(&self, name: &str) -> Result<&Space, Error> {
+        let spaces = &self.sealed.manifest.spaces;
+        spaces.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        Error::UnknownSpace {
+            name: name.to_owned(),
+            known: self.spaces.keys().cloned().collect(),
+        }
+    }
+}
+
+impl Sealed {
+    /// Opens the items segments of a manifest.
+    pub(crate) fn open(directory: &Directory, manifest: Manifest) -> Result<Self, StoreError> {
+        let open = |pinned| ItemsSegment::open(directory, pinned).map(Arc::new);
+        let items = manifest.items.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { manifest, items })
+    }
+
+    /// The newest sealed version of every item with a revision above `after`, tombstones among
+    /// them: its segment and row.
+    pub(crate) fn newest(&self, after: Revision) -> BTreeMap<ItemNo, (&ItemsSegment, usize)> {
+        let mut newest = BTreeMap::new();
+        for segment in &self.items {
+            let versions = (0..segment.rows()).map_while(|row| Some((row, segment.version(row)?)));
+            for (row, (item, _)) in versions.filter(|(_, (_, revision))| *revision > after) {
+                newest.insert(item, (&**segment, row));
+            }
+        }
+        newest
+    }
+
+    /// The id of an item, which must be sealed.
+    pub(crate) fn id(&self, item: ItemNo) -> Result<&str, Error> {
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.find_item(item)? {
+                return Ok(row.id);
+            }
+        }
+        Err(Error::Corrupt {
+            what: format!("a space segment names item {item}, which no items segment holds"),
+        })
+    }
+}
+
+impl Base {
+    /// Opens a generation.
+    pub(crate) fn open(
+        directory: &Directory,
+        space: &str,
+        generation: &Generation,
+    ) -> Result<Self, Error> {
+        let parts = read_towers(directory, space, generation.number, &generation.towers)?;
+        let model = Model::from_parts(&parts).map_err(|error| Error::Corrupt {
+            what: format!(
+                "towers of {space} generation {}: {error}",
+                generation.number
+            ),
+        })?;
+        let open = |pinned| SpaceSegment::open(directory, pinned);
+        let segments = generation.segments.iter().map(open);
+        let base = Self {
+            segments: segments.collect::<Result<_, _>>()?,
+            model: Arc::new(model),
+            generation: generation.clone(),
+        };
+        base.agrees().then_some(base).ok_or_else(|| Error::Corrupt {
+            what: format!(
+                "{space} generation {}: towers, segments and manifest differ in dimension or metric",
+                generation.number
+            ),
+        })
+    }
+
+    fn agrees(&self) -> bool {
+        let (dimension, metric) = (self.generation.dimension as usize, self.generation.metric);
+        let schema = &self.model.schema;
+        let of_segment = |s: &SpaceSegment| s.dimension() == dimension && s.metric() == metric;
+        (schema.dimension as usize, schema.metric) == (dimension, metric)
+            && self.segments.iter().all(of_segment)
+    }
+
+    /// The vector of an item as of the cut.
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+        self.segments
+            .iter()
+            .find_map(|segment| segment.vector(item))
+    }
+}
+
+impl Serving {
+    /// Opens a generation and catches up with what was written since it was cut.
+    pub(crate) fn open(
+        directory: &Directory,
+        space: &str,
+        generation: &Generation,
+        sealed: &Sealed,
+        fresh: &BTreeMap<String, Fresh>,
+    ) -> Result<Self, Error> {
+        let base = Arc::new(Base::open(directory, space, generation)?);
+        let mut overlay = Overlay::default();
+        catch_up(
+            &mut overlay,
+            space,
+            &base.model,
+            sealed,
+            fresh,
+            generation.cut,
+        )?;
+        Ok(Self { base, overlay })
+    }
+
+    /// The vector of an item as of now.
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+        match self.overlay.get(&item) {
+            Some(Some(late)) => Some(&late.vector),
+            Some(None) => None,
+            None => self.base.vector(item),
+        }
+    }
+
+    /// How many items it can answer with.
+    pub(crate) fn items(&self) -> u64 {
+        let nodes: u64 = self
+            .base
+            .segments
+            .iter()
+            .map(|s| s.items().len() as u64)
+            .sum();
+        let hidden = self
+            .overlay
+            .keys()
+            .filter(|item| self.base.vector(**item).is_some());
+        let late = self.overlay.values().filter(|late| late.is_some());
+        nodes + late.count() as u64 - hidden.count() as u64
+    }
+}

@@ -1,0 +1,81 @@
+//! Items written after a generation was cut: the one place where newer hides older.
+
+use super::Sealed;
+use crate::catalog::Fresh;
+use crate::error::Error;
+use crate::ids::{ItemNo, Revision};
+use crate::tower::{Model, Side};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The newest version of each item written after the cut; none stands for a delete. Copies are
+/// cheap: they share what did not change.
+pub(crate) type Overlay = imbl::OrdMap<ItemNo, Option<Arc<Late>>>;
+
+/// An item written after the cut.
+#[derive(Debug)]
+pub(crate) struct Late {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its vector.
+    pub(crate) vector: Vec<f32>,
+}
+
+/// Embeds an item for a space.
+pub(crate) fn embed(
+    space: &str,
+    model: &Model,
+    id: &str,
+    record: &Value,
+) -> Result<Vec<f32>, Error> {
+    model
+        .embed(Side::Item, record)
+        .map_err(|source| Error::Embed {
+            space: space.to_owned(),
+            id: id.to_owned(),
+            source: source.into(),
+        })
+}
+
+/// Puts the newest version of everything written after `after` into the overlay. `sealed` and
+/// `fresh` must be of one moment.
+pub(crate) fn catch_up(
+    overlay: &mut Overlay,
+    space: &str,
+    model: &Model,
+    sealed: &Sealed,
+    fresh: &BTreeMap<String, Fresh>,
+    after: Revision,
+) -> Result<(), Error> {
+    let mut add = |item: ItemNo, id: &str, record: Option<&[u8]>| -> Result<(), Error> {
+        let late = match record {
+            Some(text) => {
+                let record = parse(id, text)?;
+                let vector = embed(space, model, id, &record)?;
+                Some(Arc::new(Late {
+                    id: id.to_owned(),
+                    vector,
+                }))
+            }
+            None => None,
+        };
+        overlay.insert(item, late);
+        Ok(())
+    };
+    for (segment, row) in sealed.newest(after).into_values() {
+        let row = segment.row(row)?;
+        add(row.item, row.id, row.record)?;
+    }
+    for (id, fresh) in fresh.iter().filter(|(_, fresh)| fresh.revision > after) {
+        add(fresh.item, id, fresh.record.as_deref())?;
+    }
+    Ok(())
+}
+
+/// A stored record.
+pub(crate) fn parse(id: &str, text: &[u8]) -> Result<Value, Error> {
+    serde_json::from_slice(text).map_err(|error| Error::Corrupt {
+        what: format!("the record of {id:?}: {error}"),
+    })
+}

@@ -1,0 +1,37 @@
+//! What several tests use.
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+pub mod towers;
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use twinspire::Towers;
+
+/// A directory for a database, gone with the first value.
+pub fn directory() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.twin");
+    (dir, path)
+}
+
+/// Writes files below `dir`, in the place of what is there.
+pub fn write(dir: &Path, files: &[(String, Vec<u8>)]) {
+    for (name, bytes) in files {
+        let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
+        file.write_all(bytes).unwrap();
+        file.persist(dir.join(name)).unwrap();
+    }
+}
+
+/// The towers of [`towers::scaled`], opened from a directory.
+pub fn scaled(scale: f32) -> Towers {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &towers::scaled(scale));
+    Towers::open(dir.path()).unwrap()
+}
+
+/// An item with a price.
+pub fn item(id: usize, price: usize) -> Value {
+    json!({"id": format!("B{id:03}"), "price": price, "name": format!("thing {id}")})
+}
