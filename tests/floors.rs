@@ -14,6 +14,10 @@ fn sources(dir: &Path, module: Option<&str>, found: &mut Vec<(String, String)>) 
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let module = module.unwrap_or(&name);
+        if path.ends_with("src/bin") {
+            // A crate of its own, above all of this.
+            continue;
+        }
         if path.is_dir() {
             sources(&path, Some(module), found);
         } else {

@@ -16,6 +16,7 @@ pub struct ImportError {
     pub line: Option<u64>,
     /// What is wrong and what would be right.
     pub what: String,
+    not_found: bool,
 }
 
 impl ImportError {
@@ -25,6 +26,7 @@ impl ImportError {
             path: path.to_owned(),
             line: None,
             what: what.into(),
+            not_found: false,
         }
     }
 
@@ -34,12 +36,22 @@ impl ImportError {
             path: path.to_owned(),
             line: Some(line),
             what: what.into(),
+            not_found: false,
         }
     }
 
     /// An error of the file system.
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
-        Self::file(path, format!("cannot be read: {error}"))
+        Self {
+            not_found: error.kind() == io::ErrorKind::NotFound,
+            ..Self::file(path, format!("cannot be read: {error}"))
+        }
+    }
+
+    /// Whether the file is not there at all.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.not_found
     }
 }
 

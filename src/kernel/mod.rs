@@ -7,6 +7,7 @@ mod scalar;
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use thiserror::Error;
 
 /// How two vectors are compared; a larger score is better.
@@ -28,6 +29,16 @@ impl Metric {
             Self::Cosine | Self::InnerProduct => scalar::dot(a, b),
             Self::L2 => -scalar::l2_squared(a, b),
         }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cosine => "cosine",
+            Self::InnerProduct => "inner product",
+            Self::L2 => "L2",
+        })
     }
 }
 

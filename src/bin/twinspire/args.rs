@@ -1,0 +1,141 @@
+//! What a user types: the command line as a whole, and the arguments that several commands share.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+use serde_json::Value;
+
+use crate::cmd::Command;
+use crate::output::Failure;
+
+/// The most text taken from a file or standard input as one argument.
+const MAX_INPUT_BYTES: u64 = 64 << 20;
+
+const EXAMPLES: &str = "\
+From raw logs to recommendations in four commands:
+  twinspire train youtube --movielens ml-100k --out models/movies
+  twinspire import  movies.twin ml-100k
+  twinspire publish movies.twin movies models/movies
+  twinspire recall  movies.twin movies --user '{\"user_id\":\"42\",\"history\":[\"50\",\"181\"]}'
+
+Exit codes:
+  0  done
+  1  the operation failed
+  2  wrong usage: unknown options, malformed JSON in an argument
+  3  not found: the database, the space, the item, the file
+  4  corruption found
+
+Results go to standard output, errors and progress to standard error.";
+
+/// An embedded vector-recall database for two-tower recommenders.
+#[derive(Debug, Parser)]
+#[command(name = "twinspire", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print results as one JSON document
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress bars
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The database directory.
+#[derive(Debug, Args)]
+pub struct DatabaseArg {
+    /// The database: a directory such as shop.twin
+    #[arg(value_name = "DB")]
+    pub database: PathBuf,
+}
+
+/// The space of a database.
+#[derive(Debug, Args)]
+pub struct SpaceArgs {
+    /// The database: a directory such as shop.twin
+    #[arg(value_name = "DB")]
+    pub database: PathBuf,
+    /// The embedding space, as it was called at publish
+    #[arg(value_name = "SPACE")]
+    pub space: String,
+}
+
+/// How to search, and what to show of what was found.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// How many items to return
+    #[arg(short = 'k', long, value_name = "K", default_value_t = 10)]
+    pub top: usize,
+    /// How widely to search the graph: more finds more and takes longer
+    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    pub ef: Option<usize>,
+    /// Score every item instead of searching the graph
+    #[arg(long)]
+    pub exact: bool,
+    /// Show the record of each item
+    #[arg(long)]
+    pub records: bool,
+    /// Items to leave out, such as those already seen (may be repeated)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub exclude: Vec<String>,
+}
+
+/// JSON as an argument: the text itself, `@file`, or `-` for standard input.
+pub fn json(option: &str, argument: &str) -> Result<Value, Failure> {
+    let (text, origin) = if argument == "-" {
+        (
+            read(std::io::stdin().lock(), "standard input")?,
+            "standard input".to_owned(),
+        )
+    } else if let Some(path) = argument.strip_prefix('@') {
+        let file = File::open(path).map_err(|error| Failure::reading(path, error))?;
+        (read(file, path)?, path.to_owned())
+    } else {
+        (argument.to_owned(), "the argument".to_owned())
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{option}: {origin} is not JSON: {error}")).hint(
+            "quote JSON for the shell, as in --user '{\"user_id\":\"42\"}', or use @file or -",
+        )
+    })
+}
+
+fn read(reader: impl Read, name: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = reader
+        .take(MAX_INPUT_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::reading(name, error))?;
+    if read as u64 > MAX_INPUT_BYTES {
+        return Err(Failure::usage(format!(
+            "{name}: at most {MAX_INPUT_BYTES} bytes of JSON expected, more found"
+        )));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_is_taken_as_text_or_from_a_file() {
+        use std::io::Write;
+        assert_eq!(json("--user", "{\"a\":1}").unwrap()["a"], 1);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"[1, 2]").unwrap();
+        let argument = format!("@{}", file.path().display());
+        assert_eq!(json("--vector", &argument).unwrap()[1], 2);
+        assert!(json("--user", "{").is_err());
+        assert!(json("--user", "@/no/such/file").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `twinspire generations`: what a space has served, and serves.
+
+use clap::Args;
+use serde_json::{Value, json};
+use twinspire::GenerationInfo;
+
+use super::open_to_read;
+use crate::args::SpaceArgs;
+use crate::output::{Exit, Failure, Output, Table, moment, short, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire generations movies.twin movies
+
+The active generation is the one that recalls see. RECALL is how much of the exact answer a search of
+the graph found, on a sample, when the generation was published.";
+
+/// List the generations of a space.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct GenerationsArgs {
+    #[command(flatten)]
+    target: SpaceArgs,
+}
+
+/// Runs the command.
+pub fn run(args: GenerationsArgs, output: &Output) -> Result<Exit, Failure> {
+    let db = open_to_read(&args.target.database)?;
+    let all = db.generations(&args.target.space)?;
+    let list: Vec<Value> = all.iter().map(document).collect();
+    output.result(
+        &json!({"space": args.target.space, "generations": list}),
+        || table(&all),
+    )?;
+    Ok(Exit::Done)
+}
+
+/// Prints one generation, after what was `done` with it.
+pub fn print_one(
+    done: &str,
+    space: &str,
+    generation: &GenerationInfo,
+    output: &Output,
+) -> Result<(), Failure> {
+    let document = json!({"space": space, "generation": document(generation)});
+    output.result(&document, || {
+        let head = format!(
+            "{done}: {space} now serves generation {}\n",
+            generation.number
+        );
+        head + &table(std::slice::from_ref(generation))
+    })
+}
+
+fn document(generation: &GenerationInfo) -> Value {
+    json!({
+        "number": generation.number,
+        "active": generation.active,
+        "items": generation.items,
+        "dimension": generation.dimension,
+        "metric": generation.metric.to_string(),
+        "recall": short(generation.recall),
+        "created_unix_ms": generation.created_unix_ms,
+        // As text: not every reader of JSON keeps 64 bits.
+        "towers_hash": format!("{:016x}", generation.towers_hash),
+    })
+}
+
+fn table(all: &[GenerationInfo]) -> String {
+    let columns = [
+        ">generation",
+        "active",
+        ">items",
+        ">dimension",
+        "metric",
+        ">recall",
+        "created",
+        "towers",
+    ];
+    let mut table = Table::new(&columns);
+    for generation in all {
+        table.row([
+            generation.number.to_string(),
+            if generation.active { "yes" } else { "" }.to_owned(),
+            thousands(generation.items),
+            generation.dimension.to_string(),
+            generation.metric.to_string(),
+            format!("{:.3}", generation.recall),
+            moment(generation.created_unix_ms),
+            format!("{:016x}", generation.towers_hash),
+        ]);
+    }
+    table.render()
+}

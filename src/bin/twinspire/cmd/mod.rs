@@ -1,0 +1,72 @@
+//! The commands, one file each.
+
+mod check;
+mod generations;
+mod import;
+mod publish;
+mod recall;
+mod rollback;
+mod similar;
+mod stats;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use twinspire::Database;
+
+use crate::output::{Exit, Failure, Output};
+
+/// What `twinspire` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read items from JSON lines, CSV or a MovieLens directory into a database
+    Import(import::ImportArgs),
+    /// Embed every item with the towers and make the space serve them
+    Publish(publish::PublishArgs),
+    /// Find the best items for a user or a vector
+    Recall(recall::RecallArgs),
+    /// Find items like another item
+    Similar(similar::SimilarArgs),
+    /// List the generations of a space
+    Generations(generations::GenerationsArgs),
+    /// Serve an earlier generation of a space again
+    Rollback(rollback::RollbackArgs),
+    /// Tell what a database holds
+    Stats(stats::StatsArgs),
+    /// Verify every file of a database
+    Check(check::CheckArgs),
+}
+
+/// Runs a command.
+pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Import(args) => import::run(args, output),
+        Command::Publish(args) => publish::run(args, output),
+        Command::Recall(args) => recall::run(args, output),
+        Command::Similar(args) => similar::run(args, output),
+        Command::Generations(args) => generations::run(args, output),
+        Command::Rollback(args) => rollback::run(args, output),
+        Command::Stats(args) => stats::run(args, output),
+        Command::Check(args) => check::run(args, output),
+    }
+}
+
+/// A database to read: it has to be there, and others may have it open.
+fn open_to_read(path: &Path) -> Result<Database, Failure> {
+    present(path)?;
+    Ok(Database::open_read_only(path)?)
+}
+
+/// A database to change: it has to be there.
+fn open_to_write(path: &Path) -> Result<Database, Failure> {
+    present(path)?;
+    Ok(Database::options().create(false).open(path)?)
+}
+
+fn present(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Ok(());
+    }
+    let message = format!("{}: there is no such database", path.display());
+    Err(Failure::not_found(message).hint("`twinspire import DB PATH` makes one"))
+}

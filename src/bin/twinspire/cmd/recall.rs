@@ -1,0 +1,206 @@
+//! `twinspire recall`: the best items for a user or a vector.
+
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+use twinspire::Hits;
+
+use super::open_to_read;
+use crate::args::{SearchArgs, SpaceArgs, json as json_argument};
+use crate::output::{Exit, Failure, Output, Table, short};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire recall shop.twin movies --user '{\"user_id\":\"42\"}' --top 10
+  twinspire recall shop.twin movies --user @user.json --records --exclude B07 B13
+  echo '{\"user_id\":\"42\"}' | twinspire recall shop.twin movies --user - --json
+  twinspire recall shop.twin movies --vector '[0.1, 0.7, …]' --exact
+
+The features of a user are what the user tower was trained on: `tower.json` in the towers directory
+lists them. A JSON list of users is answered in one go, in its order.";
+
+/// Find the best items for a user or a vector.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("query").required(true).args(["user", "vector"]))]
+pub struct RecallArgs {
+    #[command(flatten)]
+    target: SpaceArgs,
+    /// The user's raw features: JSON text, @file, or - for standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    user: Option<String>,
+    /// A vector of the space, in place of a user: a JSON list of numbers, @file, or -
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    vector: Option<String>,
+    #[command(flatten)]
+    search: SearchArgs,
+}
+
+/// Runs the command.
+pub fn run(args: RecallArgs, output: &Output) -> Result<Exit, Failure> {
+    let space = &args.target.space;
+    let query = Query::new(args.user.as_deref(), args.vector.as_deref())?;
+    let db = open_to_read(&args.target.database)?;
+    let recall = with(db.recall(space), &args.search);
+    match query {
+        Query::User(user) => {
+            let hits = recall.user(&user).top(args.search.top)?;
+            print_one(space, &hits, args.search.records, output)?;
+        }
+        Query::Vector(vector) => {
+            let hits = recall.vector(&vector).top(args.search.top)?;
+            print_one(space, &hits, args.search.records, output)?;
+        }
+        Query::Users(users) => {
+            let all = recall.users(&users).top(args.search.top)?;
+            print_all(space, &all, args.search.records, output)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What is asked for.
+enum Query {
+    User(Value),
+    Users(Vec<Value>),
+    Vector(Vec<f32>),
+}
+
+impl Query {
+    fn new(user: Option<&str>, vector: Option<&str>) -> Result<Self, Failure> {
+        match (user, vector) {
+            (Some(user), None) => match json_argument("--user", user)? {
+                Value::Array(users) => Ok(Self::Users(users)),
+                user @ Value::Object(_) => Ok(Self::User(user)),
+                _ => Err(Failure::usage(
+                    "--user: a JSON object of features expected, or a list of them",
+                )),
+            },
+            (None, Some(vector)) => Ok(Self::Vector(numbers(&json_argument("--vector", vector)?)?)),
+            _ => Err(Failure::usage("either --user or --vector expected")),
+        }
+    }
+}
+
+fn numbers(value: &Value) -> Result<Vec<f32>, Failure> {
+    let Value::Array(list) = value else {
+        return Err(Failure::usage("--vector: a JSON list of numbers expected"));
+    };
+    let number = |(index, value): (usize, &Value)| {
+        value.as_f64().map(|number| number as f32).ok_or_else(|| {
+            Failure::usage(format!(
+                "--vector: a number expected at place {index}, found {value}"
+            ))
+        })
+    };
+    list.iter().enumerate().map(number).collect()
+}
+
+/// A recall with the options of the command line.
+pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire::Recall<'a> {
+    let mut recall = recall.exclude(search.exclude.iter().cloned());
+    if let Some(ef) = search.ef {
+        recall = recall.ef(ef);
+    }
+    if search.exact {
+        recall = recall.exact();
+    }
+    if search.records {
+        recall = recall.records();
+    }
+    recall
+}
+
+/// Prints the answer to one query.
+pub fn print_one(space: &str, hits: &Hits, records: bool, output: &Output) -> Result<(), Failure> {
+    let mut document = document(hits);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("space".to_owned(), space.into());
+    }
+    output.result(&document, || table(hits, records))
+}
+
+fn print_all(space: &str, all: &[Hits], records: bool, output: &Output) -> Result<(), Failure> {
+    let results: Vec<Value> = all.iter().map(document).collect();
+    output.result(&json!({"space": space, "results": results}), || {
+        let parts = all.iter().enumerate();
+        let parts: Vec<String> = parts
+            .map(|(index, hits)| format!("user {}\n{}", index + 1, table(hits, records)))
+            .collect();
+        parts.join("\n")
+    })
+}
+
+fn document(hits: &Hits) -> Value {
+    let list: Vec<Value> = hits
+        .iter()
+        .map(|hit| {
+            let mut entry = json!({"id": hit.id, "score": short(hit.score)});
+            if let (Some(record), Some(entry)) = (&hit.record, entry.as_object_mut()) {
+                entry.insert("record".to_owned(), record.clone());
+            }
+            entry
+        })
+        .collect();
+    json!({"generation": hits.generation(), "hits": list})
+}
+
+fn table(hits: &Hits, records: bool) -> String {
+    if hits.is_empty() {
+        return "no items".to_owned();
+    }
+    let mut table = if records {
+        Table::new(&[">rank", "id", ">score", "record"])
+    } else {
+        Table::new(&[">rank", "id", ">score"])
+    };
+    for (index, hit) in hits.iter().enumerate() {
+        let mut row = vec![
+            (index + 1).to_string(),
+            hit.id.clone(),
+            format!("{:.4}", hit.score),
+        ];
+        if records {
+            row.push(hit.record.as_ref().map_or_else(String::new, summary));
+        }
+        table.row(row);
+    }
+    table.render()
+}
+
+/// A record in a line: its fields but the id, which stands beside it.
+fn summary(record: &Value) -> String {
+    let Value::Object(fields) = record else {
+        return record.to_string();
+    };
+    let parts: Vec<String> = fields
+        .iter()
+        .filter(|(name, _)| *name != "id")
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_a_user_a_list_of_users_or_a_vector() {
+        assert!(matches!(Query::new(Some("{}"), None), Ok(Query::User(_))));
+        assert!(
+            matches!(Query::new(Some("[{},{}]"), None), Ok(Query::Users(users)) if users.len() == 2)
+        );
+        assert!(
+            matches!(Query::new(None, Some("[1,-0.5]")), Ok(Query::Vector(v)) if v == [1.0, -0.5])
+        );
+        for (user, vector) in [
+            (Some("3"), None),
+            (Some("{"), None),
+            (None, Some("{}")),
+            (None, Some("[1,\"a\"]")),
+            (None, None),
+        ] {
+            assert!(Query::new(user, vector).is_err());
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `twinspire similar`: items like another item.
+
+use clap::Args;
+
+use super::{open_to_read, recall};
+use crate::args::{SearchArgs, SpaceArgs};
+use crate::output::{Exit, Failure, Output};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire similar movies.twin movies 50 --top 5 --records";
+
+/// Find items like another item, by their vectors in the space.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct SimilarArgs {
+    #[command(flatten)]
+    target: SpaceArgs,
+    /// The item
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    search: SearchArgs,
+}
+
+/// Runs the command.
+pub fn run(args: SimilarArgs, output: &Output) -> Result<Exit, Failure> {
+    let db = open_to_read(&args.target.database)?;
+    let hits = recall::with(db.recall(&args.target.space), &args.search)
+        .similar(&args.id)
+        .top(args.search.top)?;
+    recall::print_one(&args.target.space, &hits, args.search.records, output)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,308 @@
+//! The command `twinspire` tells what it did, on the right stream, with the right exit code.
+
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// How a run of the command ended.
+struct Run {
+    exit: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `twinspire` with these arguments, `input` on standard input.
+fn run_with(arguments: &[&str], input: &str) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_twinspire"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that refuses its arguments reads nothing, and the pipe may be closed by then.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Run {
+        exit: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn run(arguments: &[&str]) -> Run {
+    run_with(arguments, "")
+}
+
+fn file(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let path = dir.join(name);
+    file.persist(&path).unwrap();
+    path
+}
+
+#[test]
+fn help_teaches_every_command() {
+    let help = run(&["--help"]);
+    assert_eq!(help.exit, 0);
+    assert!(help.out.contains("Exit codes:") && help.out.contains("4  corruption found"));
+    for command in [
+        "import",
+        "publish",
+        "recall",
+        "similar",
+        "generations",
+        "rollback",
+        "stats",
+        "check",
+    ] {
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.exit, 0);
+        assert!(help.out.contains("Examples:"), "{command}: {}", help.out);
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_is_right() {
+    for (arguments, says) in [
+        (&["frobnicate"][..], "unrecognized subcommand"),
+        (&["recall", "db", "movies"], "--user <JSON>|--vector <JSON>"),
+        (
+            &["recall", "db", "movies", "--user", "{oops}"],
+            "--user: the argument is not JSON",
+        ),
+        (
+            &["recall", "db", "movies", "--user", "7"],
+            "a JSON object of features expected",
+        ),
+        (
+            &["recall", "db", "movies", "--vector", "[1,\"x\"]"],
+            "a number expected at place 1",
+        ),
+        (
+            &["recall", "db", "movies", "--user", "{}", "--top", "many"],
+            "invalid value 'many'",
+        ),
+        (
+            &[
+                "recall", "db", "movies", "--user", "{}", "--ef", "9", "--exact",
+            ],
+            "cannot be used with",
+        ),
+        (
+            &["import", "db", "log.csv", "--kind", "events"],
+            "--dry-run",
+        ),
+        (&["import", "db", "-"], "standard input needs --format"),
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.exit, 2, "{arguments:?}");
+        assert!(run.err.starts_with("error: "), "{}", run.err);
+        assert!(run.err.contains(says), "{arguments:?}: {}", run.err);
+        assert_eq!(run.out, "");
+    }
+}
+
+#[test]
+fn what_is_not_there_exits_with_3_and_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("none.twin");
+    let db = db.to_str().unwrap();
+    for arguments in [
+        &["stats", db][..],
+        &["check", db],
+        &["generations", db, "movies"],
+        &["rollback", db, "movies"],
+        &["similar", db, "movies", "1"],
+        &["recall", db, "movies", "--user", "{}"],
+        &["import", db, "/no/such/items.csv"],
+        &["recall", db, "movies", "--user", "@/no/such/user.json"],
+    ] {
+        let run = run(arguments);
+        assert_eq!(run.exit, 3, "{arguments:?}: {}", run.err);
+        assert!(run.err.starts_with("error: "), "{}", run.err);
+    }
+    assert!(!Path::new(db).exists());
+}
+
+#[test]
+fn a_dry_run_checks_files_and_makes_no_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("shop.twin");
+    let db = db.to_str().unwrap();
+    let items = file(dir.path(), "items.csv", "id,n\n1,2\n3\n4,5\n");
+    let items = items.to_str().unwrap();
+
+    let bad = run(&["import", db, items, "--dry-run"]);
+    assert_eq!(bad.exit, 1);
+    let says = "items.csv, line 3: 2 cells expected, as in the header, found 1\nhint: --skip-bad";
+    assert!(bad.err.contains(says), "{}", bad.err);
+
+    let skipped = run(&["import", db, items, "--dry-run", "--skip-bad", "--json"]);
+    assert_eq!(skipped.exit, 0);
+    let document: Value = serde_json::from_str(&skipped.out).unwrap();
+    assert_eq!(
+        document,
+        json!({"kind": "items", "read": 2, "bad_lines": 1, "written": 0})
+    );
+    assert!(skipped.err.contains("passed over: "));
+
+    let empty = run(&["import", db, "-", "--format", "csv", "--dry-run"]);
+    assert_eq!(empty.exit, 1, "an empty input is there, and wrong");
+
+    let line = "{\"user\":1,\"item\":2,\"at\":3}\n";
+    let arguments = [
+        "import",
+        db,
+        "-",
+        "--format",
+        "json-lines",
+        "--kind",
+        "events",
+        "--dry-run",
+    ];
+    assert_eq!(run_with(&arguments, line).out, "1 event checked\n");
+    assert!(!Path::new(db).exists());
+}
+
+/// A run that is expected to succeed, its result as JSON.
+fn json_of(arguments: &[&str]) -> Value {
+    let run = run(&[arguments, &["--json"]].concat());
+    assert_eq!(run.exit, 0, "{arguments:?}: {}", run.err);
+    serde_json::from_str(&run.out).unwrap()
+}
+
+#[test]
+fn from_a_file_of_items_to_recalls_and_back_a_generation() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("shop.twin");
+    let db = db.to_str().unwrap();
+    let towers = |scale: f32| {
+        let path = dir.path().join(format!("towers-{scale}"));
+        std::fs::create_dir(&path).unwrap();
+        common::write(&path, &common::towers::scaled(scale));
+        path.to_str().unwrap().to_owned()
+    };
+    let lines: Vec<_> = (0..50).map(|id| common::item(id, id).to_string()).collect();
+    // The last line replaces the first: the same id again.
+    let again = common::item(0, 1000).to_string();
+    let items = file(
+        dir.path(),
+        "items.jsonl",
+        &(lines.join("\n") + "\n" + &again),
+    );
+    let imported = json_of(&["import", db, items.to_str().unwrap()]);
+    assert_eq!(imported["written"], 51);
+    assert_eq!(json_of(&["stats", db])["items"], 50);
+
+    let published = json_of(&["publish", db, "by-price", &towers(1.0)]);
+    assert_eq!(published["generation"]["items"], 50);
+    let user = r#"{"price": 20}"#;
+    let recalled = json_of(&[
+        "recall",
+        db,
+        "by-price",
+        "--user",
+        user,
+        "--top",
+        "2",
+        "--records",
+    ]);
+    assert_eq!(recalled["generation"], 1);
+    assert_eq!(
+        recalled["hits"][0],
+        json!({"id": "B020", "score": 0.0, "record": common::item(20, 20)})
+    );
+    let text = run(&["recall", db, "by-price", "--user", user, "--top", "2"]);
+    assert_eq!(text.exit, 0);
+    assert!(
+        text.out.contains("B020") && text.out.lines().count() >= 3,
+        "{}",
+        text.out
+    );
+    let similar = json_of(&["similar", db, "by-price", "B000", "--top", "1"]);
+    assert_eq!(
+        similar["hits"][0]["id"], "B049",
+        "the nearest to a price of 1000"
+    );
+    let users = r#"[{"price": 20}, {"price": 30}]"#;
+    let many = json_of(&[
+        "recall",
+        db,
+        "by-price",
+        "--user",
+        users,
+        "--exclude",
+        "B030",
+    ]);
+    assert_eq!(many["results"][1]["hits"][0]["id"], "B029");
+
+    json_of(&["publish", db, "by-price", &towers(2.0)]);
+    let both = json_of(&["generations", db, "by-price"]);
+    assert_eq!(both["generations"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        json_of(&["rollback", db, "by-price"])["generation"]["number"],
+        1
+    );
+    assert_eq!(
+        run(&["rollback", db, "by-price"]).exit,
+        3,
+        "there is none before the first"
+    );
+    assert_eq!(run(&["check", db]).exit, 0);
+
+    let space = std::fs::read_dir(dir.path().join("shop.twin/segments")).unwrap();
+    let space = space
+        .map(|entry| entry.unwrap())
+        .find(|entry| entry.file_name().to_str().unwrap().starts_with("space-"));
+    let path = space.unwrap().path();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    common::write(path.parent().unwrap(), &[(name.clone(), bytes)]);
+    let damaged = run(&["check", db]);
+    assert_eq!(damaged.exit, 4);
+    assert!(damaged.out.contains(&name), "{}", damaged.out);
+}
+
+#[test]
+fn bad_features_fail_with_the_field_and_unknown_spaces_are_not_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("shop.twin");
+    let db = db.to_str().unwrap();
+    let items = file(dir.path(), "items.csv", "id,price\na,1\nb,2\n");
+    assert_eq!(run(&["import", db, items.to_str().unwrap()]).exit, 0);
+    let unknown = run(&["recall", db, "books", "--user", "{}"]);
+    assert_eq!(unknown.exit, 3);
+    assert!(
+        unknown.err.contains("none has been published yet"),
+        "{}",
+        unknown.err
+    );
+    let path = dir.path().join("towers");
+    std::fs::create_dir(&path).unwrap();
+    let none = run(&["publish", db, "by-price", path.to_str().unwrap()]);
+    assert_eq!(none.exit, 1);
+    assert!(
+        none.err.contains("tower.json: file: is missing"),
+        "{}",
+        none.err
+    );
+    common::write(&path, &common::towers::scaled(1.0));
+    assert_eq!(
+        run(&["publish", db, "by-price", path.to_str().unwrap()]).exit,
+        0
+    );
+    let typo = run(&["recall", db, "by-price", "--user", r#"{"prise": 1}"#]);
+    assert_eq!(typo.exit, 1);
+    assert!(typo.err.contains("field `prise`"), "{}", typo.err);
+}
