@@ -5,7 +5,7 @@
 
 use super::repair::repair;
 use super::{Graph, GraphError, Layer, Rows};
-use crate::kernel::Metric;
+use crate::kernel::{Metric, Scorer};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use instant_distance::{Builder, Hnsw};
@@ -38,6 +38,7 @@ pub(crate) fn build(
         return Err(GraphError { what });
     }
     let work = Work {
+        scorer: Metric::L2.scorer(),
         begun: (0..count).map(|_| AtomicBool::new(false)).collect(),
         done: AtomicU64::new(0),
         progress,
@@ -60,8 +61,9 @@ pub(crate) fn build(
     Ok((graph, order))
 }
 
-/// How far the building has come.
+/// What all points share: how they are compared, and how far the building has come.
 struct Work<'a> {
+    scorer: Scorer,
     begun: Vec<AtomicBool>,
     done: AtomicU64,
     progress: &'a (dyn Fn(u64, u64) + Sync),
@@ -97,7 +99,7 @@ impl instant_distance::Point for Point<'_> {
     fn distance(&self, other: &Self) -> f32 {
         self.work.touch(self.number);
         let lift = self.lift - other.lift;
-        lift * lift - Metric::L2.score(self.row, other.row)
+        lift * lift - self.work.scorer.score(self.row, other.row)
     }
 }
 

@@ -139,9 +139,10 @@ pub(crate) fn search<S: AsRef<[u32]>>(
 ) -> Vec<Scored> {
     // Rows are what memory is spent on: a graph from a file may claim more nodes than it has.
     let nodes = rows.count().min(graph.nodes);
+    let scorer = metric.scorer();
     let score = |node: u32| {
         let row = rows.row(node)?;
-        Some(Scored::new(node, metric.score(query, row)))
+        Some(Scored::new(node, scorer.score(query, row)))
     };
     if k == 0 || nodes == 0 {
         return Vec::new();
@@ -220,9 +221,10 @@ pub(crate) fn exact(
 ) -> Vec<Scored> {
     let mut found = Best::default();
     found.start(k);
+    let scorer = metric.scorer();
     for node in (0..rows.count()).filter(|node| keep(*node)) {
         let Some(row) = rows.row(node) else { break };
-        let scored = Scored::new(node, metric.score(query, row));
+        let scored = Scored::new(node, scorer.score(query, row));
         if found.admits(scored) {
             found.push(scored);
         }
