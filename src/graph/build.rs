@@ -194,7 +194,7 @@ impl Writer for Taken {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Scratch, exact, search};
+    use super::super::{DEFAULT_EF, Scratch, exact, search};
     use super::*;
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
@@ -245,7 +245,16 @@ mod tests {
             let (rows, scratch) = (Rows::new(&data, 32), &mut Scratch::default());
             let mut hits = 0;
             for query in queries.chunks_exact(32) {
-                let found = search(&graph, rows, metric, query, 10, 64, |_| true, scratch);
+                let found = search(
+                    &graph,
+                    rows,
+                    metric,
+                    query,
+                    10,
+                    DEFAULT_EF,
+                    |_| true,
+                    scratch,
+                );
                 let wanted = exact(rows, metric, query, 10, |_| true);
                 hits += wanted.iter().filter(|hit| found.contains(hit)).count();
             }

@@ -20,7 +20,7 @@ mod search;
 
 pub(crate) use build::build;
 pub(crate) use rows::Rows;
-pub(crate) use search::{Scored, Scratch, exact, search};
+pub(crate) use search::{DEFAULT_EF, Scored, Scratch, exact, search};
 
 use thiserror::Error;
 
