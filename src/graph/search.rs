@@ -126,8 +126,8 @@ impl Scratch {
 /// The `k` best nodes found by a beam of width `ef`, at least `k`: best first, ties by node.
 ///
 /// Nodes for which `keep` is false are walked through and left out. The beam is as wide as `ef`
-/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are kept, the more
-/// of the graph is walked.
+/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are
+/// kept, the more of the graph is walked.
 #[expect(
     clippy::too_many_arguments,
     reason = "what is searched, what for, how hard, and the memory for it: no two make a thing"
@@ -187,7 +187,9 @@ pub(crate) fn search<S: AsRef<[u32]>>(
         };
         for near in graph.neighbours(next.node).filter(|node| unvisited(*node)) {
             // Rows lie far apart; all are asked for before the first is read.
-            rows.row(near).inspect(|row| prefetch(row));
+            if let Some(row) = rows.row(near) {
+                prefetch(row);
+            }
             batch.push(near);
         }
     }

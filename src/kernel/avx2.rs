@@ -1,5 +1,5 @@
 //! Kernels for x86-64 processors that have AVX2 and FMA.
-#![allow(
+#![expect(
     unsafe_code,
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
