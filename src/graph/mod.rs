@@ -20,10 +20,8 @@ mod search;
 
 pub(crate) use build::build;
 pub(crate) use rows::Rows;
+pub use search::DEFAULT_EF;
 pub(crate) use search::{Scratch, exact, search};
-
-/// The width of the beam (efSearch) of a recall that does not set it.
-pub const DEFAULT_EF: usize = 100;
 
 use thiserror::Error;
 

@@ -5,9 +5,14 @@
 //! recall, never a panic. The upper walk ends because each step goes to a strictly better node.
 
 use super::{Graph, Rows, list};
-use crate::kernel::Metric;
+use crate::kernel::{Metric, prefetch};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+
+/// How wide the beam is unless asked otherwise. Over 50,000 vectors of 128 components, shaped like
+/// a two-tower model's, the 10 nearest are found with a recall of 0.970 at 32, 0.986 at 48, 0.991
+/// at 64, 0.995 at 100 and 0.997 at 200; a search at 100 takes about half as long again as at 64.
+pub const DEFAULT_EF: usize = 64;
 
 /// A node and how well it matches; larger is better.
 #[derive(Clone, Copy, Debug)]
@@ -121,8 +126,8 @@ impl Scratch {
 /// The `k` best nodes found by a beam of width `ef`, at least `k`: best first, ties by node.
 ///
 /// Nodes for which `keep` is false are walked through and left out. The beam is as wide as `ef`
-/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are kept, the more
-/// of the graph is walked.
+/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are
+/// kept, the more of the graph is walked.
 #[expect(
     clippy::too_many_arguments,
     reason = "what is searched, what for, how hard, and the memory for it: no two make a thing"
@@ -139,9 +144,10 @@ pub(crate) fn search<S: AsRef<[u32]>>(
 ) -> Vec<Scored> {
     // Rows are what memory is spent on: a graph from a file may claim more nodes than it has.
     let nodes = rows.count().min(graph.nodes);
+    let scorer = metric.scorer();
     let score = |node: u32| {
         let row = rows.row(node)?;
-        Some(Scored::new(node, metric.score(query, row)))
+        Some(Scored::new(node, scorer.score(query, row)))
     };
     if k == 0 || nodes == 0 {
         return Vec::new();
@@ -179,7 +185,13 @@ pub(crate) fn search<S: AsRef<[u32]>>(
         let Some(next) = candidates.pop().filter(|next| !found.beats(*next)) else {
             break;
         };
-        batch.extend(graph.neighbours(next.node).filter(|node| unvisited(*node)));
+        for near in graph.neighbours(next.node).filter(|node| unvisited(*node)) {
+            // Rows lie far apart; all are asked for before the first is read.
+            if let Some(row) = rows.row(near) {
+                prefetch(row);
+            }
+            batch.push(near);
+        }
     }
     let mut found = found.drain();
     found.truncate(k);
@@ -220,9 +232,10 @@ pub(crate) fn exact(
 ) -> Vec<Scored> {
     let mut found = Best::default();
     found.start(k);
+    let scorer = metric.scorer();
     for node in (0..rows.count()).filter(|node| keep(*node)) {
         let Some(row) = rows.row(node) else { break };
-        let scored = Scored::new(node, metric.score(query, row));
+        let scored = Scored::new(node, scorer.score(query, row));
         if found.admits(scored) {
             found.push(scored);
         }

@@ -3,8 +3,14 @@
 //! Larger scores are better everywhere. Cosine works on rows that were normalised when they came
 //! in, so that it is an inner product.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
+#[cfg(target_arch = "x86_64")]
+use avx2::Avx2;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,9 +31,14 @@ pub enum Metric {
 impl Metric {
     /// The score of two vectors of one dimension.
     pub(crate) fn score(self, a: &[f32], b: &[f32]) -> f32 {
-        match self {
-            Self::Cosine | Self::InnerProduct => scalar::dot(a, b),
-            Self::L2 => -scalar::l2_squared(a, b),
+        self.scorer().score(a, b)
+    }
+
+    /// What computes scores here; for many of them, choose it once.
+    pub(crate) fn scorer(self) -> Scorer {
+        Scorer {
+            metric: self,
+            level: Level::best(),
         }
     }
 }
@@ -40,6 +51,71 @@ impl fmt::Display for Metric {
             Self::L2 => "L2",
         })
     }
+}
+
+/// A metric, and the instructions to compute it with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scorer {
+    metric: Metric,
+    level: Level,
+}
+
+impl Scorer {
+    /// The score of two vectors of one dimension.
+    pub(crate) fn score(self, a: &[f32], b: &[f32]) -> f32 {
+        match self.metric {
+            Metric::Cosine | Metric::InnerProduct => self.level.dot(a, b),
+            Metric::L2 => -self.level.l2_squared(a, b),
+        }
+    }
+}
+
+/// The instructions a kernel is made of. On aarch64 those that the compiler makes of the reference
+/// are NEON's already.
+#[derive(Clone, Copy, Debug)]
+enum Level {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+}
+
+impl Level {
+    /// Those this processor has, the best last.
+    fn all() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let wider = Avx2::detect().map(Self::Avx2);
+        #[cfg(not(target_arch = "x86_64"))]
+        let wider = None;
+        std::iter::once(Self::Scalar).chain(wider)
+    }
+
+    fn best() -> Self {
+        Self::all().last().unwrap_or(Self::Scalar)
+    }
+
+    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+        match self {
+            Self::Scalar => scalar::dot(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot(a, b),
+        }
+    }
+
+    fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
+        match self {
+            Self::Scalar => scalar::l2_squared(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared(a, b),
+        }
+    }
+}
+
+/// Asks the processor to have a row at hand, which will soon be read; it may do nothing.
+pub(crate) fn prefetch(row: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    avx2::prefetch(row);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
 }
 
 /// A vector that cannot be stored or asked for.
@@ -73,49 +149,4 @@ pub(crate) fn prepare(metric: Metric, vector: &mut [f32]) -> Result<(), VectorEr
     let length = scalar::dot(vector, vector).sqrt();
     vector.iter_mut().for_each(|x| *x /= length);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cosine_vectors_come_out_with_length_one_whatever_their_scale() {
-        for scale in [1e-30f32, 1.0, 1e30] {
-            let mut vector = [3.0 * scale, 4.0 * scale];
-            prepare(Metric::Cosine, &mut vector).unwrap();
-            assert!(
-                (vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6,
-                "{vector:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn nan_infinity_and_the_zero_vector_are_refused() {
-        assert_eq!(
-            prepare(Metric::L2, &mut [1.0, f32::NAN]),
-            Err(VectorError::NotFinite { at: 1 })
-        );
-        assert_eq!(
-            prepare(Metric::Cosine, &mut [f32::INFINITY]),
-            Err(VectorError::NotFinite { at: 0 })
-        );
-        assert_eq!(
-            prepare(Metric::Cosine, &mut [0.0, 0.0]),
-            Err(VectorError::Zero)
-        );
-        assert_eq!(prepare(Metric::InnerProduct, &mut [0.0, 0.0]), Ok(()));
-    }
-
-    #[test]
-    fn a_larger_score_is_a_nearer_vector_under_every_metric() {
-        let (query, near, far) = ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]);
-        for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
-            assert!(
-                metric.score(&query, &near) > metric.score(&query, &far),
-                "{metric:?}"
-            );
-        }
-    }
 }

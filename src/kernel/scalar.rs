@@ -26,36 +26,3 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     }
     lanes.iter().sum::<f32>() + tail
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_dimension_agrees_with_sums_in_double_precision() {
-        for dimension in (0..=130).chain([255, 1000, 4096]) {
-            let a: Vec<f32> = (0..dimension)
-                .map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0)
-                .collect();
-            let b: Vec<f32> = (0..dimension)
-                .map(|i| ((i * 53 % 97) as f32 - 48.0) / 48.0)
-                .collect();
-            let pairs = || {
-                a.iter()
-                    .zip(&b)
-                    .map(|(x, y)| (f64::from(*x), f64::from(*y)))
-            };
-            let exact_dot: f64 = pairs().map(|(x, y)| x * y).sum();
-            let exact_l2: f64 = pairs().map(|(x, y)| (x - y) * (x - y)).sum();
-            let allowed = 1e-6 * (1.0 + dimension as f64);
-            assert!(
-                (f64::from(dot(&a, &b)) - exact_dot).abs() < allowed,
-                "dot, {dimension}"
-            );
-            assert!(
-                (f64::from(l2_squared(&a, &b)) - exact_l2).abs() < allowed,
-                "l2, {dimension}"
-            );
-        }
-    }
-}

@@ -1,0 +1,115 @@
+use super::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// What a kernel says of two vectors, and by how much it may be wrong, in double precision.
+fn compare(name: &str, of: f32, terms: impl Iterator<Item = f64> + Clone) -> Result<(), String> {
+    let exact: f64 = terms.clone().sum();
+    let allowed = 1e-6 * terms.map(f64::abs).sum::<f64>();
+    let off = (f64::from(of) - exact).abs();
+    if off <= allowed {
+        return Ok(());
+    }
+    Err(format!("{name}: {of} is {off} from {exact}"))
+}
+
+/// Compares the kernels of every level this processor has with sums in double precision.
+fn agree(a: &[f32], b: &[f32]) -> Result<(), String> {
+    let pairs = a.iter().zip(b).map(|(x, y)| (f64::from(*x), f64::from(*y)));
+    for level in Level::all() {
+        let name = format!("{level:?}, {} and {} components", a.len(), b.len());
+        compare(&name, level.dot(a, b), pairs.clone().map(|(x, y)| x * y))?;
+        let l2 = pairs.clone().map(|(x, y)| (x - y) * (x - y));
+        compare(&name, level.l2_squared(a, b), l2)?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn all_kernels_agree_with_double_precision(
+        a in vec(-100.0f32..100.0, 310),
+        b in vec(-100.0f32..100.0, 310),
+        (from_a, from_b) in (0usize..9, 0usize..9),
+        length in 0usize..=300,
+    ) {
+        let (a, b) = (&a[from_a..][..length], &b[from_b..][..length]);
+        agree(a, b).map_err(TestCaseError::fail)?;
+    }
+}
+
+#[test]
+fn all_kernels_agree_at_every_dimension_and_alignment() {
+    println!("levels: {:?}", Level::all().collect::<Vec<_>>());
+    let a: Vec<f32> = (0..4200)
+        .map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0)
+        .collect();
+    let b: Vec<f32> = (0..4200)
+        .map(|i| ((i * 53 % 97) as f32 - 48.0) / 48.0)
+        .collect();
+    for length in (0..=300).chain([1000, 4095, 4096]) {
+        for from in 0..9 {
+            agree(&a[from..][..length], &b[8 - from..][..length]).unwrap();
+        }
+        // Of two lengths the shorter counts.
+        agree(&a[..length], &b[..length / 2]).unwrap();
+    }
+}
+
+#[test]
+fn all_kernels_pass_on_what_is_not_finite() {
+    for length in 1..=70 {
+        for at in [0, length / 2, length - 1] {
+            let mut a = vec![1.0; length];
+            a[at] = f32::NAN;
+            let mut b = vec![1.0; length];
+            b[at] = f32::INFINITY;
+            let ones = vec![1.0; length];
+            for level in Level::all() {
+                assert!(level.dot(&a, &ones).is_nan() && level.l2_squared(&ones, &a).is_nan());
+                assert_eq!(level.dot(&ones, &b), f32::INFINITY, "{level:?}");
+                assert_eq!(level.l2_squared(&b, &ones), f32::INFINITY, "{level:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn cosine_vectors_come_out_with_length_one_whatever_their_scale() {
+    for scale in [1e-30f32, 1.0, 1e30] {
+        let mut vector = [3.0 * scale, 4.0 * scale];
+        prepare(Metric::Cosine, &mut vector).unwrap();
+        assert!(
+            (vector[0] - 0.6).abs() < 1e-6 && (vector[1] - 0.8).abs() < 1e-6,
+            "{vector:?}"
+        );
+    }
+}
+
+#[test]
+fn nan_infinity_and_the_zero_vector_are_refused() {
+    assert_eq!(
+        prepare(Metric::L2, &mut [1.0, f32::NAN]),
+        Err(VectorError::NotFinite { at: 1 })
+    );
+    assert_eq!(
+        prepare(Metric::Cosine, &mut [f32::INFINITY]),
+        Err(VectorError::NotFinite { at: 0 })
+    );
+    assert_eq!(
+        prepare(Metric::Cosine, &mut [0.0, 0.0]),
+        Err(VectorError::Zero)
+    );
+    assert_eq!(prepare(Metric::InnerProduct, &mut [0.0, 0.0]), Ok(()));
+}
+
+#[test]
+fn a_larger_score_is_a_nearer_vector_under_every_metric() {
+    let (query, near, far) = ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]);
+    for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
+        assert!(
+            metric.score(&query, &near) > metric.score(&query, &far),
+            "{metric:?}"
+        );
+    }
+}
