@@ -245,7 +245,7 @@ pub(crate) fn exact(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Layer;
+    use super::super::{Layer, NO_NODE};
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -369,7 +369,8 @@ mod tests {
         let data: Vec<f32> = (0..60).map(|i| i as f32).collect();
         let scratch = &mut Scratch::default();
         for turn in 0..600 {
-            let rows = Rows::new(&data[..if turn % 2 == 0 { 60 } else { 7 }], 1);
+            // A stamp means the same again after 255 searches.
+            let rows = Rows::new(&data[..if turn % 255 == 0 { 60 } else { 7 }], 1);
             let graph = ring(rows.count(), &[0; 60]);
             let found = search(&graph, rows, Metric::L2, &[5.2], 2, 60, |_| true, scratch);
             let nodes: Vec<u32> = found.iter().map(|scored| scored.node).collect();
@@ -384,6 +385,24 @@ mod tests {
         let nodes = |found: Vec<Scored>| found.iter().map(|s| s.node).collect::<Vec<_>>();
         let found = exact(rows, Metric::InnerProduct, &[1.0], 4, |_| true);
         assert_eq!(nodes(found), [3, 1, 0, 2]);
+    }
+
+    #[test]
+    fn nodes_are_found_though_the_walk_down_ends_where_no_link_leads_away() {
+        let layer = Layer {
+            nodes: vec![0, 2],
+            down: vec![0, 2],
+            links: vec![1, NO_NODE],
+            stride: 1,
+        };
+        let base = vec![1, 2, NO_NODE];
+        let graph = Graph::from_parts(3, base, 1, vec![layer], 0).unwrap();
+        assert!(graph.check().is_empty());
+        let rows = Rows::new(&[0.0, 1.0, 2.0], 1);
+        let scratch = &mut Scratch::default();
+        let found = search(&graph, rows, Metric::L2, &[2.0], 3, 1, |_| true, scratch);
+        let nodes: Vec<u32> = found.iter().map(|scored| scored.node).collect();
+        assert_eq!(nodes, [2, 1, 0]);
     }
 
     #[test]
