@@ -263,6 +263,31 @@ mod tests {
     }
 
     #[test]
+    fn under_inner_product_all_points_are_lifted_to_one_length() {
+        let data = [3.0, 4.0, 0.0, 0.0, 1.0, 2.0];
+        let work = Work {
+            scorer: Metric::L2.scorer(),
+            begun: Vec::new(),
+            done: AtomicU64::new(0),
+            progress: &|_, _| (),
+        };
+        let lifts = |metric| -> Vec<f32> {
+            let points = points(Rows::new(&data, 2), metric, &work);
+            points.iter().map(|point| point.lift * point.lift).collect()
+        };
+        let (lifted, wanted) = (lifts(Metric::InnerProduct), [0.0, 25.0, 20.0]);
+        assert!(
+            lifted.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5),
+            "{lifted:?}"
+        );
+        assert_eq!(lifts(Metric::L2), [0.0; 3]);
+
+        let points = points(Rows::new(&data, 2), Metric::InnerProduct, &work);
+        let apart = instant_distance::Point::distance(&points[0], &points[2]);
+        assert!((apart - (4.0 + 4.0 + 20.0)).abs() < 1e-4, "{apart}");
+    }
+
+    #[test]
     fn every_count_of_rows_makes_a_sound_graph() {
         for metric in METRICS {
             for count in [0, 1, 2, 3, 65, 110, 111, 112, 400] {
