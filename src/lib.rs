@@ -19,13 +19,6 @@
 //!
 //! An *item* is a JSON object with a string `id`. Every write gets a *revision*, increasing over the
 //! whole database. A write is *fresh* (in the journal, indexed by sled) until it is *sealed*.
-#![cfg_attr(
-    feature = "train",
-    allow(
-        dead_code,
-        reason = "what writes towers is in place before the recipe that trains them"
-    )
-)]
 
 mod catalog;
 mod database;
@@ -44,6 +37,8 @@ mod record;
 mod snapshot;
 mod store;
 mod tower;
+#[cfg(feature = "train")]
+pub mod train;
 mod wire;
 
 pub use database::{

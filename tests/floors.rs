@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-const PLAN: [&str; 18] = [
+const PLAN: [&str; 19] = [
     "kernel", "wire", "ids", "files", "record", "graph", "tower", "manifest", "format", "store",
-    "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "lib",
+    "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "train", "lib",
 ];
 
 /// Every source file with the top-level module it belongs to.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Towers {
     pub(super) model: Arc<Model>,
-    pub(super) parts: Arc<[NamedBytes]>,
+    pub(crate) parts: Arc<[NamedBytes]>,
 }
 
 impl Towers {

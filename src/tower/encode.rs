@@ -29,9 +29,7 @@ impl Tower {
             let expected = format!("a JSON object of the {}'s features", self.side);
             return Err(RecordError::new("", expected, describe(record)));
         };
-        if self.refuses_others() {
-            self.refuse_others(fields)?;
-        }
+        self.check_others(fields)?;
         let inputs = self.features.iter().map(|feature| {
             let given = fields.get(feature.schema.field());
             match given.filter(|value| !value.is_null()) {
@@ -42,22 +40,19 @@ impl Tower {
         inputs.collect::<Result<_, _>>().map(Encoded)
     }
 
-    fn refuses_others(&self) -> bool {
-        match self.other_fields {
-            Some(policy) => policy == OtherFields::Error,
-            None => self.side == Side::User,
-        }
-    }
-
-    fn refuse_others(&self, fields: &Map<String, Value>) -> Result<(), RecordError> {
+    /// Refuses fields that nobody reads, where the schema says so.
+    fn check_others(&self, fields: &Map<String, Value>) -> Result<(), RecordError> {
+        let allowed: &[String] = match (&self.other_fields, self.side) {
+            (Some(OtherFields::Ignore), _) | (None, Side::Item) => return Ok(()),
+            (Some(OtherFields::Allow(allowed)), _) => allowed,
+            (Some(OtherFields::Error), _) | (None, Side::User) => &[],
+        };
         let read: Vec<_> = self.features.iter().map(|f| f.schema.field()).collect();
-        match fields.keys().find(|name| !read.contains(&name.as_str())) {
+        let known = |name: &&String| read.contains(&name.as_str()) || allowed.contains(name);
+        match fields.keys().find(|name| !known(name)) {
             Some(other) => {
-                let expected = format!(
-                    "only what the {} tower reads ({})",
-                    self.side,
-                    read.join(", ")
-                );
+                let read = read.join(", ");
+                let expected = format!("only what the {} tower reads ({read})", self.side);
                 Err(RecordError::new(
                     other,
                     expected,

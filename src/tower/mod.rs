@@ -22,6 +22,13 @@ mod weights;
 
 pub(crate) use model::{EmbedError, Model, Side};
 pub(crate) use weights::{FILES as TOWER_FILES, NamedBytes};
+#[cfg(feature = "train")]
+pub(crate) use {
+    encode::{Encoded, Input},
+    forward::Trace,
+    lookup::Lookup,
+    model::{Layer, Table, Tower},
+};
 
 use thiserror::Error;
 

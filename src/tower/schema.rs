@@ -94,13 +94,15 @@ pub(crate) struct TowerSchema {
 }
 
 /// What happens to fields that no feature reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OtherFields {
     /// The record is refused: the default for users, where such a field is a typing error.
     Error,
     /// Nothing: the default for items, which have fields for other purposes.
     Ignore,
+    /// The record is refused but for these fields, which may be there.
+    Allow(Vec<String>),
 }
 
 /// One feature.

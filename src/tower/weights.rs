@@ -200,7 +200,7 @@ impl Tower {
             side,
             features: features.collect(),
             layers,
-            other_fields: description.other_fields,
+            other_fields: description.other_fields.clone(),
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Why towers cannot be trained.
+
+use crate::record::RecordError;
+use crate::tower::TowerError;
+use thiserror::Error;
+
+/// Why towers cannot be trained.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// There is nothing to learn from.
+    #[error("the dataset has no {what}")]
+    Empty {
+        /// What is missing: items or events.
+        what: &'static str,
+    },
+    /// An item or user that cannot be read.
+    #[error("{what} {at}: {source}")]
+    Record {
+        /// `item` or `user`.
+        what: &'static str,
+        /// Its place in the dataset, from 0.
+        at: usize,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// Two items or users of one id.
+    #[error("{what}s {first} and {second} have the same id {id:?}")]
+    Duplicate {
+        /// `item` or `user`.
+        what: &'static str,
+        /// The id.
+        id: String,
+        /// Where it stands first, from 0.
+        first: usize,
+        /// Where it stands again.
+        second: usize,
+    },
+    /// An event whose weight is no positive number.
+    #[error("event {at}: its weight is {weight}; it must be finite and at least 0")]
+    Weight {
+        /// Its place in the dataset, from 0.
+        at: usize,
+        /// The weight.
+        weight: f32,
+    },
+    /// A setting out of its range.
+    #[error("{knob} is {found}; it must be {range}")]
+    Config {
+        /// The setting.
+        knob: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// The loss is no number any more.
+    #[error("the loss of pass {epoch} is not finite; try a smaller learning rate")]
+    Diverged {
+        /// The pass, from 1.
+        epoch: usize,
+    },
+    /// The trained model does not make towers.
+    #[error(transparent)]
+    Towers(#[from] TowerError),
+}

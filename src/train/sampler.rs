@@ -1,0 +1,157 @@
+//! Examples from logs: a user at a moment, with what was met before and what was met then.
+
+use super::dataset::Dataset;
+use super::error::TrainError;
+use crate::record::{check_id, check_item};
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The logs by number instead of by id.
+pub(crate) struct Logs {
+    /// Every item a record or an event names: its id, its record.
+    pub(crate) items: Vec<(String, Value)>,
+    /// Every user, likewise.
+    pub(crate) users: Vec<(String, Value)>,
+    /// For each user, items met and their rewards, in order of time.
+    pub(crate) met: Vec<Vec<(u32, f32)>>,
+}
+
+/// One meeting to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Example {
+    /// The user.
+    pub(crate) user: u32,
+    /// Which of the user's meetings.
+    pub(crate) at: u32,
+}
+
+impl Logs {
+    /// Numbers users and items, those with records first, and sorts each user's events by time.
+    pub(crate) fn new(data: &Dataset) -> Result<Self, TrainError> {
+        if data.items.is_empty() {
+            return Err(TrainError::Empty { what: "items" });
+        }
+        if data.events.is_empty() {
+            return Err(TrainError::Empty { what: "events" });
+        }
+        let mut items = Names::new("item");
+        for (at, item) in data.items.iter().enumerate() {
+            let id = check_item(item).map_err(|source| TrainError::Record {
+                what: "item",
+                at,
+                source,
+            })?;
+            items.add(at, id, item)?;
+        }
+        let mut users = Names::new("user");
+        for (at, user) in data.users.iter().enumerate() {
+            let id = user.get("user_id").and_then(Value::as_str);
+            let checked =
+                id.map_or_else(|| check_id("").map(|()| ""), |id| check_id(id).map(|()| id));
+            let id = checked.map_err(|mut source| {
+                source.field = "user_id".to_owned();
+                TrainError::Record {
+                    what: "user",
+                    at,
+                    source,
+                }
+            })?;
+            users.add(at, id, user)?;
+        }
+        let mut order: Vec<usize> = (0..data.events.len()).collect();
+        order.sort_by_key(|at| data.events[*at].at);
+        let mut met: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
+        for at in order {
+            let event = &data.events[at];
+            if !(event.weight.is_finite() && event.weight >= 0.0) {
+                let weight = event.weight;
+                return Err(TrainError::Weight { at, weight });
+            }
+            let user = users.number(&event.user, || json!({"user_id": event.user}));
+            let item = items.number(&event.item, || json!({"id": event.item}));
+            met.resize(met.len().max(user as usize + 1), Vec::new());
+            met[user as usize].push((item, event.weight));
+        }
+        Ok(Self {
+            items: items.records,
+            users: users.records,
+            met,
+        })
+    }
+
+    /// All meetings that count for anything.
+    pub(crate) fn examples(&self) -> Vec<Example> {
+        let each = self.met.iter().enumerate().flat_map(|(user, met)| {
+            let counting = met
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, reward))| *reward > 0.0);
+            counting.map(move |(at, _)| Example {
+                user: user as u32,
+                at: at as u32,
+            })
+        });
+        each.collect()
+    }
+
+    /// What the user of an example had met before, newest last, the item itself left out.
+    pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
+        let met = &self.met[example.user as usize];
+        let (item, _) = met[example.at as usize];
+        let before = met[..example.at as usize].iter().rev();
+        let others = before
+            .map(|(other, _)| *other)
+            .filter(|other| *other != item);
+        into.clear();
+        into.extend(others.take(limit));
+        into.reverse();
+    }
+}
+
+/// Puts the examples into an order of its own.
+pub(crate) fn shuffle(examples: &mut [Example], rng: &mut Pcg64Mcg) {
+    examples.shuffle(rng);
+}
+
+/// Ids to numbers.
+struct Names {
+    what: &'static str,
+    numbers: HashMap<String, u32>,
+    records: Vec<(String, Value)>,
+}
+
+impl Names {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            numbers: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, at: usize, id: &str, record: &Value) -> Result<(), TrainError> {
+        let number = self.records.len() as u32;
+        if let Some(first) = self.numbers.insert(id.to_owned(), number) {
+            return Err(TrainError::Duplicate {
+                what: self.what,
+                id: id.to_owned(),
+                first: first as usize,
+                second: at,
+            });
+        }
+        self.records.push((id.to_owned(), record.clone()));
+        Ok(())
+    }
+
+    fn number(&mut self, id: &str, record: impl FnOnce() -> Value) -> u32 {
+        if let Some(number) = self.numbers.get(id) {
+            return *number;
+        }
+        let number = self.records.len() as u32;
+        self.numbers.insert(id.to_owned(), number);
+        self.records.push((id.to_owned(), record()));
+        number
+    }
+}
