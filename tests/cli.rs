@@ -56,6 +56,7 @@ fn help_teaches_every_command() {
     assert!(help.out.contains("Exit codes:") && help.out.contains("4  corruption found"));
     for command in [
         "import",
+        "train",
         "publish",
         "recall",
         "similar",
@@ -102,6 +103,10 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
             "--dry-run",
         ),
         (&["import", "db", "-"], "standard input needs --format"),
+        (
+            &["train", "youtube", "--out", "towers"],
+            "--movielens <DIR>|--events <FILE>",
+        ),
     ] {
         let run = run(arguments);
         assert_eq!(run.exit, 2, "{arguments:?}");
@@ -305,4 +310,91 @@ fn bad_features_fail_with_the_field_and_unknown_spaces_are_not_found() {
     let typo = run(&["recall", db, "by-price", "--user", r#"{"prise": 1}"#]);
     assert_eq!(typo.exit, 1);
     assert!(typo.err.contains("field `prise`"), "{}", typo.err);
+}
+
+/// A log in which everyone keeps to the even items or to the odd ones.
+fn log() -> String {
+    let mut lines = String::from("user,item,at\n");
+    for user in 0..40 {
+        for step in 0..12 {
+            let item = (user * 5 + step * 7) % 30 * 2 + user % 2;
+            lines.push_str(&format!("u{user},{item},{}\n", step * 60));
+        }
+    }
+    lines
+}
+
+#[test]
+fn from_raw_logs_to_recalls() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (db, towers) = (path("shop.twin"), path("models/shop"));
+    let items: Vec<_> = (0..60)
+        .map(|id| {
+            let side = if id % 2 == 0 { "even" } else { "odd" };
+            json!({"id": id.to_string(), "side": side, "title": format!("{side} thing")})
+        })
+        .map(|item| item.to_string())
+        .collect();
+    file(dir.path(), "items.jsonl", &items.join("\n"));
+    file(dir.path(), "log.csv", &log());
+    let (items, log) = (path("items.jsonl"), path("log.csv"));
+    let trained = json_of(&[
+        "train",
+        "youtube",
+        "--items",
+        &items,
+        "--events",
+        &log,
+        "--out",
+        &towers,
+        "--batch",
+        "32",
+        "--dimension",
+        "16",
+    ]);
+    assert_eq!(
+        (&trained["events"], &trained["dimension"]),
+        (&json!(480), &json!(16))
+    );
+    let losses = trained["loss_of_each_pass"].as_array().unwrap();
+    assert!(
+        losses.last().unwrap().as_f64() < losses[0].as_f64(),
+        "{losses:?}"
+    );
+
+    json_of(&["import", &db, &items]);
+    json_of(&["publish", &db, "things", &towers]);
+    let user = r#"{"user_id": "u1", "history": ["5", "19"]}"#;
+    let found = json_of(&[
+        "recall",
+        &db,
+        "things",
+        "--user",
+        user,
+        "--top",
+        "10",
+        "--records",
+    ]);
+    let hits = found["hits"].as_array().unwrap();
+    let odd = hits
+        .iter()
+        .filter(|hit| hit["record"]["side"] == "odd")
+        .count();
+    assert!(odd >= 9, "u1 keeps to the odd items: {hits:?}");
+
+    let unknown = run(&["recall", &db, "things", "--user", r#"{"histroy": ["5"]}"#]);
+    assert_eq!(unknown.exit, 1);
+    assert!(unknown.err.contains("field `histroy`"), "{}", unknown.err);
+    let empty = file(dir.path(), "none.csv", "user,item,at\n");
+    let arguments = [
+        "train", "youtube", "--items", &items, "--out", &towers, "--events",
+    ];
+    let nothing = run(&[&arguments[..], &[empty.to_str().unwrap()]].concat());
+    assert_eq!(nothing.exit, 1);
+    assert!(
+        nothing.err.contains("the dataset has no events"),
+        "{}",
+        nothing.err
+    );
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 use serde_json::Value;
+use twinspire::import::CsvOptions;
 
 use crate::cmd::Command;
 use crate::output::Failure;
@@ -81,6 +82,42 @@ pub struct SearchArgs {
     /// Items to leave out, such as those already seen (may be repeated)
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub exclude: Vec<String>,
+}
+
+/// How CSV files are written.
+#[derive(Debug, Args)]
+pub struct CsvArgs {
+    /// CSV: the column that holds the id
+    #[arg(long, value_name = "COLUMN")]
+    id: Option<String>,
+    /// CSV: columns that are lists separated by `|`
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    lists: Vec<String>,
+    /// CSV: columns that are text even where they look like numbers
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    text: Vec<String>,
+    /// CSV: what separates the cells, instead of a comma
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<char>,
+}
+
+impl CsvArgs {
+    /// The options these arguments come to.
+    pub fn options(&self) -> Result<CsvOptions, Failure> {
+        let mut options = CsvOptions::new().lists(&self.lists).text(&self.text);
+        if let Some(id) = &self.id {
+            options = options.id(id);
+        }
+        if let Some(delimiter) = self.delimiter {
+            let byte = u8::try_from(delimiter).ok().filter(u8::is_ascii);
+            options = options.delimiter(byte.ok_or_else(|| {
+                Failure::usage(format!(
+                    "--delimiter: an ASCII character expected, not {delimiter}"
+                ))
+            })?);
+        }
+        Ok(options)
+    }
 }
 
 /// JSON as an argument: the text itself, `@file`, or `-` for standard input.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use twinspire::import::{CsvOptions, Format, ImportError, Records, Source, csv, jsonl, open};
 use twinspire::{Database, Event};
 
+use crate::args::CsvArgs;
 use crate::output::{Exit, Failure, Output, Unit, counted};
 
 const EXAMPLES: &str = "\
@@ -50,18 +51,8 @@ pub struct ImportArgs {
     /// How the file is written, when its name does not tell
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
-    /// CSV: the column that holds the id
-    #[arg(long, value_name = "COLUMN")]
-    id: Option<String>,
-    /// CSV: columns that are lists separated by `|`
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    lists: Vec<String>,
-    /// CSV: columns that are text even where they look like numbers
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    text: Vec<String>,
-    /// CSV: what separates the cells, instead of a comma
-    #[arg(long, value_name = "CHARACTER")]
-    delimiter: Option<char>,
+    #[command(flatten)]
+    csv: CsvArgs,
     /// Pass over bad lines and count them, instead of stopping at the first
     #[arg(long)]
     skip_bad: bool,
@@ -221,18 +212,7 @@ enum Reader {
 
 impl Reader {
     fn new(args: &ImportArgs) -> Result<Self, Failure> {
-        let mut options = CsvOptions::new().lists(&args.lists).text(&args.text);
-        if let Some(id) = &args.id {
-            options = options.id(id);
-        }
-        if let Some(delimiter) = args.delimiter {
-            let byte = u8::try_from(delimiter).ok().filter(u8::is_ascii);
-            options = options.delimiter(byte.ok_or_else(|| {
-                Failure::usage(format!(
-                    "--delimiter: an ASCII character expected, not {delimiter}"
-                ))
-            })?);
-        }
+        let options = args.csv.options()?;
         let format = args.format.map(|format| match format {
             FormatArg::JsonLines => Format::JsonLines,
             FormatArg::Csv => Format::Csv,

@@ -8,6 +8,7 @@ mod recall;
 mod rollback;
 mod similar;
 mod stats;
+mod train;
 
 use std::path::Path;
 
@@ -21,6 +22,8 @@ use crate::output::{Exit, Failure, Output};
 pub enum Command {
     /// Read items from JSON lines, CSV or a MovieLens directory into a database
     Import(import::ImportArgs),
+    /// Learn towers from raw logs
+    Train(train::TrainArgs),
     /// Embed every item with the towers and make the space serve them
     Publish(publish::PublishArgs),
     /// Find the best items for a user or a vector
@@ -41,6 +44,7 @@ pub enum Command {
 pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Import(args) => import::run(args, output),
+        Command::Train(args) => train::run(args, output),
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),
         Command::Similar(args) => similar::run(args, output),
