@@ -1,6 +1,6 @@
 //! The simulated world of the examples is what it says it is.
 
-#[path = "../examples/support/world.rs"]
+#[path = "../examples/quickstart/world.rs"]
 mod world;
 
 use std::collections::{HashMap, HashSet};
