@@ -15,7 +15,7 @@ use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range};
 use crate::graph::{Graph, Layer, Rows};
 use crate::ids::ItemNo;
-use crate::kernel::Metric;
+use crate::kernel::{MAX_DIMENSION, Metric};
 use crate::wire::unpack;
 use bincode::{Decode, Encode};
 use std::ops::Range;
@@ -29,8 +29,6 @@ pub(crate) const UPPER_NODES: u32 = 6;
 pub(crate) const UPPER_DOWN: u32 = 7;
 pub(crate) const UPPER_LINKS: u32 = 8;
 
-/// The most components a vector may have.
-pub(crate) const MAX_DIMENSION: u32 = 4096;
 /// The most layers above the base a graph may have.
 const MAX_LAYERS: usize = 64;
 

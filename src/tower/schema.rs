@@ -1,7 +1,7 @@
 //! `tower.json`: what the towers read and how they are built.
 
 use super::TowerError;
-use crate::kernel::Metric;
+use crate::kernel::{MAX_DIMENSION, Metric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(crate) const FILE: &str = "tower.json";
 pub(crate) const FORMAT: u32 = 1;
 
 /// Bounds that keep a hostile schema from asking for more memory than a real one would.
-const MAX_DIMENSION: u32 = 1 << 16;
+const MAX_WIDTH: u32 = 1 << 16;
 const MAX_PARTS: usize = 1024;
 
 /// The whole description.
@@ -289,7 +289,7 @@ impl Schema {
             let what = format!("is {}, this program reads {FORMAT}", self.format);
             return Err(TowerError::schema("format", what));
         }
-        dimension("dimension", self.dimension)?;
+        size("dimension", self.dimension, MAX_DIMENSION)?;
         if self.tables.len() > MAX_PARTS {
             return Err(TowerError::schema(
                 "tables",
@@ -298,7 +298,7 @@ impl Schema {
         }
         for (name, table) in &self.tables {
             let place = format!("table {name:?}");
-            dimension(&place, table.dimension)?;
+            size(&place, table.dimension, MAX_WIDTH)?;
             if let LookupSchema::Hash { buckets: 0, .. } = table.lookup {
                 return Err(TowerError::schema(
                     place,
@@ -348,7 +348,7 @@ impl Schema {
         }
         for (at, layer) in tower.layers.iter().enumerate() {
             if let LayerSchema::Dense { units, .. } = layer {
-                dimension(&format!("{side} layer {at}"), *units)?;
+                size(&format!("{side} layer {at}"), *units, MAX_WIDTH)?;
             }
         }
         let width = tower.width(&self.tables);
@@ -386,10 +386,10 @@ impl TowerSchema {
     }
 }
 
-fn dimension(place: &str, found: u32) -> Result<(), TowerError> {
-    if (1..=MAX_DIMENSION).contains(&found) {
+fn size(place: &str, found: u32, most: u32) -> Result<(), TowerError> {
+    if (1..=most).contains(&found) {
         return Ok(());
     }
-    let what = format!("a size of {found} is not between 1 and {MAX_DIMENSION}");
+    let what = format!("a size of {found} is not between 1 and {most}");
     Err(TowerError::schema(place, what))
 }

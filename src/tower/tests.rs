@@ -177,6 +177,7 @@ fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
     for (path, value, place, what) in [
         ("/format", json!(2), "format", "reads 1"),
         ("/dimension", json!(0), "dimension", "between 1"),
+        ("/dimension", json!(4097), "dimension", "between 1 and 4096"),
         ("/dimension", json!(3), "user layers", "gives 2 components"),
         ("/user/features", json!([]), "user features", "none"),
         (

@@ -45,14 +45,16 @@ pub enum TrainError {
         weight: f32,
     },
     /// A setting out of its range.
-    #[error("{knob} is {found}; it must be {range}")]
+    #[error("{knob} is {found}; it must be between {least} and {most}")]
     Config {
         /// The setting.
         knob: &'static str,
         /// Its value.
         found: String,
-        /// What it may be.
-        range: &'static str,
+        /// The least it may be.
+        least: String,
+        /// The most it may be.
+        most: String,
     },
     /// The loss is no number any more.
     #[error("the loss of pass {epoch} is not finite; try a smaller learning rate")]

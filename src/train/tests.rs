@@ -298,7 +298,10 @@ fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
         ..small()
     };
     let error = youtube::train(&full, &bad, |_| {}).unwrap_err();
-    assert_eq!(error.to_string(), "temperature is 0; it must be above 0");
+    assert_eq!(
+        error.to_string(),
+        "temperature is 0; it must be between 0.001 and 1000"
+    );
     let bad = Config {
         batch: 1,
         ..small()

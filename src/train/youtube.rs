@@ -17,6 +17,7 @@ use super::optimiser::Adagrad;
 use super::sampler::{Example, Logs, shuffle};
 use super::{Progress, Report, Trained, schema};
 use crate::database::Towers;
+use crate::kernel::MAX_DIMENSION;
 use crate::tower::schema::{LayerSchema, Schema, TowerSchema};
 use crate::tower::{Encoded, Input, Layer, Lookup, Model, Side, Table, Tower};
 use ndarray::{Array1, Array2};
@@ -24,6 +25,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 /// Settings of the recipe.
@@ -141,67 +144,42 @@ pub fn train(
 
 impl Config {
     fn check(&self) -> Result<(), TrainError> {
-        let sizes = [
-            ("dimension", self.dimension, 1),
-            ("category_dimension", self.category_dimension, 1),
-            ("text_dimension", self.text_dimension, 1),
-            ("user_dimension", self.user_dimension, 0),
-            ("epochs", self.epochs, 1),
-            ("batch", self.batch, 2),
-        ];
-        let hidden = self.hidden.iter().map(|units| ("hidden", *units, 1));
-        let history = self.history.iter().map(|items| ("history", *items, 1));
-        for (knob, found, least) in sizes.into_iter().chain(hidden).chain(history) {
-            if found < least || found > 65_536 {
-                return Err(TrainError::Config {
-                    knob,
-                    found: found.to_string(),
-                    range: match least {
-                        0 => "between 0 and 65536",
-                        1 => "between 1 and 65536",
-                        _ => "between 2 and 65536",
-                    },
-                });
-            }
+        let most = 65_536;
+        within("dimension", self.dimension, 1..=MAX_DIMENSION as usize)?;
+        within("user_dimension", self.user_dimension, 0..=most)?;
+        within("category_dimension", self.category_dimension, 1..=most)?;
+        within("text_dimension", self.text_dimension, 1..=most)?;
+        within("epochs", self.epochs, 1..=most)?;
+        within("batch", self.batch, 2..=most)?;
+        for units in &self.hidden {
+            within("hidden", *units, 1..=most)?;
         }
-        let above_zero = f32::MIN_POSITIVE..=f32::MAX;
-        for (knob, found, allowed, range) in [
-            (
-                "temperature",
-                self.temperature,
-                above_zero.clone(),
-                "above 0",
-            ),
-            ("learning_rate", self.learning_rate, above_zero, "above 0"),
-            (
-                "weight_decay",
-                self.weight_decay,
-                0.0..=f32::MAX,
-                "0 or more",
-            ),
-            (
-                "frequency_rate",
-                self.frequency_rate,
-                0.0..=1.0,
-                "between 0 and 1",
-            ),
-            (
-                "id_dropout",
-                self.id_dropout,
-                0.0..=0.9,
-                "between 0 and 0.9",
-            ),
-        ] {
-            if !allowed.contains(&found) {
-                return Err(TrainError::Config {
-                    knob,
-                    found: found.to_string(),
-                    range,
-                });
-            }
+        for items in &self.history {
+            within("history", *items, 1..=most)?;
         }
-        Ok(())
+        within("temperature", self.temperature, 0.001..=1000.0)?;
+        within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
+        within("weight_decay", self.weight_decay, 0.0..=1.0)?;
+        within("frequency_rate", self.frequency_rate, 0.0..=1.0)?;
+        within("id_dropout", self.id_dropout, 0.0..=0.9)
     }
+}
+
+/// Refuses a setting out of its range.
+fn within<T: PartialOrd + Display>(
+    knob: &'static str,
+    found: T,
+    range: RangeInclusive<T>,
+) -> Result<(), TrainError> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        knob,
+        found: found.to_string(),
+        least: range.start().to_string(),
+        most: range.end().to_string(),
+    })
 }
 
 /// A model whose weights are small random numbers: embeddings of about unit length over all

@@ -15,21 +15,27 @@ pub fn scaled(scale: f32) -> Vec<(String, Vec<u8>)> {
         "format": 1, "name": format!("price times {scale}"), "dimension": 1, "metric": "l2",
         "user": tower, "item": tower
     });
-    let (weight, bias) = (scale.to_le_bytes(), 0f32.to_le_bytes());
-    let tensors = [
-        (
-            "layer.0.weight",
-            TensorView::new(Dtype::F32, vec![1, 1], &weight).unwrap(),
-        ),
-        (
-            "layer.0.bias",
-            TensorView::new(Dtype::F32, vec![1], &bias).unwrap(),
-        ),
-    ];
-    let weights = safetensors::serialize(tensors, None).unwrap();
+    let weights = safetensors(vec![
+        ("layer.0.weight", vec![1, 1], vec![scale]),
+        ("layer.0.bias", vec![1], vec![0.0]),
+    ]);
     vec![
         ("tower.json".to_owned(), schema.to_string().into_bytes()),
         ("user.safetensors".to_owned(), weights.clone()),
         ("item.safetensors".to_owned(), weights),
     ]
+}
+
+/// A safetensors file of these tensors: name, shape, numbers.
+pub fn safetensors(tensors: Vec<(&str, Vec<usize>, Vec<f32>)>) -> Vec<u8> {
+    let bytes = |numbers: Vec<f32>| numbers.into_iter().flat_map(f32::to_le_bytes).collect();
+    let tensors: Vec<(_, _, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, shape, numbers)| (name, shape, bytes(numbers)))
+        .collect();
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
+        (*name, view)
+    });
+    safetensors::serialize(views, None).unwrap()
 }

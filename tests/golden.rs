@@ -1,0 +1,325 @@
+//! The bytes on the disk are what storage-format.md says: a second reader, written from it, reads
+//! what the library writes today, and the database in `tests/golden` that it wrote once.
+//!
+//! `TWINSPIRE_GOLDEN=DIR cargo test --test golden` leaves today's database and its answers in DIR,
+//! for a new format version.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
+
+mod common;
+mod reader;
+
+use common::towers::safetensors;
+use reader::{Reader, Tower, score};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use twinspire::{Database, Towers};
+
+const SPACE: &str = "things";
+const WORDS: [&str; 7] = ["red", "Rote", "lamp", "bike-light", "Çanta", "x", "1950s"];
+
+fn item(number: usize) -> Value {
+    let word = |by: usize| WORDS[number * by % WORDS.len()];
+    let mut item = json!({
+        "id": format!("B{number:03}"),
+        "title": format!("{} {} {number}", word(3), word(5)),
+        "tags": [word(1), word(2)],
+        "price": number as f64 * 1.25,
+        "note": {"kept": [number, null]}
+    });
+    if number.is_multiple_of(9) {
+        item["price"] = Value::Null;
+    }
+    item
+}
+
+/// Users that between them leave nothing out that a feature can be.
+fn users() -> Vec<Value> {
+    vec![
+        json!({}),
+        json!({"user_id": 7, "age": 31, "likes": "red", "history": ["B001", "B150", "B999", 12]}),
+        json!({"user_id": "Ünal", "age": -2.5, "likes": ["lamp", "cars", "x"], "query": "ROTE Lampe, x"}),
+        json!({"history": ["B010"], "region": "not read, but allowed", "age": null}),
+    ]
+}
+
+/// Towers of every kind of feature, lookup and layer; `shift` tells two of them apart.
+fn towers(shift: usize) -> Vec<(String, Vec<u8>)> {
+    let ids: Vec<String> = (0..160).map(|number| format!("B{number:03}")).collect();
+    let schema = json!({
+        "format": 1, "name": "golden", "dimension": 6, "metric": "cosine",
+        "tables": {
+            "items": {"dimension": 5, "lookup": {"vocabulary": {"ids": ids, "unknown": {"buckets": 3}}}},
+            "users": {"dimension": 3, "lookup": {"hash": {"buckets": 11, "seed": 5}}},
+            "tags": {"dimension": 2, "lookup": {"vocabulary": {"ids": WORDS, "unknown": "skip"}}},
+            "trigrams": {"dimension": 4, "lookup": {"hash": {"buckets": 97}}}
+        },
+        "user": {
+            "features": [
+                {"kind": "ids", "field": "history", "table": "items", "limit": 3, "missing": "zero"},
+                {"kind": "id", "field": "user_id", "table": "users", "missing": "zero"},
+                {"kind": "categories", "field": "likes", "table": "tags", "pooling": "sqrtn", "missing": "zero"},
+                {"kind": "text", "field": "query", "table": "trigrams", "pooling": "mean", "missing": "zero"},
+                {"kind": "number", "field": "age", "mean": 40.5, "deviation": 12.25, "missing": "zero"}
+            ],
+            "layers": [
+                {"kind": "dense", "units": 8, "activation": "relu"},
+                {"kind": "dense", "units": 6, "activation": "tanh"},
+                {"kind": "l2_normalise"}
+            ],
+            "other_fields": {"allow": ["region"]}
+        },
+        "item": {
+            "features": [
+                {"kind": "id", "field": "id", "table": "items"},
+                {"kind": "text", "field": "title", "table": "trigrams", "pooling": "sum"},
+                {"kind": "categories", "field": "tags", "table": "tags"},
+                {"kind": "number", "field": "price", "mean": 100.0, "deviation": 60.0, "missing": "zero"}
+            ],
+            "layers": [{"kind": "dense", "units": 6}]
+        }
+    });
+    let weights = |names: &[(&str, &[usize])]| {
+        let named = names.iter().enumerate().map(|(at, (name, shape))| {
+            let number = |i: usize| ((i * 7 + at * 13 + shift) as f32 * 0.731).sin() * 0.5;
+            let count = shape.iter().product();
+            (*name, shape.to_vec(), (0..count).map(number).collect())
+        });
+        safetensors(named.collect())
+    };
+    let shared: &[(&str, &[usize])] = &[
+        ("table.items", &[163, 5]),
+        ("table.tags", &[7, 2]),
+        ("table.trigrams", &[97, 4]),
+    ];
+    let user: &[(&str, &[usize])] = &[
+        ("table.users", &[11, 3]),
+        ("layer.0.weight", &[8, 15]),
+        ("layer.0.bias", &[8]),
+        ("layer.1.weight", &[6, 8]),
+        ("layer.1.bias", &[6]),
+    ];
+    let item: &[(&str, &[usize])] = &[("layer.0.weight", &[6, 12]), ("layer.0.bias", &[6])];
+    vec![
+        ("tower.json".to_owned(), schema.to_string().into_bytes()),
+        ("shared.safetensors".to_owned(), weights(shared)),
+        ("user.safetensors".to_owned(), weights(user)),
+        ("item.safetensors".to_owned(), weights(item)),
+    ]
+}
+
+/// Does all that leaves different bytes behind; gives the records there are at the end.
+fn write(path: &Path) -> BTreeMap<String, Value> {
+    let open = |shift: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        common::write(dir.path(), &towers(shift));
+        Towers::open(dir.path()).unwrap()
+    };
+    let mut records: BTreeMap<String, Value> = BTreeMap::new();
+    let mut put = |db: &Database, items: &[Value]| {
+        db.items().put_many(items).unwrap();
+        let ids = items
+            .iter()
+            .map(|item| item["id"].as_str().unwrap().to_owned());
+        records.extend(ids.zip(items.iter().cloned()));
+    };
+    let changed = |number: usize| {
+        let mut item = item(number);
+        item["title"] = json!("Changed: Köpfe & Hände");
+        item
+    };
+    let items: Vec<Value> = (0..170).map(item).collect();
+    let db = Database::open(path).unwrap();
+    put(&db, &items[..150]);
+    db.seal().unwrap();
+    put(&db, &items[150..]);
+    put(&db, &[changed(3), changed(160)]);
+    db.items().delete("B005").unwrap();
+    db.publish(SPACE, open(0)).unwrap();
+    put(&db, &[changed(20), item(200)]);
+    db.items().delete("B021").unwrap();
+    db.seal().unwrap();
+    db.publish(SPACE, open(1)).unwrap();
+    put(&db, &[changed(5), item(201)]);
+    db.rollback(SPACE).unwrap();
+    drop(db);
+    let db = Database::open(path).unwrap();
+    put(&db, &[changed(22), item(202)]);
+    db.items().delete("B023").unwrap();
+    db.items().delete("B200").unwrap();
+    for gone in ["B021", "B023", "B200"] {
+        records.remove(gone);
+    }
+    records
+}
+
+/// The answers the second reader finds: ids and scores of all items, best first.
+fn answers(reader: &Reader, users: &[Value]) -> Vec<Vec<(String, f32)>> {
+    let space = &reader.manifest.spaces[SPACE];
+    let active = |generation: &&reader::Generation| generation.number == space.active;
+    let generation = space.generations.iter().find(active).unwrap();
+    assert_eq!(generation.recall, 1.0, "so few items are all found");
+    let (towers, segments) = (
+        reader.towers(SPACE, generation),
+        reader.segments(generation),
+    );
+    let mut vectors: Vec<(String, Vec<f32>)> = Vec::new();
+    for segment in &segments {
+        assert_eq!(segment.upper_layers(), 1);
+        assert_eq!(
+            (segment.dimension as u32, segment.metric),
+            (generation.dimension, generation.metric)
+        );
+        for (item, vector) in segment
+            .items
+            .iter()
+            .zip(segment.vectors.chunks(segment.dimension))
+        {
+            let version = &reader.items[item];
+            if version.revision <= generation.cut {
+                let embedded = towers
+                    .embed(Tower::Item, version.record.as_ref().unwrap())
+                    .unwrap();
+                let far = vector
+                    .iter()
+                    .zip(&embedded)
+                    .find(|(a, b)| (*a - *b).abs() > 1e-5);
+                assert_eq!(
+                    far, None,
+                    "{}: {vector:?} is stored, {embedded:?} is due",
+                    version.id
+                );
+                vectors.push((version.id.clone(), vector.to_vec()));
+            }
+        }
+        for (node, vector) in segment.vectors.chunks(segment.dimension).enumerate() {
+            let found = segment.search(vector, 100);
+            assert_eq!(found[0], node as u32, "the graph leads to every vector");
+        }
+    }
+    for version in reader
+        .items
+        .values()
+        .filter(|version| version.revision > generation.cut)
+    {
+        if let Some(record) = &version.record {
+            vectors.push((
+                version.id.clone(),
+                towers.embed(Tower::Item, record).unwrap(),
+            ));
+        }
+    }
+    let answer = |user: &Value| {
+        let query = towers.embed(Tower::User, user).unwrap();
+        let scored = vectors
+            .iter()
+            .map(|(id, vector)| (id.clone(), score(generation.metric, &query, vector)));
+        let mut scored: Vec<_> = scored.collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+        scored
+    };
+    assert!(
+        towers.embed(Tower::User, &json!({"agee": 3})).is_none(),
+        "a typing error"
+    );
+    users.iter().map(answer).collect()
+}
+
+/// Compares a database, as the library opens it, with a second reader's view of it.
+fn compare(path: &Path) -> Vec<Vec<String>> {
+    let reader = Reader::open(path);
+    let expected = answers(&reader, &users());
+    let db = Database::open_read_only(path).unwrap();
+    assert_eq!(db.stats().unwrap().items, reader.records().len() as u64);
+    for (id, record) in reader.records() {
+        assert_eq!(db.items().get(&id).unwrap(), Some(record));
+    }
+    let mut firsts = Vec::new();
+    for (user, expected) in users().iter().zip(expected) {
+        let hits = db
+            .recall(SPACE)
+            .user(user)
+            .exact()
+            .top(expected.len())
+            .unwrap();
+        assert_eq!(hits.len(), expected.len());
+        let scores: BTreeMap<&str, f32> = expected
+            .iter()
+            .map(|(id, score)| (id.as_str(), *score))
+            .collect();
+        for (hit, (_, score)) in hits.iter().zip(&expected) {
+            assert!(
+                (hit.score - score).abs() < 1e-5,
+                "{hit:?}, {score} is due here"
+            );
+            assert!(
+                (hit.score - scores[hit.id.as_str()]).abs() < 1e-5,
+                "{hit:?}"
+            );
+        }
+        firsts.push(hits.iter().take(10).map(|hit| hit.id.clone()).collect());
+    }
+    assert!(db.check().unwrap().problems.is_empty());
+    firsts
+}
+
+/// Copies a database, but what is of this machine and can be made again.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if ["LOCK", "catalog"].contains(&entry.file_name().to_str().unwrap()) {
+            continue;
+        }
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_written_today_is_read_by_the_other_reader() {
+    let (_dir, path) = common::directory();
+    let records = write(&path);
+    assert_eq!(Reader::open(&path).records(), records);
+    let firsts = compare(&path);
+    if let Some(out) = std::env::var_os("TWINSPIRE_GOLDEN") {
+        let out = PathBuf::from(out);
+        copy(&path, &out.join("v1"));
+        let answers = serde_json::to_vec_pretty(&firsts).unwrap();
+        common::write(&out, &[("answers.json".to_owned(), answers)]);
+    }
+}
+
+#[test]
+fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let (_dir, path) = common::directory();
+    copy(&golden.join("v1"), &path);
+    let (_other, expected) = common::directory();
+    assert_eq!(Reader::open(&path).records(), write(&expected));
+    let firsts: Vec<Vec<String>> =
+        serde_json::from_slice(&fs::read(golden.join("answers.json")).unwrap()).unwrap();
+    assert_eq!(compare(&path), firsts);
+
+    let space = &Reader::open(&path).manifest.spaces[SPACE];
+    let numbers: BTreeSet<u64> = space
+        .generations
+        .iter()
+        .map(|generation| generation.number)
+        .collect();
+    assert_eq!((space.active, numbers), (1, BTreeSet::from([1, 2])));
+    let db = Database::open(&path).unwrap();
+    db.items().put(&item(203)).unwrap();
+    db.rollback_to(SPACE, twinspire::GenerationNo(2)).unwrap();
+    drop(db);
+    assert_ne!(compare(&path), firsts, "other towers, other answers");
+}

@@ -1,0 +1,138 @@
+//! Space segments: vectors, and the graph over them.
+
+use super::{Packed, Sections, u32s};
+
+/// A space segment.
+pub struct Segment {
+    pub dimension: usize,
+    pub metric: u32,
+    pub items: Vec<u32>,
+    pub vectors: Vec<f32>,
+    entry: u32,
+    base: Links,
+    upper: Vec<Layer>,
+}
+
+struct Links {
+    stride: usize,
+    slots: Vec<u32>,
+}
+
+struct Layer {
+    nodes: Vec<u32>,
+    down: Vec<u32>,
+    links: Links,
+}
+
+impl Segment {
+    pub fn read(bytes: &[u8]) -> Self {
+        let sections = Sections::read(bytes, 2);
+        let mut shape = Packed(sections.section(1));
+        let (dimension, metric, nodes) = (shape.u32() as usize, shape.u32(), shape.u32() as usize);
+        let (stride, entry) = (shape.u32() as usize, shape.u32());
+        let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
+        shape.done();
+        let (items, order) = (u32s(sections.section(2)), u32s(sections.section(4)));
+        assert_eq!((items.len(), order.len()), (nodes, nodes));
+        assert!(order.is_sorted_by_key(|node| items[*node as usize]));
+        let vectors: Vec<f32> = u32s(sections.section(3))
+            .into_iter()
+            .map(f32::from_bits)
+            .collect();
+        assert_eq!(vectors.len(), nodes * dimension);
+        let base = Links {
+            stride,
+            slots: u32s(sections.section(5)),
+        };
+        assert_eq!(base.slots.len(), nodes * stride);
+        let (mut members, mut down) = (u32s(sections.section(6)), u32s(sections.section(7)));
+        let mut slots = u32s(sections.section(8));
+        let mut upper: Vec<Layer> = Vec::new();
+        for (count, stride) in layers {
+            let layer = Layer {
+                nodes: members.drain(..count).collect(),
+                down: down.drain(..count).collect(),
+                links: Links {
+                    stride,
+                    slots: slots.drain(..count * stride).collect(),
+                },
+            };
+            for (node, down) in layer.nodes.iter().zip(&layer.down) {
+                let below = upper
+                    .last()
+                    .map_or(*down, |below| below.nodes[*down as usize]);
+                assert_eq!(*node, below);
+            }
+            upper.push(layer);
+        }
+        assert!(members.is_empty() && down.is_empty() && slots.is_empty());
+        Self {
+            dimension,
+            metric,
+            items,
+            vectors,
+            entry,
+            base,
+            upper,
+        }
+    }
+
+    fn vector(&self, node: u32) -> &[f32] {
+        &self.vectors[node as usize * self.dimension..][..self.dimension]
+    }
+
+    /// How many layers there are above the base.
+    pub fn upper_layers(&self) -> usize {
+        self.upper.len()
+    }
+
+    /// The nodes a search of the graph finds, best first.
+    pub fn search(&self, query: &[f32], ef: usize) -> Vec<u32> {
+        let fit = |node: u32| score(self.metric, query, self.vector(node));
+        let mut at = self.entry;
+        let root = self.upper.last().map_or(at, |top| top.nodes[at as usize]);
+        for layer in self.upper.iter().rev() {
+            let fit = |member: u32| fit(layer.nodes[member as usize]);
+            while let Some(better) = best(layer.links.of(at), fit)
+                && fit(better) > fit(at)
+            {
+                at = better;
+            }
+            at = layer.down[at as usize];
+        }
+        let (mut found, mut visited) = (vec![at, root], vec![false; self.items.len()]);
+        found.dedup();
+        while let Some(next) = found.iter().copied().find(|node| !visited[*node as usize]) {
+            visited[next as usize] = true;
+            for near in self.base.of(next) {
+                if !found.contains(&near) && !visited[near as usize] {
+                    found.push(near);
+                }
+            }
+            found.sort_by(|a, b| fit(*b).total_cmp(&fit(*a)));
+            found.truncate(ef);
+        }
+        found
+    }
+}
+
+impl Links {
+    fn of(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+        let slots = &self.slots[at as usize * self.stride..][..self.stride];
+        slots.iter().copied().take_while(|link| *link != u32::MAX)
+    }
+}
+
+fn best(members: impl Iterator<Item = u32>, fit: impl Fn(u32) -> f32) -> Option<u32> {
+    members.max_by(|a, b| fit(*a).total_cmp(&fit(*b)))
+}
+
+/// How well two vectors fit.
+pub fn score(metric: u32, a: &[f32], b: &[f32]) -> f32 {
+    let pairs = a.iter().zip(b);
+    match metric {
+        0 | 1 => pairs.map(|(a, b)| a * b).sum(),
+        2 => -pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>(),
+        _ => panic!("metric {metric}"),
+    }
+}
