@@ -25,6 +25,9 @@ mod database;
 mod error;
 mod files;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod ids;
 #[cfg(feature = "import")]

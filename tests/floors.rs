@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-const PLAN: [&str; 19] = [
+const PLAN: [&str; 20] = [
     "kernel", "wire", "ids", "files", "record", "graph", "tower", "manifest", "format", "store",
-    "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "train", "lib",
+    "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "train", "fuzzing",
+    "lib",
 ];
 
 /// Every source file with the top-level module it belongs to.

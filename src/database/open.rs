@@ -66,7 +66,7 @@ impl OpenOptions {
         self.open_on(Arc::new(OsFiles), path.as_ref())
     }
 
-    pub(super) fn open_on(
+    pub(crate) fn open_on(
         &self,
         files: Arc<dyn FileSystem>,
         root: &Path,

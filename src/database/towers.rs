@@ -40,7 +40,7 @@ impl Towers {
         })
     }
 
-    pub(super) fn from_parts(parts: Vec<NamedBytes>) -> Result<Self, TowerError> {
+    pub(crate) fn from_parts(parts: Vec<NamedBytes>) -> Result<Self, TowerError> {
         Ok(Self {
             model: Arc::new(Model::from_parts(&parts)?),
             parts: parts.into(),

@@ -3,7 +3,10 @@
 //!
 //! It keeps two images: the *live* one, which a running process sees, and the *durable* one, which
 //! is all that is left after a power cut. Content becomes durable by `sync`, names by `sync_dir`.
-#![cfg(test)]
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "fuzzing takes the files without the faults")
+)]
 
 use super::{Blob, FileSystem, NewFile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +84,18 @@ impl MemoryFiles {
         }
         next.durable = next.live.clone();
         Self(Arc::new(Mutex::new(next)))
+    }
+
+    /// Puts a whole file there, in the place of what was.
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut state = self.state();
+        state.contents.push(Content {
+            live: bytes.to_vec(),
+            durable: bytes.to_vec(),
+        });
+        let number = state.contents.len() - 1;
+        state.live.0.insert(path.to_owned(), Some(number));
+        state.durable.0.insert(path.to_owned(), Some(number));
     }
 
     /// Every file there is, for tests that look for leaks.

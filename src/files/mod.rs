@@ -6,13 +6,16 @@
 //! as a [`Blob`]: mapped, or held in memory by a file system that has no maps.
 
 mod blob;
+#[cfg(any(test, fuzzing))]
 mod memory;
 pub(crate) mod names;
 mod os;
 
 pub(crate) use blob::Blob;
 #[cfg(test)]
-pub(crate) use memory::{Fault, MemoryFiles};
+pub(crate) use memory::Fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) use memory::MemoryFiles;
 pub(crate) use os::OsFiles;
 
 use std::fmt::Debug;

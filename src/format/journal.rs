@@ -17,8 +17,8 @@ use crate::ids::{ItemNo, Revision};
 use crate::wire::{Checksum, Reader, pack, unpack};
 use bincode::{Decode, Encode};
 
-const MAGIC: &[u8; 4] = b"TWJF";
-const FRAME_BYTES: usize = 32;
+pub(crate) const MAGIC: &[u8; 4] = b"TWJF";
+pub(crate) const FRAME_BYTES: usize = 32;
 
 /// One write: a record put or an item deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -152,7 +152,7 @@ fn has_frame_after(bytes: &[u8]) -> bool {
     candidates.any(|(at, _)| Frame::decode(bytes.get(at..).unwrap_or_default()).is_ok())
 }
 
-fn frame_checksum(head: &[u8], payload: &[u8]) -> u64 {
+pub(crate) fn frame_checksum(head: &[u8], payload: &[u8]) -> u64 {
     let mut sum = Checksum::default();
     sum.update(head);
     sum.update(payload);

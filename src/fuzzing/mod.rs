@@ -1,0 +1,233 @@
+//! What the fuzz targets call: hostile bytes in, answers or errors out, never a panic.
+//!
+//! Built for `cargo fuzz` and for the crate's own tests, which run every target on mutations of
+//! the golden database. Checksums would end most attacks before they begin; the targets make them
+//! right again ([`reseal`]), as a hostile author would.
+
+mod reseal;
+#[cfg(test)]
+mod tests;
+
+use crate::database::{Database, Towers};
+use crate::error::Error;
+use crate::files::MemoryFiles;
+use crate::format::container::Kind;
+use crate::format::current::Current;
+use crate::format::items::ItemsLayout;
+use crate::format::space::SpaceLayout;
+use crate::format::{journal, manifest};
+use crate::graph::{Scratch, exact, search};
+use crate::ids::ItemNo;
+use crate::kernel::Metric;
+use crate::store::Directory;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// Files of a database, by their paths in it.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// A space of the golden database.
+const SPACE: &str = "things";
+
+/// One stored file: the first byte says which kind, the rest is the file, its checksums made right.
+pub fn segment(data: &[u8]) {
+    let Some((kind, bytes)) = data.split_first() else {
+        return;
+    };
+    match kind % 5 {
+        0 => items_segment(&reseal::sections(bytes, Kind::Items)),
+        1 => space_segment(&reseal::sections(bytes, Kind::Space)),
+        2 => drop(manifest::decode(&reseal::sections(bytes, Kind::Manifest))),
+        3 => drop(journal::decode(&reseal::journal(bytes))),
+        _ => drop(Current::decode(bytes)),
+    }
+}
+
+fn items_segment(bytes: &[u8]) {
+    let bytes = crate::files::Blob::from_bytes(bytes);
+    let Ok(layout) = ItemsLayout::decode(&bytes) else {
+        return;
+    };
+    for row in 0..layout.rows().min(1000) {
+        if let Ok(row) = layout.row(&bytes, row) {
+            let _ = layout.find_id(&bytes, row.id);
+            layout.find_item(&bytes, row.item);
+        }
+    }
+    layout.check(&bytes);
+}
+
+fn space_segment(bytes: &[u8]) {
+    let bytes = crate::files::Blob::from_bytes(bytes);
+    let Ok(layout) = SpaceLayout::decode(&bytes) else {
+        return;
+    };
+    layout.find_item(&bytes, ItemNo(7));
+    let rows = layout.rows(&bytes);
+    let query = vec![0.25; rows.dimension()];
+    for metric in [Metric::Cosine, Metric::L2] {
+        exact(rows, metric, &query, 3, |_| true);
+        if let Ok(graph) = layout.graph(&bytes) {
+            let scratch = &mut Scratch::default();
+            search(
+                &graph,
+                rows,
+                metric,
+                &query,
+                3,
+                10,
+                |node| node != 1,
+                scratch,
+            );
+        }
+    }
+    layout.check(&bytes);
+}
+
+/// A towers directory: four files in turn, each after its length (u32), then a record.
+pub fn towers(data: &[u8]) {
+    let mut rest = data;
+    let mut parts = Vec::new();
+    for name in crate::tower::TOWER_FILES {
+        let Some((length, after)) = rest.split_first_chunk() else {
+            return;
+        };
+        let (part, after) = after.split_at(after.len().min(u32::from_le_bytes(*length) as usize));
+        parts.push((name.to_owned(), part.to_vec()));
+        rest = after;
+    }
+    parts.retain(|(_, bytes)| !bytes.is_empty());
+    if let Ok(towers) = Towers::from_parts(parts) {
+        let record = serde_json::from_slice(rest).unwrap_or_default();
+        for vector in [towers.embed_user(&record), towers.embed_item(&record)] {
+            let finite = |vector: &Vec<f32>| vector.iter().all(|x| x.is_finite());
+            assert!(vector.as_ref().map_or(true, finite), "{vector:?}");
+        }
+    }
+}
+
+/// A query or an item as JSON text, to the golden database.
+pub fn query(data: &[u8]) {
+    static DATABASE: OnceLock<Option<Database>> = OnceLock::new();
+    let database = DATABASE.get_or_init(|| open(load(&golden()), true).ok());
+    let (Some(database), Ok(record)) = (database, serde_json::from_slice::<Value>(data)) else {
+        return;
+    };
+    ask(database, &record);
+    let _ = crate::record::check_item(&record);
+}
+
+/// Files to import: JSON lines, CSV and MovieLens, by the first byte.
+#[cfg(feature = "import")]
+pub fn import(data: &[u8]) {
+    use crate::import::{CsvOptions, csv, jsonl};
+    use std::io::Cursor;
+    let Some((kind, bytes)) = data.split_first() else {
+        return;
+    };
+    let input = Cursor::new(bytes.to_vec());
+    let options = CsvOptions::new().lists(["tags"]).text(["title"]);
+    match kind % 6 {
+        0 => drop(jsonl::items_from(input, "a").collect::<Vec<_>>()),
+        1 => drop(jsonl::users_from(input, "a").collect::<Vec<_>>()),
+        2 => drop(jsonl::events_from(input, "a").collect::<Vec<_>>()),
+        3 => drop(csv::items_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
+        4 => drop(csv::users_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
+        _ => drop(csv::events_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
+    }
+}
+
+/// The golden database with one file changed and pinned anew, opened and used: the first byte
+/// chooses the file, the next four the place where the rest is written over it.
+pub fn database(data: &[u8]) {
+    let Some((file, rest)) = data.split_first() else {
+        return;
+    };
+    let Some((at, patch)) = rest.split_first_chunk() else {
+        return;
+    };
+    let (mut files, at) = (golden(), u32::from_le_bytes(*at) as usize);
+    let count = files.len();
+    let Some((path, bytes)) = files.iter_mut().nth(usize::from(*file) % count) else {
+        return;
+    };
+    let at = at % (bytes.len() + 1);
+    let until = bytes.len().min(at + patch.len());
+    bytes.splice(at..until, patch.iter().copied());
+    let path = path.clone();
+    for read_only in [true, false] {
+        let Some(directory) = reseal::database(&files, &path) else {
+            return;
+        };
+        if let Ok(database) = open(directory, read_only) {
+            use_all(&database);
+        }
+    }
+}
+
+/// Calls whatever reads or changes a database; all of it may fail.
+fn use_all(database: &Database) {
+    let _ = database.check();
+    let _ = database.stats();
+    for id in ["B001", "B005", "B200", "no such item"] {
+        let _ = database.items().get(id);
+        let _ = database.recall(SPACE).similar(id).records().top(3);
+    }
+    let user = serde_json::json!({"user_id": 7, "history": ["B001"]});
+    ask(database, &user);
+    let item = serde_json::json!({"id": "B001", "title": "another", "tags": ["red"], "price": 2});
+    let _ = database.items().put(&item);
+    let _ = database.items().delete("B002");
+    let _ = database.rollback_to(SPACE, crate::ids::GenerationNo(2));
+    let _ = database.seal();
+    ask(database, &user);
+}
+
+fn ask(database: &Database, user: &Value) {
+    for exact in [false, true] {
+        let recall = database.recall(SPACE).user(user).records();
+        let recall = if exact { recall.exact() } else { recall };
+        if let Ok(hits) = recall.top(5) {
+            assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:?}");
+        }
+    }
+}
+
+/// Files as a database directory.
+fn load(files: &Files) -> Directory {
+    let memory = MemoryFiles::default();
+    let root = Path::new("hostile.twin");
+    for (path, bytes) in files {
+        memory.put(&root.join(path), bytes);
+    }
+    Directory {
+        files: Arc::new(memory),
+        root: root.to_owned(),
+    }
+}
+
+fn open(directory: Directory, read_only: bool) -> Result<Database, Error> {
+    let options = Database::options().read_only(read_only);
+    options.open_on(directory.files, &directory.root)
+}
+
+/// The files of the golden database.
+fn golden() -> Files {
+    static GOLDEN: OnceLock<Files> = OnceLock::new();
+    let read = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1");
+        let mut files = Files::new();
+        let mut left = vec![root.clone()];
+        while let Some(path) = left.pop() {
+            if let Ok(entries) = std::fs::read_dir(&path) {
+                left.extend(entries.flatten().map(|entry| entry.path()));
+            } else if let (Ok(bytes), Ok(name)) = (std::fs::read(&path), path.strip_prefix(&root)) {
+                files.insert(name.to_owned(), bytes);
+            }
+        }
+        files
+    };
+    GOLDEN.get_or_init(read).clone()
+}
