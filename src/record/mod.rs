@@ -14,5 +14,9 @@ mod item;
 
 pub(crate) use describe::describe;
 pub use event::Event;
+#[cfg(feature = "import")]
+pub(crate) use item::MAX_RECORD_BYTES;
 pub use item::RecordError;
-pub(crate) use item::{MAX_RECORD_BYTES, check_id, check_item};
+#[cfg(any(feature = "import", feature = "train"))]
+pub(crate) use item::check_id;
+pub(crate) use item::check_item;
