@@ -1,0 +1,135 @@
+//! Recall against speed: a curve over efSearch, on a set of vectors, through a database on the disk.
+//!
+//! ```sh
+//! cargo bench --bench ann                 # 20,000 simulated vectors of 64 components
+//! cargo bench --bench ann -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
+//! ```
+//!
+//! Prints one JSON object: seconds to publish, megabytes of the generation, milliseconds from a
+//! closed database to the first answer, and for each efSearch the share of the exact top 10 found
+//! and the queries answered in a second, one at a time by one thread.
+#![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
+
+mod common;
+
+use common::Set;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Instant;
+use twinspire::{DEFAULT_EF, Database, Hits};
+
+const SPACE: &str = "vectors";
+const K: usize = 10;
+const EFS: [usize; 14] = [
+    10, 16, 24, 32, 48, 64, 96, DEFAULT_EF, 128, 192, 256, 384, 512, 768,
+];
+
+fn main() {
+    // `cargo bench` itself passes --bench.
+    let prefix = std::env::args()
+        .skip(1)
+        .find(|word| !word.starts_with("--"));
+    let set = prefix.map_or_else(
+        || Set::simulate(20_000, 64, 1_000),
+        |prefix| Set::read(&prefix),
+    );
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("ann.twin");
+
+    let publish_s = publish(&path, &set);
+    let start = Instant::now();
+    let db = Database::open_read_only(&path).unwrap();
+    recall(&db, set.query(0), DEFAULT_EF);
+    let open_ms = start.elapsed().as_secs_f64() * 1e3;
+
+    let truth: Vec<HashSet<String>> = (0..set.queries())
+        .map(|query| {
+            let recall = db.recall(SPACE).vector(set.query(query)).exact();
+            ids(&recall.top(K).unwrap())
+        })
+        .collect();
+    let curve = sweep(&db, &set, &truth);
+    let line = json!({
+        "peer": "twinspire", "items": set.items(), "dimension": set.dimension,
+        "build_s": round(publish_s, 2),
+        "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
+        "open_ms": round(open_ms, 1),
+        "curve": curve.iter().map(|&(ef, found, rate)| json!([ef, found, rate])).collect::<Value>(),
+        "qps_at": {"0.90": at(&curve, 0.90), "0.95": at(&curve, 0.95), "0.99": at(&curve, 0.99)},
+    });
+    println!("{line}");
+}
+
+/// Stores the vectors' items and publishes them; gives the seconds the publish took.
+fn publish(path: &Path, set: &Set) -> f64 {
+    let db = Database::open(path).unwrap();
+    for items in set.records().chunks(10_000) {
+        db.items().put_many(items).unwrap();
+    }
+    let towers = set.towers();
+    let start = Instant::now();
+    db.publish(SPACE, towers).unwrap();
+    start.elapsed().as_secs_f64()
+}
+
+/// For each efSearch: recall@10 and queries in a second, the better of two rounds.
+fn sweep(db: &Database, set: &Set, truth: &[HashSet<String>]) -> Vec<(usize, f64, f64)> {
+    let mut curve = Vec::new();
+    for ef in EFS {
+        let mut best = f64::INFINITY;
+        let mut found = 0;
+        for _ in 0..2 {
+            let start = Instant::now();
+            let answers: Vec<Hits> = (0..set.queries())
+                .map(|query| recall(db, set.query(query), ef))
+                .collect();
+            best = best.min(start.elapsed().as_secs_f64());
+            let both = answers.iter().zip(truth);
+            found = both
+                .map(|(hits, truth)| ids(hits).intersection(truth).count())
+                .sum();
+        }
+        let share = found as f64 / (set.queries() * K) as f64;
+        curve.push((ef, round(share, 4), round(set.queries() as f64 / best, 1)));
+        if share > 0.997 && ef >= DEFAULT_EF {
+            break;
+        }
+    }
+    curve
+}
+
+fn recall(db: &Database, query: &[f32], ef: usize) -> Hits {
+    db.recall(SPACE).vector(query).ef(ef).top(K).unwrap()
+}
+
+fn ids(hits: &Hits) -> HashSet<String> {
+    hits.iter().map(|hit| hit.id.clone()).collect()
+}
+
+/// Queries in a second at this recall, between the two points of the curve beside it; none when
+/// the curve does not get there.
+fn at(curve: &[(usize, f64, f64)], target: f64) -> Option<f64> {
+    let &(_, first, rate) = curve.first()?;
+    if first >= target {
+        return Some(rate);
+    }
+    let pair = curve
+        .windows(2)
+        .find(|pair| pair[0].1 <= target && target <= pair[1].1)?;
+    let ((_, low, before), (_, high, after)) = (pair[0], pair[1]);
+    let share = if high > low {
+        (target - low) / (high - low)
+    } else {
+        0.0
+    };
+    Some(round(
+        (before.ln() * (1.0 - share) + after.ln() * share).exp(),
+        1,
+    ))
+}
+
+fn round(number: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (number * scale).round() / scale
+}
