@@ -5,6 +5,7 @@ use super::model::{Side, Table, Tower};
 use super::schema::{FeatureSchema, Missing, OtherFields};
 use crate::record::{RecordError, describe};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// What one feature of one record is: the input of its part of the first layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,20 +48,19 @@ impl Tower {
             (Some(OtherFields::Allow(allowed)), _) => allowed,
             (Some(OtherFields::Error), _) | (None, Side::User) => &[],
         };
-        let read: Vec<_> = self.features.iter().map(|f| f.schema.field()).collect();
-        let known = |name: &&String| read.contains(&name.as_str()) || allowed.contains(name);
-        match fields.keys().find(|name| !known(name)) {
-            Some(other) => {
-                let read = read.join(", ");
-                let expected = format!("only what the {} tower reads ({read})", self.side);
-                Err(RecordError::new(
-                    other,
-                    expected,
-                    "a field it does not read",
-                ))
-            }
-            None => Ok(()),
-        }
+        let read = || self.features.iter().map(|feature| feature.schema.field());
+        let known = |name: &&String| read().any(|field| field == *name) || allowed.contains(name);
+        let Some(other) = fields.keys().find(|name| !known(name)) else {
+            return Ok(());
+        };
+        let known: BTreeSet<&str> = read().chain(allowed.iter().map(String::as_str)).collect();
+        let known = Vec::from_iter(known).join(", ");
+        let expected = format!("only what the {} tower reads ({known})", self.side);
+        Err(RecordError::new(
+            other,
+            expected,
+            "a field it does not read",
+        ))
     }
 }
 

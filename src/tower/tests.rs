@@ -150,7 +150,7 @@ fn features_that_do_not_fit_are_refused_by_name() {
     assert!(user(json!({"history": [], "age": "old"})).contains("a finite number"));
     let typo = user(json!({"history": [], "aeg": 3}));
     assert!(
-        typo.contains("field `aeg`") && typo.contains("history, age"),
+        typo.contains("field `aeg`") && typo.contains("age, history"),
         "{typo}"
     );
     assert!(
