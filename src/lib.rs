@@ -1,24 +1,40 @@
-//! Twinspire is an embedded vector-recall database for two-tower recommenders and search.
-//!
-//! What works today is its ground floor: items, stored so that none is lost.
+//! Twinspire is an embedded vector-recall database for two-tower recommenders and search: raw user
+//! features in, ranked items out.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let dir = tempfile::tempdir()?;
-//! # let path = dir.path().join("shop.twin");
+//! # let (path, models) = (dir.path().join("shop.twin"), dir.path());
+//! # let tower = r#"{"features": [{"kind": "number", "field": "price", "mean": 0.0, "deviation": 1.0}],
+//! #     "layers": []}"#;
+//! # let schema = format!(r#"{{"format": 1, "name": "price", "dimension": 1, "metric": "l2",
+//! #     "user": {tower}, "item": {tower}}}"#);
+//! # std::io::Write::write_all(&mut std::fs::File::create_new(models.join("tower.json"))?, schema.as_bytes())?;
 //! use serde_json::json;
-//! use twinspire::Database;
+//! use twinspire::{Database, Towers};
 //!
 //! let db = Database::open(&path)?; // a directory; made when absent
 //! db.items().put(&json!({"id": "B01", "title": "red shoes", "price": 12.5}))?; // on the disk now
-//! assert_eq!(db.items().get("B01")?.unwrap()["title"], "red shoes");
-//! db.seal()?; // out of the journal, into an immutable, checksummed segment
+//! db.items().put(&json!({"id": "B02", "title": "blue boots", "price": 80.0}))?;
+//! db.publish("by-price", Towers::open(models)?)?; // embeds every item, builds the graph, flips at once
+//! let hits = db.recall("by-price").user(&json!({"price": 15})).top(1)?; // raw features in, items out
+//! assert_eq!(hits[0].id, "B01");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! An *item* is a JSON object with a string `id`. Every write gets a *revision*, increasing over the
-//! whole database. A write is *fresh* (in the journal, indexed by sled) until it is *sealed*.
+//! # Words
+//! - An *item* is a JSON object with a string `id`. Every write gets a *revision*, increasing over the
+//!   whole database, and is on the disk when the call returns.
+//! - *Towers* are a user tower and an item tower trained together ([`Towers`]): each turns a record
+//!   into a vector of one *space*.
+//! - A *generation* is what a space serves: towers, an embedding of every item and the graph over
+//!   them, [published](Database::publish) together, [rolled back](Database::rollback) together.
+//! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
+//!
+//! # Where to go
+//! [`Database`] is where everything begins; [`train`] makes towers from logs, [`import`] reads files.
+//! Every failure is an [`Error`](enum@Error) that says what was wrong, where, and what would be right.
 
 mod catalog;
 mod database;
@@ -55,3 +71,8 @@ pub use kernel::Metric;
 pub use recall::{Hit, Hits};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
