@@ -1,7 +1,7 @@
 //! The one error users see: what was wrong, where, and what would be right.
 
-use crate::catalog::CatalogError;
-use crate::ids::GenerationNo;
+use crate::catalog::{CatalogError, Loss};
+use crate::ids::{GenerationNo, Revision};
 use crate::manifest::TransitionError;
 use crate::record::RecordError;
 use crate::store::StoreError;
@@ -134,16 +134,35 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process, or another handle in this one, has the database open for writing.
-    #[error("{} is held by another writer; close that one first", lock.display())]
+    #[error("{} is held by another writer ({holder}); close that one first", lock.display())]
     Locked {
-        /// The lock file; its text names the process.
+        /// The lock file.
         lock: PathBuf,
+        /// Its text, which names the process.
+        holder: String,
     },
+    /// The process is a fork of the one that opened the database; only that one may write.
+    #[error("the database was opened by the process this one is a fork of; open it again to write")]
+    Forked,
     /// A file is damaged.
     #[error("damaged: {what}")]
     Corrupt {
         /// The file, the part of it, and what is wrong.
         what: String,
+    },
+    /// The journal is damaged.
+    #[error(
+        "damaged: {}: {what}{}; what is left can be read by Database::open_read_only, and \
+         `twinspire repair` goes on from it", path.display(), revisions(.lost)
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// The part of it, and what is wrong.
+        what: String,
+        /// The first and the last revision that were acknowledged and are lost; none if damage cost
+        /// nothing.
+        lost: Option<(Revision, Revision)>,
     },
     /// The operating system refused.
     #[error("cannot {action} {}", path.display())]
@@ -183,6 +202,13 @@ fn user(at: &Option<usize>) -> String {
     match at {
         Some(at) => format!("user {at} of the batch"),
         None => "the user".to_owned(),
+    }
+}
+
+fn revisions(lost: &Option<(Revision, Revision)>) -> String {
+    match lost {
+        Some((from, to)) => format!("; acknowledged writes are lost: revisions {from} to {to}"),
+        None => String::new(),
     }
 }
 
@@ -232,6 +258,7 @@ impl Error {
             | Self::SpaceName { .. }
             | Self::Towers { .. }
             | Self::ReadOnly
+            | Self::Forked
             | Self::NotADatabase { .. }
             | Self::TooManyItems => ErrorKind::InvalidInput,
             Self::NoDatabase { .. }
@@ -240,7 +267,7 @@ impl Error {
             | Self::UnknownGeneration { .. }
             | Self::NoEarlierGeneration { .. } => ErrorKind::NotFound,
             Self::Locked { .. } => ErrorKind::Busy,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Corrupt { .. } | Self::Lost { .. } => ErrorKind::Corrupt,
             Self::Io { .. } | Self::Poisoned => ErrorKind::Io,
         }
     }
@@ -270,9 +297,7 @@ impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::Store(error) => error.into(),
-            lost @ CatalogError::Lost { .. } => Self::Corrupt {
-                what: lost.to_string(),
-            },
+            CatalogError::Lost(Loss { path, what, lost }) => Self::Lost { path, what, lost },
         }
     }
 }

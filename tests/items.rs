@@ -88,7 +88,7 @@ fn a_second_writer_is_told_who_holds_the_lock() {
     let _db = Database::open(&path).unwrap();
     let error = Database::open(&path).err().unwrap();
     assert!(
-        matches!(&error, Error::Locked { lock } if lock.ends_with("LOCK")),
+        matches!(&error, Error::Locked { lock, holder } if holder.contains("process") && lock.ends_with("LOCK")),
         "{error}"
     );
     assert_eq!(error.kind(), ErrorKind::Busy);

@@ -1,62 +1,70 @@
 //! The ordered index of unsealed items by id: sled on a disk, a map in memory otherwise.
 //!
 //! Every call into sled is made here, and none is trusted: an error or a panic moves the index to
-//! a map in memory, filled from the journal.
+//! a map in memory, filled from the journal. Readers take no lock: sled needs none, and the map is a
+//! persistent one, swapped whole.
 
-use super::{Fresh, recover};
+use super::{CatalogError, Fresh, Loss, Recovered, recover};
+use crate::files::names;
 use crate::format::journal::Op;
 use crate::ids::Revision;
 use crate::store::Directory;
 use crate::wire::{pack, unpack};
+use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 /// Memory sled may use for its page cache.
 const CACHE_BYTES: u64 = 32 << 20;
+/// Where sled keeps the number of the database whose index it is; no item has this id.
+const DATABASE_KEY: &[u8] = b"";
 
 type Map = BTreeMap<String, Fresh>;
 
-/// The index; shared by the writer and all readers.
+/// The index; shared by all readers and the writer, of which there is one.
 pub(crate) struct Index {
     directory: Directory,
     database: u64,
-    backing: RwLock<Backing>,
+    backing: ArcSwap<Backing>,
 }
 
 enum Backing {
     Sled(sled::Db),
-    Memory(Map),
+    Memory(imbl::OrdMap<String, Fresh>),
 }
 
 /// Something sled did not do.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Index {
-    /// Opens the index and makes it hold exactly `ops`. With no path sled may write to, or where
-    /// sled fails twice, the index is kept in memory.
+    /// Opens the index and makes it hold exactly what was recovered. With no path sled may write to,
+    /// or where sled fails twice, the index is kept in memory.
+    ///
+    /// # Errors
+    /// When the index has seen later revisions, which the journal then has lost.
     pub(crate) fn open(
         directory: &Directory,
         database: u64,
         path: Option<&Path>,
-        ops: &[(Revision, Op)],
-    ) -> Self {
-        let rows = newest(ops);
-        let backing = path.map_or_else(
-            || Backing::Memory(rows.clone()),
-            |path| on_disk(path, &rows),
-        );
-        Self {
+        recovered: &Recovered,
+    ) -> Result<Self, CatalogError> {
+        let rows = newest(&recovered.ops);
+        let backing = match path {
+            Some(path) => on_disk(path, &rows, database, recovered.last)?,
+            None => Backing::Memory(rows.into()),
+        };
+        Ok(Self {
             directory: directory.clone(),
             database,
-            backing: RwLock::new(backing),
-        }
+            backing: ArcSwap::from_pointee(backing),
+        })
     }
 
     /// The unsealed version of an item.
     pub(crate) fn get(&self, id: &str) -> Option<Fresh> {
-        let fault = match &*self.read() {
+        let fault = match &**self.backing.load() {
             Backing::Memory(map) => return map.get(id).cloned(),
             Backing::Sled(db) => {
                 match guarded(|| db.get(id)?.map(|value| decode(&value)).transpose()) {
@@ -71,8 +79,11 @@ impl Index {
 
     /// Every unsealed version, in order of ids.
     pub(crate) fn all(&self) -> BTreeMap<String, Fresh> {
-        let fault = match &*self.read() {
-            Backing::Memory(map) => return map.clone(),
+        let fault = match &**self.backing.load() {
+            Backing::Memory(map) => {
+                let pairs = map.iter().map(|(id, fresh)| (id.clone(), fresh.clone()));
+                return pairs.collect();
+            }
             Backing::Sled(db) => match guarded(|| rows_of(db)) {
                 Ok(rows) => return rows,
                 Err(fault) => fault,
@@ -82,12 +93,16 @@ impl Index {
         self.all()
     }
 
-    /// Takes in operations that the journal already has.
+    /// Takes in operations that the journal already has. For the writer alone.
     pub(crate) fn apply(&self, first: Revision, ops: &[Op]) {
         let numbered: Vec<_> = (first.0..).map(Revision).zip(ops.iter().cloned()).collect();
         let rows = newest(&numbered);
-        let fault = match &mut *self.write() {
-            Backing::Memory(map) => return map.extend(rows),
+        let fault = match &**self.backing.load() {
+            Backing::Memory(map) => {
+                let mut map = map.clone();
+                map.extend(rows);
+                return self.backing.store(Arc::new(Backing::Memory(map)));
+            }
             Backing::Sled(db) => match guarded(|| insert(db, &rows)) {
                 Ok(()) => return,
                 Err(fault) => fault,
@@ -97,10 +112,16 @@ impl Index {
         self.give_up_sled(&fault);
     }
 
-    /// Lets go of every version up to `sealed`; newer ones of the same items stay.
+    /// Lets go of every version up to `sealed`; newer ones of the same items stay. For the writer
+    /// alone.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
-        let fault = match &mut *self.write() {
-            Backing::Memory(map) => return map.retain(|_, fresh| fresh.revision > sealed),
+        let fault = match &**self.backing.load() {
+            Backing::Memory(map) => {
+                let newer = map.iter().filter(|(_, fresh)| fresh.revision > sealed);
+                let newer = newer.map(|(id, fresh)| (id.clone(), fresh.clone()));
+                let map = newer.collect();
+                return self.backing.store(Arc::new(Backing::Memory(map)));
+            }
             Backing::Sled(db) => match guarded(|| {
                 let mut batch = sled::Batch::default();
                 let rows = rows_of(db)?;
@@ -120,18 +141,16 @@ impl Index {
     /// Goes on in memory with what the journal says.
     fn give_up_sled(&self, fault: &Fault) {
         log::warn!("sled's index failed ({fault}); it is rebuilt from the journal, in memory");
-        let mut backing = self.write();
-        if matches!(*backing, Backing::Memory(_)) {
-            return;
-        }
-        let map = self.unsealed();
-        if let Backing::Sled(db) = std::mem::replace(&mut *backing, Backing::Memory(map)) {
-            // Dropping it may panic as well.
-            drop(guarded(|| {
-                drop(db);
-                Ok(())
-            }));
-        }
+        let map: imbl::OrdMap<_, _> = self.unsealed().into();
+        let before = self.backing.rcu(|backing| match &**backing {
+            Backing::Sled(_) => Arc::new(Backing::Memory(map.clone())),
+            Backing::Memory(_) => Arc::clone(backing),
+        });
+        // Dropping it may panic as well.
+        drop(guarded(|| {
+            drop(before);
+            Ok(())
+        }));
     }
 
     /// What the journal holds beyond the sealed state.
@@ -147,14 +166,6 @@ impl Index {
                 Map::new()
             }
         }
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Backing> {
-        self.backing.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Backing> {
-        self.backing.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,15 +183,27 @@ fn newest(ops: &[(Revision, Op)]) -> Map {
 }
 
 /// sled at `path` holding exactly `rows`: as found, else built anew, else a map in memory.
-fn on_disk(path: &Path, rows: &Map) -> Backing {
+fn on_disk(
+    path: &Path,
+    rows: &Map,
+    database: u64,
+    last: Revision,
+) -> Result<Backing, CatalogError> {
     let found = guarded(|| {
         let db = open_sled(path)?;
-        if rows_of(&db)? == *rows {
-            return Ok(db);
+        let ours = db
+            .get(DATABASE_KEY)?
+            .is_some_and(|value| *value == database.to_le_bytes());
+        let held = if ours { rows_of(&db)? } else { Map::new() };
+        let newest = held.values().map(|fresh| fresh.revision).max();
+        if let Some(newest) = newest.filter(|newest| *newest > last) {
+            return Ok(Err((last.next(), newest)));
         }
-        db.clear()?;
-        insert(&db, rows)?;
-        Ok(db)
+        if !ours || held != *rows {
+            db.clear()?;
+            fill(&db, rows, database)?;
+        }
+        Ok(Ok(db))
     });
     let built = found.or_else(|fault| {
         log::warn!(
@@ -190,18 +213,23 @@ fn on_disk(path: &Path, rows: &Map) -> Backing {
         std::fs::remove_dir_all(path)?;
         guarded(|| {
             let db = open_sled(path)?;
-            insert(&db, rows)?;
-            Ok(db)
+            fill(&db, rows, database)?;
+            Ok(Ok(db))
         })
     });
     match built {
-        Ok(db) => Backing::Sled(db),
+        Ok(Ok(db)) => Ok(Backing::Sled(db)),
+        Ok(Err(lost)) => Err(CatalogError::Lost(Loss {
+            path: path.with_file_name(names::JOURNAL),
+            what: "its end is missing: the index has seen more".to_owned(),
+            lost: Some(lost),
+        })),
         Err(fault) => {
             log::warn!(
                 "sled cannot be used at {} ({fault}); the index stays in memory",
                 path.display()
             );
-            Backing::Memory(rows.clone())
+            Ok(Backing::Memory(rows.clone().into()))
         }
     }
 }
@@ -217,7 +245,16 @@ fn rows_of(db: &sled::Db) -> Result<Map, Fault> {
         let (id, value) = row?;
         Ok((String::from_utf8(id.to_vec())?, decode(&value)?))
     };
-    db.iter().map(row).collect()
+    let is_row = |row: &sled::Result<(sled::IVec, _)>| {
+        row.as_ref().map_or(true, |(id, _)| *id != DATABASE_KEY)
+    };
+    db.iter().filter(is_row).map(row).collect()
+}
+
+fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
+    insert(db, rows)?;
+    db.insert(DATABASE_KEY, &database.to_le_bytes())?;
+    Ok(())
 }
 
 fn insert(db: &sled::Db, rows: &Map) -> Result<(), Fault> {

@@ -1,13 +1,12 @@
 //! Journal files: recovered when the database opens, appended to by the one writer.
 
-use super::CatalogError;
+use super::{CatalogError, Loss};
 use crate::files::{NewFile, names};
-use crate::format::FormatError;
 use crate::format::container::{Header, Kind};
-use crate::format::journal::{self as bytes_of, End, Frame, Op};
+use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
 use crate::ids::{FileNo, Revision};
 use crate::store::{Directory, StoreError, fresh_identity};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the journal files hold beyond the sealed revision.
 #[derive(Debug)]
@@ -16,68 +15,138 @@ pub(crate) struct Recovered {
     pub(crate) ops: Vec<(Revision, Op)>,
     /// The last revision there is, sealed or not.
     pub(crate) last: Revision,
+    /// What was acknowledged and cannot be read, and what is damaged without a loss.
+    pub(crate) losses: Vec<Loss>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
     /// The files read, each with its last revision.
-    files: Vec<(PathBuf, Revision)>,
+    files: Vec<Closed>,
 }
 
-/// Reads every journal file; operations up to `sealed` are passed over.
+/// A file no longer written to.
+#[derive(Debug)]
+struct Closed {
+    path: PathBuf,
+    last: Revision,
+    bytes: u64,
+}
+
+/// Reads every journal file; operations up to `sealed` are passed over. Damage is no error here: the
+/// losses tell it.
+pub(crate) fn read(
+    directory: &Directory,
+    database: u64,
+    sealed: Revision,
+) -> Result<Recovered, CatalogError> {
+    let mut found = Recovered {
+        ops: Vec::new(),
+        last: sealed,
+        losses: Vec::new(),
+        bytes: 0,
+        files: Vec::new(),
+    };
+    for path in paths(directory)? {
+        let blob = directory
+            .files
+            .open(&path)
+            .map_err(StoreError::io("open", &path))?;
+        let last = found.take(&path, &blob, database, sealed);
+        let bytes = blob.len() as u64;
+        found.bytes += bytes;
+        found.files.push(Closed { path, last, bytes });
+    }
+    Ok(found)
+}
+
+/// [`read`], with any loss an error.
 pub(crate) fn recover(
     directory: &Directory,
     database: u64,
     sealed: Revision,
 ) -> Result<Recovered, CatalogError> {
+    let mut found = read(directory, database, sealed)?;
+    match found.losses.is_empty() {
+        true => Ok(found),
+        false => Err(CatalogError::Lost(found.losses.remove(0))),
+    }
+}
+
+/// The journal files, oldest first.
+pub(crate) fn paths(directory: &Directory) -> Result<Vec<PathBuf>, StoreError> {
     let dir = directory.root.join(names::JOURNAL);
-    let listed = directory
-        .files
-        .list(&dir)
-        .map_err(StoreError::io("list", &dir))?;
-    let mut found = Recovered {
-        ops: Vec::new(),
-        last: sealed,
-        files: Vec::new(),
-    };
-    for name in listed
+    let listed = directory.files.list(&dir);
+    let listed = listed.map_err(StoreError::io("list", &dir))?;
+    let mut numbered: Vec<_> = listed
         .iter()
-        .filter(|name| names::number_of(name, "journal").is_some())
-    {
-        let path = dir.join(name);
-        let wrong = StoreError::format(&path);
-        let blob = directory
-            .files
-            .open(&path)
-            .map_err(StoreError::io("open", &path))?;
-        let Some(journal) = bytes_of::decode(&blob).map_err(&wrong)? else {
-            found.files.push((path, Revision(0)));
-            continue;
+        .filter_map(|name| Some((names::number_of(name, "journal")?, dir.join(name))))
+        .collect();
+    numbered.sort_unstable();
+    Ok(numbered.into_iter().map(|(_, path)| path).collect())
+}
+
+impl Recovered {
+    /// How many files there are.
+    pub(crate) fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Takes in one file; gives its last revision.
+    fn take(&mut self, path: &Path, bytes: &[u8], database: u64, sealed: Revision) -> Revision {
+        let Some(journal) = bytes_of::decode(bytes) else {
+            return Revision(0);
         };
-        if journal.header.database != database {
-            return Err(wrong(FormatError::bad("header", "belongs to another database")).into());
-        }
-        let mut last = Revision(journal.header.before);
+        let lost_before = self.losses.len();
+        let mut last = match journal.header {
+            Ok(header) if header.database != database => {
+                self.lose(path, "header: belongs to another database", None);
+                return Revision(0);
+            }
+            Ok(header) => {
+                self.expect(path, Revision(header.before).next());
+                Revision(header.before)
+            }
+            Err(error) => {
+                self.lose(path, error.to_string(), None);
+                Revision(0)
+            }
+        };
         for frame in journal.frames {
-            last = frame.last();
-            for (step, op) in frame.ops.into_iter().enumerate() {
-                let revision = Revision(frame.first.0.saturating_add(step as u64));
-                if revision <= sealed {
-                    continue;
+            last = last.max(frame.last());
+            self.expect(path, frame.first);
+            for (revision, op) in (frame.first.0..).map(Revision).zip(frame.ops) {
+                if revision > self.last {
+                    self.last = revision;
+                    self.ops.push((revision, op));
                 }
-                if revision != found.last.next() {
-                    return Err(CatalogError::Lost {
-                        from: found.last.next(),
-                        to: Revision(revision.0.saturating_sub(1)),
-                    });
-                }
-                found.last = revision;
-                found.ops.push((revision, op));
             }
         }
-        if let End::Damaged { at } = journal.end {
-            let what = format!("damaged at byte {at}, with acknowledged writes after it");
-            return Err(wrong(FormatError::bad("frame", what)).into());
+        // Damage that leaves no gap cost nothing, but must not go unsaid.
+        let matters = |hole: &&Hole| hole.next.is_some_and(|next| next > sealed.next());
+        if let Some(hole) = journal.holes.iter().find(matters)
+            && self.losses.len() == lost_before
+        {
+            self.lose(path, format!("frame: damaged at byte {}", hole.at), None);
         }
-        found.files.push((path, last));
+        last
     }
-    Ok(found)
+
+    /// Notes a loss unless all before `next` is there.
+    fn expect(&mut self, path: &Path, next: Revision) {
+        let due = self.last.next();
+        if next > due {
+            let to = Revision(next.0 - 1);
+            self.lose(path, "frame: damaged or missing", Some((due, to)));
+            self.last = to;
+        }
+    }
+
+    fn lose(&mut self, path: &Path, what: impl Into<String>, lost: Option<(Revision, Revision)>) {
+        self.losses.push(Loss {
+            path: path.to_owned(),
+            what: what.into(),
+            lost,
+        });
+    }
 }
 
 /// The journal as the writer has it.
@@ -85,9 +154,15 @@ pub(crate) struct Journal {
     directory: Directory,
     database: u64,
     last: Revision,
-    /// Files no longer written to, each with its last revision.
-    closed: Vec<(PathBuf, Revision)>,
-    open: Option<(PathBuf, Box<dyn NewFile>)>,
+    closed: Vec<Closed>,
+    open: Option<Open>,
+}
+
+/// The file written to.
+struct Open {
+    path: PathBuf,
+    file: Box<dyn NewFile>,
+    bytes: u64,
 }
 
 impl Journal {
@@ -98,7 +173,7 @@ impl Journal {
         database: u64,
         recovered: Recovered,
     ) -> Result<Self, CatalogError> {
-        for (path, _) in &recovered.files {
+        for Closed { path, .. } in &recovered.files {
             directory
                 .files
                 .sync_file(path)
@@ -119,6 +194,12 @@ impl Journal {
         self.last
     }
 
+    /// Bytes of the files there are.
+    pub(crate) fn bytes(&self) -> u64 {
+        let closed: u64 = self.closed.iter().map(|closed| closed.bytes).sum();
+        closed + self.open.as_ref().map_or(0, |open| open.bytes)
+    }
+
     /// Appends the operations of one call and makes them durable; gives the first one's revision.
     /// `number` names the file if one has to be begun.
     ///
@@ -132,31 +213,44 @@ impl Journal {
             first: self.last.next(),
             ops,
         };
-        let (path, mut file) = match self.open.take() {
+        let open = match self.open.take() {
             Some(open) => open,
             None => self.begin(number())?,
         };
-        let bytes = frame.encode().map_err(StoreError::format(&path))?;
-        file.append(&bytes)
-            .map_err(StoreError::io("write", &path))?;
-        file.sync().map_err(StoreError::io("sync", &path))?;
-        self.open = Some((path, file));
+        self.open = Some(write(open, &frame)?);
         self.last = frame.last();
         Ok(frame.first)
+    }
+
+    /// What is appended from now on goes to another file, so that this one can be dropped once it is
+    /// sealed.
+    pub(crate) fn rotate(&mut self) {
+        if let Some(Open { path, bytes, .. }) = self.open.take() {
+            let last = self.last;
+            self.closed.push(Closed { path, last, bytes });
+        }
+    }
+
+    /// Marks the file as closed, so that its last frame cannot be taken for one that was torn.
+    pub(crate) fn close(&mut self) -> Result<(), CatalogError> {
+        if let Some(open) = self.open.take() {
+            let (first, ops) = (self.last.next(), Vec::new());
+            let Open { path, bytes, .. } = write(open, &Frame { first, ops })?;
+            let last = self.last;
+            self.closed.push(Closed { path, last, bytes });
+        }
+        Ok(())
     }
 
     /// Unlinks the files whose every operation is sealed; one that cannot be removed is tried again
     /// at the next seal.
     pub(crate) fn drop_sealed(&mut self, sealed: Revision) {
-        if let Some((path, _)) = self.open.take() {
-            self.closed.push((path, self.last));
-        }
         let files = &self.directory.files;
         self.closed
-            .retain(|(path, last)| *last > sealed || files.remove(path).is_err());
+            .retain(|closed| closed.last > sealed || files.remove(&closed.path).is_err());
     }
 
-    fn begin(&self, number: FileNo) -> Result<(PathBuf, Box<dyn NewFile>), StoreError> {
+    fn begin(&self, number: FileNo) -> Result<Open, StoreError> {
         let path = self.directory.path(names::JOURNAL, &names::journal(number));
         let mut file = self
             .directory
@@ -169,10 +263,24 @@ impl Journal {
             database: self.database,
             before: self.last.0,
         };
-        file.append(&header.encode())
+        let header = header.encode();
+        file.append(&header)
             .map_err(StoreError::io("write", &path))?;
         self.directory
             .sync_dir(&self.directory.root.join(names::JOURNAL))?;
-        Ok((path, file))
+        let bytes = header.len() as u64;
+        Ok(Open { path, file, bytes })
     }
+}
+
+/// Appends a frame and makes it durable.
+fn write(mut open: Open, frame: &Frame) -> Result<Open, StoreError> {
+    let path = &open.path;
+    let bytes = frame.encode().map_err(StoreError::format(path))?;
+    open.file
+        .append(&bytes)
+        .map_err(StoreError::io("write", path))?;
+    open.file.sync().map_err(StoreError::io("sync", path))?;
+    open.bytes += bytes.len() as u64;
+    Ok(open)
 }

@@ -7,17 +7,20 @@
 //! no durability on Linux, which is why nothing here depends on it.
 //!
 //! Files are never appended to by a second process: a writer that opens starts a new journal file
-//! with its first write. Revisions are dense, so a lost file shows as a gap.
+//! with its first write. Revisions are dense, so a lost file shows as a gap. The last file could
+//! lose its end unseen; but the index takes a write in only after the journal has it, so that an
+//! index ahead of the journal tells of the loss.
 
 mod index;
 mod journal;
 
 pub(crate) use index::Index;
-pub(crate) use journal::{Journal, recover};
+pub(crate) use journal::{Journal, Recovered, paths, read, recover};
 
 use crate::ids::{ItemNo, Revision};
 use crate::store::StoreError;
 use bincode::{Decode, Encode};
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// The newest unsealed version of an item.
@@ -31,18 +34,24 @@ pub(crate) struct Fresh {
     pub(crate) record: Option<Vec<u8>>,
 }
 
+/// Damage in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The part of it and what is wrong.
+    pub(crate) what: String,
+    /// The first and last revision that were acknowledged and are lost, if any.
+    pub(crate) lost: Option<(Revision, Revision)>,
+}
+
 /// A journal that cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum CatalogError {
     /// A file of it cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Acknowledged writes are missing.
-    #[error("the journal lacks revisions {from} to {to}, which were acknowledged")]
-    Lost {
-        /// The first that is missing.
-        from: Revision,
-        /// The last that is missing.
-        to: Revision,
-    },
+    /// It is damaged.
+    #[error("{}: {}", .0.path.display(), .0.what)]
+    Lost(Loss),
 }

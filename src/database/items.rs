@@ -49,8 +49,7 @@ impl<'a> Items<'a> {
             }
             records.push((id, Some(item)));
         }
-        let writing = self.database.writing()?;
-        maintain::write(&self.database.live, &writing.writer, &records)
+        maintain::write(&self.database.live(), self.database.writing()?, &records)
     }
 
     /// The record of an id.
@@ -58,7 +57,7 @@ impl<'a> Items<'a> {
     /// # Errors
     /// [`Error::Corrupt`] when its place on the disk is damaged.
     pub fn get(&self, id: &str) -> Result<Option<Value>, Error> {
-        match self.database.live.find(id)? {
+        match self.database.live().find(id)? {
             Some((_, Some(record))) => parse(id, &record).map(Some),
             _ => Ok(None),
         }
@@ -70,11 +69,12 @@ impl<'a> Items<'a> {
     /// As [`put`](Self::put).
     pub fn delete(&self, id: &str) -> Result<bool, Error> {
         let writing = self.database.writing()?;
-        let found = self.database.live.find(id)?;
+        let live = self.database.live();
+        let found = live.find(id)?;
         if found.is_none_or(|(_, record)| record.is_none()) {
             return Ok(false);
         }
-        maintain::write(&self.database.live, &writing.writer, &[(id, None)])?;
+        maintain::write(&live, writing, &[(id, None)])?;
         Ok(true)
     }
 }

@@ -1,5 +1,6 @@
 //! The facade: handles, options and locks. What they do is done by `recall` and `maintain`.
 
+mod check;
 mod inspect;
 mod items;
 mod open;
@@ -7,7 +8,8 @@ mod recall;
 mod spaces;
 mod towers;
 
-pub use inspect::{Problem, Report, SpaceStats, Stats};
+pub use check::{Problem, Report};
+pub use inspect::{SpaceStats, Stats};
 pub use items::Items;
 pub use open::OpenOptions;
 pub use recall::{Batch, Recall};
@@ -16,29 +18,28 @@ pub use towers::Towers;
 
 use crate::error::Error;
 use crate::ids::Revision;
-use crate::maintain::{self, Writer};
+use crate::maintain::{self, Background, Extent, Writing};
 use crate::snapshot::Live;
-use std::path::Path;
-use std::sync::Mutex;
+use arc_swap::ArcSwap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A database in a directory.
 ///
-/// One process at a time may write, and any number may read beside it. A handle can be shared by
-/// threads; readers do not wait for writers.
+/// One process at a time may write, and any number may read beside it: they see what had been
+/// acknowledged when they opened it, and move on with [`refresh`](Self::refresh). A handle can be
+/// shared by threads; readers do not wait for writers.
+///
+/// A database open for writing has a thread that [seals](Self::seal) and [merges](Self::merge) when
+/// enough has been written; see [`OpenOptions::background`].
 ///
 /// The files are mapped: another program that cuts one of them short while the database is open
 /// can end this process. Replace files by rename, and copy databases that are closed.
 pub struct Database {
-    live: Live,
-    writing: Option<Writing>,
-}
-
-/// What only a database open for writing has.
-struct Writing {
-    writer: Mutex<Writer>,
-    /// Held by the one publish that may run at a time.
-    publisher: Mutex<()>,
-    _lock: Box<dyn Send + Sync>,
+    /// Replaced whole by a refresh.
+    live: ArcSwap<Live>,
+    writing: Option<Arc<Writing>>,
+    background: Option<Background>,
 }
 
 impl Database {
@@ -53,7 +54,10 @@ impl Database {
     }
 
     /// Opens the database in the directory `path` for reading, whether another process writes to it
-    /// or not. It stays as it was at that moment: open it again to see what was written since.
+    /// or not. It stays as it was at that moment until [`refresh`](Self::refresh).
+    ///
+    /// Damage in the journal is no error here: what can be read is served, and
+    /// [`check`](Self::check) tells what cannot.
     ///
     /// # Errors
     /// [`Error::NoDatabase`] when there is none; others as [`open`](Self::open).
@@ -72,19 +76,64 @@ impl Database {
         Items::new(self)
     }
 
-    /// Moves every acknowledged write out of the journal into an immutable segment; gives the
-    /// revision up to which everything is sealed. A publish does so by itself.
+    /// Moves every write acknowledged so far out of the journal into immutable segments: the records
+    /// into one, their vectors and a graph over them into one for each space. Gives the revision up
+    /// to which everything is sealed. Puts and recalls go on meanwhile. A publish does so by itself,
+    /// and the background once enough has been written.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be written. Nothing is lost then, but the handle has to be
-    /// opened again to write.
+    /// [`Error::Io`] when a file cannot be written; nothing is lost then.
     pub fn seal(&self) -> Result<Revision, Error> {
-        let mut writer = maintain::lock(&self.writing()?.writer)?;
-        maintain::seal(&self.live, &mut writer)
+        maintain::seal(&self.live(), self.writing()?)
+    }
+
+    /// Merges the segments of the items into one, and those of the active generation of each space:
+    /// what was overwritten or deleted takes no room any more. Puts and recalls go on meanwhile. The
+    /// background merges too, whenever newer segments outweigh what is left of an older one.
+    ///
+    /// The records are streamed; the vectors of a space and its graph are held in memory.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be written; nothing is lost then.
+    pub fn merge(&self) -> Result<(), Error> {
+        maintain::merge(&self.live(), self.writing()?, Extent::All)
+    }
+
+    /// Unlinks the files that nothing needs any more, such as those that a reader was just opening
+    /// when they were replaced, and what a crash left behind; gives their paths. Seals, merges and
+    /// publishes do so by themselves.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a directory cannot be read. A file that cannot be removed is left for the
+    /// next time.
+    pub fn collect(&self) -> Result<Vec<PathBuf>, Error> {
+        maintain::collect(&self.live(), self.writing()?)
+    }
+
+    /// What [`collect`](Self::collect) would remove.
+    ///
+    /// # Errors
+    /// As [`collect`](Self::collect).
+    pub fn garbage(&self) -> Result<Vec<PathBuf>, Error> {
+        maintain::garbage(&self.live(), self.writing()?)
+    }
+
+    fn live(&self) -> Arc<Live> {
+        self.live.load_full()
     }
 
     fn writing(&self) -> Result<&Writing, Error> {
-        self.writing.as_ref().ok_or(Error::ReadOnly)
+        self.writing.as_deref().ok_or(Error::ReadOnly)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // The thread first: it may be sealing.
+        self.background = None;
+        if let Some(writing) = &self.writing {
+            writing.close();
+        }
     }
 }
 

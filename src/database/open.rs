@@ -1,19 +1,24 @@
 //! Opening: the lock, recovery and the first snapshot.
 
-use super::{Database, Writing};
-use crate::catalog::{Index, Journal, recover};
+use super::Database;
+use crate::catalog::{self, Index, Journal, recover};
 use crate::error::Error;
 use crate::files::{FileSystem, OsFiles, names};
 use crate::ids::{FileNo, ItemNo};
-use crate::maintain::Writer;
+use crate::maintain::{Background, Limits, Writer, Writing, collect};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
 use crate::store::{self, Directory, StoreError, fresh_identity};
 use arc_swap::ArcSwap;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+/// Bytes of the journal that are sealed in the background.
+const SEAL_BYTES: u64 = 32 << 20;
+/// Writes that are sealed in the background: to scan their vectors takes about as long as a walk over
+/// the graph of a million.
+const SEAL_WRITES: u64 = 8_192;
 /// How often a reader looks again when a writer commits while it opens.
 const READ_ATTEMPTS: usize = 64;
 
@@ -32,6 +37,8 @@ const READ_ATTEMPTS: usize = 64;
 pub struct OpenOptions {
     create: bool,
     read_only: bool,
+    background: bool,
+    limits: Limits,
 }
 
 impl Default for OpenOptions {
@@ -39,6 +46,11 @@ impl Default for OpenOptions {
         Self {
             create: true,
             read_only: false,
+            background: true,
+            limits: Limits {
+                journal_bytes: SEAL_BYTES,
+                writes: SEAL_WRITES,
+            },
         }
     }
 }
@@ -55,6 +67,31 @@ impl OpenOptions {
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
+        self
+    }
+
+    /// Whether a thread seals and merges when enough has been written; yes by default. Without it the
+    /// program calls [`Database::seal`] and [`Database::merge`] when it suits; a put still seals by
+    /// itself once four times as much has gathered as the thread would wait for.
+    #[must_use]
+    pub fn background(mut self, background: bool) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// How many bytes of fresh writes wait in the journal before they are sealed in the background;
+    /// 32 MiB by default.
+    #[must_use]
+    pub fn seal_bytes(mut self, bytes: u64) -> Self {
+        self.limits.journal_bytes = bytes.max(1);
+        self
+    }
+
+    /// How many fresh writes wait before they are sealed in the background, if there is a space:
+    /// their vectors are scanned in every recall. 8,192 by default.
+    #[must_use]
+    pub fn seal_writes(mut self, writes: u64) -> Self {
+        self.limits.writes = writes.max(1);
         self
     }
 
@@ -75,15 +112,18 @@ impl OpenOptions {
             files,
             root: root.to_owned(),
         };
-        if self.read_only {
-            open_to_read(directory)
-        } else {
-            open_to_write(directory, self.create)
+        if !self.read_only {
+            return open_to_write(directory, self);
         }
+        Ok(Database {
+            live: ArcSwap::from_pointee(read(&directory, None)?),
+            writing: None,
+            background: None,
+        })
     }
 }
 
-fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> {
+fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database, Error> {
     let root = &directory.root;
     let files = &*directory.files;
     let inside = files.list(root).map_err(StoreError::io("list", root))?;
@@ -91,7 +131,7 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
     if fresh && !inside.iter().all(|name| is_ours(name)) {
         return Err(Error::NotADatabase { path: root.clone() });
     }
-    if inside.is_empty() && !create {
+    if inside.is_empty() && !options.create {
         return Err(Error::NoDatabase { path: root.clone() });
     }
     let create_dir = |path: &Path| {
@@ -100,11 +140,7 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
             .map_err(StoreError::io("create the directory", path))
     };
     create_dir(root)?;
-    let path = root.join(names::LOCK);
-    let lock = files.lock(&path).map_err(|error| match error.kind() {
-        ErrorKind::WouldBlock => Error::Locked { lock: path.clone() },
-        _ => StoreError::io("lock", &path)(error).into(),
-    })?;
+    let lock = lock(&directory)?;
     for name in [names::JOURNAL, names::SEGMENTS, names::TOWERS] {
         create_dir(&root.join(name))?;
     }
@@ -120,67 +156,102 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
         &directory,
         manifest.database,
         outside.as_deref(),
-        &recovered.ops,
-    );
+        &recovered,
+    )?;
     let journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
     let highest = store::highest_number(&directory)?;
     let next_file = FileNo(manifest.next_file.0.max(highest + 1));
-    store::collect(&directory, &manifest)?;
-    let snapshot = Snapshot::open(&directory, manifest, &index.all())?;
-    let writer = Writer {
-        journal,
-        next_item,
-        next_file,
-        poisoned: false,
-    };
+    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None)?;
+    let live = Arc::new(Live {
+        directory,
+        snapshot: ArcSwap::from_pointee(snapshot),
+        index,
+    });
+    let writer = Writer::new(journal, next_item, next_file);
+    let writing = Arc::new(Writing::new(writer, options.limits, lock));
+    collect(&live, &writing)?;
+    let background = options
+        .background
+        .then(|| Background::start(Arc::clone(&live), Arc::clone(&writing)));
     Ok(Database {
-        live: Live {
-            directory,
-            snapshot: ArcSwap::from_pointee(snapshot),
-            index,
-        },
-        writing: Some(Writing {
-            writer: Mutex::new(writer),
-            publisher: Mutex::new(()),
-            _lock: lock,
-        }),
+        live: ArcSwap::new(live),
+        writing: Some(writing),
+        background,
+    })
+}
+
+fn lock(directory: &Directory) -> Result<Box<dyn Send + Sync>, Error> {
+    let path = directory.root.join(names::LOCK);
+    directory.files.lock(&path).map_err(|error| {
+        if error.kind() != ErrorKind::WouldBlock {
+            return StoreError::io("lock", &path)(error).into();
+        }
+        let text = directory.files.read(&path).unwrap_or_default();
+        let holder = String::from_utf8_lossy(&text).trim().to_owned();
+        let lock = path.clone();
+        Error::Locked { lock, holder }
     })
 }
 
 /// Reads a state that a writer may be replacing meanwhile: what was read counts when CURRENT is
-/// the same before and after.
-fn open_to_read(directory: Directory) -> Result<Database, Error> {
+/// the same before and after. Files that `before` has open are not opened again.
+fn read(directory: &Directory, before: Option<&Snapshot>) -> Result<Live, Error> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let Some(manifest) = store::load(&directory)? else {
-            refuse_without_current(&directory)?;
+        let Some(manifest) = store::load(directory)? else {
+            refuse_without_current(directory)?;
             return Err(Error::NoDatabase {
-                path: directory.root,
+                path: directory.root.clone(),
             });
         };
         let number = manifest.number;
-        let read = read_state(&directory, manifest);
-        let after = store::load(&directory)?.map(|manifest| manifest.number);
+        let state = read_state(directory, manifest, before);
+        let after = store::load(directory)?.map(|manifest| manifest.number);
         if after == Some(number) || attempt == READ_ATTEMPTS {
-            let (index, snapshot) = read?;
-            return Ok(Database {
-                live: Live {
-                    directory,
-                    snapshot: ArcSwap::from_pointee(snapshot),
-                    index,
-                },
-                writing: None,
-            });
+            return state;
         }
     }
 }
 
-fn read_state(directory: &Directory, manifest: Manifest) -> Result<(Index, Snapshot), Error> {
-    let recovered = recover(directory, manifest.database, manifest.sealed)?;
-    let index = Index::open(directory, manifest.database, None, &recovered.ops);
-    let snapshot = Snapshot::open(directory, manifest, &index.all())?;
-    Ok((index, snapshot))
+fn read_state(
+    directory: &Directory,
+    manifest: Manifest,
+    before: Option<&Snapshot>,
+) -> Result<Live, Error> {
+    let recovered = catalog::read(directory, manifest.database, manifest.sealed)?;
+    for loss in &recovered.losses {
+        log::warn!(
+            "{}: {}; serving what can be read",
+            loss.path.display(),
+            loss.what
+        );
+    }
+    let index = Index::open(directory, manifest.database, None, &recovered)?;
+    let snapshot = Snapshot::open(directory, manifest, &index.all(), before)?;
+    Ok(Live {
+        directory: directory.clone(),
+        snapshot: ArcSwap::from_pointee(snapshot),
+        index,
+    })
+}
+
+impl Database {
+    /// Moves a database that was opened read-only on to what is there now: all that had been
+    /// acknowledged when this was called. Recalls that run meanwhile finish on what they began with.
+    /// A database open for writing is always up to date.
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only); the state before stays then.
+    pub fn refresh(&self) -> Result<(), Error> {
+        if self.writing.is_none() {
+            let before = self.live();
+            let snapshot = before.snapshot.load_full();
+            let next = read(&before.directory, Some(&snapshot))?;
+            self.live.store(Arc::new(next));
+        }
+        Ok(())
+    }
 }
 
 /// Whether a database puts files of this name into its directory.

@@ -104,7 +104,7 @@ impl<'a> Recall<'a> {
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
     /// [`Error::Vector`], [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
     pub fn top(self, k: usize) -> Result<Hits, Error> {
-        run(&self.database.live, &self.request, k)
+        run(&self.database.live(), &self.request, k)
     }
 }
 
@@ -115,7 +115,7 @@ impl Batch<'_> {
     /// As [`Recall::top`]; [`Error::User`] tells the place of the user. It is all answers or none.
     pub fn top(self, k: usize) -> Result<Vec<Hits>, Error> {
         run_many(
-            &self.recall.database.live,
+            &self.recall.database.live(),
             &self.recall.request,
             self.users,
             k,

@@ -8,7 +8,6 @@ use crate::maintain::{self, Publish, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
 use std::fmt;
-use std::sync::PoisonError;
 
 /// Generations a space keeps unless told otherwise: the active one and two to go back to.
 const RETAIN: usize = 3;
@@ -21,7 +20,7 @@ pub struct GenerationInfo {
     pub number: GenerationNo,
     /// Whether recalls are answered by it.
     pub active: bool,
-    /// Items embedded when it was published.
+    /// Embeddings in its segments, among them those of items overwritten or deleted since.
     pub items: u64,
     /// Components of a vector.
     pub dimension: usize,
@@ -30,7 +29,8 @@ pub struct GenerationInfo {
     /// recall@10 of its graph at the default efSearch against exact search, measured on a sample of
     /// its items when it was published.
     pub recall: f32,
-    /// Every write up to this revision is in its segments; later ones were embedded as they came.
+    /// Every write up to this revision is in its segments; later ones are embedded as they come, or
+    /// when it is rolled back to.
     pub cut: Revision,
     /// A hash over its towers' files.
     pub towers_hash: u64,
@@ -120,8 +120,6 @@ impl Database {
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
         let writing = self.writing()?;
-        let publisher = writing.publisher.lock();
-        let _publisher = publisher.unwrap_or_else(PoisonError::into_inner);
         let progress = |stage, done, total| {
             if let Some(told) = &options.progress {
                 let stage = match stage {
@@ -139,7 +137,7 @@ impl Database {
             retain: options.retain,
             progress: &progress,
         };
-        let generation = maintain::publish(&self.live, &writing.writer, &publish)?;
+        let generation = maintain::publish(&self.live(), writing, &publish)?;
         Ok(info(&generation, generation.number))
     }
 
@@ -151,7 +149,7 @@ impl Database {
     /// [`Error::NoEarlierGeneration`], [`Error::UnknownSpace`], and [`Error::Embed`] when a newer
     /// item cannot be embedded by the older tower.
     pub fn rollback(&self, space: &str) -> Result<GenerationInfo, Error> {
-        let generation = maintain::rollback(&self.live, &self.writing()?.writer, space, None)?;
+        let generation = maintain::rollback(&self.live(), self.writing()?, space, None)?;
         Ok(info(&generation, generation.number))
     }
 
@@ -160,8 +158,17 @@ impl Database {
     /// # Errors
     /// [`Error::UnknownGeneration`]; others as [`rollback`](Self::rollback).
     pub fn rollback_to(&self, space: &str, to: GenerationNo) -> Result<GenerationInfo, Error> {
-        let generation = maintain::rollback(&self.live, &self.writing()?.writer, space, Some(to))?;
+        let generation = maintain::rollback(&self.live(), self.writing()?, space, Some(to))?;
         Ok(info(&generation, generation.number))
+    }
+
+    /// Lets the oldest generations of a space go until it keeps this many, the active one never.
+    /// A publish does so by itself; see [`PublishOptions::retain`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn retain(&self, space: &str, generations: usize) -> Result<(), Error> {
+        maintain::retain(&self.live(), self.writing()?, space, generations)
     }
 
     /// The generations a space keeps, oldest first.
@@ -169,7 +176,8 @@ impl Database {
     /// # Errors
     /// [`Error::UnknownSpace`].
     pub fn generations(&self, space: &str) -> Result<Vec<GenerationInfo>, Error> {
-        let snapshot = self.live.snapshot.load();
+        let live = self.live();
+        let snapshot = live.snapshot.load();
         let kept = snapshot.kept(space)?;
         let all = kept.generations.iter();
         Ok(all
@@ -180,7 +188,7 @@ impl Database {
     /// The names of all spaces, sorted.
     #[must_use]
     pub fn spaces(&self) -> Vec<String> {
-        self.live.snapshot.load().spaces.keys().cloned().collect()
+        self.live().snapshot.load().spaces.keys().cloned().collect()
     }
 }
 

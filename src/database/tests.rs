@@ -25,7 +25,8 @@ struct Model {
 }
 
 fn open(files: &MemoryFiles) -> Result<Database, Error> {
-    Database::options().open_on(Arc::new(files.clone()), Path::new(ROOT))
+    let options = Database::options().background(false);
+    options.open_on(Arc::new(files.clone()), Path::new(ROOT))
 }
 
 fn item(id: usize, price: usize) -> Value {
@@ -113,9 +114,10 @@ fn contents(db: &Database) -> Model {
                 model.active = model.scales.len();
             }
             // The towers say what the scale was.
-            let base = db.live.snapshot.load().kept(SPACE).unwrap().clone();
+            let live = db.live();
+            let base = live.snapshot.load().kept(SPACE).unwrap().clone();
             let kept = base.generation(generation.number).unwrap();
-            let opened = Base::open(&db.live.directory, SPACE, kept).unwrap();
+            let opened = Base::open(&live.directory, SPACE, kept, None).unwrap();
             let vector = opened.model.embed(Side::Item, &item(0, 1)).unwrap();
             model.scales.push(vector[0]);
         }

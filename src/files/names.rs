@@ -50,6 +50,11 @@ pub(crate) fn number_of(name: &str, kind: &str) -> Option<u64> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
+/// `segments/items-000007`: a name and the directory it is in.
+pub(crate) fn join(directory: &str, name: &str) -> String {
+    format!("{directory}/{name}")
+}
+
 /// A path below the database directory.
 pub(crate) fn below(root: &Path, directory: &str, name: &str) -> PathBuf {
     root.join(directory).join(name)

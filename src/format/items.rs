@@ -93,6 +93,11 @@ impl ItemsLayout {
         Some((ItemNo(*item), Revision(*revision)))
     }
 
+    /// The item numbers of all rows.
+    pub(crate) fn numbers<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
+        array(bytes, &self.numbers)
+    }
+
     /// Row `row`, every offset checked.
     pub(crate) fn row<'a>(&self, bytes: &'a [u8], row: usize) -> Result<Row<'a>, FormatError> {
         let Some((item, revision)) = self.version(bytes, row) else {

@@ -1,5 +1,5 @@
 //! A journal file: the common header, then frames. One frame is one acknowledged call: all of it
-//! or nothing.
+//! or nothing. A frame without operations says that the file was closed, and nothing follows.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -41,7 +41,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// The last operation's revision.
+    /// The last operation's revision; that of the frame before, if it has none.
     pub(crate) fn last(&self) -> Revision {
         Revision((self.first.0 + self.ops.len() as u64).saturating_sub(1))
     }
@@ -82,74 +82,97 @@ impl Frame {
             return Err(bad("checksum does not match"));
         }
         let ops: Vec<Op> = unpack(payload).map_err(|what| FormatError::bad("frame", what))?;
-        if ops.len() != count as usize || ops.is_empty() {
+        if ops.len() != count as usize {
             return Err(bad("the count does not fit the payload"));
         }
         Ok((Self { first, ops }, FRAME_BYTES + length))
     }
 }
 
-/// How a journal file ends.
+/// Bytes of a journal file that make no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// After a whole frame.
-    Whole,
-    /// In a frame that was being written when the process or the machine stopped; nothing follows.
-    Torn { at: usize },
-    /// In a damaged frame with good ones after it: acknowledged writes are lost.
-    Damaged { at: usize },
+pub(crate) struct Hole {
+    /// Where they begin.
+    pub(crate) at: usize,
+    /// The first revision of the next whole frame: what was acknowledged before it is lost. None if
+    /// no frame follows: then it was being written when the process or the machine stopped.
+    pub(crate) next: Option<Revision>,
 }
 
 /// A whole journal file.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// The header.
-    pub(crate) header: Header,
-    /// The frames up to the end or the first bad one.
+    /// The header, unless it is damaged.
+    pub(crate) header: Result<Header, FormatError>,
+    /// All whole frames.
     pub(crate) frames: Vec<Frame>,
-    /// How it ends.
-    pub(crate) end: End,
+    /// What is between and after them.
+    pub(crate) holes: Vec<Hole>,
 }
 
-/// Reads a journal file. A file cut off within its header is one in which nothing was
-/// acknowledged: `None`.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Journal>, FormatError> {
+/// Reads a journal file, passing over what is no frame. A file cut off within its header is one in
+/// which nothing was acknowledged: `None`.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
     if bytes.len() < HEADER_BYTES {
-        return Ok(None);
+        return None;
     }
-    let header = Header::decode(bytes, Kind::Journal)?;
-    let (mut frames, mut at) = (Vec::new(), HEADER_BYTES);
-    let end = loop {
+    let header = Header::decode(bytes, Kind::Journal);
+    let (mut frames, mut holes, mut at) = (Vec::new(), Vec::new(), HEADER_BYTES);
+    let mut budget = Budget::of(bytes);
+    while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        if rest.is_empty() {
-            break End::Whole;
+        if let Ok((frame, length)) = Frame::decode(rest) {
+            frames.push(frame);
+            at += length;
+            continue;
         }
-        match Frame::decode(rest) {
-            Ok((frame, length)) => {
-                frames.push(frame);
-                at += length;
-            }
-            Err(_) if has_frame_after(rest) => break End::Damaged { at },
-            Err(_) => break End::Torn { at },
+        let found = next_frame(rest, &mut budget);
+        holes.push(Hole {
+            at,
+            next: found.map(|(_, first)| first),
+        });
+        match found {
+            Some((skip, _)) => at += skip,
+            None => break,
         }
-    };
-    Ok(Some(Journal {
+    }
+    Some(Journal {
         header,
         frames,
-        end,
-    }))
+        holes,
+    })
 }
 
-/// Whether a whole frame begins anywhere after the first byte.
-fn has_frame_after(bytes: &[u8]) -> bool {
-    let starts = bytes
-        .windows(4)
-        .enumerate()
-        .skip(1)
-        .filter(|(_, four)| four == MAGIC);
-    // A payload may hold the magic by chance or malice: bound the work.
-    let mut candidates = starts.take(10_000);
-    candidates.any(|(at, _)| Frame::decode(bytes.get(at..).unwrap_or_default()).is_ok())
+/// How many bytes may be hashed in search of frames: a hostile file can claim one at every fourth
+/// byte, each as long as the file.
+struct Budget(usize);
+
+impl Budget {
+    fn of(bytes: &[u8]) -> Self {
+        Self(bytes.len().saturating_mul(16).saturating_add(64 << 20))
+    }
+}
+
+/// Where a whole frame begins after the first byte, and its first revision. When the search takes
+/// too long, the last place that claims to be a frame counts as one: better an error than a loss
+/// that nobody sees.
+fn next_frame(bytes: &[u8], budget: &mut Budget) -> Option<(usize, Revision)> {
+    let starts = bytes.windows(MAGIC.len()).enumerate().skip(1);
+    let starts = starts.filter(|(_, four)| four == MAGIC).map(|(at, _)| at);
+    for at in starts {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let Ok((frame, _)) = Frame::decode(rest) {
+            return Some((at, frame.first));
+        }
+        let length = rest.get(4..8).and_then(|four| four.try_into().ok());
+        let hashed = length.map_or(0, u32::from_le_bytes) as usize;
+        let hashed = if hashed > rest.len() { 0 } else { hashed };
+        match budget.0.checked_sub(hashed) {
+            Some(left) => budget.0 = left,
+            None => return Some((bytes.len(), Revision(u64::MAX))),
+        }
+    }
+    None
 }
 
 pub(crate) fn frame_checksum(head: &[u8], payload: &[u8]) -> u64 {
@@ -189,11 +212,12 @@ mod tests {
 
     #[test]
     fn frames_come_back_with_their_revisions() {
-        let frames = [frame(1, &["a", "b"]), frame(3, &["c"])];
-        let journal = decode(&file(&frames)).unwrap().unwrap();
+        let frames = [frame(1, &["a", "b"]), frame(3, &["c"]), frame(4, &[])];
+        let journal = decode(&file(&frames)).unwrap();
         assert_eq!(journal.frames, frames);
-        assert_eq!(journal.end, End::Whole);
+        assert_eq!(journal.holes, []);
         assert_eq!(frames[0].last(), Revision(2));
+        assert_eq!(frames[2].last(), Revision(3));
     }
 
     #[test]
@@ -202,15 +226,15 @@ mod tests {
         let bytes = file(&frames);
         let second = file(&frames[..1]).len();
         for cut in HEADER_BYTES..bytes.len() {
-            let journal = decode(&bytes[..cut]).unwrap().unwrap();
+            let journal = decode(&bytes[..cut]).unwrap();
             assert_eq!(
                 journal.frames.len(),
                 usize::from(cut >= second),
                 "cut at {cut}"
             );
-            assert!(!matches!(journal.end, End::Damaged { .. }));
+            assert!(journal.holes.iter().all(|hole| hole.next.is_none()));
         }
-        assert!(decode(&bytes[..HEADER_BYTES - 1]).unwrap().is_none());
+        assert!(decode(&bytes[..HEADER_BYTES - 1]).is_none());
     }
 
     #[test]
@@ -221,12 +245,39 @@ mod tests {
         for at in HEADER_BYTES..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
-            let end = decode(&flipped).unwrap().unwrap().end;
-            if at < second {
-                assert_eq!(end, End::Damaged { at: HEADER_BYTES }, "byte {at}");
+            let journal = decode(&flipped).unwrap();
+            let (hole, left) = if at < second {
+                let next = Some(Revision(2));
+                (
+                    Hole {
+                        at: HEADER_BYTES,
+                        next,
+                    },
+                    &frames[1..],
+                )
             } else {
-                assert_eq!(end, End::Torn { at: second }, "byte {at}");
-            }
+                (
+                    Hole {
+                        at: second,
+                        next: None,
+                    },
+                    &frames[..1],
+                )
+            };
+            assert_eq!(journal.holes, [hole], "byte {at}");
+            assert_eq!(journal.frames, left, "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_claims_is_searched_in_bounded_time_and_is_damaged() {
+        let mut bytes = file(&[]);
+        for _ in 0..400_000 {
+            bytes.extend(MAGIC);
+            bytes.extend(1_000_000u32.to_le_bytes());
+        }
+        let journal = decode(&bytes).unwrap();
+        assert_eq!(journal.frames, []);
+        assert!(journal.holes[0].next.is_some());
     }
 }

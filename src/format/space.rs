@@ -10,6 +10,7 @@
 //! | 6 | upper nodes | u32 a member of an upper layer, lowest layer first: its node |
 //! | 7 | upper down | u32 a member: its index in the layer below |
 //! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
+//! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
 
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range};
@@ -28,6 +29,7 @@ pub(crate) const BASE_LINKS: u32 = 5;
 pub(crate) const UPPER_NODES: u32 = 6;
 pub(crate) const UPPER_DOWN: u32 = 7;
 pub(crate) const UPPER_LINKS: u32 = 8;
+pub(crate) const GONE: u32 = 9;
 
 /// The most layers above the base a graph may have.
 const MAX_LAYERS: usize = 64;
@@ -41,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) metric: Metric,
     /// Embeddings.
     pub(crate) nodes: u32,
+    /// Items that are gone.
+    pub(crate) gone: u32,
     /// Slots for neighbours of a node on the base layer.
     pub(crate) base_stride: u32,
     /// Where a search begins: a member of the top layer, or a node when there is no upper layer.
@@ -69,6 +73,7 @@ pub(crate) struct SpaceLayout {
     vectors: Range<usize>,
     node_order: Range<usize>,
     base_links: Range<usize>,
+    gone: Range<usize>,
     layers: Vec<LayerRanges>,
 }
 
@@ -141,6 +146,7 @@ impl SpaceLayout {
                 "base links",
                 nodes * u64::from(shape.base_stride),
             )?,
+            gone: array_range::<u32>(&sections, GONE, "gone items", u64::from(shape.gone))?,
             shape,
             sections,
         })
@@ -149,6 +155,11 @@ impl SpaceLayout {
     /// The item of each node.
     pub(crate) fn items<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
         array(bytes, &self.items)
+    }
+
+    /// The items that are gone.
+    pub(crate) fn gone<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
+        array(bytes, &self.gone)
     }
 
     /// The vectors, a row a node.
@@ -165,6 +176,10 @@ impl SpaceLayout {
             .binary_search_by_key(&item.0, |node| item_of(*node))
             .ok()?;
         order.get(at).copied()
+    }
+
+    fn holds(&self, bytes: &[u8], item: u32) -> bool {
+        self.find_item(bytes, ItemNo(item)).is_some()
     }
 
     /// The graph, read in place.
@@ -214,6 +229,13 @@ impl SpaceLayout {
             problems.push(FormatError::bad(
                 "node order",
                 "items are not unique and sorted",
+            ));
+        }
+        let gone = self.gone(bytes);
+        if !gone.is_sorted_by(|a, b| a < b) || gone.iter().any(|item| self.holds(bytes, *item)) {
+            problems.push(FormatError::bad(
+                "gone items",
+                "are not unique and sorted, or have vectors here",
             ));
         }
         problems

@@ -91,7 +91,7 @@ fn hostile_imports_are_errors_or_records() {
 #[test]
 fn hostile_databases_are_errors_or_databases() {
     let mut rng = Pcg64Mcg::seed_from_u64(11);
-    for _ in 0..2_000 {
+    for _ in 0..1_000 {
         let mut data: Vec<u8> = (0..5).map(|_| rng.random()).collect();
         let fill: u8 = rng.random();
         let patch =
@@ -106,11 +106,14 @@ fn the_golden_database_itself_is_opened_and_answers() {
     let database = open(load(&golden()), false).unwrap();
     let user = serde_json::json!({"user_id": 7});
     assert_eq!(database.recall(SPACE).user(&user).top(5).unwrap().len(), 5);
-    assert!(database.check().unwrap().problems.is_empty());
+    assert!(database.check().unwrap().is_clean());
     // The resealed one too: what is refused elsewhere is refused for what it holds.
     for path in golden().keys() {
         let directory = reseal::database(&golden(), path).unwrap();
-        let database = open(directory, false).unwrap();
-        assert!(database.check().unwrap().problems.is_empty(), "{path:?}");
+        match open(directory, false) {
+            Ok(database) => assert!(database.check().unwrap().is_clean(), "{path:?}"),
+            // An older manifest misses what was sealed since.
+            Err(error) => assert!(matches!(error, Error::Lost { .. }), "{path:?}: {error}"),
+        }
     }
 }

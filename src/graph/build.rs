@@ -24,13 +24,14 @@ const REPORT_EVERY: u64 = 1024;
 /// Builds a graph over `rows`, every node of which a search can reach, and tells the order of its
 /// nodes: `order[node]` is the row it stands for. The caller brings its rows into that order.
 ///
-/// `progress` is told how many points of all have been begun. With several threads a seed does not
+/// `progress` is told how many points of all have been begun; `cancelled` makes it an error. With several threads a seed does not
 /// decide every link.
 pub(crate) fn build(
     rows: Rows<'_>,
     metric: Metric,
     seed: u64,
     progress: &(dyn Fn(u64, u64) + Sync),
+    cancelled: &AtomicBool,
 ) -> Result<(Graph<Vec<u32>>, Vec<u32>), GraphError> {
     let count = rows.count();
     if count == u32::MAX {
@@ -42,12 +43,17 @@ pub(crate) fn build(
         begun: (0..count).map(|_| AtomicBool::new(false)).collect(),
         done: AtomicU64::new(0),
         progress,
+        cancelled,
     };
     progress(0, u64::from(count));
     let builder = Builder::default()
         .ef_construction(EF_CONSTRUCTION)
         .seed(seed);
     let (hnsw, places) = builder.build_hnsw(points(rows, metric, &work));
+    if cancelled.load(Ordering::Relaxed) {
+        let what = "it was cancelled".to_owned();
+        return Err(GraphError { what });
+    }
     let places: Vec<u32> = places.into_iter().map(|place| place.into_inner()).collect();
     let graph = extract(count, &hnsw)?;
     drop(hnsw);
@@ -67,6 +73,7 @@ struct Work<'a> {
     begun: Vec<AtomicBool>,
     done: AtomicU64,
     progress: &'a (dyn Fn(u64, u64) + Sync),
+    cancelled: &'a AtomicBool,
 }
 
 impl Work<'_> {
@@ -97,6 +104,10 @@ struct Point<'a> {
 
 impl instant_distance::Point for Point<'_> {
     fn distance(&self, other: &Self) -> f32 {
+        if self.work.cancelled.load(Ordering::Relaxed) {
+            // The builder cannot be stopped; where all distances are equal its searches end at once.
+            return 0.0;
+        }
         self.work.touch(self.number);
         let lift = self.lift - other.lift;
         lift * lift - self.work.scorer.score(self.row, other.row)
@@ -226,7 +237,7 @@ mod tests {
     /// Builds, looks for faults, and brings the rows into the order of the nodes.
     fn built(data: &[f32], dimension: usize, metric: Metric) -> (Graph<Vec<u32>>, Vec<f32>) {
         let rows = Rows::new(data, dimension);
-        let (graph, order) = build(rows, metric, 1, &|_, _| ()).unwrap();
+        let (graph, order) = build(rows, metric, 1, &|_, _| (), &AtomicBool::new(false)).unwrap();
         assert_eq!(graph.check(), Vec::<String>::new(), "{metric:?}");
         assert_eq!(order.len() as u32, rows.count());
         assert_eq!(order.iter().collect::<HashSet<_>>().len(), order.len());
@@ -270,6 +281,7 @@ mod tests {
             begun: Vec::new(),
             done: AtomicU64::new(0),
             progress: &|_, _| (),
+            cancelled: &AtomicBool::new(false),
         };
         let lifts = |metric| -> Vec<f32> {
             let points = points(Rows::new(&data, 2), metric, &work);
@@ -328,11 +340,27 @@ mod tests {
         let data = clustered(3_000, 2, 5, Metric::L2);
         let told = Mutex::new(Vec::new());
         let tell = |done, of| told.lock().unwrap().push((done, of));
-        build(Rows::new(&data, 2), Metric::L2, 1, &tell).unwrap();
+        build(
+            Rows::new(&data, 2),
+            Metric::L2,
+            1,
+            &tell,
+            &AtomicBool::new(false),
+        )
+        .unwrap();
         let mut told = told.into_inner().unwrap();
         assert_eq!(told.first(), Some(&(0, 3_000)));
         assert_eq!(told.last(), Some(&(3_000, 3_000)));
         told.sort_unstable();
         assert_eq!(told.len(), 4, "{told:?}");
+    }
+
+    #[test]
+    fn a_cancelled_build_ends_at_once_with_an_error() {
+        let data = clustered(20_000, 8, 5, Metric::L2);
+        let cancelled = AtomicBool::new(false);
+        let cancel = |done, _| cancelled.store(done > 0, Ordering::Relaxed);
+        let built = build(Rows::new(&data, 8), Metric::L2, 1, &cancel, &cancelled);
+        assert_eq!(built.unwrap_err().what, "it was cancelled");
     }
 }

@@ -1,27 +1,71 @@
-//! Writing: puts, seals, publishes and rollbacks, each one a new state that replaces the old whole.
+//! Writing: puts, seals, merges, publishes and rollbacks, each one a new state that replaces the old
+//! whole.
 //!
-//! All of them hold the [`Writer`], of which there is one. A publish gives it back while it embeds
-//! and builds, so that puts go on meanwhile, and takes it again to catch up and commit. An operation
-//! that fails between its first change on disk and its commit leaves the writer poisoned: what took
-//! place is known again only after reopening.
+//! What takes long (embedding, building graphs, writing segments) is done without a lock, on a state
+//! that cannot change under it; the commit that follows is refused if the state has moved on in a
+//! way that matters. The locks of [`Writing`] are taken in the order in which they stand there.
+//! A commit that fails leaves the writer poisoned: whether it took place is known again only after
+//! reopening. Whatever fails before it costs nothing but a file that collection removes.
 
+mod background;
+mod collect;
+mod flip;
+mod merge;
 mod publish;
 mod rollback;
 mod seal;
+mod segment;
 mod write;
 
+pub(crate) use background::Background;
+pub(crate) use collect::{collect, garbage};
+pub(crate) use merge::{Extent, merge};
 pub(crate) use publish::{Publish, Stage, publish};
-pub(crate) use rollback::rollback;
+pub(crate) use rollback::{retain, rollback};
 pub(crate) use seal::seal;
 pub(crate) use write::write;
 
 use crate::catalog::Journal;
 use crate::error::Error;
-use crate::ids::{FileNo, ItemNo};
+use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
 use crate::store;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// When fresh writes are sealed without being told to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of the journal.
+    pub(crate) journal_bytes: u64,
+    /// Writes not yet sealed, where there is a space: each recall scans their vectors.
+    pub(crate) writes: u64,
+}
+
+/// What only a database open for writing has.
+pub(crate) struct Writing {
+    /// Held by the one publish that may run at a time.
+    publishing: Mutex<()>,
+    /// Held by the one merge that may run at a time.
+    merging: Mutex<()>,
+    /// Held by whoever changes which segments and generations there are, so that nobody else does.
+    state: Mutex<()>,
+    /// Held for as long as a put takes, or a commit.
+    writer: Mutex<Writer>,
+    /// Files being made, which no manifest names yet.
+    making: Mutex<BTreeSet<String>>,
+    /// When to seal.
+    limits: Limits,
+    /// Where the background thread waits for work.
+    signal: background::Signal,
+    /// Set when the database is being closed: what takes long is given up.
+    cancelled: AtomicBool,
+    /// The process that opened the database: a fork of it must not write.
+    process: u32,
+    _lock: Box<dyn Send + Sync>,
+}
 
 /// What only the thread that writes may touch.
 pub(crate) struct Writer {
@@ -31,11 +75,24 @@ pub(crate) struct Writer {
     pub(crate) next_item: ItemNo,
     /// The next file number to give.
     pub(crate) next_file: FileNo,
-    /// Whether an operation failed midway.
-    pub(crate) poisoned: bool,
+    /// What a publish that is under way has in it: later deletes must be remembered for it.
+    publishing: Option<Revision>,
+    /// Whether a commit or an append failed midway.
+    poisoned: bool,
 }
 
 impl Writer {
+    /// A writer that goes on with a journal.
+    pub(crate) fn new(journal: Journal, next_item: ItemNo, next_file: FileNo) -> Self {
+        Self {
+            journal,
+            next_item,
+            next_file,
+            publishing: None,
+            poisoned: false,
+        }
+    }
+
     /// A file number never used before.
     fn number(&mut self) -> FileNo {
         let number = self.next_file;
@@ -44,26 +101,97 @@ impl Writer {
     }
 }
 
-/// The writer, if it may still write.
-pub(crate) fn lock(writer: &Mutex<Writer>) -> Result<MutexGuard<'_, Writer>, Error> {
-    let writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    if writer.poisoned {
-        Err(Error::Poisoned)
-    } else {
-        Ok(writer)
+impl Writing {
+    /// With the lock of the database held.
+    pub(crate) fn new(writer: Writer, limits: Limits, lock: Box<dyn Send + Sync>) -> Self {
+        Self {
+            publishing: Mutex::default(),
+            merging: Mutex::default(),
+            state: Mutex::default(),
+            writer: Mutex::new(writer),
+            making: Mutex::default(),
+            limits,
+            signal: background::Signal::default(),
+            cancelled: AtomicBool::new(false),
+            process: std::process::id(),
+            _lock: lock,
+        }
+    }
+
+    /// The writer, if it may still write.
+    fn writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        if std::process::id() != self.process {
+            return Err(Error::Forked);
+        }
+        let writer = held(&self.writer);
+        if writer.poisoned {
+            Err(Error::Poisoned)
+        } else {
+            Ok(writer)
+        }
+    }
+
+    /// Nothing is sealed, merged, flipped or collected while this is held.
+    pub(crate) fn hold_state(&self) -> MutexGuard<'_, ()> {
+        held(&self.state)
+    }
+
+    /// Everything stands still while this is held: the state, and the journal.
+    pub(crate) fn hold_still(&self) -> (MutexGuard<'_, ()>, MutexGuard<'_, Writer>) {
+        (held(&self.state), held(&self.writer))
+    }
+
+    /// Bytes of the journal.
+    pub(crate) fn journal_bytes(&self) -> u64 {
+        held(&self.writer).journal.bytes()
+    }
+
+    /// Takes a file or directory from collection until the guard is gone.
+    fn make(&self, name: String) -> Making<'_> {
+        held(&self.making).insert(name.clone());
+        Making {
+            writing: self,
+            name,
+        }
+    }
+
+    /// Ends the journal properly. The last call of all.
+    pub(crate) fn close(&self) {
+        if let Ok(mut writer) = self.writer()
+            && let Err(error) = writer.journal.close()
+        {
+            // Nothing is lost by it: the next opening takes the end for one that may be torn.
+            log::warn!("the journal could not be closed: {error}");
+        }
     }
 }
 
-/// The one way to a new manifest: durable first, then seen by readers. `next` sees the manifest
-/// that became current. The writer must have been marked as poisoned, and is not any more after
-/// success.
+/// A file or directory being made.
+struct Making<'a> {
+    writing: &'a Writing,
+    name: String,
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        held(&self.writing.making).remove(&self.name);
+    }
+}
+
+/// A lock, whether a thread panicked under it or not: no state is left halfway in memory.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The one way to a new manifest: durable first, then seen by readers. The snapshot is what they see
+/// then, and has to be open.
 fn commit(
     live: &Live,
     writer: &mut Writer,
     manifest: &Manifest,
-    next: impl FnOnce() -> Result<Snapshot, Error>,
+    snapshot: Snapshot,
 ) -> Result<(), Error> {
-    let snapshot = next()?;
+    writer.poisoned = true;
     store::commit(&live.directory, manifest)?;
     live.snapshot.store(snapshot.into());
     writer.poisoned = false;

@@ -1,19 +1,22 @@
 //! Publishing: towers, an embedding of every item and a graph become one generation.
 
-use super::{Writer, commit, lock, seal};
+use super::collect::collect_held;
+use super::flip::flip;
+use super::seal::seal_held;
+use super::segment::Contents;
+use super::{Writing, held};
 use crate::error::Error;
 use crate::files::names;
-use crate::graph::{DEFAULT_EF, Rows, Scratch, build, exact, search};
+use crate::graph::{DEFAULT_EF, Scratch, exact, search};
 use crate::ids::{ItemNo, Revision};
-use crate::manifest::{Generation, Sealed as Change, TowerFile};
-use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, catch_up, parse};
-use crate::store::{self, ItemsSegment, SpaceSegment, write_space, write_towers};
+use crate::manifest::{Generation, TowerFile};
+use crate::snapshot::{Base, Live, Sealed, parse};
+use crate::store::{self, ItemsSegment, SpaceSegment, write_towers};
 use crate::tower::{Model, NamedBytes, Side};
 use crate::wire::Checksum;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 /// Items embedded at a time by one thread.
@@ -22,9 +25,6 @@ const BATCH: usize = 256;
 const AUDITED: usize = 200;
 /// The k of the audit's recall.
 const AUDIT_K: usize = 10;
-/// The seed of the order in which the graph is built.
-const SEED: u64 = 42;
-
 /// What a publish does one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -51,10 +51,10 @@ pub(crate) struct Publish<'a> {
     pub(crate) progress: &'a (dyn Fn(Stage, u64, u64) + Sync),
 }
 
-/// Does a publish. Only one may run at a time.
+/// Does a publish. A second one waits.
 pub(crate) fn publish(
     live: &Live,
-    writer: &Mutex<Writer>,
+    writing: &Writing,
     publish: &Publish<'_>,
 ) -> Result<Generation, Error> {
     if !names::is_space_name(publish.space) {
@@ -62,111 +62,73 @@ pub(crate) fn publish(
             name: publish.space.to_owned(),
         });
     }
-    let (sealed, file, number) = {
-        let mut writer = lock(writer)?;
-        seal(live, &mut writer)?;
-        let sealed = live.snapshot.load().sealed.clone();
-        let number = sealed.manifest.next_generation(publish.space);
-        (sealed, writer.number(), number)
+    let _publishing = held(&writing.publishing);
+    let sealed = {
+        let _state = writing.hold_state();
+        seal_held(live, writing)?;
+        let mut writer = writing.writer()?;
+        let sealed = Arc::clone(&live.snapshot.load().sealed);
+        writer.publishing = Some(sealed.manifest.sealed);
+        sealed
     };
-    let (items, vectors) = embed_all(publish, &sealed)?;
-    let dimension = publish.model.schema.dimension as usize;
-    let metric = publish.model.schema.metric;
-    let progress = |done, total| (publish.progress)(Stage::Build, done, total);
-    let rows = Rows::new(&vectors, dimension);
-    let built = build(rows, metric, SEED, &progress);
-    let (graph, order) = built.map_err(|error| Error::Graph { what: error.what })?;
-    let mut sorted = Vec::with_capacity(vectors.len());
-    order
-        .iter()
-        .for_each(|row| sorted.extend_from_slice(rows.row(*row).unwrap_or_default()));
-    let nodes: Vec<u32> = order
-        .iter()
-        .filter_map(|row| items.get(*row as usize).copied())
-        .collect();
-    drop(vectors);
+    let published = build(live, writing, publish, &sealed);
+    held(&writing.writer).publishing = None;
+    published
+}
 
-    let directory = &live.directory;
-    let database = sealed.manifest.database;
-    let rows = Rows::new(&sorted, dimension);
-    let space_file = write_space(directory, file, database, metric, &nodes, rows, &graph)?;
-    drop((sorted, graph, order));
-    directory.sync_dir(&directory.root.join(names::SEGMENTS))?;
-    store::clear_towers(directory, publish.space, number)?;
-    let towers = write_towers(directory, publish.space, number, publish.parts)?;
-    let segment = SpaceSegment::open(directory, &space_file)?;
+/// Embeds, builds, audits and flips.
+fn build(
+    live: &Live,
+    writing: &Writing,
+    publish: &Publish<'_>,
+    sealed: &Sealed,
+) -> Result<Generation, Error> {
+    let (space, schema) = (publish.space, &publish.model.schema);
+    let (items, vectors) = embed_all(publish, sealed)?;
+    let contents = Contents {
+        metric: schema.metric,
+        dimension: schema.dimension as usize,
+        items,
+        vectors,
+        gone: Vec::new(),
+    };
+    let progress = |done, total| (publish.progress)(Stage::Build, done, total);
+    // The space's next number is this publish's: there is no other.
+    let number = sealed.manifest.next_generation(space);
+    let file = writing.writer()?.number();
+    let _making = [
+        writing.make(names::join(names::SEGMENTS, &names::space(file))),
+        writing.make(names::join(names::TOWERS, &names::towers(space, number))),
+    ];
+    let file = contents.write(live, writing, file, &progress)?;
+    store::clear_towers(&live.directory, space, number)?;
+    let towers = write_towers(&live.directory, space, number, publish.parts)?;
+    let segment = SpaceSegment::open(&live.directory, &file)?;
     let recall = audit(&segment, publish)?;
     drop(segment);
-
     let generation = Generation {
         number,
         cut: sealed.manifest.sealed,
-        dimension: publish.model.schema.dimension,
-        metric,
-        segments: vec![space_file],
+        dimension: schema.dimension,
+        metric: schema.metric,
+        segments: vec![file],
         towers_hash: hash(&towers),
         towers,
         created_unix_ms: now_unix_ms(),
         recall,
     };
-    let base = Arc::new(Base::open(directory, publish.space, &generation)?);
-    serve(live, writer, publish, base, generation)
-}
-
-/// Catches up with what was written meanwhile and commits.
-fn serve(
-    live: &Live,
-    writer: &Mutex<Writer>,
-    publish: &Publish<'_>,
-    base: Arc<Base>,
-    generation: Generation,
-) -> Result<Generation, Error> {
-    let mut overlay = Overlay::default();
-    let mut catch_up = |sealed: &Sealed, fresh: &BTreeMap<_, _>, after| {
-        catch_up(
-            &mut overlay,
-            publish.space,
-            publish.model,
-            sealed,
-            fresh,
-            after,
-        )
-    };
-    // Most of it while others write, the rest while they wait.
-    let (sealed, fresh, caught_up) = {
-        let writer = lock(writer)?;
-        let sealed = live.snapshot.load().sealed.clone();
-        (sealed, live.index.all(), writer.journal.last())
-    };
-    catch_up(&sealed, &fresh, generation.cut)?;
-    let mut writer = lock(writer)?;
-    let before = live.snapshot.load_full();
-    catch_up(&before.sealed, &live.index.all(), caught_up)?;
-    let manifest = &before.sealed.manifest;
-    let change = Change {
-        segment: None,
-        revision: manifest.sealed,
-        next_item: manifest.next_item,
-    };
-    let (kept, next_file) = (generation.clone(), writer.next_file);
-    let next = manifest.published(publish.space, kept, &change, next_file, publish.retain)?;
-    writer.poisoned = true;
-    commit(live, &mut writer, &next, || {
-        let mut spaces = before.spaces.clone();
-        spaces.insert(
-            publish.space.to_owned(),
-            Arc::new(Serving { base, overlay }),
-        );
-        let sealed = Sealed {
-            manifest: next.clone(),
-            items: before.sealed.items.clone(),
-        };
-        Ok(Snapshot {
-            sealed: sealed.into(),
-            spaces,
-        })
-    })?;
-    store::collect(&live.directory, &next)?;
+    let base = Base::open(&live.directory, space, &generation, None)?;
+    let _state = writing.hold_state();
+    flip(
+        live,
+        writing,
+        space,
+        Arc::new(base),
+        |manifest, next_file| {
+            manifest.published(space, generation.clone(), next_file, publish.retain)
+        },
+    )?;
+    collect_held(live, writing)?;
     Ok(generation)
 }
 

@@ -1,23 +1,24 @@
-//! Serving another kept generation.
+//! Serving another kept generation, and letting kept ones go.
 
-use super::{Writer, commit, lock};
+use super::flip::flip;
+use super::{Writing, collect, commit};
 use crate::error::Error;
 use crate::ids::GenerationNo;
 use crate::manifest::Generation;
-use crate::snapshot::{Live, Sealed, Serving, Snapshot};
-use std::sync::{Arc, Mutex};
+use crate::snapshot::{Base, Live, Sealed, Snapshot};
+use std::sync::Arc;
 
 /// Makes generation `to` (none: the one before the active one) answer for a space, items written
 /// since it was cut included.
 pub(crate) fn rollback(
     live: &Live,
-    writer: &Mutex<Writer>,
+    writing: &Writing,
     space: &str,
     to: Option<GenerationNo>,
 ) -> Result<Generation, Error> {
-    let mut writer = lock(writer)?;
+    let _state = writing.hold_state();
+    drop(writing.writer()?);
     let before = live.snapshot.load_full();
-    let manifest = &before.sealed.manifest;
     let kept = before.kept(space)?;
     let generation = match to {
         Some(number) => kept
@@ -34,22 +35,36 @@ pub(crate) fn rollback(
                 active: kept.active,
             }),
     };
-    let generation = generation?.clone();
-    let fresh = live.index.all();
-    let serving = Serving::open(&live.directory, space, &generation, &before.sealed, &fresh)?;
-    let next = manifest.activated(space, generation.number)?;
-    writer.poisoned = true;
-    commit(live, &mut writer, &next, || {
-        let mut spaces = before.spaces.clone();
-        spaces.insert(space.to_owned(), Arc::new(serving));
-        let sealed = Sealed {
+    let generation = generation?;
+    let serving = before.spaces.get(space).map(|serving| &*serving.base);
+    let base = Base::open(&live.directory, space, generation, serving)?;
+    let number = generation.number;
+    flip(live, writing, space, Arc::new(base), |manifest, _| {
+        manifest.activated(space, number)
+    })?;
+    Ok(generation.clone())
+}
+
+/// Lets the oldest generations of a space beyond `generations` go, never the active one.
+pub(crate) fn retain(
+    live: &Live,
+    writing: &Writing,
+    space: &str,
+    generations: usize,
+) -> Result<(), Error> {
+    let _state = writing.hold_state();
+    let mut writer = writing.writer()?;
+    let before = live.snapshot.load_full();
+    if before.kept(space)?.generations.len() > generations.max(1) {
+        let next = before.sealed.manifest.retained(space, generations)?;
+        let sealed = Arc::new(Sealed {
             manifest: next.clone(),
             items: before.sealed.items.clone(),
-        };
-        Ok(Snapshot {
-            sealed: sealed.into(),
-            spaces,
-        })
-    })?;
-    Ok(generation)
+        });
+        let spaces = before.spaces.clone();
+        commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
+    }
+    drop(writer);
+    collect::collect_held(live, writing)?;
+    Ok(())
 }

@@ -1,30 +1,104 @@
-//! Sealing: what is fresh becomes an immutable items segment.
+//! Sealing: what is fresh becomes an immutable items segment, and a segment of every space.
 
-use super::{Writer, commit};
+use super::collect::collect_held;
+use super::segment::Contents;
+use super::{Making, Writing, commit};
+use crate::catalog::{Fresh, recover};
 use crate::error::Error;
 use crate::files::names;
 use crate::format::items::Row;
-use crate::ids::Revision;
-use crate::manifest::Sealed as Change;
-use crate::snapshot::{Live, Sealed, Snapshot};
+use crate::ids::{ItemNo, Revision};
+use crate::manifest::{ItemsFile, Sealing, SpaceFile};
+use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without};
 use crate::store::ItemsWriter;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Moves every acknowledged write out of the journal into a segment; gives the revision up to which
-/// everything is sealed.
-pub(crate) fn seal(live: &Live, writer: &mut Writer) -> Result<Revision, Error> {
-    let revision = writer.journal.last();
-    let before = live.snapshot.load_full();
+/// Moves every write acknowledged so far out of the journal into segments, while others go on
+/// writing; gives the revision up to which everything is sealed.
+pub(crate) fn seal(live: &Live, writing: &Writing) -> Result<Revision, Error> {
+    let _state = writing.hold_state();
+    let cut = seal_held(live, writing)?;
+    collect_held(live, writing)?;
+    Ok(cut)
+}
+
+/// [`seal`], for who holds the state already.
+pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Error> {
+    // The cut: revisions up to here are in files that nobody appends to any more.
+    let (cut, before) = {
+        let mut writer = writing.writer()?;
+        writer.journal.rotate();
+        (writer.journal.last(), live.snapshot.load_full())
+    };
     let manifest = &before.sealed.manifest;
-    if revision == manifest.sealed {
-        return Ok(revision);
+    if cut == manifest.sealed {
+        return Ok(cut);
     }
-    // Whatever fails from here on, the files made so far are in the way of another try.
-    writer.poisoned = true;
-    let fresh = live.index.all();
-    let mut rows: Vec<_> = fresh.iter().collect();
-    rows.sort_unstable_by_key(|(_, fresh)| fresh.item);
-    let mut segment = ItemsWriter::create(&live.directory, writer.number(), manifest.database)?;
-    for (id, fresh) in rows {
+    let (items, _making) = seal_items(live, writing, &before.sealed, cut)?;
+    let mut spaces = BTreeMap::new();
+    let mut making = Vec::new();
+    for (name, serving) in &before.spaces {
+        let (segment, made) = seal_space(live, writing, serving)?;
+        making.extend(made);
+        spaces.insert(name.clone(), (serving.base.generation.number, segment));
+    }
+    let mut writer = writing.writer()?;
+    let sealing = Sealing {
+        items,
+        spaces,
+        revision: cut,
+        next_item: writer.next_item,
+    };
+    let next = manifest.with_sealed(sealing, writer.next_file)?;
+    let sealed = Sealed::open(&live.directory, next.clone(), Some(&before.sealed))?;
+    let now = live.snapshot.load();
+    let mut spaces = BTreeMap::new();
+    for (name, serving) in &now.spaces {
+        let number = serving.base.generation.number;
+        let generation = next
+            .spaces
+            .get(name)
+            .and_then(|space| space.generation(number));
+        let generation = generation.ok_or(Error::Poisoned)?;
+        let base = Base::open(&live.directory, name, generation, Some(&serving.base))?;
+        let sealed = before.spaces.get(name).map(|serving| &serving.overlay);
+        let overlay = without(&serving.overlay, sealed.unwrap_or(&Overlay::default()), cut);
+        let base = Arc::new(base);
+        spaces.insert(name.clone(), Arc::new(Serving { base, overlay }));
+    }
+    let sealed = Arc::new(sealed);
+    commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
+    writer.journal.drop_sealed(cut);
+    live.index.drop_sealed(cut);
+    Ok(cut)
+}
+
+/// The journal up to the cut as an items segment.
+fn seal_items<'a>(
+    live: &Live,
+    writing: &'a Writing,
+    sealed: &Sealed,
+    cut: Revision,
+) -> Result<(ItemsFile, Making<'a>), Error> {
+    let manifest = &sealed.manifest;
+    let recovered = recover(&live.directory, manifest.database, manifest.sealed)?;
+    let mut rows: BTreeMap<ItemNo, (String, Fresh)> = BTreeMap::new();
+    for (revision, op) in recovered.ops {
+        if revision > cut {
+            break;
+        }
+        let fresh = Fresh {
+            item: op.item,
+            revision,
+            record: op.record,
+        };
+        rows.insert(op.item, (op.id, fresh));
+    }
+    let number = writing.writer()?.number();
+    let making = writing.make(names::join(names::SEGMENTS, &names::items(number)));
+    let mut segment = ItemsWriter::create(&live.directory, number, manifest.database)?;
+    for (id, fresh) in rows.values() {
         segment.push(&Row {
             item: fresh.item,
             revision: fresh.revision,
@@ -32,22 +106,34 @@ pub(crate) fn seal(live: &Live, writer: &mut Writer) -> Result<Revision, Error> 
             record: fresh.record.as_deref(),
         })?;
     }
-    let change = Change {
-        segment: Some(segment.finish()?),
-        revision,
-        next_item: writer.next_item,
-    };
+    let items = segment.finish()?;
     let segments = live.directory.root.join(names::SEGMENTS);
     live.directory.sync_dir(&segments)?;
-    let next = manifest.with_sealed(&change, writer.next_file)?;
-    commit(live, writer, &next, || {
-        let sealed = Sealed::open(&live.directory, next.clone())?;
-        Ok(Snapshot {
-            sealed: sealed.into(),
-            spaces: before.spaces.clone(),
-        })
-    })?;
-    writer.journal.drop_sealed(revision);
-    live.index.drop_sealed(revision);
-    Ok(revision)
+    Ok((items, making))
+}
+
+/// The overlay of a space as a segment of its generation, if there is anything to say.
+fn seal_space<'a>(
+    live: &Live,
+    writing: &'a Writing,
+    serving: &Serving,
+) -> Result<(Option<SpaceFile>, Option<Making<'a>>), Error> {
+    let mut contents = Contents::of(&serving.base.generation);
+    for (item, late) in &serving.overlay {
+        match &late.vector {
+            Some(vector) => {
+                contents.items.push(item.0);
+                contents.vectors.extend_from_slice(vector);
+            }
+            None if serving.base.vector(*item).is_some() => contents.gone.push(item.0),
+            None => {}
+        }
+    }
+    if contents.is_empty() {
+        return Ok((None, None));
+    }
+    let number = writing.writer()?.number();
+    let making = writing.make(names::join(names::SEGMENTS, &names::space(number)));
+    let file = contents.write(live, writing, number, &|_, _| ())?;
+    Ok((Some(file), Some(making)))
 }

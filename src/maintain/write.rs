@@ -1,12 +1,16 @@
 //! Putting and deleting: journal, index, overlays, in this order.
 
-use super::{Writer, lock};
+use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
 use crate::ids::{ItemNo, Revision};
-use crate::snapshot::{Late, Live, Overlay, embed};
+use crate::snapshot::{Late, Live, embed};
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+/// How many times the limits may be passed before a put seals by itself, which bounds the memory
+/// that fresh writes take when the background does not keep up.
+const PATIENCE: u64 = 4;
 
 /// Writes records (none for a delete) of different ids, all or none; gives the last revision.
 ///
@@ -14,10 +18,10 @@ use std::sync::{Arc, Mutex};
 /// would be missing from its recalls.
 pub(crate) fn write(
     live: &Live,
-    writer: &Mutex<Writer>,
+    writing: &Writing,
     records: &[(&str, Option<&Value>)],
 ) -> Result<Revision, Error> {
-    let mut writer = lock(writer)?;
+    let mut writer = writing.writer()?;
     if records.is_empty() {
         return Ok(writer.journal.last());
     }
@@ -40,19 +44,25 @@ pub(crate) fn write(
     }
     let before = live.snapshot.load_full();
     let mut next = (*before).clone();
+    let revisions = (writer.journal.last().next().0..).map(Revision);
     for (space, serving) in &mut next.spaces {
         let mut changed = (**serving).clone();
-        let overlay = &mut changed.overlay;
-        for (op, (id, record)) in ops.iter().zip(records) {
-            let late = record
+        for ((revision, op), (id, record)) in revisions.clone().zip(&ops).zip(records) {
+            let vector = record
                 .map(|record| embed(space, &changed.base.model, id, record))
                 .transpose()?;
-            insert(overlay, op, late);
+            let id = op.id.clone();
+            let late = Late {
+                revision,
+                id,
+                vector,
+            };
+            changed.overlay.insert(op.item, Arc::new(late));
         }
         *serving = Arc::new(changed);
     }
     let kept = ops.clone();
-    let Writer {
+    let super::Writer {
         journal, next_file, ..
     } = &mut *writer;
     let number = || {
@@ -65,19 +75,41 @@ pub(crate) fn write(
             live.index.apply(first, &kept);
             live.snapshot.store(next.into());
             writer.next_item = next_item;
-            Ok(writer.journal.last())
         }
         Err(error) => {
             writer.poisoned = true;
-            Err(error.into())
+            return Err(error.into());
         }
     }
+    let last = writer.journal.last();
+    let unsealed = Unsealed {
+        bytes: writer.journal.bytes(),
+        writes: last.0 - before.sealed.manifest.sealed.0,
+        spaces: !before.spaces.is_empty(),
+    };
+    drop(writer);
+    if unsealed.exceeds(writing, PATIENCE) {
+        // The write itself is done, and stays so whatever comes of this.
+        if let Err(error) = seal(live, writing) {
+            log::warn!("cannot seal: {error}");
+        }
+    } else if unsealed.exceeds(writing, 1) {
+        writing.signal.wake();
+    }
+    Ok(last)
 }
 
-fn insert(overlay: &mut Overlay, op: &Op, vector: Option<Vec<f32>>) {
-    let late = vector.map(|vector| {
-        let id = op.id.clone();
-        Arc::new(Late { id, vector })
-    });
-    overlay.insert(op.item, late);
+/// What waits to be sealed.
+struct Unsealed {
+    bytes: u64,
+    writes: u64,
+    spaces: bool,
+}
+
+impl Unsealed {
+    fn exceeds(&self, writing: &Writing, times: u64) -> bool {
+        let limits = &writing.limits;
+        self.bytes >= limits.journal_bytes.saturating_mul(times)
+            || self.spaces && self.writes >= limits.writes.saturating_mul(times)
+    }
 }

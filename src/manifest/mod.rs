@@ -5,7 +5,7 @@
 
 mod transition;
 
-pub(crate) use transition::{Sealed, TransitionError};
+pub(crate) use transition::{Sealing, TransitionError};
 
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
 use crate::kernel::Metric;
@@ -54,6 +54,8 @@ pub(crate) struct ItemsFile {
     pub(crate) file: FileRef,
     /// Rows in it, tombstones among them.
     pub(crate) rows: u64,
+    /// The highest revision of a row in it.
+    pub(crate) newest: Revision,
 }
 
 /// One embedding space and the generations it keeps.
@@ -78,7 +80,7 @@ pub(crate) struct Generation {
     pub(crate) dimension: u32,
     /// How vectors are compared.
     pub(crate) metric: Metric,
-    /// Its space segments.
+    /// Its space segments, oldest first; what a later one says of an item counts.
     pub(crate) segments: Vec<SpaceFile>,
     /// The files of its towers directory.
     pub(crate) towers: Vec<TowerFile>,
@@ -97,6 +99,8 @@ pub(crate) struct SpaceFile {
     pub(crate) file: FileRef,
     /// Embeddings in it.
     pub(crate) nodes: u32,
+    /// Items it says are gone.
+    pub(crate) gone: u32,
 }
 
 /// One file of a towers directory, copied into the database.

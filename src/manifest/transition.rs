@@ -1,7 +1,8 @@
 //! Manifest in, next manifest out.
 
-use super::{Generation, ItemsFile, Manifest, Space};
+use super::{Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Why a transition is refused.
@@ -20,10 +21,13 @@ pub(crate) enum TransitionError {
 
 /// What a seal adds.
 #[derive(Debug)]
-pub(crate) struct Sealed {
-    /// The new items segment; none when nothing was fresh.
-    pub(crate) segment: Option<ItemsFile>,
-    /// Every write up to here is in items segments now.
+pub(crate) struct Sealing {
+    /// The new items segment.
+    pub(crate) items: ItemsFile,
+    /// What the active generation of each space gets: its number and a segment, none if nothing
+    /// changed for it.
+    pub(crate) spaces: BTreeMap<String, (GenerationNo, Option<SpaceFile>)>,
+    /// Every write up to here is in segments now.
     pub(crate) revision: Revision,
     /// The next item number to give.
     pub(crate) next_item: ItemNo,
@@ -39,37 +43,42 @@ impl Manifest {
         }
     }
 
-    /// What was fresh is sealed.
-    fn sealed(mut self, sealed: &Sealed) -> Result<Self, TransitionError> {
-        if sealed.revision < self.sealed || sealed.next_item < self.next_item {
-            return Err(TransitionError::Moved);
-        }
-        self.items.extend(sealed.segment);
-        self.sealed = sealed.revision;
-        self.next_item = sealed.next_item;
-        Ok(self)
-    }
-
-    /// A seal by itself.
+    /// What was fresh is sealed, in the active generation of every space too.
     pub(crate) fn with_sealed(
         &self,
-        sealed: &Sealed,
+        sealing: Sealing,
         next_file: FileNo,
     ) -> Result<Self, TransitionError> {
-        self.advanced(next_file).sealed(sealed)
+        let mut next = self.advanced(next_file);
+        if sealing.revision < self.sealed || sealing.next_item < self.next_item {
+            return Err(TransitionError::Moved);
+        }
+        next.items.push(sealing.items);
+        next.sealed = sealing.revision;
+        next.next_item = sealing.next_item;
+        for (name, (number, segment)) in sealing.spaces {
+            let space = next.spaces.get_mut(&name);
+            let space = space.ok_or(TransitionError::UnknownSpace)?;
+            if space.active != number {
+                return Err(TransitionError::Moved);
+            }
+            let active = space.generation_mut(number)?;
+            active.segments.extend(segment);
+            active.cut = sealing.revision;
+        }
+        Ok(next)
     }
 
-    /// A seal and a new generation of `space`, active from now; the oldest generations beyond
-    /// `retain` are let go, the one that was active before never.
+    /// A new generation of `space`, active from now; the oldest generations beyond `retain` are let
+    /// go, the one that was active before never unless `retain` is 1.
     pub(crate) fn published(
         &self,
         space: &str,
         generation: Generation,
-        sealed: &Sealed,
         next_file: FileNo,
         retain: usize,
     ) -> Result<Self, TransitionError> {
-        let mut next = self.advanced(next_file).sealed(sealed)?;
+        let mut next = self.advanced(next_file);
         let number = generation.number;
         let entry = next
             .spaces
@@ -86,16 +95,16 @@ impl Manifest {
         entry.generations.push(generation);
         entry.active = number;
         entry.next = GenerationNo(number.0 + 1);
-        while entry.generations.len() > retain.max(1) {
-            let oldest = entry
-                .generations
-                .iter()
-                .position(|g| g.number != number && (g.number != before || retain < 2));
-            match oldest {
-                Some(at) => drop(entry.generations.remove(at)),
-                None => break,
-            }
-        }
+        entry.let_go(retain, |kept| kept != before || retain < 2);
+        Ok(next)
+    }
+
+    /// The oldest generations of `space` beyond `retain` are let go, never the active one.
+    pub(crate) fn retained(&self, space: &str, retain: usize) -> Result<Self, TransitionError> {
+        let mut next = self.advanced(self.next_file);
+        let entry = next.spaces.get_mut(space);
+        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        entry.let_go(retain, |_| true);
         Ok(next)
     }
 
@@ -110,10 +119,39 @@ impl Manifest {
             .spaces
             .get_mut(space)
             .ok_or(TransitionError::UnknownSpace)?;
-        if entry.generation(number).is_none() {
-            return Err(TransitionError::UnknownGeneration(number));
-        }
+        entry.generation_mut(number)?;
         entry.active = number;
+        Ok(next)
+    }
+
+    /// `output` (none where nothing is left) stands in the place of the items segments `inputs`,
+    /// which follow one another.
+    pub(crate) fn with_merged_items(
+        &self,
+        inputs: &[FileNo],
+        output: Option<ItemsFile>,
+        next_file: FileNo,
+    ) -> Result<Self, TransitionError> {
+        let mut next = self.advanced(next_file);
+        replace(&mut next.items, |items| items.file.number, inputs, output)?;
+        Ok(next)
+    }
+
+    /// `output` (none where nothing is left) stands in the place of the space segments `inputs`,
+    /// which follow one another.
+    pub(crate) fn with_merged_space(
+        &self,
+        space: &str,
+        number: GenerationNo,
+        inputs: &[FileNo],
+        output: Option<SpaceFile>,
+        next_file: FileNo,
+    ) -> Result<Self, TransitionError> {
+        let mut next = self.advanced(next_file);
+        let entry = next.spaces.get_mut(space);
+        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        let segments = &mut entry.generation_mut(number)?.segments;
+        replace(segments, |segment| segment.file.number, inputs, output)?;
         Ok(next)
     }
 
@@ -123,12 +161,57 @@ impl Manifest {
             .get(space)
             .map_or(GenerationNo(1), |space| space.next)
     }
+
+    /// Every kept generation has what was written up to here in its segments.
+    pub(crate) fn oldest_cut(&self) -> Revision {
+        let kept = self.spaces.values().flat_map(|space| &space.generations);
+        kept.map(|generation| generation.cut)
+            .min()
+            .unwrap_or(self.sealed)
+    }
+}
+
+impl Space {
+    fn generation_mut(&mut self, number: GenerationNo) -> Result<&mut Generation, TransitionError> {
+        let found = self.generations.iter_mut().find(|g| g.number == number);
+        found.ok_or(TransitionError::UnknownGeneration(number))
+    }
+
+    /// Lets the oldest generations beyond `retain` go, of those that may and are not active.
+    fn let_go(&mut self, retain: usize, may: impl Fn(GenerationNo) -> bool) {
+        while self.generations.len() > retain.max(1) {
+            let goes = |g: &Generation| g.number != self.active && may(g.number);
+            match self.generations.iter().position(goes) {
+                Some(at) => drop(self.generations.remove(at)),
+                None => break,
+            }
+        }
+    }
+}
+
+/// Puts `output` in the place of `inputs`, which must stand side by side.
+fn replace<T>(
+    files: &mut Vec<T>,
+    number: impl Fn(&T) -> FileNo,
+    inputs: &[FileNo],
+    output: Option<T>,
+) -> Result<(), TransitionError> {
+    let first = inputs.first().ok_or(TransitionError::Moved)?;
+    let from = files.iter().position(|file| number(file) == *first);
+    let from = from.ok_or(TransitionError::Moved)?;
+    let found = files.iter().skip(from).take(inputs.len()).map(&number);
+    if !found.eq(inputs.iter().copied()) {
+        return Err(TransitionError::Moved);
+    }
+    files.splice(from..from + inputs.len(), output);
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::Metric;
+    use crate::manifest::FileRef;
 
     fn generation(number: u64) -> Generation {
         Generation {
@@ -149,12 +232,7 @@ mod tests {
         number: u64,
         retain: usize,
     ) -> Result<Manifest, TransitionError> {
-        let sealed = Sealed {
-            segment: None,
-            revision: manifest.sealed,
-            next_item: manifest.next_item,
-        };
-        manifest.published("movies", generation(number), &sealed, FileNo(9), retain)
+        manifest.published("movies", generation(number), FileNo(9), retain)
     }
 
     fn kept(manifest: &Manifest) -> Vec<u64> {
@@ -206,5 +284,97 @@ mod tests {
             manifest.activated("books", missing),
             Err(TransitionError::UnknownSpace)
         );
+    }
+
+    fn items(number: u64) -> ItemsFile {
+        ItemsFile {
+            file: FileRef {
+                number: FileNo(number),
+                length: 0,
+                identity: 0,
+                checksum: 0,
+            },
+            rows: 1,
+            newest: Revision(number),
+        }
+    }
+
+    fn space_file(number: u64) -> SpaceFile {
+        SpaceFile {
+            file: items(number).file,
+            nodes: 1,
+            gone: 0,
+        }
+    }
+
+    fn seal(manifest: &Manifest, number: u64, active: u64) -> Result<Manifest, TransitionError> {
+        let sealing = Sealing {
+            items: items(number),
+            spaces: BTreeMap::from([(
+                "movies".to_owned(),
+                (GenerationNo(active), Some(space_file(100 + number))),
+            )]),
+            revision: Revision(number),
+            next_item: ItemNo(3),
+        };
+        manifest.with_sealed(sealing, FileNo(200))
+    }
+
+    #[test]
+    fn a_seal_adds_to_the_active_generation_alone_and_not_to_one_that_is_no_longer() {
+        let manifest = publish(&Manifest::new(1), 1, 3).unwrap();
+        let manifest = publish(&manifest, 2, 3).unwrap();
+        let sealed = seal(&manifest, 7, 2).unwrap();
+        let generations = &sealed.spaces["movies"].generations;
+        assert_eq!(
+            (generations[0].cut, generations[0].segments.len()),
+            (Revision(1), 0)
+        );
+        assert_eq!(
+            (generations[1].cut, generations[1].segments.len()),
+            (Revision(7), 1)
+        );
+        assert_eq!(sealed.oldest_cut(), Revision(1));
+        assert_eq!(seal(&manifest, 7, 1), Err(TransitionError::Moved));
+        assert_eq!(seal(&sealed, 6, 2), Err(TransitionError::Moved));
+    }
+
+    #[test]
+    fn a_merge_takes_the_place_of_its_inputs_if_they_still_stand_side_by_side() {
+        let mut manifest = publish(&Manifest::new(1), 1, 3).unwrap();
+        for number in 2..=5 {
+            manifest = seal(&manifest, number, 1).unwrap();
+        }
+        let numbers = |list: &[u64]| list.iter().copied().map(FileNo).collect::<Vec<_>>();
+        let merged = manifest
+            .with_merged_items(&numbers(&[3, 4]), Some(items(9)), FileNo(10))
+            .unwrap();
+        let left: Vec<_> = merged
+            .items
+            .iter()
+            .map(|items| items.file.number.0)
+            .collect();
+        assert_eq!(left, [2, 9, 5]);
+        for moved in [&[2, 4][..], &[4, 3], &[5, 6], &[]] {
+            let refused = manifest.with_merged_items(&numbers(moved), Some(items(9)), FileNo(10));
+            assert_eq!(refused, Err(TransitionError::Moved), "{moved:?}");
+        }
+        let inputs = numbers(&[104, 105]);
+        let number = GenerationNo(1);
+        let merged = manifest
+            .with_merged_space("movies", number, &inputs, None, FileNo(10))
+            .unwrap();
+        assert_eq!(merged.spaces["movies"].generations[0].segments.len(), 2);
+    }
+
+    #[test]
+    fn retention_lets_the_oldest_go_and_keeps_the_active_one() {
+        let mut manifest = Manifest::new(1);
+        for number in 1..=4 {
+            manifest = publish(&manifest, number, 9).unwrap();
+        }
+        let manifest = manifest.activated("movies", GenerationNo(2)).unwrap();
+        assert_eq!(kept(&manifest.retained("movies", 2).unwrap()), [2, 4]);
+        assert_eq!(kept(&manifest.retained("movies", 0).unwrap()), [2]);
     }
 }

@@ -153,29 +153,30 @@ fn answer(
 ) -> Result<Hits, Error> {
     let metric = serving.base.generation.metric;
     let mut best = Best::new(k);
-    for segment in &serving.base.segments {
-        let items = segment.items();
+    for part in &serving.base.parts {
+        let items = part.segment.items();
+        let newest = |item| !serving.overlay.contains_key(&item) && !hidden.contains(&item);
         let shown = |node: u32| {
             let item = items.get(node as usize).map(|item| ItemNo(*item));
-            item.is_some_and(|item| !serving.overlay.contains_key(&item) && !hidden.contains(&item))
+            part.shows(node) && item.is_some_and(newest)
         };
         if request.exact {
-            scan(segment, query, shown, &mut best);
+            scan(&part.segment, query, shown, &mut best);
         } else {
-            walk(segment, query, k, request.ef, shown, &mut best)?;
+            walk(&part.segment, query, k, request.ef, shown, &mut best)?;
         }
     }
     for (item, late) in &serving.overlay {
-        if let Some(late) = late
+        if let Some(vector) = &late.vector
             && !hidden.contains(item)
         {
-            best.offer(metric.score(query, &late.vector), *item);
+            best.offer(metric.score(query, vector), *item);
         }
     }
     let hits = best.into_sorted().into_iter().map(|(score, item)| {
         let id = match serving.overlay.get(&item) {
-            Some(Some(late)) => late.id.clone(),
-            _ => snapshot.sealed.id(item)?.to_owned(),
+            Some(late) => late.id.clone(),
+            None => snapshot.sealed.id(item)?.to_owned(),
         };
         let record = if request.records {
             record(live, &id)?

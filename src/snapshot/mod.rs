@@ -6,13 +6,15 @@
 //! as they need it, and wait for nobody.
 
 mod overlay;
+mod parts;
 
-pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse};
+pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse, without};
+pub(crate) use parts::Part;
 
 use crate::catalog::{Fresh, Index};
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
-use crate::manifest::{Generation, Manifest, Space};
+use crate::manifest::{Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::store::{Directory, ItemsSegment, SpaceSegment, StoreError, read_towers};
 use crate::tower::Model;
 use arc_swap::ArcSwap;
@@ -61,8 +63,8 @@ pub(crate) struct Base {
     pub(crate) generation: Generation,
     /// Its towers.
     pub(crate) model: Arc<Model>,
-    /// Its segments.
-    pub(crate) segments: Vec<SpaceSegment>,
+    /// Its segments, oldest first.
+    pub(crate) parts: Vec<Part>,
 }
 
 /// An item and its newest record; no record when it was deleted.
@@ -85,17 +87,26 @@ impl Live {
 }
 
 impl Snapshot {
-    /// Opens the state a manifest describes; `fresh` is what was written since.
+    /// Opens the state a manifest describes; `fresh` is what was written since. Files that `before`
+    /// has open are not opened again.
     pub(crate) fn open(
         directory: &Directory,
         manifest: Manifest,
         fresh: &BTreeMap<String, Fresh>,
+        before: Option<&Self>,
     ) -> Result<Self, Error> {
-        let sealed = Arc::new(Sealed::open(directory, manifest)?);
+        let sealed = Arc::new(Sealed::open(
+            directory,
+            manifest,
+            before.map(|b| &*b.sealed),
+        )?);
         let mut spaces = BTreeMap::new();
         for (name, space) in &sealed.manifest.spaces {
             if let Some(generation) = space.generation(space.active) {
-                let serving = Serving::open(directory, name, generation, &sealed, fresh)?;
+                let before = before.and_then(|before| before.spaces.get(name));
+                let before = before.map(|serving| &*serving.base);
+                let base = Base::open(directory, name, generation, before)?;
+                let serving = Serving::new(name, base.into(), &sealed, fresh)?;
                 spaces.insert(name.clone(), Arc::new(serving));
             }
         }
@@ -122,9 +133,19 @@ impl Snapshot {
 }
 
 impl Sealed {
-    /// Opens the items segments of a manifest.
-    pub(crate) fn open(directory: &Directory, manifest: Manifest) -> Result<Self, StoreError> {
-        let open = |pinned| ItemsSegment::open(directory, pinned).map(Arc::new);
+    /// Opens the items segments of a manifest, but for those that `before` has open.
+    pub(crate) fn open(
+        directory: &Directory,
+        manifest: Manifest,
+        before: Option<&Self>,
+    ) -> Result<Self, StoreError> {
+        let open = |pinned: &ItemsFile| {
+            let mut known = before.into_iter().flat_map(|before| &before.items);
+            match known.find(|segment| segment.pinned() == pinned) {
+                Some(segment) => Ok(Arc::clone(segment)),
+                None => ItemsSegment::open(directory, pinned).map(Arc::new),
+            }
+        };
         let items = manifest.items.iter().map(open).collect::<Result<_, _>>()?;
         Ok(Self { manifest, items })
     }
@@ -133,7 +154,8 @@ impl Sealed {
     /// them: its segment and row.
     pub(crate) fn newest(&self, after: Revision) -> BTreeMap<ItemNo, (&ItemsSegment, usize)> {
         let mut newest = BTreeMap::new();
-        for segment in &self.items {
+        let later = |segment: &&Arc<ItemsSegment>| segment.pinned().newest > after;
+        for segment in self.items.iter().filter(later) {
             let versions = (0..segment.rows()).map_while(|row| Some((row, segment.version(row)?)));
             for (row, (item, _)) in versions.filter(|(_, (_, revision))| *revision > after) {
                 newest.insert(item, (&**segment, row));
@@ -156,30 +178,41 @@ impl Sealed {
 }
 
 impl Base {
-    /// Opens a generation.
+    /// Opens a generation; what `before`, a state of the same space, has open is not opened again.
     pub(crate) fn open(
         directory: &Directory,
         space: &str,
         generation: &Generation,
+        before: Option<&Self>,
     ) -> Result<Self, Error> {
-        let parts = read_towers(directory, space, generation.number, &generation.towers)?;
-        let model = Model::from_parts(&parts).map_err(|error| Error::Corrupt {
-            what: format!(
-                "towers of {space} generation {}: {error}",
-                generation.number
-            ),
-        })?;
-        let open = |pinned| SpaceSegment::open(directory, pinned);
+        let number = generation.number;
+        let same = before.filter(|before| before.generation.towers == generation.towers);
+        let model = match same {
+            Some(before) => Arc::clone(&before.model),
+            None => {
+                let parts = read_towers(directory, space, number, &generation.towers)?;
+                let model = Model::from_parts(&parts).map_err(|error| Error::Corrupt {
+                    what: format!("towers of {space} generation {number}: {error}"),
+                })?;
+                Arc::new(model)
+            }
+        };
+        let open = |pinned: &SpaceFile| {
+            let mut known = before.into_iter().flat_map(|before| &before.parts);
+            match known.find(|part| part.segment.pinned() == pinned) {
+                Some(part) => Ok(Arc::clone(&part.segment)),
+                None => SpaceSegment::open(directory, pinned).map(Arc::new),
+            }
+        };
         let segments = generation.segments.iter().map(open);
         let base = Self {
-            segments: segments.collect::<Result<_, _>>()?,
-            model: Arc::new(model),
+            parts: Part::all(segments.collect::<Result<_, _>>()?),
+            model,
             generation: generation.clone(),
         };
         base.agrees().then_some(base).ok_or_else(|| Error::Corrupt {
             what: format!(
-                "{space} generation {}: towers, segments and manifest differ in dimension or metric",
-                generation.number
+                "{space} generation {number}: towers, segments and manifest differ in dimension or metric",
             ),
         })
     }
@@ -187,63 +220,46 @@ impl Base {
     fn agrees(&self) -> bool {
         let (dimension, metric) = (self.generation.dimension as usize, self.generation.metric);
         let schema = &self.model.schema;
-        let of_segment = |s: &SpaceSegment| s.dimension() == dimension && s.metric() == metric;
+        let of_segment =
+            |part: &Part| part.segment.dimension() == dimension && part.segment.metric() == metric;
         (schema.dimension as usize, schema.metric) == (dimension, metric)
-            && self.segments.iter().all(of_segment)
+            && self.parts.iter().all(of_segment)
     }
 
     /// The vector of an item as of the cut.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
-        self.segments
-            .iter()
-            .find_map(|segment| segment.vector(item))
+        self.parts.iter().rev().find_map(|part| part.vector(item))
     }
 }
 
 impl Serving {
-    /// Opens a generation and catches up with what was written since it was cut.
-    pub(crate) fn open(
-        directory: &Directory,
+    /// A generation, caught up with what was written since it was cut.
+    pub(crate) fn new(
         space: &str,
-        generation: &Generation,
+        base: Arc<Base>,
         sealed: &Sealed,
         fresh: &BTreeMap<String, Fresh>,
     ) -> Result<Self, Error> {
-        let base = Arc::new(Base::open(directory, space, generation)?);
-        let mut overlay = Overlay::default();
-        catch_up(
-            &mut overlay,
-            space,
-            &base.model,
-            sealed,
-            fresh,
-            generation.cut,
-        )?;
+        let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
+        catch_up(&mut overlay, space, &base.model, sealed, fresh, cut)?;
         Ok(Self { base, overlay })
     }
 
     /// The vector of an item as of now.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
         match self.overlay.get(&item) {
-            Some(Some(late)) => Some(&late.vector),
-            Some(None) => None,
+            Some(late) => late.vector.as_deref(),
             None => self.base.vector(item),
         }
     }
 
     /// How many items it can answer with.
     pub(crate) fn items(&self) -> u64 {
-        let nodes: u64 = self
-            .base
-            .segments
-            .iter()
-            .map(|s| s.items().len() as u64)
-            .sum();
-        let hidden = self
-            .overlay
-            .keys()
-            .filter(|item| self.base.vector(**item).is_some());
-        let late = self.overlay.values().filter(|late| late.is_some());
-        nodes + late.count() as u64 - hidden.count() as u64
+        let shown: usize = self.base.parts.iter().map(Part::shown).sum();
+        let in_base = |item: &&ItemNo| self.base.vector(**item).is_some();
+        let hidden = self.overlay.keys().filter(in_base).count();
+        let late = self.overlay.values();
+        let late = late.filter(|late| late.vector.is_some()).count();
+        (shown + late).saturating_sub(hidden) as u64
     }
 }

@@ -1,4 +1,4 @@
-//! Items written after a generation was cut: the one place where newer hides older.
+//! Items written after a generation's segments were cut: the one place where newer hides older.
 
 use super::Sealed;
 use crate::catalog::Fresh;
@@ -9,17 +9,19 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The newest version of each item written after the cut; none stands for a delete. Copies are
-/// cheap: they share what did not change.
-pub(crate) type Overlay = imbl::OrdMap<ItemNo, Option<Arc<Late>>>;
+/// The newest version of each item written after the cut. Copies are cheap: they share what did not
+/// change.
+pub(crate) type Overlay = imbl::OrdMap<ItemNo, Arc<Late>>;
 
 /// An item written after the cut.
 #[derive(Debug)]
 pub(crate) struct Late {
+    /// Of this version.
+    pub(crate) revision: Revision,
     /// Its id.
     pub(crate) id: String,
-    /// Its vector.
-    pub(crate) vector: Vec<f32>,
+    /// Its vector; none stands for a delete.
+    pub(crate) vector: Option<Vec<f32>>,
 }
 
 /// Embeds an item for a space.
@@ -48,29 +50,39 @@ pub(crate) fn catch_up(
     fresh: &BTreeMap<String, Fresh>,
     after: Revision,
 ) -> Result<(), Error> {
-    let mut add = |item: ItemNo, id: &str, record: Option<&[u8]>| -> Result<(), Error> {
-        let late = match record {
-            Some(text) => {
-                let record = parse(id, text)?;
-                let vector = embed(space, model, id, &record)?;
-                Some(Arc::new(Late {
-                    id: id.to_owned(),
-                    vector,
-                }))
-            }
+    let mut add = |item: ItemNo, revision, id: &str, record: Option<&[u8]>| -> Result<(), Error> {
+        let vector = match record {
+            Some(text) => Some(embed(space, model, id, &parse(id, text)?)?),
             None => None,
         };
-        overlay.insert(item, late);
+        let id = id.to_owned();
+        let late = Late {
+            revision,
+            id,
+            vector,
+        };
+        overlay.insert(item, Arc::new(late));
         Ok(())
     };
     for (segment, row) in sealed.newest(after).into_values() {
         let row = segment.row(row)?;
-        add(row.item, row.id, row.record)?;
+        add(row.item, row.revision, row.id, row.record)?;
     }
     for (id, fresh) in fresh.iter().filter(|(_, fresh)| fresh.revision > after) {
-        add(fresh.item, id, fresh.record.as_deref())?;
+        add(fresh.item, fresh.revision, id, fresh.record.as_deref())?;
     }
     Ok(())
+}
+
+/// The overlay without what is sealed up to `cut`, of which `sealed` was the overlay then.
+pub(crate) fn without(overlay: &Overlay, sealed: &Overlay, cut: Revision) -> Overlay {
+    let mut left = overlay.clone();
+    for item in sealed.keys() {
+        if left.get(item).is_some_and(|late| late.revision <= cut) {
+            left.remove(item);
+        }
+    }
+    left
 }
 
 /// A stored record.

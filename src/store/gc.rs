@@ -7,73 +7,124 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Unlinks every segment, towers directory and manifest that `manifest` does not need, but the
-/// manifest before it. Gives what was removed. Nothing may be in the making while this runs.
+/// manifest before it and what is named in `making`. Gives what was removed.
 ///
 /// A file that cannot be removed (on Windows a mapped one) stays for the next time.
 pub(crate) fn collect(
     directory: &Directory,
     manifest: &Manifest,
+    making: &BTreeSet<String>,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let files = &*directory.files;
-    let list = |path: &PathBuf| files.list(path).map_err(StoreError::io("list", path));
     let mut removed = Vec::new();
-    let mut unlink = |path: PathBuf| match files.remove(&path) {
-        Ok(()) => removed.push(path),
-        Err(error) => log::warn!(
-            "cannot remove {}: {error}; it stays for the next time",
-            path.display()
-        ),
-    };
-
-    let mut segments: BTreeSet<String> = manifest
-        .items
-        .iter()
-        .map(|items| names::items(items.file.number))
-        .collect();
-    let mut towers = BTreeSet::new();
-    for (name, space) in &manifest.spaces {
-        for generation in &space.generations {
-            segments.extend(
-                generation
-                    .segments
-                    .iter()
-                    .map(|segment| names::space(segment.file.number)),
-            );
-            towers.insert(names::towers(name, generation.number));
+    let mut remove = |path: PathBuf, is_directory: bool| {
+        let done = match is_directory {
+            true => files.remove_dir(&path),
+            false => files.remove(&path),
+        };
+        match done {
+            Ok(()) => removed.push(path),
+            Err(error) => log::warn!(
+                "cannot remove {}: {error}; it stays for the next time",
+                path.display()
+            ),
         }
-    }
+    };
+    let stale = stale(directory, manifest, making)?;
+    stale.files.into_iter().for_each(|path| remove(path, false));
+    stale
+        .directories
+        .into_iter()
+        .for_each(|path| remove(path, true));
+    Ok(removed)
+}
+
+/// What [`collect`] would remove.
+pub(crate) fn garbage(
+    directory: &Directory,
+    manifest: &Manifest,
+    making: &BTreeSet<String>,
+) -> Result<Vec<PathBuf>, StoreError> {
+    let Stale {
+        mut files,
+        directories,
+    } = stale(directory, manifest, making)?;
+    files.extend(directories);
+    Ok(files)
+}
+
+/// What nothing needs.
+#[derive(Default)]
+struct Stale {
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+fn stale(
+    directory: &Directory,
+    manifest: &Manifest,
+    making: &BTreeSet<String>,
+) -> Result<Stale, StoreError> {
+    let list = |path: &PathBuf| {
+        let listed = directory.files.list(path);
+        listed.map_err(StoreError::io("list", path))
+    };
+    let needed = needed(manifest);
+    let is_stale = |within: &str, name: &str| {
+        let name = names::join(within, name);
+        !needed.contains(&name) && !making.contains(&name)
+    };
+    let mut stale = Stale::default();
     let dir = directory.root.join(names::SEGMENTS);
     for name in list(&dir)? {
         let ours = names::number_of(&name, "items")
             .or(names::number_of(&name, "space"))
             .is_some();
-        if ours && !segments.contains(&name) {
-            unlink(dir.join(name));
+        if ours && is_stale(names::SEGMENTS, &name) {
+            stale.files.push(dir.join(name));
         }
     }
     for name in list(&directory.root)? {
         let number = names::number_of(&name, "manifest");
-        if number.is_some_and(|number| number + 1 < manifest.number || number > manifest.number) {
-            unlink(directory.root.join(name));
+        let neither = |number| number + 1 != manifest.number && number != manifest.number;
+        if number.is_some_and(neither) || name == names::CURRENT_NEXT {
+            stale.files.push(directory.root.join(name));
         }
     }
     let dir = directory.root.join(names::TOWERS);
     for name in list(&dir)? {
-        if towers.contains(&name) {
-            continue;
-        }
-        let stale = dir.join(&name);
-        for file in list(&stale)? {
-            unlink(stale.join(file));
-        }
-        if let Err(error) = files.remove_dir(&stale) {
-            log::warn!(
-                "cannot remove {}: {error}; it stays for the next time",
-                stale.display()
-            );
+        if is_stale(names::TOWERS, &name) {
+            let towers = dir.join(&name);
+            let inside = list(&towers)?;
+            stale
+                .files
+                .extend(inside.into_iter().map(|file| towers.join(file)));
+            stale.directories.push(towers);
         }
     }
-    Ok(removed)
+    Ok(stale)
+}
+
+/// The segments and towers directories a manifest names.
+fn needed(manifest: &Manifest) -> BTreeSet<String> {
+    let items = manifest.items.iter();
+    let items = items.map(|items| names::join(names::SEGMENTS, &names::items(items.file.number)));
+    let mut needed: BTreeSet<String> = items.collect();
+    for (name, space) in &manifest.spaces {
+        for generation in &space.generations {
+            let segments = generation.segments.iter();
+            needed.extend(
+                segments.map(|segment| {
+                    names::join(names::SEGMENTS, &names::space(segment.file.number))
+                }),
+            );
+            needed.insert(names::join(
+                names::TOWERS,
+                &names::towers(name, generation.number),
+            ));
+        }
+    }
+    needed
 }
 
 /// The highest number any file has, so that none is used twice.

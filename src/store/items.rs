@@ -10,12 +10,13 @@ use crate::format::items::{
 };
 use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An open items segment.
 #[derive(Debug)]
 pub(crate) struct ItemsSegment {
     path: PathBuf,
+    pinned: ItemsFile,
     blob: Blob,
     layout: ItemsLayout,
 }
@@ -31,7 +32,29 @@ impl ItemsSegment {
         let wrong = StoreError::format(&path);
         let layout = ItemsLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
-        Ok(Self { path, blob, layout })
+        if layout.rows() as u64 != pinned.rows {
+            return Err(wrong(FormatError::bad(
+                "row count",
+                "is not the one the manifest says",
+            )));
+        }
+        let pinned = *pinned;
+        Ok(Self {
+            path,
+            pinned,
+            blob,
+            layout,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the manifest says of it.
+    pub(crate) fn pinned(&self) -> &ItemsFile {
+        &self.pinned
     }
 
     /// Rows in the segment, tombstones among them.
@@ -49,6 +72,11 @@ impl ItemsSegment {
     /// The item and revision of row `row`.
     pub(crate) fn version(&self, row: usize) -> Option<(ItemNo, Revision)> {
         self.layout.version(&self.blob, row)
+    }
+
+    /// The item numbers of all rows, increasing.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        self.layout.numbers(&self.blob)
     }
 
     /// The row of an id.
@@ -157,6 +185,7 @@ impl ItemsWriter {
         Ok(ItemsFile {
             file: segment.finish()?,
             rows,
+            newest: Revision(revisions.into_iter().max().unwrap_or_default()),
         })
     }
 }

@@ -11,10 +11,10 @@ mod space;
 mod towers;
 
 pub(crate) use current::{commit, load};
-pub(crate) use gc::{collect, highest_number};
+pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::fresh_identity;
-pub(crate) use space::{SpaceSegment, write_space};
+pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
 pub(crate) use towers::{clear_towers, read_towers, write_towers};
 
 use crate::files::{FileSystem, names};

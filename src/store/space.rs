@@ -6,20 +6,21 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS,
-    UPPER_NODES, VECTORS,
+    BASE_LINKS, GONE, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN,
+    UPPER_LINKS, UPPER_NODES, VECTORS,
 };
 use crate::graph::{Graph, Rows};
 use crate::ids::{FileNo, ItemNo};
 use crate::kernel::Metric;
 use crate::manifest::SpaceFile;
 use crate::wire::pack;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An open space segment.
 #[derive(Debug)]
 pub(crate) struct SpaceSegment {
     path: PathBuf,
+    pinned: SpaceFile,
     blob: Blob,
     layout: SpaceLayout,
 }
@@ -35,14 +36,30 @@ impl SpaceSegment {
         let wrong = StoreError::format(&path);
         let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
-        if layout.shape.nodes != pinned.nodes {
+        if (layout.shape.nodes, layout.shape.gone) != (pinned.nodes, pinned.gone) {
             return Err(wrong(FormatError::bad(
                 "shape",
-                "has another node count than the manifest says",
+                "has other counts than the manifest says",
             )));
         }
         layout.graph(&blob).map_err(&wrong)?;
-        Ok(Self { path, blob, layout })
+        let pinned = *pinned;
+        Ok(Self {
+            path,
+            pinned,
+            blob,
+            layout,
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the manifest says of it.
+    pub(crate) fn pinned(&self) -> &SpaceFile {
+        &self.pinned
     }
 
     /// How vectors are compared.
@@ -60,6 +77,11 @@ impl SpaceSegment {
         self.layout.items(&self.blob)
     }
 
+    /// The items that older segments hold and that are gone.
+    pub(crate) fn gone(&self) -> &[u32] {
+        self.layout.gone(&self.blob)
+    }
+
     /// The vectors, a row a node.
     pub(crate) fn rows(&self) -> Rows<'_> {
         self.layout.rows(&self.blob)
@@ -72,9 +94,9 @@ impl SpaceSegment {
             .map_err(StoreError::format(&self.path))
     }
 
-    /// The vector of an item, if it is in this segment.
-    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
-        self.rows().row(self.layout.find_item(&self.blob, item)?)
+    /// The node of an item, if it is in this segment.
+    pub(crate) fn node(&self, item: ItemNo) -> Option<u32> {
+        self.layout.find_item(&self.blob, item)
     }
 
     /// Everything wrong with the file.
@@ -85,16 +107,34 @@ impl SpaceSegment {
     }
 }
 
-/// Writes a space segment; `items` and `rows` are in node order.
+/// What a space segment is made of; `items` and `rows` are in node order.
+pub(crate) struct SpaceContent<'a> {
+    /// How vectors are compared.
+    pub(crate) metric: Metric,
+    /// The item of each node.
+    pub(crate) items: &'a [u32],
+    /// The vector of each node.
+    pub(crate) rows: Rows<'a>,
+    /// The graph over the nodes.
+    pub(crate) graph: &'a Graph<Vec<u32>>,
+    /// Items that older segments hold and that are gone, increasing.
+    pub(crate) gone: &'a [u32],
+}
+
+/// Writes a space segment.
 pub(crate) fn write_space(
     directory: &Directory,
     number: FileNo,
     database: u64,
-    metric: Metric,
-    items: &[u32],
-    rows: Rows<'_>,
-    graph: &Graph<Vec<u32>>,
+    content: &SpaceContent<'_>,
 ) -> Result<SpaceFile, StoreError> {
+    let SpaceContent {
+        metric,
+        items,
+        rows,
+        graph,
+        gone,
+    } = *content;
     let path = directory.path(names::SEGMENTS, &names::space(number));
     let wrong = StoreError::format(&path);
     let mut segment =
@@ -103,6 +143,7 @@ pub(crate) fn write_space(
         dimension: rows.dimension() as u32,
         metric,
         nodes: items.len() as u32,
+        gone: gone.len() as u32,
         base_stride: graph.base_stride() as u32,
         entry: graph.entry(),
         layers: graph
@@ -135,8 +176,10 @@ pub(crate) fn write_space(
     for layer in graph.layers() {
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }
+    segment.section(GONE, bytemuck::cast_slice(gone))?;
     Ok(SpaceFile {
         file: segment.finish()?,
         nodes: shape.nodes,
+        gone: shape.gone,
     })
 }

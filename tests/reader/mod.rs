@@ -36,7 +36,7 @@ pub struct Manifest {
     pub database: u64,
     pub sealed: u64,
     pub next_item: u32,
-    pub items: Vec<(File, u64)>,
+    pub items: Vec<(File, u64, u64)>,
     pub spaces: BTreeMap<String, Space>,
 }
 
@@ -50,7 +50,7 @@ pub struct Generation {
     pub cut: u64,
     pub dimension: u32,
     pub metric: u32,
-    pub segments: Vec<(File, u32)>,
+    pub segments: Vec<(File, u32, u32)>,
     pub towers: Vec<(String, u64, u64)>,
     pub towers_hash: u64,
     pub recall: f32,
@@ -102,7 +102,7 @@ impl<'a> Packed<'a> {
 
     fn generation(&mut self) -> Generation {
         let (number, cut, dimension, metric) = (self.u64(), self.u64(), self.u32(), self.u32());
-        let segments = self.list(|packed| (packed.file(), packed.u32()));
+        let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = f32::from_bits(self.u32());
@@ -227,7 +227,7 @@ impl Reader {
         let (number, database, sealed) = (packed.u64(), packed.u64(), packed.u64());
         assert_eq!(database, sections.database);
         let (next_item, _next_file) = (packed.u32(), packed.u64());
-        let items = packed.list(|packed| (packed.file(), packed.u64()));
+        let items = packed.list(|packed| (packed.file(), packed.u64(), packed.u64()));
         let spaces = packed.list(|packed| {
             let (name, active) = (packed.text(), packed.u64());
             let generations = packed.list(Packed::generation);
@@ -279,13 +279,14 @@ impl Reader {
 
     fn read_items(&mut self) {
         for at in 0..self.manifest.items.len() {
-            let (file, rows) = &self.manifest.items[at];
-            let rows = *rows;
+            let (file, rows, newest) = &self.manifest.items[at];
+            let (rows, newest) = (*rows, *newest);
             let bytes = self.segment("items", file, 1);
             let sections = Sections::read(&bytes, 1);
             assert_eq!(u64s(sections.section(1)), [rows]);
             let (numbers, revisions) = (u32s(sections.section(2)), u64s(sections.section(3)));
             assert!(numbers.is_sorted_by(|a, b| a < b));
+            assert_eq!(revisions.iter().max(), Some(&newest));
             let parts = |offsets: u32, bytes: u32| -> Vec<Vec<u8>> {
                 let (offsets, bytes) = (u64s(sections.section(offsets)), sections.section(bytes));
                 assert_eq!((offsets.len() as u64, offsets[0]), (rows + 1, 0));
@@ -386,9 +387,10 @@ impl Reader {
 
     /// The space segments of a generation.
     pub fn segments(&self, generation: &Generation) -> Vec<Segment> {
-        let segments = generation.segments.iter().map(|(file, nodes)| {
+        let segments = generation.segments.iter().map(|(file, nodes, gone)| {
             let segment = Segment::read(&self.segment("space", file, 2));
             assert_eq!(segment.items.len(), *nodes as usize);
+            assert_eq!(segment.gone.len(), *gone as usize);
             segment
         });
         segments.collect()

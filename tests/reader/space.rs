@@ -8,6 +8,8 @@ pub struct Segment {
     pub metric: u32,
     pub items: Vec<u32>,
     pub vectors: Vec<f32>,
+    /// Items of older segments that are deleted.
+    pub gone: Vec<u32>,
     entry: u32,
     base: Links,
     upper: Vec<Layer>,
@@ -29,11 +31,15 @@ impl Segment {
         let sections = Sections::read(bytes, 2);
         let mut shape = Packed(sections.section(1));
         let (dimension, metric, nodes) = (shape.u32() as usize, shape.u32(), shape.u32() as usize);
+        let deleted = shape.u32() as usize;
         let (stride, entry) = (shape.u32() as usize, shape.u32());
         let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
         shape.done();
         let (items, order) = (u32s(sections.section(2)), u32s(sections.section(4)));
         assert_eq!((items.len(), order.len()), (nodes, nodes));
+        let gone = u32s(sections.section(9));
+        assert_eq!(gone.len(), deleted);
+        assert!(gone.is_sorted_by(|a, b| a < b));
         assert!(order.is_sorted_by_key(|node| items[*node as usize]));
         let vectors: Vec<f32> = u32s(sections.section(3))
             .into_iter()
@@ -71,6 +77,7 @@ impl Segment {
             metric,
             items,
             vectors,
+            gone,
             entry,
             base,
             upper,

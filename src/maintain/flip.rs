@@ -1,0 +1,42 @@
+//! The moment in which a space goes over to another generation.
+
+use super::{Writing, commit};
+use crate::error::Error;
+use crate::ids::FileNo;
+use crate::manifest::{Manifest, TransitionError};
+use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, catch_up};
+use std::sync::Arc;
+
+/// Makes `base` answer for a space: what was written since it was cut is embedded with its own tower
+/// first, most of it while others write, the rest while they wait. `change` gives the manifest in
+/// which it is active. The state must be held.
+pub(super) fn flip(
+    live: &Live,
+    writing: &Writing,
+    space: &str,
+    base: Arc<Base>,
+    change: impl FnOnce(&Manifest, FileNo) -> Result<Manifest, TransitionError>,
+) -> Result<(), Error> {
+    let mut overlay = Overlay::default();
+    let (sealed, fresh, caught_up) = {
+        let writer = writing.writer()?;
+        let sealed = live.snapshot.load().sealed.clone();
+        (sealed, live.index.all(), writer.journal.last())
+    };
+    let cut = base.generation.cut;
+    catch_up(&mut overlay, space, &base.model, &sealed, &fresh, cut)?;
+    let mut writer = writing.writer()?;
+    let before = live.snapshot.load_full();
+    let fresh = live.index.all();
+    catch_up(&mut overlay, space, &base.model, &sealed, &fresh, caught_up)?;
+    let next = change(&before.sealed.manifest, writer.next_file)?;
+    let mut spaces = before.spaces.clone();
+    let serving = Serving { base, overlay };
+    spaces.insert(space.to_owned(), Arc::new(serving));
+    let sealed = Sealed {
+        manifest: next.clone(),
+        items: before.sealed.items.clone(),
+    };
+    let sealed = Arc::new(sealed);
+    commit(live, &mut writer, &next, Snapshot { sealed, spaces })
+}
