@@ -122,11 +122,14 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
         outside.as_deref(),
         &recovered.ops,
     );
-    let journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
+    let mut journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
     let highest = store::highest_number(&directory)?;
     let next_file = FileNo(manifest.next_file.0.max(highest + 1));
     store::collect(&directory, &manifest)?;
+    let sealed = manifest.sealed;
     let snapshot = Snapshot::open(&directory, manifest, &index.all())?;
+    // A writer may have died between the commit of a seal and this, its last step.
+    journal.drop_sealed(sealed);
     let writer = Writer {
         journal,
         next_item,
