@@ -150,36 +150,54 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
     })
 }
 
-/// Reads a state that a writer may be replacing meanwhile: what was read counts when CURRENT is
-/// the same before and after.
+/// All that a reader reads.
+type State = (Index, Snapshot);
+
+/// Looks at a state that a writer may be replacing meanwhile, until it holds still.
 fn open_to_read(directory: Directory) -> Result<Database, Error> {
     let mut attempt = 0;
-    loop {
+    let (index, snapshot) = loop {
         attempt += 1;
-        let Some(manifest) = store::load(&directory)? else {
-            refuse_without_current(&directory)?;
-            return Err(Error::NoDatabase {
-                path: directory.root,
-            });
-        };
-        let number = manifest.number;
-        let read = read_state(&directory, manifest);
-        let after = store::load(&directory)?.map(|manifest| manifest.number);
-        if after == Some(number) || attempt == READ_ATTEMPTS {
-            let (index, snapshot) = read?;
-            return Ok(Database {
-                live: Live {
-                    directory,
-                    snapshot: ArcSwap::from_pointee(snapshot),
-                    index,
-                },
-                writing: None,
-            });
+        let last = attempt == READ_ATTEMPTS;
+        match look(&directory) {
+            Ok((settled, read)) if settled || last => break read?,
+            Err(error) if last || !is_gone(&error) => return Err(error),
+            _ => {}
         }
-    }
+    };
+    Ok(Database {
+        live: Live {
+            directory,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            index,
+        },
+        writing: None,
+    })
 }
 
-fn read_state(directory: &Directory, manifest: Manifest) -> Result<(Index, Snapshot), Error> {
+/// What can be read now, and whether it counts: when CURRENT is the same before and after, and no
+/// file went meanwhile. A writer unlinks sealed journal files after its commit, so that one which
+/// was listed may be gone though CURRENT has not changed since.
+fn look(directory: &Directory) -> Result<(bool, Result<State, Error>), Error> {
+    let Some(manifest) = store::load(directory)? else {
+        refuse_without_current(directory)?;
+        return Err(Error::NoDatabase {
+            path: directory.root.clone(),
+        });
+    };
+    let number = manifest.number;
+    let read = read_state(directory, manifest);
+    let after = store::load(directory)?.map(|manifest| manifest.number);
+    let gone = read.as_ref().err().is_some_and(is_gone);
+    Ok((after == Some(number) && !gone, read))
+}
+
+/// Whether a file was not there that had been a moment before.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+}
+
+fn read_state(directory: &Directory, manifest: Manifest) -> Result<State, Error> {
     let recovered = recover(directory, manifest.database, manifest.sealed)?;
     let index = Index::open(directory, manifest.database, None, &recovered.ops);
     let snapshot = Snapshot::open(directory, manifest, &index.all())?;
