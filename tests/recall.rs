@@ -273,6 +273,27 @@ fn readers_open_while_a_writer_seals_and_publishes() {
 }
 
 #[test]
+fn readers_open_while_a_writer_unlinks_its_journals() {
+    let (_dir, path) = directory();
+    let db = shop(&path, 3);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    drop(Database::open_read_only(&path).unwrap());
+                }
+            });
+        }
+        for price in 0..150 {
+            db.items().put(&item(1, price)).unwrap();
+            db.seal().unwrap();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn every_bad_request_is_an_error_that_says_what_would_be_right() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();

@@ -103,7 +103,7 @@ impl Set {
     clippy::disallowed_methods,
     reason = "a scratch file, not a database's"
 )]
-fn write(home: &Path, name: &str, bytes: &[u8]) {
+pub fn write(home: &Path, name: &str, bytes: &[u8]) {
     std::fs::write(home.join(name), bytes).unwrap();
 }
 

@@ -158,10 +158,13 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
         outside.as_deref(),
         &recovered,
     )?;
-    let journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
+    let mut journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
     let highest = store::highest_number(&directory)?;
     let next_file = FileNo(manifest.next_file.0.max(highest + 1));
+    let sealed = manifest.sealed;
     let snapshot = Snapshot::open(&directory, manifest, &index.all(), None)?;
+    // A writer may have died between the commit of a seal and this, its last step.
+    journal.drop_sealed(sealed);
     let live = Arc::new(Live {
         directory,
         snapshot: ArcSwap::from_pointee(snapshot),
@@ -193,25 +196,44 @@ fn lock(directory: &Directory) -> Result<Box<dyn Send + Sync>, Error> {
     })
 }
 
-/// Reads a state that a writer may be replacing meanwhile: what was read counts when CURRENT is
-/// the same before and after. Files that `before` has open are not opened again.
+/// Looks at a state that a writer may be replacing meanwhile, until it holds still. Files that
+/// `before` has open are not opened again.
 fn read(directory: &Directory, before: Option<&Snapshot>) -> Result<Live, Error> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let Some(manifest) = store::load(directory)? else {
-            refuse_without_current(directory)?;
-            return Err(Error::NoDatabase {
-                path: directory.root.clone(),
-            });
-        };
-        let number = manifest.number;
-        let state = read_state(directory, manifest, before);
-        let after = store::load(directory)?.map(|manifest| manifest.number);
-        if after == Some(number) || attempt == READ_ATTEMPTS {
-            return state;
+        let last = attempt == READ_ATTEMPTS;
+        match look(directory, before) {
+            Ok((settled, read)) if settled || last => return read,
+            Err(error) if last || !is_gone(&error) => return Err(error),
+            _ => {}
         }
     }
+}
+
+/// What can be read now, and whether it counts: when CURRENT is the same before and after, and no
+/// file went meanwhile. A writer unlinks sealed journal files after its commit, so that one which
+/// was listed may be gone though CURRENT has not changed since.
+fn look(
+    directory: &Directory,
+    before: Option<&Snapshot>,
+) -> Result<(bool, Result<Live, Error>), Error> {
+    let Some(manifest) = store::load(directory)? else {
+        refuse_without_current(directory)?;
+        return Err(Error::NoDatabase {
+            path: directory.root.clone(),
+        });
+    };
+    let number = manifest.number;
+    let read = read_state(directory, manifest, before);
+    let after = store::load(directory)?.map(|manifest| manifest.number);
+    let gone = read.as_ref().err().is_some_and(is_gone);
+    Ok((after == Some(number) && !gone, read))
+}
+
+/// Whether a file was not there that had been a moment before.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 fn read_state(

@@ -167,6 +167,11 @@ fn assert_recovers(files: &MemoryFiles, sure: &Model, open_outcome: &Model, stor
         found == *sure || found == *open_outcome,
         "{story}: {found:?}, acknowledged {sure:?}"
     );
+    let is_journal = |path: &PathBuf| path.to_string_lossy().contains("journal-");
+    assert!(
+        db.stats().unwrap().fresh > 0 || !files.paths().iter().any(is_journal),
+        "{story}: a journal stays though all of it is sealed"
+    );
     for step in [
         Step::Put(7, 70),
         Step::Seal,

@@ -1,0 +1,274 @@
+//! What storing costs, beside sled used directly, and what opening costs.
+//!
+//! ```sh
+//! cargo bench --bench storage            # a generation of 50,000 items
+//! cargo bench --bench storage -- ITEMS   # of so many
+//! ```
+//!
+//! Prints a JSON object for each figure:
+//! - a bulk import, in calls of 1,000 records; Twinspire's ends with a seal, and one of its calls
+//!   is durable when it returns;
+//! - durable calls with 1 and with 100 records. sled's own flush does not fsync on Linux, so a
+//!   third column does that with sled's file after the flush;
+//! - a generation of 128 components: from a closed database to the first answer, warm cache, what
+//!   opening leaves on the heap, and the bytes that are mapped.
+#![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
+#![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
+
+mod common;
+
+use common::write;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use twinspire::{Database, Towers};
+
+const IMPORTED: usize = 200_000;
+const CALL: usize = 1_000;
+const SINGLES: usize = 2_000;
+const HUNDREDS: usize = 200;
+const ITEMS: usize = 50_000;
+const OPENS: usize = 11;
+const SPACE: &str = "vectors";
+/// Fields of an item, each embedded into a quarter of its vector.
+const FIELDS: [&str; 4] = ["brand", "colour", "shape", "style"];
+const PART: usize = 32;
+const BUCKETS: usize = 4_096;
+const MEGABYTE: f64 = 1e6;
+
+/// The system's allocator, counting the bytes that are in use.
+struct Counting;
+
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to `System` as it came; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        IN_USE.fetch_add(size, Ordering::Relaxed);
+        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() {
+    // `cargo bench` itself passes --bench.
+    let items = std::env::args()
+        .skip(1)
+        .find(|word| !word.starts_with("--"))
+        .map_or(ITEMS, |items| items.parse().unwrap());
+    import();
+    calls(1, SINGLES);
+    calls(100, HUNDREDS);
+    open(items);
+}
+
+/// About 200 bytes of JSON.
+fn record(number: usize) -> Value {
+    json!({
+        "id": format!("B{number:07}"), "title": "red running shoes, light, for every day",
+        "brand": "Fleet", "price": 59.5, "colours": ["red", "white"], "stock": number % 100,
+        "about": "a shoe to run in, and to walk in when the running is over",
+    })
+}
+
+/// The three ways to store the records of a call, durably or not quite.
+enum Store {
+    Twinspire(Box<Database>),
+    Sled(sled::Db),
+    SledSynced(sled::Db, File),
+}
+
+impl Store {
+    fn all(home: &Path) -> [(&'static str, Self); 3] {
+        let sled = |name| {
+            let config = sled::Config::new().path(home.join(name));
+            config.flush_every_ms(None).open().unwrap()
+        };
+        let synced = sled("synced.sled");
+        let file = File::open(home.join("synced.sled/db")).unwrap();
+        let db = Database::open(home.join("calls.twin")).unwrap();
+        [
+            ("twinspire", Self::Twinspire(Box::new(db))),
+            ("sled, flush", Self::Sled(sled("plain.sled"))),
+            ("sled, flush, fsync", Self::SledSynced(synced, file)),
+        ]
+    }
+
+    fn put(&self, records: &[Value]) {
+        let insert = |db: &sled::Db| {
+            let mut batch = sled::Batch::default();
+            for record in records {
+                let text = record.to_string();
+                batch.insert(record["id"].as_str().unwrap(), text.as_bytes());
+            }
+            db.apply_batch(batch).unwrap();
+            db.flush().unwrap();
+        };
+        match self {
+            Self::Twinspire(db) => drop(db.items().put_many(records).unwrap()),
+            Self::Sled(db) => insert(db),
+            Self::SledSynced(db, file) => {
+                insert(db);
+                file.sync_all().unwrap();
+            }
+        }
+    }
+}
+
+fn import() {
+    let records: Vec<Value> = (0..IMPORTED).map(record).collect();
+    let bytes: usize = records.iter().map(|record| record.to_string().len()).sum();
+    let home = tempfile::tempdir().unwrap();
+    for (name, store) in Store::all(home.path()) {
+        let start = Instant::now();
+        records.chunks(CALL).for_each(|call| store.put(call));
+        let stored = start.elapsed().as_secs_f64();
+        if let Store::Twinspire(db) = &store {
+            db.seal().unwrap();
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        print(&json!({
+            "figure": "bulk import", "store": name, "records": IMPORTED, "call": CALL,
+            "bytes_of_a_record": bytes / IMPORTED,
+            "records_per_s": (IMPORTED as f64 / seconds).round(),
+            "s": round(seconds, 2), "of_that_seal_s": round(seconds - stored, 2),
+        }));
+    }
+}
+
+/// How long single calls of so many records take.
+fn calls(size: usize, count: usize) {
+    let records: Vec<Value> = (0..size * count).map(record).collect();
+    let home = tempfile::tempdir().unwrap();
+    for (name, store) in Store::all(home.path()) {
+        let mut took: Vec<f64> = records
+            .chunks(size)
+            .map(|call| {
+                let start = Instant::now();
+                store.put(call);
+                start.elapsed().as_secs_f64()
+            })
+            .collect();
+        took.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| (took[(share * (count - 1) as f64) as usize] * 1e6).round();
+        print(&json!({
+            "figure": "durable call", "store": name, "records": size, "calls": count,
+            "p50_us": at(0.50), "p99_us": at(0.99),
+        }));
+    }
+}
+
+fn open(items: usize) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("open.twin");
+    let publish_s = publish(&path, items);
+    let user = features(&mut Pcg64Mcg::seed_from_u64(1));
+    let mut took = Vec::new();
+    let mut heap = 0;
+    for _ in 0..OPENS {
+        let before = IN_USE.load(Ordering::Relaxed);
+        let start = Instant::now();
+        let db = Database::open_read_only(&path).unwrap();
+        let hits = db.recall(SPACE).user(&user).top(10).unwrap();
+        took.push(start.elapsed().as_secs_f64() * 1e3);
+        assert_eq!(hits.len(), 10.min(items));
+        drop(hits);
+        heap = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+    }
+    took.sort_unstable_by(f64::total_cmp);
+    let stats = Database::open_read_only(&path).unwrap().stats().unwrap();
+    let space = &stats.spaces[SPACE];
+    let megabytes = |bytes: f64| round(bytes / MEGABYTE, 2);
+    print(&json!({
+        "figure": "open to first answer", "items": items, "dimension": space.dimension,
+        "publish_s": round(publish_s, 1),
+        "opens": OPENS, "median_ms": round(took[OPENS / 2], 2), "worst_ms": round(took[OPENS - 1], 2),
+        "heap_mb": megabytes(heap as f64),
+        "of_that_towers_mb": megabytes((space.parameters * size_of::<f32>()) as f64),
+        "mapped_mb": megabytes((stats.items_bytes + space.bytes) as f64),
+    }));
+}
+
+/// Makes a database of items with vectors of 128 components, and closes it; gives the seconds that
+/// the publish took.
+fn publish(path: &Path, items: usize) -> f64 {
+    let db = Database::open(path).unwrap();
+    let mut random = Pcg64Mcg::seed_from_u64(7);
+    let records: Vec<Value> = (0..items)
+        .map(|item| {
+            let mut record = features(&mut random);
+            record["id"] = item.to_string().into();
+            record
+        })
+        .collect();
+    for call in records.chunks(10_000) {
+        db.items().put_many(call).unwrap();
+    }
+    let start = Instant::now();
+    db.publish(SPACE, towers(&mut random)).unwrap();
+    start.elapsed().as_secs_f64()
+}
+
+/// The fields that towers read. Some values are far more common than others.
+fn features(random: &mut Pcg64Mcg) -> Value {
+    let mut value = || json!((random.random::<f32>().powi(2) * 20_000.0) as usize);
+    FIELDS.iter().map(|field| (*field, value())).collect()
+}
+
+/// Towers so small that opening them is not what is measured: four fields, embedded from one table
+/// and laid side by side.
+fn towers(random: &mut Pcg64Mcg) -> Towers {
+    let feature = |field: &&str| json!({"kind": "id", "field": field, "table": "parts"});
+    let features: Vec<Value> = FIELDS.iter().map(feature).collect();
+    let tower = json!({"features": features, "layers": []});
+    let schema = json!({
+        "format": 1, "name": "parts", "dimension": FIELDS.len() * PART, "metric": "cosine",
+        "tables": {"parts": {"dimension": PART, "lookup": {"hash": {"buckets": BUCKETS}}}},
+        "user": tower, "item": tower,
+    });
+    let numbers = (0..BUCKETS * PART).map(|_| random.random::<f32>() - 0.5);
+    let bytes: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
+    let table = TensorView::new(Dtype::F32, vec![BUCKETS, PART], &bytes).unwrap();
+    let weights = safetensors::serialize([("table.parts", table)], None).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    write(home.path(), "tower.json", schema.to_string().as_bytes());
+    write(home.path(), "shared.safetensors", &weights);
+    Towers::open(home.path()).unwrap()
+}
+
+fn print(figure: &Value) {
+    println!("{figure}");
+}
+
+fn round(number: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (number * scale).round() / scale
+}
