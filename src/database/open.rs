@@ -3,7 +3,7 @@
 use super::{Database, Writing};
 use crate::catalog::{Index, Journal, recover};
 use crate::error::Error;
-use crate::files::{FileSystem, OsFiles, names};
+use crate::files::{FileSystem, LockMode, OsFiles, names};
 use crate::ids::{FileNo, ItemNo};
 use crate::maintain::Writer;
 use crate::manifest::Manifest;
@@ -101,7 +101,8 @@ fn open_to_write(directory: Directory, create: bool) -> Result<Database, Error> 
     };
     create_dir(root)?;
     let path = root.join(names::LOCK);
-    let lock = files.lock(&path).map_err(|error| match error.kind() {
+    let lock = files.lock(&path, LockMode::Owner);
+    let lock = lock.map_err(|error| match error.kind() {
         ErrorKind::WouldBlock => Error::Locked { lock: path.clone() },
         _ => StoreError::io("lock", &path)(error).into(),
     })?;

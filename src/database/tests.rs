@@ -1,7 +1,7 @@
 //! Power cuts and failures at every operation, against a plain model.
 
 use super::*;
-use crate::files::{Fault, FileSystem, MemoryFiles, names};
+use crate::files::{Failure, Fault, FileSystem, Loss, MemoryFiles, names};
 use crate::snapshot::Base;
 use crate::tower::Side;
 use serde_json::{Value, json};
@@ -189,14 +189,26 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
     files.set_fault(None);
     let (sure, outcome) = run_script(&files);
     assert_eq!(sure, outcome, "the script runs through without faults");
-    let total = files.operations();
+    let total = files.operations().len() as u64;
     for at in 1..=total {
         for torn in [false, true] {
             let files = MemoryFiles::default();
             files.set_fault(Some(Fault::PowerCut { at }));
             let (sure, outcome) = run_script(&files);
             let story = format!("power cut at operation {at} of {total}, torn: {torn}");
-            assert_recovers(&files.after_power_cut(torn), &sure, &outcome, &story);
+            assert_recovers(
+                &files.after_power_cut(if torn {
+                    Loss::Torn {
+                        block: 512,
+                        seed: at,
+                    }
+                } else {
+                    Loss::All
+                }),
+                &sure,
+                &outcome,
+                &story,
+            );
         }
     }
     println!("{} power cuts, nothing lost", 2 * total);
@@ -206,16 +218,16 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
 fn a_second_power_cut_while_recovering_loses_nothing_either() {
     let files = MemoryFiles::default();
     let (sure, _) = run_script(&files);
-    let files = files.after_power_cut(true);
-    let probe = files.after_power_cut(false);
+    let files = files.after_power_cut(Loss::All);
+    let probe = files.after_power_cut(Loss::All);
     probe.set_fault(None);
     drop(open(&probe).unwrap());
-    for at in 1..=probe.operations() {
-        let files = files.after_power_cut(false);
+    for at in 1..=probe.operations().len() as u64 {
+        let files = files.after_power_cut(Loss::All);
         files.set_fault(Some(Fault::PowerCut { at }));
         drop(open(&files));
         assert_recovers(
-            &files.after_power_cut(false),
+            &files.after_power_cut(Loss::All),
             &sure,
             &sure,
             &format!("second cut at {at}"),
@@ -228,9 +240,13 @@ fn a_failure_at_any_operation_is_an_error_and_loses_nothing() {
     let files = MemoryFiles::default();
     files.set_fault(None);
     run_script(&files);
-    for at in 1..=files.operations() {
+    for at in 1..=files.operations().len() as u64 {
         let files = MemoryFiles::default();
-        files.set_fault(Some(Fault::FailOnce { at }));
+        files.set_fault(Some(Fault::Fail {
+            at,
+            forever: false,
+            failure: Failure::Io,
+        }));
         let (sure, outcome) = run_script(&files);
         files.set_fault(None);
         assert_recovers(
