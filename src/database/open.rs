@@ -221,7 +221,8 @@ fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
         _ => {}
     }
     directory.sync_dir(&directory.root)?;
-    store::commit(directory, &manifest)?;
+    // Before there is a CURRENT: who finds one need not ask whether the directory itself would
+    // outlast a power cut.
     if let Some(parent) = directory.root.parent() {
         let parent = if parent.as_os_str().is_empty() {
             Path::new(".")
@@ -230,6 +231,7 @@ fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
         };
         directory.sync_dir(parent)?;
     }
+    store::commit(directory, &manifest)?;
     Ok(manifest)
 }
 
