@@ -171,6 +171,8 @@ impl Journal {
         };
         file.append(&header.encode())
             .map_err(StoreError::io("write", &path))?;
+        // Before any frame: a power cut must not keep a frame and lose the header before it.
+        file.sync().map_err(StoreError::io("sync", &path))?;
         self.directory
             .sync_dir(&self.directory.root.join(names::JOURNAL))?;
         Ok((path, file))

@@ -111,10 +111,10 @@ pub(crate) struct Journal {
     pub(crate) end: End,
 }
 
-/// Reads a journal file. A file cut off within its header is one in which nothing was
-/// acknowledged: `None`.
+/// Reads a journal file. The header is durable before the first frame is written, so in a file cut
+/// off within it, or of zeros alone, nothing was acknowledged: `None`.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Journal>, FormatError> {
-    if bytes.len() < HEADER_BYTES {
+    if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
     let header = Header::decode(bytes, Kind::Journal)?;
@@ -211,6 +211,8 @@ mod tests {
             assert!(!matches!(journal.end, End::Damaged { .. }));
         }
         assert!(decode(&bytes[..HEADER_BYTES - 1]).unwrap().is_none());
+        assert!(decode(&[0; HEADER_BYTES]).unwrap().is_none());
+        assert!(decode(&[[0; HEADER_BYTES], [1; HEADER_BYTES]].concat()).is_err());
     }
 
     #[test]
