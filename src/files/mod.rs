@@ -15,7 +15,7 @@ pub(crate) use blob::Blob;
 #[cfg(any(test, fuzzing))]
 pub(crate) use memory::MemoryFiles;
 #[cfg(test)]
-pub(crate) use memory::{Failure, Fault, Loss};
+pub(crate) use memory::{Failure, Fault, Loss, Operation};
 pub(crate) use os::OsFiles;
 
 use std::fmt::Debug;

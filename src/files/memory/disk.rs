@@ -52,6 +52,11 @@ impl Disk {
         }
     }
 
+    /// Whether there is a directory of this name.
+    pub(super) fn is_dir(&self, path: &Path) -> bool {
+        self.live.get(&plain(path)) == Some(&Entry::Directory)
+    }
+
     /// The names in a directory.
     pub(super) fn list(&self, path: &Path) -> Vec<String> {
         let path = plain(path);
@@ -63,10 +68,10 @@ impl Disk {
 
     /// Makes a directory; fine when it is there.
     pub(super) fn create_dir(&mut self, path: &Path) -> io::Result<()> {
-        match self.live.get(&plain(path)) {
-            Some(Entry::Directory) => Ok(()),
-            _ => self.add(path, Entry::Directory),
+        if self.is_dir(path) {
+            return Ok(());
         }
+        self.add(path, Entry::Directory)
     }
 
     /// Makes an empty file; gives its content's number.
@@ -86,7 +91,7 @@ impl Disk {
     /// Puts a file in the place of another.
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let content = self.content(from)?;
-        if self.live.get(&plain(to)) == Some(&Entry::Directory) {
+        if self.is_dir(to) {
             return Err(ErrorKind::IsADirectory.into());
         }
         self.parent_is_there(&plain(to))?;
@@ -152,7 +157,7 @@ impl Disk {
     /// file systems keep a journal of names and stop when they cannot write it.
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let path = plain(path);
-        if !path.as_os_str().is_empty() && self.live.get(&path) != Some(&Entry::Directory) {
+        if !path.as_os_str().is_empty() && !self.is_dir(&path) {
             return Err(ErrorKind::NotFound.into());
         }
         let pending = std::mem::take(&mut self.pending);
