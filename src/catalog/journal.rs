@@ -18,9 +18,11 @@ pub(crate) struct Recovered {
     pub(crate) last: Revision,
     /// The files read, each with its last revision.
     files: Vec<(PathBuf, Revision)>,
+    /// The first revision of the last call, as far as that is not sealed.
+    last_call: Option<Revision>,
 }
 
-/// Reads every journal file; operations up to `sealed` are passed over.
+/// Reads every journal file; operations up to `sealed` are passed over, and so are copies.
 pub(crate) fn recover(
     directory: &Directory,
     database: u64,
@@ -35,6 +37,7 @@ pub(crate) fn recover(
         ops: Vec::new(),
         last: sealed,
         files: Vec::new(),
+        last_call: None,
     };
     for name in listed
         .iter()
@@ -56,9 +59,10 @@ pub(crate) fn recover(
         let mut last = Revision(journal.header.before);
         for frame in journal.frames {
             last = frame.last();
+            found.last_call = Some(frame.first.max(sealed.next()));
             for (step, op) in frame.ops.into_iter().enumerate() {
                 let revision = Revision(frame.first.0.saturating_add(step as u64));
-                if revision <= sealed {
+                if revision <= found.last {
                     continue;
                 }
                 if revision != found.last.next() {
@@ -88,6 +92,10 @@ pub(crate) struct Journal {
     /// Files no longer written to, each with its last revision.
     closed: Vec<(PathBuf, Revision)>,
     open: Option<(PathBuf, Box<dyn NewFile>)>,
+    /// The last call of whoever wrote before. If that one's sync failed, no sync tells any more
+    /// whether it is on the disk, though it can be read: it is written once more before anything
+    /// builds on it.
+    undecided: Option<Frame>,
 }
 
 impl Journal {
@@ -105,12 +113,22 @@ impl Journal {
                 .map_err(StoreError::io("sync", path))?;
         }
         directory.sync_dir(&directory.root.join(names::JOURNAL))?;
+        let Recovered { ops, last_call, .. } = recovered;
+        let undecided = last_call.map(|first| Frame {
+            first,
+            ops: ops
+                .into_iter()
+                .filter(|(revision, _)| *revision >= first)
+                .map(|(_, op)| op)
+                .collect(),
+        });
         Ok(Self {
             directory,
             database,
             last: recovered.last,
             closed: recovered.files,
             open: None,
+            undecided: undecided.filter(|frame| !frame.ops.is_empty()),
         })
     }
 
@@ -151,12 +169,13 @@ impl Journal {
         if let Some((path, _)) = self.open.take() {
             self.closed.push((path, self.last));
         }
+        self.undecided = self.undecided.take().filter(|frame| frame.last() > sealed);
         let files = &self.directory.files;
         self.closed
             .retain(|(path, last)| *last > sealed || files.remove(path).is_err());
     }
 
-    fn begin(&self, number: FileNo) -> Result<(PathBuf, Box<dyn NewFile>), StoreError> {
+    fn begin(&mut self, number: FileNo) -> Result<(PathBuf, Box<dyn NewFile>), StoreError> {
         let path = self.directory.path(names::JOURNAL, &names::journal(number));
         let mut file = self
             .directory
@@ -171,10 +190,16 @@ impl Journal {
         };
         file.append(&header.encode())
             .map_err(StoreError::io("write", &path))?;
-        // Before any frame: a power cut must not keep a frame and lose the header before it.
+        // Each by itself: a power cut must not keep what follows and lose what is before it.
         file.sync().map_err(StoreError::io("sync", &path))?;
         self.directory
             .sync_dir(&self.directory.root.join(names::JOURNAL))?;
+        if let Some(frame) = self.undecided.take() {
+            let bytes = frame.encode().map_err(StoreError::format(&path))?;
+            file.append(&bytes)
+                .map_err(StoreError::io("write", &path))?;
+            file.sync().map_err(StoreError::io("sync", &path))?;
+        }
         Ok((path, file))
     }
 }

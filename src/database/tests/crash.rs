@@ -3,7 +3,9 @@
 use super::*;
 
 /// First cuts of the test with two, of all there are.
-const FIRST_CUTS: usize = 60;
+const FIRST_CUTS: usize = 50;
+/// Spreads them over the script.
+const SPREAD: u64 = 7919;
 
 /// What happens until operation `at`, at which the power goes: the disk, and what it may hold.
 fn interrupted(at: u64) -> (MemoryFiles, Vec<Model>) {
@@ -32,8 +34,7 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
 fn a_second_power_cut_while_recovering_loses_nothing_either() {
     let operations = operations();
     let cuts = each_case(FIRST_CUTS, |number| {
-        // Spread over the script, the losses of each in turn.
-        let first = 1 + (number * 7919) % (operations.len() as u64 + 1);
+        let first = 1 + (number * SPREAD) % (operations.len() as u64 + 1);
         let (files, possible) = interrupted(first);
         let losses_of_first = losses(files.pending(), first);
         let loss = losses_of_first[number as usize % losses_of_first.len()];
@@ -59,7 +60,10 @@ fn a_second_power_cut_while_recovering_loses_nothing_either() {
         }
         tried
     });
-    println!("{} second power cuts, nothing lost", grouped(cuts));
+    let cuts = grouped(cuts);
+    println!(
+        "{cuts} second power cuts after {FIRST_CUTS} first ones, every {SPREAD}th, nothing lost"
+    );
 }
 
 #[test]

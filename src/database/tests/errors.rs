@@ -12,6 +12,13 @@ const FAILURES: [Failure; 6] = [
     Failure::Sync,
 ];
 
+/// Half of the losses to try, in turn one half and the other.
+fn half_the_losses(files: &MemoryFiles, possible: &[Model]) -> Vec<Loss> {
+    let turn = files.operations().len() + possible.len();
+    let losses = losses(files.pending(), turn as u64);
+    losses.into_iter().skip(turn % 2).step_by(2).collect()
+}
+
 /// Does the script with every failure of every operation it concerns, once and for ever, and then
 /// `case`, which gives how many cases it tried.
 fn each_failure(case: impl Fn(&MemoryFiles, &[Model], Failure, &str) -> usize + Sync) -> usize {
@@ -53,7 +60,7 @@ fn a_failure_at_any_operation_is_an_error_and_loses_nothing() {
 #[test]
 fn a_power_cut_after_a_failure_loses_nothing_either() {
     let cuts = each_failure(|files, possible, _, story| {
-        let losses = losses(files.pending(), 1);
+        let losses = half_the_losses(files, possible);
         for loss in &losses {
             let story = format!("{story}, then a cut, lost: {loss:?}");
             assert_recovers(&files.after_power_cut(*loss), possible, &story);
@@ -61,6 +68,26 @@ fn a_power_cut_after_a_failure_loses_nothing_either() {
         losses.len()
     });
     println!("{} power cuts after a failure, nothing lost", grouped(cuts));
+}
+
+#[test]
+fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
+    let cuts = each_failure(|files, possible, _, story| {
+        files.set_fault(None);
+        let found = contents(&open(files).unwrap());
+        assert!(possible.contains(&found), "{found:?}");
+        let possible = run(files, &[Step::Put(6, 60)], vec![found]);
+        let losses = half_the_losses(files, &possible);
+        for loss in &losses {
+            let story = format!("{story}, then a new process, then a cut, lost: {loss:?}");
+            assert_recovers(&files.after_power_cut(*loss), &possible, &story);
+        }
+        losses.len()
+    });
+    println!(
+        "{} power cuts in a life after a failure, nothing lost",
+        grouped(cuts)
+    );
 }
 
 #[test]
