@@ -310,6 +310,14 @@ fn what_is_written_today_is_read_by_the_other_reader() {
         let answers = serde_json::to_vec_pretty(&firsts).unwrap();
         common::write(&out, &[("answers.json".to_owned(), answers)]);
     }
+
+    // Another writer's journal begins with a copy of what this one wrote last.
+    let db = Database::open(&path).unwrap();
+    db.items().put(&item(203)).unwrap();
+    drop(db);
+    let more = Reader::open(&path).records();
+    assert_eq!(more.len(), records.len() + 1);
+    assert!(records.iter().all(|(id, record)| more[id] == *record));
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Recovered {
     pub(crate) bytes: u64,
     /// The files read, each with its last revision.
     files: Vec<Closed>,
+    /// The first revision of the last call, as far as that is not sealed.
+    last_call: Option<Revision>,
 }
 
 /// A file no longer written to.
@@ -31,7 +33,7 @@ struct Closed {
     bytes: u64,
 }
 
-/// Reads every journal file; operations up to `sealed` are passed over. Damage is no error here: the
+/// Reads every journal file; operations up to `sealed` are passed over, and so are copies. Damage is no error here: the
 /// losses tell it.
 pub(crate) fn read(
     directory: &Directory,
@@ -44,6 +46,7 @@ pub(crate) fn read(
         losses: Vec::new(),
         bytes: 0,
         files: Vec::new(),
+        last_call: None,
     };
     for path in paths(directory)? {
         let blob = directory
@@ -113,6 +116,9 @@ impl Recovered {
         for frame in journal.frames {
             last = last.max(frame.last());
             self.expect(path, frame.first);
+            if !frame.ops.is_empty() {
+                self.last_call = Some(frame.first.max(sealed.next()));
+            }
             for (revision, op) in (frame.first.0..).map(Revision).zip(frame.ops) {
                 if revision > self.last {
                     self.last = revision;
@@ -156,6 +162,10 @@ pub(crate) struct Journal {
     last: Revision,
     closed: Vec<Closed>,
     open: Option<Open>,
+    /// The last call of whoever wrote before. If that one's sync failed, no sync tells any more
+    /// whether it is on the disk, though it can be read: it is written once more before anything
+    /// builds on it.
+    undecided: Option<Frame>,
 }
 
 /// The file written to.
@@ -180,12 +190,19 @@ impl Journal {
                 .map_err(StoreError::io("sync", path))?;
         }
         directory.sync_dir(&directory.root.join(names::JOURNAL))?;
+        let Recovered { ops, last_call, .. } = recovered;
+        let undecided = last_call.map(|first| {
+            let last = ops.into_iter().filter(|(revision, _)| *revision >= first);
+            let ops = last.map(|(_, op)| op).collect();
+            Frame { first, ops }
+        });
         Ok(Self {
             directory,
             database,
             last: recovered.last,
             closed: recovered.files,
             open: None,
+            undecided: undecided.filter(|frame| !frame.ops.is_empty()),
         })
     }
 
@@ -245,31 +262,42 @@ impl Journal {
     /// Unlinks the files whose every operation is sealed; one that cannot be removed is tried again
     /// at the next seal.
     pub(crate) fn drop_sealed(&mut self, sealed: Revision) {
+        self.undecided = self.undecided.take().filter(|frame| frame.last() > sealed);
         let files = &self.directory.files;
         self.closed
             .retain(|closed| closed.last > sealed || files.remove(&closed.path).is_err());
     }
 
-    fn begin(&self, number: FileNo) -> Result<Open, StoreError> {
+    fn begin(&mut self, number: FileNo) -> Result<Open, StoreError> {
         let path = self.directory.path(names::JOURNAL, &names::journal(number));
         let mut file = self
             .directory
             .files
             .create_new(&path)
             .map_err(StoreError::io("create", &path))?;
+        let undecided = self.undecided.take();
+        let due = undecided
+            .as_ref()
+            .map_or(self.last.next(), |frame| frame.first);
         let header = Header {
             kind: Kind::Journal,
             identity: fresh_identity(),
             database: self.database,
-            before: self.last.0,
+            before: due.0.saturating_sub(1),
         };
         let header = header.encode();
         file.append(&header)
             .map_err(StoreError::io("write", &path))?;
+        // Each by itself: a power cut must not keep what follows and lose what is before it.
+        file.sync().map_err(StoreError::io("sync", &path))?;
         self.directory
             .sync_dir(&self.directory.root.join(names::JOURNAL))?;
         let bytes = header.len() as u64;
-        Ok(Open { path, file, bytes })
+        let open = Open { path, file, bytes };
+        match undecided {
+            Some(frame) => write(open, &frame),
+            None => Ok(open),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Database;
 use crate::catalog::{self, Index, Journal, recover};
 use crate::error::Error;
-use crate::files::{FileSystem, OsFiles, names};
+use crate::files::{FileSystem, LockMode, OsFiles, names};
 use crate::ids::{FileNo, ItemNo};
 use crate::maintain::{Background, Limits, Writer, Writing, collect};
 use crate::manifest::Manifest;
@@ -185,15 +185,18 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
 
 fn lock(directory: &Directory) -> Result<Box<dyn Send + Sync>, Error> {
     let path = directory.root.join(names::LOCK);
-    directory.files.lock(&path).map_err(|error| {
-        if error.kind() != ErrorKind::WouldBlock {
-            return StoreError::io("lock", &path)(error).into();
-        }
-        let text = directory.files.read(&path).unwrap_or_default();
-        let holder = String::from_utf8_lossy(&text).trim().to_owned();
-        let lock = path.clone();
-        Error::Locked { lock, holder }
-    })
+    directory
+        .files
+        .lock(&path, LockMode::Owner)
+        .map_err(|error| {
+            if error.kind() != ErrorKind::WouldBlock {
+                return StoreError::io("lock", &path)(error).into();
+            }
+            let text = directory.files.read(&path).unwrap_or_default();
+            let holder = String::from_utf8_lossy(&text).trim().to_owned();
+            let lock = path.clone();
+            Error::Locked { lock, holder }
+        })
 }
 
 /// Looks at a state that a writer may be replacing meanwhile, until it holds still. Files that
@@ -313,7 +316,8 @@ fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
         _ => {}
     }
     directory.sync_dir(&directory.root)?;
-    store::commit(directory, &manifest)?;
+    // Before there is a CURRENT: who finds one need not ask whether the directory itself would
+    // outlast a power cut.
     if let Some(parent) = directory.root.parent() {
         let parent = if parent.as_os_str().is_empty() {
             Path::new(".")
@@ -322,6 +326,7 @@ fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
         };
         directory.sync_dir(parent)?;
     }
+    store::commit(directory, &manifest)?;
     Ok(manifest)
 }
 

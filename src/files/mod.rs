@@ -12,10 +12,10 @@ pub(crate) mod names;
 mod os;
 
 pub(crate) use blob::Blob;
-#[cfg(test)]
-pub(crate) use memory::Fault;
 #[cfg(any(test, fuzzing))]
 pub(crate) use memory::MemoryFiles;
+#[cfg(test)]
+pub(crate) use memory::{Failure, Fault, Loss, Operation};
 pub(crate) use os::OsFiles;
 
 use std::fmt::Debug;
@@ -34,6 +34,10 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Puts `from` in the place of `to`, atomically.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a further name, which must not exist yet; where the file system cannot, a copy
+    /// of the content, synced.
+    #[cfg_attr(not(test), allow(dead_code, reason = "nothing shares files yet"))]
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Unlinks a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes an empty directory.
@@ -44,16 +48,31 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Takes the lock file for this process alone; `WouldBlock` when another holds it.
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>>;
+    /// Takes a lock on a file, made when absent, until what this gives is dropped.
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>>;
     /// Where a library that writes by itself (sled) may do so; none when there is no disk.
     fn outside(&self, path: &Path) -> Option<PathBuf>;
 }
 
-/// A file being written: append, sync, drop.
+/// How a lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), allow(dead_code, reason = "only writers lock yet"))]
+pub(crate) enum LockMode {
+    /// Alone, and the file's text says by whom; `WouldBlock` when another holds it.
+    Owner,
+    /// Beside others who share it; waits for one who does not.
+    Shared,
+    /// Alone, and nothing is written; `WouldBlock` when anyone else holds it.
+    Exclusive,
+}
+
+/// A file being written: append, sync, then finish or drop.
 pub(crate) trait NewFile: Send {
     /// Appends bytes.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Makes what was appended durable.
     fn sync(&mut self) -> io::Result<()>;
+    /// Makes the content durable and the file read-only: nothing is appended any more, and other
+    /// names it gets share what can no longer be changed by mistake.
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }

@@ -4,9 +4,11 @@
     reason = "this is the door the lint sends everyone else to"
 )]
 
-use super::{Blob, FileSystem, NewFile};
+use super::{Blob, FileSystem, LockMode, NewFile};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Files of the operating system.
@@ -16,7 +18,7 @@ pub(crate) struct OsFiles;
 impl FileSystem for OsFiles {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
             other => other,
         }
     }
@@ -45,6 +47,16 @@ impl FileSystem for OsFiles {
         fs::rename(from, to)
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use ErrorKind::{AlreadyExists, NotFound, StorageFull};
+        match fs::hard_link(from, to) {
+            Err(error) if !matches!(error.kind(), AlreadyExists | NotFound | StorageFull) => {
+                copy(from, to)
+            }
+            other => other,
+        }
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -55,7 +67,7 @@ impl FileSystem for OsFiles {
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let entries = match fs::read_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             other => other?,
         };
         let mut names = Vec::new();
@@ -79,22 +91,32 @@ impl FileSystem for OsFiles {
         File::open(path)?.sync_all()
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send + Sync>> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => return Err(error),
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>> {
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            if mode == LockMode::Shared {
+                file.lock_shared()?;
+            } else {
+                match file.try_lock() {
+                    Ok(()) => {}
+                    Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+                    Err(TryLockError::Error(error)) => return Err(error),
+                }
+            }
+            // A lock on a file that was unlinked meanwhile keeps nobody out.
+            if !is_at(&file, path)? {
+                continue;
+            }
+            if mode == LockMode::Owner {
+                sign(&file);
+            }
+            return Ok(Box::new(file));
         }
-        // Only for the message another process shows; the lock is what counts.
-        file.set_len(0)?;
-        writeln!(file, "process {}", std::process::id())?;
-        Ok(Box::new(file))
     }
 
     fn outside(&self, path: &Path) -> Option<PathBuf> {
@@ -112,6 +134,57 @@ impl NewFile for OsFile {
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_all()
     }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        // Elsewhere a read-only file cannot be unlinked by everything that should.
+        #[cfg(unix)]
+        self.0.set_permissions(fs::Permissions::from_mode(0o444))?;
+        self.0.sync_all()
+    }
+}
+
+/// Writes into a lock file who holds it. Only for the message another process shows: the lock is
+/// what counts, and a full disk must not keep a database from being opened.
+fn sign(mut file: &File) {
+    let text = format!("process {}\n", std::process::id());
+    if let Err(error) = file
+        .set_len(0)
+        .and_then(|()| file.write_all(text.as_bytes()))
+    {
+        log::warn!("the lock file does not say who holds it: {error}");
+    }
+}
+
+/// Whether the open file is the one of this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the open file is the one of this name: an open file cannot be unlinked here.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// A whole copy under a name that must not exist, synced, with the same permissions; none of it is
+/// left when it fails.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    let copied = io::copy(&mut source, &mut target)
+        .and_then(|_| target.set_permissions(source.metadata()?.permissions()))
+        .and_then(|()| target.sync_all());
+    if copied.is_err() {
+        drop(target);
+        fs::remove_file(to)?;
+    }
+    copied
 }
 
 #[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
@@ -121,4 +194,67 @@ fn map(file: &File) -> io::Result<memmap2::Mmap> {
     // A foreign process that cuts the file short can end this one by a signal, as the
     // documentation of `Database::open` says; it cannot make us read other memory.
     unsafe { memmap2::Mmap::map(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_shared_or_not_and_only_an_owner_signs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("READERS");
+        let lock = |mode| OsFiles.lock(&path, mode);
+        let shared = [
+            lock(LockMode::Shared).unwrap(),
+            lock(LockMode::Shared).unwrap(),
+        ];
+        let refused = lock(LockMode::Exclusive).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        drop(shared);
+        drop(lock(LockMode::Exclusive).unwrap());
+        assert!(OsFiles.read(&path).unwrap().is_empty());
+        let owner = lock(LockMode::Owner).unwrap();
+        let refused = lock(LockMode::Owner).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        drop(owner);
+        let text = String::from_utf8(OsFiles.read(&path).unwrap()).unwrap();
+        assert_eq!(text, format!("process {}\n", std::process::id()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_is_taken_on_the_file_that_has_the_name_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let file = File::options().create_new(true).write(true).open(&path);
+        let file = file.unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        OsFiles.remove(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        let _owner = OsFiles.lock(&path, LockMode::Owner).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_finished_file_is_read_only_and_so_are_its_further_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name| dir.path().join(name);
+        let mut file = OsFiles.create_new(&at("first")).unwrap();
+        file.append(b"content").unwrap();
+        file.finish().unwrap();
+        OsFiles.link(&at("first"), &at("second")).unwrap();
+        copy(&at("first"), &at("third")).unwrap();
+        for name in ["first", "second", "third"] {
+            assert_eq!(OsFiles.read(&at(name)).unwrap(), b"content");
+            #[cfg(unix)]
+            assert_eq!(fs::metadata(at(name)).unwrap().mode() & 0o777, 0o444);
+            let again = OsFiles.link(&at("first"), &at(name)).unwrap_err();
+            assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+        }
+        let again = copy(&at("first"), &at("second")).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+        let absent = OsFiles.link(&at("absent"), &at("fourth")).unwrap_err();
+        assert_eq!(absent.kind(), ErrorKind::NotFound);
+    }
 }

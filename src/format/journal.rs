@@ -110,10 +110,10 @@ pub(crate) struct Journal {
     pub(crate) holes: Vec<Hole>,
 }
 
-/// Reads a journal file, passing over what is no frame. A file cut off within its header is one in
-/// which nothing was acknowledged: `None`.
+/// Reads a journal file, passing over what is no frame. The header is durable before the first frame
+/// is written, so in a file cut off within it, or of zeros alone, nothing was acknowledged: `None`.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
-    if bytes.len() < HEADER_BYTES {
+    if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
         return None;
     }
     let header = Header::decode(bytes, Kind::Journal);
@@ -235,6 +235,9 @@ mod tests {
             assert!(journal.holes.iter().all(|hole| hole.next.is_none()));
         }
         assert!(decode(&bytes[..HEADER_BYTES - 1]).is_none());
+        assert!(decode(&[0; HEADER_BYTES]).is_none());
+        let other = decode(&[[0; HEADER_BYTES], [1; HEADER_BYTES]].concat());
+        assert!(other.unwrap().header.is_err());
     }
 
     #[test]

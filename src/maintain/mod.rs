@@ -146,6 +146,12 @@ impl Writing {
         held(&self.writer).journal.bytes()
     }
 
+    /// Whether nothing can be written any more.
+    #[cfg(test)]
+    pub(crate) fn is_poisoned(&self) -> bool {
+        held(&self.writer).poisoned
+    }
+
     /// Takes a file or directory from collection until the guard is gone.
     fn make(&self, name: String) -> Making<'_> {
         held(&self.making).insert(name.clone());

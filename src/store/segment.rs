@@ -90,8 +90,8 @@ impl SegmentWriter {
         self.append(bytes)
     }
 
-    /// Writes table and footer and makes the file's content durable; its name is the caller's to
-    /// sync.
+    /// Writes table and footer, makes the file's content durable and the file read-only; its name
+    /// is the caller's to sync.
     pub(crate) fn finish(mut self) -> Result<FileRef, StoreError> {
         self.end_section();
         self.pad()?;
@@ -104,7 +104,7 @@ impl SegmentWriter {
         self.put(&footer)?;
         self.flush()?;
         self.file
-            .sync()
+            .finish()
             .map_err(StoreError::io("sync", &self.path))?;
         Ok(FileRef {
             number: self.number,

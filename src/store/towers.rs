@@ -28,7 +28,7 @@ pub(crate) fn write_towers(
             .map_err(StoreError::io("create", &target))?;
         file.append(bytes)
             .map_err(StoreError::io("write", &target))?;
-        file.sync().map_err(StoreError::io("sync", &target))?;
+        file.finish().map_err(StoreError::io("sync", &target))?;
         written.push(TowerFile {
             name: name.clone(),
             length: bytes.len() as u64,

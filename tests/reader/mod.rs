@@ -341,7 +341,8 @@ impl Reader {
                 payload.done();
                 assert_eq!(operations.len(), count as usize);
                 for (revision, (item, id, record)) in (first..).zip(operations) {
-                    if revision > self.manifest.sealed {
+                    // What was there before is sealed, or a copy.
+                    if revision >= due {
                         assert_eq!(revision, due);
                         due += 1;
                         self.version(

@@ -1,0 +1,121 @@
+//! Calls on the disk fail, once or from then on.
+
+use super::*;
+use crate::files::Failure;
+
+const FAILURES: [Failure; 6] = [
+    Failure::Io,
+    Failure::NoSpace,
+    Failure::ShortWrite { kept: 1 },
+    Failure::ShortWrite { kept: 70 },
+    Failure::ShortWrite { kept: usize::MAX },
+    Failure::Sync,
+];
+
+/// Half of the losses to try, in turn one half and the other.
+fn half_the_losses(files: &MemoryFiles, possible: &[Model]) -> Vec<Loss> {
+    let turn = files.operations().len() + possible.len();
+    let losses = losses(files.pending(), turn as u64);
+    losses.into_iter().skip(turn % 2).step_by(2).collect()
+}
+
+/// Does the script with every failure of every operation it concerns, once and for ever, and then
+/// `case`, which gives how many cases it tried.
+fn each_failure(case: impl Fn(&MemoryFiles, &[Model], Failure, &str) -> usize + Sync) -> usize {
+    let operations = operations();
+    each_case(operations.len(), |at| {
+        let mut tried = 0;
+        for failure in FAILURES {
+            for forever in [false, true] {
+                if !failure.concerns(operations[at as usize - 1].call) {
+                    continue;
+                }
+                let files = MemoryFiles::default();
+                files.set_fault(Some(Fault::Fail {
+                    at,
+                    forever,
+                    failure,
+                }));
+                let often = if forever { "for ever" } else { "once" };
+                let story = format!("{failure:?} {often} at {}", place(&operations, at));
+                let _told = Told(&story);
+                let possible = run_script(&files);
+                tried += case(&files, &possible, failure, &story);
+            }
+        }
+        tried
+    })
+}
+
+#[test]
+fn a_failure_at_any_operation_is_an_error_and_loses_nothing() {
+    let failures = each_failure(|files, possible, _, story| {
+        files.set_fault(None);
+        assert_recovers(files, possible, story);
+        1
+    });
+    println!("{} failures, nothing lost", grouped(failures));
+}
+
+#[test]
+fn a_power_cut_after_a_failure_loses_nothing_either() {
+    let cuts = each_failure(|files, possible, _, story| {
+        let losses = half_the_losses(files, possible);
+        for loss in &losses {
+            let story = format!("{story}, then a cut, lost: {loss:?}");
+            assert_recovers(&files.after_power_cut(*loss), possible, &story);
+        }
+        losses.len()
+    });
+    println!("{} power cuts after a failure, nothing lost", grouped(cuts));
+}
+
+#[test]
+fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
+    let cuts = each_failure(|files, possible, _, story| {
+        files.set_fault(None);
+        let found = contents(&open(files).unwrap());
+        assert!(possible.contains(&found), "{found:?}");
+        let possible = run(files, &[Step::Put(6, 60)], vec![found]);
+        let losses = half_the_losses(files, &possible);
+        for loss in &losses {
+            let story = format!("{story}, then a new process, then a cut, lost: {loss:?}");
+            assert_recovers(&files.after_power_cut(*loss), &possible, &story);
+        }
+        losses.len()
+    });
+    println!(
+        "{} power cuts in a life after a failure, nothing lost",
+        grouped(cuts)
+    );
+}
+
+#[test]
+fn a_database_on_a_full_disk_opens_and_answers() {
+    let full = Fault::Fail {
+        at: 1,
+        forever: true,
+        failure: Failure::NoSpace,
+    };
+    let tried = each_failure(|files, possible, failure, story| {
+        let made = files.read(&Path::new(ROOT).join(names::CURRENT)).is_ok();
+        if failure != Failure::NoSpace || !made {
+            return 0;
+        }
+        files.set_fault(Some(full));
+        let possible = run(files, &[], possible.to_vec());
+        let db = open(files).unwrap();
+        assert!(possible.contains(&contents(&db)));
+        assert!(Step::Put(6, 60).run(&db).is_err());
+        assert!(possible.contains(&contents(&db)));
+        drop(db);
+        files.set_fault(None);
+        let mut with_put = possible.clone();
+        with_put
+            .iter_mut()
+            .for_each(|model| Step::Put(6, 60).apply(model));
+        assert_recovers(files, &[possible, with_put].concat(), story);
+        1
+    });
+    println!("{tried} full disks, all opened");
+}

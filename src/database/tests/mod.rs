@@ -1,0 +1,417 @@
+//! Power cuts and failures at every operation, against a plain model.
+//!
+//! Here are the model, the script and what every test asks of a database that was interrupted; in
+//! the files beside it is what interrupts.
+
+mod crash;
+mod errors;
+mod flips;
+
+use super::*;
+use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
+use crate::snapshot::Base;
+use crate::store::{self, Directory};
+use crate::tower::Side;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[path = "../../../tests/common/towers.rs"]
+mod towers;
+
+const ROOT: &str = "shop.twin";
+const SPACE: &str = "by-price";
+
+/// What a database should hold: items, and the scale of each generation that was published, the
+/// active one's place among them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    items: BTreeMap<String, Value>,
+    scales: Vec<f32>,
+    active: usize,
+}
+
+fn open(files: &MemoryFiles) -> Result<Database, Error> {
+    let options = Database::options().background(false);
+    options.open_on(Arc::new(files.clone()), Path::new(ROOT))
+}
+
+fn item(id: usize, price: usize) -> Value {
+    json!({"id": format!("B{id:02}"), "price": price})
+}
+
+fn long(id: usize) -> Value {
+    let text: String = (0..2_000).map(|n| format!("{n:05}")).collect();
+    json!({"id": format!("B{id:02}"), "price": 90, "text": text})
+}
+
+/// One step of the script, done to the model.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Put(usize, usize),
+    PutMany(usize),
+    Delete(usize),
+    Seal,
+    Merge,
+    Retain,
+    PutLong(usize),
+    Publish(f32),
+    Rollback,
+}
+
+/// What is interrupted. The long record spans blocks of a disk; the last publish lets a generation
+/// go that a rollback had passed over.
+const SCRIPT: [Step; 24] = [
+    Step::Put(1, 10),
+    Step::PutMany(5),
+    Step::Delete(2),
+    Step::Seal,
+    Step::Put(1, 11),
+    Step::Delete(3),
+    Step::Publish(1.0),
+    Step::Put(2, 20),
+    Step::Seal,
+    Step::Publish(3.0),
+    Step::PutLong(9),
+    Step::Delete(4),
+    Step::Rollback,
+    Step::Put(8, 80),
+    Step::Publish(2.0),
+    Step::Put(5, 50),
+    Step::Rollback,
+    Step::Put(4, 40),
+    Step::Seal,
+    Step::Delete(5),
+    Step::Seal,
+    Step::Merge,
+    Step::Put(3, 30),
+    Step::Retain,
+];
+
+/// What is done after a recovery, to see that everything still works.
+const GOING_ON: [Step; 6] = [
+    Step::Put(7, 70),
+    Step::Seal,
+    Step::Publish(5.0),
+    Step::Delete(7),
+    Step::Merge,
+    Step::Put(8, 81),
+];
+
+/// Generations a space keeps.
+const RETAIN: usize = 2;
+impl Step {
+    fn apply(self, model: &mut Model) {
+        let Model {
+            items,
+            scales,
+            active,
+        } = model;
+        let mut put = |item: Value| items.insert(item["id"].as_str().unwrap().to_owned(), item);
+        match self {
+            Self::Put(id, price) => drop(put(item(id, price))),
+            Self::PutMany(count) => (0..count).for_each(|id| drop(put(item(id, 100 + id)))),
+            Self::PutLong(id) => drop(put(long(id))),
+            Self::Delete(id) => drop(items.remove(&format!("B{id:02}"))),
+            Self::Seal | Self::Merge => {}
+            Self::Retain => {
+                *scales = scales.get(*active).copied().into_iter().collect();
+                *active = 0;
+            }
+            Self::Publish(scale) => {
+                let before = std::mem::replace(active, scales.len());
+                scales.push(scale);
+                if scales.len() > RETAIN {
+                    // The oldest goes, but not the one that could be gone back to.
+                    scales.remove(usize::from(before == 0));
+                    *active -= 1;
+                }
+            }
+            Self::Rollback => *active = active.saturating_sub(1),
+        }
+    }
+
+    fn run(self, db: &Database) -> Result<(), Error> {
+        let items = db.items();
+        match self {
+            Self::Put(id, price) => items.put(&item(id, price)).map(drop),
+            Self::PutMany(count) => items
+                .put_many(&(0..count).map(|id| item(id, 100 + id)).collect::<Vec<_>>())
+                .map(drop),
+            Self::PutLong(id) => items.put(&long(id)).map(drop),
+            Self::Delete(id) => items.delete(&format!("B{id:02}")).map(drop),
+            Self::Seal => db.seal().map(drop),
+            Self::Merge => db.merge(),
+            Self::Retain => db.retain(SPACE, 1),
+            Self::Publish(scale) => {
+                let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
+                let options = PublishOptions::default().retain(RETAIN);
+                db.publish_with(SPACE, towers, &options).map(drop)
+            }
+            Self::Rollback => db.rollback(SPACE).map(drop),
+        }
+    }
+}
+
+/// Everything a database holds: by id, and, as one generation sees it, by recall.
+fn contents(db: &Database) -> Model {
+    let ids = (0..10).map(|id| format!("B{id:02}"));
+    let items = ids.filter_map(|id| Some((id.clone(), db.items().get(&id).unwrap()?)));
+    let mut model = Model {
+        items: items.collect(),
+        ..Model::default()
+    };
+    if let Ok(generations) = db.generations(SPACE) {
+        for generation in generations {
+            if generation.active {
+                model.active = model.scales.len();
+            }
+            // The towers say what the scale was.
+            let live = db.live();
+            let base = live.snapshot.load().kept(SPACE).unwrap().clone();
+            let kept = base.generation(generation.number).unwrap();
+            let opened = Base::open(&live.directory, SPACE, kept, None).unwrap();
+            let vector = opened.model.embed(Side::Item, &item(0, 1)).unwrap();
+            model.scales.push(vector[0]);
+        }
+        let scale = model.scales[model.active];
+        for exact in [false, true] {
+            let user = json!({"price": 15});
+            let recall = db.recall(SPACE).user(&user).records();
+            let recall = if exact { recall.exact() } else { recall };
+            let mut found = BTreeMap::new();
+            for hit in recall.top(100).unwrap() {
+                let record = hit.record.unwrap();
+                let distance = scale * (record["price"].as_f64().unwrap() as f32 - 15.0);
+                assert_eq!(hit.score, -distance * distance, "vectors of one generation");
+                found.insert(hit.id, record);
+            }
+            assert_eq!(
+                found, model.items,
+                "a recall of all finds all, exact: {exact}"
+            );
+        }
+    }
+    model
+}
+
+/// Does steps on what may be one of several states, whatever fails; gives what it may be then.
+///
+/// A failed call leaves a handle that can no longer write, and then either nothing or all of the
+/// call is on the disk; or one that can, and then what it shows is what there is.
+fn run(files: &MemoryFiles, steps: &[Step], mut possible: Vec<Model>) -> Vec<Model> {
+    let Ok(db) = open(files) else {
+        return possible;
+    };
+    for step in steps {
+        let poisoned = is_poisoned(&db);
+        let done = possible.iter().cloned().map(|mut model| {
+            step.apply(&mut model);
+            model
+        });
+        let done: Vec<_> = done.collect();
+        let result = step.run(&db);
+        if poisoned {
+            let refused = matches!(result, Err(Error::Poisoned));
+            let nothing_to_do = result.is_ok() && {
+                let shown = contents(&db);
+                let mut done = shown.clone();
+                step.apply(&mut done);
+                done == shown
+            };
+            assert!(refused || nothing_to_do, "{step:?}: {result:?}");
+            continue;
+        }
+        match result {
+            Ok(()) => possible = done,
+            Err(_) => {
+                possible.extend(done);
+                let shown = contents(&db);
+                assert!(
+                    possible.contains(&shown),
+                    "{shown:?} after a failed {step:?}"
+                );
+                if !is_poisoned(&db) {
+                    possible = vec![shown];
+                }
+            }
+        }
+    }
+    possible
+}
+
+/// The whole script from an empty directory on.
+fn run_script(files: &MemoryFiles) -> Vec<Model> {
+    run(files, &SCRIPT, vec![Model::default()])
+}
+
+/// The changing operations of the script when nothing fails.
+fn operations() -> Vec<Operation> {
+    let files = MemoryFiles::default();
+    assert_eq!(run_script(&files).len(), 1);
+    files.operations()
+}
+
+fn is_poisoned(db: &Database) -> bool {
+    db.writing().unwrap().is_poisoned()
+}
+
+/// Opens what is left, finds one of the possible states, goes on working, and leaves nothing behind.
+fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
+    let _told = Told(story);
+    let db = open(files).unwrap();
+    let found = contents(&db);
+    assert!(
+        possible.contains(&found),
+        "found {found:?}, possible {possible:?}"
+    );
+    drop(db);
+    let gone_on = run(files, &GOING_ON, vec![found.clone()]);
+    let mut expected = found;
+    for step in GOING_ON {
+        step.apply(&mut expected);
+    }
+    assert_eq!(gone_on, [expected.clone()], "going on");
+    let db = open(files).unwrap();
+    assert_eq!(contents(&db), expected, "after going on");
+    assert_eq!(db.check().unwrap().problems, []);
+    drop(db);
+    assert_nothing_leaked(files);
+}
+
+/// The files are those that the manifest in force names, the manifest before it and one journal.
+fn assert_nothing_leaked(files: &MemoryFiles) {
+    let directory = Directory {
+        files: Arc::new(files.clone()),
+        root: ROOT.into(),
+    };
+    let manifest = store::load(&directory).unwrap().unwrap();
+    let mut named = vec![names::LOCK.into(), names::CURRENT.into()];
+    named.extend([manifest.number - 1, manifest.number].map(names::manifest));
+    let segment = |name| format!("{}/{name}", names::SEGMENTS);
+    let items = manifest.items.iter();
+    named.extend(items.map(|items| segment(names::items(items.file.number))));
+    for (name, space) in &manifest.spaces {
+        for generation in &space.generations {
+            let spaces = generation.segments.iter();
+            named.extend(spaces.map(|space| segment(names::space(space.file.number))));
+            let towers = names::towers(name, generation.number);
+            let files = generation.towers.iter();
+            named.extend(files.map(|file| format!("{}/{towers}/{}", names::TOWERS, file.name)));
+        }
+    }
+    let mut named: Vec<_> = named
+        .iter()
+        .map(|name| Path::new(ROOT).join(name))
+        .collect();
+    named.sort();
+    let (journals, others): (Vec<_>, Vec<_>) = files
+        .paths()
+        .into_iter()
+        .partition(|path| path.starts_with(Path::new(ROOT).join(names::JOURNAL)));
+    assert_eq!(others, named, "what the manifest names");
+    assert_eq!(journals.len(), 1, "{journals:?}");
+}
+
+/// Losses to try when so many changes are pending: the extremes, some by coin and by torn blocks,
+/// each change alone lost and alone kept, or eight of them when there are more.
+fn losses(pending: usize, seed: u64) -> Vec<Loss> {
+    let mut losses = vec![Loss::All, Loss::None, Loss::Zeroed];
+    losses.extend([512, 4096].map(|block| Loss::Torn { block, seed }));
+    losses.extend((0..4).map(|n| Loss::Random(seed * 4 + n)));
+    let first = if pending > 8 {
+        seed as usize % pending
+    } else {
+        0
+    };
+    for at in (first..).take(pending.min(8)) {
+        losses.extend([Loss::OnlyKept(at % pending), Loss::OnlyLost(at % pending)]);
+    }
+    losses
+}
+
+/// The operation at which something happens, for stories.
+fn place(operations: &[Operation], at: u64) -> String {
+    let operation = operations.get(at as usize - 1);
+    operation.map_or("the end".to_owned(), |operation| {
+        format!("{at} of {}, {operation}", operations.len())
+    })
+}
+
+/// Does cases `1..=count` on all cores; gives the sum of what they give.
+fn each_case(count: usize, case: impl Fn(u64) -> usize + Sync) -> usize {
+    let next = AtomicU64::new(1);
+    let work = || {
+        let mut sum = 0;
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at > count as u64 {
+                break sum;
+            }
+            sum += case(at);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let sums = workers.into_iter().map(|worker| worker.join());
+        sums.map(|sum| sum.unwrap_or_else(|panic| resume_unwind(panic)))
+            .sum()
+    })
+}
+
+/// `12,345`.
+fn grouped(number: usize) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
+    }
+}
+
+/// Tells the story when the test fails while this is there.
+struct Told<'a>(&'a str);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the story: {}", self.0);
+        }
+    }
+}
+
+#[test]
+fn sealing_leaves_no_journal_and_no_orphans_behind() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    for step in SCRIPT {
+        step.run(&db).unwrap();
+    }
+    db.seal().unwrap();
+    drop(db);
+    drop(open(&files).unwrap());
+    let left = files.paths();
+    let count = |part: &str| {
+        left.iter()
+            .filter(|path| path.to_string_lossy().contains(part))
+            .count()
+    };
+    assert_eq!(
+        (count("journal-"), count("items-"), count("manifest-")),
+        (0, 2, 2),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_database_that_lost_current_is_refused_and_not_begun_anew() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    db.items().put(&item(1, 1)).unwrap();
+    drop(db);
+    files.remove(&Path::new(ROOT).join(names::CURRENT)).unwrap();
+    let error = open(&files).err().unwrap();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+}
