@@ -91,6 +91,47 @@ fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
 }
 
 #[test]
+fn a_publish_that_failed_can_be_tried_again_on_a_handle_that_still_writes() {
+    let begin = || {
+        let files = MemoryFiles::default();
+        let db = open(&files).unwrap();
+        let mut model = Model::default();
+        for step in [Step::PutMany(3), Step::Publish(1.0), Step::Put(1, 11)] {
+            step.run(&db).unwrap();
+            step.apply(&mut model);
+        }
+        (files, db, model)
+    };
+    let (files, db, _) = begin();
+    files.set_fault(None);
+    Step::Publish(3.0).run(&db).unwrap();
+    let again = each_case(files.operations().len(), |at| {
+        let (files, db, mut model) = begin();
+        files.set_fault(Some(Fault::Fail {
+            at,
+            forever: false,
+            failure: Failure::Io,
+        }));
+        let failed = Step::Publish(3.0).run(&db).is_err();
+        files.set_fault(None);
+        if !failed || is_poisoned(&db) {
+            return 0;
+        }
+        let story = format!("tried again after a failure at operation {at}");
+        let _told = Told(&story);
+        assert_eq!(contents(&db), model, "the generation before answers on");
+        Step::Publish(3.0).run(&db).unwrap();
+        Step::Publish(3.0).apply(&mut model);
+        assert_eq!(contents(&db), model);
+        drop(db);
+        assert_recovers(&files, &[model], &story);
+        1
+    });
+    println!("{again} failed publishes, all done at the second try");
+    assert!(again > 0);
+}
+
+#[test]
 fn a_database_on_a_full_disk_opens_and_answers() {
     let full = Fault::Fail {
         at: 1,

@@ -275,6 +275,7 @@ fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
         step.apply(&mut expected);
     }
     assert_eq!(gone_on, [expected.clone()], "going on");
+    assert_nothing_leaked(files);
     let db = open(files).unwrap();
     assert_eq!(contents(&db), expected, "after going on");
     assert_eq!(db.check().unwrap().problems, []);
