@@ -353,3 +353,23 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     drop(db);
     assert_ne!(compare(&path), firsts, "other towers, other answers");
 }
+
+#[test]
+fn the_worked_example_of_the_format_is_the_golden_journal() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("storage-format.md")).unwrap();
+    let (_, example) = text.split_once("```hex\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let mut bytes: Vec<u8> = Vec::new();
+    for line in example.lines() {
+        let (offset, line) = line.split_once("  ").unwrap();
+        assert_eq!(usize::from_str_radix(offset, 16).unwrap(), bytes.len());
+        let hexadecimal = line.split("  ").next().unwrap();
+        let line = hexadecimal
+            .split(' ')
+            .map(|byte| u8::from_str_radix(byte, 16));
+        bytes.extend(line.map(Result::unwrap));
+    }
+    let golden = root.join("tests/golden/v1/journal/journal-000017");
+    assert_eq!(bytes, fs::read(golden).unwrap());
+}
