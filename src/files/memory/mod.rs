@@ -6,7 +6,7 @@
 //! subset of what is pending, and [`Loss`] chooses it. The text of a lock file is left out.
 #![cfg_attr(
     not(test),
-    allow(dead_code, reason = "fuzzing takes the files without the faults")
+    allow(dead_code, reason = "fuzzing does not look at all there is")
 )]
 
 mod disk;
