@@ -168,7 +168,11 @@ impl FileSystem for MemoryFiles {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        Ok(self.state().disk.list(path))
+        let disk = &self.state().disk;
+        match disk.content(path) {
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(_) => Ok(disk.list(path)),
+        }
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
