@@ -8,6 +8,7 @@ mod errors;
 mod flips;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
