@@ -8,7 +8,7 @@ use crate::format::manifest as manifest_file;
 use crate::ids::{ItemNo, Revision};
 use crate::manifest::{Generation, Manifest};
 use crate::snapshot::{Base, Live, Sealed};
-use crate::store::{self, StoreError};
+use crate::store::{self, SpaceSegment, StoreError};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -178,6 +178,23 @@ fn check_ids(sealed: &Sealed, report: &mut Report) {
     }
 }
 
+/// Which files of a generation cannot be opened.
+fn check_files(live: &Live, space: &str, generation: &Generation, report: &mut Report) {
+    for pinned in &generation.segments {
+        match SpaceSegment::open(&live.directory, pinned) {
+            Ok(segment) => segment
+                .check()
+                .into_iter()
+                .for_each(|error| report.take(error)),
+            Err(error) => report.take(error),
+        }
+    }
+    let towers = &generation.towers;
+    if let Err(error) = store::read_towers(&live.directory, space, generation.number, towers) {
+        report.take(error);
+    }
+}
+
 /// Towers, segments, and that there is a vector of every item and of no other.
 fn check_generation(
     live: &Live,
@@ -189,8 +206,12 @@ fn check_generation(
     let base = match Base::open(&live.directory, space, generation, None) {
         Ok(base) => base,
         Err(error) => {
-            let section = format!("{space} generation {}", generation.number);
-            report.add(&live.directory.root, &section, error.to_string());
+            let before = report.problems.len();
+            check_files(live, space, generation, report);
+            if report.problems.len() == before {
+                let section = format!("{space} generation {}", generation.number);
+                report.add(&live.directory.root, &section, error.to_string());
+            }
             return Ok(());
         }
     };

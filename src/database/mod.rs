@@ -125,7 +125,7 @@ impl Database {
         self.live.load_full()
     }
 
-    fn writing(&self) -> Result<&Writing, Error> {
+    pub(crate) fn writing(&self) -> Result<&Writing, Error> {
         self.writing.as_deref().ok_or(Error::ReadOnly)
     }
 }

@@ -145,7 +145,8 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
         create_dir(&root.join(name))?;
     }
     let manifest = load_or_create(&directory)?;
-    let recovered = recover(&directory, manifest.database, manifest.sealed)?;
+    let recovered = recover(&directory, manifest.database, manifest.sealed);
+    let recovered = recovered.map_err(missing)?;
     let numbers = recovered
         .ops
         .iter()
@@ -162,7 +163,7 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
     let highest = store::highest_number(&directory)?;
     let next_file = FileNo(manifest.next_file.0.max(highest + 1));
     let sealed = manifest.sealed;
-    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None)?;
+    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None).map_err(missing)?;
     // A writer may have died between the commit of a seal and this, its last step.
     journal.drop_sealed(sealed);
     let live = Arc::new(Live {
@@ -207,8 +208,8 @@ fn read(directory: &Directory, before: Option<&Snapshot>) -> Result<Live, Error>
         attempt += 1;
         let last = attempt == READ_ATTEMPTS;
         match look(directory, before) {
-            Ok((settled, read)) if settled || last => return read,
-            Err(error) if last || !is_gone(&error) => return Err(error),
+            Ok((settled, read)) if settled || last => return read.map_err(missing),
+            Err(error) if last || !is_gone(&error) => return Err(missing(error)),
             _ => {}
         }
     }
@@ -248,6 +249,17 @@ pub(super) fn hold_files(directory: &Directory) -> Result<Option<Box<dyn Send + 
 /// Whether a file was not there that had been a moment before.
 pub(super) fn is_gone(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+}
+
+/// A file that is named elsewhere and is not there, as the damage it is when nobody can be replacing
+/// it just now.
+fn missing(error: impl Into<Error>) -> Error {
+    match error.into() {
+        Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => Error::Corrupt {
+            what: format!("{} is missing", path.display()),
+        },
+        other => other,
+    }
 }
 
 fn read_state(
@@ -309,7 +321,7 @@ fn is_ours(name: &str) -> bool {
 /// The manifest in force, made durable first: its writer may have died between the rename and the
 /// sync, and nothing may build on what a power cut could take back.
 fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
-    if let Some(manifest) = store::load(directory)? {
+    if let Some(manifest) = store::load(directory).map_err(missing)? {
         let current = directory.root.join(names::CURRENT);
         directory
             .files

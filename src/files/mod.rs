@@ -12,10 +12,10 @@ pub(crate) mod names;
 mod os;
 
 pub(crate) use blob::Blob;
-#[cfg(any(test, fuzzing))]
-pub(crate) use memory::MemoryFiles;
 #[cfg(test)]
-pub(crate) use memory::{Failure, Fault, Loss, Operation};
+pub(crate) use memory::Operation;
+#[cfg(any(test, fuzzing))]
+pub(crate) use memory::{Failure, Fault, Loss, MemoryFiles};
 pub(crate) use os::OsFiles;
 
 use std::fmt::Debug;

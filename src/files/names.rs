@@ -54,6 +54,12 @@ pub(crate) fn number_of(name: &str, kind: &str) -> Option<u64> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
+/// Whether a name is that of a towers directory, of whatever space and generation.
+pub(crate) fn is_towers(name: &str) -> bool {
+    let parts = name.rsplit_once('-');
+    parts.is_some_and(|(space, _)| is_space_name(space) && number_of(name, space).is_some())
+}
+
 /// `segments/items-000007`: a name and the directory it is in.
 pub(crate) fn join(directory: &str, name: &str) -> String {
     format!("{directory}/{name}")
@@ -103,6 +109,14 @@ mod tests {
             "items-000001.tmp",
         ] {
             assert_eq!(number_of(stray, "journal"), None, "{stray}");
+        }
+    }
+
+    #[test]
+    fn towers_directories_are_told_from_other_names() {
+        assert!(is_towers("by-price-000007") && is_towers("a-b-1234567"));
+        for stray in [".DS_Store", "by-price", "by-price-7", "-000007", "000007"] {
+            assert!(!is_towers(stray), "{stray}");
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     if !sections.damaged(bytes).is_empty() {
         return Err(FormatError::bad("state", "checksum does not match"));
     }
+    if !sections.padding_is_zero(bytes) {
+        return Err(FormatError::bad("padding", "is not zero"));
+    }
     let range = sections.range(STATE, "state")?;
     let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default())
         .map_err(|what| FormatError::bad("state", what))?;

@@ -4,9 +4,12 @@
 //! the golden database. Checksums would end most attacks before they begin; the targets make them
 //! right again ([`reseal`]), as a hostile author would.
 
+mod operations;
 mod reseal;
 #[cfg(test)]
 mod tests;
+
+pub use operations::operations;
 
 use crate::database::{Database, Towers};
 use crate::error::Error;

@@ -101,6 +101,32 @@ fn hostile_databases_are_errors_or_databases() {
     }
 }
 
+/// How many sequences of operations are played, and from which seed they are drawn:
+/// `TWINSPIRE_OPERATIONS_ROUNDS` and `TWINSPIRE_OPERATIONS_SEED` change it.
+#[test]
+fn operations_failures_and_power_cuts_in_any_order_leave_what_a_plain_model_says() {
+    let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
+    let rounds: u64 = number("TWINSPIRE_OPERATIONS_ROUNDS", 1_500);
+    let seed: u64 = number("TWINSPIRE_OPERATIONS_SEED", 20_240_731);
+    println!("TWINSPIRE_OPERATIONS_ROUNDS={rounds} TWINSPIRE_OPERATIONS_SEED={seed}");
+    let play = |half: u64| {
+        for round in (half..rounds).step_by(2) {
+            let seed = seed.wrapping_add(round);
+            let mut rng = Pcg64Mcg::seed_from_u64(seed);
+            let length = rng.random_range(10..300);
+            let data: Vec<u8> = (0..length).map(|_| rng.random()).collect();
+            if let Err(panic) = std::panic::catch_unwind(|| operations(&data)) {
+                eprintln!("the operations of seed {seed}");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| play(0));
+        play(1);
+    });
+}
+
 #[test]
 fn the_golden_database_itself_is_opened_and_answers() {
     let database = open(load(&golden()), false).unwrap();

@@ -150,7 +150,7 @@ impl Writing {
     }
 
     /// Whether nothing can be written any more.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn is_poisoned(&self) -> bool {
         held(&self.writer).poisoned
     }

@@ -4,6 +4,7 @@ use super::{Directory, StoreError};
 use crate::files::names;
 use crate::manifest::Manifest;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Unlinks every segment, towers directory and manifest that `manifest` does not need, but the
@@ -84,18 +85,25 @@ fn stale(
             stale.files.push(dir.join(name));
         }
     }
+    let before = manifest.number.checked_sub(1);
     for name in list(&directory.root)? {
         let number = names::number_of(&name, "manifest");
-        let neither = |number| number + 1 != manifest.number && number != manifest.number;
+        let neither = |number| number != manifest.number && Some(number) != before;
         if number.is_some_and(neither) || name == names::CURRENT_NEXT {
             stale.files.push(directory.root.join(name));
         }
     }
     let dir = directory.root.join(names::TOWERS);
     for name in list(&dir)? {
-        if is_stale(names::TOWERS, &name) {
+        if names::is_towers(&name) && is_stale(names::TOWERS, &name) {
             let towers = dir.join(&name);
-            let inside = list(&towers)?;
+            let inside = match directory.files.list(&towers) {
+                Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                    stale.files.push(towers);
+                    continue;
+                }
+                other => other.map_err(StoreError::io("list", &towers))?,
+            };
             stale
                 .files
                 .extend(inside.into_iter().map(|file| towers.join(file)));
@@ -127,6 +135,9 @@ fn needed(manifest: &Manifest) -> BTreeSet<String> {
     needed
 }
 
+/// No file of a database gets so high a number: who made one of that name was somebody else.
+const NEVER: u64 = u64::MAX / 2;
+
 /// The highest number any file has, so that none is used twice.
 pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
     let mut highest = 0;
@@ -143,7 +154,9 @@ pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
             let numbers = kinds
                 .iter()
                 .filter_map(|kind| names::number_of(&name, kind));
-            highest = numbers.fold(highest, u64::max);
+            highest = numbers
+                .filter(|number| *number < NEVER)
+                .fold(highest, u64::max);
         }
     }
     Ok(highest)

@@ -10,6 +10,7 @@ mod flips;
 mod repair;
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};

@@ -6,7 +6,7 @@
 //! subset of what is pending, and [`Loss`] chooses it. The text of a lock file is left out.
 #![cfg_attr(
     not(test),
-    allow(dead_code, reason = "fuzzing takes the files without the faults")
+    allow(dead_code, reason = "fuzzing does not look at all there is")
 )]
 
 mod disk;
@@ -168,7 +168,11 @@ impl FileSystem for MemoryFiles {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        Ok(self.state().disk.list(path))
+        let disk = &self.state().disk;
+        match disk.content(path) {
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(_) => Ok(disk.list(path)),
+        }
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
