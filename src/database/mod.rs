@@ -1,6 +1,7 @@
 //! The facade: handles, options and locks. What they do is done by `recall` and `maintain`.
 
 mod check;
+mod export;
 mod inspect;
 mod items;
 mod open;
@@ -9,6 +10,7 @@ mod spaces;
 mod towers;
 
 pub use check::{Problem, Report};
+pub use export::{Export, Exported};
 pub use inspect::{SpaceStats, Stats};
 pub use items::Items;
 pub use open::OpenOptions;
