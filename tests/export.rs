@@ -206,6 +206,35 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
 }
 
 #[test]
+fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
+    let (_dir, path) = directory();
+    let db = Database::options().seal_writes(40).open(&path).unwrap();
+    let items: Vec<_> = (0..20).map(|id| item(id, id)).collect();
+    db.items().put_many(&items).unwrap();
+    db.publish(SPACE, scaled(1.0)).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for price in 1..150 {
+                let items: Vec<_> = (0..20).map(|id| item(id, id + price)).collect();
+                db.items().put_many(&items).unwrap();
+                db.items().put(&item(100 + price, price)).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let export = db.export().vectors([SPACE]).unwrap();
+            let all: Vec<_> = export.map(Result::unwrap).collect();
+            let price = |at: usize| all[at].record["price"].as_u64().unwrap();
+            for (at, exported) in all.iter().enumerate() {
+                assert_eq!(exported.vectors[SPACE], [price(at) as f32]);
+            }
+            for at in 0..20 {
+                assert_eq!(price(at), price(0) + at as u64, "a call is seen whole");
+            }
+        }
+    });
+}
+
+#[test]
 fn a_space_that_is_not_there_is_named_and_an_empty_database_exports_nothing() {
     let (_dir, path) = directory();
     let db = open(&path);
