@@ -1,11 +1,16 @@
 //! The commands, one file each.
 
 mod check;
+mod export;
+mod gc;
 mod generations;
 mod import;
+mod merge;
 mod publish;
 mod recall;
+mod retain;
 mod rollback;
+mod seal;
 mod similar;
 mod stats;
 mod train;
@@ -22,6 +27,8 @@ use crate::output::{Exit, Failure, Output};
 pub enum Command {
     /// Read items from JSON lines, CSV or a MovieLens directory into a database
     Import(import::ImportArgs),
+    /// Write every item of a database as JSON lines
+    Export(export::ExportArgs),
     /// Learn towers from raw logs
     Train(train::TrainArgs),
     /// Embed every item with the towers and make the space serve them
@@ -34,6 +41,14 @@ pub enum Command {
     Generations(generations::GenerationsArgs),
     /// Serve an earlier generation of a space again
     Rollback(rollback::RollbackArgs),
+    /// Let the oldest generations of a space go
+    Retain(retain::RetainArgs),
+    /// Move what is in the journal into segments
+    Seal(seal::SealArgs),
+    /// Merge segments: what was overwritten or deleted takes no room any more
+    Merge(merge::MergeArgs),
+    /// Remove files that nothing needs any more
+    Gc(gc::GcArgs),
     /// Tell what a database holds
     Stats(stats::StatsArgs),
     /// Verify every file of a database
@@ -44,12 +59,17 @@ pub enum Command {
 pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Import(args) => import::run(args, output),
+        Command::Export(args) => export::run(args, output),
         Command::Train(args) => train::run(args, output),
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),
         Command::Similar(args) => similar::run(args, output),
         Command::Generations(args) => generations::run(args, output),
         Command::Rollback(args) => rollback::run(args, output),
+        Command::Retain(args) => retain::run(args, output),
+        Command::Seal(args) => seal::run(args, output),
+        Command::Merge(args) => merge::run(args, output),
+        Command::Gc(args) => gc::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Check(args) => check::run(args, output),
     }
