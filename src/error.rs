@@ -133,6 +133,12 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// A directory that was to be written into holds something already.
+    #[error("{} is not empty; choose a directory that is not there yet", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Another process, or another handle in this one, has the database open for writing.
     #[error("{} is held by another writer ({holder}); close that one first", lock.display())]
     Locked {
@@ -260,6 +266,7 @@ impl Error {
             | Self::ReadOnly
             | Self::Forked
             | Self::NotADatabase { .. }
+            | Self::NotEmpty { .. }
             | Self::TooManyItems => ErrorKind::InvalidInput,
             Self::NoDatabase { .. }
             | Self::UnknownSpace { .. }

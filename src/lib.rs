@@ -62,7 +62,7 @@ mod wire;
 
 pub use database::{
     Batch, Database, Export, Exported, GenerationInfo, Items, OpenOptions, Problem, Progress,
-    PublishOptions, Recall, Report, SpaceStats, Stats, Towers,
+    PublishOptions, Recall, Repair, Report, SpaceStats, Stats, Towers,
 };
 pub use error::{Error, ErrorKind, VectorlessError};
 pub use graph::DEFAULT_EF;

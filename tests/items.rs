@@ -40,49 +40,6 @@ fn items_are_there_after_the_database_was_closed_and_opened_again() {
 }
 
 #[test]
-fn a_lost_or_ruined_catalog_loses_nothing() {
-    let (_dir, path) = directory();
-    let items: Vec<_> = (0..300)
-        .map(|i| json!({"id": format!("{i}"), "n": i}))
-        .collect();
-    Database::open(&path)
-        .unwrap()
-        .items()
-        .put_many(&items)
-        .unwrap();
-    let catalog = path.join("catalog");
-    let ruin = |round: usize| match round {
-        0 => std::fs::remove_dir_all(&catalog).unwrap(),
-        1 => truncate(&catalog.join("db"), 4096),
-        2 => truncate(&catalog.join("conf"), 0),
-        _ => drop(
-            std::fs::File::create_new(catalog.join("snap.0000000000000000.generating")).unwrap(),
-        ),
-    };
-    for round in 0..4 {
-        ruin(round);
-        let db = Database::open(&path).unwrap();
-        for item in &items {
-            let id = item["id"].as_str().unwrap();
-            assert_eq!(
-                db.items().get(id).unwrap().as_ref(),
-                Some(item),
-                "round {round}"
-            );
-        }
-    }
-}
-
-fn truncate(path: &std::path::Path, length: u64) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test that ruins a file on purpose"
-    )]
-    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-    file.set_len(length).unwrap();
-}
-
-#[test]
 fn a_second_writer_is_told_who_holds_the_lock() {
     let (_dir, path) = directory();
     let _db = Database::open(&path).unwrap();

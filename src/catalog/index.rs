@@ -191,9 +191,7 @@ fn on_disk(
 ) -> Result<Backing, CatalogError> {
     let found = guarded(|| {
         let db = open_sled(path)?;
-        let ours = db
-            .get(DATABASE_KEY)?
-            .is_some_and(|value| *value == database.to_le_bytes());
+        let ours = is_of(&db, database)?;
         let held = if ours { rows_of(&db)? } else { Map::new() };
         let newest = held.values().map(|fresh| fresh.revision).max();
         if let Some(newest) = newest.filter(|newest| *newest > last) {
@@ -232,6 +230,49 @@ fn on_disk(
             Ok(Backing::Memory(rows.clone().into()))
         }
     }
+}
+
+/// The rows the index has beyond what the journal has: what is left of a journal that lost its end.
+pub(crate) fn salvage(
+    directory: &Directory,
+    database: u64,
+    last: Revision,
+) -> BTreeMap<String, Fresh> {
+    let path = directory.root.join(names::CATALOG);
+    let outside = directory.files.outside(&path).filter(|path| path.exists());
+    let Some(path) = outside else {
+        return Map::new();
+    };
+    let found = guarded(|| {
+        let db = open_sled(&path)?;
+        let mut rows = if is_of(&db, database)? {
+            rows_of(&db)?
+        } else {
+            Map::new()
+        };
+        rows.retain(|_, fresh| fresh.revision > last);
+        Ok(rows)
+    });
+    // An index that cannot be read has nothing to say.
+    found.unwrap_or_default()
+}
+
+/// Removes the index, so that it is built anew.
+pub(crate) fn forget(directory: &Directory) {
+    let path = directory
+        .files
+        .outside(&directory.root.join(names::CATALOG));
+    if let Some(path) = path.filter(|path| path.exists())
+        && let Err(error) = std::fs::remove_dir_all(&path)
+    {
+        log::warn!("cannot remove {}: {error}", path.display());
+    }
+}
+
+/// Whether the index is this database's.
+fn is_of(db: &sled::Db, database: u64) -> Result<bool, Fault> {
+    let found = db.get(DATABASE_KEY)?;
+    Ok(found.is_some_and(|value| *value == database.to_le_bytes()))
 }
 
 fn open_sled(path: &Path) -> Result<sled::Db, Fault> {

@@ -21,8 +21,8 @@ pub(crate) struct Recovered {
     pub(crate) bytes: u64,
     /// The files read, each with its last revision.
     files: Vec<Closed>,
-    /// The first revision of the last call, as far as that is not sealed.
-    last_call: Option<Revision>,
+    /// The last revision of each call.
+    calls: Vec<Revision>,
 }
 
 /// A file no longer written to.
@@ -46,7 +46,7 @@ pub(crate) fn read(
         losses: Vec::new(),
         bytes: 0,
         files: Vec::new(),
-        last_call: None,
+        calls: Vec::new(),
     };
     for path in paths(directory)? {
         let blob = directory
@@ -72,6 +72,50 @@ pub(crate) fn recover(
         true => Ok(found),
         false => Err(CatalogError::Lost(found.losses.remove(0))),
     }
+}
+
+/// Everything unsealed as the content of one journal file that was closed; none if there is nothing.
+/// Calls stay whole.
+///
+/// # Errors
+/// Any loss, as [`recover`].
+pub(crate) fn unsealed(
+    directory: &Directory,
+    database: u64,
+    sealed: Revision,
+) -> Result<Option<Vec<u8>>, CatalogError> {
+    let recovered = recover(directory, database, sealed)?;
+    if recovered.last == sealed {
+        return Ok(None);
+    }
+    let header = Header {
+        kind: Kind::Journal,
+        identity: fresh_identity(),
+        database,
+        before: sealed.0,
+    };
+    let mut out = header.encode().to_vec();
+    let mut ops = recovered.ops.into_iter().peekable();
+    for last in recovered.calls {
+        let Some((first, _)) = ops.peek() else { break };
+        let first = *first;
+        let mut frame = Frame {
+            first,
+            ops: Vec::new(),
+        };
+        while let Some((_, op)) = ops.next_if(|(revision, _)| *revision <= last) {
+            frame.ops.push(op);
+        }
+        out.extend(
+            frame
+                .encode()
+                .map_err(StoreError::format(&directory.root))?,
+        );
+    }
+    let (first, ops) = (recovered.last.next(), Vec::new());
+    let end = Frame { first, ops };
+    out.extend(end.encode().map_err(StoreError::format(&directory.root))?);
+    Ok(Some(out))
 }
 
 /// The journal files, oldest first.
@@ -116,8 +160,8 @@ impl Recovered {
         for frame in journal.frames {
             last = last.max(frame.last());
             self.expect(path, frame.first);
-            if !frame.ops.is_empty() {
-                self.last_call = Some(frame.first.max(sealed.next()));
+            if frame.last() > self.last {
+                self.calls.push(frame.last());
             }
             for (revision, op) in (frame.first.0..).map(Revision).zip(frame.ops) {
                 if revision > self.last {
@@ -190,11 +234,19 @@ impl Journal {
                 .map_err(StoreError::io("sync", path))?;
         }
         directory.sync_dir(&directory.root.join(names::JOURNAL))?;
-        let Recovered { ops, last_call, .. } = recovered;
-        let undecided = last_call.map(|first| {
-            let last = ops.into_iter().filter(|(revision, _)| *revision >= first);
-            let ops = last.map(|(_, op)| op).collect();
-            Frame { first, ops }
+        let Recovered { ops, calls, .. } = recovered;
+        let before = match calls[..] {
+            [.., before, _] => before,
+            _ => Revision(0),
+        };
+        let mut ops = ops
+            .into_iter()
+            .skip_while(|(revision, _)| *revision <= before)
+            .peekable();
+        let first = ops.peek().map(|(first, _)| *first);
+        let undecided = first.map(|first| Frame {
+            first,
+            ops: ops.map(|(_, op)| op).collect(),
         });
         Ok(Self {
             directory,
@@ -202,7 +254,7 @@ impl Journal {
             last: recovered.last,
             closed: recovered.files,
             open: None,
-            undecided: undecided.filter(|frame| !frame.ops.is_empty()),
+            undecided,
         })
     }
 

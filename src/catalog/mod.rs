@@ -14,8 +14,8 @@
 mod index;
 mod journal;
 
-pub(crate) use index::Index;
-pub(crate) use journal::{Journal, Recovered, paths, read, recover};
+pub(crate) use index::{Index, forget, salvage};
+pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed};
 
 use crate::ids::{ItemNo, Revision};
 use crate::store::StoreError;

@@ -1,11 +1,13 @@
 //! The facade: handles, options and locks. What they do is done by `recall` and `maintain`.
 
 mod check;
+mod copies;
 mod export;
 mod inspect;
 mod items;
 mod open;
 mod recall;
+mod repair;
 mod spaces;
 mod towers;
 
@@ -15,6 +17,7 @@ pub use inspect::{SpaceStats, Stats};
 pub use items::Items;
 pub use open::OpenOptions;
 pub use recall::{Batch, Recall};
+pub use repair::Repair;
 pub use spaces::{GenerationInfo, Progress, PublishOptions};
 pub use towers::Towers;
 

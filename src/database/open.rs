@@ -5,7 +5,7 @@ use crate::catalog::{self, Index, Journal, recover};
 use crate::error::Error;
 use crate::files::{FileSystem, LockMode, OsFiles, names};
 use crate::ids::{FileNo, ItemNo};
-use crate::maintain::{Background, Limits, Writer, Writing, collect};
+use crate::maintain::{Background, Limits, Writer, Writing, tidy};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
 use crate::store::{self, Directory, StoreError, fresh_identity};
@@ -186,7 +186,7 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
     let writer = Writer::new(journal, next_item, next_file);
     let writing = Arc::new(Writing::new(writer, options.limits, lock));
     if options.collect {
-        collect(&live, &writing)?;
+        tidy(&live, &writing);
     }
     let background = options
         .background
@@ -198,7 +198,7 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
     })
 }
 
-fn lock(directory: &Directory) -> Result<Box<dyn Send + Sync>, Error> {
+pub(super) fn lock(directory: &Directory) -> Result<Box<dyn Send + Sync>, Error> {
     let path = directory.root.join(names::LOCK);
     directory
         .files
@@ -236,6 +236,7 @@ fn look(
     directory: &Directory,
     before: Option<&Snapshot>,
 ) -> Result<(bool, Result<Live, Error>), Error> {
+    let _opening = hold_files(directory)?;
     let Some(manifest) = store::load(directory)? else {
         refuse_without_current(directory)?;
         return Err(Error::NoDatabase {
@@ -249,8 +250,18 @@ fn look(
     Ok((after == Some(number) && !gone, read))
 }
 
+/// Keeps a writer from unlinking files while they are opened. Where that cannot be asked for, as on
+/// a medium that cannot be written to, looking again has to do.
+pub(super) fn hold_files(directory: &Directory) -> Result<Option<Box<dyn Send + Sync>>, Error> {
+    let (files, root) = (&directory.files, &directory.root);
+    let inside = files.list(root).map_err(StoreError::io("list", root))?;
+    let there = inside.iter().any(|name| name == names::READERS);
+    let lock = || files.lock(&root.join(names::READERS), LockMode::Shared);
+    Ok(there.then(lock).and_then(Result::ok))
+}
+
 /// Whether a file was not there that had been a moment before.
-fn is_gone(error: &Error) -> bool {
+pub(super) fn is_gone(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
@@ -299,12 +310,14 @@ impl Database {
 fn is_ours(name: &str) -> bool {
     let whole = [
         names::LOCK,
+        names::READERS,
         names::CURRENT,
         names::CURRENT_NEXT,
         names::JOURNAL,
         names::CATALOG,
         names::SEGMENTS,
         names::TOWERS,
+        names::DAMAGED,
     ];
     whole.contains(&name) || names::number_of(name, "manifest").is_some()
 }
@@ -334,14 +347,7 @@ fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
     directory.sync_dir(&directory.root)?;
     // Before there is a CURRENT: who finds one need not ask whether the directory itself would
     // outlast a power cut.
-    if let Some(parent) = directory.root.parent() {
-        let parent = if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        };
-        directory.sync_dir(parent)?;
-    }
+    directory.sync_parent()?;
     store::commit(directory, &manifest)?;
     Ok(manifest)
 }

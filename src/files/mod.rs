@@ -36,7 +36,6 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Gives a file a further name, which must not exist yet; where the file system cannot, a copy
     /// of the content, synced.
-    #[cfg_attr(not(test), allow(dead_code, reason = "nothing shares files yet"))]
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Unlinks a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -56,7 +55,6 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
 
 /// How a lock is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), allow(dead_code, reason = "only writers lock yet"))]
 pub(crate) enum LockMode {
     /// Alone, and the file's text says by whom; `WouldBlock` when another holds it.
     Owner,

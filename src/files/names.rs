@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Held by the one writing process; its text says who that is.
 pub(crate) const LOCK: &str = "LOCK";
+/// Shared by readers while they open files, held by the writer while it unlinks some.
+pub(crate) const READERS: &str = "READERS";
 /// Names the manifest in force.
 pub(crate) const CURRENT: &str = "CURRENT";
 /// Becomes CURRENT by rename.
@@ -15,6 +17,8 @@ pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const CATALOG: &str = "catalog";
 /// The directory of items and space segments.
 pub(crate) const SEGMENTS: &str = "segments";
+/// The directory of damaged files that a repair put aside.
+pub(crate) const DAMAGED: &str = "damaged";
 /// The directory of towers, one directory a generation.
 pub(crate) const TOWERS: &str = "towers";
 
@@ -53,6 +57,14 @@ pub(crate) fn number_of(name: &str, kind: &str) -> Option<u64> {
 /// `segments/items-000007`: a name and the directory it is in.
 pub(crate) fn join(directory: &str, name: &str) -> String {
     format!("{directory}/{name}")
+}
+
+/// `segments-items-000007`: the name of a damaged file among others.
+pub(crate) fn aside(directory: &str, name: &str) -> String {
+    if directory.is_empty() {
+        return name.to_owned();
+    }
+    format!("{}-{name}", directory.replace('/', "-"))
 }
 
 /// A path below the database directory.

@@ -63,7 +63,7 @@ impl Background {
         let shared = Arc::clone(&writing);
         let work = move || {
             while shared.signal.wait() {
-                if let Err(error) = tidy(&live, &shared) {
+                if let Err(error) = work_off(&live, &shared) {
                     log::warn!("sealing or merging in the background failed: {error}");
                 }
             }
@@ -95,7 +95,7 @@ impl Drop for Background {
     }
 }
 
-fn tidy(live: &Live, writing: &Writing) -> Result<(), Error> {
+fn work_off(live: &Live, writing: &Writing) -> Result<(), Error> {
     seal(live, writing)?;
     merge(live, writing, Extent::Due)
 }

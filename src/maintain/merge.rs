@@ -4,8 +4,9 @@
 //! as is left of it. So there are at most about log2(n) of them, each row is written again about as
 //! often, and what is hidden never takes more room than what is shown.
 
+use super::collect::tidy;
 use super::segment::Contents;
-use super::{Making, Writing, collect, commit, held};
+use super::{Making, Writing, commit, held};
 use crate::error::Error;
 use crate::files::names;
 use crate::ids::{FileNo, ItemNo, Revision};
@@ -34,7 +35,8 @@ pub(crate) fn merge(live: &Live, writing: &Writing, extent: Extent) -> Result<()
     for space in spaces {
         merge_space(live, writing, &space, extent)?;
     }
-    collect(live, writing)?;
+    let _state = writing.hold_state();
+    tidy(live, writing);
     Ok(())
 }
 
@@ -184,7 +186,12 @@ fn merge_space(live: &Live, writing: &Writing, space: &str, extent: Extent) -> R
     let _making = writing.make(names::join(names::SEGMENTS, &names::space(number)));
     let output = match contents.is_empty() {
         true => None,
-        false => Some(contents.write(live, writing, number, &|_, _| ())?),
+        false => {
+            let database = live.snapshot.load().sealed.manifest.database;
+            let quiet = |_, _| ();
+            let cancelled = &writing.cancelled;
+            Some(contents.write(&live.directory, database, number, &quiet, cancelled)?)
+        }
     };
     let numbers = inputs.iter().map(|part| part.segment.pinned().file.number);
     let numbers: Vec<FileNo> = numbers.collect();

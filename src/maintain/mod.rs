@@ -9,6 +9,7 @@
 
 mod background;
 mod collect;
+mod copy;
 mod flip;
 mod merge;
 mod publish;
@@ -18,11 +19,13 @@ mod segment;
 mod write;
 
 pub(crate) use background::Background;
-pub(crate) use collect::{collect, garbage};
+pub(crate) use collect::{collect, garbage, tidy};
+pub(crate) use copy::snapshot;
 pub(crate) use merge::{Extent, merge};
 pub(crate) use publish::{Publish, Stage, publish};
 pub(crate) use rollback::{retain, rollback};
 pub(crate) use seal::seal;
+pub(crate) use segment::Contents;
 pub(crate) use write::write;
 
 use crate::catalog::Journal;

@@ -1,6 +1,6 @@
 //! Publishing: towers, an embedding of every item and a graph become one generation.
 
-use super::collect::collect_held;
+use super::collect::tidy;
 use super::flip::flip;
 use super::seal::seal_held;
 use super::segment::Contents;
@@ -100,7 +100,8 @@ fn build(
         writing.make(names::join(names::SEGMENTS, &names::space(file))),
         writing.make(names::join(names::TOWERS, &names::towers(space, number))),
     ];
-    let file = contents.write(live, writing, file, &progress)?;
+    let (directory, database) = (&live.directory, sealed.manifest.database);
+    let file = contents.write(directory, database, file, &progress, &writing.cancelled)?;
     store::clear_towers(&live.directory, space, number)?;
     let towers = write_towers(&live.directory, space, number, publish.parts)?;
     let segment = SpaceSegment::open(&live.directory, &file)?;
@@ -128,7 +129,7 @@ fn build(
             manifest.published(space, generation.clone(), next_file, publish.retain)
         },
     )?;
-    collect_held(live, writing)?;
+    tidy(live, writing);
     Ok(generation)
 }
 

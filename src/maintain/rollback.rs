@@ -1,7 +1,8 @@
 //! Serving another kept generation, and letting kept ones go.
 
+use super::collect::tidy;
 use super::flip::flip;
-use super::{Writing, collect, commit};
+use super::{Writing, commit};
 use crate::error::Error;
 use crate::ids::GenerationNo;
 use crate::manifest::Generation;
@@ -65,6 +66,6 @@ pub(crate) fn retain(
         commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
     }
     drop(writer);
-    collect::collect_held(live, writing)?;
+    tidy(live, writing);
     Ok(())
 }

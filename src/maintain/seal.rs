@@ -1,6 +1,6 @@
 //! Sealing: what is fresh becomes an immutable items segment, and a segment of every space.
 
-use super::collect::collect_held;
+use super::collect::tidy;
 use super::segment::Contents;
 use super::{Making, Writing, commit};
 use crate::catalog::{Fresh, recover};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) fn seal(live: &Live, writing: &Writing) -> Result<Revision, Error> {
     let _state = writing.hold_state();
     let cut = seal_held(live, writing)?;
-    collect_held(live, writing)?;
+    tidy(live, writing);
     Ok(cut)
 }
 
@@ -134,6 +134,9 @@ fn seal_space<'a>(
     }
     let number = writing.writer()?.number();
     let making = writing.make(names::join(names::SEGMENTS, &names::space(number)));
-    let file = contents.write(live, writing, number, &|_, _| ())?;
+    let database = live.snapshot.load().sealed.manifest.database;
+    let quiet = |_, _| ();
+    let cancelled = &writing.cancelled;
+    let file = contents.write(&live.directory, database, number, &quiet, cancelled)?;
     Ok((Some(file), Some(making)))
 }

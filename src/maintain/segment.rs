@@ -1,34 +1,34 @@
 //! Making a space segment: a graph over vectors, brought into the order of its nodes and written.
 
-use super::Writing;
 use crate::error::Error;
 use crate::files::names;
 use crate::graph::{Rows, build};
+use crate::ids::FileNo;
 use crate::kernel::Metric;
 use crate::manifest::{Generation, SpaceFile};
-use crate::snapshot::Live;
-use crate::store::{SpaceContent, write_space};
+use crate::store::{Directory, SpaceContent, write_space};
+use std::sync::atomic::AtomicBool;
 
 /// The seed of the order in which graphs are built.
 const SEED: u64 = 42;
 
 /// What a segment is to hold.
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// How vectors are compared.
-    pub(super) metric: Metric,
+    pub(crate) metric: Metric,
     /// Components of a vector.
-    pub(super) dimension: usize,
+    pub(crate) dimension: usize,
     /// Items, increasing.
-    pub(super) items: Vec<u32>,
+    pub(crate) items: Vec<u32>,
     /// Their vectors.
-    pub(super) vectors: Vec<f32>,
+    pub(crate) vectors: Vec<f32>,
     /// Items that older segments hold and that are gone, increasing.
-    pub(super) gone: Vec<u32>,
+    pub(crate) gone: Vec<u32>,
 }
 
 impl Contents {
     /// Nothing, for a segment of this generation.
-    pub(super) fn of(generation: &Generation) -> Self {
+    pub(crate) fn of(generation: &Generation) -> Self {
         Self {
             metric: generation.metric,
             dimension: generation.dimension as usize,
@@ -39,18 +39,18 @@ impl Contents {
     }
 
     /// Whether there would be nothing to say.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.gone.is_empty()
     }
 
-    /// Builds the graph, writes the segment and makes it durable, its name too. It is collected if no
-    /// manifest names it when the guard that `number` came with is gone.
-    pub(super) fn write(
+    /// Builds the graph, writes the segment and makes it durable, its name too.
+    pub(crate) fn write(
         self,
-        live: &Live,
-        writing: &Writing,
-        number: crate::ids::FileNo,
+        directory: &Directory,
+        database: u64,
+        number: FileNo,
         progress: &(dyn Fn(u64, u64) + Sync),
+        cancelled: &AtomicBool,
     ) -> Result<SpaceFile, Error> {
         let Self {
             metric,
@@ -60,7 +60,7 @@ impl Contents {
             gone,
         } = self;
         let rows = Rows::new(&vectors, dimension);
-        let built = build(rows, metric, SEED, progress, &writing.cancelled);
+        let built = build(rows, metric, SEED, progress, cancelled);
         let (graph, order) = built.map_err(|error| Error::Graph { what: error.what })?;
         let mut sorted = Vec::with_capacity(vectors.len());
         let mut nodes = Vec::with_capacity(items.len());
@@ -76,10 +76,8 @@ impl Contents {
             graph: &graph,
             gone: &gone,
         };
-        let database = live.snapshot.load().sealed.manifest.database;
-        let file = write_space(&live.directory, number, database, &content)?;
-        let segments = live.directory.root.join(names::SEGMENTS);
-        live.directory.sync_dir(&segments)?;
+        let file = write_space(directory, number, database, &content)?;
+        directory.sync_dir(&directory.root.join(names::SEGMENTS))?;
         Ok(file)
     }
 }

@@ -10,6 +10,7 @@ use crate::ids::FileNo;
 use crate::manifest::Manifest;
 use crate::wire::checksum;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// Reads the manifest in force; none when there is no CURRENT.
 pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError> {
@@ -41,11 +42,21 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
     Ok(Some(manifest))
 }
 
-/// Makes `manifest` the one in force. Every file it names, and their directories, must be durable.
+/// Makes `manifest` the one in force, in the place of its predecessor and no other. Every file it
+/// names, and their directories, must be durable.
 ///
 /// Up to the rename a failure changes nothing; from the rename on it is
 /// [`CommitUncertain`](StoreError::CommitUncertain).
 pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), StoreError> {
+    commit_over(directory, manifest, Some(manifest.number.saturating_sub(1)))
+}
+
+/// [`commit`] in the place of manifest `before` (0: of none), or of whatever there is.
+pub(crate) fn commit_over(
+    directory: &Directory,
+    manifest: &Manifest,
+    before: Option<u64>,
+) -> Result<(), StoreError> {
     let path = directory.root.join(names::manifest(manifest.number));
     let state = bytes_of::encode(manifest).map_err(StoreError::format(&path))?;
     let number = FileNo(manifest.number);
@@ -88,10 +99,30 @@ pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), S
         source: Box::new(source),
     };
     let target = directory.root.join(names::CURRENT);
+    if let Some(before) = before {
+        expect(directory, &target, before)?;
+    }
     let renamed = directory
         .files
         .rename(&next, &target)
         .map_err(StoreError::io("rename", &next));
     renamed.map_err(uncertain)?;
     directory.sync_dir(&directory.root).map_err(uncertain)
+}
+
+/// A second writer that got past the lock, as on a network file system, must not be overwritten.
+fn expect(directory: &Directory, path: &Path, before: u64) -> Result<(), StoreError> {
+    let number = match directory.files.read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => 0,
+        other => {
+            let text = other.map_err(StoreError::io("read", path))?;
+            let current = Current::decode(&text).map_err(StoreError::format(path))?;
+            current.number
+        }
+    };
+    if number == before {
+        return Ok(());
+    }
+    let what = format!("names manifest {number}, where {before} is due: someone else writes too");
+    Err(StoreError::format(path)(FormatError::bad("CURRENT", what)))
 }

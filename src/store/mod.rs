@@ -10,7 +10,7 @@ mod segment;
 mod space;
 mod towers;
 
-pub(crate) use current::{commit, load};
+pub(crate) use current::{commit, commit_over, load};
 pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::fresh_identity;
@@ -87,6 +87,15 @@ impl Directory {
     /// A file below the root.
     pub(crate) fn path(&self, directory: &str, name: &str) -> PathBuf {
         names::below(&self.root, directory, name)
+    }
+
+    /// Makes the directory's own name durable.
+    pub(crate) fn sync_parent(&self) -> Result<(), StoreError> {
+        match self.root.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => self.sync_dir(Path::new(".")),
+            Some(parent) => self.sync_dir(parent),
+            None => Ok(()),
+        }
     }
 
     /// Makes names in a directory durable.

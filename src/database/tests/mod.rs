@@ -3,9 +3,11 @@
 //! Here are the model, the script and what every test asks of a database that was interrupted; in
 //! the files beside it is what interrupts.
 
+mod copies;
 mod crash;
 mod errors;
 mod flips;
+mod repair;
 
 use super::*;
 use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
@@ -290,7 +292,11 @@ fn assert_nothing_leaked(files: &MemoryFiles) {
         root: ROOT.into(),
     };
     let manifest = store::load(&directory).unwrap().unwrap();
-    let mut named = vec![names::LOCK.into(), names::CURRENT.into()];
+    let mut named: Vec<String> = vec![
+        names::LOCK.into(),
+        names::READERS.into(),
+        names::CURRENT.into(),
+    ];
     named.extend([manifest.number - 1, manifest.number].map(names::manifest));
     let segment = |name| format!("{}/{name}", names::SEGMENTS);
     let items = manifest.items.iter();

@@ -1,0 +1,56 @@
+//! Snapshots of a database, and going back to one.
+
+use super::Database;
+use super::open::{hold_files, is_gone};
+use crate::error::Error;
+use crate::maintain;
+use std::path::Path;
+
+/// How often a reader looks again when the writer moves on while it makes a snapshot.
+const ATTEMPTS: usize = 64;
+
+impl Database {
+    /// Writes everything acknowledged so far, all kept generations included, into a directory that is
+    /// absent or empty, as a database of its own. Puts wait while the journal is read; seals,
+    /// merges and publishes wait until it is done.
+    ///
+    /// Segments and towers are shared by hard links where the file system has them, and copied
+    /// elsewhere: they never change, and stay as long as one of the databases needs them. A snapshot
+    /// that was interrupted is a directory without `CURRENT`, which is no database: remove it.
+    ///
+    /// # Errors
+    /// [`Error::NotEmpty`], [`Error::Lost`] when the journal is damaged, and [`Error::Io`].
+    pub fn snapshot(&self, directory: impl AsRef<Path>) -> Result<(), Error> {
+        let target = directory.as_ref();
+        if let Some(writing) = &self.writing {
+            return maintain::snapshot(&self.live(), Some(writing), target);
+        }
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let _held = hold_files(&self.live().directory)?;
+            self.refresh()?;
+            match maintain::snapshot(&self.live(), None, target) {
+                // Its journal was sealed and unlinked meanwhile.
+                Err(Error::Lost { .. }) if attempt < ATTEMPTS => {}
+                Err(error) if is_gone(&error) && attempt < ATTEMPTS => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Makes a database in a directory that is absent or empty from a snapshot, once every byte of
+    /// that has been [checked](Self::check). The snapshot stays.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the snapshot is damaged; others as [`snapshot`](Self::snapshot) and
+    /// [`open_read_only`](Self::open_read_only).
+    pub fn restore(snapshot: impl AsRef<Path>, directory: impl AsRef<Path>) -> Result<(), Error> {
+        let from = Self::open_read_only(snapshot)?;
+        if let Some(problem) = from.check()?.problems.into_iter().next() {
+            let what = format!("{}: {}", problem.file.display(), problem.what);
+            return Err(Error::Corrupt { what });
+        }
+        from.snapshot(directory)
+    }
+}
