@@ -32,6 +32,9 @@ fn help_teaches_every_command() {
         "gc",
         "stats",
         "check",
+        "repair",
+        "snapshot",
+        "restore",
     ] {
         let help = run(&[command, "--help"]);
         assert_eq!(help.exit, 0);
@@ -117,6 +120,9 @@ fn what_is_not_there_exits_with_3_and_is_not_made() {
         &["seal", db],
         &["merge", db],
         &["gc", db],
+        &["repair", db],
+        &["snapshot", db, "copy.twin"],
+        &["restore", db, "copy.twin"],
         &["retain", db, "movies", "1"],
         &["generations", db, "movies"],
         &["rollback", db, "movies"],

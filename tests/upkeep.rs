@@ -44,6 +44,21 @@ fn fill(path: &str) {
     db.items().delete("B003").unwrap();
 }
 
+/// Makes the first record of the sealed items something that is no JSON.
+fn damage_a_record(db: &str) {
+    let segments = std::fs::read_dir(Path::new(db).join("segments")).unwrap();
+    let mut segments = segments.map(|entry| entry.unwrap().path());
+    let items = |path: &std::path::PathBuf| path.to_str().unwrap().contains("items-");
+    let segment = segments.find(items).unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let text = b"\"price\"";
+    let mut places = bytes.windows(text.len());
+    let at = places.position(|found| found == text).unwrap();
+    bytes[at] = b'!';
+    let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
+    common::write(segment.parent().unwrap(), &[(name, bytes)]);
+}
+
 #[test]
 fn an_export_is_imported_as_it_is_and_exports_the_same_bytes_again() {
     let (_dir, path) = paths();
@@ -116,18 +131,7 @@ fn an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it() {
     let db = path("shop.twin");
     fill(&db);
     let out = file(dir.path(), "out.jsonl", "before");
-    // The records of the first segment are damaged: a record is no JSON any more.
-    let segments = std::fs::read_dir(dir.path().join("shop.twin/segments")).unwrap();
-    let segment = segments.map(|entry| entry.unwrap().path()).next().unwrap();
-    let mut bytes = std::fs::read(&segment).unwrap();
-    let text = b"\"price\"";
-    let at = bytes
-        .windows(text.len())
-        .position(|found| found == text)
-        .unwrap();
-    bytes[at] = b'!';
-    let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
-    common::write(segment.parent().unwrap(), &[(name, bytes)]);
+    damage_a_record(&db);
     let failed = run(&["export", &db, "--out", out.to_str().unwrap()]);
     assert_eq!(failed.exit, 4, "{}", failed.err);
     assert_eq!(read_to_string(&out).unwrap(), "before");
@@ -249,4 +253,51 @@ fn retain_lets_the_oldest_generations_go() {
     json_of(&["publish", &db, "s", &models, "--retain", "1"]);
     assert_eq!(numbers(json_of(&["generations", &db, "s"])).len(), 1);
     assert_eq!(run(&["retain", &db, "books", "1"]).exit, 3);
+}
+
+#[test]
+fn a_snapshot_is_gone_back_to() {
+    let (_dir, path) = paths();
+    let (db, copy, back) = (path("shop.twin"), path("copy.twin"), path("back.twin"));
+    fill(&db);
+    let items = run(&["export", &db]).out;
+    let beside = Database::open(&db).unwrap();
+    let told = json_of(&["snapshot", &db, &copy]);
+    assert_eq!(told, json!({"database": db, "snapshot": copy}));
+    beside.items().delete("B001").unwrap();
+    drop(beside);
+    assert_eq!(run(&["export", &copy]).out, items);
+    let again = run(&["snapshot", &db, &copy]);
+    assert_eq!(again.exit, 1);
+    assert!(again.err.contains("is not empty"), "{}", again.err);
+    let told = json_of(&["restore", &copy, &back]);
+    assert_eq!(told, json!({"snapshot": copy, "database": back}));
+    assert_eq!(run(&["export", &back]).out, items);
+    assert_eq!(run(&["restore", &copy, &back]).exit, 1);
+    damage_a_record(&copy);
+    assert_eq!(run(&["restore", &copy, &path("other.twin")]).exit, 4);
+}
+
+#[test]
+fn a_repair_tells_what_was_lost_and_leaves_a_sound_database_alone() {
+    let (_dir, path) = paths();
+    let db = path("shop.twin");
+    fill(&db);
+    let sound = run(&["repair", &db]);
+    assert_eq!(sound.exit, 0, "{}", sound.err);
+    assert!(sound.out.contains("no damage found"), "{}", sound.out);
+    damage_a_record(&db);
+    assert_eq!(run(&["check", &db]).exit, 4);
+    let repaired = run(&["repair", &db]);
+    assert_eq!(repaired.exit, 4, "{}", repaired.err);
+    for says in ["repaired, after", "lost: 1 version of items", "put aside: "] {
+        assert!(repaired.out.contains(says), "{}", repaired.out);
+    }
+    assert_eq!(run(&["check", &db]).exit, 0);
+    assert_eq!(run(&["export", &db]).out.lines().count(), 78);
+    let again = json_of(&["repair", &db]);
+    assert_eq!(
+        (&again["problems"], &again["lost_rows"]),
+        (&json!([]), &json!(0))
+    );
 }

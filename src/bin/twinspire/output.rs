@@ -113,7 +113,9 @@ impl From<twinspire::Error> for Failure {
             ErrorKind::NotFound => (Exit::NotFound, None),
             ErrorKind::Corrupt => (
                 Exit::Corrupt,
-                Some("`twinspire check DB` lists what is damaged".to_owned()),
+                Some(
+                    "`check` lists what is damaged, `repair` goes on from what is left".to_owned(),
+                ),
             ),
             _ => (Exit::Failed, None),
         };

@@ -8,10 +8,13 @@ mod import;
 mod merge;
 mod publish;
 mod recall;
+mod repair;
+mod restore;
 mod retain;
 mod rollback;
 mod seal;
 mod similar;
+mod snapshot;
 mod stats;
 mod train;
 
@@ -53,6 +56,12 @@ pub enum Command {
     Stats(stats::StatsArgs),
     /// Verify every file of a database
     Check(check::CheckArgs),
+    /// Make a damaged database usable again, as far as it can be read
+    Repair(repair::RepairArgs),
+    /// Write the database as it is now into another directory
+    Snapshot(snapshot::SnapshotArgs),
+    /// Make a database from a snapshot
+    Restore(restore::RestoreArgs),
 }
 
 /// Runs a command.
@@ -72,6 +81,9 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Gc(args) => gc::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Check(args) => check::run(args, output),
+        Command::Repair(args) => repair::run(args, output),
+        Command::Snapshot(args) => snapshot::run(args, output),
+        Command::Restore(args) => restore::run(args, output),
     }
 }
 
