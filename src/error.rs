@@ -31,6 +31,14 @@ pub enum Error {
         /// Where it stands again.
         second: usize,
     },
+    /// One call with more than fits into a frame of the journal.
+    #[error("the call has {bytes} bytes of records, at most {most} fit; split it into several")]
+    CallTooLarge {
+        /// Bytes of records and ids.
+        bytes: usize,
+        /// As many fit.
+        most: usize,
+    },
     /// An item that the item tower of a space cannot embed: it would be missing from its recalls.
     #[error("item {id:?} cannot be embedded for space {space:?}: {source}")]
     Embed {
@@ -254,6 +262,7 @@ impl Error {
         match self {
             Self::Item { .. }
             | Self::DuplicateId { .. }
+            | Self::CallTooLarge { .. }
             | Self::Embed { .. }
             | Self::User { .. }
             | Self::Vector { .. }

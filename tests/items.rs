@@ -85,6 +85,23 @@ fn bad_items_are_refused_by_place_and_nothing_of_the_call_is_stored() {
 }
 
 #[test]
+fn a_call_too_large_for_the_journal_is_refused_and_fits_in_two() {
+    let (_dir, path) = directory();
+    let db = Database::open(path).unwrap();
+    let note = "n".repeat(1 << 19);
+    let items: Vec<_> = (0..140)
+        .map(|i| json!({"id": format!("{i}"), "note": note}))
+        .collect();
+    let error = db.items().put_many(&items).unwrap_err();
+    assert!(matches!(error, Error::CallTooLarge { .. }), "{error}");
+    assert_eq!(db.stats().unwrap().items, 0);
+    for half in items.chunks(70) {
+        db.items().put_many(half).unwrap();
+    }
+    assert_eq!(db.stats().unwrap().items, 140);
+}
+
+#[test]
 fn a_directory_of_other_things_is_not_taken_over() {
     let (_dir, path) = directory();
     std::fs::create_dir(&path).unwrap();

@@ -93,17 +93,16 @@ impl Index {
         self.all()
     }
 
-    /// Takes in operations that the journal already has. For the writer alone.
-    pub(crate) fn apply(&self, first: Revision, ops: &[Op]) {
-        let numbered: Vec<_> = (first.0..).map(Revision).zip(ops.iter().cloned()).collect();
-        let rows = newest(&numbered);
-        let fault = match &**self.backing.load() {
-            Backing::Memory(map) => {
-                let mut map = map.clone();
-                map.extend(rows);
-                return self.backing.store(Arc::new(Backing::Memory(map)));
+    /// Takes in operations that the journal already has, in order of revision.
+    pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
+        let rows = (first.0..).map(Revision).zip(ops).map(row);
+        let backing = self.backing.load_full();
+        let fault = match &*backing {
+            Backing::Memory(_) => {
+                let rows: Vec<_> = rows.collect();
+                return self.change(|map| map.extend(rows.iter().cloned()));
             }
-            Backing::Sled(db) => match guarded(|| insert(db, &rows)) {
+            Backing::Sled(db) => match guarded(|| insert(db, rows)) {
                 Ok(()) => return,
                 Err(fault) => fault,
             },
@@ -112,30 +111,39 @@ impl Index {
         self.give_up_sled(&fault);
     }
 
-    /// Lets go of every version up to `sealed`; newer ones of the same items stay. For the writer
-    /// alone.
+    /// Lets go of every version up to `sealed`; newer ones of the same items stay, those that are
+    /// being written too.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
-        let fault = match &**self.backing.load() {
-            Backing::Memory(map) => {
-                let newer = map.iter().filter(|(_, fresh)| fresh.revision > sealed);
-                let newer = newer.map(|(id, fresh)| (id.clone(), fresh.clone()));
-                let map = newer.collect();
-                return self.backing.store(Arc::new(Backing::Memory(map)));
+        let backing = self.backing.load_full();
+        let fault = match &*backing {
+            Backing::Memory(_) => {
+                return self.change(|map| {
+                    let newer = |(_, fresh): &(&String, &Fresh)| fresh.revision > sealed;
+                    let newer = map.iter().filter(newer);
+                    *map = newer
+                        .map(|(id, fresh)| (id.clone(), fresh.clone()))
+                        .collect();
+                });
             }
-            Backing::Sled(db) => match guarded(|| {
-                let mut batch = sled::Batch::default();
-                let rows = rows_of(db)?;
-                rows.iter()
-                    .filter(|(_, fresh)| fresh.revision <= sealed)
-                    .for_each(|(id, _)| batch.remove(id.as_bytes()));
-                Ok(db.apply_batch(batch)?)
-            }) {
+            Backing::Sled(db) => match guarded(|| remove(db, sealed)) {
                 Ok(()) => return,
                 Err(fault) => fault,
             },
         };
         self.give_up_sled(&fault);
         self.drop_sealed(sealed);
+    }
+
+    /// Changes the map in memory, if that is what there is.
+    fn change(&self, change: impl Fn(&mut imbl::OrdMap<String, Fresh>)) {
+        self.backing.rcu(|backing| match &**backing {
+            Backing::Memory(map) => {
+                let mut map = map.clone();
+                change(&mut map);
+                Arc::new(Backing::Memory(map))
+            }
+            Backing::Sled(_) => Arc::clone(backing),
+        });
     }
 
     /// Goes on in memory with what the journal says.
@@ -171,15 +179,17 @@ impl Index {
 
 /// The last operation on each id.
 fn newest(ops: &[(Revision, Op)]) -> Map {
-    let fresh = |(revision, op): &(Revision, Op)| {
-        let fresh = Fresh {
-            item: op.item,
-            revision: *revision,
-            record: op.record.clone(),
-        };
-        (op.id.clone(), fresh)
+    ops.iter().cloned().map(row).collect()
+}
+
+/// An operation as the index has it.
+fn row((revision, op): (Revision, Op)) -> (String, Fresh) {
+    let fresh = Fresh {
+        item: op.item,
+        revision,
+        record: op.record,
     };
-    ops.iter().map(fresh).collect()
+    (op.id, fresh)
 }
 
 /// sled at `path` holding exactly `rows`: as found, else built anew, else a map in memory.
@@ -293,17 +303,28 @@ fn rows_of(db: &sled::Db) -> Result<Map, Fault> {
 }
 
 fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
-    insert(db, rows)?;
+    insert(db, rows.clone())?;
     db.insert(DATABASE_KEY, &database.to_le_bytes())?;
     Ok(())
 }
 
-fn insert(db: &sled::Db, rows: &Map) -> Result<(), Fault> {
+fn insert(db: &sled::Db, rows: impl IntoIterator<Item = (String, Fresh)>) -> Result<(), Fault> {
     let mut batch = sled::Batch::default();
     for (id, fresh) in rows {
-        batch.insert(id.as_bytes(), pack(fresh)?);
+        batch.insert(id.as_bytes(), pack(&fresh)?);
     }
     Ok(db.apply_batch(batch)?)
+}
+
+/// Removes every version up to `sealed`. One that is overwritten meanwhile is another value, and stays.
+fn remove(db: &sled::Db, sealed: Revision) -> Result<(), Fault> {
+    for row in db.iter() {
+        let (id, value) = row?;
+        if id != DATABASE_KEY && decode(&value)?.revision <= sealed {
+            let _ = db.compare_and_swap(id, Some(value), None::<&[u8]>)?;
+        }
+    }
+    Ok(())
 }
 
 fn decode(value: &[u8]) -> Result<Fresh, Fault> {

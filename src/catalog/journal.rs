@@ -269,15 +269,15 @@ impl Journal {
         closed + self.open.as_ref().map_or(0, |open| open.bytes)
     }
 
-    /// Appends the operations of one call and makes them durable; gives the first one's revision.
-    /// `number` names the file if one has to be begun.
+    /// Appends the operations of one call and makes them durable; gives them back with the first
+    /// one's revision. `number` names the file if one has to be begun.
     ///
     /// After an error it is unknown whether they were kept: the journal must not be used again.
     pub(crate) fn append(
         &mut self,
         ops: Vec<Op>,
         number: impl FnOnce() -> FileNo,
-    ) -> Result<Revision, CatalogError> {
+    ) -> Result<(Revision, Vec<Op>), CatalogError> {
         let frame = Frame {
             first: self.last.next(),
             ops,
@@ -288,7 +288,7 @@ impl Journal {
         };
         self.open = Some(write(open, &frame)?);
         self.last = frame.last();
-        Ok(frame.first)
+        Ok((frame.first, frame.ops))
     }
 
     /// What is appended from now on goes to another file, so that this one can be dropped once it is

@@ -61,11 +61,16 @@ impl Database {
         // In this order: what leaves the index is in the sealed state before it does.
         let fresh = live.index.all();
         let snapshot = live.snapshot.load_full();
+        let sealed = snapshot.sealed.manifest.sealed;
+        let fresh = fresh
+            .into_iter()
+            .filter(|(_, fresh)| fresh.revision > sealed);
+        let fresh: Vec<_> = fresh.map(|(_, fresh)| fresh).collect();
         let mut present = BTreeMap::new();
         for (item, (segment, row)) in snapshot.sealed.newest(Revision(0)) {
             present.insert(item, segment.row(row)?.record.is_some());
         }
-        let newer = fresh.values().map(|f| (f.item, f.record.is_some()));
+        let newer = fresh.iter().map(|f| (f.item, f.record.is_some()));
         present.extend(newer);
         let manifest = &snapshot.sealed.manifest;
         let spaces = snapshot.spaces.iter().map(|(name, serving)| {

@@ -70,6 +70,7 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
     let sealed = Arc::new(sealed);
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
     writer.journal.drop_sealed(cut);
+    drop(writer);
     live.index.drop_sealed(cut);
     Ok(cut)
 }

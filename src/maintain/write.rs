@@ -12,6 +12,11 @@ use std::sync::Arc;
 /// that fresh writes take when the background does not keep up.
 const PATIENCE: u64 = 4;
 
+/// The most bytes of records and ids in one call, which becomes one frame of the journal.
+const MAX_CALL_BYTES: usize = 64 << 20;
+/// What a frame holds of an operation besides its id and record, at most.
+const OVERHEAD: usize = 32;
+
 /// Writes records (none for a delete) of different ids, all or none; gives the last revision.
 ///
 /// Every space embeds them before anything is written: what a space cannot embed is refused, for it
@@ -42,6 +47,12 @@ pub(crate) fn write(
             record: record.map(|record| record.to_string().into_bytes()),
         });
     }
+    let bytes = |op: &Op| op.id.len() + op.record.as_ref().map_or(0, Vec::len) + OVERHEAD;
+    let bytes: usize = ops.iter().map(bytes).sum();
+    if bytes > MAX_CALL_BYTES {
+        let most = MAX_CALL_BYTES;
+        return Err(Error::CallTooLarge { bytes, most });
+    }
     let before = live.snapshot.load_full();
     let mut next = (*before).clone();
     let revisions = (writer.journal.last().next().0..).map(Revision);
@@ -61,7 +72,6 @@ pub(crate) fn write(
         }
         *serving = Arc::new(changed);
     }
-    let kept = ops.clone();
     let super::Writer {
         journal, next_file, ..
     } = &mut *writer;
@@ -71,8 +81,8 @@ pub(crate) fn write(
         number
     };
     match journal.append(ops, number) {
-        Ok(first) => {
-            live.index.apply(first, &kept);
+        Ok((first, ops)) => {
+            live.index.apply(first, ops);
             live.snapshot.store(next.into());
             writer.next_item = next_item;
         }

@@ -15,6 +15,10 @@ const MAX_ID_BYTES: usize = 1024;
 /// is larger (an image, a document) belongs beside the database, with its address in the record.
 pub(crate) const MAX_RECORD_BYTES: usize = 1 << 20;
 
+/// How deep a record may nest. What reads JSON text stops at 128 levels: a record beyond that could be
+/// written and never read.
+const MAX_DEPTH: usize = 100;
+
 /// A record that cannot be stored, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: expected {expected}, found {found}", place(.field))]
@@ -68,6 +72,10 @@ pub(crate) fn check_item(record: &Value) -> Result<&str, RecordError> {
         None => return Err(RecordError::new("id", ID_EXPECTED, "no such field")),
     };
     check_id(id)?;
+    if !is_shallow(record, MAX_DEPTH) {
+        let expected = format!("at most {MAX_DEPTH} levels of lists and objects");
+        return Err(RecordError::new("", expected, "more than that"));
+    }
     check_size(record)?;
     Ok(id)
 }
@@ -84,6 +92,16 @@ pub(crate) fn check_id(id: &str) -> Result<(), RecordError> {
         return Err(RecordError::new("id", ID_EXPECTED, found));
     }
     Ok(())
+}
+
+/// Whether a value has at most so many levels.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    let deeper = |value: &Value| levels > 0 && is_shallow(value, levels - 1);
+    match value {
+        Value::Array(list) => list.iter().all(deeper),
+        Value::Object(fields) => fields.values().all(deeper),
+        _ => true,
+    }
 }
 
 /// Counts the record's JSON text without making it, and stops counting at the bound.
@@ -139,6 +157,20 @@ mod tests {
             says(json!({"id": "é".repeat(513)})),
             format!("{id} a string of 1026 bytes")
         );
+    }
+
+    #[test]
+    fn a_record_that_could_not_be_read_back_is_too_deep() {
+        let nested = |levels| {
+            let inner = (1..levels).fold(json!([]), |inner, _| json!([inner]));
+            json!({"id": "a", "t": inner})
+        };
+        let deepest = nested(MAX_DEPTH);
+        assert_eq!(check_item(&deepest), Ok("a"));
+        let text = deepest.to_string();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), deepest);
+        let error = check_item(&nested(MAX_DEPTH + 1)).unwrap_err().to_string();
+        assert!(error.contains("at most 100 levels"), "{error}");
     }
 
     #[test]
