@@ -61,8 +61,8 @@ pub mod train;
 mod wire;
 
 pub use database::{
-    Batch, Database, GenerationInfo, Items, OpenOptions, Problem, Progress, PublishOptions, Recall,
-    Repair, Report, SpaceStats, Stats, Towers,
+    Batch, Database, Export, Exported, GenerationInfo, Items, OpenOptions, Problem, Progress,
+    PublishOptions, Recall, Repair, Report, SpaceStats, Stats, Towers,
 };
 pub use error::{Error, ErrorKind, VectorlessError};
 pub use graph::DEFAULT_EF;

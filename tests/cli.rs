@@ -3,51 +3,14 @@
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
+use command::{file, json_of, run, run_with};
 use serde_json::{Value, json};
-
-/// How a run of the command ended.
-struct Run {
-    exit: i32,
-    out: String,
-    err: String,
-}
-
-/// Runs `twinspire` with these arguments, `input` on standard input.
-fn run_with(arguments: &[&str], input: &str) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_twinspire"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses its arguments reads nothing, and the pipe may be closed by then.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Run {
-        exit: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn run(arguments: &[&str]) -> Run {
-    run_with(arguments, "")
-}
-
-fn file(dir: &Path, name: &str, text: &str) -> PathBuf {
-    let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let path = dir.join(name);
-    file.persist(&path).unwrap();
-    path
-}
 
 #[test]
 fn help_teaches_every_command() {
@@ -56,14 +19,22 @@ fn help_teaches_every_command() {
     assert!(help.out.contains("Exit codes:") && help.out.contains("4  corruption found"));
     for command in [
         "import",
+        "export",
         "train",
         "publish",
         "recall",
         "similar",
         "generations",
         "rollback",
+        "retain",
+        "seal",
+        "merge",
+        "gc",
         "stats",
         "check",
+        "repair",
+        "snapshot",
+        "restore",
     ] {
         let help = run(&[command, "--help"]);
         assert_eq!(help.exit, 0);
@@ -104,6 +75,27 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         ),
         (&["import", "db", "-"], "standard input needs --format"),
         (
+            &[
+                "import",
+                "db",
+                "x",
+                "--kind",
+                "users",
+                "--dry-run",
+                "--format",
+                "export",
+            ],
+            "an export holds items alone",
+        ),
+        (
+            &["retain", "db", "movies", "0"],
+            "a whole number of at least 1 expected",
+        ),
+        (
+            &["publish", "db", "movies", "towers", "--retain", "0"],
+            "a whole number of at least 1 expected",
+        ),
+        (
             &["train", "youtube", "--out", "towers"],
             "--movielens <DIR>|--events <FILE>",
         ),
@@ -124,6 +116,14 @@ fn what_is_not_there_exits_with_3_and_is_not_made() {
     for arguments in [
         &["stats", db][..],
         &["check", db],
+        &["export", db],
+        &["seal", db],
+        &["merge", db],
+        &["gc", db],
+        &["repair", db],
+        &["snapshot", db, "copy.twin"],
+        &["restore", db, "copy.twin"],
+        &["retain", db, "movies", "1"],
         &["generations", db, "movies"],
         &["rollback", db, "movies"],
         &["similar", db, "movies", "1"],
@@ -176,13 +176,6 @@ fn a_dry_run_checks_files_and_makes_no_database() {
     ];
     assert_eq!(run_with(&arguments, line).out, "1 event checked\n");
     assert!(!Path::new(db).exists());
-}
-
-/// A run that is expected to succeed, its result as JSON.
-fn json_of(arguments: &[&str]) -> Value {
-    let run = run(&[arguments, &["--json"]].concat());
-    assert_eq!(run.exit, 0, "{arguments:?}: {}", run.err);
-    serde_json::from_str(&run.out).unwrap()
 }
 
 #[test]

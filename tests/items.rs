@@ -109,3 +109,18 @@ fn a_directory_of_other_things_is_not_taken_over() {
     let error = Database::open(&path).err().unwrap();
     assert!(matches!(error, Error::NotADatabase { .. }), "{error}");
 }
+
+#[test]
+fn numbers_come_back_to_the_last_digit() {
+    use rand::{RngExt, SeedableRng};
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let mut random = rand_pcg::Pcg64::seed_from_u64(7);
+    let numbers: Vec<f64> = (0..2_000)
+        .map(|_| f64::from_bits(random.random()))
+        .filter(|number| number.is_finite())
+        .collect();
+    let item = json!({"id": "a", "numbers": numbers});
+    db.items().put(&item).unwrap();
+    assert!(db.items().get("a").unwrap() == Some(item));
+}

@@ -21,9 +21,8 @@ pub struct Stats {
     pub items_segments: usize,
     /// Their bytes.
     pub items_bytes: u64,
-    /// Bytes of the journal; none in a database open for reading only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub journal_bytes: Option<u64>,
+    /// Bytes of the journal; in a database open for reading only, as of its opening or last refresh.
+    pub journal_bytes: u64,
     /// The spaces, by name.
     pub spaces: BTreeMap<String, SpaceStats>,
 }
@@ -95,7 +94,10 @@ impl Database {
             fresh: fresh.len() as u64,
             sealed_revision: manifest.sealed,
             items_segments: manifest.items.len(),
-            journal_bytes: self.writing.as_ref().map(|writing| writing.journal_bytes()),
+            journal_bytes: match &self.writing {
+                Some(writing) => writing.journal_bytes(),
+                None => live.journal_bytes,
+            },
             items_bytes: manifest.items.iter().map(|i| i.file.length).sum(),
             spaces: spaces.collect(),
         })

@@ -2,6 +2,7 @@
 
 mod check;
 mod copies;
+mod export;
 mod inspect;
 mod items;
 mod open;
@@ -11,6 +12,7 @@ mod spaces;
 mod towers;
 
 pub use check::{Problem, Report};
+pub use export::{Export, Exported};
 pub use inspect::{SpaceStats, Stats};
 pub use items::Items;
 pub use open::OpenOptions;

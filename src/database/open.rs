@@ -38,6 +38,7 @@ pub struct OpenOptions {
     create: bool,
     read_only: bool,
     background: bool,
+    collect: bool,
     limits: Limits,
 }
 
@@ -47,6 +48,7 @@ impl Default for OpenOptions {
             create: true,
             read_only: false,
             background: true,
+            collect: true,
             limits: Limits {
                 journal_bytes: SEAL_BYTES,
                 writes: SEAL_WRITES,
@@ -76,6 +78,15 @@ impl OpenOptions {
     #[must_use]
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
+        self
+    }
+
+    /// Whether files that nothing needs are unlinked on opening, such as those that a crash left
+    /// behind; yes by default. Without it [`Database::garbage`] tells what there is, until
+    /// [`Database::collect`], or the first seal, merge or publish.
+    #[must_use]
+    pub fn collect(mut self, collect: bool) -> Self {
+        self.collect = collect;
         self
     }
 
@@ -164,16 +175,20 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
     let next_file = FileNo(manifest.next_file.0.max(highest + 1));
     let sealed = manifest.sealed;
     let snapshot = Snapshot::open(&directory, manifest, &index.all(), None).map_err(missing)?;
+    let journal_bytes = journal.bytes();
     // A writer may have died between the commit of a seal and this, its last step.
     journal.drop_sealed(sealed);
     let live = Arc::new(Live {
         directory,
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
+        journal_bytes,
     });
     let writer = Writer::new(journal, next_item, next_file);
     let writing = Arc::new(Writing::new(writer, options.limits, lock));
-    tidy(&live, &writing);
+    if options.collect {
+        tidy(&live, &writing);
+    }
     let background = options
         .background
         .then(|| Background::start(Arc::clone(&live), Arc::clone(&writing)));
@@ -281,6 +296,7 @@ fn read_state(
         directory: directory.clone(),
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
+        journal_bytes: recovered.bytes,
     })
 }
 

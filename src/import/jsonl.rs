@@ -3,6 +3,8 @@
 use std::io::BufRead;
 use std::path::Path;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::ImportError;
@@ -12,7 +14,13 @@ use crate::record::Event;
 
 /// Items from a file: each line an object with an `id` (a whole number becomes its text).
 pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    Lines::open(path.as_ref(), |line| fields::item(parse(line)?))
+    Lines::open(path.as_ref(), item)
+}
+
+/// Items from an export with vectors: each line an object with an `item`. The vectors are passed over,
+/// for a publish with the same towers computes the same again.
+pub fn exported(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), item_of_export)
 }
 
 /// Users from a file: each line an object with `user_id`, or `id`, which is then called `user_id`.
@@ -28,7 +36,15 @@ pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
 
 /// Items from any reader, such as standard input; `name` is what errors call it.
 pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
-    Lines::new(reader, name.as_ref(), |line| fields::item(parse(line)?))
+    Lines::new(reader, name.as_ref(), item)
+}
+
+/// Items from an export with vectors, from any reader; `name` is what errors call it.
+pub fn exported_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), item_of_export)
 }
 
 /// Users from any reader; `name` is what errors call it.
@@ -41,7 +57,35 @@ pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>
     Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
 }
 
-fn parse(line: &[u8]) -> Result<Value, String> {
+fn item(line: &[u8]) -> Result<Value, String> {
+    let record: Value = parse(line)?;
+    let wrapped = record.get("id").is_none() && record.get("item").is_some_and(Value::is_object);
+    fields::item(record).map_err(|what| match wrapped {
+        true => format!("{what} (an `item` in an object of its own is the format `export`)"),
+        false => what,
+    })
+}
+
+/// A line of an export, as far as it is read.
+#[derive(Deserialize)]
+struct Exported {
+    item: Option<Value>,
+}
+
+fn item_of_export(line: &[u8]) -> Result<Value, String> {
+    let object = line.trim_ascii_start().starts_with(b"{");
+    let item = match object {
+        true => parse::<Exported>(line)?.item,
+        // Whatever is wrong with it is said first.
+        false => parse::<Value>(line).map(|_| None)?,
+    };
+    let item = item.ok_or(
+        "an object with an `item` expected, as `twinspire export --vectors` writes it, found none",
+    )?;
+    fields::item(item)
+}
+
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     let text = utf8(line)?;
     serde_json::from_str(text).map_err(|error| {
         let what = error.to_string();
@@ -101,6 +145,30 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn the_item_of_each_line_of_an_export_is_read_and_the_vectors_are_not() {
+        let text = "{\"item\":{\"id\":\"a\"},\"vectors\":{\"s\":[0.5,1e999]}}\n{\"id\":\"b\"}\n\
+                    [{\"id\":\"c\"}]\n{\"item\":7}\n{\"item\":{\"id\":\"d\"}\n{\"item\":{\"id\":5}}\n";
+        let all: Vec<_> = exported_from(Cursor::new(text), "all.jsonl")
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        let none = "an object with an `item` expected, as `twinspire export --vectors` writes it, \
+                    found none";
+        let place = |line: u8, what: &str| Err(format!("all.jsonl, line {line}: {what}"));
+        assert_eq!(all.len(), 6);
+        assert_eq!(all[0], Ok(json!({"id": "a"})));
+        assert_eq!(all[1], place(2, none));
+        assert_eq!(all[2], place(3, none));
+        let number = "the record: expected a JSON object with an `id`, found a number (7)";
+        assert_eq!(all[3], place(4, number));
+        assert!(
+            all[4]
+                .as_ref()
+                .is_err_and(|what| what.contains("line 5: not JSON: EOF"))
+        );
+        assert_eq!(all[5], Ok(json!({"id": "5"})));
     }
 
     #[test]

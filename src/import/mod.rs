@@ -1,6 +1,6 @@
 //! Items, users and logs from files.
 //!
-//! Three kinds of source: [`jsonl`] (one JSON object a line), [`csv`] (with a header row) and
+//! Three kinds of source: [`jsonl`] (one JSON object a line, or what an export wrote), [`csv`] (with a header row) and
 //! [`movielens`] (the MovieLens-100K directory). Each reads as an iterator, one record at a time, so
 //! that a file of any size costs the memory of one line; lines are bounded. [`open`] looks at a path
 //! and picks the kind:

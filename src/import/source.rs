@@ -17,6 +17,8 @@ use crate::record::Event;
 pub enum Format {
     /// One JSON object a line: `.jsonl`, `.ndjson`, `.json`.
     JsonLines,
+    /// One object with an `item` a line, as an export with vectors writes them; never told by a name.
+    Export,
     /// CSV with a header row: `.csv`, `.tsv`.
     Csv,
     /// A MovieLens-100K directory.
@@ -91,14 +93,19 @@ impl Source {
     fn file(&self, name: &str) -> PathBuf {
         match self.format {
             Format::MovieLens => self.path.join(name),
-            Format::JsonLines | Format::Csv => self.path.clone(),
+            Format::JsonLines | Format::Export | Format::Csv => self.path.clone(),
         }
+    }
+
+    fn items_alone(&self) -> ImportError {
+        ImportError::file(&self.path, "an export holds items alone")
     }
 
     /// Its items.
     pub fn items(&self) -> Result<Records<Value>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::items(&self.path)?.into(),
+            Format::Export => jsonl::exported(&self.path)?.into(),
             Format::Csv => csv::items(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::items(&self.path)?.into(),
         };
@@ -109,6 +116,7 @@ impl Source {
     pub fn users(&self) -> Result<Records<Value>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::users(&self.path)?.into(),
+            Format::Export => return Err(self.items_alone()),
             Format::Csv => csv::users(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::users(&self.path)?.into(),
         };
@@ -119,6 +127,7 @@ impl Source {
     pub fn events(&self) -> Result<Records<Event>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::events(&self.path)?.into(),
+            Format::Export => return Err(self.items_alone()),
             Format::Csv => csv::events(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::events(self.path.join("u.data"))?.into(),
         };

@@ -144,6 +144,12 @@ impl Writing {
         (held(&self.state), held(&self.writer))
     }
 
+    /// Nothing is acknowledged, sealed or flipped while this is held: the snapshot and the index are
+    /// of one moment.
+    pub(crate) fn hold_writer(&self) -> MutexGuard<'_, Writer> {
+        held(&self.writer)
+    }
+
     /// Bytes of the journal.
     pub(crate) fn journal_bytes(&self) -> u64 {
         held(&self.writer).journal.bytes()

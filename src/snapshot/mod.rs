@@ -29,6 +29,8 @@ pub(crate) struct Live {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// What is not sealed yet.
     pub(crate) index: Index,
+    /// Bytes of the journal when it was read.
+    pub(crate) journal_bytes: u64,
 }
 
 /// One consistent state.

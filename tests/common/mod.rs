@@ -1,6 +1,7 @@
 //! What several tests use.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+pub mod deep;
 pub mod towers;
 
 use serde_json::{Value, json};
@@ -28,6 +29,13 @@ pub fn write(dir: &Path, files: &[(String, Vec<u8>)]) {
 pub fn scaled(scale: f32) -> Towers {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &towers::scaled(scale));
+    Towers::open(dir.path()).unwrap()
+}
+
+/// The towers of [`deep::files`], opened from a directory.
+pub fn deep(seed: u8) -> Towers {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &deep::files(seed));
     Towers::open(dir.path()).unwrap()
 }
 

@@ -120,6 +120,14 @@ impl CsvArgs {
     }
 }
 
+/// A count that cannot be 0.
+pub fn at_least_one(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("a whole number of at least 1 expected".to_owned()),
+    }
+}
+
 /// JSON as an argument: the text itself, `@file`, or `-` for standard input.
 pub fn json(option: &str, argument: &str) -> Result<Value, Failure> {
     let (text, origin) = if argument == "-" {

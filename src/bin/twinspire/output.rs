@@ -76,14 +76,23 @@ impl Failure {
 
     /// A file that could not be read.
     pub fn reading(name: &str, error: io::Error) -> Self {
-        let message = format!("{name}: cannot be read: {error}");
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::not_found(message),
-            _ => Self {
-                exit: Exit::Failed,
-                messages: vec![message],
-                hint: None,
-            },
+        Self::file(format!("{name}: cannot be read: {error}"), error)
+    }
+
+    /// A file that could not be written.
+    pub fn writing(name: &str, error: io::Error) -> Self {
+        Self::file(format!("{name}: cannot be written: {error}"), error)
+    }
+
+    fn file(message: String, error: io::Error) -> Self {
+        let exit = match error.kind() {
+            io::ErrorKind::NotFound => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        Self {
+            exit,
+            messages: vec![message],
+            hint: None,
         }
     }
 
@@ -104,7 +113,9 @@ impl From<twinspire::Error> for Failure {
             ErrorKind::NotFound => (Exit::NotFound, None),
             ErrorKind::Corrupt => (
                 Exit::Corrupt,
-                Some("`twinspire check DB` lists what is damaged".to_owned()),
+                Some(
+                    "`check` lists what is damaged, `repair` goes on from what is left".to_owned(),
+                ),
             ),
             _ => (Exit::Failed, None),
         };

@@ -254,7 +254,9 @@ fn a_file_cut_at_any_length_or_gone_is_refused_or_found_or_does_no_harm() {
             (Some(0), _) => &[Outcome::Refused, Outcome::Harmless],
             (Some(_), Some(at)) if at + closing_frame() >= bytes.len() => &[Outcome::Harmless],
             (Some(_), _) => &[Outcome::Torn],
-            _ if path.ends_with(names::LOCK) => &[Outcome::Harmless],
+            _ if path.ends_with(names::LOCK) || path.ends_with(names::READERS) => {
+                &[Outcome::Harmless]
+            }
             (None, None) if path == manifest_before => &[Outcome::Harmless],
             _ => &[Outcome::Refused, Outcome::Found],
         };

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use twinspire::GenerationInfo;
+use twinspire::{Database, GenerationInfo};
 
 use super::open_to_read;
 use crate::args::SpaceArgs;
@@ -26,13 +26,16 @@ pub struct GenerationsArgs {
 /// Runs the command.
 pub fn run(args: GenerationsArgs, output: &Output) -> Result<Exit, Failure> {
     let db = open_to_read(&args.target.database)?;
-    let all = db.generations(&args.target.space)?;
-    let list: Vec<Value> = all.iter().map(document).collect();
-    output.result(
-        &json!({"space": args.target.space, "generations": list}),
-        || table(&all),
-    )?;
+    print_all(&db, &args.target.space, output)?;
     Ok(Exit::Done)
+}
+
+/// Prints the generations a space keeps.
+pub fn print_all(db: &Database, space: &str, output: &Output) -> Result<(), Failure> {
+    let all = db.generations(space)?;
+    let list: Vec<Value> = all.iter().map(document).collect();
+    let document = json!({"space": space, "generations": list});
+    output.result(&document, || table(&all))
 }
 
 /// Prints one generation, after what was `done` with it.

@@ -19,12 +19,16 @@ Examples:
   twinspire import movies.twin ml-100k                 a MovieLens-100K directory
   zcat items.jsonl.gz | twinspire import shop.twin - --format json-lines
   twinspire import shop.twin log.csv --kind events --dry-run
+  twinspire import copy.twin all.jsonl --format export
 
 Files:
   JSON lines  one object a line, each with an `id`
   CSV         a header row with a column `id`; numbers, true and false are told by
               the cell, an empty cell is an absent field
   MovieLens   u.item (u.data and u.user are read by `twinspire train`)
+  export      what `twinspire export --vectors` wrote: the items are taken, and the vectors
+              passed over, for a publish with the same towers computes the same again;
+              without --vectors an export is plain JSON lines
 
 An item already there is replaced, so that importing a file again does no harm. The database holds
 items alone: logs and users stay in their files, where `train` reads them; `--dry-run` checks them.";
@@ -74,6 +78,8 @@ enum FormatArg {
     Csv,
     #[value(name = "movielens")]
     MovieLens,
+    /// What `twinspire export --vectors` wrote
+    Export,
 }
 
 /// Runs the command.
@@ -83,6 +89,11 @@ pub fn run(args: ImportArgs, output: &Output) -> Result<Exit, Failure> {
                        with --dry-run";
         return Err(Failure::usage(message)
             .hint("`twinspire train youtube --items … --users … --events …` reads them"));
+    }
+    if args.kind != Kind::Items && matches!(args.format, Some(FormatArg::Export)) {
+        return Err(Failure::usage(
+            "--format export: an export holds items alone",
+        ));
     }
     let reader = Reader::new(&args)?;
     let (read, bad) = match args.kind {
@@ -217,15 +228,14 @@ impl Reader {
             FormatArg::JsonLines => Format::JsonLines,
             FormatArg::Csv => Format::Csv,
             FormatArg::MovieLens => Format::MovieLens,
+            FormatArg::Export => Format::Export,
         });
         if args.path.as_os_str() == "-" {
             return match format {
-                Some(format @ (Format::JsonLines | Format::Csv)) => {
-                    Ok(Self::Input(format, options))
-                }
-                _ => Err(Failure::usage(
-                    "standard input needs --format json-lines or --format csv",
+                None | Some(Format::MovieLens) => Err(Failure::usage(
+                    "standard input needs --format json-lines, csv or export",
                 )),
+                Some(format) => Ok(Self::Input(format, options)),
             };
         }
         let source = match format {
@@ -240,6 +250,9 @@ impl Reader {
             Self::Path(source) => source.items(),
             Self::Input(Format::Csv, options) => {
                 Ok(csv::items_from(std::io::stdin(), INPUT, options)?.into())
+            }
+            Self::Input(Format::Export, _) => {
+                Ok(jsonl::exported_from(BufReader::new(std::io::stdin()), INPUT).into())
             }
             Self::Input(..) => {
                 Ok(jsonl::items_from(BufReader::new(std::io::stdin()), INPUT).into())

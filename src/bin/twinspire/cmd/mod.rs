@@ -1,12 +1,20 @@
 //! The commands, one file each.
 
 mod check;
+mod export;
+mod gc;
 mod generations;
 mod import;
+mod merge;
 mod publish;
 mod recall;
+mod repair;
+mod restore;
+mod retain;
 mod rollback;
+mod seal;
 mod similar;
+mod snapshot;
 mod stats;
 mod train;
 
@@ -22,6 +30,8 @@ use crate::output::{Exit, Failure, Output};
 pub enum Command {
     /// Read items from JSON lines, CSV or a MovieLens directory into a database
     Import(import::ImportArgs),
+    /// Write every item of a database as JSON lines
+    Export(export::ExportArgs),
     /// Learn towers from raw logs
     Train(train::TrainArgs),
     /// Embed every item with the towers and make the space serve them
@@ -34,24 +44,46 @@ pub enum Command {
     Generations(generations::GenerationsArgs),
     /// Serve an earlier generation of a space again
     Rollback(rollback::RollbackArgs),
+    /// Let the oldest generations of a space go
+    Retain(retain::RetainArgs),
+    /// Move what is in the journal into segments
+    Seal(seal::SealArgs),
+    /// Merge segments: what was overwritten or deleted takes no room any more
+    Merge(merge::MergeArgs),
+    /// Remove files that nothing needs any more
+    Gc(gc::GcArgs),
     /// Tell what a database holds
     Stats(stats::StatsArgs),
     /// Verify every file of a database
     Check(check::CheckArgs),
+    /// Make a damaged database usable again, as far as it can be read
+    Repair(repair::RepairArgs),
+    /// Write the database as it is now into another directory
+    Snapshot(snapshot::SnapshotArgs),
+    /// Make a database from a snapshot
+    Restore(restore::RestoreArgs),
 }
 
 /// Runs a command.
 pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Import(args) => import::run(args, output),
+        Command::Export(args) => export::run(args, output),
         Command::Train(args) => train::run(args, output),
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),
         Command::Similar(args) => similar::run(args, output),
         Command::Generations(args) => generations::run(args, output),
         Command::Rollback(args) => rollback::run(args, output),
+        Command::Retain(args) => retain::run(args, output),
+        Command::Seal(args) => seal::run(args, output),
+        Command::Merge(args) => merge::run(args, output),
+        Command::Gc(args) => gc::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Check(args) => check::run(args, output),
+        Command::Repair(args) => repair::run(args, output),
+        Command::Snapshot(args) => snapshot::run(args, output),
+        Command::Restore(args) => restore::run(args, output),
     }
 }
 

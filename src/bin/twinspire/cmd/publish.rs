@@ -8,12 +8,13 @@ use indicatif::ProgressBar;
 use twinspire::{Progress, PublishOptions, Towers};
 
 use super::{generations, open_to_write};
-use crate::args::SpaceArgs;
+use crate::args::{SpaceArgs, at_least_one};
 use crate::output::{Exit, Failure, Output, Unit};
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire publish movies.twin movies models/movies
+  twinspire publish movies.twin movies models/movies --retain 1
 
 Every item is embedded with the item tower, the graph is built and searched for a check, and the space
 moves to it in one step: recalls see the old generation whole or the new one whole. The old one is kept
@@ -28,8 +29,8 @@ pub struct PublishArgs {
     /// The towers: a directory with tower.json and its weights, as `train` writes it
     #[arg(value_name = "TOWERS")]
     towers: PathBuf,
-    /// How many generations the space keeps, this one among them
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// How many generations the space keeps, this one among them, at least 1
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
     retain: usize,
 }
 

@@ -1,0 +1,164 @@
+//! `twinspire export`: every item as JSON lines.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the file written here is the user's, not the database's"
+)]
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use twinspire::Export;
+
+use super::open_to_read;
+use crate::args::DatabaseArg;
+use crate::output::{Exit, Failure, Output, Unit, counted};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire export shop.twin > items.jsonl
+  twinspire export shop.twin --out items.jsonl
+  twinspire export shop.twin --vectors movies --out all.jsonl
+  twinspire export shop.twin | twinspire import copy.twin - --format json-lines
+
+One JSON object a line, with --json or without: the items as they are at this moment, whatever
+others write meanwhile, in the order in which they came. Without --vectors a line is the record
+itself, which `twinspire import` reads as it is. With it a line is
+  {\"item\":{\"id\":\"B01\",…},\"vectors\":{\"movies\":[0.25,…]}}
+and `twinspire import --format export` takes the item: a publish with the same towers computes the
+same vectors again.";
+
+/// Write every item of a database as JSON lines.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    target: DatabaseArg,
+    /// Write to this file, which is replaced when all is written, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Give the vectors of this space too (may be repeated)
+    #[arg(long, value_name = "SPACE")]
+    vectors: Vec<String>,
+}
+
+/// Runs the command.
+pub fn run(args: ExportArgs, output: &Output) -> Result<Exit, Failure> {
+    let db = open_to_read(&args.target.database)?;
+    let export = db.export().vectors(&args.vectors)?;
+    let Some(path) = &args.out else {
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        match write(export, &args, &mut out, output) {
+            // Whoever reads has read enough: `twinspire export … | head`.
+            Err(Halt::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {}
+            Err(halt) => return Err(halt.into()),
+            Ok(_) => {}
+        }
+        return Ok(Exit::Done);
+    };
+    let name = path.display().to_string();
+    let failed = |error: io::Error| Failure::writing(&name, error);
+    let next = Next::create(path).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 16, &next.file);
+    let items = match write(export, &args, &mut out, output) {
+        Err(Halt::Write(error)) => return Err(failed(error)),
+        Err(halt) => return Err(halt.into()),
+        Ok(items) => items,
+    };
+    drop(out);
+    next.put_in_place().map_err(failed)?;
+    output.result(&json!({"items": items, "file": name}), || {
+        format!("{} exported to {name}", counted(items, "item"))
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Why lines are not written on.
+enum Halt {
+    /// The database cannot be read.
+    Read(twinspire::Error),
+    /// They cannot be written.
+    Write(io::Error),
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Read(error) => error.into(),
+            Halt::Write(error) => Self::failed(error),
+        }
+    }
+}
+
+/// Writes a line for each item; gives how many there were.
+fn write(
+    export: Export,
+    args: &ExportArgs,
+    out: &mut impl Write,
+    output: &Output,
+) -> Result<u64, Halt> {
+    // On a terminal the lines themselves tell how far it is.
+    let lines_are_seen = args.out.is_none() && io::stdout().is_terminal();
+    let bar = (!lines_are_seen).then(|| output.bar("exporting", 0, Unit::Count));
+    let mut items = 0;
+    for exported in export {
+        let exported = exported.map_err(Halt::Read)?;
+        let line = if args.vectors.is_empty() {
+            serde_json::to_writer(&mut *out, &exported.record)
+        } else {
+            serde_json::to_writer(&mut *out, &exported)
+        };
+        line.map_err(io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(Halt::Write)?;
+        items += 1;
+        if let Some(bar) = &bar {
+            bar.set_position(items);
+        }
+    }
+    out.flush().map_err(Halt::Write)?;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(items)
+}
+
+/// A file beside the one that is asked for, gone when it is dropped before it took that one's place.
+struct Next {
+    path: PathBuf,
+    target: PathBuf,
+    file: File,
+}
+
+impl Next {
+    fn create(path: &Path) -> io::Result<Self> {
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            // Such as /dev/null, in whose place a file would do harm.
+            let what = "it is not a file that could be replaced; `>` writes into anything";
+            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+        }
+        // Where a link leads, so that it goes on leading there.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut name = target.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.next", std::process::id()));
+        let path = target.with_file_name(name);
+        let file = File::create_new(&path)?;
+        Ok(Self { path, target, file })
+    }
+
+    /// Makes the file durable, then visible under its name.
+    fn put_in_place(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        std::fs::rename(&self.path, &self.target)
+    }
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        // After the rename there is nothing of this name.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

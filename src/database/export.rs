@@ -1,0 +1,159 @@
+//! Reading everything out, as of one moment.
+
+use super::Database;
+use crate::catalog::Fresh;
+use crate::error::Error;
+use crate::ids::ItemNo;
+use crate::snapshot::{Serving, Snapshot, parse};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::btree_map::IntoIter;
+use std::fmt;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+/// Every item of a database as of one moment; see [`Database::export`].
+///
+/// It holds one item at a time, and the writes that were fresh at that moment, which sealing bounds.
+/// Segments that are merged or let go meanwhile stay open, and take room on the disk, until this is
+/// dropped. After an error it goes on with the next item.
+#[must_use = "an export reads nothing before it is iterated over"]
+pub struct Export {
+    snapshot: Arc<Snapshot>,
+    /// The next row of each items segment.
+    rows: Vec<usize>,
+    /// What was not sealed, newer than any row; each with its id.
+    fresh: Peekable<IntoIter<ItemNo, (String, Fresh)>>,
+    /// The spaces whose vectors are wanted.
+    spaces: BTreeMap<String, Arc<Serving>>,
+}
+
+/// An item as it is read out.
+///
+/// As JSON it is `{"item": …, "vectors": {…}}`, a line of the format `export`, which
+/// [`import`](crate::import) reads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Exported {
+    /// The record, as it was put.
+    #[serde(rename = "item")]
+    pub record: Value,
+    /// Its vector in each of the spaces that were asked for.
+    pub vectors: BTreeMap<String, Vec<f32>>,
+}
+
+impl Database {
+    /// Reads out every item, in the order in which the ids were stored first, as all was when this
+    /// was called: the newest version of each, fresh ones among them, deleted ones not. Puts, seals
+    /// and merges go on meanwhile.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = twinspire::Database::open(dir.path().join("shop.twin"))?;
+    /// db.items().put(&serde_json::json!({"id": "B01"}))?;
+    /// for item in db.export() {
+    ///     println!("{}", item?.record);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn export(&self) -> Export {
+        let live = self.live();
+        let (snapshot, fresh) = {
+            let _still = self.writing.as_ref().map(|writing| writing.hold_writer());
+            (live.snapshot.load_full(), live.index.all())
+        };
+        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
+        let fresh: BTreeMap<ItemNo, _> = fresh.into_iter().map(by_item).collect();
+        Export {
+            rows: vec![0; snapshot.sealed.items.len()],
+            fresh: fresh.into_iter().peekable(),
+            spaces: BTreeMap::new(),
+            snapshot,
+        }
+    }
+}
+
+impl Export {
+    /// Gives the vectors of these spaces too, as they are compared: those of the generation that was
+    /// active.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn vectors<S: Into<String>>(
+        mut self,
+        spaces: impl IntoIterator<Item = S>,
+    ) -> Result<Self, Error> {
+        for space in spaces {
+            let space = space.into();
+            let serving = Arc::clone(self.snapshot.space(&space)?);
+            self.spaces.insert(space, serving);
+        }
+        Ok(self)
+    }
+
+    /// The item that comes next.
+    fn lowest(&mut self) -> Option<ItemNo> {
+        let segments = self.snapshot.sealed.items.iter().zip(&self.rows);
+        let sealed = segments.filter_map(|(segment, row)| segment.numbers().get(*row));
+        let fresh = self.fresh.peek().map(|(item, _)| *item);
+        sealed.copied().map(ItemNo).chain(fresh).min()
+    }
+
+    /// Passes over all versions of the item that comes next; gives the newest, unless it is a delete.
+    fn take(&mut self, item: ItemNo) -> Result<Option<Exported>, Error> {
+        let mut newest = None;
+        for (segment, next) in self.snapshot.sealed.items.iter().zip(&mut self.rows) {
+            if segment.numbers().get(*next) == Some(&item.0) {
+                newest = Some((segment, *next));
+                *next += 1;
+            }
+        }
+        let record = match (self.fresh.next_if(|(at, _)| *at == item), newest) {
+            (Some((_, (id, fresh))), _) => match fresh.record {
+                Some(text) => parse(&id, &text)?,
+                None => return Ok(None),
+            },
+            (None, Some((segment, row))) => {
+                let row = segment.row(row)?;
+                match row.record {
+                    Some(text) => parse(row.id, text)?,
+                    None => return Ok(None),
+                }
+            }
+            (None, None) => return Ok(None),
+        };
+        let vectors = self.spaces.iter().map(|(space, serving)| {
+            let vector = serving.vector(item).ok_or_else(|| Error::Corrupt {
+                what: format!("item {item} has no vector in space {space}"),
+            })?;
+            Ok((space.clone(), vector.to_vec()))
+        });
+        let vectors = vectors.collect::<Result<_, Error>>()?;
+        Ok(Some(Exported { record, vectors }))
+    }
+}
+
+impl Iterator for Export {
+    type Item = Result<Exported, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(item) = self.lowest() {
+            if let Some(found) = self.take(item).transpose() {
+                return Some(found);
+            }
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spaces: Vec<_> = self.spaces.keys().collect();
+        f.debug_struct("Export")
+            .field("spaces", &spaces)
+            .finish_non_exhaustive()
+    }
+}
