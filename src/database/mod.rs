@@ -118,7 +118,7 @@ impl Database {
         maintain::garbage(&self.live(), self.writing()?)
     }
 
-    fn live(&self) -> Arc<Live> {
+    pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()
     }
 
