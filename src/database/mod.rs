@@ -123,7 +123,7 @@ impl Database {
         maintain::garbage(&self.live(), self.writing()?)
     }
 
-    fn live(&self) -> Arc<Live> {
+    pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()
     }
 

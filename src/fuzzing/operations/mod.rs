@@ -119,7 +119,8 @@ struct Play {
 impl Play {
     fn event(&mut self, event: u8, bytes: &mut Bytes<'_>) {
         let call = match event % 32 {
-            0..=5 => Call::Put([(bytes.below(IDS), bytes.price())].into()),
+            0..=4 => Call::Put([(bytes.below(IDS), bytes.price())].into()),
+            5 => Call::Tidy,
             6..=8 => {
                 let count = 1 + bytes.below(IDS);
                 let rows = (0..count).map(|_| (bytes.below(IDS), bytes.price()));

@@ -3,6 +3,7 @@
 use crate::database::{Database, PublishOptions, Towers};
 use crate::error::Error;
 use crate::ids::GenerationNo;
+use crate::maintain::{Extent, merge};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ pub(super) enum Call {
     Delete(u8),
     Seal,
     Merge,
+    /// As the background merges: what has become due by size.
+    Tidy,
     Publish {
         space: usize,
         scale: u8,
@@ -45,6 +48,7 @@ impl Call {
             Self::Delete(id) => db.items().delete(&name(*id)).map(u64::from),
             Self::Seal => db.seal().map(|revision| revision.0),
             Self::Merge => db.merge().map(|()| 0),
+            Self::Tidy => merge(&db.live(), db.writing()?, Extent::Due).map(|()| 0),
             Self::Publish {
                 space,
                 scale,
@@ -113,7 +117,7 @@ impl Model {
                 Some(found)
             }
             Call::Seal => Some(self.revision),
-            Call::Merge | Call::Collect => Some(0),
+            Call::Merge | Call::Tidy | Call::Collect => Some(0),
             Call::Publish {
                 space,
                 scale,
