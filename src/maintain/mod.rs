@@ -144,8 +144,8 @@ impl Writing {
         (held(&self.state), held(&self.writer))
     }
 
-    /// Nothing is acknowledged, sealed or flipped while this is held: the snapshot and the index are
-    /// of one moment.
+    /// Nothing is acknowledged, sealed or flipped while this is held: the index has every write that
+    /// the snapshot has not sealed, and no later one.
     pub(crate) fn hold_writer(&self) -> MutexGuard<'_, Writer> {
         held(&self.writer)
     }
