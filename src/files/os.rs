@@ -115,7 +115,7 @@ impl FileSystem for OsFiles {
             if mode == LockMode::Owner {
                 sign(&file);
             }
-            return Ok(Box::new(file));
+            return Ok(Box::new(Held::new(file)));
         }
     }
 
@@ -140,6 +140,33 @@ impl NewFile for OsFile {
         #[cfg(unix)]
         self.0.set_permissions(fs::Permissions::from_mode(0o444))?;
         self.0.sync_all()
+    }
+}
+
+/// A lock, given back when this is dropped.
+///
+/// To close the file is not enough: a child that another thread is just starting has a copy of the
+/// descriptor until it runs its program, and would hold the lock for as long. But a fork of this
+/// process that drops its copy must not take the lock from it.
+struct Held {
+    file: File,
+    process: u32,
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        let process = std::process::id();
+        Self { file, process }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if std::process::id() == self.process
+            && let Err(error) = self.file.unlock()
+        {
+            log::warn!("a lock is given back only now that its file is closed: {error}");
+        }
     }
 }
 
@@ -223,6 +250,28 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn a_lock_is_given_back_though_a_child_has_a_copy_of_it_but_not_by_a_fork() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let lock = || {
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            let file = file.unwrap();
+            file.try_lock().map(|()| Held::new(file))
+        };
+        let held = lock().unwrap();
+        let copy = held.file.try_clone().unwrap();
+        drop(held);
+        let mut held = lock().unwrap();
+        drop(copy);
+        let copy = held.file.try_clone().unwrap();
+        held.process += 1;
+        drop(held);
+        assert!(lock().is_err(), "the copy stands for the parent's");
+        drop(copy);
+        assert!(lock().is_ok());
+    }
+
     #[test]
     fn a_lock_is_taken_on_the_file_that_has_the_name_now() {
         let dir = tempfile::tempdir().unwrap();
