@@ -86,12 +86,28 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// An ensemble that means nothing.
+    #[error("ensemble {name:?} cannot be defined: {what}")]
+    Ensemble {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// Spaces and ensembles share their names.
+    #[error("{name:?} is the name of {what} already; choose another")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// What has it.
+        what: &'static str,
+    },
     /// No such space.
-    #[error("there is no space {name:?}; {}", known_spaces(.known))]
+    #[error("there is no space or ensemble {name:?}; {}", known_spaces(.known))]
     UnknownSpace {
         /// The name asked for.
         name: String,
-        /// The spaces there are.
+        /// The spaces and ensembles there are.
         known: Vec<String>,
     },
     /// No item of this id, or none in the space.
@@ -271,6 +287,8 @@ impl Error {
             | Self::NoItems
             | Self::Graph { .. }
             | Self::SpaceName { .. }
+            | Self::Ensemble { .. }
+            | Self::NameTaken { .. }
             | Self::Towers { .. }
             | Self::ReadOnly
             | Self::Forked

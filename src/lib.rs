@@ -30,6 +30,7 @@
 //!   into a vector of one *space*.
 //! - A *generation* is what a space serves: towers, an embedding of every item and the graph over
 //!   them, [published](Database::publish) together, [rolled back](Database::rollback) together.
+//! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
 //! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
 //!
 //! # Where to go
@@ -38,6 +39,7 @@
 
 mod catalog;
 mod database;
+mod ensemble;
 mod error;
 mod files;
 mod format;
@@ -61,9 +63,10 @@ pub mod train;
 mod wire;
 
 pub use database::{
-    Batch, Database, Export, Exported, GenerationInfo, Items, OpenOptions, Problem, Progress,
-    PublishOptions, Recall, Repair, Report, SpaceStats, Stats, Towers,
+    Batch, Database, Ensembles, Export, Exported, GenerationInfo, Items, OpenOptions, Problem,
+    Progress, PublishOptions, Recall, Repair, Report, SpaceStats, Stats, Towers,
 };
+pub use ensemble::Ensemble;
 pub use error::{Error, ErrorKind, VectorlessError};
 pub use graph::DEFAULT_EF;
 pub use ids::{GenerationNo, Revision};

@@ -27,6 +27,7 @@ fn help_teaches_every_command() {
         "generations",
         "rollback",
         "retain",
+        "ensembles",
         "seal",
         "merge",
         "gc",

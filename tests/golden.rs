@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{Database, Towers};
+use twinspire::{Database, Ensemble, Towers};
 
 const SPACE: &str = "things";
 const WORDS: [&str; 7] = ["red", "Rote", "lamp", "bike-light", "Çanta", "x", "1950s"];
@@ -146,6 +146,8 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.seal().unwrap();
     db.publish(SPACE, open(1)).unwrap();
     put(&db, &[changed(5), item(201)]);
+    let both = Ensemble::weighted().space(SPACE, 0.75);
+    db.ensembles().define("home", both).unwrap();
     db.rollback(SPACE).unwrap();
     drop(db);
     let db = Database::open(path).unwrap();
@@ -252,6 +254,13 @@ fn compare(path: &Path) -> Vec<Vec<String>> {
     for (id, record) in reader.records() {
         assert_eq!(db.items().get(&id).unwrap(), Some(record));
     }
+    for (name, spaces) in &reader.manifest.ensembles {
+        let stored = db.ensembles().get(name).unwrap();
+        let spaces = spaces
+            .iter()
+            .map(|(space, weight)| (space.as_str(), *weight));
+        assert!(stored.spaces().eq(spaces), "{name}");
+    }
     let mut firsts = Vec::new();
     for (user, expected) in users().iter().zip(expected) {
         let hits = db
@@ -286,7 +295,7 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        if ["LOCK", "catalog"].contains(&entry.file_name().to_str().unwrap()) {
+        if ["LOCK", "READERS", "catalog"].contains(&entry.file_name().to_str().unwrap()) {
             continue;
         }
         let target = to.join(entry.file_name());
@@ -337,6 +346,7 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
         .iter()
         .map(|generation| generation.number)
         .collect();
+    assert_eq!(Reader::open(&path).manifest.ensembles.len(), 1);
     assert_eq!((space.active, numbers), (1, BTreeSet::from([1, 2])));
     let segments = space
         .generations

@@ -308,7 +308,7 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
     says(
         empty,
         ErrorKind::NotFound,
-        "no space \"by-price\"; none has been published yet",
+        "no space or ensemble \"by-price\"; none has been published yet",
     );
     says(
         db.publish("by-price", scaled(1.0)).unwrap_err(),
@@ -335,7 +335,7 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
     says(
         unknown,
         ErrorKind::NotFound,
-        "no space \"books\"; there is by-price",
+        "no space or ensemble \"books\"; there is by-price",
     );
     says(
         recall().user(&user).top(0).unwrap_err(),

@@ -221,6 +221,34 @@ fn gc_tells_what_nothing_needs_and_removes_it() {
 }
 
 #[test]
+fn ensembles_are_defined_recalled_and_removed() {
+    let (_dir, path) = paths();
+    let (db, models) = (path("shop.twin"), path("towers"));
+    fill(&db);
+    towers(&models, 1);
+    json_of(&["publish", &db, "s", &models]);
+    let recipe = r#"{"method":"weighted","spaces":{"s":0.5}}"#;
+    let listed = json_of(&["ensembles", &db, "--define", "home", recipe]);
+    assert_eq!(listed["ensembles"]["home"]["spaces"]["s"], 0.5);
+    assert!(run(&["ensembles", &db]).out.contains("0.5 × s"));
+    let found = json_of(&["similar", &db, "home", "B001"]);
+    let best = &found["hits"][0];
+    assert_eq!(found["generations"]["s"], 1);
+    let half = best["channels"]["s"].as_f64().unwrap() * 0.5;
+    assert!(
+        (half - best["score"].as_f64().unwrap()).abs() < 1e-4,
+        "{best}"
+    );
+    assert!(run(&["similar", &db, "home", "B001"]).out.contains("score"));
+    let wrong = r#"{"method":"weighted","spaces":{"s":-1}}"#;
+    assert_eq!(run(&["ensembles", &db, "--define", "home", wrong]).exit, 1);
+    assert_eq!(run(&["ensembles", &db, "--define", "home", "{}"]).exit, 2);
+    let none = run(&["ensembles", &db, "--remove", "home"]);
+    assert_eq!(none.out.trim(), "no ensembles");
+    assert_eq!(run(&["ensembles", &db, "--remove", "home"]).exit, 3);
+}
+
+#[test]
 fn retain_lets_the_oldest_generations_go() {
     let (_dir, path) = paths();
     let (db, models) = (path("shop.twin"), path("towers"));

@@ -2,6 +2,7 @@
 
 mod check;
 mod copies;
+mod ensembles;
 mod export;
 mod inspect;
 mod items;
@@ -12,6 +13,7 @@ mod spaces;
 mod towers;
 
 pub use check::{Problem, Report};
+pub use ensembles::Ensembles;
 pub use export::{Export, Exported};
 pub use inspect::{SpaceStats, Stats};
 pub use items::Items;

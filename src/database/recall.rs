@@ -21,7 +21,8 @@ pub struct Batch<'a> {
 }
 
 impl Database {
-    /// Finds the best items of a space for a user, a vector or another item.
+    /// Finds the best items of a space, or of an [ensemble](Self::ensembles), for a user, a vector or
+    /// another item.
     ///
     /// A recall sees one generation: the user tower that makes the query and the vectors it is
     /// compared with belong together, whatever is published meanwhile.
@@ -47,6 +48,19 @@ impl<'a> Recall<'a> {
     /// For a user: a JSON object of the raw features that the user tower reads.
     pub fn user(mut self, features: &'a Value) -> Self {
         self.request.query = Some(Query::User(features));
+        self
+    }
+
+    /// In a recall of an ensemble, other features for one of its spaces: what its user tower reads and
+    /// others do not know.
+    pub fn user_in(mut self, space: &'a str, features: &'a Value) -> Self {
+        self.request.queries.push((space, Query::User(features)));
+        self
+    }
+
+    /// In a recall of an ensemble, a vector for one of its spaces.
+    pub fn vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
+        self.request.queries.push((space, Query::Vector(vector)));
         self
     }
 

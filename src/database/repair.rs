@@ -42,6 +42,8 @@ pub struct Repair {
     /// Generations that are given up, by space and number; those of a space that has none left have
     /// to be published anew.
     pub lost_generations: Vec<(String, u64)>,
+    /// Ensembles that are given up with a space.
+    pub lost_ensembles: Vec<String>,
     /// Damaged files as they were, for who wants to look further.
     pub put_aside: Vec<PathBuf>,
 }
@@ -162,6 +164,18 @@ impl Work<'_> {
                 manifest.spaces.insert(name, space);
             }
         }
+        let Manifest {
+            spaces, ensembles, ..
+        } = &mut manifest;
+        ensembles.retain(|name, ensemble| {
+            let whole = ensemble
+                .spaces()
+                .all(|(space, _)| spaces.contains_key(space));
+            if !whole {
+                self.report.lost_ensembles.push(name.clone());
+            }
+            whole
+        });
         self.journal(&mut manifest, journal, &mut next_file)?;
         if self.report.lost_rows + self.report.unverified_rows > 0 {
             self.align(&mut manifest, &mut next_file)?;

@@ -39,5 +39,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
             ));
         }
     }
+    for (name, ensemble) in &manifest.ensembles {
+        let taken = manifest.spaces.contains_key(name);
+        if taken || !crate::files::names::is_space_name(name) || ensemble.problem().is_some() {
+            return Err(FormatError::bad(
+                "state",
+                format!("ensemble {name:?} has no valid name or weights"),
+            ));
+        }
+    }
     Ok(manifest)
 }

@@ -10,6 +10,7 @@
 mod background;
 mod collect;
 mod copy;
+mod define;
 mod flip;
 mod merge;
 mod publish;
@@ -21,6 +22,7 @@ mod write;
 pub(crate) use background::Background;
 pub(crate) use collect::{collect, garbage, tidy};
 pub(crate) use copy::snapshot;
+pub(crate) use define::define;
 pub(crate) use merge::{Extent, merge};
 pub(crate) use publish::{Publish, Stage, publish};
 pub(crate) use rollback::{retain, rollback};

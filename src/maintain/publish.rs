@@ -62,6 +62,11 @@ pub(crate) fn publish(
             name: publish.space.to_owned(),
         });
     }
+    let manifest = &live.snapshot.load().sealed.manifest;
+    if manifest.ensembles.contains_key(publish.space) {
+        let (name, what) = (publish.space.to_owned(), "an ensemble");
+        return Err(Error::NameTaken { name, what });
+    }
     let _publishing = held(&writing.publishing);
     let sealed = {
         let _state = writing.hold_state();

@@ -7,6 +7,7 @@ mod transition;
 
 pub(crate) use transition::{Sealing, TransitionError};
 
+use crate::ensemble::Ensemble;
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
 use crate::kernel::Metric;
 use bincode::{Decode, Encode};
@@ -32,6 +33,8 @@ pub(crate) struct Manifest {
     pub(crate) items: Vec<ItemsFile>,
     /// By name.
     pub(crate) spaces: BTreeMap<String, Space>,
+    /// By name, which no space has.
+    pub(crate) ensembles: BTreeMap<String, Ensemble>,
 }
 
 /// Pins one file: a file of this name that is another one is refused.
@@ -125,6 +128,7 @@ impl Manifest {
             next_file: FileNo(1),
             items: Vec::new(),
             spaces: BTreeMap::new(),
+            ensembles: BTreeMap::new(),
         }
     }
 }

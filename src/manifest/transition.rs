@@ -1,6 +1,6 @@
 //! Manifest in, next manifest out.
 
-use super::{Generation, ItemsFile, Manifest, Space, SpaceFile};
+use super::{Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -122,6 +122,16 @@ impl Manifest {
         entry.generation_mut(number)?;
         entry.active = number;
         Ok(next)
+    }
+
+    /// An ensemble has a name, or (none) no longer.
+    pub(crate) fn with_ensemble(&self, name: &str, ensemble: Option<Ensemble>) -> Self {
+        let mut next = self.advanced(self.next_file);
+        match ensemble {
+            Some(ensemble) => next.ensembles.insert(name.to_owned(), ensemble),
+            None => next.ensembles.remove(name),
+        };
+        next
     }
 
     /// `output` (none where nothing is left) stands in the place of the items segments `inputs`,

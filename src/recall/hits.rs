@@ -3,6 +3,7 @@
 use crate::ids::GenerationNo;
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// One item found.
@@ -16,21 +17,46 @@ pub struct Hit {
     /// was deleted while the recall ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
+    /// In a recall of an ensemble: the item's score in each of its spaces, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, f32>,
 }
 
 /// The items found, best first. Of equal scores, the item stored first comes first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hits {
     generation: GenerationNo,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    generations: BTreeMap<String, GenerationNo>,
     hits: Vec<Hit>,
 }
 
 impl Hits {
     pub(super) fn new(generation: GenerationNo, hits: Vec<Hit>) -> Self {
-        Self { generation, hits }
+        Self {
+            generation,
+            generations: BTreeMap::new(),
+            hits,
+        }
     }
 
-    /// The generation whose towers and vectors gave this answer.
+    pub(super) fn of_ensemble(generations: BTreeMap<String, GenerationNo>, hits: Vec<Hit>) -> Self {
+        Self {
+            generation: generations.values().next().copied().unwrap_or_default(),
+            generations,
+            hits,
+        }
+    }
+
+    /// The generation of each space of an ensemble that gave this answer, by name; empty if it was
+    /// the answer of a space.
+    #[must_use]
+    pub fn generations(&self) -> &BTreeMap<String, GenerationNo> {
+        &self.generations
+    }
+
+    /// The generation whose towers and vectors gave this answer; of an ensemble, that of its first
+    /// space by name.
     #[must_use]
     pub fn generation(&self) -> GenerationNo {
         self.generation

@@ -3,9 +3,11 @@
 //! [`run`] makes the query vector (from features by the user tower of the very generation that is
 //! searched, from an item, or as given), walks each segment's graph, scans the overlay of late items
 //! exactly, and merges. Nodes whose item was written since are walked through and not answered
-//! with: their newer version stands in the overlay.
+//! with: their newer version stands in the overlay. An ensemble does so in each of its spaces, and
+//! [fuses](fused) what they found.
 
 mod best;
+mod fused;
 mod hits;
 
 pub(crate) use best::Best;
@@ -20,7 +22,7 @@ use crate::store::SpaceSegment;
 use crate::tower::Side;
 use serde_json::Value;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a recall asks for.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Request<'a> {
     pub(crate) space: &'a str,
     /// For whom or what.
     pub(crate) query: Option<Query<'a>>,
+    /// What takes its place in some spaces of an ensemble.
+    pub(crate) queries: Vec<(&'a str, Query<'a>)>,
     /// Ids never answered with.
     pub(crate) exclude: Vec<String>,
     /// The width of the beam.
@@ -56,11 +60,23 @@ impl<'a> Request<'a> {
         Self {
             space,
             query: None,
+            queries: Vec::new(),
             exclude: Vec::new(),
             ef: DEFAULT_EF,
             exact: false,
             records: false,
         }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// For whom or what in a space.
+    fn query_in(&self, space: &str) -> Result<Query<'a>, Error> {
+        let mut own = self.queries.iter().rev();
+        let own = own
+            .find(|(name, _)| *name == space)
+            .map(|(_, query)| *query);
+        own.or(self.query).ok_or(Error::NoQuery)
     }
 }
 
@@ -72,9 +88,12 @@ thread_local! {
 /// Answers one request.
 pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
     let snapshot = live.snapshot.load_full();
+    if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
+        return fused::run(live, &snapshot, ensemble, request, k);
+    }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
-    let vector = match request.query.ok_or(Error::NoQuery)? {
+    let vector = match request.query_in(request.space)? {
         Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
         Query::Vector(vector) => check_vector(serving, vector)?,
         Query::Similar(id) => {
@@ -95,6 +114,21 @@ pub(crate) fn run_many(
     k: usize,
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
+    if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
+        let each = users.iter().enumerate().map(|(at, user)| {
+            let mut request = request.clone();
+            request.query = Some(Query::User(user));
+            let hits = fused::run(live, &snapshot, ensemble, &request, k);
+            hits.map_err(|error| match error {
+                Error::User { source, .. } => Error::User {
+                    at: Some(at),
+                    source,
+                },
+                other => other,
+            })
+        });
+        return each.collect();
+    }
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
     let vectors = embed_users(serving, users, Some(()))?;
@@ -151,6 +185,39 @@ fn answer(
     hidden: &HashSet<ItemNo>,
     k: usize,
 ) -> Result<Hits, Error> {
+    let best = best_of(serving, request, query, hidden, k)?;
+    let hits = best.into_iter().map(|(score, item)| {
+        let id = match serving.overlay.get(&item) {
+            Some(late) => late.id.clone(),
+            None => snapshot.sealed.id(item)?.to_owned(),
+        };
+        let record = if request.records {
+            record(live, &id)?
+        } else {
+            None
+        };
+        let channels = BTreeMap::new();
+        Ok(Hit {
+            id,
+            score,
+            record,
+            channels,
+        })
+    });
+    Ok(Hits::new(
+        serving.base.generation.number,
+        hits.collect::<Result<_, Error>>()?,
+    ))
+}
+
+/// The best `k` items of a space, best first.
+fn best_of(
+    serving: &Serving,
+    request: &Request<'_>,
+    query: &[f32],
+    hidden: &HashSet<ItemNo>,
+    k: usize,
+) -> Result<Vec<(f32, ItemNo)>, Error> {
     let metric = serving.base.generation.metric;
     let mut best = Best::new(k);
     for part in &serving.base.parts {
@@ -173,22 +240,7 @@ fn answer(
             best.offer(metric.score(query, vector), *item);
         }
     }
-    let hits = best.into_sorted().into_iter().map(|(score, item)| {
-        let id = match serving.overlay.get(&item) {
-            Some(late) => late.id.clone(),
-            None => snapshot.sealed.id(item)?.to_owned(),
-        };
-        let record = if request.records {
-            record(live, &id)?
-        } else {
-            None
-        };
-        Ok(Hit { id, score, record })
-    });
-    Ok(Hits::new(
-        serving.base.generation.number,
-        hits.collect::<Result<_, Error>>()?,
-    ))
+    Ok(best.into_sorted())
 }
 
 /// Scores every node of a segment.

@@ -129,7 +129,10 @@ impl Snapshot {
     fn unknown(&self, name: &str) -> Error {
         Error::UnknownSpace {
             name: name.to_owned(),
-            known: self.spaces.keys().cloned().collect(),
+            known: {
+                let ensembles = self.sealed.manifest.ensembles.keys();
+                self.spaces.keys().chain(ensembles).cloned().collect()
+            },
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Manifest {
     pub next_item: u32,
     pub items: Vec<(File, u64, u64)>,
     pub spaces: BTreeMap<String, Space>,
+    /// Name, and the weight of each space.
+    pub ensembles: Vec<(String, Vec<(String, f32)>)>,
 }
 
 pub struct Space {
@@ -245,6 +247,12 @@ impl Reader {
                 },
             )
         });
+        let ensembles = packed.list(|packed| {
+            let (name, method) = (packed.text(), packed.u32());
+            assert_eq!(method, 0);
+            let spaces = packed.list(|packed| (packed.text(), f32::from_bits(packed.u32())));
+            (name, spaces)
+        });
         packed.done();
         Manifest {
             number,
@@ -253,6 +261,7 @@ impl Reader {
             next_item,
             items,
             spaces: spaces.into_iter().collect(),
+            ensembles,
         }
     }
 

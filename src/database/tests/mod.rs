@@ -10,6 +10,7 @@ mod flips;
 mod repair;
 
 use super::*;
+use crate::ensemble::Ensemble;
 use crate::error::ErrorKind;
 use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use crate::snapshot::Base;
@@ -27,6 +28,7 @@ mod towers;
 
 const ROOT: &str = "shop.twin";
 const SPACE: &str = "by-price";
+const ENSEMBLE: &str = "home";
 
 /// What a database should hold: items, and the scale of each generation that was published, the
 /// active one's place among them.
@@ -35,6 +37,8 @@ struct Model {
     items: BTreeMap<String, Value>,
     scales: Vec<f32>,
     active: usize,
+    /// The weight of the space in the one ensemble, if it is defined.
+    ensemble: Option<f32>,
 }
 
 fn open(files: &MemoryFiles) -> Result<Database, Error> {
@@ -59,6 +63,8 @@ enum Step {
     Delete(usize),
     Seal,
     Merge,
+    Define(f32),
+    Undefine,
     Retain,
     PutLong(usize),
     Publish(f32),
@@ -67,7 +73,7 @@ enum Step {
 
 /// What is interrupted. The long record spans blocks of a disk; the last publish lets a generation
 /// go that a rollback had passed over.
-const SCRIPT: [Step; 24] = [
+const SCRIPT: [Step; 27] = [
     Step::Put(1, 10),
     Step::PutMany(5),
     Step::Delete(2),
@@ -78,11 +84,14 @@ const SCRIPT: [Step; 24] = [
     Step::Put(2, 20),
     Step::Seal,
     Step::Publish(3.0),
+    Step::Define(0.5),
     Step::PutLong(9),
     Step::Delete(4),
     Step::Rollback,
     Step::Put(8, 80),
     Step::Publish(2.0),
+    Step::Undefine,
+    Step::Define(2.0),
     Step::Put(5, 50),
     Step::Rollback,
     Step::Put(4, 40),
@@ -112,6 +121,7 @@ impl Step {
             items,
             scales,
             active,
+            ensemble,
         } = model;
         let mut put = |item: Value| items.insert(item["id"].as_str().unwrap().to_owned(), item);
         match self {
@@ -120,6 +130,8 @@ impl Step {
             Self::PutLong(id) => drop(put(long(id))),
             Self::Delete(id) => drop(items.remove(&format!("B{id:02}"))),
             Self::Seal | Self::Merge => {}
+            Self::Define(weight) => *ensemble = Some(weight),
+            Self::Undefine => *ensemble = None,
             Self::Retain => {
                 *scales = scales.get(*active).copied().into_iter().collect();
                 *active = 0;
@@ -148,6 +160,11 @@ impl Step {
             Self::Delete(id) => items.delete(&format!("B{id:02}")).map(drop),
             Self::Seal => db.seal().map(drop),
             Self::Merge => db.merge(),
+            Self::Define(weight) => {
+                let ensemble = Ensemble::weighted().space(SPACE, weight);
+                db.ensembles().define(ENSEMBLE, ensemble)
+            }
+            Self::Undefine => db.ensembles().remove(ENSEMBLE).map(drop),
             Self::Retain => db.retain(SPACE, 1),
             Self::Publish(scale) => {
                 let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
@@ -167,6 +184,9 @@ fn contents(db: &Database) -> Model {
         items: items.collect(),
         ..Model::default()
     };
+    if let Some(ensemble) = db.ensembles().get(ENSEMBLE) {
+        model.ensemble = ensemble.spaces().next().map(|(_, weight)| weight);
+    }
     if let Ok(generations) = db.generations(SPACE) {
         for generation in generations {
             if generation.active {
@@ -186,6 +206,16 @@ fn contents(db: &Database) -> Model {
             let recall = db.recall(SPACE).user(&user).records();
             let recall = if exact { recall.exact() } else { recall };
             let mut found = BTreeMap::new();
+            let fused = db.recall(ENSEMBLE).user(&user).top(100);
+            for hit in fused
+                .ok()
+                .filter(|_| model.ensemble.is_some())
+                .into_iter()
+                .flatten()
+            {
+                let weight = model.ensemble.unwrap();
+                assert_eq!(hit.score, weight * hit.channels[SPACE]);
+            }
             for hit in recall.top(100).unwrap() {
                 let record = hit.record.unwrap();
                 let distance = scale * (record["price"].as_f64().unwrap() as f32 - 15.0);

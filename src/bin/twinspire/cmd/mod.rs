@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+mod ensembles;
 mod export;
 mod gc;
 mod generations;
@@ -46,6 +47,8 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     /// Let the oldest generations of a space go
     Retain(retain::RetainArgs),
+    /// List, define or remove ensembles: recipes that fuse several spaces
+    Ensembles(ensembles::EnsemblesArgs),
     /// Move what is in the journal into segments
     Seal(seal::SealArgs),
     /// Merge segments: what was overwritten or deleted takes no room any more
@@ -76,6 +79,7 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Generations(args) => generations::run(args, output),
         Command::Rollback(args) => rollback::run(args, output),
         Command::Retain(args) => retain::run(args, output),
+        Command::Ensembles(args) => ensembles::run(args, output),
         Command::Seal(args) => seal::run(args, output),
         Command::Merge(args) => merge::run(args, output),
         Command::Gc(args) => gc::run(args, output),

@@ -1,5 +1,7 @@
 //! `twinspire recall`: the best items for a user or a vector.
 
+use std::collections::BTreeSet;
+
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use twinspire::Hits;
@@ -138,27 +140,40 @@ fn document(hits: &Hits) -> Value {
             if let (Some(record), Some(entry)) = (&hit.record, entry.as_object_mut()) {
                 entry.insert("record".to_owned(), record.clone());
             }
+            if !hit.channels.is_empty() {
+                let channels = hit.channels.iter();
+                entry["channels"] = channels
+                    .map(|(name, s)| (name.clone(), short(*s)))
+                    .collect();
+            }
             entry
         })
         .collect();
-    json!({"generation": hits.generation(), "hits": list})
+    if hits.generations().is_empty() {
+        return json!({"generation": hits.generation(), "hits": list});
+    }
+    json!({"generations": hits.generations(), "hits": list})
 }
 
 fn table(hits: &Hits, records: bool) -> String {
     if hits.is_empty() {
         return "no items".to_owned();
     }
-    let mut table = if records {
-        Table::new(&[">rank", "id", ">score", "record"])
-    } else {
-        Table::new(&[">rank", "id", ">score"])
-    };
+    let channels = hits.iter().flat_map(|hit| hit.channels.keys());
+    let channels: BTreeSet<&String> = channels.collect();
+    let names: Vec<String> = channels.iter().map(|name| format!(">{name}")).collect();
+    let mut columns = vec![">rank", "id", ">score"];
+    columns.extend(names.iter().map(String::as_str));
+    columns.extend(records.then_some("record"));
+    let mut table = Table::new(&columns);
     for (index, hit) in hits.iter().enumerate() {
         let mut row = vec![
             (index + 1).to_string(),
             hit.id.clone(),
             format!("{:.4}", hit.score),
         ];
+        let score = |name: &&String| format!("{:.4}", hit.channels[*name]);
+        row.extend(channels.iter().map(score));
         if records {
             row.push(hit.record.as_ref().map_or_else(String::new, summary));
         }

@@ -1,0 +1,74 @@
+//! `twinspire ensembles`: stored recipes that fuse several spaces.
+
+use clap::Args;
+use serde_json::{Value, json};
+use twinspire::{Database, Ensemble};
+
+use super::{open_to_read, open_to_write};
+use crate::args::{self, DatabaseArg};
+use crate::output::{Exit, Failure, Output, Table, short};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire ensembles shop.twin
+  twinspire ensembles shop.twin --define home '{\"method\":\"weighted\",\"spaces\":{\"text\":0.4,\"unified\":0.6}}'
+  twinspire recall    shop.twin home --user '{\"query\":\"red shoes\"}'
+  twinspire ensembles shop.twin --remove home
+
+A weighted ensemble scores an item by the sum of its scores in all spaces, each times its weight.
+What there is afterwards is listed.";
+
+/// List the ensembles of a database, define one or remove one.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EnsemblesArgs {
+    #[command(flatten)]
+    target: DatabaseArg,
+    /// Store an ensemble under a name, in the place of the one that has it: JSON text, @file, or -
+    #[arg(long, num_args = 2, value_names = ["NAME", "JSON"], conflicts_with = "remove")]
+    define: Option<Vec<String>>,
+    /// Remove the ensemble of this name
+    #[arg(long, value_name = "NAME")]
+    remove: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(args: EnsemblesArgs, output: &Output) -> Result<Exit, Failure> {
+    let path = &args.target.database;
+    let db = if let Some([name, recipe]) = args.define.as_deref() {
+        let recipe = args::json("--define", recipe)?;
+        let ensemble: Ensemble = serde_json::from_value(recipe)
+            .map_err(|error| Failure::usage(format!("--define: not an ensemble: {error}")))?;
+        let db = open_to_write(path)?;
+        db.ensembles().define(name, ensemble)?;
+        db
+    } else if let Some(name) = &args.remove {
+        let db = open_to_write(path)?;
+        if !db.ensembles().remove(name)? {
+            return Err(Failure::not_found(format!("there is no ensemble {name:?}")));
+        }
+        db
+    } else {
+        open_to_read(path)?
+    };
+    print(&db, output)?;
+    Ok(Exit::Done)
+}
+
+fn print(db: &Database, output: &Output) -> Result<(), Failure> {
+    let all = db.ensembles().list();
+    output.result(&json!({"ensembles": all}), || {
+        if all.is_empty() {
+            return "no ensembles".to_owned();
+        }
+        let mut table = Table::new(&["ensemble", "recipe"]);
+        for (name, ensemble) in &all {
+            let spaces = ensemble.spaces().map(|(space, weight)| {
+                let weight: Value = short(weight);
+                format!("{weight} × {space}")
+            });
+            table.row([name.clone(), spaces.collect::<Vec<_>>().join(" + ")]);
+        }
+        table.render()
+    })
+}

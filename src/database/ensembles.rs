@@ -1,0 +1,71 @@
+//! Ensembles: stored recipes that fuse several spaces.
+
+use super::Database;
+use crate::ensemble::Ensemble;
+use crate::error::Error;
+use crate::maintain;
+use std::collections::BTreeMap;
+
+/// The ensembles of a database. A recall names one as it names a space.
+#[derive(Clone, Copy)]
+pub struct Ensembles<'a> {
+    database: &'a Database,
+}
+
+impl Database {
+    /// The ensembles of the database: stored in it, versioned with it, in its snapshots too.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// use serde_json::json;
+    /// use twinspire::Ensemble;
+    ///
+    /// let home = Ensemble::weighted().space("text", 0.4).space("unified", 0.6);
+    /// db.ensembles().define("home", home)?;
+    /// let hits = db.recall("home").user(&json!({"query": "red shoes"})).top(10)?;
+    /// for hit in &hits {
+    ///     println!("{} {:.3}, of these {:?}", hit.id, hit.score, hit.channels);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ensembles(&self) -> Ensembles<'_> {
+        Ensembles { database: self }
+    }
+}
+
+impl Ensembles<'_> {
+    /// Stores an ensemble under a name, in the place of the one that has it.
+    ///
+    /// # Errors
+    /// [`Error::Ensemble`] when a weight is not above 0 or there is no space, [`Error::UnknownSpace`],
+    /// [`Error::NameTaken`] by a space, and [`Error::SpaceName`], whose rules hold here too.
+    pub fn define(&self, name: &str, ensemble: Ensemble) -> Result<(), Error> {
+        let database = self.database;
+        maintain::define(&database.live(), database.writing()?, name, Some(ensemble)).map(drop)
+    }
+
+    /// Drops an ensemble; false when there is none of this name. Its spaces stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the commit fails.
+    pub fn remove(&self, name: &str) -> Result<bool, Error> {
+        let database = self.database;
+        maintain::define(&database.live(), database.writing()?, name, None)
+    }
+
+    /// The ensemble of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Ensemble> {
+        self.list().remove(name)
+    }
+
+    /// All ensembles, by name.
+    #[must_use]
+    pub fn list(&self) -> BTreeMap<String, Ensemble> {
+        let live = self.database.live();
+        live.snapshot.load().sealed.manifest.ensembles.clone()
+    }
+}

@@ -1,0 +1,49 @@
+//! Defining ensembles, and dropping them.
+
+use super::{Writing, commit};
+use crate::ensemble::Ensemble;
+use crate::error::Error;
+use crate::files::names;
+use crate::snapshot::{Live, Sealed, Snapshot};
+use std::sync::Arc;
+
+/// Stores an ensemble in the place of what has its name, or (none) drops it; false when there is
+/// nothing to drop.
+pub(crate) fn define(
+    live: &Live,
+    writing: &Writing,
+    name: &str,
+    ensemble: Option<Ensemble>,
+) -> Result<bool, Error> {
+    let _state = writing.hold_state();
+    let mut writer = writing.writer()?;
+    let before = live.snapshot.load_full();
+    let manifest = &before.sealed.manifest;
+    if let Some(ensemble) = &ensemble {
+        if !names::is_space_name(name) {
+            let name = name.to_owned();
+            return Err(Error::SpaceName { name });
+        }
+        if manifest.spaces.contains_key(name) {
+            let (name, what) = (name.to_owned(), "a space");
+            return Err(Error::NameTaken { name, what });
+        }
+        if let Some(what) = ensemble.problem() {
+            let name = name.to_owned();
+            return Err(Error::Ensemble { name, what });
+        }
+        for (space, _) in ensemble.spaces() {
+            before.space(space)?;
+        }
+    } else if !manifest.ensembles.contains_key(name) {
+        return Ok(false);
+    }
+    let next = manifest.with_ensemble(name, ensemble);
+    let sealed = Arc::new(Sealed {
+        manifest: next.clone(),
+        items: before.sealed.items.clone(),
+    });
+    let spaces = before.spaces.clone();
+    commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
+    Ok(true)
+}

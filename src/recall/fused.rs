@@ -1,0 +1,147 @@
+//! Recalls of an ensemble.
+//!
+//! Each space gives the best of its own; an item that any of them found gets its score in all of
+//! them, computed from the stored vectors. What none has found cannot beat the fusion of the worst
+//! scores that the spaces gave: when the last of the answer does not fall below this bound, the answer
+//! is that of all items, as far as the spaces found their own best. Otherwise they reach further
+//! (the threshold algorithm of Fagin, Lotem and Naor, PODS 2001).
+
+use super::{Best, Hit, Hits, Query, Request, best_of, check_vector, embed_users, hidden, record};
+use crate::ensemble::Ensemble;
+use crate::error::Error;
+use crate::ids::ItemNo;
+use crate::snapshot::{Live, Serving, Snapshot};
+use std::collections::{BTreeSet, HashSet};
+
+/// By how much further the spaces reach when the answer is not certain yet.
+const FURTHER: usize = 4;
+
+/// A space of the ensemble, and the query in it.
+struct Channel<'a> {
+    name: &'a str,
+    serving: &'a Serving,
+    query: Vec<f32>,
+}
+
+/// Answers one request.
+pub(super) fn run(
+    live: &Live,
+    snapshot: &Snapshot,
+    ensemble: &Ensemble,
+    request: &Request<'_>,
+    k: usize,
+) -> Result<Hits, Error> {
+    let mut hidden = hidden(live, request, k)?;
+    let mut channels = Vec::new();
+    for (name, _) in ensemble.spaces() {
+        let serving = &**snapshot.space(name)?;
+        let query = query_of(live, serving, name, request, &mut hidden)?;
+        channels.push(Channel {
+            name,
+            serving,
+            query,
+        });
+    }
+    let best = best_fused(ensemble, &channels, request, &hidden, k)?;
+    let hits = best.into_iter().map(|(score, item)| {
+        let scores = channels.iter().map(|channel| {
+            let score = channel.score(item).unwrap_or(f32::NAN);
+            (channel.name.to_owned(), score)
+        });
+        let late = channels.iter().find_map(|c| c.serving.overlay.get(&item));
+        let id = match late {
+            Some(late) => late.id.clone(),
+            None => snapshot.sealed.id(item)?.to_owned(),
+        };
+        Ok(Hit {
+            score,
+            record: if request.records {
+                record(live, &id)?
+            } else {
+                None
+            },
+            channels: scores.collect(),
+            id,
+        })
+    });
+    let hits = hits.collect::<Result<_, Error>>()?;
+    let generations = channels.iter().map(|channel| {
+        let number = channel.serving.base.generation.number;
+        (channel.name.to_owned(), number)
+    });
+    Ok(Hits::of_ensemble(generations.collect(), hits))
+}
+
+fn query_of(
+    live: &Live,
+    serving: &Serving,
+    space: &str,
+    request: &Request<'_>,
+    hidden: &mut HashSet<ItemNo>,
+) -> Result<Vec<f32>, Error> {
+    match request.query_in(space)? {
+        Query::User(user) => embed_users(serving, std::slice::from_ref(user), None),
+        Query::Vector(vector) => check_vector(serving, vector),
+        Query::Similar(id) => {
+            let unknown = || Error::UnknownItem { id: id.to_owned() };
+            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
+            hidden.insert(item);
+            Ok(serving.vector(item).ok_or_else(unknown)?.to_vec())
+        }
+    }
+}
+
+impl Channel<'_> {
+    /// The score of an item; none if it is not there, or no number.
+    fn score(&self, item: ItemNo) -> Option<f32> {
+        let vector = self.serving.vector(item)?;
+        let score = self
+            .serving
+            .base
+            .generation
+            .metric
+            .score(&self.query, vector);
+        (!score.is_nan()).then_some(score)
+    }
+}
+
+fn best_fused(
+    ensemble: &Ensemble,
+    channels: &[Channel<'_>],
+    request: &Request<'_>,
+    hidden: &HashSet<ItemNo>,
+    k: usize,
+) -> Result<Vec<(f32, ItemNo)>, Error> {
+    let items = channels.iter().map(|c| c.serving.items() as usize).max();
+    let items = items.unwrap_or(0).max(1);
+    let mut reach = if request.exact {
+        items
+    } else {
+        k.max(request.ef).min(items)
+    };
+    loop {
+        let mut found = BTreeSet::new();
+        let mut worst = Vec::with_capacity(channels.len());
+        for channel in channels {
+            let list = best_of(channel.serving, request, &channel.query, hidden, reach)?;
+            // A shorter list has everything there is.
+            let last = list.last().filter(|_| list.len() >= reach);
+            worst.push(last.map_or(f32::NEG_INFINITY, |(score, _)| *score));
+            found.extend(list.into_iter().map(|(_, item)| item));
+        }
+        let mut best = Best::new(k);
+        for item in found {
+            let scores: Option<Vec<f32>> = channels.iter().map(|c| c.score(item)).collect();
+            if let Some(scores) = scores {
+                best.offer(ensemble.fuse(scores), item);
+            }
+        }
+        let best = best.into_sorted();
+        let bound = ensemble.fuse(worst);
+        let certain = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        if certain || bound == f32::NEG_INFINITY || reach >= items {
+            return Ok(best);
+        }
+        reach = reach.saturating_mul(FURTHER).min(items);
+    }
+}

@@ -1,0 +1,192 @@
+//! Ensembles answer as if every item were scored in every space.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::{directory, write};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use twinspire::{Database, Ensemble, Error, ErrorKind, Towers};
+
+/// Towers whose vectors are two fields of the record.
+fn towers(metric: &str, fields: [&str; 2]) -> Towers {
+    let feature = |field| json!({"kind": "number", "field": field, "mean": 0.0, "deviation": 1.0});
+    let tower = json!({
+        "features": fields.map(feature), "layers": [], "other_fields": "ignore"
+    });
+    let schema = json!({
+        "format": 1, "name": "fields", "dimension": 2, "metric": metric,
+        "user": tower, "item": tower
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
+    write(dir.path(), &[file]);
+    Towers::open(dir.path()).unwrap()
+}
+
+fn record(id: usize, numbers: &[f32]) -> Value {
+    json!({"id": format!("B{id:03}"), "x": numbers[0], "y": numbers[1], "z": numbers[2]})
+}
+
+/// A database with a space of x and y, one of y and z, and some items written after the publish.
+fn database(path: &Path, items: &[Vec<f32>]) -> Database {
+    let db = Database::options().background(false).open(path).unwrap();
+    let records: Vec<_> = items
+        .iter()
+        .enumerate()
+        .map(|(id, n)| record(id, n))
+        .collect();
+    let (early, late) = records.split_at(records.len() / 2 + 1);
+    db.items().put_many(early).unwrap();
+    db.publish("plane", towers("inner_product", ["x", "y"]))
+        .unwrap();
+    db.publish("other", towers("l2", ["y", "z"])).unwrap();
+    db.items().put_many(late).unwrap();
+    db
+}
+
+/// The fused scores of all items, best first.
+fn brute(items: &[Vec<f32>], user: &[f32], plane: f32, other: f32) -> Vec<f32> {
+    let score = |item: &Vec<f32>| {
+        let (dy, dz) = (item[1] - user[1], item[2] - user[2]);
+        plane * (item[0] * user[0] + item[1] * user[1]) - other * (dy * dy + dz * dz)
+    };
+    let mut scores: Vec<f32> = items.iter().map(score).collect();
+    scores.sort_by(|a, b| b.total_cmp(a));
+    scores
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn a_weighted_answer_is_that_of_scoring_every_item_in_every_space(
+        items in vec(vec(-1.0f32..1.0, 3), 2..120),
+        user in vec(-1.0f32..1.0, 3),
+        (plane, other) in (0.01f32..3.0, 0.01f32..3.0),
+        k in 1usize..20,
+    ) {
+        let (_dir, path) = directory();
+        let db = database(&path, &items);
+        let both = Ensemble::weighted().space("plane", plane).space("other", other);
+        db.ensembles().define("both", both).unwrap();
+        let query = json!({"x": user[0], "y": user[1], "z": user[2]});
+        let expected = brute(&items, &user, plane, other);
+        for (exact, ef) in [(true, 1), (false, 100), (false, 1)] {
+            let recall = db.recall("both").user(&query).ef(ef);
+            let recall = if exact { recall.exact() } else { recall };
+            let hits = recall.top(k).unwrap();
+            prop_assert_eq!(hits.len(), k.min(items.len()));
+            for (hit, expected) in hits.iter().zip(&expected) {
+                // A narrow beam may miss some; what it gives has its true score all the same.
+                let right = (hit.score - expected).abs() < 1e-4;
+                prop_assert!(right || ef == 1 && hit.score < *expected, "{hit:?}, {expected}");
+                let of = |space: &str| hit.channels[space];
+                let sum = plane * of("plane") + other * of("other");
+                prop_assert!((hit.score - sum).abs() < 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_no_space_has_near_the_top_is_found_where_it_is_best_in_all() {
+    // The best in one space are the worst in the other; the best of both is middling in each.
+    let mut items: Vec<Vec<f32>> = (0..400)
+        .map(|n| {
+            let side = if n % 2 == 0 { 1.0 } else { -1.0 };
+            vec![side * (1.0 + n as f32 / 400.0), 0.0, side * 2.0]
+        })
+        .collect();
+    items.push(vec![0.9, 0.0, -1.0]);
+    let (_dir, path) = directory();
+    let db = database(&path, &items);
+    let both = Ensemble::weighted().space("plane", 1.0).space("other", 1.0);
+    db.ensembles().define("both", both).unwrap();
+    let user = json!({"x": 1.0, "y": 0.0, "z": -2.0});
+    let hits = db.recall("both").user(&user).ef(1).top(1).unwrap();
+    assert_eq!(hits[0].id, "B400");
+    assert_eq!(hits.generations().len(), 2);
+}
+
+#[test]
+fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
+    let (dir, path) = directory();
+    let items: Vec<Vec<f32>> = (0..9).map(|n| vec![n as f32, 1.0, 2.0]).collect();
+    let db = database(&path, &items);
+    let one = Ensemble::weighted().space("plane", 1.0);
+    let two = one.clone().space("other", 0.5);
+    db.ensembles().define("home", one).unwrap();
+    db.ensembles().define("home", two.clone()).unwrap();
+    drop(db);
+    let db = Database::open(&path).unwrap();
+    assert_eq!(
+        db.ensembles().list(),
+        BTreeMap::from([("home".to_owned(), two.clone())])
+    );
+    let copy = dir.path().join("copy.twin");
+    db.snapshot(&copy).unwrap();
+    let copy = Database::open_read_only(&copy).unwrap();
+    assert_eq!(copy.ensembles().get("home"), Some(two));
+    let user = json!({"x": 1, "y": 0, "z": 0});
+    let ask = |db: &Database| {
+        let hits = db.recall("home").user(&user).top(3).unwrap();
+        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&db), ask(&copy));
+    // One state for all spaces, in a batch too; and an item's likes, by its vectors in all of them.
+    let users = [user.clone(), json!({"x": -1, "y": 0, "z": 0})];
+    let batch = db.recall("home").users(&users).top(3).unwrap();
+    assert_eq!(batch[0][0].id, ask(&db)[0]);
+    assert_eq!(batch[1][0].id, "B000");
+    let similar = db.recall("home").similar("B008").top(1).unwrap();
+    assert_eq!(similar[0].id, "B007");
+    assert!(db.ensembles().remove("home").unwrap());
+    assert!(!db.ensembles().remove("home").unwrap());
+    let error = db.recall("home").user(&user).top(3).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
+    let (_dir, path) = directory();
+    let db = database(&path, &[vec![0.0; 3], vec![1.0; 3]]);
+    let define = |name: &str, ensemble| db.ensembles().define(name, ensemble).unwrap_err();
+    let plane = || Ensemble::weighted().space("plane", 1.0);
+    assert!(matches!(
+        define("a", Ensemble::weighted()),
+        Error::Ensemble { .. }
+    ));
+    assert!(matches!(
+        define("a", plane().space("plane", -1.0)),
+        Error::Ensemble { .. }
+    ));
+    assert!(matches!(
+        define("a", plane().space("no", 1.0)),
+        Error::UnknownSpace { .. }
+    ));
+    assert!(matches!(define("../a", plane()), Error::SpaceName { .. }));
+    assert!(matches!(define("other", plane()), Error::NameTaken { .. }));
+    db.ensembles().define("a", plane()).unwrap();
+    let taken = db.publish("a", towers("l2", ["x", "y"])).unwrap_err();
+    assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
+
+    db.ensembles()
+        .define("both", plane().space("other", 1.0))
+        .unwrap();
+    let recall = || db.recall("both");
+    assert!(matches!(recall().top(1), Err(Error::NoQuery)));
+    let user = json!({"x": 1, "y": 2});
+    let error = recall().user(&user).top(1).unwrap_err().to_string();
+    assert!(error.contains("field `z`"), "{error}");
+    // Each space may have features or a vector of its own.
+    let whole = json!({"y": 2, "z": 3});
+    let own = recall().user_in("plane", &user).user_in("other", &whole);
+    assert_eq!(own.top(2).unwrap().len(), 2);
+    let vectors = recall()
+        .vector_in("plane", &[1.0, 2.0])
+        .vector_in("other", &[2.0, 3.0]);
+    assert_eq!(vectors.top(2).unwrap()[0].id, "B001");
+}
