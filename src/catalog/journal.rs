@@ -23,6 +23,8 @@ pub(crate) struct Recovered {
     files: Vec<Closed>,
     /// The last revision of each call.
     calls: Vec<Revision>,
+    /// Whether the last call is followed by the mark of a proper close: then its sync succeeded.
+    closed: bool,
 }
 
 /// A file no longer written to.
@@ -47,6 +49,7 @@ pub(crate) fn read(
         bytes: 0,
         files: Vec::new(),
         calls: Vec::new(),
+        closed: false,
     };
     for path in paths(directory)? {
         let blob = directory
@@ -160,6 +163,7 @@ impl Recovered {
         for frame in journal.frames {
             last = last.max(frame.last());
             self.expect(path, frame.first);
+            self.closed = frame.ops.is_empty();
             if frame.last() > self.last {
                 self.calls.push(frame.last());
             }
@@ -206,9 +210,9 @@ pub(crate) struct Journal {
     last: Revision,
     closed: Vec<Closed>,
     open: Option<Open>,
-    /// The last call of whoever wrote before. If that one's sync failed, no sync tells any more
-    /// whether it is on the disk, though it can be read: it is written once more before anything
-    /// builds on it.
+    /// The last call of whoever wrote before and did not close the journal. If that one's sync failed,
+    /// no sync tells any more whether the call is on the disk, though it can be read: it is written
+    /// once more before anyone is shown it, or, on a full disk, before anything builds on it.
     undecided: Option<Frame>,
 }
 
@@ -221,11 +225,12 @@ struct Open {
 
 impl Journal {
     /// Goes on after what was recovered, once that is durable: a predecessor may have died between
-    /// writing and syncing it.
+    /// writing and syncing it. `number` names a file if one has to be begun for that.
     pub(crate) fn resume(
         directory: Directory,
         database: u64,
         recovered: Recovered,
+        number: impl FnOnce() -> FileNo,
     ) -> Result<Self, CatalogError> {
         for Closed { path, .. } in &recovered.files {
             directory
@@ -234,7 +239,9 @@ impl Journal {
                 .map_err(StoreError::io("sync", path))?;
         }
         directory.sync_dir(&directory.root.join(names::JOURNAL))?;
-        let Recovered { ops, calls, .. } = recovered;
+        let Recovered {
+            ops, calls, closed, ..
+        } = recovered;
         let before = match calls[..] {
             [.., before, _] => before,
             _ => Revision(0),
@@ -244,18 +251,28 @@ impl Journal {
             .skip_while(|(revision, _)| *revision <= before)
             .peekable();
         let first = ops.peek().map(|(first, _)| *first);
-        let undecided = first.map(|first| Frame {
+        let undecided = first.filter(|_| !closed).map(|first| Frame {
             first,
             ops: ops.map(|(_, op)| op).collect(),
         });
-        Ok(Self {
+        let mut journal = Self {
             directory,
             database,
             last: recovered.last,
             closed: recovered.files,
             open: None,
             undecided,
-        })
+        };
+        if let Some(frame) = journal.undecided.clone() {
+            match journal.begin(number()) {
+                Ok(open) => journal.open = Some(open),
+                Err(error) => {
+                    log::warn!("the last call is not written once more yet: {error}");
+                    journal.undecided = Some(frame);
+                }
+            }
+        }
+        Ok(journal)
     }
 
     /// The revision of the last write.

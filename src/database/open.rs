@@ -170,9 +170,13 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
         outside.as_deref(),
         &recovered,
     )?;
-    let mut journal = Journal::resume(directory.clone(), manifest.database, recovered)?;
     let highest = store::highest_number(&directory)?;
-    let next_file = FileNo(manifest.next_file.0.max(highest + 1));
+    let mut next_file = FileNo(manifest.next_file.0.max(highest + 1));
+    let number = || {
+        next_file.0 += 1;
+        FileNo(next_file.0 - 1)
+    };
+    let mut journal = Journal::resume(directory.clone(), manifest.database, recovered, number)?;
     let sealed = manifest.sealed;
     let snapshot = Snapshot::open(&directory, manifest, &index.all(), None).map_err(missing)?;
     let journal_bytes = journal.bytes();

@@ -76,6 +76,11 @@ fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
         files.set_fault(None);
         let found = contents(&open(files).unwrap());
         assert!(possible.contains(&found), "{found:?}");
+        // What it has shown stays, though it wrote nothing.
+        for loss in [Loss::All, Loss::Zeroed] {
+            let files = files.after_power_cut(loss);
+            assert_eq!(contents(&open(&files).unwrap()), found, "{story}: shown");
+        }
         let possible = run(files, &[Step::Put(6, 60)], vec![found]);
         let losses = half_the_losses(files, &possible);
         for loss in &losses {

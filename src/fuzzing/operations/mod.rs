@@ -34,7 +34,6 @@ pub fn operations(data: &[u8]) {
         files,
         fault: None,
         possible: vec![Model::default()],
-        undecided: Vec::new(),
         reader: None,
     };
     for at in 1..=EVENTS {
@@ -108,10 +107,6 @@ struct Play {
     /// What goes wrong, once or from then on; also when it has been already.
     fault: Option<Fault>,
     possible: Vec<Model>,
-    /// What a power cut could still bring back, though a handle showed something else. A call whose
-    /// sync failed was not acknowledged; a handle opened after it shows it, if it can be read, and
-    /// makes it durable with the next write.
-    undecided: Vec<Model>,
     /// One that reads beside the writer, and what it saw when it was refreshed last.
     reader: Option<(Database, Shown)>,
 }
@@ -178,14 +173,8 @@ impl Play {
         let mut failed = false;
         match &result {
             Ok(answer) => {
-                let revision = |models: &[Model]| models.iter().map(|model| model.revision).max();
-                let before = revision(&self.possible);
                 self.possible
                     .retain_mut(|model| model.apply(call) == Some(*answer));
-                let seals = matches!(call, Call::Seal | Call::Publish { .. });
-                if seals || revision(&self.possible) > before {
-                    self.undecided.clear();
-                }
             }
             Err(error) if error.kind() == ErrorKind::Io => {
                 assert!(
@@ -224,18 +213,6 @@ impl Play {
     fn recover(&mut self, bytes: &mut Bytes<'_>) {
         match bytes.below(2) {
             0 => {
-                let sync = |fault: &Fault| {
-                    matches!(
-                        fault,
-                        Fault::Fail {
-                            failure: Failure::Sync,
-                            ..
-                        }
-                    )
-                };
-                if self.fault.as_ref().is_some_and(sync) {
-                    self.undecided.extend_from_slice(&self.possible);
-                }
                 self.clear_fault();
                 self.reopen(bytes.byte());
             }
@@ -276,7 +253,6 @@ impl Play {
         self.reader = None;
         self.files = self.files.after_power_cut(loss);
         self.fault = None;
-        self.possible.append(&mut self.undecided);
         self.db = open(&self.files, options).unwrap_or_else(|error| {
             unreachable!("cannot open after a power cut, lost: {loss:?}: {error:?}")
         });
