@@ -134,7 +134,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
         item
     };
     let items: Vec<Value> = (0..170).map(item).collect();
-    let db = Database::open(path).unwrap();
+    let db = open_quietly(path);
     put(&db, &items[..150]);
     db.seal().unwrap();
     put(&db, &items[150..]);
@@ -150,7 +150,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.ensembles().define("home", both).unwrap();
     db.rollback(SPACE).unwrap();
     drop(db);
-    let db = Database::open(path).unwrap();
+    let db = open_quietly(path);
     put(&db, &[changed(22), item(202)]);
     db.items().delete("B023").unwrap();
     db.seal().unwrap();
@@ -162,6 +162,11 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
         records.remove(gone);
     }
     records
+}
+
+/// A database whose segments are as many as it is told to seal.
+fn open_quietly(path: &Path) -> Database {
+    Database::options().background(false).open(path).unwrap()
 }
 
 /// The answers the second reader finds: ids and scores of all items, best first.

@@ -43,6 +43,8 @@ pub(crate) fn rollback(
     flip(live, writing, space, Arc::new(base), |manifest, _| {
         manifest.activated(space, number)
     })?;
+    // What the generation lacks is scanned in every recall until it is sealed.
+    writing.signal.wake();
     Ok(generation.clone())
 }
 

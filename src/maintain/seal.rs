@@ -32,10 +32,17 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
         (writer.journal.last(), live.snapshot.load_full())
     };
     let manifest = &before.sealed.manifest;
-    if cut == manifest.sealed {
+    let all_sealed = cut == manifest.sealed;
+    if all_sealed && before.spaces.values().all(|space| space.overlay.is_empty()) {
         return Ok(cut);
     }
-    let (items, _making) = seal_items(live, writing, &before.sealed, cut)?;
+    let (items, _making) = match all_sealed {
+        true => (None, None),
+        false => {
+            let (items, making) = seal_items(live, writing, &before.sealed, cut)?;
+            (Some(items), Some(making))
+        }
+    };
     let mut spaces = BTreeMap::new();
     let mut making = Vec::new();
     for (name, serving) in &before.spaces {

@@ -22,8 +22,9 @@ pub(crate) enum TransitionError {
 /// What a seal adds.
 #[derive(Debug)]
 pub(crate) struct Sealing {
-    /// The new items segment.
-    pub(crate) items: ItemsFile,
+    /// The new items segment; none if all items are sealed and it is spaces that lag behind, as
+    /// after a rollback.
+    pub(crate) items: Option<ItemsFile>,
     /// What the active generation of each space gets: its number and a segment, none if nothing
     /// changed for it.
     pub(crate) spaces: BTreeMap<String, (GenerationNo, Option<SpaceFile>)>,
@@ -53,7 +54,7 @@ impl Manifest {
         if sealing.revision < self.sealed || sealing.next_item < self.next_item {
             return Err(TransitionError::Moved);
         }
-        next.items.push(sealing.items);
+        next.items.extend(sealing.items);
         next.sealed = sealing.revision;
         next.next_item = sealing.next_item;
         for (name, (number, segment)) in sealing.spaces {
@@ -319,7 +320,7 @@ mod tests {
 
     fn seal(manifest: &Manifest, number: u64, active: u64) -> Result<Manifest, TransitionError> {
         let sealing = Sealing {
-            items: items(number),
+            items: Some(items(number)),
             spaces: BTreeMap::from([(
                 "movies".to_owned(),
                 (GenerationNo(active), Some(space_file(100 + number))),

@@ -453,3 +453,32 @@ fn a_database_that_lost_current_is_refused_and_not_begun_anew() {
     let error = open(&files).err().unwrap();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
+
+#[test]
+fn what_a_generation_lacks_after_a_rollback_is_sealed_into_it() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    let steps = [
+        Step::PutMany(5),
+        Step::Publish(1.0),
+        Step::Publish(2.0),
+        Step::Put(7, 70),
+        Step::Delete(1),
+        Step::Seal,
+        Step::Rollback,
+    ];
+    let mut model = Model::default();
+    for step in steps {
+        step.run(&db).unwrap();
+        step.apply(&mut model);
+    }
+    assert_eq!(db.stats().unwrap().spaces[SPACE].late, 2);
+    db.seal().unwrap();
+    assert_eq!(db.stats().unwrap().spaces[SPACE].late, 0);
+    assert_eq!(contents(&db), model);
+    assert_eq!(db.check().unwrap().problems, []);
+    drop(db);
+    let db = open(&files).unwrap();
+    assert_eq!(db.stats().unwrap().spaces[SPACE].late, 0);
+    assert_eq!(contents(&db), model);
+}
