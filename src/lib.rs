@@ -68,7 +68,7 @@ pub use database::{
 };
 pub use ensemble::Ensemble;
 pub use error::{Error, ErrorKind, VectorlessError};
-pub use graph::DEFAULT_EF;
+pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
 pub use recall::{Hit, Hits};

@@ -2,6 +2,7 @@
 
 use super::{Database, Towers};
 use crate::error::Error;
+use crate::graph::Builder;
 use crate::ids::{GenerationNo, Revision};
 use crate::kernel::Metric;
 use crate::maintain::{self, Publish, Stage};
@@ -53,6 +54,7 @@ pub struct Progress {
 /// How to publish.
 pub struct PublishOptions<'a> {
     retain: usize,
+    builder: Builder,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
 }
 
@@ -60,6 +62,7 @@ impl Default for PublishOptions<'_> {
     fn default() -> Self {
         Self {
             retain: RETAIN,
+            builder: Builder::default(),
             progress: None,
         }
     }
@@ -85,6 +88,14 @@ impl<'a> PublishOptions<'a> {
     #[must_use]
     pub fn retain(mut self, generations: usize) -> Self {
         self.retain = generations.max(1);
+        self
+    }
+
+    /// Who builds the graph; [`Builder::Batches`] by default. Segments that are sealed or merged later
+    /// are built by the default.
+    #[must_use]
+    pub fn builder(mut self, builder: Builder) -> Self {
+        self.builder = builder;
         self
     }
 
@@ -135,6 +146,7 @@ impl Database {
             model: &towers.model,
             parts: &towers.parts,
             retain: options.retain,
+            builder: options.builder,
             progress: &progress,
         };
         let generation = maintain::publish(&self.live(), writing, &publish)?;

@@ -13,14 +13,17 @@
 //! top layer, or a node where there is no upper layer. Nodes can be renumbered at will.
 
 mod build;
+mod reference;
 mod renumber;
 mod repair;
 mod rows;
 mod search;
 
+pub use build::Builder;
 pub(crate) use build::build;
 pub(crate) use rows::Rows;
 pub use search::DEFAULT_EF;
+use search::Scored;
 pub(crate) use search::{Scratch, exact, search};
 
 use thiserror::Error;

@@ -7,7 +7,7 @@ use super::segment::Contents;
 use super::{Writing, held};
 use crate::error::Error;
 use crate::files::names;
-use crate::graph::{DEFAULT_EF, Scratch, exact, search};
+use crate::graph::{Builder, DEFAULT_EF, Scratch, exact, search};
 use crate::ids::{ItemNo, Revision};
 use crate::manifest::{Generation, TowerFile};
 use crate::snapshot::{Base, Live, Sealed, parse};
@@ -47,6 +47,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) parts: &'a [NamedBytes],
     /// Generations kept, the new one among them.
     pub(crate) retain: usize,
+    /// Who builds the graph.
+    pub(crate) builder: Builder,
     /// Told what is done of how much.
     pub(crate) progress: &'a (dyn Fn(Stage, u64, u64) + Sync),
 }
@@ -96,6 +98,7 @@ fn build(
         items,
         vectors,
         gone: Vec::new(),
+        builder: publish.builder,
     };
     let progress = |done, total| (publish.progress)(Stage::Build, done, total);
     // The space's next number is this publish's: there is no other.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::files::names;
-use crate::graph::{Rows, build};
+use crate::graph::{Builder, Rows, build};
 use crate::ids::FileNo;
 use crate::kernel::Metric;
 use crate::manifest::{Generation, SpaceFile};
@@ -24,6 +24,8 @@ pub(crate) struct Contents {
     pub(crate) vectors: Vec<f32>,
     /// Items that older segments hold and that are gone, increasing.
     pub(crate) gone: Vec<u32>,
+    /// Who builds the graph.
+    pub(crate) builder: Builder,
 }
 
 impl Contents {
@@ -35,6 +37,7 @@ impl Contents {
             items: Vec::new(),
             vectors: Vec::new(),
             gone: Vec::new(),
+            builder: Builder::default(),
         }
     }
 
@@ -58,9 +61,10 @@ impl Contents {
             items,
             vectors,
             gone,
+            builder,
         } = self;
         let rows = Rows::new(&vectors, dimension);
-        let built = build(rows, metric, SEED, progress, cancelled);
+        let built = build(rows, metric, builder, SEED, progress, cancelled);
         let (graph, order) = built.map_err(|error| Error::Graph { what: error.what })?;
         let mut sorted = Vec::with_capacity(vectors.len());
         let mut nodes = Vec::with_capacity(items.len());
