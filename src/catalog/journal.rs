@@ -152,7 +152,7 @@ impl Recovered {
                 return Revision(0);
             }
             Ok(header) => {
-                self.expect(path, Revision(header.before).next());
+                self.note_gap(path, Revision(header.before).next());
                 Revision(header.before)
             }
             Err(error) => {
@@ -162,7 +162,7 @@ impl Recovered {
         };
         for frame in journal.frames {
             last = last.max(frame.last());
-            self.expect(path, frame.first);
+            self.note_gap(path, frame.first);
             self.closed = frame.ops.is_empty();
             if frame.last() > self.last {
                 self.calls.push(frame.last());
@@ -185,7 +185,7 @@ impl Recovered {
     }
 
     /// Notes a loss unless all before `next` is there.
-    fn expect(&mut self, path: &Path, next: Revision) {
+    fn note_gap(&mut self, path: &Path, next: Revision) {
         let due = self.last.next();
         if next > due {
             let to = Revision(next.0 - 1);
