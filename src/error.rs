@@ -157,6 +157,25 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// A path that leaves too little room for the names below it.
+    #[error("the path of the database has {bytes} bytes, at most {most} fit; choose a shorter one")]
+    PathTooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// As many fit.
+        most: usize,
+    },
+    /// A directory on a network file system, whose locks and renames do not keep what is promised.
+    #[error(
+        "{} is on a network file system ({kind}), which does not keep a writer's promises; use a \
+         local disk, or OpenOptions::allow_network", path.display()
+    )]
+    NetworkFileSystem {
+        /// The directory.
+        path: PathBuf,
+        /// The kind of file system.
+        kind: String,
+    },
     /// A directory that was to be written into holds something already.
     #[error("{} is not empty; choose a directory that is not there yet", path.display())]
     NotEmpty {
@@ -294,6 +313,8 @@ impl Error {
             | Self::Forked
             | Self::NotADatabase { .. }
             | Self::NotEmpty { .. }
+            | Self::PathTooLong { .. }
+            | Self::NetworkFileSystem { .. }
             | Self::TooManyItems => ErrorKind::InvalidInput,
             Self::NoDatabase { .. }
             | Self::UnknownSpace { .. }

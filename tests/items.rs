@@ -124,3 +124,23 @@ fn numbers_come_back_to_the_last_digit() {
     db.items().put(&item).unwrap();
     assert!(db.items().get("a").unwrap() == Some(item));
 }
+
+#[test]
+fn a_path_that_leaves_no_room_below_it_is_refused_and_a_database_can_be_read_into_memory() {
+    let long = std::path::PathBuf::from("x".repeat(3_901));
+    let error = Database::open(&long).err().unwrap();
+    assert!(
+        matches!(error, Error::PathTooLong { bytes: 3_901, .. }),
+        "{error}"
+    );
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    db.items().put(&json!({"id": "B01"})).unwrap();
+    db.seal().unwrap();
+    let error = db.snapshot(&long).unwrap_err();
+    assert!(matches!(error, Error::PathTooLong { .. }), "{error}");
+    drop(db);
+    let db = Database::options().in_memory(true).open(&path).unwrap();
+    assert!(db.items().get("B01").unwrap().is_some());
+    assert!(db.check().unwrap().is_clean());
+}

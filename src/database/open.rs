@@ -39,6 +39,8 @@ pub struct OpenOptions {
     read_only: bool,
     background: bool,
     collect: bool,
+    in_memory: bool,
+    allow_network: bool,
     limits: Limits,
 }
 
@@ -49,6 +51,8 @@ impl Default for OpenOptions {
             read_only: false,
             background: true,
             collect: true,
+            in_memory: false,
+            allow_network: false,
             limits: Limits {
                 journal_bytes: SEAL_BYTES,
                 writes: SEAL_WRITES,
@@ -90,6 +94,24 @@ impl OpenOptions {
         self
     }
 
+    /// Whether files are read into memory instead of mapped; no by default, and always on a network
+    /// file system. A mapped file that fails to be read (a bad disk, a file cut short) ends the
+    /// process; one in memory is an error when it is opened.
+    #[must_use]
+    pub fn in_memory(mut self, in_memory: bool) -> Self {
+        self.in_memory = in_memory;
+        self
+    }
+
+    /// Whether to write to a database on a network file system (as far as Linux's table of mounts
+    /// tells); no by default, for its locks and renames may not keep what is promised. A second
+    /// writer is then noticed at its next commit at the latest.
+    #[must_use]
+    pub fn allow_network(mut self, allow: bool) -> Self {
+        self.allow_network = allow;
+        self
+    }
+
     /// How many bytes of fresh writes wait in the journal before they are sealed in the background;
     /// 32 MiB by default.
     #[must_use]
@@ -111,7 +133,19 @@ impl OpenOptions {
     /// # Errors
     /// As [`Database::open`] and [`Database::open_read_only`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Database, Error> {
-        self.open_on(Arc::new(OsFiles), path.as_ref())
+        let path = path.as_ref();
+        let network = OsFiles::MAPPED.network(path);
+        if let Some(kind) = &network
+            && !(self.read_only || self.allow_network)
+        {
+            let (path, kind) = (path.to_owned(), kind.clone());
+            return Err(Error::NetworkFileSystem { path, kind });
+        }
+        let files = match self.in_memory || network.is_some() {
+            true => OsFiles::IN_MEMORY,
+            false => OsFiles::MAPPED,
+        };
+        self.open_on(Arc::new(files), path)
     }
 
     pub(crate) fn open_on(
@@ -123,6 +157,10 @@ impl OpenOptions {
             files,
             root: root.to_owned(),
         };
+        if !directory.fits() {
+            let (bytes, most) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
+            return Err(Error::PathTooLong { bytes, most });
+        }
         if !self.read_only {
             return open_to_write(directory, self);
         }

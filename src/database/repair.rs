@@ -64,7 +64,7 @@ impl Database {
     /// [`Error::Locked`] when it is open, [`Error::NoDatabase`], and [`Error::Corrupt`] when not even
     /// a manifest can be read. Nothing is changed then.
     pub fn repair(path: impl AsRef<Path>) -> Result<Repair, Error> {
-        Self::repair_on(Arc::new(OsFiles), path.as_ref())
+        Self::repair_on(Arc::new(OsFiles::MAPPED), path.as_ref())
     }
 
     pub(crate) fn repair_on(files: Arc<dyn FileSystem>, root: &Path) -> Result<Repair, Error> {

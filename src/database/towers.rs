@@ -28,7 +28,7 @@ impl Towers {
         let mut parts = Vec::new();
         for name in TOWER_FILES {
             let file = path.join(name);
-            match OsFiles.read(&file) {
+            match OsFiles::MAPPED.read(&file) {
                 Ok(bytes) => parts.push((name.to_owned(), bytes)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(StoreError::io("read", &file)(error).into()),
@@ -61,7 +61,7 @@ impl Towers {
     /// [`Error::Io`] when a file cannot be written, and when `path` holds anything that is not a
     /// towers directory's.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let (path, files) = (path.as_ref(), OsFiles);
+        let (path, files) = (path.as_ref(), OsFiles::MAPPED);
         let inside = files.list(path).map_err(StoreError::io("list", path))?;
         if let Some(other) = inside
             .iter()
@@ -166,13 +166,16 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Removes a towers directory if it is there.
 fn clear(path: &Path) -> Result<(), Error> {
-    for name in OsFiles.list(path).map_err(StoreError::io("list", path))? {
+    for name in OsFiles::MAPPED
+        .list(path)
+        .map_err(StoreError::io("list", path))?
+    {
         let file = path.join(name);
-        OsFiles
+        OsFiles::MAPPED
             .remove(&file)
             .map_err(StoreError::io("remove", &file))?;
     }
-    match OsFiles.remove_dir(path) {
+    match OsFiles::MAPPED.remove_dir(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StoreError::io("remove", path)(error).into())
         }

@@ -9,6 +9,7 @@ mod blob;
 #[cfg(any(test, fuzzing))]
 mod memory;
 pub(crate) mod names;
+mod network;
 mod os;
 
 pub(crate) use blob::Blob;
@@ -49,6 +50,8 @@ pub(crate) trait FileSystem: Debug + Send + Sync {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Takes a lock on a file, made when absent, until what this gives is dropped.
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>>;
+    /// The kind of network file system a path is on, if it is on one.
+    fn network(&self, path: &Path) -> Option<String>;
     /// Where a library that writes by itself (sled) may do so; none when there is no disk.
     fn outside(&self, path: &Path) -> Option<PathBuf>;
 }

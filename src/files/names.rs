@@ -3,6 +3,9 @@
 use crate::ids::{FileNo, GenerationNo};
 use std::path::{Path, PathBuf};
 
+/// The longest path of a database directory, in bytes: what is below it must fit into the 4,096 of
+/// Linux as well.
+pub(crate) const MAX_ROOT_BYTES: usize = 3_900;
 /// Held by the one writing process; its text says who that is.
 pub(crate) const LOCK: &str = "LOCK";
 /// Shared by readers while they open files, held by the writer while it unlinks some.

@@ -4,16 +4,32 @@
     reason = "this is the door the lint sends everyone else to"
 )]
 
-use super::{Blob, FileSystem, LockMode, NewFile};
+use super::{Blob, FileSystem, LockMode, NewFile, network};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 #[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Waits of a rename that is refused, the first of them; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+/// The last of them.
+const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// Files of the operating system.
 #[derive(Debug)]
-pub(crate) struct OsFiles;
+pub(crate) struct OsFiles {
+    /// Whether files are read into memory instead of mapped.
+    in_memory: bool,
+}
+
+impl OsFiles {
+    /// Files that are mapped.
+    pub(crate) const MAPPED: Self = Self { in_memory: false };
+    /// Files that are read whole.
+    pub(crate) const IN_MEMORY: Self = Self { in_memory: true };
+}
 
 impl FileSystem for OsFiles {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -36,6 +52,9 @@ impl FileSystem for OsFiles {
         if file.metadata()?.len() == 0 {
             return Ok(Blob::from_bytes(&[]));
         }
+        if self.in_memory {
+            return fs::read(path).map(|bytes| Blob::from_bytes(&bytes));
+        }
         map(&file).map(Blob::Mapped)
     }
 
@@ -44,7 +63,21 @@ impl FileSystem for OsFiles {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        // On Windows a file cannot be replaced while another program looks at it.
+        let mut wait = FIRST_WAIT;
+        loop {
+            match fs::rename(from, to) {
+                Err(error)
+                    if cfg!(windows)
+                        && error.kind() == ErrorKind::PermissionDenied
+                        && wait <= LAST_WAIT =>
+                {
+                    std::thread::sleep(wait);
+                    wait *= 2;
+                }
+                other => return other,
+            }
+        }
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -117,6 +150,10 @@ impl FileSystem for OsFiles {
             }
             return Ok(Box::new(Held::new(file)));
         }
+    }
+
+    fn network(&self, path: &Path) -> Option<String> {
+        network::kind(path)
     }
 
     fn outside(&self, path: &Path) -> Option<PathBuf> {
@@ -231,7 +268,7 @@ mod tests {
     fn locks_are_shared_or_not_and_only_an_owner_signs() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("READERS");
-        let lock = |mode| OsFiles.lock(&path, mode);
+        let lock = |mode| OsFiles::MAPPED.lock(&path, mode);
         let shared = [
             lock(LockMode::Shared).unwrap(),
             lock(LockMode::Shared).unwrap(),
@@ -240,12 +277,12 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::WouldBlock);
         drop(shared);
         drop(lock(LockMode::Exclusive).unwrap());
-        assert!(OsFiles.read(&path).unwrap().is_empty());
+        assert!(OsFiles::MAPPED.read(&path).unwrap().is_empty());
         let owner = lock(LockMode::Owner).unwrap();
         let refused = lock(LockMode::Owner).err().unwrap();
         assert_eq!(refused.kind(), ErrorKind::WouldBlock);
         drop(owner);
-        let text = String::from_utf8(OsFiles.read(&path).unwrap()).unwrap();
+        let text = String::from_utf8(OsFiles::MAPPED.read(&path).unwrap()).unwrap();
         assert_eq!(text, format!("process {}\n", std::process::id()));
     }
 
@@ -279,9 +316,9 @@ mod tests {
         let file = File::options().create_new(true).write(true).open(&path);
         let file = file.unwrap();
         assert!(is_at(&file, &path).unwrap());
-        OsFiles.remove(&path).unwrap();
+        OsFiles::MAPPED.remove(&path).unwrap();
         assert!(!is_at(&file, &path).unwrap());
-        let _owner = OsFiles.lock(&path, LockMode::Owner).unwrap();
+        let _owner = OsFiles::MAPPED.lock(&path, LockMode::Owner).unwrap();
         assert!(!is_at(&file, &path).unwrap());
     }
 
@@ -289,21 +326,23 @@ mod tests {
     fn a_finished_file_is_read_only_and_so_are_its_further_names() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name| dir.path().join(name);
-        let mut file = OsFiles.create_new(&at("first")).unwrap();
+        let mut file = OsFiles::MAPPED.create_new(&at("first")).unwrap();
         file.append(b"content").unwrap();
         file.finish().unwrap();
-        OsFiles.link(&at("first"), &at("second")).unwrap();
+        OsFiles::MAPPED.link(&at("first"), &at("second")).unwrap();
         copy(&at("first"), &at("third")).unwrap();
         for name in ["first", "second", "third"] {
-            assert_eq!(OsFiles.read(&at(name)).unwrap(), b"content");
+            assert_eq!(OsFiles::MAPPED.read(&at(name)).unwrap(), b"content");
             #[cfg(unix)]
             assert_eq!(fs::metadata(at(name)).unwrap().mode() & 0o777, 0o444);
-            let again = OsFiles.link(&at("first"), &at(name)).unwrap_err();
+            let again = OsFiles::MAPPED.link(&at("first"), &at(name)).unwrap_err();
             assert_eq!(again.kind(), ErrorKind::AlreadyExists);
         }
         let again = copy(&at("first"), &at("second")).unwrap_err();
         assert_eq!(again.kind(), ErrorKind::AlreadyExists);
-        let absent = OsFiles.link(&at("absent"), &at("fourth")).unwrap_err();
+        let absent = OsFiles::MAPPED
+            .link(&at("absent"), &at("fourth"))
+            .unwrap_err();
         assert_eq!(absent.kind(), ErrorKind::NotFound);
     }
 }

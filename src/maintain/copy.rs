@@ -63,6 +63,10 @@ fn journal_of(directory: &Directory, manifest: &Manifest) -> Result<Option<Vec<u
 /// Makes the directories.
 fn begin(to: &Directory) -> Result<(), Error> {
     let (files, root) = (&*to.files, &to.root);
+    if !to.fits() {
+        let (bytes, most) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
+        return Err(Error::PathTooLong { bytes, most });
+    }
     let inside = files.list(root).map_err(StoreError::io("list", root))?;
     if !inside.is_empty() {
         return Err(Error::NotEmpty { path: root.clone() });

@@ -89,6 +89,11 @@ impl Directory {
         names::below(&self.root, directory, name)
     }
 
+    /// Whether the paths of all files can be as long as they get.
+    pub(crate) fn fits(&self) -> bool {
+        self.root.as_os_str().len() <= names::MAX_ROOT_BYTES
+    }
+
     /// Makes the directory's own name durable.
     pub(crate) fn sync_parent(&self) -> Result<(), StoreError> {
         match self.root.parent() {

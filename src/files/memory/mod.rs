@@ -211,6 +211,10 @@ impl FileSystem for MemoryFiles {
         }
     }
 
+    fn network(&self, _: &Path) -> Option<String> {
+        None
+    }
+
     fn outside(&self, _: &Path) -> Option<PathBuf> {
         None
     }
