@@ -4,22 +4,20 @@
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
 
-use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps,
-    _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_setzero_ps, _mm256_sub_ps,
-};
+use std::arch::x86_64::*;
 
 /// Components in a register.
 const LANES: usize = 8;
-/// Components in a line of the cache.
-const LINE: usize = 16;
+/// Codes that fill a register once they are made sixteen bits wide.
+const CODES: usize = 16;
+/// Bytes in a line of the cache.
+const LINE: usize = 64;
 /// Sums that run side by side, so that one addition need not wait for the last.
 const SUMS: usize = 4;
 
 /// Evidence that this processor has AVX2 and FMA: there is no other way to come by one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Avx2 {
     /// Asks the processor; the answer is remembered by the standard library.
@@ -38,6 +36,30 @@ impl Avx2 {
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where AVX2 and FMA were detected.
         unsafe { l2_squared(a, b) }
+    }
+
+    /// The inner product of codes over the shorter length of the two.
+    pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { dot_i8(a, b) }
+    }
+
+    /// The same of a query and four rows no shorter than it.
+    pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { dot_i8_4(query, rows) }
+    }
+
+    /// The squared Euclidean distance of codes over the shorter length of the two.
+    pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { l2_squared_i8(a, b) }
+    }
+
+    /// The same of a query and four rows no shorter than it.
+    pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { l2_squared_i8_4(query, rows) }
     }
 }
 
@@ -84,9 +106,9 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
     ))
 }
 
-/// Fewer than eight components, and zeros, which add nothing to either sum.
-fn padded(rest: &[f32]) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
+/// Fewer components than fill a register, and zeros, which add nothing to any sum.
+fn padded<T: Copy + Default, const N: usize>(rest: &[T]) -> [T; N] {
+    let mut lanes = [T::default(); N];
     lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane = *x);
     lanes
 }
@@ -105,9 +127,105 @@ fn total(sum: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(quarters, _mm_movehdup_ps(quarters)))
 }
 
+#[target_feature(enable = "avx2")]
+fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
+    sum_i8(a, b, |a, b| _mm256_madd_epi16(a, b))
+}
+
+#[target_feature(enable = "avx2")]
+fn dot_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    sum_i8_4(query, rows, |a, b| _mm256_madd_epi16(a, b))
+}
+
+#[target_feature(enable = "avx2")]
+fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
+    sum_i8(a, b, |a, b| {
+        let apart = _mm256_sub_epi16(a, b);
+        _mm256_madd_epi16(apart, apart)
+    })
+}
+
+#[target_feature(enable = "avx2")]
+fn l2_squared_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    sum_i8_4(query, rows, |a, b| {
+        let apart = _mm256_sub_epi16(a, b);
+        _mm256_madd_epi16(apart, apart)
+    })
+}
+
+/// Adds up all terms; `terms` makes eight of sixteen codes.
+#[target_feature(enable = "avx2")]
+fn sum_i8(a: &[i8], b: &[i8], terms: impl Fn(__m256i, __m256i) -> __m256i) -> i32 {
+    let length = a.len().min(b.len());
+    let (a, rest_a) = a[..length].as_chunks::<CODES>();
+    let (b, rest_b) = b[..length].as_chunks::<CODES>();
+    let (wide_a, a) = a.as_chunks::<SUMS>();
+    let (wide_b, b) = b.as_chunks::<SUMS>();
+    let mut sums = [_mm256_setzero_si256(); SUMS];
+    for (a, b) in wide_a.iter().zip(wide_b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum = _mm256_add_epi32(*sum, terms(widen(a), widen(b)));
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+        *sum = _mm256_add_epi32(*sum, terms(widen(a), widen(b)));
+    }
+    if !rest_a.is_empty() {
+        let rest = terms(widen(&padded(rest_a)), widen(&padded(rest_b)));
+        sums[SUMS - 1] = _mm256_add_epi32(sums[SUMS - 1], rest);
+    }
+    totals(sums).iter().sum()
+}
+
+/// The same for four rows no shorter than the query, a sum for each.
+#[target_feature(enable = "avx2")]
+fn sum_i8_4(
+    query: &[i8],
+    rows: [&[i8]; 4],
+    terms: impl Fn(__m256i, __m256i) -> __m256i,
+) -> [i32; 4] {
+    let [a, b, c, d] = rows.map(|row| row[..query.len()].as_chunks::<CODES>());
+    let (query, rest) = query.as_chunks::<CODES>();
+    let mut sums = [_mm256_setzero_si256(); 4];
+    let whole = query.iter().zip(a.0).zip(b.0).zip(c.0).zip(d.0);
+    for ((((query, a), b), c), d) in whole {
+        let query = widen(query);
+        for (sum, row) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum = _mm256_add_epi32(*sum, terms(query, widen(row)));
+        }
+    }
+    if !rest.is_empty() {
+        let query = widen(&padded(rest));
+        for (sum, row) in sums.iter_mut().zip([a.1, b.1, c.1, d.1]) {
+            *sum = _mm256_add_epi32(*sum, terms(query, widen(&padded(row))));
+        }
+    }
+    totals(sums)
+}
+
+/// Sixteen codes, each sixteen bits wide.
+#[target_feature(enable = "avx2")]
+fn widen(codes: &[i8; CODES]) -> __m256i {
+    // SAFETY: the reference is to the sixteen bytes that are read, and they need no alignment.
+    _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(codes.as_ptr().cast::<__m128i>()) })
+}
+
+/// The lanes of each added up.
+#[target_feature(enable = "avx2")]
+pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
+    let pairs = (_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    let halves = _mm256_hadd_epi32(pairs.0, pairs.1);
+    let lower = _mm256_castsi256_si128(halves);
+    let sums = _mm_add_epi32(lower, _mm256_extracti128_si256::<1>(halves));
+    let mut totals = [0; 4];
+    // SAFETY: the array has the sixteen bytes that are written, and they need no alignment.
+    unsafe { _mm_storeu_si128(totals.as_mut_ptr().cast::<__m128i>(), sums) };
+    totals
+}
+
 /// Asks for a row that will soon be read.
-pub(super) fn prefetch(row: &[f32]) {
-    for line in row.chunks(LINE) {
+pub(super) fn prefetch<T>(row: &[T]) {
+    for line in row.chunks(LINE / size_of::<T>().clamp(1, LINE)) {
         // SAFETY: a prefetch is a hint: it reads nothing and faults at no address, and every
         // x86-64 processor has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
