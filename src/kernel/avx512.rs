@@ -7,20 +7,10 @@
 )]
 
 use super::avx2::Avx2;
-use std::arch::x86_64::{
-    __m256i, __m512i, __mmask32, __mmask64, _mm256_add_epi32, _mm256_loadu_si256,
-    _mm256_maskz_loadu_epi8, _mm512_add_epi32, _mm512_castsi512_si256, _mm512_cvtepi8_epi16,
-    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_si512,
-    _mm512_maskz_loadu_epi8, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_setzero_si512,
-    _mm512_sub_epi16, _mm512_xor_si512,
-};
+use std::arch::x86_64::*;
 
 /// Codes in a register.
 const CODES: usize = 64;
-/// Codes that fill a register once they are made sixteen bits wide.
-const WIDENED: usize = 32;
-/// Sums that run side by side, so that one addition need not wait for the last.
-const SUMS: usize = 4;
 
 /// Evidence that this processor has AVX-512 F, BW, VL and VNNI, and what [`Avx2`] stands for: there
 /// is no other way to come by one.
@@ -75,128 +65,106 @@ impl Avx512 {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
-    sum::<WIDENED>(
-        a,
-        b,
-        |codes| widen(codes),
-        |codes| widen_rest(codes),
-        |sum, a, b| _mm512_dpwssd_epi32(sum, a, b),
-    )
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
-    sum::<WIDENED>(
-        a,
-        b,
-        |codes| widen(codes),
-        |codes| widen_rest(codes),
-        |sum, a, b| {
-            let apart = _mm512_sub_epi16(a, b);
-            _mm512_dpwssd_epi32(sum, apart, apart)
-        },
-    )
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn l2_squared_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-    sum_4::<WIDENED>(
-        query,
-        rows,
-        |codes| widen(codes),
-        |codes| widen_rest(codes),
-        |sum, a, b| {
-            let apart = _mm512_sub_epi16(a, b);
-            _mm512_dpwssd_epi32(sum, apart, apart)
-        },
-    )
+    let flip = _mm512_set1_epi8(-128);
+    sum(a, b, |sum, a, b| {
+        let excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), flip, b);
+        _mm512_sub_epi32(products(sum, b, a), excess)
+    })
 }
 
 /// The inner product, too large by 128 times the sum of the query.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn dot_codes(query: &[i8], row: &[i8]) -> i32 {
-    let flip = _mm512_set1_epi8(-128);
-    sum::<CODES>(
-        query,
-        row,
-        |codes| load(codes),
-        |codes| load_rest(codes),
-        |sum, query, row| _mm512_dpbusd_epi32(sum, _mm512_xor_si512(row, flip), query),
-    )
+    sum(query, row, |sum, query, row| products(sum, query, row))
 }
 
 /// The inner products, each too large by 128 times the sum of the query.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn dot_codes_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-    let flip = _mm512_set1_epi8(-128);
-    sum_4::<CODES>(
-        query,
-        rows,
-        |codes| load(codes),
-        |codes| load_rest(codes),
-        |sum, query, row| _mm512_dpbusd_epi32(sum, _mm512_xor_si512(row, flip), query),
-    )
+    sum_4(query, rows, |sum, query, row| products(sum, query, row))
 }
 
-/// Adds up all terms; `add` adds those of `N` codes to a sum.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn sum<const N: usize>(
-    a: &[i8],
-    b: &[i8],
-    load: impl Fn(&[i8; N]) -> __m512i,
-    load_rest: impl Fn(&[i8]) -> __m512i,
-    add: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
-) -> i32 {
+fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
+    sum(a, b, |sum, a, b| squares(sum, a, b))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn l2_squared_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    sum_4(query, rows, |sum, a, b| squares(sum, a, b))
+}
+
+/// Adds products by fours. Unsigned bytes are multiplied by signed ones here, and a code with its
+/// highest bit flipped is the unsigned one that is larger by 128.
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn products(sum: __m512i, query: __m512i, row: __m512i) -> __m512i {
+    _mm512_dpbusd_epi32(sum, _mm512_xor_si512(row, _mm512_set1_epi8(-128)), query)
+}
+
+/// Adds squared differences by fours. A difference is at most 255 either way, so that its amount
+/// is an unsigned byte.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn squares(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    let apart = _mm512_sub_epi8(_mm512_max_epi8(a, b), _mm512_min_epi8(a, b));
+    let lower = _mm512_unpacklo_epi8(apart, _mm512_setzero_si512());
+    let upper = _mm512_unpackhi_epi8(apart, _mm512_setzero_si512());
+    _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, lower, lower), upper, upper)
+}
+
+/// Adds up all terms; `add` adds those of a register of codes to a sum.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn sum(a: &[i8], b: &[i8], add: impl Fn(__m512i, __m512i, __m512i) -> __m512i) -> i32 {
     let length = a.len().min(b.len());
-    let (a, rest_a) = a[..length].as_chunks::<N>();
-    let (b, rest_b) = b[..length].as_chunks::<N>();
-    let (wide_a, a) = a.as_chunks::<SUMS>();
-    let (wide_b, b) = b.as_chunks::<SUMS>();
-    let mut sums = [_mm512_setzero_si512(); SUMS];
-    for (a, b) in wide_a.iter().zip(wide_b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = add(*sum, load(a), load(b));
-        }
+    let (a, rest_a) = a[..length].as_chunks::<CODES>();
+    let (b, rest_b) = b[..length].as_chunks::<CODES>();
+    let (pairs_a, a) = a.as_chunks::<2>();
+    let (pairs_b, b) = b.as_chunks::<2>();
+    // Two sums, so that an addition need not wait for the one before.
+    let [mut even, mut odd] = [_mm512_setzero_si512(); 2];
+    for (a, b) in pairs_a.iter().zip(pairs_b) {
+        even = add(even, load(&a[0]), load(&b[0]));
+        odd = add(odd, load(&a[1]), load(&b[1]));
     }
-    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-        *sum = add(*sum, load(a), load(b));
+    for (a, b) in a.iter().zip(b) {
+        even = add(even, load(a), load(b));
     }
     if !rest_a.is_empty() {
-        sums[SUMS - 1] = add(sums[SUMS - 1], load_rest(rest_a), load_rest(rest_b));
+        odd = add(odd, load_rest(rest_a), load_rest(rest_b));
     }
-    let [first, second, third, fourth] = sums;
-    _mm512_reduce_add_epi32(_mm512_add_epi32(
-        _mm512_add_epi32(first, second),
-        _mm512_add_epi32(third, fourth),
-    ))
+    _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd))
 }
 
 /// The same for four rows no shorter than the query, a sum for each.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn sum_4<const N: usize>(
+fn sum_4(
     query: &[i8],
     rows: [&[i8]; 4],
-    load: impl Fn(&[i8; N]) -> __m512i,
-    load_rest: impl Fn(&[i8]) -> __m512i,
     add: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
 ) -> [i32; 4] {
-    let [a, b, c, d] = rows.map(|row| row[..query.len()].as_chunks::<N>());
-    let (query, rest) = query.as_chunks::<N>();
-    let mut sums = [_mm512_setzero_si512(); 4];
-    let whole = query.iter().zip(a.0).zip(b.0).zip(c.0).zip(d.0);
-    for ((((query, a), b), c), d) in whole {
+    let length = query.len();
+    let [a, b, c, d] = rows;
+    let (a, rest_a) = a[..length].as_chunks::<CODES>();
+    let (b, rest_b) = b[..length].as_chunks::<CODES>();
+    let (c, rest_c) = c[..length].as_chunks::<CODES>();
+    let (d, rest_d) = d[..length].as_chunks::<CODES>();
+    let (query, rest) = query.as_chunks::<CODES>();
+    // Four names, not an array: the compiler keeps those in registers.
+    let [mut of_a, mut of_b, mut of_c, mut of_d] = [_mm512_setzero_si512(); 4];
+    for ((((query, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
         let query = load(query);
-        for (sum, row) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum = add(*sum, query, load(row));
-        }
+        of_a = add(of_a, query, load(a));
+        of_b = add(of_b, query, load(b));
+        of_c = add(of_c, query, load(c));
+        of_d = add(of_d, query, load(d));
     }
     if !rest.is_empty() {
         let query = load_rest(rest);
-        for (sum, row) in sums.iter_mut().zip([a.1, b.1, c.1, d.1]) {
-            *sum = add(*sum, query, load_rest(row));
-        }
+        of_a = add(of_a, query, load_rest(rest_a));
+        of_b = add(of_b, query, load_rest(rest_b));
+        of_c = add(of_c, query, load_rest(rest_c));
+        of_d = add(of_d, query, load_rest(rest_d));
     }
-    totals(sums)
+    totals([of_a, of_b, of_c, of_d])
 }
 
 #[target_feature(enable = "avx512f")]
@@ -211,20 +179,6 @@ fn load_rest(rest: &[i8]) -> __m512i {
     let mask: __mmask64 = (1 << rest.len().min(CODES - 1)) - 1;
     // SAFETY: the mask has a bit for no more bytes than there are, and no others are read.
     unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr()) }
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn widen(codes: &[i8; WIDENED]) -> __m512i {
-    // SAFETY: the reference is to the bytes that are read, and they need no alignment.
-    _mm512_cvtepi8_epi16(unsafe { _mm256_loadu_si256(codes.as_ptr().cast::<__m256i>()) })
-}
-
-/// Fewer codes than fill a register once they are wide, and zeros.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-fn widen_rest(rest: &[i8]) -> __m512i {
-    let mask: __mmask32 = (1 << rest.len().min(WIDENED - 1)) - 1;
-    // SAFETY: the mask has a bit for no more bytes than there are, and no others are read.
-    _mm512_cvtepi8_epi16(unsafe { _mm256_maskz_loadu_epi8(mask, rest.as_ptr()) })
 }
 
 /// The lanes of each added up.

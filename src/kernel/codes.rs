@@ -1,9 +1,13 @@
 //! Vectors in codes of one byte: the query's side of a comparison.
 //!
 //! A code is from -127 to 127; what it stands for is the business of whoever made it. The kernels
-//! return exact integers, so that every level gives the same answer to the bit, and they do so for
-//! -128 too. Up to [`MAX_DIMENSION`](super::MAX_DIMENSION) codes no sum leaves an `i32`: products
-//! are at most 2^14 and squares of differences less than 2^16.
+//! return exact integers, so that every level gives the same answer to the bit. Up to
+//! [`MAX_DIMENSION`](super::MAX_DIMENSION) codes no sum leaves an `i32`: products are at most 2^14
+//! and squares of differences less than 2^16.
+//!
+//! -128 is no code, but a damaged file may have it: in a row it is compared exactly like any
+//! other. A query cannot have it, for AVX2 could not negate it; the kernels that do without would
+//! take half as long again.
 //!
 //! Rows are best padded with zeros, which change no result, to whole registers of 64 codes, or of
 //! 16 where there are few; other lengths work, and cost a little more.
@@ -27,14 +31,15 @@ impl CodeQuery {
         query
     }
 
-    /// Makes it another query.
+    /// Makes it another query. -128 becomes -127.
     pub(crate) fn set(&mut self, codes: impl IntoIterator<Item = i8>) {
         self.codes.clear();
+        let codes = codes.into_iter().map(|code| code.max(-i8::MAX));
         self.codes.extend(codes);
         self.sum = self.codes.iter().map(|code| i32::from(*code)).sum();
     }
 
-    /// The codes as they were given.
+    /// The codes.
     pub(crate) fn codes(&self) -> &[i8] {
         &self.codes
     }

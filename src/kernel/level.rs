@@ -64,8 +64,9 @@ impl Level {
         }
     }
 
-    /// The inner product of codes over the shorter length of the two. For many rows and one query
-    /// there is [`dot_codes`](Self::dot_codes).
+    /// The inner product of codes over the shorter length of the two. -128 is exact in `b` alone:
+    /// in `a` it gives a number that is the result at some levels and not at others. For many rows
+    /// and one query there is [`dot_codes`](Self::dot_codes).
     pub(crate) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
         match self {
             Self::Scalar => scalar::dot_i8(a, b),
