@@ -98,7 +98,7 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
         *sum = add(*sum, load(a), load(b));
     }
     if !rest_a.is_empty() {
-        sums[SUMS - 1] = add(sums[SUMS - 1], load(&padded(rest_a)), load(&padded(rest_b)));
+        sums[SUMS - 1] = add(sums[SUMS - 1], load_rest(rest_a), load_rest(rest_b));
     }
     let [first, second, third, fourth] = sums;
     total(_mm256_add_ps(
@@ -107,17 +107,24 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
     ))
 }
 
-/// Fewer components than fill a register, and zeros, which add nothing to any sum.
-fn padded<T: Copy + Default, const N: usize>(rest: &[T]) -> [T; N] {
-    let mut lanes = [T::default(); N];
-    lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane = *x);
-    lanes
-}
-
 #[target_feature(enable = "avx2,fma")]
 fn load(lanes: &[f32; LANES]) -> __m256 {
     // SAFETY: the reference is to the eight floats that are read, and they need no alignment.
     unsafe { _mm256_loadu_ps(lanes.as_ptr()) }
+}
+
+/// Fewer components than fill a register, and zeros, which add nothing to any sum.
+#[target_feature(enable = "avx2,fma")]
+fn load_rest(rest: &[f32]) -> __m256 {
+    // As many from the middle of these as there are components are -1, which asks for one.
+    const MASKS: [i32; 2 * LANES] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let few = rest.len().min(LANES);
+    // SAFETY: eight numbers are read from at most the ninth of sixteen on, and of the floats only
+    // those that the mask asks for, which are no more than there are.
+    unsafe {
+        let mask = _mm256_loadu_si256(MASKS.as_ptr().add(LANES - few).cast::<__m256i>());
+        _mm256_maskload_ps(rest.as_ptr(), mask)
+    }
 }
 
 /// The eight lanes added up.

@@ -49,7 +49,7 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.dot(a, b),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.avx2().dot(a, b),
+            Self::Avx512(avx512) => avx512.dot(a, b),
         }
     }
 
@@ -60,7 +60,7 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.l2_squared(a, b),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.avx2().l2_squared(a, b),
+            Self::Avx512(avx512) => avx512.l2_squared(a, b),
         }
     }
 
