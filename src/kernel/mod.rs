@@ -3,15 +3,6 @@
 //! Larger scores are better everywhere. Cosine works on rows that were normalised when they came
 //! in, so that it is an inner product.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the kernels for codes come before the walk that will use them"
-    )
-)]
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
