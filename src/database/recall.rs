@@ -2,6 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::recall::{Hits, Query, Request, run, run_many};
 use serde_json::Value;
 
@@ -92,6 +93,23 @@ impl<'a> Recall<'a> {
         self
     }
 
+    /// Answers only with items that match a filter, as text or put together by calls; see [`Filter`].
+    /// There are `k` answers whenever `k` items match. Of several calls, all filters have to match.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// # let user = serde_json::json!({});
+    /// let recall = db.recall("unified").user(&user);
+    /// let hits = recall.filter("city = 'Seattle' and price < 30").top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
+        self.request.filters.push(filter.into());
+        self
+    }
+
     /// How many candidates the search of the graph keeps (efSearch); [`DEFAULT_EF`](crate::DEFAULT_EF)
     /// by default, and never fewer than are asked for. More finds more of the exact answer and
     /// takes longer.
@@ -116,7 +134,7 @@ impl<'a> Recall<'a> {
     ///
     /// # Errors
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
-    /// [`Error::Vector`], [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
+    /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
     pub fn top(self, k: usize) -> Result<Hits, Error> {
         run(&self.database.live(), &self.request, k)
     }

@@ -14,6 +14,7 @@ pub use operations::operations;
 use crate::database::{Database, Towers};
 use crate::error::Error;
 use crate::files::MemoryFiles;
+use crate::filter::Filter;
 use crate::format::container::Kind;
 use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
@@ -113,6 +114,36 @@ pub fn query(data: &[u8]) {
     };
     ask(database, &record);
     let _ = crate::record::check_item(&record);
+}
+
+/// The text of a filter, to the parser and to the golden database.
+pub fn filter(data: &[u8]) {
+    static DATABASE: OnceLock<Option<Database>> = OnceLock::new();
+    let database = DATABASE.get_or_init(|| open(load(&golden()), true).ok());
+    let (Some(database), Ok(text)) = (database, std::str::from_utf8(data)) else {
+        return;
+    };
+    let shown = match Filter::parse(text) {
+        Ok(filter) => {
+            let again = Filter::parse(&filter.to_string());
+            assert_eq!(again.as_ref(), Ok(&filter), "{filter}");
+            filter.to_string()
+        }
+        Err(error) => {
+            assert!(error.to_string().lines().count() == 3, "{error:?}");
+            assert!(text.get(error.span.clone()).is_some(), "{error:?}");
+            return;
+        }
+    };
+    let user = serde_json::json!({"user_id": 7});
+    for exact in [false, true] {
+        let answers = [text, &shown].map(|filter| {
+            let recall = database.recall(SPACE).user(&user).filter(filter);
+            let recall = if exact { recall.exact() } else { recall };
+            recall.top(5).ok()
+        });
+        assert_eq!(answers[0], answers[1], "{shown}");
+    }
 }
 
 /// Files to import: JSON lines, CSV and MovieLens, by the first byte.

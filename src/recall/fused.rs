@@ -6,7 +6,10 @@
 //! is that of all items, as far as the spaces found their own best. Otherwise they reach further
 //! (the threshold algorithm of Fagin, Lotem and Naor, PODS 2001).
 
-use super::{Best, Hit, Hits, Query, Request, best_of, check_vector, embed_users, hidden, record};
+use super::{
+    Best, Hit, Hits, Passing, Query, Request, Sought, best_of, check_vector, embed_users, hidden,
+    record,
+};
 use crate::ensemble::Ensemble;
 use crate::error::Error;
 use crate::ids::ItemNo;
@@ -29,6 +32,7 @@ pub(super) fn run(
     snapshot: &Snapshot,
     ensemble: &Ensemble,
     request: &Request<'_>,
+    passing: Option<&Passing>,
     k: usize,
 ) -> Result<Hits, Error> {
     let mut hidden = hidden(live, request, k)?;
@@ -42,7 +46,7 @@ pub(super) fn run(
             query,
         });
     }
-    let best = best_fused(ensemble, &channels, request, &hidden, k)?;
+    let best = best_fused(ensemble, &channels, request, &hidden, passing, k)?;
     let hits = best.into_iter().map(|(score, item)| {
         let scores = channels.iter().map(|channel| {
             let score = channel.score(item).unwrap_or(f32::NAN);
@@ -110,6 +114,7 @@ fn best_fused(
     channels: &[Channel<'_>],
     request: &Request<'_>,
     hidden: &HashSet<ItemNo>,
+    passing: Option<&Passing>,
     k: usize,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     let items = channels.iter().map(|c| c.serving.items() as usize).max();
@@ -123,7 +128,13 @@ fn best_fused(
         let mut found = BTreeSet::new();
         let mut worst = Vec::with_capacity(channels.len());
         for channel in channels {
-            let list = best_of(channel.serving, request, &channel.query, hidden, reach)?;
+            let sought = Sought {
+                request,
+                query: &channel.query,
+                hidden,
+                passing,
+            };
+            let list = best_of(channel.serving, sought, reach)?;
             // A shorter list has everything there is.
             let last = list.last().filter(|_| list.len() >= reach);
             worst.push(last.map_or(f32::NEG_INFINITY, |(score, _)| *score));

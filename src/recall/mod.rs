@@ -7,6 +7,7 @@
 //! [fuses](fused) what they found.
 
 mod best;
+mod filtered;
 mod fused;
 mod hits;
 
@@ -14,12 +15,14 @@ pub(crate) use best::Best;
 pub use hits::{Hit, Hits};
 
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
 use crate::snapshot::{Live, Serving, Snapshot, parse};
 use crate::store::SpaceSegment;
 use crate::tower::Side;
+use filtered::Passing;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -35,6 +38,8 @@ pub(crate) struct Request<'a> {
     pub(crate) queries: Vec<(&'a str, Query<'a>)>,
     /// Ids never answered with.
     pub(crate) exclude: Vec<String>,
+    /// What every answer has to match.
+    pub(crate) filters: Vec<Filter>,
     /// The width of the beam.
     pub(crate) ef: usize,
     /// Whether every item is scored.
@@ -62,6 +67,7 @@ impl<'a> Request<'a> {
             query: None,
             queries: Vec::new(),
             exclude: Vec::new(),
+            filters: Vec::new(),
             ef: DEFAULT_EF,
             exact: false,
             records: false,
@@ -80,6 +86,24 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What is sought in a space.
+#[derive(Clone, Copy)]
+struct Sought<'a> {
+    request: &'a Request<'a>,
+    query: &'a [f32],
+    /// Items that must not be answered with.
+    hidden: &'a HashSet<ItemNo>,
+    /// Those that may be; all, if there is no filter.
+    passing: Option<&'a Passing>,
+}
+
+impl Sought<'_> {
+    /// Whether an item may be answered with.
+    fn admits(&self, item: ItemNo) -> bool {
+        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.contains(item))
+    }
+}
+
 /// So many hidden nodes are few, whatever is asked for.
 const FEW: usize = 16;
 
@@ -92,10 +116,12 @@ thread_local! {
 pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        return fused::run(live, &snapshot, ensemble, request, k);
+        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        return fused::run(live, &snapshot, ensemble, request, passing.as_ref(), k);
     }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
+    let passing = Passing::of(live, &snapshot, &request.filters)?;
     let vector = match request.query_in(request.space)? {
         Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
         Query::Vector(vector) => check_vector(serving, vector)?,
@@ -106,7 +132,13 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
             serving.vector(item).ok_or_else(unknown)?.to_vec()
         }
     };
-    answer(live, &snapshot, serving, request, &vector, &hidden, k)
+    let sought = Sought {
+        request,
+        query: &vector,
+        hidden: &hidden,
+        passing: passing.as_ref(),
+    };
+    answer(live, &snapshot, serving, sought, k)
 }
 
 /// Answers for many users, in their order, all by one snapshot.
@@ -118,10 +150,11 @@ pub(crate) fn run_many(
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
+        let passing = Passing::of(live, &snapshot, &request.filters)?;
         let each = users.iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
-            let hits = fused::run(live, &snapshot, ensemble, &request, k);
+            let hits = fused::run(live, &snapshot, ensemble, &request, passing.as_ref(), k);
             hits.map_err(|error| match error {
                 Error::User { source, .. } => Error::User {
                     at: Some(at),
@@ -134,10 +167,19 @@ pub(crate) fn run_many(
     }
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
+    let passing = Passing::of(live, &snapshot, &request.filters)?;
     let vectors = embed_users(serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
-    each.map(|vector| answer(live, &snapshot, serving, request, vector, &hidden, k))
-        .collect()
+    let answers = each.map(|query| {
+        let sought = Sought {
+            request,
+            query,
+            hidden: &hidden,
+            passing: passing.as_ref(),
+        };
+        answer(live, &snapshot, serving, sought, k)
+    });
+    answers.collect()
 }
 
 /// The items that must not be answered with; refuses a `k` of 0.
@@ -183,18 +225,16 @@ fn answer(
     live: &Live,
     snapshot: &Snapshot,
     serving: &Serving,
-    request: &Request<'_>,
-    query: &[f32],
-    hidden: &HashSet<ItemNo>,
+    sought: Sought<'_>,
     k: usize,
 ) -> Result<Hits, Error> {
-    let best = best_of(serving, request, query, hidden, k)?;
+    let best = best_of(serving, sought, k)?;
     let hits = best.into_iter().map(|(score, item)| {
         let id = match serving.overlay.get(&item) {
             Some(late) => late.id.clone(),
             None => snapshot.sealed.id(item)?.to_owned(),
         };
-        let record = if request.records {
+        let record = if sought.request.records {
             record(live, &id)?
         } else {
             None
@@ -214,27 +254,22 @@ fn answer(
 }
 
 /// The best `k` items of a space, best first.
-fn best_of(
-    serving: &Serving,
-    request: &Request<'_>,
-    query: &[f32],
-    hidden: &HashSet<ItemNo>,
-    k: usize,
-) -> Result<Vec<(f32, ItemNo)>, Error> {
+fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, ItemNo)>, Error> {
+    let (query, request) = (sought.query, sought.request);
     let metric = serving.base.generation.metric;
     let mut best = Best::new(k);
     // What is scanned comes first: the walks may end where they do not come near it.
     for (item, late) in &serving.overlay {
         if let Some(vector) = &late.vector
-            && !hidden.contains(item)
+            && sought.admits(*item)
         {
             best.offer(metric.score(query, vector), *item);
         }
     }
-    let written_since = serving.overlay.len() + hidden.len();
+    let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
         let items = part.segment.items();
-        let newest = |item| !serving.overlay.contains_key(&item) && !hidden.contains(&item);
+        let newest = |item| !serving.overlay.contains_key(&item) && sought.admits(item);
         let shown = |node: u32| {
             let item = items.get(node as usize).map(|item| ItemNo(*item));
             part.shows(node) && item.is_some_and(newest)
@@ -244,7 +279,10 @@ fn best_of(
         } else {
             let mut ask = Ask::new(query, k.min(items.len()), request.ef.min(items.len()));
             ask.bar = best.bar();
-            let hidden = items.len() - part.shown() + written_since;
+            let hidden = match sought.passing {
+                Some(_) => items.len(),
+                None => items.len() - part.shown() + written_since,
+            };
             walk(&part.segment, &ask, shown, hidden, &mut best)?;
         }
     }

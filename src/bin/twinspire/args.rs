@@ -79,6 +79,9 @@ pub struct SearchArgs {
     /// Show the record of each item
     #[arg(long)]
     pub records: bool,
+    /// Answer only with items that match, as in "city = 'Seattle' and price < 30"
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
     /// Items to leave out, such as those already seen (may be repeated)
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub exclude: Vec<String>,
