@@ -4,6 +4,7 @@ use super::Database;
 use crate::error::Error;
 use crate::ids::{GenerationNo, Revision};
 use crate::kernel::Metric;
+use crate::manifest::Calibration;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -47,6 +48,8 @@ pub struct SpaceStats {
     pub metric: Metric,
     /// Numbers in the towers.
     pub parameters: usize,
+    /// What beams of some widths find of the exact answer, by which a recall with a target goes.
+    pub calibration: Calibration,
     /// Bytes of the active generation's vectors and graph.
     pub bytes: u64,
 }
@@ -85,6 +88,7 @@ impl Database {
                 dimension: generation.dimension as usize,
                 metric: generation.metric,
                 parameters: serving.base.model.parameters(),
+                calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };
             (name.clone(), stats)

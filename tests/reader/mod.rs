@@ -120,6 +120,10 @@ impl<'a> Packed<'a> {
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = self.f32();
+        let _queries = self.u32();
+        assert!(matches!(self.take(1), [0 | 1]));
+        let widths = self.list(|packed| (packed.u32(), packed.f32(), packed.f32()));
+        assert!(widths.is_sorted_by(|a, b| a.0 < b.0));
         Generation {
             number,
             cut,
