@@ -8,10 +8,11 @@ use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
 use super::codes::CodeQuery;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 use super::scalar;
 
-/// The instructions a kernel is made of. On aarch64 those that the compiler makes of the reference
-/// are NEON's already.
+/// The instructions a kernel is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
     /// Those every processor has.
@@ -22,6 +23,9 @@ pub(crate) enum Level {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 impl Level {
@@ -32,7 +36,9 @@ impl Level {
             let avx512 = Avx512::detect().map(Self::Avx512);
             Avx2::detect().map(Self::Avx2).into_iter().chain(avx512)
         };
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let wider = Neon::detect().map(Self::Neon);
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let wider = None;
         std::iter::once(Self::Scalar).chain(wider)
     }
@@ -50,6 +56,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot(a, b),
         }
     }
 
@@ -61,6 +69,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared(a, b),
         }
     }
 
@@ -74,6 +84,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot_i8(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8(a, b),
         }
     }
 
@@ -85,6 +97,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared_i8(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8(a, b),
         }
     }
 
@@ -113,6 +127,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot_i8_4(codes, rows),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot_codes_4(codes, query.sum(), rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8_4(codes, rows),
         }
     }
 
@@ -134,6 +150,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared_i8_4(codes, rows),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared_i8_4(codes, rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8_4(codes, rows),
         }
     }
 }
