@@ -1,7 +1,8 @@
 //! The instructions a kernel is made of, and the kernels of each.
 //!
 //! A [`Level`] is chosen once and handed around: a byte that says which arm to take, and the
-//! evidence that the processor can.
+//! evidence that the processor can. Levels agree to the bit on integers and conversions; on sums of
+//! components they differ in the last digits, for they add in another order.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
@@ -11,6 +12,12 @@ use super::codes::CodeQuery;
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::scalar;
+use std::ffi::OsStr;
+use std::sync::OnceLock;
+
+/// The variable of the environment that asks for a level: `scalar`, `avx2`, `avx512` or `neon`. It
+/// is there to find out whether a kernel is at fault, and to try the lower levels on any machine.
+const VARIABLE: &str = "TWINSPIRE_KERNELS";
 
 /// The instructions a kernel is made of.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +50,56 @@ impl Level {
         std::iter::once(Self::Scalar).chain(wider)
     }
 
-    /// The best this processor has.
+    /// The best this processor has, or the one that [`VARIABLE`] asks for. The first call decides
+    /// for the life of the process.
     pub(crate) fn best() -> Self {
-        Self::all().last().unwrap_or(Self::Scalar)
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| Self::asked_for(std::env::var_os(VARIABLE).as_deref()))
+    }
+
+    /// The level of this key; the best where none is asked for, or none that is here.
+    pub(super) fn asked_for(key: Option<&OsStr>) -> Self {
+        let best = Self::all().last().unwrap_or(Self::Scalar);
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            return best;
+        };
+        Self::all()
+            .find(|level| *key == *level.key())
+            .unwrap_or_else(|| {
+                let keys: Vec<_> = Self::all().map(Self::key).collect();
+                log::warn!(
+                    "{VARIABLE} is {key:?}, but this processor has {}: {} is used",
+                    keys.join(", "),
+                    best.key()
+                );
+                best
+            })
+    }
+
+    /// What the level is called by who asks for it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon",
+        }
+    }
+
+    /// The instructions as they are known to people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2 + FMA",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "AVX-512 + VNNI",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "NEON",
+        }
     }
 
     /// The inner product over the shorter length of the two.
