@@ -11,11 +11,12 @@
 //! | 7 | upper down | u32 a member: its index in the layer below |
 //! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
+//! | 10 | item order | u32 a node: item numbers, increasing; the item of the node at the same place of 4 |
 //! | 11 | code book | the packed [`CodeBook`], if there are codes |
 //! | 12 | codes | i8, a padded row a node |
 
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range};
+use super::{FormatError, array, array_range, search_dense};
 use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, code_stride};
 use crate::ids::ItemNo;
 use crate::kernel::{MAX_DIMENSION, Metric};
@@ -32,6 +33,7 @@ pub(crate) const UPPER_NODES: u32 = 6;
 pub(crate) const UPPER_DOWN: u32 = 7;
 pub(crate) const UPPER_LINKS: u32 = 8;
 pub(crate) const GONE: u32 = 9;
+pub(crate) const ITEM_ORDER: u32 = 10;
 pub(crate) const CODE_BOOK: u32 = 11;
 pub(crate) const CODES: u32 = 12;
 
@@ -76,6 +78,7 @@ pub(crate) struct SpaceLayout {
     items: Range<usize>,
     vectors: Range<usize>,
     node_order: Range<usize>,
+    item_order: Range<usize>,
     base_links: Range<usize>,
     gone: Range<usize>,
     code_book: Option<CodeBook>,
@@ -151,6 +154,7 @@ impl SpaceLayout {
                 nodes * u64::from(shape.dimension),
             )?,
             node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
+            item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", nodes)?,
             base_links: array_range::<u32>(
                 &sections,
                 BASE_LINKS,
@@ -197,13 +201,9 @@ impl SpaceLayout {
 
     /// The node of an item.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<u32> {
-        let items = self.items(bytes);
-        let order = array::<u32>(bytes, &self.node_order);
-        let item_of = |node: u32| items.get(node as usize).copied().unwrap_or(u32::MAX);
-        let at = order
-            .binary_search_by_key(&item.0, |node| item_of(*node))
-            .ok()?;
-        order.get(at).copied()
+        let at = search_dense(array(bytes, &self.item_order), item.0)?;
+        let node = *array::<u32>(bytes, &self.node_order).get(at)?;
+        (node < self.shape.nodes).then_some(node)
     }
 
     fn holds(&self, bytes: &[u8], item: u32) -> bool {
@@ -254,15 +254,13 @@ impl SpaceLayout {
             problems.push(FormatError::bad("codes", what));
         }
         let items = self.items(bytes);
-        let order = array::<u32>(bytes, &self.node_order);
-        let sorted = order
-            .iter()
-            .map(|node| items.get(*node as usize))
-            .collect::<Vec<_>>();
-        if sorted.contains(&None) || !sorted.is_sorted_by(|a, b| a < b) {
+        let order = array::<u32>(bytes, &self.node_order).iter();
+        let sorted = array::<u32>(bytes, &self.item_order);
+        let ordered = order.map(|node| items.get(*node as usize));
+        if !ordered.eq(sorted.iter().map(Some)) || !sorted.is_sorted_by(|a, b| a < b) {
             problems.push(FormatError::bad(
                 "node order",
-                "items are not unique and sorted",
+                "items are not unique and sorted, or other ones than in item order",
             ));
         }
         let gone = self.gone(bytes);
