@@ -286,7 +286,8 @@ fn is_nearest(half: u16, x: f32) -> bool {
     let half_of_amount = half & 0x7fff;
     let neighbours = [half_of_amount.wrapping_sub(1), half_of_amount + 1];
     let nearer = |other: u16| {
-        off(half_of_amount) < off(other) || off(half_of_amount) == off(other) && half % 2 == 0
+        off(half_of_amount) < off(other)
+            || off(half_of_amount) == off(other) && half.is_multiple_of(2)
     };
     let known = |half: &u16| *half <= 0x7c00;
     known(&half_of_amount)
