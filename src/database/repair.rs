@@ -211,16 +211,17 @@ impl Work<'_> {
             };
             let problems = segment.check();
             let sound = problems.is_empty();
+            let sound_rows = sound || segment.has_sound_rows();
             problems
                 .into_iter()
                 .for_each(|problem| self.problem(problem));
-            for row in (0..segment.rows()).filter(|_| sound) {
+            for row in (0..segment.rows()).filter(|_| sound_rows) {
                 let row = segment.row(row)?;
                 known.agree(row.item, row.id);
             }
-            opened.push((segment, sound));
+            opened.push((segment, sound, sound_rows));
         }
-        for (segment, sound) in &opened {
+        for (segment, sound, sound_rows) in &opened {
             let pinned = segment.pinned();
             if *sound {
                 manifest.items.push(*pinned);
@@ -240,7 +241,7 @@ impl Work<'_> {
                 }
             }
             self.report.lost_rows += pinned.rows - kept;
-            self.report.unverified_rows += kept;
+            self.report.unverified_rows += if *sound_rows { 0 } else { kept };
             manifest.items.push(writer.finish()?);
         }
         Ok(())

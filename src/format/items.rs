@@ -10,10 +10,15 @@
 //! | 6 | id order | u32 a row: rows sorted by the bytes of their ids |
 //! | 7 | record offsets | u64 a row and one more, into 8 |
 //! | 8 | records | JSON text, back to back; an empty one is a tombstone |
+//! | 9 | column table | what there is of [columns](super::columns) |
+//! | 10 | columns | their arrays |
 
+use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range};
+use super::{FormatError, array, array_range, search_dense};
 use crate::ids::{ItemNo, Revision};
+use crate::record::Fields;
+use serde_json::Value;
 use std::ops::Range;
 
 pub(crate) const ROWS: u32 = 1;
@@ -38,11 +43,27 @@ pub(crate) struct Row<'a> {
     pub(crate) record: Option<&'a [u8]>,
 }
 
+impl Row<'_> {
+    /// What filters see of the record; nothing when this version is a delete.
+    pub(crate) fn fields(&self) -> Result<Fields, FormatError> {
+        let Some(text) = self.record else {
+            return Ok(Fields::default());
+        };
+        let record: Value = serde_json::from_slice(text).map_err(|error| {
+            let what = format!("that of item {} is not JSON: {error}", self.item);
+            FormatError::bad("records", what)
+        })?;
+        Ok(Fields::of(&record))
+    }
+}
+
 /// Where the arrays of an items segment lie.
 #[derive(Debug)]
 pub(crate) struct ItemsLayout {
     /// The section table.
     pub(crate) sections: Sections,
+    /// The columns; none where their table is damaged.
+    pub(crate) columns: ColumnsLayout,
     rows: usize,
     numbers: Range<usize>,
     revisions: Range<usize>,
@@ -63,8 +84,11 @@ impl ItemsLayout {
             .copied()
             .unwrap_or_default();
         let places = rows.saturating_add(1);
+        let numbers = array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?;
         Ok(Self {
-            numbers: array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?,
+            // What the records say can be read without them.
+            columns: ColumnsLayout::decode(bytes, &sections, rows).unwrap_or_default(),
+            numbers,
             revisions: array_range::<u64>(&sections, REVISIONS, "revisions", rows)?,
             id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
             ids: sections.range(IDS, "ids")?,
@@ -138,12 +162,10 @@ impl ItemsLayout {
 
     /// The row of an item number.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<usize> {
-        array::<u32>(bytes, &self.numbers)
-            .binary_search(&item.0)
-            .ok()
+        search_dense(self.numbers(bytes), item.0)
     }
 
-    /// What is wrong with the order of rows, the offsets and the ids, if anything.
+    /// What is wrong with the order of rows, the offsets, the ids and the columns, if anything.
     pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
         let mut problems = Vec::new();
         let numbers = array::<u32>(bytes, &self.numbers);
@@ -153,12 +175,18 @@ impl ItemsLayout {
                 "are not strictly increasing",
             ));
         }
+        let mut built = ColumnsBuilder::default();
         for row in 0..self.rows {
-            if let Err(problem) = self.row(bytes, row) {
-                problems.push(problem);
-                return problems;
+            let fields = self.row(bytes, row).and_then(|row| row.fields());
+            match fields {
+                Ok(fields) => built.push(&fields),
+                Err(problem) => {
+                    problems.push(problem);
+                    return problems;
+                }
             }
         }
+        problems.extend(columns::check(bytes, &self.sections, built).err());
         let order = array::<u32>(bytes, &self.id_order);
         let mut before: Option<&str> = None;
         for row in order {

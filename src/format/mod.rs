@@ -6,12 +6,16 @@
 //! Every stored file but CURRENT begins with the same [header](container); segments and manifests
 //! go on as [sections with a table and a footer](container), journals as [frames](journal).
 
+pub(crate) mod columns;
 pub(crate) mod container;
 pub(crate) mod current;
 pub(crate) mod items;
 pub(crate) mod journal;
 pub(crate) mod manifest;
+mod search;
 pub(crate) mod space;
+
+pub(crate) use search::search_dense;
 
 use crate::wire::WireError;
 use std::ops::Range;

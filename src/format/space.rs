@@ -11,9 +11,10 @@
 //! | 7 | upper down | u32 a member: its index in the layer below |
 //! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
+//! | 10 | item order | u32 a node: item numbers, increasing; the item of the node at the same place of 4 |
 
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range};
+use super::{FormatError, array, array_range, search_dense};
 use crate::graph::{Graph, Layer, Rows};
 use crate::ids::ItemNo;
 use crate::kernel::{MAX_DIMENSION, Metric};
@@ -30,6 +31,7 @@ pub(crate) const UPPER_NODES: u32 = 6;
 pub(crate) const UPPER_DOWN: u32 = 7;
 pub(crate) const UPPER_LINKS: u32 = 8;
 pub(crate) const GONE: u32 = 9;
+pub(crate) const ITEM_ORDER: u32 = 10;
 
 /// The most layers above the base a graph may have.
 const MAX_LAYERS: usize = 64;
@@ -72,6 +74,7 @@ pub(crate) struct SpaceLayout {
     items: Range<usize>,
     vectors: Range<usize>,
     node_order: Range<usize>,
+    item_order: Range<usize>,
     base_links: Range<usize>,
     gone: Range<usize>,
     layers: Vec<LayerRanges>,
@@ -140,6 +143,7 @@ impl SpaceLayout {
                 nodes * u64::from(shape.dimension),
             )?,
             node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
+            item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", nodes)?,
             base_links: array_range::<u32>(
                 &sections,
                 BASE_LINKS,
@@ -169,13 +173,9 @@ impl SpaceLayout {
 
     /// The node of an item.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<u32> {
-        let items = self.items(bytes);
-        let order = array::<u32>(bytes, &self.node_order);
-        let item_of = |node: u32| items.get(node as usize).copied().unwrap_or(u32::MAX);
-        let at = order
-            .binary_search_by_key(&item.0, |node| item_of(*node))
-            .ok()?;
-        order.get(at).copied()
+        let at = search_dense(array(bytes, &self.item_order), item.0)?;
+        let node = *array::<u32>(bytes, &self.node_order).get(at)?;
+        (node < self.shape.nodes).then_some(node)
     }
 
     fn holds(&self, bytes: &[u8], item: u32) -> bool {
@@ -220,15 +220,13 @@ impl SpaceLayout {
             ));
         }
         let items = self.items(bytes);
-        let order = array::<u32>(bytes, &self.node_order);
-        let sorted = order
-            .iter()
-            .map(|node| items.get(*node as usize))
-            .collect::<Vec<_>>();
-        if sorted.contains(&None) || !sorted.is_sorted_by(|a, b| a < b) {
+        let order = array::<u32>(bytes, &self.node_order).iter();
+        let sorted = array::<u32>(bytes, &self.item_order);
+        let ordered = order.map(|node| items.get(*node as usize));
+        if !ordered.eq(sorted.iter().map(Some)) || !sorted.is_sorted_by(|a, b| a < b) {
             problems.push(FormatError::bad(
                 "node order",
-                "items are not unique and sorted",
+                "items are not unique and sorted, or other ones than in item order",
             ));
         }
         let gone = self.gone(bytes);

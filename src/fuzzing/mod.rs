@@ -15,6 +15,7 @@ use crate::database::{Database, Towers};
 use crate::error::Error;
 use crate::files::MemoryFiles;
 use crate::filter::Filter;
+use crate::format::columns::Lookup;
 use crate::format::container::Kind;
 use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
@@ -23,9 +24,11 @@ use crate::format::{journal, manifest};
 use crate::graph::{Scratch, exact, search};
 use crate::ids::ItemNo;
 use crate::kernel::Metric;
+use crate::record::{Place, Term, Test};
 use crate::store::Directory;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -60,7 +63,48 @@ fn items_segment(bytes: &[u8]) {
             layout.find_item(&bytes, row.item);
         }
     }
+    columns(&layout, &bytes);
     layout.check(&bytes);
+}
+
+/// Asks every column everything that can be asked of one.
+fn columns(layout: &ItemsLayout, bytes: &[u8]) {
+    let rows = layout.rows().min(1000) as u32;
+    let terms = [
+        Term::Bool(true),
+        Term::Number(2.5),
+        Term::Text("lamp".to_owned()),
+        Term::Text("x".repeat(300)),
+    ];
+    let from = |term: &Term| Test::Between {
+        low: Bound::Included(term.clone()),
+        high: Bound::Unbounded,
+    };
+    let mut tests = Vec::from_iter(terms.iter().map(from));
+    let (centre, km) = (Place { lat: 1.0, lon: 2.0 }, 5000.0);
+    tests.extend([
+        Test::Present,
+        Test::Within { centre, km },
+        Test::OneOf(terms.into()),
+    ]);
+    layout.columns.lookup(bytes, "no such field");
+    for (path, _) in layout.columns.fields() {
+        let Lookup::Column(column) = layout.columns.lookup(bytes, path) else {
+            continue;
+        };
+        for matches in tests.iter().map(|test| column.resolve(test)) {
+            matches.count();
+            let there = |row: u32| (row as usize) < layout.rows();
+            assert!(matches.rows().take(1000).all(there));
+            for row in (0..rows)
+                .chain(matches.uncertain().take(1000))
+                .chain([u32::MAX])
+            {
+                matches.contains(row);
+                matches.is_uncertain(row);
+            }
+        }
+    }
 }
 
 fn space_segment(bytes: &[u8]) {

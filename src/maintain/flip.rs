@@ -18,17 +18,28 @@ pub(super) fn flip(
     change: impl FnOnce(&Manifest, FileNo) -> Result<Manifest, TransitionError>,
 ) -> Result<(), Error> {
     let mut overlay = Overlay::default();
-    let (sealed, fresh, caught_up) = {
+    let (before, fresh, caught_up) = {
         let writer = writing.writer()?;
-        let sealed = live.snapshot.load().sealed.clone();
-        (sealed, live.index.all(), writer.journal.last())
+        let before = live.snapshot.load_full();
+        (before, live.index.all(), writer.journal.last())
     };
-    let cut = base.generation.cut;
-    catch_up(&mut overlay, space, &base.model, &sealed, &fresh, cut)?;
+    let mut catch_up = |before: &Snapshot, fresh: &_, after| {
+        let (sealed, spaces) = (&before.sealed, &before.spaces);
+        catch_up(
+            &mut overlay,
+            space,
+            &base.model,
+            sealed,
+            fresh,
+            after,
+            spaces,
+        )
+    };
+    catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;
     let before = live.snapshot.load_full();
     let fresh = live.index.all();
-    catch_up(&mut overlay, space, &base.model, &sealed, &fresh, caught_up)?;
+    catch_up(&before, &fresh, caught_up)?;
     let next = change(&before.sealed.manifest, writer.next_file)?;
     let mut spaces = before.spaces.clone();
     let serving = Serving { base, overlay };

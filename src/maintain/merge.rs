@@ -103,7 +103,7 @@ fn fills_of_items(sealed: &Sealed, settled: Revision, extent: Extent) -> Result<
     let mut newer = BTreeSet::new();
     let mut fills = Vec::with_capacity(sealed.items.len());
     for segment in sealed.items.iter().rev() {
-        let overwritten = |item: &&u32| segment.numbers().binary_search(item).is_ok();
+        let overwritten = |item: &&u32| segment.row_of(ItemNo(**item)).is_some();
         let mut useless = newer.iter().filter(overwritten).count();
         // Only to merge everything is it worth looking at every row.
         if extent == Extent::All && sealed.items.len() == 1 {

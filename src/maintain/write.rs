@@ -4,6 +4,7 @@ use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
 use crate::ids::{ItemNo, Revision};
+use crate::record::Fields;
 use crate::snapshot::{Late, Live, embed};
 use serde_json::Value;
 use std::sync::Arc;
@@ -55,10 +56,19 @@ pub(crate) fn write(
     }
     let before = live.snapshot.load_full();
     let mut next = (*before).clone();
+    let fields: Vec<Arc<Fields>> = match next.spaces.is_empty() {
+        true => Vec::new(),
+        false => {
+            let fields = |record: &Option<&Value>| record.map(Fields::of).unwrap_or_default();
+            let all = records.iter().map(|(_, record)| Arc::new(fields(record)));
+            all.collect()
+        }
+    };
     let revisions = (writer.journal.last().next().0..).map(Revision);
     for (space, serving) in &mut next.spaces {
         let mut changed = (**serving).clone();
-        for ((revision, op), (id, record)) in revisions.clone().zip(&ops).zip(records) {
+        let calls = revisions.clone().zip(&ops).zip(records).zip(&fields);
+        for (((revision, op), (id, record)), fields) in calls {
             let vector = record
                 .map(|record| embed(space, &changed.base.model, id, record))
                 .transpose()?;
@@ -67,6 +77,7 @@ pub(crate) fn write(
                 revision,
                 id,
                 vector,
+                fields: Arc::clone(fields),
             };
             changed.overlay.insert(op.item, Arc::new(late));
         }

@@ -20,6 +20,11 @@
 //!
 //! Out of scope: how a filter is written and how its tests are joined (`filter`).
 
+#![cfg_attr(
+    not(any(test, fuzzing)),
+    allow(dead_code, reason = "filters are those who ask")
+)]
+
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -98,6 +103,9 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Between two places on one meridian.
+    pub(crate) const KM_PER_DEGREE: f64 = EARTH_RADIUS_KM * std::f64::consts::PI / 180.0;
+
     /// The distance on the surface of a sphere (haversine).
     pub(crate) fn distance_km(&self, other: &Self) -> f64 {
         let (here, there) = (self.lat.to_radians(), other.lat.to_radians());

@@ -108,7 +108,7 @@ impl Snapshot {
                 let before = before.and_then(|before| before.spaces.get(name));
                 let before = before.map(|serving| &*serving.base);
                 let base = Base::open(directory, name, generation, before)?;
-                let serving = Serving::new(name, base.into(), &sealed, fresh)?;
+                let serving = Serving::new(name, base.into(), &sealed, fresh, &spaces)?;
                 spaces.insert(name.clone(), Arc::new(serving));
             }
         }
@@ -238,15 +238,17 @@ impl Base {
 }
 
 impl Serving {
-    /// A generation, caught up with what was written since it was cut.
+    /// A generation, caught up with what was written since it was cut; `others` are of the same state.
     pub(crate) fn new(
         space: &str,
         base: Arc<Base>,
         sealed: &Sealed,
         fresh: &BTreeMap<String, Fresh>,
+        others: &BTreeMap<String, Arc<Self>>,
     ) -> Result<Self, Error> {
         let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
-        catch_up(&mut overlay, space, &base.model, sealed, fresh, cut)?;
+        let model = &base.model;
+        catch_up(&mut overlay, space, model, sealed, fresh, cut, others)?;
         Ok(Self { base, overlay })
     }
 

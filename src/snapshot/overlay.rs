@@ -1,9 +1,10 @@
 //! Items written after a generation's segments were cut: the one place where newer hides older.
 
-use super::Sealed;
+use super::{Sealed, Serving};
 use crate::catalog::Fresh;
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
+use crate::record::Fields;
 use crate::tower::{Model, Side};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(crate) struct Late {
     pub(crate) id: String,
     /// Its vector; none stands for a delete.
     pub(crate) vector: Option<Vec<f32>>,
+    /// What filters see of its record, shared by all spaces; nothing of a delete.
+    pub(crate) fields: Arc<Fields>,
 }
 
 /// Embeds an item for a space.
@@ -41,7 +44,7 @@ pub(crate) fn embed(
 }
 
 /// Puts the newest version of everything written after `after` into the overlay. `sealed` and
-/// `fresh` must be of one moment.
+/// `fresh` must be of one moment. What `others` have of an item's fields is shared with them.
 pub(crate) fn catch_up(
     overlay: &mut Overlay,
     space: &str,
@@ -49,17 +52,25 @@ pub(crate) fn catch_up(
     sealed: &Sealed,
     fresh: &BTreeMap<String, Fresh>,
     after: Revision,
+    others: &BTreeMap<String, Arc<Serving>>,
 ) -> Result<(), Error> {
     let mut add = |item: ItemNo, revision, id: &str, record: Option<&[u8]>| -> Result<(), Error> {
-        let vector = match record {
-            Some(text) => Some(embed(space, model, id, &parse(id, text)?)?),
-            None => None,
-        };
+        let (mut vector, mut fields) = (None, Arc::default());
+        if let Some(text) = record {
+            let record = parse(id, text)?;
+            vector = Some(embed(space, model, id, &record)?);
+            let mut known = others.values().filter_map(|other| other.overlay.get(&item));
+            fields = match known.find(|late| late.revision == revision) {
+                Some(late) => Arc::clone(&late.fields),
+                None => Arc::new(Fields::of(&record)),
+            };
+        }
         let id = id.to_owned();
         let late = Late {
             revision,
             id,
             vector,
+            fields,
         };
         overlay.insert(item, Arc::new(late));
         Ok(())

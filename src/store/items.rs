@@ -4,6 +4,7 @@ use super::segment::{SegmentWriter, check_pinned};
 use super::{Directory, StoreError};
 use crate::files::{Blob, names};
 use crate::format::FormatError;
+use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, FieldKinds, Lookup};
 use crate::format::container::Kind;
 use crate::format::items::{
     ID_OFFSETS, ID_ORDER, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
@@ -88,12 +89,34 @@ impl ItemsSegment {
         found.map(|row| self.row(row)).transpose()
     }
 
+    /// Where the row of an item is.
+    pub(crate) fn row_of(&self, item: ItemNo) -> Option<u32> {
+        let row = self.layout.find_item(&self.blob, item)?;
+        u32::try_from(row).ok()
+    }
+
     /// The row of an item.
     pub(crate) fn find_item(&self, item: ItemNo) -> Result<Option<Row<'_>>, StoreError> {
-        self.layout
-            .find_item(&self.blob, item)
-            .map(|row| self.row(row))
-            .transpose()
+        let row = self.row_of(item);
+        row.map(|row| self.row(row as usize)).transpose()
+    }
+
+    /// What columns know of a field of the rows' records.
+    #[cfg_attr(not(test), allow(dead_code, reason = "filters are those who ask"))]
+    pub(crate) fn column(&self, path: &str) -> Lookup<'_> {
+        self.layout.columns.lookup(&self.blob, path)
+    }
+
+    /// The fields of the rows' records that have columns, in order, and what occurs in them.
+    #[cfg_attr(not(test), allow(dead_code, reason = "filters are those who ask"))]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, FieldKinds)> {
+        self.layout.columns.fields()
+    }
+
+    /// Whether there are no other fields than those that have columns.
+    #[cfg_attr(not(test), allow(dead_code, reason = "filters are those who ask"))]
+    pub(crate) fn has_all_fields(&self) -> bool {
+        self.layout.columns.is_complete()
     }
 
     /// Everything wrong with the file.
@@ -102,10 +125,19 @@ impl ItemsSegment {
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
         problems.map(StoreError::format(&self.path)).collect()
     }
+
+    /// Whether the rows are as they were written, whatever has become of their columns.
+    pub(crate) fn has_sound_rows(&self) -> bool {
+        let mut damaged = self.layout.sections.damaged(&self.blob).into_iter();
+        let problems = self.layout.check(&self.blob);
+        damaged.all(|section| [COLUMN_TABLE, COLUMNS].contains(&section))
+            && problems.iter().all(columns::is_about_columns)
+    }
 }
 
 /// Writes an items segment from rows in item order. Records go to the file as they come; what is
-/// kept until the end is a few dozen bytes a row.
+/// kept until the end is a few dozen bytes a row, the columns' different terms, and eight bytes for
+/// each of them in each row.
 pub(crate) struct ItemsWriter {
     segment: SegmentWriter,
     numbers: Vec<u32>,
@@ -113,6 +145,7 @@ pub(crate) struct ItemsWriter {
     id_offsets: Vec<u64>,
     ids: Vec<u8>,
     record_offsets: Vec<u64>,
+    columns: ColumnsBuilder,
 }
 
 impl ItemsWriter {
@@ -132,6 +165,7 @@ impl ItemsWriter {
             id_offsets: vec![0],
             ids: Vec::new(),
             record_offsets: vec![0],
+            columns: ColumnsBuilder::default(),
         })
     }
 
@@ -144,6 +178,9 @@ impl ItemsWriter {
                 what,
             )));
         }
+        let fields = row.fields();
+        let fields = fields.map_err(StoreError::format(self.segment.path()))?;
+        self.columns.push(&fields);
         let record = row.record.unwrap_or_default();
         self.segment.append(record)?;
         let end = self.record_offsets.last().copied().unwrap_or_default() + record.len() as u64;
@@ -164,6 +201,7 @@ impl ItemsWriter {
             id_offsets,
             ids,
             record_offsets,
+            columns,
         } = self;
         let id = |row: &u32| {
             let ends = id_offsets.get(*row as usize..).unwrap_or_default();
@@ -182,10 +220,85 @@ impl ItemsWriter {
         segment.section(IDS, &ids)?;
         segment.section(ID_ORDER, bytemuck::cast_slice(&order))?;
         segment.section(RECORD_OFFSETS, bytemuck::cast_slice(&record_offsets))?;
+        segment.begin(COLUMNS)?;
+        let wrong = StoreError::format(segment.path());
+        let table = columns.finish(|bytes| segment.append(bytes))?.encode();
+        segment.section(COLUMN_TABLE, &table.map_err(wrong)?)?;
         Ok(ItemsFile {
             file: segment.finish()?,
             rows,
             newest: Revision(revisions.into_iter().max().unwrap_or_default()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{FileSystem, MemoryFiles};
+    use crate::record::{Fields, Term, Test};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn directory() -> Directory {
+        let root = PathBuf::from("shop.twin");
+        let files = Arc::new(MemoryFiles::default());
+        files.create_dir(&root).unwrap();
+        files.create_dir(&root.join(names::SEGMENTS)).unwrap();
+        Directory { files, root }
+    }
+
+    #[test]
+    fn a_segment_answers_from_the_columns_of_its_records() {
+        let directory = directory();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7).unwrap();
+        let record = |item: u32| json!({"id": item.to_string(), "bucket": item % 10});
+        // Every third item is missing, and the seventh deleted.
+        let items = (5..500).filter(|item| item % 3 != 0);
+        for item in items.clone() {
+            let text = record(item).to_string();
+            let row = Row {
+                item: ItemNo(item),
+                revision: Revision(u64::from(item)),
+                id: &item.to_string(),
+                record: (item != 7).then_some(text.as_bytes()),
+            };
+            writer.push(&row).unwrap();
+        }
+        let segment = ItemsSegment::open(&directory, &writer.finish().unwrap()).unwrap();
+        assert!(segment.check().is_empty() && segment.has_all_fields());
+        let fields: Vec<_> = segment.fields().map(|(path, _)| path.to_owned()).collect();
+        assert_eq!(fields, ["bucket", "id"]);
+        assert!(matches!(segment.column("price"), Lookup::Absent));
+        let Lookup::Column(column) = segment.column("bucket") else {
+            panic!("there is no column");
+        };
+        let test = Test::OneOf(vec![Term::Number(7.0)]);
+        let matches = column.resolve(&test);
+        for item in 0..600 {
+            let there = items.clone().any(|other| other == item);
+            let row = segment.row_of(ItemNo(item));
+            assert_eq!(row.is_some(), there);
+            let found = segment.find_item(ItemNo(item)).unwrap();
+            assert_eq!(found.map(|row| row.item.0), there.then_some(item));
+            let fields = Fields::of(&record(item));
+            let expected = item != 7 && test.matches(fields.field("bucket"));
+            assert!(row.is_none_or(|row| matches.contains(row) == expected));
+        }
+        assert_eq!(matches.count(), matches.rows().count());
+    }
+
+    #[test]
+    fn a_record_that_is_none_is_not_written() {
+        let directory = directory();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7).unwrap();
+        let row = Row {
+            item: ItemNo(3),
+            revision: Revision(1),
+            id: "a",
+            record: Some(b"{\"id\": "),
+        };
+        let error = writer.push(&row).unwrap_err().to_string();
+        assert!(error.contains("that of item 3 is not JSON"), "{error}");
     }
 }

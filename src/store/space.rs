@@ -6,8 +6,8 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, GONE, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout, UPPER_DOWN,
-    UPPER_LINKS, UPPER_NODES, VECTORS,
+    BASE_LINKS, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout,
+    UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
 use crate::graph::{Graph, Rows};
 use crate::ids::{FileNo, ItemNo};
@@ -163,6 +163,9 @@ pub(crate) fn write_space(
     let mut order: Vec<u32> = (0..items.len() as u32).collect();
     order.sort_unstable_by_key(|node| items.get(*node as usize).copied());
     segment.section(NODE_ORDER, bytemuck::cast_slice(&order))?;
+    let sorted = order.iter().filter_map(|node| items.get(*node as usize));
+    let sorted: Vec<u32> = sorted.copied().collect();
+    segment.section(ITEM_ORDER, bytemuck::cast_slice(&sorted))?;
     segment.section(BASE_LINKS, bytemuck::cast_slice(graph.base()))?;
     segment.begin(UPPER_NODES)?;
     for layer in graph.layers() {

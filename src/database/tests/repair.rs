@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::database::Repair;
+use crate::format::columns::{COLUMN_TABLE, COLUMNS};
+use crate::format::container::{Kind, Sections};
 
 /// A database with several of everything, closed properly.
 fn full() -> (MemoryFiles, Model) {
@@ -130,6 +132,31 @@ fn a_lost_current_and_a_damaged_manifest_are_made_up_for() {
     files.remove(&manifest).unwrap();
     let report = assert_repairs(&files, "the manifest is missing");
     assert!(!report.is_clean());
+}
+
+#[test]
+fn damaged_columns_cost_nothing_for_the_records_give_them_anew() {
+    let (files, model) = full();
+    let path = the_file(&files, "items-");
+    let whole = files.read(&path).unwrap();
+    let sections = Sections::decode(&whole, Kind::Items).unwrap();
+    for section in [COLUMN_TABLE, COLUMNS] {
+        let range = sections.range(section, "columns").unwrap();
+        for at in range.step_by(7) {
+            let files = files.after_power_cut(Loss::None);
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            files.put(&path, &bytes);
+            let db = open(&files).unwrap();
+            assert!(!db.check().unwrap().is_clean());
+            assert_eq!(contents(&db), model);
+            drop(db);
+            let report = assert_repairs(&files, &format!("byte {at} of the columns flipped"));
+            assert_eq!((report.lost_rows, report.unverified_rows), (0, 0));
+            assert_eq!(report.lost_generations, []);
+            assert_eq!(report.put_aside.len(), 2, "the segment, and the journal");
+        }
+    }
 }
 
 #[test]

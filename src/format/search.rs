@@ -1,0 +1,104 @@
+//! Finding a number in an increasing array that is dense, or nearly so.
+
+use std::ops::Range;
+
+/// Where `wanted` stands in an array that increases strictly.
+///
+/// Item numbers are given one after the other, so that where one stands can be told from the ends of
+/// the array: exactly as long as none is missing, and nearly so while few are. From there the search
+/// goes on in steps that double, so that it never takes more than twice the steps of a binary search.
+/// In an array that does not increase, something may not be found; what is found is there.
+pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
+    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    if wanted < first || wanted > last {
+        return None;
+    }
+    let top = numbers.len() - 1;
+    let (span, ahead) = (u64::from(last - first), u64::from(wanted - first));
+    let guess = if span == top as u64 || span == 0 {
+        ahead as usize
+    } else {
+        // Both are below 2^32; the quotient is at most `top`.
+        (ahead * (top as u64).min(u64::from(u32::MAX)) / span) as usize
+    };
+    let found = *numbers.get(guess)?;
+    if found == wanted {
+        return Some(guess);
+    }
+    let within = bracket(numbers, wanted, guess, found < wanted);
+    let at = numbers.get(within.clone())?.binary_search(&wanted).ok()?;
+    Some(within.start + at)
+}
+
+/// A range that has `wanted` if the array has it, found from `guess` upwards or downwards.
+fn bracket(numbers: &[u32], wanted: u32, guess: usize, upwards: bool) -> Range<usize> {
+    let (mut near, mut step) = (guess, 1);
+    if upwards {
+        while let Some(found) = numbers.get(near + step) {
+            if *found >= wanted {
+                return near + 1..near + step + 1;
+            }
+            near += step;
+            step *= 2;
+        }
+        near + 1..numbers.len()
+    } else {
+        while let Some(below) = near.checked_sub(step) {
+            if numbers.get(below).is_some_and(|found| *found <= wanted) {
+                return below..near;
+            }
+            near = below;
+            step *= 2;
+        }
+        0..near
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_dense_array_is_answered_at_once_and_its_ends_are_found() {
+        let dense: Vec<u32> = (10..1000).collect();
+        assert_eq!(search_dense(&dense, 10), Some(0));
+        assert_eq!(search_dense(&dense, 999), Some(989));
+        assert_eq!(search_dense(&dense, 9), None);
+        assert_eq!(search_dense(&dense, 1000), None);
+        assert_eq!(search_dense(&[], 0), None);
+        assert_eq!(search_dense(&[u32::MAX], u32::MAX), Some(0));
+        assert_eq!(search_dense(&[0, u32::MAX], u32::MAX), Some(1));
+        assert_eq!(search_dense(&[0, u32::MAX], 7), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_binary_search_finds_is_found(
+            gaps in prop::collection::vec(prop_oneof![8 => 1u32..2, 1 => 1u32..9, 1 => 1u32..1 << 20], 0..600),
+            first in 0u32..1000,
+        ) {
+            let mut numbers = Vec::new();
+            let mut next = first;
+            for gap in gaps {
+                numbers.push(next);
+                next += gap;
+            }
+            let asked: BTreeSet<u32> = numbers.iter().flat_map(|n| [n.saturating_sub(1), *n, n + 1]).collect();
+            for wanted in asked {
+                prop_assert_eq!(search_dense(&numbers, wanted), numbers.binary_search(&wanted).ok());
+            }
+        }
+
+        #[test]
+        fn in_a_hostile_array_what_is_found_is_there(
+            numbers in prop::collection::vec(prop_oneof![0u32..20, Just(u32::MAX), any::<u32>()], 0..40),
+            wanted in prop_oneof![0u32..20, Just(u32::MAX), any::<u32>()],
+        ) {
+            if let Some(at) = search_dense(&numbers, wanted) {
+                prop_assert_eq!(numbers[at], wanted);
+            }
+        }
+    }
+}
