@@ -21,7 +21,7 @@ use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
-use crate::graph::{Scratch, exact, search};
+use crate::graph::{Ask, Scratch, exact, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::Metric;
 use crate::record::{Place, Term, Test};
@@ -113,22 +113,15 @@ fn space_segment(bytes: &[u8]) {
         return;
     };
     layout.find_item(&bytes, ItemNo(7));
-    let rows = layout.rows(&bytes);
-    let query = vec![0.25; rows.dimension()];
+    let mut points = layout.points(&bytes);
+    let query = vec![0.25; points.rows.dimension()];
     for metric in [Metric::Cosine, Metric::L2] {
-        exact(rows, metric, &query, 3, |_| true);
+        points.metric = metric;
+        exact(&points, &query, 3, |_| true);
         if let Ok(graph) = layout.graph(&bytes) {
-            let scratch = &mut Scratch::default();
-            search(
-                &graph,
-                rows,
-                metric,
-                &query,
-                3,
-                10,
-                |node| node != 1,
-                scratch,
-            );
+            let (ask, scratch) = (Ask::new(&query, 3, 10), &mut Scratch::default());
+            search(&graph, &points, &ask, scratch);
+            search_kept(&graph, &points, &ask, |node| node != 1, 1_000, scratch);
         }
     }
     layout.check(&bytes);

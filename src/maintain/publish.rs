@@ -7,7 +7,7 @@ use super::segment::Contents;
 use super::{Writing, held};
 use crate::error::Error;
 use crate::files::names;
-use crate::graph::{Builder, DEFAULT_EF, Scratch, exact, search};
+use crate::graph::{Ask, Builder, DEFAULT_EF, Scratch, exact, search};
 use crate::ids::{ItemNo, Revision};
 use crate::manifest::{Generation, TowerFile};
 use crate::snapshot::{Base, Live, Sealed, parse};
@@ -183,8 +183,8 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
 /// recall@10 of the graph at the default beam, against exact search, for items spread over the
 /// segment as queries.
 fn audit(segment: &SpaceSegment, publish: &Publish<'_>) -> Result<f32, Error> {
-    let (graph, rows) = (segment.graph()?, segment.rows());
-    let (metric, nodes) = (segment.metric(), segment.items().len());
+    let (graph, points) = (segment.graph()?, segment.points());
+    let nodes = segment.items().len();
     let step = nodes.div_ceil(AUDITED).max(1);
     let queries: Vec<u32> = (0..nodes as u32).step_by(step).collect();
     let total = queries.len() as u64;
@@ -192,16 +192,12 @@ fn audit(segment: &SpaceSegment, publish: &Publish<'_>) -> Result<f32, Error> {
     let recalls = queries
         .par_iter()
         .map_init(Scratch::default, |scratch, node| {
-            let query = rows.row(*node).unwrap_or_default();
-            let right = exact(rows, metric, query, AUDIT_K, |_| true);
+            let query = points.rows.row(*node).unwrap_or_default();
+            let right = exact(&points, query, AUDIT_K, |_| true);
             let found = search(
                 &graph,
-                rows,
-                metric,
-                query,
-                AUDIT_K,
-                DEFAULT_EF,
-                |_| true,
+                &points,
+                &Ask::new(query, AUDIT_K, DEFAULT_EF),
                 scratch,
             );
             // By score, so that of equal items any will do.

@@ -57,6 +57,12 @@ impl Best {
         }
     }
 
+    /// What the worst of `k` scores; none of fewer is bad enough.
+    pub(crate) fn bar(&self) -> f32 {
+        let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);
+        worst.map_or(f32::NEG_INFINITY, |Reverse(worst)| worst.score)
+    }
+
     /// The best, best first.
     pub(crate) fn into_sorted(self) -> Vec<(f32, ItemNo)> {
         let sorted = self.heap.into_sorted_vec();

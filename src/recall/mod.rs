@@ -16,7 +16,7 @@ pub use hits::{Hit, Hits};
 
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::graph::{DEFAULT_EF, Scratch, search};
+use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
 use crate::snapshot::{Live, Serving, Snapshot, parse};
@@ -103,6 +103,9 @@ impl Sought<'_> {
         !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.contains(item))
     }
 }
+
+/// So many hidden nodes are few, whatever is asked for.
+const FEW: usize = 16;
 
 thread_local! {
     /// The memory of searches on this thread.
@@ -255,6 +258,15 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
     let (query, request) = (sought.query, sought.request);
     let metric = serving.base.generation.metric;
     let mut best = Best::new(k);
+    // What is scanned comes first: the walks may end where they do not come near it.
+    for (item, late) in &serving.overlay {
+        if let Some(vector) = &late.vector
+            && sought.admits(*item)
+        {
+            best.offer(metric.score(query, vector), *item);
+        }
+    }
+    let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
         let items = part.segment.items();
         let newest = |item| !serving.overlay.contains_key(&item) && sought.admits(item);
@@ -265,14 +277,13 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
         if request.exact {
             scan(&part.segment, query, shown, &mut best);
         } else {
-            walk(&part.segment, query, k, request.ef, shown, &mut best)?;
-        }
-    }
-    for (item, late) in &serving.overlay {
-        if let Some(vector) = &late.vector
-            && sought.admits(*item)
-        {
-            best.offer(metric.score(query, vector), *item);
+            let mut ask = Ask::new(query, k.min(items.len()), request.ef.min(items.len()));
+            ask.bar = best.bar();
+            let hidden = match sought.passing {
+                Some(_) => items.len(),
+                None => items.len() - part.shown() + written_since,
+            };
+            walk(&part.segment, &ask, shown, hidden, &mut best)?;
         }
     }
     Ok(best.into_sorted())
@@ -288,35 +299,35 @@ fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best
     }
 }
 
-/// Walks the graph of a segment.
+/// Walks the graph of a segment, at most `hidden` nodes of which are not shown.
 fn walk(
     segment: &SpaceSegment,
-    query: &[f32],
-    k: usize,
-    ef: usize,
+    ask: &Ask<'_>,
     shown: impl Fn(u32) -> bool,
+    hidden: usize,
     best: &mut Best,
 ) -> Result<(), Error> {
-    let (graph, items) = (segment.graph()?, segment.items());
-    // The whole beam is taken: which of equal scores are the best is for `best` to say.
-    let k = k.max(ef).min(items.len());
-    let found = SCRATCH.with_borrow_mut(|scratch| {
-        search(
-            &graph,
-            segment.rows(),
-            segment.metric(),
-            query,
-            k,
-            ef,
-            shown,
-            scratch,
-        )
-    });
-    for scored in found {
-        if let Some(item) = items.get(scored.node as usize) {
-            best.offer(scored.score, ItemNo(*item));
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    let is_shown = |scored: &&Scored| shown(scored.node);
+    SCRATCH.with_borrow_mut(|scratch| {
+        // Where few are hidden, the beam is made so much wider and they are left out of its answers.
+        let more = hidden.min(ask.k.max(FEW));
+        let wider = Ask {
+            k: (ask.k + more).min(items.len()),
+            ef: ask.ef + more,
+            ..*ask
+        };
+        let mut found = search(&graph, &points, &wider, scratch);
+        if hidden > more && found.iter().filter(is_shown).count() < ask.k {
+            let kept = search_kept(&graph, &points, ask, &shown, u64::MAX, scratch);
+            found = kept.unwrap_or_default();
         }
-    }
+        for scored in found.iter().filter(is_shown) {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+    });
     Ok(())
 }
 

@@ -93,6 +93,18 @@ impl<'a> Packed<'a> {
         (0..self.u64()).map(|_| each(self)).collect()
     }
 
+    fn f32(&mut self) -> f32 {
+        f32::from_bits(self.u32())
+    }
+
+    fn option<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        match self.take(1) {
+            [0] => None,
+            [1] => Some(value(self)),
+            other => panic!("an option begins with {other:?}"),
+        }
+    }
+
     fn file(&mut self) -> File {
         File {
             number: self.u64(),
@@ -107,7 +119,7 @@ impl<'a> Packed<'a> {
         let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
-        let recall = f32::from_bits(self.u32());
+        let recall = self.f32();
         Generation {
             number,
             cut,
