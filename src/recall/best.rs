@@ -57,6 +57,16 @@ impl Best {
         }
     }
 
+    /// How many it keeps.
+    pub(crate) fn wanted(&self) -> usize {
+        self.k
+    }
+
+    /// Whether it has as many.
+    pub(crate) fn is_full(&self) -> bool {
+        self.heap.len() >= self.k
+    }
+
     /// What the worst of `k` scores; none of fewer is bad enough.
     pub(crate) fn bar(&self) -> f32 {
         let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);

@@ -10,19 +10,25 @@ mod best;
 mod filtered;
 mod fused;
 mod hits;
+mod part;
+mod plan;
+mod tree;
 
 pub(crate) use best::Best;
 pub use hits::{Hit, Hits};
+#[cfg(test)]
+pub(crate) use plan::{Plan, forced};
 
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
-use crate::snapshot::{Live, Serving, Snapshot, parse};
+use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
 use crate::store::SpaceSegment;
 use crate::tower::Side;
 use filtered::Passing;
+use part::best_passing;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -94,13 +100,18 @@ struct Sought<'a> {
     /// Items that must not be answered with.
     hidden: &'a HashSet<ItemNo>,
     /// Those that may be; all, if there is no filter.
-    passing: Option<&'a Passing>,
+    passing: Option<&'a Passing<'a>>,
 }
 
 impl Sought<'_> {
-    /// Whether an item may be answered with.
-    fn admits(&self, item: ItemNo) -> bool {
-        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.contains(item))
+    /// Whether an item of a segment may be answered with, as far as there is no filter.
+    fn shows(&self, serving: &Serving, item: ItemNo) -> bool {
+        !serving.overlay.contains_key(&item) && !self.hidden.contains(&item)
+    }
+
+    /// Whether an item of the overlay may be answered with.
+    fn shows_late(&self, item: ItemNo, late: &Late) -> bool {
+        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.late_passes(late))
     }
 }
 
@@ -116,12 +127,12 @@ thread_local! {
 pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        let passing = fused::passing(&snapshot, ensemble, request)?;
         return fused::run(live, &snapshot, ensemble, request, passing.as_ref(), k);
     }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
-    let passing = Passing::of(live, &snapshot, &request.filters)?;
+    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vector = match request.query_in(request.space)? {
         Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
         Query::Vector(vector) => check_vector(serving, vector)?,
@@ -150,7 +161,7 @@ pub(crate) fn run_many(
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        let passing = fused::passing(&snapshot, ensemble, request)?;
         let each = users.iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
@@ -167,7 +178,7 @@ pub(crate) fn run_many(
     }
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
-    let passing = Passing::of(live, &snapshot, &request.filters)?;
+    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vectors = embed_users(serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
     let answers = each.map(|query| {
@@ -261,28 +272,28 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
     // What is scanned comes first: the walks may end where they do not come near it.
     for (item, late) in &serving.overlay {
         if let Some(vector) = &late.vector
-            && sought.admits(*item)
+            && sought.shows_late(*item, late)
         {
             best.offer(metric.score(query, vector), *item);
         }
     }
     let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
+        if let Some(passing) = sought.passing {
+            best_passing(part, serving, sought, passing, &mut best)?;
+            continue;
+        }
         let items = part.segment.items();
-        let newest = |item| !serving.overlay.contains_key(&item) && sought.admits(item);
         let shown = |node: u32| {
             let item = items.get(node as usize).map(|item| ItemNo(*item));
-            part.shows(node) && item.is_some_and(newest)
+            part.shows(node) && item.is_some_and(|item| sought.shows(serving, item))
         };
         if request.exact {
             scan(&part.segment, query, shown, &mut best);
         } else {
             let mut ask = Ask::new(query, k.min(items.len()), request.ef.min(items.len()));
             ask.bar = best.bar();
-            let hidden = match sought.passing {
-                Some(_) => items.len(),
-                None => items.len() - part.shown() + written_since,
-            };
+            let hidden = items.len() - part.shown() + written_since;
             walk(&part.segment, &ask, shown, hidden, &mut best)?;
         }
     }
