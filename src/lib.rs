@@ -73,6 +73,7 @@ pub use filter::{Field, Filter, FilterError, Literal};
 pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
+pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{Hit, Hits};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;

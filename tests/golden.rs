@@ -35,6 +35,25 @@ fn item(number: usize) -> Value {
     if number.is_multiple_of(9) {
         item["price"] = Value::Null;
     }
+    // What few have, for columns of every shape.
+    if number.is_multiple_of(5) {
+        item["stock"] = json!({"there": number.is_multiple_of(2), "-": [number, "some", true, 7]});
+    }
+    if number.is_multiple_of(7) {
+        let (lat, lon) = (40.0 - number as f64 * 0.25, number as f64 * -0.75);
+        item["seller"] = json!({"at": {"lat": lat, "lon": lon}, "city": word(4)});
+    }
+    if number.is_multiple_of(11) {
+        item["colours"] = json!([]);
+    }
+    if number.is_multiple_of(13) {
+        item["colours"] = json!([word(1), "w".repeat(257), null, {"r": 1}]);
+        item["seller"] = json!({"at": word(6)});
+    }
+    let kinds = [json!(number), json!(number % 8 > 4), json!(word(2))];
+    if let Some(value) = (number % 4).checked_sub(1).and_then(|kind| kinds.get(kind)) {
+        item["mixed"] = value.clone();
+    }
     item
 }
 

@@ -128,6 +128,19 @@ impl Walk {
         ranked.sort_unstable_by(|a, b| b.cmp(a));
         self.work.ranked += ranked.len() as u64;
     }
+
+    /// Scores what was found exactly, and leaves what scores less than `least`.
+    pub(super) fn rank_inside(&mut self, exact: &impl Near, least: f32) {
+        self.work.ranked += self.ranked.len() as u64;
+        self.ranked.retain_mut(|scored| {
+            let score = exact.score(scored.node).filter(|score| *score >= least);
+            score.is_some_and(|score| {
+                *scored = Scored::new(scored.node, score);
+                true
+            })
+        });
+        self.ranked.sort_unstable_by(|a, b| b.cmp(a));
+    }
 }
 
 /// A set of nodes.
@@ -219,6 +232,11 @@ impl Beam {
         scored.key() > self.worst
     }
 
+    /// Whether one that is in, or would get in, is this good.
+    pub(super) fn reaches(&self, scored: Scored) -> bool {
+        scored.key() >= self.worst
+    }
+
     /// Takes one in if it is good enough.
     pub(super) fn offer(&mut self, scored: Scored) {
         let key = scored.key();
@@ -242,9 +260,15 @@ impl Beam {
         let next = self.entries.get_mut(self.next)?;
         let scored = next.scored();
         next.expanded = true;
+        // What was found elsewhere counts when half of the beam was gone through: a walk that is new
+        // here is not yet where the best are.
+        let bar = match self.next >= self.limit / 2 {
+            true => ask.bar,
+            false => f32::NEG_INFINITY,
+        };
         if self.next >= ask.k
             && let Some(kth) = self.entries.get(ask.k.saturating_sub(1))
-            && scored.score < near.worth(kth.scored().score.max(ask.bar))
+            && scored.score < near.worth(kth.scored().score.max(bar))
         {
             return None;
         }

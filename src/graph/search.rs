@@ -98,6 +98,65 @@ pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
     done.then_some(&walk.ranked)
 }
 
+/// The kept nodes that score `least` or more, with their exact scores: best first, ties by node. From
+/// each of them the walk goes on, and besides from the `ef` best, so that it gets near.
+pub(crate) fn within<'s, S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    points: &Points<'_>,
+    (query, least): (&[f32], f32),
+    ef: usize,
+    keep: impl FnMut(u32) -> bool,
+    scratch: &'s mut Scratch,
+) -> &'s [Scored] {
+    let Scratch { query: codes, walk } = scratch;
+    let exact = RowScorer::new(points, query);
+    let scorer = points.codes.as_ref();
+    match scorer.and_then(|scorer| scorer.scorer(points.metric, query, codes)) {
+        Some(near) => inside(graph, &near, &exact, least, ef, keep, walk),
+        None => inside(graph, &exact, &exact, least, ef, keep, walk),
+    }
+    &walk.ranked
+}
+
+/// Ranks the kept nodes that score `least` or more.
+fn inside<S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    near: &impl Near,
+    exact: &impl Near,
+    least: f32,
+    ef: usize,
+    mut keep: impl FnMut(u32) -> bool,
+    walk: &mut Walk,
+) {
+    let nodes = near.count().min(graph.nodes);
+    walk.start(nodes, ef.max(1));
+    if nodes == 0 {
+        return;
+    }
+    let lowest = near.lowest(least);
+    walk.visit(&begin(graph, near, nodes));
+    loop {
+        walk.score(near, |walk, scored| {
+            let admitted = walk.beam.admits(scored);
+            walk.beam.offer(scored);
+            let inside = scored.score >= lowest;
+            if inside && keep(scored.node) {
+                walk.ranked.push(scored);
+            }
+            if admitted || inside {
+                walk.frontier.push(scored);
+            }
+        });
+        let next = walk.frontier.pop();
+        let goes_on = |next: &Scored| next.score >= lowest || walk.beam.reaches(*next);
+        let Some(next) = next.filter(goes_on) else {
+            break;
+        };
+        walk.expand(graph, near, next.node);
+    }
+    walk.rank_inside(exact, least);
+}
+
 /// Fills the beam with the nearest nodes.
 fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk: &mut Walk) {
     let nodes = near.count().min(graph.nodes);

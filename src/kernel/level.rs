@@ -1,17 +1,25 @@
 //! The instructions a kernel is made of, and the kernels of each.
 //!
 //! A [`Level`] is chosen once and handed around: a byte that says which arm to take, and the
-//! evidence that the processor can.
+//! evidence that the processor can. Levels agree to the bit on integers and conversions; on sums of
+//! components they differ in the last digits, for they add in another order.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
 use super::codes::CodeQuery;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 use super::scalar;
+use std::ffi::OsStr;
+use std::sync::OnceLock;
 
-/// The instructions a kernel is made of. On aarch64 those that the compiler makes of the reference
-/// are NEON's already.
+/// The variable of the environment that asks for a level: `scalar`, `avx2`, `avx512` or `neon`. It
+/// is there to find out whether a kernel is at fault, and to try the lower levels on any machine.
+const VARIABLE: &str = "TWINSPIRE_KERNELS";
+
+/// The instructions a kernel is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {
     /// Those every processor has.
@@ -22,6 +30,9 @@ pub(crate) enum Level {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 impl Level {
@@ -32,14 +43,63 @@ impl Level {
             let avx512 = Avx512::detect().map(Self::Avx512);
             Avx2::detect().map(Self::Avx2).into_iter().chain(avx512)
         };
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let wider = Neon::detect().map(Self::Neon);
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let wider = None;
         std::iter::once(Self::Scalar).chain(wider)
     }
 
-    /// The best this processor has.
+    /// The best this processor has, or the one that [`VARIABLE`] asks for. The first call decides
+    /// for the life of the process.
     pub(crate) fn best() -> Self {
-        Self::all().last().unwrap_or(Self::Scalar)
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| Self::asked_for(std::env::var_os(VARIABLE).as_deref()))
+    }
+
+    /// The level of this key; the best where none is asked for, or none that is here.
+    pub(super) fn asked_for(key: Option<&OsStr>) -> Self {
+        let best = Self::all().last().unwrap_or(Self::Scalar);
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            return best;
+        };
+        Self::all()
+            .find(|level| *key == *level.key())
+            .unwrap_or_else(|| {
+                let keys: Vec<_> = Self::all().map(Self::key).collect();
+                log::warn!(
+                    "{VARIABLE} is {key:?}, but this processor has {}: {} is used",
+                    keys.join(", "),
+                    best.key()
+                );
+                best
+            })
+    }
+
+    /// What the level is called by who asks for it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon",
+        }
+    }
+
+    /// The instructions as they are known to people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2 + FMA",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "AVX-512 + VNNI",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "NEON",
+        }
     }
 
     /// The inner product over the shorter length of the two.
@@ -50,6 +110,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot(a, b),
         }
     }
 
@@ -61,6 +123,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared(a, b),
         }
     }
 
@@ -74,6 +138,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot_i8(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8(a, b),
         }
     }
 
@@ -85,6 +151,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared_i8(a, b),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8(a, b),
         }
     }
 
@@ -113,6 +181,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.dot_i8_4(codes, rows),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot_codes_4(codes, query.sum(), rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8_4(codes, rows),
         }
     }
 
@@ -134,6 +204,8 @@ impl Level {
             Self::Avx2(avx2) => avx2.l2_squared_i8_4(codes, rows),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared_i8_4(codes, rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8_4(codes, rows),
         }
     }
 }

@@ -9,6 +9,8 @@ mod avx2;
 mod avx512;
 mod codes;
 mod level;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(test)]
 mod tests;

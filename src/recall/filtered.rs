@@ -12,7 +12,7 @@ use crate::format::columns::{FieldKinds, Lookup};
 use crate::ids::ItemNo;
 use crate::snapshot::{Late, Serving, Snapshot};
 use crate::store::ItemsSegment;
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 /// The items that pass, as far as they are sealed; and what those in an overlay have to pass.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Passing<'a> {
     condition: Condition,
     /// The newest first.
     segments: Vec<Rows<'a>>,
-    candidates: OnceCell<Vec<ItemNo>>,
+    candidates: OnceLock<Vec<ItemNo>>,
 }
 
 /// The rows of one segment, and the condition on them.
@@ -56,7 +56,7 @@ impl<'a> Passing<'a> {
         Ok(Some(Self {
             condition: all(&Known::nothing()),
             segments: rows.collect(),
-            candidates: OnceCell::new(),
+            candidates: OnceLock::new(),
         }))
     }
 

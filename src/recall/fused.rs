@@ -7,8 +7,8 @@
 //! (the threshold algorithm of Fagin, Lotem and Naor, PODS 2001).
 
 use super::{
-    Best, Hit, Hits, Passing, Query, Request, Sought, best_of, check_vector, embed_users, hidden,
-    record,
+    Best, Effort, Hit, Hits, Passing, Query, Request, Sought, best_of, check_vector, embed_users,
+    hidden, record,
 };
 use crate::ensemble::Ensemble;
 use crate::error::Error;
@@ -56,6 +56,8 @@ pub(super) fn run(
     for (name, _) in ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
         let query = query_of(live, serving, name, request, &mut hidden)?;
+        let number = serving.base.generation.number;
+        live.asked.notice(name, number, &query);
         channels.push(Channel {
             name,
             serving,
@@ -135,11 +137,16 @@ fn best_fused(
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     let items = channels.iter().map(|c| c.serving.items() as usize).max();
     let items = items.unwrap_or(0).max(1);
-    let mut reach = if request.exact {
-        items
-    } else {
-        k.max(request.ef).min(items)
+    let wide = |channel: &Channel<'_>| {
+        // All that score so much may be few.
+        let k = if k == usize::MAX { 1 } else { k };
+        match request.effort(&channel.serving.base.generation, k) {
+            Effort::Exact => items,
+            Effort::Beam(ef) => ef.max(k).min(items),
+        }
     };
+    let mut reach = channels.iter().map(wide).max().unwrap_or(items).max(1);
+    let least = request.at_least.unwrap_or(f32::NEG_INFINITY);
     loop {
         let mut found = BTreeSet::new();
         let mut worst = Vec::with_capacity(channels.len());
@@ -149,6 +156,8 @@ fn best_fused(
                 query: &channel.query,
                 hidden,
                 passing,
+                // The least fused score is none of a channel's.
+                at_least: None,
             };
             let list = best_of(channel.serving, sought, reach)?;
             // A shorter list has everything there is.
@@ -156,7 +165,7 @@ fn best_fused(
             worst.push(last.map_or(f32::NEG_INFINITY, |(score, _)| *score));
             found.extend(list.into_iter().map(|(_, item)| item));
         }
-        let mut best = Best::new(k);
+        let mut best = Best::above(least, k);
         for item in found {
             let scores: Option<Vec<f32>> = channels.iter().map(|c| c.score(item)).collect();
             if let Some(scores) = scores {
@@ -165,7 +174,8 @@ fn best_fused(
         }
         let best = best.into_sorted();
         let bound = ensemble.fuse(worst);
-        let certain = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        let certain = full || bound < least;
         if certain || bound == f32::NEG_INFINITY || reach >= items {
             return Ok(best);
         }

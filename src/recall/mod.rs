@@ -21,14 +21,16 @@ pub(crate) use plan::{Plan, forced};
 
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept};
+use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept, within};
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
+use crate::manifest::Generation;
 use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
 use crate::store::SpaceSegment;
 use crate::tower::Side;
 use filtered::Passing;
 use part::best_passing;
+use rayon::prelude::*;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -48,6 +50,10 @@ pub(crate) struct Request<'a> {
     pub(crate) filters: Vec<Filter>,
     /// The width of the beam.
     pub(crate) ef: usize,
+    /// The share of the exact answer that is wanted, in place of a width.
+    pub(crate) target: Option<f32>,
+    /// The least score that is answered with.
+    pub(crate) at_least: Option<f32>,
     /// Whether every item is scored.
     pub(crate) exact: bool,
     /// Whether hits carry their records.
@@ -75,6 +81,8 @@ impl<'a> Request<'a> {
             exclude: Vec::new(),
             filters: Vec::new(),
             ef: DEFAULT_EF,
+            target: None,
+            at_least: None,
             exact: false,
             records: false,
         }
@@ -92,6 +100,30 @@ impl<'a> Request<'a> {
     }
 }
 
+/// How hard a space is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    /// Every item is scored.
+    Exact,
+    /// By beams of this width.
+    Beam(usize),
+}
+
+impl Request<'_> {
+    /// How hard a generation is searched for the best `k`.
+    fn effort(&self, generation: &Generation, k: usize) -> Effort {
+        match self.target {
+            _ if self.exact => Effort::Exact,
+            Some(target) if target >= 1.0 => Effort::Exact,
+            Some(target) if k == usize::MAX => {
+                Effort::Beam(generation.calibration.ef(DEFAULT_EF, target))
+            }
+            Some(target) => Effort::Beam(generation.calibration.ef(k, target)),
+            None => Effort::Beam(self.ef),
+        }
+    }
+}
+
 /// What is sought in a space.
 #[derive(Clone, Copy)]
 struct Sought<'a> {
@@ -101,6 +133,8 @@ struct Sought<'a> {
     hidden: &'a HashSet<ItemNo>,
     /// Those that may be; all, if there is no filter.
     passing: Option<&'a Passing<'a>>,
+    /// The least score that counts.
+    at_least: Option<f32>,
 }
 
 impl Sought<'_> {
@@ -143,11 +177,14 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
             serving.vector(item).ok_or_else(unknown)?.to_vec()
         }
     };
+    let number = serving.base.generation.number;
+    live.asked.notice(request.space, number, &vector);
     let sought = Sought {
         request,
         query: &vector,
         hidden: &hidden,
         passing: passing.as_ref(),
+        at_least: request.at_least,
     };
     answer(live, &snapshot, serving, sought, k)
 }
@@ -162,7 +199,7 @@ pub(crate) fn run_many(
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
         let passing = fused::passing(&snapshot, ensemble, request)?;
-        let each = users.iter().enumerate().map(|(at, user)| {
+        let each = users.par_iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
             let hits = fused::run(live, &snapshot, ensemble, &request, passing.as_ref(), k);
@@ -181,12 +218,16 @@ pub(crate) fn run_many(
     let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vectors = embed_users(serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
-    let answers = each.map(|query| {
+    let number = serving.base.generation.number;
+    let queries: Vec<&[f32]> = each.collect();
+    let answers = queries.into_par_iter().map(|query| {
+        live.asked.notice(request.space, number, query);
         let sought = Sought {
             request,
             query,
             hidden: &hidden,
             passing: passing.as_ref(),
+            at_least: request.at_least,
         };
         answer(live, &snapshot, serving, sought, k)
     });
@@ -266,9 +307,9 @@ fn answer(
 
 /// The best `k` items of a space, best first.
 fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, ItemNo)>, Error> {
-    let (query, request) = (sought.query, sought.request);
-    let metric = serving.base.generation.metric;
-    let mut best = Best::new(k);
+    let (query, generation) = (sought.query, &serving.base.generation);
+    let metric = generation.metric;
+    let mut best = Best::above(sought.at_least.unwrap_or(f32::NEG_INFINITY), k);
     // What is scanned comes first: the walks may end where they do not come near it.
     for (item, late) in &serving.overlay {
         if let Some(vector) = &late.vector
@@ -277,10 +318,11 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
             best.offer(metric.score(query, vector), *item);
         }
     }
+    let effort = sought.request.effort(generation, k);
     let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
         if let Some(passing) = sought.passing {
-            best_passing(part, serving, sought, passing, &mut best)?;
+            best_passing(part, serving, sought, passing, effort, &mut best)?;
             continue;
         }
         let items = part.segment.items();
@@ -288,13 +330,17 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
             let item = items.get(node as usize).map(|item| ItemNo(*item));
             part.shows(node) && item.is_some_and(|item| sought.shows(serving, item))
         };
-        if request.exact {
-            scan(&part.segment, query, shown, &mut best);
-        } else {
-            let mut ask = Ask::new(query, k.min(items.len()), request.ef.min(items.len()));
-            ask.bar = best.bar();
-            let hidden = items.len() - part.shown() + written_since;
-            walk(&part.segment, &ask, shown, hidden, &mut best)?;
+        match (effort, sought.at_least) {
+            (Effort::Exact, _) => scan(&part.segment, query, shown, &mut best),
+            (Effort::Beam(ef), Some(least)) if k == usize::MAX => {
+                walk_within(&part.segment, (query, least), ef, shown, &mut best)?;
+            }
+            (Effort::Beam(ef), _) => {
+                let mut ask = Ask::new(query, k.min(items.len()), ef.min(items.len()));
+                ask.bar = best.bar();
+                let hidden = items.len() - part.shown() + written_since;
+                walk(&part.segment, &ask, shown, hidden, &mut best)?;
+            }
         }
     }
     Ok(best.into_sorted())
@@ -334,6 +380,26 @@ fn walk(
             found = kept.unwrap_or_default();
         }
         for scored in found.iter().filter(is_shown) {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Walks the graph of a segment for all that score so much.
+fn walk_within(
+    segment: &SpaceSegment,
+    (query, least): (&[f32], f32),
+    ef: usize,
+    shown: impl FnMut(u32) -> bool,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    SCRATCH.with_borrow_mut(|scratch| {
+        let found = within(&graph, &points, (query, least), ef, shown, scratch);
+        for scored in found {
             if let Some(item) = items.get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));
             }

@@ -2,7 +2,7 @@
 
 use super::filtered::Passing;
 use super::plan::{Numbers, Plan, plan};
-use super::{Best, SCRATCH, Sought};
+use super::{Best, Effort, SCRATCH, Sought, walk_within};
 use crate::error::Error;
 use crate::graph::{Ask, Scored, search, search_kept};
 use crate::ids::ItemNo;
@@ -18,6 +18,7 @@ pub(super) fn best_passing(
     serving: &Serving,
     sought: Sought<'_>,
     passing: &Passing<'_>,
+    effort: Effort,
     best: &mut Best,
 ) -> Result<(), Error> {
     let search = Search {
@@ -26,15 +27,24 @@ pub(super) fn best_passing(
         sought,
         passing,
     };
+    let (ef, exact) = match effort {
+        Effort::Exact => (0, true),
+        Effort::Beam(ef) => (ef, false),
+    };
     let numbers = Numbers {
         nodes: part.segment.items().len(),
         share: passing.share(),
         reach: passing.reach(),
         needs_records: passing.needs_records(),
-        ef: sought.request.ef,
-        k: best.wanted(),
+        ef,
+        // All that score so much may be few.
+        k: if search.within(best).is_some() {
+            1
+        } else {
+            best.wanted()
+        },
         dimension: part.segment.dimension(),
-        exact: sought.request.exact,
+        exact,
     };
     search.run(plan(&numbers), best)
 }
@@ -57,6 +67,9 @@ impl Search<'_> {
                 budget,
                 plainly,
             } => {
+                if let Some(least) = self.within(best) {
+                    return self.walk_within(least, ef, best);
+                }
                 let done = match plainly {
                     Some((k, ef)) => self.walk_plainly(k, ef, best)?,
                     None => false,
@@ -67,6 +80,11 @@ impl Search<'_> {
                 self.items(best)
             }
         }
+    }
+
+    /// The least score, if all that have it are wanted.
+    fn within(&self, best: &Best) -> Option<f32> {
+        self.sought.at_least.filter(|_| best.wanted() == usize::MAX)
     }
 
     /// The item of a node, if the node stands for it now and it may be answered with.
@@ -82,6 +100,17 @@ impl Search<'_> {
         match self.shown(node) {
             Some(item) => Ok(self.passing.passes(item)?.then_some(item)),
             None => Ok(None),
+        }
+    }
+
+    /// Whether a node passes, for a walk, which knows no errors.
+    fn keep(&self, node: u32, failed: &mut Option<Error>) -> bool {
+        match self.passes(node) {
+            Ok(item) => item.is_some(),
+            Err(error) => {
+                *failed = Some(error);
+                false
+            }
         }
     }
 
@@ -136,18 +165,21 @@ impl Search<'_> {
         let (graph, points) = (segment.graph()?, segment.points());
         let ask = self.ask(best.wanted(), ef, best);
         let mut failed = None;
-        let keep = |node: u32| match self.passes(node) {
-            Ok(item) => item.is_some(),
-            Err(error) => {
-                failed = Some(error);
-                false
-            }
-        };
+        let keep = |node: u32| self.keep(node, &mut failed);
         let done = SCRATCH.with_borrow_mut(|scratch| {
             let found = search_kept(&graph, &points, &ask, keep, budget, scratch);
             found.is_some_and(|found| self.offer(found, best))
         });
         failed.map_or(Ok(done), Err)
+    }
+
+    /// Walks the graph for all that pass and score so much.
+    fn walk_within(&self, least: f32, ef: usize, best: &mut Best) -> Result<(), Error> {
+        let mut failed = None;
+        let keep = |node: u32| self.keep(node, &mut failed);
+        let asked = (self.sought.query, least);
+        walk_within(&self.part.segment, asked, ef, keep, best)?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Walks the graph without a test and takes what passes of the `k` it found. False, with nothing
@@ -170,8 +202,8 @@ impl Search<'_> {
 
     /// Offers all that was found, if there is as much as is wanted.
     fn offer(&self, found: &[Scored], best: &mut Best) -> bool {
-        // A walk ends early only if there is enough already.
-        let enough = found.len() >= best.wanted() || best.is_full();
+        // A walk ends early only where nothing comes near the bar.
+        let enough = found.len() >= best.wanted() || best.bar() > f32::NEG_INFINITY;
         for scored in found.iter().filter(|_| enough) {
             if let Some(item) = self.part.segment.items().get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));

@@ -2,6 +2,7 @@
 //!
 //! It shares no code with the library. Whatever is not as the document says, it panics over.
 
+mod columns;
 mod space;
 mod towers;
 
@@ -120,6 +121,10 @@ impl<'a> Packed<'a> {
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = self.f32();
+        let _queries = self.u32();
+        assert!(matches!(self.take(1), [0 | 1]));
+        let widths = self.list(|packed| (packed.u32(), packed.f32(), packed.f32()));
+        assert!(widths.is_sorted_by(|a, b| a.0 < b.0));
         Generation {
             number,
             cut,
@@ -320,12 +325,16 @@ impl Reader {
             let (ids, records) = (parts(4, 5), parts(7, 8));
             let order = u32s(sections.section(6));
             assert!(order.is_sorted_by_key(|row| &ids[*row as usize]));
+            let records: Vec<Option<Value>> = records
+                .iter()
+                .map(|text| (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap()))
+                .collect();
+            columns::check(&records, sections.section(9), sections.section(10));
             for row in 0..rows as usize {
-                let record = &records[row];
                 let version = Version {
                     revision: revisions[row],
                     id: String::from_utf8(ids[row].clone()).unwrap(),
-                    record: (!record.is_empty()).then(|| serde_json::from_slice(record).unwrap()),
+                    record: records[row].clone(),
                 };
                 assert!(numbers[row] < self.manifest.next_item);
                 self.version(numbers[row], version);

@@ -40,7 +40,9 @@ impl Segment {
         let gone = u32s(sections.section(9));
         assert_eq!(gone.len(), deleted);
         assert!(gone.is_sorted_by(|a, b| a < b));
-        assert!(order.is_sorted_by_key(|node| items[*node as usize]));
+        let ordered: Vec<u32> = order.iter().map(|node| items[*node as usize]).collect();
+        assert_eq!(ordered, u32s(sections.section(10)));
+        assert!(ordered.is_sorted_by(|a, b| a < b));
         let vectors: Vec<f32> = u32s(sections.section(3))
             .into_iter()
             .map(f32::from_bits)

@@ -104,6 +104,12 @@ pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire
     if let Some(ef) = search.ef {
         recall = recall.ef(ef);
     }
+    if let Some(share) = search.recall_target {
+        recall = recall.recall_target(share);
+    }
+    if let Some(least) = search.at_least {
+        recall = recall.at_least(least);
+    }
     if let Some(filter) = &search.filter {
         recall = recall.filter(filter);
     }
