@@ -11,6 +11,7 @@ use crate::format::items::{
 };
 use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
+use crate::record::Fields;
 use std::path::{Path, PathBuf};
 
 /// An open items segment.
@@ -99,6 +100,12 @@ impl ItemsSegment {
     pub(crate) fn find_item(&self, item: ItemNo) -> Result<Option<Row<'_>>, StoreError> {
         let row = self.row_of(item);
         row.map(|row| self.row(row as usize)).transpose()
+    }
+
+    /// What filters see of the record of row `row`.
+    pub(crate) fn fields_of(&self, row: usize) -> Result<Fields, StoreError> {
+        let fields = self.row(row)?.fields();
+        fields.map_err(StoreError::format(&self.path))
     }
 
     /// What columns know of a field of the rows' records.

@@ -38,7 +38,7 @@ mod interner;
 mod tests;
 
 pub(crate) use build::ColumnsBuilder;
-pub(crate) use column::Column;
+pub(crate) use column::{Column, Matches};
 
 use super::FormatError;
 use super::container::Sections;
