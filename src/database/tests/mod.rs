@@ -6,6 +6,7 @@
 mod copies;
 mod crash;
 mod errors;
+mod fields;
 mod flips;
 mod repair;
 

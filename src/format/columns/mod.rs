@@ -38,7 +38,8 @@ mod interner;
 mod tests;
 
 pub(crate) use build::ColumnsBuilder;
-pub(crate) use column::Column;
+#[allow(unused_imports, reason = "filters are those who name it")]
+pub(crate) use column::{Column, Matches};
 
 use super::FormatError;
 use super::container::Sections;
@@ -107,7 +108,24 @@ enum Array {
 }
 
 /// How many arrays a column has.
-const ARRAYS: usize = Array::ByLatitude as usize + 1;
+const ARRAYS: usize = Array::ALL.len();
+
+impl Array {
+    /// All of them, in order.
+    const ALL: [Self; 11] = [
+        Self::Numbers,
+        Self::Latitudes,
+        Self::Longitudes,
+        Self::TextOffsets,
+        Self::Texts,
+        Self::PostingOffsets,
+        Self::Postings,
+        Self::SlotRows,
+        Self::EntryOffsets,
+        Self::Entries,
+        Self::ByLatitude,
+    ];
+}
 
 /// What there is of columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -207,20 +225,7 @@ impl Shape {
             Array::Entries => 4 * slots,
             Array::ByLatitude => 4 * places,
         };
-        [
-            Array::Numbers,
-            Array::Latitudes,
-            Array::Longitudes,
-            Array::TextOffsets,
-            Array::Texts,
-            Array::PostingOffsets,
-            Array::Postings,
-            Array::SlotRows,
-            Array::EntryOffsets,
-            Array::Entries,
-            Array::ByLatitude,
-        ]
-        .map(length)
+        Array::ALL.map(length)
     }
 
     /// What occurs in the column.
