@@ -1,6 +1,7 @@
 //! The one error users see: what was wrong, where, and what would be right.
 
 use crate::catalog::{CatalogError, Loss};
+use crate::filter::FilterError;
 use crate::ids::{GenerationNo, Revision};
 use crate::manifest::TransitionError;
 use crate::record::RecordError;
@@ -66,6 +67,12 @@ pub enum Error {
     /// A recall that asks for nothing.
     #[error("a recall of the top 0 items finds nothing; ask for 1 or more")]
     TopZero,
+    /// A filter that is none, or that makes no sense for the fields the items have.
+    #[error("the filter cannot be used: {source}")]
+    Filter {
+        /// What is wrong, where, and what would be right.
+        source: FilterError,
+    },
     /// A recall without a query.
     #[error("the recall has no query; give it a user, a vector or an item to be similar to")]
     NoQuery,
@@ -302,6 +309,7 @@ impl Error {
             | Self::User { .. }
             | Self::Vector { .. }
             | Self::TopZero
+            | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoItems
             | Self::Graph { .. }
@@ -345,6 +353,12 @@ impl From<StoreError> for Error {
                 what: other.to_string(),
             },
         }
+    }
+}
+
+impl From<FilterError> for Error {
+    fn from(source: FilterError) -> Self {
+        Self::Filter { source }
     }
 }
 

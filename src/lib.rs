@@ -42,6 +42,7 @@ mod database;
 mod ensemble;
 mod error;
 mod files;
+mod filter;
 mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -68,9 +69,11 @@ pub use database::{
 };
 pub use ensemble::Ensemble;
 pub use error::{Error, ErrorKind, VectorlessError};
+pub use filter::{Field, Filter, FilterError, Literal};
 pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
+pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{Hit, Hits};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;

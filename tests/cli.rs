@@ -232,6 +232,19 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
         similar["hits"][0]["id"], "B049",
         "the nearest to a price of 1000"
     );
+    let cheap = "price < 20 and name starts with 'thing'";
+    let asked = ["recall", db, "by-price", "--user", user, "--filter"];
+    let filtered = json_of(&[&asked[..], &[cheap]].concat());
+    assert_eq!(filtered["hits"][0]["id"], "B019", "{filtered}");
+    let near = json_of(&["similar", db, "by-price", "B010", "--filter", "price > 40"]);
+    assert_eq!(near["hits"][0]["id"], "B041", "{near}");
+    let wrong = run(&[&asked[..], &["prize < 20"]].concat());
+    assert_eq!(wrong.exit, 2);
+    assert_eq!(
+        wrong.err,
+        "error: --filter: there is no field `prize`; did you mean `price`?\n  \
+         prize < 20\n  ^^^^^\n"
+    );
     let users = r#"[{"price": 20}, {"price": 30}]"#;
     let many = json_of(&[
         "recall",

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-const PLAN: [&str; 21] = [
-    "kernel", "wire", "ids", "files", "record", "graph", "tower", "ensemble", "manifest", "format",
-    "store", "catalog", "error", "snapshot", "recall", "maintain", "database", "import", "train",
-    "fuzzing", "lib",
+const PLAN: [&str; 22] = [
+    "kernel", "wire", "ids", "files", "record", "filter", "graph", "tower", "ensemble", "manifest",
+    "format", "store", "catalog", "error", "snapshot", "recall", "maintain", "database", "import",
+    "train", "fuzzing", "lib",
 ];
 
 /// Every source file with the top-level module it belongs to.

@@ -9,6 +9,7 @@ mod common;
 
 use std::fs::read_to_string;
 use std::path::Path;
+use std::process::Command;
 
 use command::{file, json_of, run, run_with};
 use serde_json::{Value, json};
@@ -141,6 +142,30 @@ fn an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it() {
     assert_eq!(none.exit, 3, "{}", none.err);
     let over = run(&["export", &db, "--out", &db]);
     assert_eq!(over.exit, 1, "a directory is not replaced: {}", over.err);
+}
+
+#[test]
+fn stats_name_the_kernels_and_the_environment_chooses_them() {
+    let (_dir, path) = paths();
+    let db = path("shop.twin");
+    fill(&db);
+    let kernels = |asked: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_twinspire"))
+            .args(["stats", &db])
+            .env("TWINSPIRE_KERNELS", asked)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.starts_with("kernels "));
+        line.unwrap()
+            .trim_start_matches("kernels")
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(kernels("scalar"), "scalar");
+    let best = kernels("");
+    assert!(["scalar", "AVX2 + FMA", "AVX-512 + VNNI", "NEON"].contains(&best.as_str()));
+    assert_eq!(kernels("unknown"), best);
 }
 
 #[test]

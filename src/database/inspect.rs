@@ -3,7 +3,8 @@
 use super::Database;
 use crate::error::Error;
 use crate::ids::{GenerationNo, Revision};
-use crate::kernel::Metric;
+use crate::kernel::{Level, Metric};
+use crate::manifest::Calibration;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,10 @@ pub struct Stats {
     pub items_bytes: u64,
     /// Bytes of the journal; in a database open for reading only, as of its opening or last refresh.
     pub journal_bytes: u64,
+    /// The instructions that vectors are compared with here: the best that the processor has, such
+    /// as `AVX2 + FMA`, unless the variable `TWINSPIRE_KERNELS` of the environment asks for others
+    /// (`scalar`, `avx2`, `avx512` or `neon`).
+    pub kernels: &'static str,
     /// The spaces, by name.
     pub spaces: BTreeMap<String, SpaceStats>,
 }
@@ -47,6 +52,8 @@ pub struct SpaceStats {
     pub metric: Metric,
     /// Numbers in the towers.
     pub parameters: usize,
+    /// What beams of some widths find of the exact answer, by which a recall with a target goes.
+    pub calibration: Calibration,
     /// Bytes of the active generation's vectors and graph.
     pub bytes: u64,
 }
@@ -85,6 +92,7 @@ impl Database {
                 dimension: generation.dimension as usize,
                 metric: generation.metric,
                 parameters: serving.base.model.parameters(),
+                calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };
             (name.clone(), stats)
@@ -99,6 +107,7 @@ impl Database {
                 None => live.journal_bytes,
             },
             items_bytes: manifest.items.iter().map(|i| i.file.length).sum(),
+            kernels: Level::best().name(),
             spaces: spaces.collect(),
         })
     }

@@ -1,5 +1,6 @@
 //! The facade: handles, options and locks. What they do is done by `recall` and `maintain`.
 
+mod audit;
 mod check;
 mod copies;
 mod ensembles;

@@ -221,6 +221,7 @@ fn open_to_write(directory: Directory, options: &OpenOptions) -> Result<Database
     // A writer may have died between the commit of a seal and this, its last step.
     journal.drop_sealed(sealed);
     let live = Arc::new(Live {
+        asked: Arc::default(),
         directory,
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
@@ -339,6 +340,7 @@ fn read_state(
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
         journal_bytes: recovered.bytes,
+        asked: Arc::default(),
     })
 }
 
@@ -353,7 +355,8 @@ impl Database {
         if self.writing.is_none() {
             let before = self.live();
             let snapshot = before.snapshot.load_full();
-            let next = read(&before.directory, Some(&snapshot))?;
+            let mut next = read(&before.directory, Some(&snapshot))?;
+            next.asked = Arc::clone(&before.asked);
             self.live.store(Arc::new(next));
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
+use crate::filter::Filter;
 use crate::recall::{Hits, Query, Request, run, run_many};
 use serde_json::Value;
 
@@ -92,6 +93,38 @@ impl<'a> Recall<'a> {
         self
     }
 
+    /// Answers only with items that match a filter, as text or put together by calls; see [`Filter`].
+    /// There are `k` answers whenever `k` items match. Of several calls, all filters have to match.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// # let user = serde_json::json!({});
+    /// let recall = db.recall("unified").user(&user);
+    /// let hits = recall.filter("city = 'Seattle' and price < 30").top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
+        self.request.filters.push(filter.into());
+        self
+    }
+
+    /// How much of the exact answer is wanted, from 0 to 1, in place of a width of the beam: the
+    /// database picks the width that found as much when it was last
+    /// [measured](Database::calibrate). At 1 every item is scored.
+    pub fn recall_target(mut self, share: f32) -> Self {
+        self.request.target = Some(share);
+        self
+    }
+
+    /// Answers only with items that score at least this, by their exact score; the boundary belongs
+    /// to it.
+    pub fn at_least(mut self, score: f32) -> Self {
+        self.request.at_least = Some(score);
+        self
+    }
+
     /// How many candidates the search of the graph keeps (efSearch); [`DEFAULT_EF`](crate::DEFAULT_EF)
     /// by default, and never fewer than are asked for. More finds more of the exact answer and
     /// takes longer.
@@ -116,9 +149,19 @@ impl<'a> Recall<'a> {
     ///
     /// # Errors
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
-    /// [`Error::Vector`], [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
+    /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
     pub fn top(self, k: usize) -> Result<Hits, Error> {
         run(&self.database.live(), &self.request, k)
+    }
+
+    /// Every item that scores `least` or more, by its exact score, best first; the boundary belongs
+    /// to it. Under [`Metric::L2`](crate::Metric) scores are negative squared distances.
+    ///
+    /// # Errors
+    /// As [`top`](Self::top).
+    pub fn all_at_least(mut self, least: f32) -> Result<Hits, Error> {
+        self.request.at_least = Some(least);
+        run(&self.database.live(), &self.request, usize::MAX)
     }
 }
 

@@ -27,8 +27,8 @@ pub struct GenerationInfo {
     pub dimension: usize,
     /// How vectors are compared.
     pub metric: Metric,
-    /// recall@10 of its graph at the default efSearch against exact search, measured on a sample of
-    /// its items when it was published.
+    /// recall@10 of its graph at the default efSearch against exact search, measured when it was
+    /// published on queries that lie between two of its items.
     pub recall: f32,
     /// Every write up to this revision is in its segments; later ones are embedded as they come, or
     /// when it is rolled back to.

@@ -12,10 +12,12 @@
 //! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
 //! | 10 | item order | u32 a node: item numbers, increasing; the item of the node at the same place of 4 |
+//! | 11 | code book | the packed [`CodeBook`], if there are codes |
+//! | 12 | codes | i8, a padded row a node |
 
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range, search_dense};
-use crate::graph::{Graph, Layer, Rows};
+use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, code_stride};
 use crate::ids::ItemNo;
 use crate::kernel::{MAX_DIMENSION, Metric};
 use crate::wire::unpack;
@@ -32,6 +34,8 @@ pub(crate) const UPPER_DOWN: u32 = 7;
 pub(crate) const UPPER_LINKS: u32 = 8;
 pub(crate) const GONE: u32 = 9;
 pub(crate) const ITEM_ORDER: u32 = 10;
+pub(crate) const CODE_BOOK: u32 = 11;
+pub(crate) const CODES: u32 = 12;
 
 /// The most layers above the base a graph may have.
 const MAX_LAYERS: usize = 64;
@@ -77,6 +81,8 @@ pub(crate) struct SpaceLayout {
     item_order: Range<usize>,
     base_links: Range<usize>,
     gone: Range<usize>,
+    code_book: Option<CodeBook>,
+    codes: Range<usize>,
     layers: Vec<LayerRanges>,
 }
 
@@ -111,6 +117,11 @@ impl SpaceLayout {
             .iter()
             .map(|l| u64::from(l.members) * u64::from(l.stride))
             .fold(0, u64::saturating_add);
+        let code_book = code_book(bytes, &sections, shape.dimension as usize)?;
+        let stride = match code_book {
+            Some(_) => code_stride(shape.dimension as usize) as u64,
+            None => 0,
+        };
         let upper_nodes = array_range::<u32>(&sections, UPPER_NODES, "upper nodes", members)?;
         let upper_down = array_range::<u32>(&sections, UPPER_DOWN, "upper down", members)?;
         let upper_links = array_range::<u32>(&sections, UPPER_LINKS, "upper links", slots)?;
@@ -151,6 +162,8 @@ impl SpaceLayout {
                 nodes * u64::from(shape.base_stride),
             )?,
             gone: array_range::<u32>(&sections, GONE, "gone items", u64::from(shape.gone))?,
+            codes: array_range::<i8>(&sections, CODES, "codes", nodes * stride)?,
+            code_book,
             shape,
             sections,
         })
@@ -169,6 +182,21 @@ impl SpaceLayout {
     /// The vectors, a row a node.
     pub(crate) fn rows<'a>(&self, bytes: &'a [u8]) -> Rows<'a> {
         Rows::new(array(bytes, &self.vectors), self.shape.dimension as usize)
+    }
+
+    /// The codes of the vectors, if there are any.
+    pub(crate) fn codes<'a>(&'a self, bytes: &'a [u8]) -> Option<Codes<'a>> {
+        let book = self.code_book.as_ref()?;
+        Some(Codes::new(book, array(bytes, &self.codes)))
+    }
+
+    /// What a walk needs of the vectors.
+    pub(crate) fn points<'a>(&'a self, bytes: &'a [u8]) -> Points<'a> {
+        Points {
+            metric: self.shape.metric,
+            rows: self.rows(bytes),
+            codes: self.codes(bytes),
+        }
     }
 
     /// The node of an item.
@@ -219,6 +247,12 @@ impl SpaceLayout {
                 "a component is not a finite number",
             ));
         }
+        if let Some(codes) = self.codes(bytes)
+            && let Some(node) = codes.differs(self.rows(bytes))
+        {
+            let what = format!("those of node {node} are not those of its vector");
+            problems.push(FormatError::bad("codes", what));
+        }
         let items = self.items(bytes);
         let order = array::<u32>(bytes, &self.node_order).iter();
         let sorted = array::<u32>(bytes, &self.item_order);
@@ -237,5 +271,23 @@ impl SpaceLayout {
             ));
         }
         problems
+    }
+}
+
+/// Reads the code book, which is small.
+fn code_book(
+    bytes: &[u8],
+    sections: &Sections,
+    dimension: usize,
+) -> Result<Option<CodeBook>, FormatError> {
+    let packed = sections.range(CODE_BOOK, "code book")?;
+    let book: Option<CodeBook> = unpack(bytes.get(packed).unwrap_or_default())
+        .map_err(|what| FormatError::bad("code book", what))?;
+    match book {
+        Some(book) if book.centre.len() != dimension || !book.is_sound() => {
+            let what = "is of another dimension, or has numbers that are not finite";
+            Err(FormatError::bad("code book", what))
+        }
+        book => Ok(book),
     }
 }

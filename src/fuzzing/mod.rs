@@ -14,13 +14,14 @@ pub use operations::operations;
 use crate::database::{Database, Towers};
 use crate::error::Error;
 use crate::files::MemoryFiles;
+use crate::filter::Filter;
 use crate::format::columns::Lookup;
 use crate::format::container::Kind;
 use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
-use crate::graph::{Scratch, exact, search};
+use crate::graph::{Ask, Scratch, exact, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::Metric;
 use crate::record::{Place, Term, Test};
@@ -112,22 +113,15 @@ fn space_segment(bytes: &[u8]) {
         return;
     };
     layout.find_item(&bytes, ItemNo(7));
-    let rows = layout.rows(&bytes);
-    let query = vec![0.25; rows.dimension()];
+    let mut points = layout.points(&bytes);
+    let query = vec![0.25; points.rows.dimension()];
     for metric in [Metric::Cosine, Metric::L2] {
-        exact(rows, metric, &query, 3, |_| true);
+        points.metric = metric;
+        exact(&points, &query, 3, |_| true);
         if let Ok(graph) = layout.graph(&bytes) {
-            let scratch = &mut Scratch::default();
-            search(
-                &graph,
-                rows,
-                metric,
-                &query,
-                3,
-                10,
-                |node| node != 1,
-                scratch,
-            );
+            let (ask, scratch) = (Ask::new(&query, 3, 10), &mut Scratch::default());
+            search(&graph, &points, &ask, scratch);
+            search_kept(&graph, &points, &ask, |node| node != 1, 1_000, scratch);
         }
     }
     layout.check(&bytes);
@@ -164,6 +158,36 @@ pub fn query(data: &[u8]) {
     };
     ask(database, &record);
     let _ = crate::record::check_item(&record);
+}
+
+/// The text of a filter, to the parser and to the golden database.
+pub fn filter(data: &[u8]) {
+    static DATABASE: OnceLock<Option<Database>> = OnceLock::new();
+    let database = DATABASE.get_or_init(|| open(load(&golden()), true).ok());
+    let (Some(database), Ok(text)) = (database, std::str::from_utf8(data)) else {
+        return;
+    };
+    let shown = match Filter::parse(text) {
+        Ok(filter) => {
+            let again = Filter::parse(&filter.to_string());
+            assert_eq!(again.as_ref(), Ok(&filter), "{filter}");
+            filter.to_string()
+        }
+        Err(error) => {
+            assert!(error.to_string().lines().count() == 3, "{error:?}");
+            assert!(text.get(error.span.clone()).is_some(), "{error:?}");
+            return;
+        }
+    };
+    let user = serde_json::json!({"user_id": 7});
+    for exact in [false, true] {
+        let answers = [text, &shown].map(|filter| {
+            let recall = database.recall(SPACE).user(&user).filter(filter);
+            let recall = if exact { recall.exact() } else { recall };
+            recall.top(5).ok()
+        });
+        assert_eq!(answers[0], answers[1], "{shown}");
+    }
 }
 
 /// Files to import: JSON lines, CSV and MovieLens, by the first byte.

@@ -76,6 +76,16 @@ fn hostile_queries_are_errors_or_answers() {
     attack(query, &seeds.map(<[u8]>::to_vec), 4000);
 }
 
+#[test]
+fn hostile_filters_are_errors_or_filters() {
+    let seeds = [
+        "price < 30 and title starts with 'a' or tags has any ('red', \"blue\")",
+        "not (price between 1 and 2.5e1) and tags is not null or `id` in ('B001', 'B002')",
+        "within(place, 47.5, -122.25, 10) or price != 3 and not tags has all ('x')",
+    ];
+    attack(filter, &seeds.map(|seed| seed.as_bytes().to_vec()), 4000);
+}
+
 #[cfg(feature = "import")]
 #[test]
 fn hostile_imports_are_errors_or_records() {

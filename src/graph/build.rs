@@ -10,7 +10,10 @@
 //! below, built before it by the same steps.
 
 use super::repair::repair;
-use super::{Graph, GraphError, Layer, NO_NODE, Rows, Scored, Scratch, reference, search};
+use super::{
+    Ask, Graph, GraphError, Layer, NO_NODE, OwnedCodes, Points, Rows, Scored, Scratch, reference,
+    search,
+};
 use crate::kernel::Metric;
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -95,6 +98,12 @@ fn own(
     let order = shuffled(rows.count(), seed);
     let (data, dimension) = arranged(rows, metric, &order);
     let rows = Rows::new(&data, dimension);
+    let codes = OwnedCodes::of(rows);
+    let points = Points {
+        metric: Metric::L2,
+        rows,
+        codes: codes.as_ref().map(OwnedCodes::view),
+    };
     let mut sizes = vec![order.len()];
     while let Some(size) = sizes.last().map(|size| size / FANOUT)
         && size >= SMALLEST_LAYER
@@ -113,7 +122,7 @@ fn own(
             }
             let batch = (inserted / BATCH_SHARE).clamp(1, LARGEST_BATCH);
             let until = size.min(inserted + batch);
-            links.insert(rows, &above, inserted, until);
+            links.insert(&points, &above, inserted, until);
             inserted = until;
             if base {
                 progress(inserted as u64, order.len() as u64);
@@ -222,12 +231,15 @@ impl Links {
     }
 
     /// Links nodes `from..until` with those before them; the layers above are complete, lowest last.
-    fn insert(&mut self, rows: Rows<'_>, above: &[Self], from: usize, until: usize) {
+    fn insert(&mut self, points: &Points<'_>, above: &[Self], from: usize, until: usize) {
+        let rows = points.rows;
         let chosen: Vec<Vec<u32>> = (from as u32..until as u32)
             .into_par_iter()
             .map(|node| {
-                let near = |scratch: &mut _| self.near(rows, above, from, node, scratch);
-                diverse(rows, &SCRATCH.with_borrow_mut(near), self.choice())
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let near = self.near(points, above, from, node, scratch);
+                    diverse(rows, near, self.choice())
+                })
             })
             .collect();
         let mut back: Vec<(u32, u32)> = Vec::new();
@@ -255,29 +267,29 @@ impl Links {
     }
 
     /// The nearest of the first `count` nodes to a node, best first.
-    fn near(
+    fn near<'s>(
         &self,
-        rows: Rows<'_>,
+        points: &Points<'_>,
         above: &[Self],
         count: usize,
         node: u32,
-        scratch: &mut Scratch,
-    ) -> Vec<Scored> {
-        let query = rows.row(node).unwrap_or_default();
+        scratch: &'s mut Scratch,
+    ) -> &'s [Scored] {
+        let query = points.rows.row(node).unwrap_or_default();
         let mut entry = 0;
-        let mut find = |links: &Self, count: usize, k: usize, entry: u32| {
-            let graph = links.graph(count, entry);
-            graph.map_or_else(Vec::new, |graph| {
-                search(&graph, rows, Metric::L2, query, k, k, |_| true, scratch)
-            })
-        };
         for links in above {
-            let best = find(links, links.count(), 1, entry);
-            entry = best.first().map_or(0, |best| best.node);
+            if let Some(graph) = links.graph(links.count(), entry) {
+                let best = search(&graph, points, &Ask::new(query, 1, 1), scratch);
+                entry = best.first().map_or(0, |best| best.node);
+            }
         }
         // What is above may not be in this layer yet.
         let entry = if (entry as usize) < count { entry } else { 0 };
-        find(self, count, EF_CONSTRUCTION, entry)
+        let ask = Ask::new(query, EF_CONSTRUCTION, EF_CONSTRUCTION);
+        match self.graph(count, entry) {
+            Some(graph) => search(&graph, points, &ask, scratch),
+            None => &[],
+        }
     }
 
     /// The list of a node with new links, all to the same node, in it.
@@ -329,7 +341,7 @@ fn diverse(rows: Rows<'_>, candidates: &[Scored], most: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DEFAULT_EF, Scratch, exact, search};
+    use super::super::{DEFAULT_EF, exact, search_kept};
     use super::*;
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
@@ -391,19 +403,18 @@ mod tests {
             let (data, queries) = data.split_at(2_000 * 32);
             let (graph, data) = built(data, 32, metric, builder);
             let (rows, scratch) = (Rows::new(&data, 32), &mut Scratch::default());
+            let codes = OwnedCodes::of(rows);
+            let codes = codes.as_ref().map(OwnedCodes::view);
+            assert!(codes.is_some());
+            let points = Points {
+                metric,
+                rows,
+                codes,
+            };
             let mut hits = 0;
             for query in queries.chunks_exact(32) {
-                let found = search(
-                    &graph,
-                    rows,
-                    metric,
-                    query,
-                    10,
-                    DEFAULT_EF,
-                    |_| true,
-                    scratch,
-                );
-                let wanted = exact(rows, metric, query, 10, |_| true);
+                let found = search(&graph, &points, &Ask::new(query, 10, DEFAULT_EF), scratch);
+                let wanted = exact(&points, query, 10, |_| true).remove(0);
                 hits += wanted.iter().filter(|hit| found.contains(hit)).count();
             }
             assert!(hits >= 980, "{metric:?}, {builder:?}: {hits} of 1000");
@@ -417,7 +428,8 @@ mod tests {
                 let data = clustered(count, 3, 5, metric);
                 let (graph, data) = built(&data, 3, metric, builder);
                 let (rows, scratch) = (Rows::new(&data, 3), &mut Scratch::default());
-                let found = search(&graph, rows, metric, &[0.1; 3], count, 1, |_| true, scratch);
+                let points = Points::plain(metric, rows);
+                let found = search(&graph, &points, &Ask::new(&[0.1; 3], count, 1), scratch);
                 assert_eq!(found.len(), count, "{metric:?}");
             }
         }
@@ -431,8 +443,9 @@ mod tests {
             let (graph, data) = built(&data, 2, metric, builder);
             let (rows, scratch) = (Rows::new(&data, 2), &mut Scratch::default());
             let other = |node: u32| rows.row(node) != Some(&[0.6, 0.8]);
-            let found = search(&graph, rows, metric, &[0.6, 0.8], 100, 1, other, scratch);
-            assert_eq!(found.len(), 100, "{metric:?}");
+            let (points, ask) = (Points::plain(metric, rows), Ask::new(&[0.6, 0.8], 100, 1));
+            let found = search_kept(&graph, &points, &ask, other, u64::MAX, scratch);
+            assert_eq!(found.unwrap().len(), 100, "{metric:?}");
         }
     }
 

@@ -13,19 +13,31 @@
 //! top layer, or a node where there is no upper layer. Nodes can be renumbered at will.
 
 mod build;
+mod codes;
+mod near;
 mod reference;
 mod renumber;
 mod repair;
 mod rows;
+mod scan;
+mod scored;
+mod scratch;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub use build::Builder;
 pub(crate) use build::build;
+pub(crate) use codes::{CodeBook, Codes, OwnedCodes, code_stride};
+pub(crate) use near::Points;
 pub(crate) use rows::Rows;
+pub(crate) use scan::exact;
+pub(crate) use scored::Scored;
+pub(crate) use scratch::Scratch;
 pub use search::DEFAULT_EF;
-use search::Scored;
-pub(crate) use search::{Scratch, exact, search};
+pub(crate) use search::{Ask, search, search_kept, within};
 
+use crate::kernel::prefetch;
 use thiserror::Error;
 
 /// Fills the unused slots of a list of links.
@@ -132,6 +144,20 @@ impl<S: AsRef<[u32]>> Graph<S> {
         list(self.base.as_ref(), self.base_stride, node)
     }
 
+    /// The neighbours of a node on the base layer in one piece.
+    fn links(&self, node: u32) -> &[u32] {
+        let slots = slots(self.base.as_ref(), self.base_stride, node);
+        let filled = slots.iter().position(|link| *link == NO_NODE);
+        slots
+            .get(..filled.unwrap_or(slots.len()))
+            .unwrap_or_default()
+    }
+
+    /// Asks for the links of a node, which will soon be followed.
+    fn prefetch(&self, node: u32) {
+        prefetch(slots(self.base.as_ref(), self.base_stride, node));
+    }
+
     /// Everything wrong with the structure: links out of range, to oneself or twice, layers that
     /// contradict each other, nodes that no search can reach. A few examples of each.
     pub(crate) fn check(&self) -> Vec<String> {
@@ -204,13 +230,17 @@ impl<S: AsRef<[u32]>> Graph<S> {
     }
 }
 
+/// The slots of list `at`.
+fn slots(links: &[u32], stride: usize, at: u32) -> &[u32] {
+    let from = (at as usize).saturating_mul(stride);
+    let slots = links.get(from..from.saturating_add(stride));
+    slots.unwrap_or_default()
+}
+
 /// The filled slots of list `at`.
 fn list(links: &[u32], stride: usize, at: u32) -> impl Iterator<Item = u32> + '_ {
-    let from = (at as usize).saturating_mul(stride);
-    let slots = links
-        .get(from..from.saturating_add(stride))
-        .unwrap_or_default();
-    slots.iter().copied().take_while(|link| *link != NO_NODE)
+    let slots = slots(links, stride, at).iter().copied();
+    slots.take_while(|link| *link != NO_NODE)
 }
 
 fn check_links(links: &[u32], stride: usize, count: u32, name: &str, say: &mut impl FnMut(String)) {
@@ -226,57 +256,5 @@ fn check_links(links: &[u32], stride: usize, count: u32, name: &str, say: &mut i
         if linked.windows(2).any(|pair| pair[0] == pair[1]) {
             say(format!("{name}: {at} links to the same place twice"));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn small(base: &[u32], down: u32) -> Graph<Vec<u32>> {
-        let layer = Layer {
-            nodes: vec![1],
-            down: vec![down],
-            links: vec![NO_NODE],
-            stride: 1,
-        };
-        Graph::from_parts(3, base.to_vec(), 2, vec![layer], 0).unwrap()
-    }
-
-    const RING: [u32; 6] = [1, NO_NODE, 2, 0, 0, NO_NODE];
-
-    #[test]
-    fn a_sound_graph_has_nothing_wrong_with_it() {
-        assert_eq!(small(&RING, 1).check(), Vec::<String>::new());
-        assert_eq!(small(&RING, 1).neighbours(1).collect::<Vec<_>>(), [2, 0]);
-        assert_eq!(small(&RING, 1).neighbours(9).count(), 0);
-    }
-
-    #[test]
-    fn check_tells_what_is_wrong() {
-        for (base, down, problem) in [
-            ([7, NO_NODE, 2, 0, 0, NO_NODE], 1, "not there"),
-            ([0, 1, 2, 0, 0, NO_NODE], 1, "itself"),
-            ([1, 1, 2, 0, 0, NO_NODE], 1, "twice"),
-            (
-                [1, NO_NODE, 0, NO_NODE, 0, NO_NODE],
-                1,
-                "1 nodes cannot be reached",
-            ),
-            (RING, 2, "another node"),
-        ] {
-            let problems = small(&base, down).check();
-            assert!(
-                problems.iter().any(|p| p.contains(problem)),
-                "{problem}: {problems:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn arrays_of_wrong_length_are_refused() {
-        assert!(Graph::from_parts(3, vec![0u32; 5], 2, Vec::new(), 0).is_err());
-        assert!(Graph::from_parts(3, RING.to_vec(), 2, Vec::new(), 3).is_err());
-        assert!(Graph::from_parts(0, Vec::<u32>::new(), 2, Vec::new(), 0).is_ok());
     }
 }

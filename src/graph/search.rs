@@ -1,13 +1,17 @@
-//! Finding the nearest rows: by a walk over the graph, or exactly by a scan.
+//! Finding the nearest nodes by a walk over the graph.
 //!
-//! The walk is greedy on the upper layers and a beam on the base (algorithm 2 of the paper). Ids
-//! come from files, so each is checked against the count of rows before it is used: a bad one costs
-//! recall, never a panic. The upper walk ends because each step goes to a strictly better node.
+//! The walk is greedy on the upper layers and a beam on the base (algorithm 2 of the paper). Where
+//! there are codes it compares those, and what it found is scored again on the vectors themselves:
+//! as far down as the codes may be wrong. It ends early where what is left is much farther than the
+//! k-th best (Al-Jazzazi et al., 2025, <https://arxiv.org/abs/2505.15636>).
+//!
+//! Ids come from files, so each is checked against the count of rows before it is used: a bad one
+//! costs recall, never a panic. The upper walk ends because each step goes to a strictly better node.
 
-use super::{Graph, Rows, list};
-use crate::kernel::{Metric, prefetch};
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use super::near::{Near, Points, RowScorer};
+use super::scored::Scored;
+use super::scratch::{Scratch, Walk};
+use super::{Graph, list};
 
 /// The width of the beam (efSearch) of a recall that does not set it. recall@10 over vectors of 128
 /// components, shaped like a two-tower model's:
@@ -18,188 +22,204 @@ use std::collections::BinaryHeap;
 /// | 200,000 items | 0.934 | 0.964 | 0.976 | 0.987 | 0.991 | 0.995 |
 pub const DEFAULT_EF: usize = 100;
 
-/// A node and how well it matches; larger is better.
+/// What a search is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scored {
-    /// The node.
-    pub(crate) node: u32,
-    /// Its score, never NaN.
-    pub(crate) score: f32,
+pub(crate) struct Ask<'a> {
+    /// The query.
+    pub(crate) query: &'a [f32],
+    /// How many are wanted.
+    pub(crate) k: usize,
+    /// The width of the beam; at least `k` are found.
+    pub(crate) ef: usize,
+    /// The score that the k-th best has already, elsewhere: a walk that does not come near it ends.
+    pub(crate) bar: f32,
 }
 
-impl Scored {
-    /// A score that is not a number becomes the worst there is.
-    pub(super) fn new(node: u32, score: f32) -> Self {
-        let score = if score.is_nan() {
-            f32::NEG_INFINITY
-        } else {
-            score
-        };
-        Self { node, score }
-    }
-}
-
-/// The better of two is the greater; of equal scores, the smaller node is better.
-impl Ord for Scored {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_score = self.score.total_cmp(&other.score);
-        by_score.then(other.node.cmp(&self.node))
+impl<'a> Ask<'a> {
+    /// A search with nothing found elsewhere.
+    pub(crate) fn new(query: &'a [f32], k: usize, ef: usize) -> Self {
+        let bar = f32::NEG_INFINITY;
+        Self { query, k, ef, bar }
     }
 }
 
-impl PartialOrd for Scored {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Scored {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Scored {}
-
-/// The best that were offered, at most `limit` of them; the worst is on top.
-#[derive(Debug, Default)]
-struct Best {
-    heap: BinaryHeap<Reverse<Scored>>,
-    limit: usize,
-}
-
-impl Best {
-    fn start(&mut self, limit: usize) {
-        self.heap.clear();
-        self.limit = limit;
-    }
-
-    /// Whether there is room for one that is this good.
-    fn admits(&self, scored: Scored) -> bool {
-        self.heap.len() < self.limit || self.heap.peek().is_some_and(|worst| scored > worst.0)
-    }
-
-    /// Whether nothing is gained by walking on from a node this good.
-    fn beats(&self, scored: Scored) -> bool {
-        self.heap.len() >= self.limit && self.heap.peek().is_some_and(|worst| scored < worst.0)
-    }
-
-    /// Takes one that was admitted, in place of the worst if there is no room.
-    fn push(&mut self, scored: Scored) {
-        if self.heap.len() < self.limit {
-            self.heap.push(Reverse(scored));
-        } else if let Some(mut worst) = self.heap.peek_mut() {
-            *worst = Reverse(scored);
-        }
-    }
-
-    /// All of them, best first.
-    fn drain(&mut self) -> Vec<Scored> {
-        let mut found: Vec<Scored> = self.heap.drain().map(|Reverse(scored)| scored).collect();
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found
-    }
-}
-
-/// Memory that searches use again and again, one after another, over any graphs.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    /// A node was visited by this search if its stamp is the epoch's.
-    stamps: Vec<u8>,
-    epoch: u8,
-    candidates: BinaryHeap<Scored>,
-    found: Best,
-    batch: Vec<u32>,
-}
-
-impl Scratch {
-    fn start(&mut self, nodes: usize, ef: usize) {
-        if self.stamps.len() < nodes {
-            self.stamps.resize(nodes, 0);
-        }
-        // Stamps wear out every 255 searches; clearing them then costs less than wider ones would.
-        self.epoch = self.epoch.checked_add(1).unwrap_or_else(|| {
-            self.stamps.fill(0);
-            1
-        });
-        self.candidates.clear();
-        self.found.start(ef);
-    }
-}
-
-/// The `k` best nodes found by a beam of width `ef`, at least `k`: best first, ties by node.
-///
-/// Nodes for which `keep` is false are walked through and left out. The beam is as wide as `ef`
-/// *kept* nodes, so `k` are found if that many can be reached from the entry point; the fewer are
-/// kept, the more of the graph is walked.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what is searched, what for, how hard, and the memory for it: no two make a thing"
-)]
-pub(crate) fn search<S: AsRef<[u32]>>(
+/// The nodes found by a beam of width `ef`, at least `k`, with their exact scores: best first, ties by
+/// node. The `k` best are among them; after them come those that were scored as well.
+pub(crate) fn search<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
-    rows: Rows<'_>,
-    metric: Metric,
-    query: &[f32],
-    k: usize,
+    points: &Points<'_>,
+    ask: &Ask<'_>,
+    scratch: &'s mut Scratch,
+) -> &'s [Scored] {
+    let Scratch { query, walk } = scratch;
+    let exact = RowScorer::new(points, ask.query);
+    let codes = points.codes.as_ref();
+    match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
+        Some(near) => {
+            beam(graph, &near, ask, walk);
+            walk.rank(&near, &exact, ask.k);
+        }
+        None => {
+            beam(graph, &exact, ask, walk);
+            walk.rank(&exact, &exact, ask.k);
+        }
+    }
+    &walk.ranked
+}
+
+/// As [`search`], of the nodes for which `keep` is true.
+///
+/// The others are walked through. The beam is as wide as `ef` *kept* nodes, so `k` are found if that
+/// many can be reached from the entry point; the fewer are kept, the more of the graph is walked.
+/// None when it would take more than `budget` scores.
+pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    points: &Points<'_>,
+    ask: &Ask<'_>,
+    keep: impl FnMut(u32) -> bool,
+    budget: u64,
+    scratch: &'s mut Scratch,
+) -> Option<&'s [Scored]> {
+    let Scratch { query, walk } = scratch;
+    let exact = RowScorer::new(points, ask.query);
+    let codes = points.codes.as_ref();
+    let done = match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
+        Some(near) => {
+            let done = kept(graph, &near, ask, keep, budget, walk);
+            walk.rank(&near, &exact, ask.k);
+            done
+        }
+        None => {
+            let done = kept(graph, &exact, ask, keep, budget, walk);
+            walk.rank(&exact, &exact, ask.k);
+            done
+        }
+    };
+    done.then_some(&walk.ranked)
+}
+
+/// The kept nodes that score `least` or more, with their exact scores: best first, ties by node. From
+/// each of them the walk goes on, and besides from the `ef` best, so that it gets near.
+pub(crate) fn within<'s, S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    points: &Points<'_>,
+    (query, least): (&[f32], f32),
+    ef: usize,
+    keep: impl FnMut(u32) -> bool,
+    scratch: &'s mut Scratch,
+) -> &'s [Scored] {
+    let Scratch { query: codes, walk } = scratch;
+    let exact = RowScorer::new(points, query);
+    let scorer = points.codes.as_ref();
+    match scorer.and_then(|scorer| scorer.scorer(points.metric, query, codes)) {
+        Some(near) => inside(graph, &near, &exact, least, ef, keep, walk),
+        None => inside(graph, &exact, &exact, least, ef, keep, walk),
+    }
+    &walk.ranked
+}
+
+/// Ranks the kept nodes that score `least` or more.
+fn inside<S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    near: &impl Near,
+    exact: &impl Near,
+    least: f32,
     ef: usize,
     mut keep: impl FnMut(u32) -> bool,
-    scratch: &mut Scratch,
-) -> Vec<Scored> {
-    // Rows are what memory is spent on: a graph from a file may claim more nodes than it has.
-    let nodes = rows.count().min(graph.nodes);
-    let scorer = metric.scorer();
-    let score = |node: u32| {
-        let row = rows.row(node)?;
-        Some(Scored::new(node, scorer.score(query, row)))
-    };
-    if k == 0 || nodes == 0 {
-        return Vec::new();
+    walk: &mut Walk,
+) {
+    let nodes = near.count().min(graph.nodes);
+    walk.start(nodes, ef.max(1));
+    if nodes == 0 {
+        return;
     }
-    scratch.start(nodes as usize, ef.max(k));
-    let Scratch {
-        stamps,
-        epoch,
-        candidates,
-        found,
-        batch,
-    } = scratch;
-    let mut unvisited = |node: u32| match stamps.get_mut(node as usize) {
-        Some(stamp) if node < nodes && *stamp != *epoch => {
-            *stamp = *epoch;
-            true
-        }
-        _ => false,
-    };
-
-    batch.clear();
-    // The beam begins at the root too, from where every node can be reached: where the walk down
-    // ends, links may lead round in a circle, as they do among many copies of one vector.
-    let ends = [descend(graph, nodes, score), graph.root().unwrap_or(0)];
-    batch.extend(ends.into_iter().filter(|node| unvisited(*node)));
+    let lowest = near.lowest(least);
+    walk.visit(&begin(graph, near, nodes));
     loop {
-        for scored in batch.drain(..).filter_map(&score) {
-            if found.admits(scored) {
-                candidates.push(scored);
-                if keep(scored.node) {
-                    found.push(scored);
-                }
+        walk.score(near, |walk, scored| {
+            let admitted = walk.beam.admits(scored);
+            walk.beam.offer(scored);
+            let inside = scored.score >= lowest;
+            if inside && keep(scored.node) {
+                walk.ranked.push(scored);
             }
-        }
-        let Some(next) = candidates.pop().filter(|next| !found.beats(*next)) else {
+            if admitted || inside {
+                walk.frontier.push(scored);
+            }
+        });
+        let next = walk.frontier.pop();
+        let goes_on = |next: &Scored| next.score >= lowest || walk.beam.reaches(*next);
+        let Some(next) = next.filter(goes_on) else {
             break;
         };
-        for near in graph.neighbours(next.node).filter(|node| unvisited(*node)) {
-            // Rows lie far apart; all are asked for before the first is read.
-            if let Some(row) = rows.row(near) {
-                prefetch(row);
-            }
-            batch.push(near);
-        }
+        walk.expand(graph, near, next.node);
     }
-    let mut found = found.drain();
-    found.truncate(k);
-    found
+    walk.rank_inside(exact, least);
+}
+
+/// Fills the beam with the nearest nodes.
+fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk: &mut Walk) {
+    let nodes = near.count().min(graph.nodes);
+    walk.start(nodes, ask.ef.max(ask.k));
+    if ask.k == 0 || nodes == 0 {
+        return;
+    }
+    walk.visit(&begin(graph, near, nodes));
+    loop {
+        walk.score(near, |walk, scored| walk.beam.offer(scored));
+        let Some(next) = walk.beam.next(ask, near) else {
+            break;
+        };
+        // Most often the one after it is next: its links are asked for before this one's are read.
+        if let Some(after) = walk.beam.after() {
+            graph.prefetch(after.node);
+        }
+        walk.expand(graph, near, next.node);
+    }
+}
+
+/// Fills the beam with the nearest kept nodes; false when the budget was spent before.
+fn kept<S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    near: &impl Near,
+    ask: &Ask<'_>,
+    mut keep: impl FnMut(u32) -> bool,
+    budget: u64,
+    walk: &mut Walk,
+) -> bool {
+    let nodes = near.count().min(graph.nodes);
+    walk.start(nodes, ask.ef.max(ask.k));
+    if ask.k == 0 || nodes == 0 {
+        return true;
+    }
+    let before = walk.work.scored;
+    walk.visit(&begin(graph, near, nodes));
+    loop {
+        walk.score(near, |walk, scored| {
+            if walk.beam.admits(scored) {
+                walk.frontier.push(scored);
+                if keep(scored.node) {
+                    walk.beam.offer(scored);
+                }
+            }
+        });
+        let next = walk.frontier.pop();
+        let Some(next) = next.filter(|next| walk.beam.admits(*next)) else {
+            return true;
+        };
+        if walk.work.scored - before > budget {
+            return false;
+        }
+        walk.expand(graph, near, next.node);
+    }
+}
+
+/// Where a beam begins: where the walk down the upper layers ends, and at the root, from where every
+/// node can be reached. The walk may end where links lead round in a circle, as they do among many
+/// copies of one vector.
+fn begin<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, nodes: u32) -> [u32; 2] {
+    let score = |node| Some(Scored::new(node, near.score(node)?));
+    [descend(graph, nodes, score), graph.root().unwrap_or(0)]
 }
 
 /// Walks down the upper layers to the node where the beam begins, one below `nodes`.
@@ -224,206 +244,4 @@ fn descend<S: AsRef<[u32]>>(
         at = down.get(at as usize).copied().unwrap_or(0);
     }
     if at < nodes { at } else { 0 }
-}
-
-/// The `k` best rows that are kept, by comparing all of them: best first, ties by node.
-pub(crate) fn exact(
-    rows: Rows<'_>,
-    metric: Metric,
-    query: &[f32],
-    k: usize,
-    mut keep: impl FnMut(u32) -> bool,
-) -> Vec<Scored> {
-    let mut found = Best::default();
-    found.start(k);
-    let scorer = metric.scorer();
-    for node in (0..rows.count()).filter(|node| keep(*node)) {
-        let Some(row) = rows.row(node) else { break };
-        let scored = Scored::new(node, scorer.score(query, row));
-        if found.admits(scored) {
-            found.push(scored);
-        }
-    }
-    found.drain()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Layer, NO_NODE};
-    use super::*;
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    fn metric() -> impl Strategy<Value = Metric> {
-        prop_oneof![
-            Just(Metric::Cosine),
-            Just(Metric::InnerProduct),
-            Just(Metric::L2)
-        ]
-    }
-
-    /// Sorts all rows that are kept: what `exact` should find.
-    fn brute(
-        rows: Rows<'_>,
-        metric: Metric,
-        query: &[f32],
-        k: usize,
-        keep: impl Fn(u32) -> bool,
-    ) -> Vec<Scored> {
-        let kept = (0..rows.count()).filter(|node| keep(*node));
-        let mut all: Vec<Scored> = kept
-            .map(|node| Scored::new(node, metric.score(query, rows.row(node).unwrap())))
-            .collect();
-        all.sort_by(|a, b| b.cmp(a));
-        all.truncate(k);
-        all
-    }
-
-    /// A ring with random chords: connected, and with nothing else to recommend it.
-    fn ring(count: u32, chords: &[u32]) -> Graph<Vec<u32>> {
-        let base: Vec<u32> = (0..count)
-            .flat_map(|node| {
-                let chord = chords[node as usize] % count;
-                [(node + 1) % count, chord]
-            })
-            .collect();
-        let nodes: Vec<u32> = (0..count).step_by(3).collect();
-        let layer = Layer {
-            links: (0..nodes.len() as u32)
-                .map(|at| (at + 1) % nodes.len() as u32)
-                .collect(),
-            down: nodes.clone(),
-            nodes,
-            stride: 1,
-        };
-        Graph::from_parts(count, base, 2, vec![layer], 0).unwrap()
-    }
-
-    /// Components from few values, so that scores tie.
-    fn component() -> impl Strategy<Value = f32> {
-        prop_oneof![(-3i8..=3).prop_map(f32::from), -1.0f32..1.0]
-    }
-
-    proptest! {
-        #[test]
-        fn a_beam_as_wide_as_a_connected_graph_is_exact(
-            data in vec(component(), 3..180),
-            query in vec(component(), 3),
-            chords in vec(any::<u32>(), 60),
-            metric in metric(),
-            k in 0usize..70,
-            every in 1u32..5,
-        ) {
-            let rows = Rows::new(&data, 3);
-            let graph = ring(rows.count(), &chords);
-            let keep = |node: u32| node.is_multiple_of(every);
-            let scratch = &mut Scratch::default();
-            let found = search(&graph, rows, metric, &query, k, 60, keep, scratch);
-            let wanted = brute(rows, metric, &query, k, keep);
-            prop_assert_eq!(&found, &wanted);
-            prop_assert_eq!(exact(rows, metric, &query, k, keep), wanted);
-        }
-
-        #[test]
-        fn k_are_found_however_narrow_the_beam(
-            data in vec(component(), 30..120),
-            chords in vec(any::<u32>(), 60),
-            metric in metric(),
-            ef in 0usize..10,
-        ) {
-            let rows = Rows::new(&data, 2);
-            let graph = ring(rows.count(), &chords);
-            let keep = |node: u32| node % 5 == 4;
-            let scratch = &mut Scratch::default();
-            let found = search(&graph, rows, metric, &[1.0, 0.5], 3, ef, keep, scratch);
-            prop_assert_eq!(found.len(), 3);
-            prop_assert!(found.iter().all(|scored| keep(scored.node)));
-            prop_assert!(found.windows(2).all(|pair| pair[0] > pair[1]));
-        }
-
-        #[test]
-        fn arrays_that_mean_nothing_are_walked_without_harm(
-            ids in vec(prop_oneof![0u32..12, any::<u32>()], 72),
-            data in vec(any::<f32>(), 0..40),
-            query in vec(any::<f32>(), 0..4),
-            metric in metric(),
-            dimension in 0usize..4,
-            entry in 0u32..4,
-        ) {
-            let layer = |from: usize| Layer {
-                nodes: &ids[from..from + 4],
-                down: &ids[from + 4..from + 8],
-                links: &ids[from + 8..from + 16],
-                stride: 2,
-            };
-            let layers = vec![layer(40), layer(56)];
-            let graph = Graph::from_parts(10, &ids[..40], 4, layers, entry).unwrap();
-            let rows = Rows::new(&data, dimension);
-            let scratch = &mut Scratch::default();
-            for k in [0, 1, 5, usize::MAX] {
-                let found = search(&graph, rows, metric, &query, k, 3, |_| true, scratch);
-                prop_assert!(found.iter().all(|scored| scored.node < rows.count().min(10)));
-                prop_assert!(found.windows(2).all(|pair| pair[0] > pair[1]));
-            }
-        }
-    }
-
-    #[test]
-    fn scratch_serves_searches_without_end_over_graphs_of_any_size() {
-        let data: Vec<f32> = (0..60).map(|i| i as f32).collect();
-        let scratch = &mut Scratch::default();
-        for turn in 0..600 {
-            // A stamp means the same again after 255 searches.
-            let rows = Rows::new(&data[..if turn % 255 == 0 { 60 } else { 7 }], 1);
-            let graph = ring(rows.count(), &[0; 60]);
-            let found = search(&graph, rows, Metric::L2, &[5.2], 60, 60, |_| true, scratch);
-            let wanted = brute(rows, Metric::L2, &[5.2], 60, |_| true);
-            assert_eq!(found, wanted, "turn {turn}");
-        }
-    }
-
-    #[test]
-    fn scores_that_are_not_numbers_come_last() {
-        let data = [f32::NAN, 1.0, f32::NAN, 2.0];
-        let rows = Rows::new(&data, 1);
-        let nodes = |found: Vec<Scored>| found.iter().map(|s| s.node).collect::<Vec<_>>();
-        let found = exact(rows, Metric::InnerProduct, &[1.0], 4, |_| true);
-        assert_eq!(nodes(found), [3, 1, 0, 2]);
-    }
-
-    #[test]
-    fn nodes_are_found_though_the_walk_down_ends_where_no_link_leads_away() {
-        let layer = Layer {
-            nodes: vec![0, 2],
-            down: vec![0, 2],
-            links: vec![1, NO_NODE],
-            stride: 1,
-        };
-        let base = vec![1, 2, NO_NODE];
-        let graph = Graph::from_parts(3, base, 1, vec![layer], 0).unwrap();
-        assert!(graph.check().is_empty());
-        let rows = Rows::new(&[0.0, 1.0, 2.0], 1);
-        let scratch = &mut Scratch::default();
-        let found = search(&graph, rows, Metric::L2, &[2.0], 3, 1, |_| true, scratch);
-        let nodes: Vec<u32> = found.iter().map(|scored| scored.node).collect();
-        assert_eq!(nodes, [2, 1, 0]);
-    }
-
-    #[test]
-    fn an_empty_graph_has_nothing_to_find() {
-        let graph = Graph::from_parts(0, Vec::<u32>::new(), 2, Vec::new(), 0).unwrap();
-        let rows = Rows::new(&[], 2);
-        let scratch = &mut Scratch::default();
-        let found = search(
-            &graph,
-            rows,
-            Metric::L2,
-            &[0.0; 2],
-            5,
-            10,
-            |_| true,
-            scratch,
-        );
-        assert!(found.is_empty());
-    }
 }

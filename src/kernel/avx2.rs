@@ -4,22 +4,21 @@
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
 
-use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps,
-    _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_setzero_ps, _mm256_sub_ps,
-};
+use super::scalar;
+use std::arch::x86_64::*;
 
 /// Components in a register.
 const LANES: usize = 8;
-/// Components in a line of the cache.
-const LINE: usize = 16;
+/// Codes in a register.
+const CODES: usize = 32;
+/// Bytes in a line of the cache.
+const LINE: usize = 64;
 /// Sums that run side by side, so that one addition need not wait for the last.
 const SUMS: usize = 4;
 
 /// Evidence that this processor has AVX2 and FMA: there is no other way to come by one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 impl Avx2 {
     /// Asks the processor; the answer is remembered by the standard library.
@@ -38,6 +37,30 @@ impl Avx2 {
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where AVX2 and FMA were detected.
         unsafe { l2_squared(a, b) }
+    }
+
+    /// The inner product of codes over the shorter length of the two.
+    pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { dot_i8(a, b) }
+    }
+
+    /// The same of a query and four rows no shorter than it.
+    pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { dot_i8_4(query, rows) }
+    }
+
+    /// The squared Euclidean distance of codes over the shorter length of the two.
+    pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { l2_squared_i8(a, b) }
+    }
+
+    /// The same of a query and four rows no shorter than it.
+    pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        unsafe { l2_squared_i8_4(query, rows) }
     }
 }
 
@@ -75,7 +98,7 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
         *sum = add(*sum, load(a), load(b));
     }
     if !rest_a.is_empty() {
-        sums[SUMS - 1] = add(sums[SUMS - 1], load(&padded(rest_a)), load(&padded(rest_b)));
+        sums[SUMS - 1] = add(sums[SUMS - 1], load_rest(rest_a), load_rest(rest_b));
     }
     let [first, second, third, fourth] = sums;
     total(_mm256_add_ps(
@@ -84,17 +107,24 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
     ))
 }
 
-/// Fewer than eight components, and zeros, which add nothing to either sum.
-fn padded(rest: &[f32]) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
-    lanes.iter_mut().zip(rest).for_each(|(lane, x)| *lane = *x);
-    lanes
-}
-
 #[target_feature(enable = "avx2,fma")]
 fn load(lanes: &[f32; LANES]) -> __m256 {
     // SAFETY: the reference is to the eight floats that are read, and they need no alignment.
     unsafe { _mm256_loadu_ps(lanes.as_ptr()) }
+}
+
+/// Fewer components than fill a register, and zeros, which add nothing to any sum.
+#[target_feature(enable = "avx2,fma")]
+fn load_rest(rest: &[f32]) -> __m256 {
+    // As many from the middle of these as there are components are -1, which asks for one.
+    const MASKS: [i32; 2 * LANES] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let few = rest.len().min(LANES);
+    // SAFETY: eight numbers are read from at most the ninth of sixteen on, and of the floats only
+    // those that the mask asks for, which are no more than there are.
+    unsafe {
+        let mask = _mm256_loadu_si256(MASKS.as_ptr().add(LANES - few).cast::<__m256i>());
+        _mm256_maskload_ps(rest.as_ptr(), mask)
+    }
 }
 
 /// The eight lanes added up.
@@ -105,9 +135,179 @@ fn total(sum: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(quarters, _mm_movehdup_ps(quarters)))
 }
 
+#[target_feature(enable = "avx2")]
+fn dot_i8(query: &[i8], row: &[i8]) -> i32 {
+    sum_i8(query, row, |a, b| products(a, b), scalar::dot_i8)
+}
+
+#[target_feature(enable = "avx2")]
+fn dot_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    sum_i8_4(query, rows, |a, b| products(a, b), scalar::dot_i8)
+}
+
+#[target_feature(enable = "avx2")]
+fn l2_squared_i8(query: &[i8], row: &[i8]) -> i32 {
+    sum_i8(query, row, |a, b| squares(a, b), scalar::l2_squared_i8)
+}
+
+#[target_feature(enable = "avx2")]
+fn l2_squared_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    sum_i8_4(query, rows, |a, b| squares(a, b), scalar::l2_squared_i8)
+}
+
+/// Products added up by fours. Unsigned bytes are multiplied by signed ones here: the amount of
+/// the row by the query with the row's sign. Two products are 2 * 127 * 128 at most, which sixteen
+/// bits hold; but -128 has no negative in a byte, so that a query may not have it.
+#[target_feature(enable = "avx2")]
+fn products(query: __m256i, row: __m256i) -> __m256i {
+    let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(row), _mm256_sign_epi8(query, row));
+    _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
+}
+
+/// Squared differences added up by fours. A difference is at most 255 either way, so that its
+/// amount is an unsigned byte.
+#[target_feature(enable = "avx2")]
+fn squares(a: __m256i, b: __m256i) -> __m256i {
+    let apart = _mm256_sub_epi8(_mm256_max_epi8(a, b), _mm256_min_epi8(a, b));
+    let lower = _mm256_unpacklo_epi8(apart, _mm256_setzero_si256());
+    let upper = _mm256_unpackhi_epi8(apart, _mm256_setzero_si256());
+    _mm256_add_epi32(
+        _mm256_madd_epi16(lower, lower),
+        _mm256_madd_epi16(upper, upper),
+    )
+}
+
+/// Adds up all terms; `terms` makes eight of thirty-two codes, and `plain` all of a few.
+#[target_feature(enable = "avx2")]
+fn sum_i8(
+    a: &[i8],
+    b: &[i8],
+    terms: impl Fn(__m256i, __m256i) -> __m256i,
+    plain: fn(&[i8], &[i8]) -> i32,
+) -> i32 {
+    let length = a.len().min(b.len());
+    let (a, rest_a) = a[..length].as_chunks::<CODES>();
+    let (b, rest_b) = b[..length].as_chunks::<CODES>();
+    let (pairs_a, a) = a.as_chunks::<2>();
+    let (pairs_b, b) = b.as_chunks::<2>();
+    // Two sums, so that an addition need not wait for the one before.
+    let [mut even, mut odd] = [_mm256_setzero_si256(); 2];
+    for (a, b) in pairs_a.iter().zip(pairs_b) {
+        even = _mm256_add_epi32(even, terms(load_i8(&a[0]), load_i8(&b[0])));
+        odd = _mm256_add_epi32(odd, terms(load_i8(&a[1]), load_i8(&b[1])));
+    }
+    for (a, b) in a.iter().zip(b) {
+        even = _mm256_add_epi32(even, terms(load_i8(a), load_i8(b)));
+    }
+    let (half_a, rest_a) = rest_a.as_chunks::<{ CODES / 2 }>();
+    let (half_b, rest_b) = rest_b.as_chunks::<{ CODES / 2 }>();
+    for (a, b) in half_a.iter().zip(half_b) {
+        odd = _mm256_add_epi32(odd, terms(load_half(a), load_half(b)));
+    }
+    let total = total_i32(_mm256_add_epi32(even, odd));
+    if rest_a.is_empty() {
+        return total;
+    }
+    total + apart(plain, rest_a, rest_b)
+}
+
+/// The same for four rows no shorter than the query, a sum for each.
+#[target_feature(enable = "avx2")]
+fn sum_i8_4(
+    query: &[i8],
+    rows: [&[i8]; 4],
+    terms: impl Fn(__m256i, __m256i) -> __m256i,
+    plain: fn(&[i8], &[i8]) -> i32,
+) -> [i32; 4] {
+    let length = query.len();
+    let [a, b, c, d] = rows;
+    let (a, rest_a) = a[..length].as_chunks::<CODES>();
+    let (b, rest_b) = b[..length].as_chunks::<CODES>();
+    let (c, rest_c) = c[..length].as_chunks::<CODES>();
+    let (d, rest_d) = d[..length].as_chunks::<CODES>();
+    let (query, rest) = query.as_chunks::<CODES>();
+    // Four names, not an array: the compiler keeps those in registers.
+    let [mut of_a, mut of_b, mut of_c, mut of_d] = [_mm256_setzero_si256(); 4];
+    for ((((query, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
+        let query = load_i8(query);
+        of_a = _mm256_add_epi32(of_a, terms(query, load_i8(a)));
+        of_b = _mm256_add_epi32(of_b, terms(query, load_i8(b)));
+        of_c = _mm256_add_epi32(of_c, terms(query, load_i8(c)));
+        of_d = _mm256_add_epi32(of_d, terms(query, load_i8(d)));
+    }
+    let (half, rest) = rest.as_chunks::<{ CODES / 2 }>();
+    let (a, rest_a) = rest_a.as_chunks::<{ CODES / 2 }>();
+    let (b, rest_b) = rest_b.as_chunks::<{ CODES / 2 }>();
+    let (c, rest_c) = rest_c.as_chunks::<{ CODES / 2 }>();
+    let (d, rest_d) = rest_d.as_chunks::<{ CODES / 2 }>();
+    for ((((half, a), b), c), d) in half.iter().zip(a).zip(b).zip(c).zip(d) {
+        let half = load_half(half);
+        of_a = _mm256_add_epi32(of_a, terms(half, load_half(a)));
+        of_b = _mm256_add_epi32(of_b, terms(half, load_half(b)));
+        of_c = _mm256_add_epi32(of_c, terms(half, load_half(c)));
+        of_d = _mm256_add_epi32(of_d, terms(half, load_half(d)));
+    }
+    let totals = totals([of_a, of_b, of_c, of_d]);
+    if rest.is_empty() {
+        return totals;
+    }
+    let [a, b, c, d] = totals;
+    [
+        a + apart(plain, rest, rest_a),
+        b + apart(plain, rest, rest_b),
+        c + apart(plain, rest, rest_c),
+        d + apart(plain, rest, rest_d),
+    ]
+}
+
+/// Calls the reference for the few codes that fill not even half a register, out of the way: where
+/// rows are padded there are none, and the kernel needs no stack.
+#[cold]
+#[inline(never)]
+fn apart(plain: fn(&[i8], &[i8]) -> i32, a: &[i8], b: &[i8]) -> i32 {
+    plain(a, b)
+}
+
+#[target_feature(enable = "avx2")]
+fn load_i8(codes: &[i8; CODES]) -> __m256i {
+    // SAFETY: the reference is to the bytes that are read, and they need no alignment.
+    unsafe { _mm256_loadu_si256(codes.as_ptr().cast::<__m256i>()) }
+}
+
+/// Half a register of codes, and zeros.
+#[target_feature(enable = "avx2")]
+fn load_half(codes: &[i8; CODES / 2]) -> __m256i {
+    // SAFETY: the reference is to the bytes that are read, and they need no alignment.
+    _mm256_zextsi128_si256(unsafe { _mm_loadu_si128(codes.as_ptr().cast::<__m128i>()) })
+}
+
+/// The lanes added up.
+#[target_feature(enable = "avx2")]
+fn total_i32(sum: __m256i) -> i32 {
+    let halves = _mm_add_epi32(
+        _mm256_castsi256_si128(sum),
+        _mm256_extracti128_si256::<1>(sum),
+    );
+    let quarters = _mm_add_epi32(halves, _mm_shuffle_epi32::<0b11_10>(halves));
+    _mm_cvtsi128_si32(_mm_add_epi32(quarters, _mm_shuffle_epi32::<0b01>(quarters)))
+}
+
+/// The lanes of each added up.
+#[target_feature(enable = "avx2")]
+pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
+    let pairs = (_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    let halves = _mm256_hadd_epi32(pairs.0, pairs.1);
+    let lower = _mm256_castsi256_si128(halves);
+    let sums = _mm_add_epi32(lower, _mm256_extracti128_si256::<1>(halves));
+    let mut totals = [0; 4];
+    // SAFETY: the array has the sixteen bytes that are written, and they need no alignment.
+    unsafe { _mm_storeu_si128(totals.as_mut_ptr().cast::<__m128i>(), sums) };
+    totals
+}
+
 /// Asks for a row that will soon be read.
-pub(super) fn prefetch(row: &[f32]) {
-    for line in row.chunks(LINE) {
+pub(super) fn prefetch<T>(row: &[T]) {
+    for line in row.chunks(LINE / size_of::<T>().clamp(1, LINE)) {
         // SAFETY: a prefetch is a hint: it reads nothing and faults at no address, and every
         // x86-64 processor has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }

@@ -5,12 +5,19 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod codes;
+mod level;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
-#[cfg(target_arch = "x86_64")]
-use avx2::Avx2;
+pub(crate) use codes::CodeQuery;
+pub(crate) use level::Level;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -73,48 +80,8 @@ impl Scorer {
     }
 }
 
-/// The instructions a kernel is made of. On aarch64 those that the compiler makes of the reference
-/// are NEON's already.
-#[derive(Clone, Copy, Debug)]
-enum Level {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-}
-
-impl Level {
-    /// Those this processor has, the best last.
-    fn all() -> impl Iterator<Item = Self> {
-        #[cfg(target_arch = "x86_64")]
-        let wider = Avx2::detect().map(Self::Avx2);
-        #[cfg(not(target_arch = "x86_64"))]
-        let wider = None;
-        std::iter::once(Self::Scalar).chain(wider)
-    }
-
-    fn best() -> Self {
-        Self::all().last().unwrap_or(Self::Scalar)
-    }
-
-    fn dot(self, a: &[f32], b: &[f32]) -> f32 {
-        match self {
-            Self::Scalar => scalar::dot(a, b),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.dot(a, b),
-        }
-    }
-
-    fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
-        match self {
-            Self::Scalar => scalar::l2_squared(a, b),
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.l2_squared(a, b),
-        }
-    }
-}
-
 /// Asks the processor to have a row at hand, which will soon be read; it may do nothing.
-pub(crate) fn prefetch(row: &[f32]) {
+pub(crate) fn prefetch<T>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
     avx2::prefetch(row);
     #[cfg(not(target_arch = "x86_64"))]

@@ -26,3 +26,15 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     }
     lanes.iter().sum::<f32>() + tail
 }
+
+/// The inner product of codes over the shorter length of the two.
+pub(super) fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
+    let pairs = a.iter().zip(b);
+    pairs.map(|(x, y)| i32::from(*x) * i32::from(*y)).sum()
+}
+
+/// The squared Euclidean distance of codes over the shorter length of the two.
+pub(super) fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
+    let apart = a.iter().zip(b).map(|(x, y)| i32::from(*x) - i32::from(*y));
+    apart.map(|apart| apart * apart).sum()
+}

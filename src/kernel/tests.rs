@@ -25,6 +25,78 @@ fn agree(a: &[f32], b: &[f32]) -> Result<(), String> {
     Ok(())
 }
 
+/// Compares the kernels for codes of every level with plain sums, exactly.
+fn agree_in_codes(a: &[i8], b: &[i8]) -> Result<(), String> {
+    let pairs = a.iter().zip(b).map(|(x, y)| (i64::from(*x), i64::from(*y)));
+    let dot: i64 = pairs.clone().map(|(x, y)| x * y).sum();
+    let l2: i64 = pairs.map(|(x, y)| (x - y) * (x - y)).sum();
+    let query = CodeQuery::new(a.iter().copied());
+    // Three other rows, so that no row's sum can stand for another's.
+    let rows = [&b[..0], b, &b[..b.len() / 2], a];
+    for level in Level::all() {
+        let name = format!("{level:?}, {} and {} codes", a.len(), b.len());
+        let same = |kernel: &str, of: i32, exact: i64| {
+            let right = i64::from(of) == exact;
+            right
+                .then_some(())
+                .ok_or(format!("{kernel} of {name}: {of}, not {exact}"))
+        };
+        same("dot_i8", level.dot_i8(a, b), dot)?;
+        same("dot_codes", level.dot_codes(&query, b), dot)?;
+        same("l2_squared_i8", level.l2_squared_i8(a, b), l2)?;
+        same("l2_squared_codes", level.l2_squared_codes(&query, b), l2)?;
+        for rows in [rows, [b, a, b, a], [b, b, b, &b[..b.len() / 2]]] {
+            let dots = level.dot_codes_4(&query, rows);
+            let l2s = level.l2_squared_codes_4(&query, rows);
+            for (row, (dot, l2)) in rows.iter().zip(dots.into_iter().zip(l2s)) {
+                same("dot_codes_4", dot, scalar::dot_i8(a, row).into())?;
+                same(
+                    "l2_squared_codes_4",
+                    l2,
+                    scalar::l2_squared_i8(a, row).into(),
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn all_kernels_for_codes_are_exact_at_every_dimension_and_alignment() {
+    // Every code there is, and in the rows what is none, -128.
+    let codes = |step: usize| (0..4200).map(move |i| (i * step % 256) as u8 as i8);
+    let a: Vec<i8> = codes(37).map(|code| code.max(-127)).collect();
+    let b: Vec<i8> = codes(93).collect();
+    for length in (0..=130).chain([192, 256, 300, 1000, 4095, 4096]) {
+        for from in 0..9 {
+            agree_in_codes(&a[from..][..length], &b[8 - from..][..length]).unwrap();
+        }
+        agree_in_codes(&a[..length], &b[..length / 2]).unwrap();
+        agree_in_codes(&a[..length / 2], &b[..length]).unwrap();
+    }
+}
+
+#[test]
+fn a_query_has_no_minus_128() {
+    let mut query = CodeQuery::new([-128, 5, 127]);
+    assert_eq!(query.codes(), [-127, 5, 127]);
+    query.set([1, -128]);
+    assert_eq!((query.codes(), query.sum()), (&[1, -127][..], -126));
+}
+
+#[test]
+fn no_sum_of_codes_overflows() {
+    for (a, b) in [
+        (127, 127),
+        (127, -127),
+        (-127, -127),
+        (-127, -128),
+        (127, -128),
+    ] {
+        agree_in_codes(&[a; MAX_DIMENSION as usize], &[b; MAX_DIMENSION as usize]).unwrap();
+    }
+}
+
 proptest! {
     #[test]
     fn all_kernels_agree_with_double_precision(

@@ -1,5 +1,6 @@
 //! The thread that seals and merges while others write.
 
+use super::calibrate::calibrate_asked;
 use super::{Extent, Writing, held, merge, seal};
 use crate::error::Error;
 use crate::snapshot::Live;
@@ -97,5 +98,6 @@ impl Drop for Background {
 
 fn work_off(live: &Live, writing: &Writing) -> Result<(), Error> {
     seal(live, writing)?;
-    merge(live, writing, Extent::Due)
+    merge(live, writing, Extent::Due)?;
+    calibrate_asked(live, writing)
 }

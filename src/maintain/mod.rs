@@ -8,6 +8,7 @@
 //! reopening. Whatever fails before it costs nothing but a file that collection removes.
 
 mod background;
+mod calibrate;
 mod collect;
 mod copy;
 mod define;
@@ -20,6 +21,7 @@ mod segment;
 mod write;
 
 pub(crate) use background::Background;
+pub(crate) use calibrate::calibrate;
 pub(crate) use collect::{collect, garbage, tidy};
 pub(crate) use copy::snapshot;
 pub(crate) use define::define;

@@ -7,10 +7,10 @@ use super::segment::Contents;
 use super::{Writing, held};
 use crate::error::Error;
 use crate::files::names;
-use crate::graph::{Builder, DEFAULT_EF, Scratch, exact, search};
+use crate::graph::{Builder, DEFAULT_EF};
 use crate::ids::{ItemNo, Revision};
-use crate::manifest::{Generation, TowerFile};
-use crate::snapshot::{Base, Live, Sealed, parse};
+use crate::manifest::{Calibration, Generation, TowerFile};
+use crate::snapshot::{Base, Live, Part, Sealed, measure, parse, simulated};
 use crate::store::{self, ItemsSegment, SpaceSegment, write_towers};
 use crate::tower::{Model, NamedBytes, Side};
 use crate::wire::Checksum;
@@ -21,10 +21,6 @@ use std::time::SystemTime;
 
 /// Items embedded at a time by one thread.
 const BATCH: usize = 256;
-/// Vectors searched for the audit.
-const AUDITED: usize = 200;
-/// The k of the audit's recall.
-const AUDIT_K: usize = 10;
 /// What a publish does one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -113,8 +109,7 @@ fn build(
     store::clear_towers(&live.directory, space, number)?;
     let towers = write_towers(&live.directory, space, number, publish.parts)?;
     let segment = SpaceSegment::open(&live.directory, &file)?;
-    let recall = audit(&segment, publish)?;
-    drop(segment);
+    let calibration = audit(segment, publish)?;
     let generation = Generation {
         number,
         cut: sealed.manifest.sealed,
@@ -124,7 +119,8 @@ fn build(
         towers_hash: hash(&towers),
         towers,
         created_unix_ms: now_unix_ms(),
-        recall,
+        recall: calibration.recall_at_10(DEFAULT_EF),
+        calibration,
     };
     let base = Base::open(&live.directory, space, &generation, None)?;
     let _state = writing.hold_state();
@@ -180,43 +176,16 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
     Ok((items, vectors))
 }
 
-/// recall@10 of the graph at the default beam, against exact search, for items spread over the
-/// segment as queries.
-fn audit(segment: &SpaceSegment, publish: &Publish<'_>) -> Result<f32, Error> {
-    let (graph, rows) = (segment.graph()?, segment.rows());
-    let (metric, nodes) = (segment.metric(), segment.items().len());
-    let step = nodes.div_ceil(AUDITED).max(1);
-    let queries: Vec<u32> = (0..nodes as u32).step_by(step).collect();
-    let total = queries.len() as u64;
+/// What beams find in the graph, for queries made up between two items.
+fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
+    let queries = simulated(&segment);
+    let total = (queries.len() / segment.dimension()) as u64;
     let done = AtomicU64::new(0);
-    let recalls = queries
-        .par_iter()
-        .map_init(Scratch::default, |scratch, node| {
-            let query = rows.row(*node).unwrap_or_default();
-            let right = exact(rows, metric, query, AUDIT_K, |_| true);
-            let found = search(
-                &graph,
-                rows,
-                metric,
-                query,
-                AUDIT_K,
-                DEFAULT_EF,
-                |_| true,
-                scratch,
-            );
-            // By score, so that of equal items any will do.
-            let worst = right
-                .last()
-                .map_or(f32::NEG_INFINITY, |scored| scored.score);
-            let hit = found.iter().filter(|scored| scored.score >= worst).count();
-            (publish.progress)(
-                Stage::Audit,
-                done.fetch_add(1, Ordering::Relaxed) + 1,
-                total,
-            );
-            hit.min(right.len()) as f64 / right.len().max(1) as f64
-        });
-    Ok((recalls.sum::<f64>() / total.max(1) as f64) as f32)
+    let parts = Part::all(vec![Arc::new(segment)]);
+    measure(&parts, &queries, false, &|count| {
+        let before = done.fetch_add(count, Ordering::Relaxed);
+        (publish.progress)(Stage::Audit, before + count, total);
+    })
 }
 
 fn hash(towers: &[TowerFile]) -> u64 {

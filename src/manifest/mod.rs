@@ -3,8 +3,11 @@
 //! Pure state. One value describes the whole database at one commit; the transitions in
 //! [`transition`](self) take one and give the next. Bytes are `format`'s business, files `store`'s.
 
+mod calibration;
 mod transition;
 
+pub use calibration::{Calibration, CalibrationPoint};
+pub(crate) use calibration::{EFS, KS};
 pub(crate) use transition::{Sealing, TransitionError};
 
 use crate::ensemble::Ensemble;
@@ -93,6 +96,8 @@ pub(crate) struct Generation {
     pub(crate) created_unix_ms: u64,
     /// recall@10 of its graph against exact search, measured on a sample when it was published.
     pub(crate) recall: f32,
+    /// What beams of other widths find, measured then or later.
+    pub(crate) calibration: Calibration,
 }
 
 /// A space segment.

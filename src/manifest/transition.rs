@@ -1,6 +1,6 @@
 //! Manifest in, next manifest out.
 
-use super::{Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
+use super::{Calibration, Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -125,6 +125,23 @@ impl Manifest {
         Ok(next)
     }
 
+    /// The active generation of `space`, which is to be `number`, was measured again.
+    pub(crate) fn calibrated(
+        &self,
+        space: &str,
+        number: GenerationNo,
+        calibration: Calibration,
+    ) -> Result<Self, TransitionError> {
+        let mut next = self.advanced(self.next_file);
+        let entry = next.spaces.get_mut(space);
+        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        if entry.active != number {
+            return Err(TransitionError::Moved);
+        }
+        entry.generation_mut(number)?.calibration = calibration;
+        Ok(next)
+    }
+
     /// An ensemble has a name, or (none) no longer.
     pub(crate) fn with_ensemble(&self, name: &str, ensemble: Option<Ensemble>) -> Self {
         let mut next = self.advanced(self.next_file);
@@ -235,6 +252,7 @@ mod tests {
             towers_hash: number,
             created_unix_ms: 0,
             recall: 1.0,
+            calibration: Calibration::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 #[derive(Debug)]
 pub(crate) struct Best {
     k: usize,
+    floor: f32,
     heap: BinaryHeap<Reverse<Offer>>,
 }
 
@@ -34,17 +35,18 @@ impl PartialOrd for Offer {
 }
 
 impl Best {
-    /// Keeps `k`.
-    pub(crate) fn new(k: usize) -> Self {
+    /// Keeps `k` of those that score `floor` or more.
+    pub(crate) fn above(floor: f32, k: usize) -> Self {
         Self {
             k,
+            floor,
             heap: BinaryHeap::new(),
         }
     }
 
     /// Takes the offer if it is among the best so far. A score that is no number never is.
     pub(crate) fn offer(&mut self, score: f32, item: ItemNo) {
-        if score.is_nan() {
+        if score.is_nan() || score < self.floor {
             return;
         }
         let offer = Reverse(Offer { score, item });
@@ -55,6 +57,12 @@ impl Best {
         {
             *worst = offer;
         }
+    }
+
+    /// The least score that an offer can be taken with.
+    pub(crate) fn bar(&self) -> f32 {
+        let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);
+        worst.map_or(self.floor, |Reverse(worst)| worst.score)
     }
 
     /// The best, best first.
@@ -75,17 +83,20 @@ mod tests {
     proptest! {
         #[test]
         fn it_keeps_what_sorting_everything_would(
-            scores in prop::collection::vec(0u8..20, 0..60), k in 1usize..12
+            scores in prop::collection::vec(0u8..20, 0..60), k in 1usize..12, floor in 0u8..20
         ) {
-            let mut best = Best::new(k);
+            let mut best = Best::above(f32::from(floor), k);
             let mut all = Vec::new();
             for (item, score) in scores.iter().enumerate() {
                 best.offer(f32::from(*score), ItemNo(item as u32));
                 best.offer(f32::NAN, ItemNo(item as u32));
                 all.push((f32::from(*score), ItemNo(item as u32)));
             }
+            all.retain(|(score, _)| *score >= f32::from(floor));
             all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
             all.truncate(k);
+            let worst = all.last().filter(|_| all.len() == k);
+            prop_assert_eq!(best.bar(), worst.map_or(f32::from(floor), |(score, _)| *score));
             prop_assert_eq!(best.into_sorted(), all);
         }
     }

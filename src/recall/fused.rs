@@ -6,7 +6,10 @@
 //! is that of all items, as far as the spaces found their own best. Otherwise they reach further
 //! (the threshold algorithm of Fagin, Lotem and Naor, PODS 2001).
 
-use super::{Best, Hit, Hits, Query, Request, best_of, check_vector, embed_users, hidden, record};
+use super::{
+    Best, Effort, Hit, Hits, Passing, Query, Request, Sought, best_of, check_vector, embed_users,
+    hidden, record,
+};
 use crate::ensemble::Ensemble;
 use crate::error::Error;
 use crate::ids::ItemNo;
@@ -29,6 +32,7 @@ pub(super) fn run(
     snapshot: &Snapshot,
     ensemble: &Ensemble,
     request: &Request<'_>,
+    passing: Option<&Passing>,
     k: usize,
 ) -> Result<Hits, Error> {
     let mut hidden = hidden(live, request, k)?;
@@ -36,13 +40,15 @@ pub(super) fn run(
     for (name, _) in ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
         let query = query_of(live, serving, name, request, &mut hidden)?;
+        let number = serving.base.generation.number;
+        live.asked.notice(name, number, &query);
         channels.push(Channel {
             name,
             serving,
             query,
         });
     }
-    let best = best_fused(ensemble, &channels, request, &hidden, k)?;
+    let best = best_fused(ensemble, &channels, request, &hidden, passing, k)?;
     let hits = best.into_iter().map(|(score, item)| {
         let scores = channels.iter().map(|channel| {
             let score = channel.score(item).unwrap_or(f32::NAN);
@@ -110,26 +116,40 @@ fn best_fused(
     channels: &[Channel<'_>],
     request: &Request<'_>,
     hidden: &HashSet<ItemNo>,
+    passing: Option<&Passing>,
     k: usize,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     let items = channels.iter().map(|c| c.serving.items() as usize).max();
     let items = items.unwrap_or(0).max(1);
-    let mut reach = if request.exact {
-        items
-    } else {
-        k.max(request.ef).min(items)
+    let wide = |channel: &Channel<'_>| {
+        // All that score so much may be few.
+        let k = if k == usize::MAX { 1 } else { k };
+        match request.effort(&channel.serving.base.generation, k) {
+            Effort::Exact => items,
+            Effort::Beam(ef) => ef.max(k).min(items),
+        }
     };
+    let mut reach = channels.iter().map(wide).max().unwrap_or(items).max(1);
+    let least = request.at_least.unwrap_or(f32::NEG_INFINITY);
     loop {
         let mut found = BTreeSet::new();
         let mut worst = Vec::with_capacity(channels.len());
         for channel in channels {
-            let list = best_of(channel.serving, request, &channel.query, hidden, reach)?;
+            let sought = Sought {
+                request,
+                query: &channel.query,
+                hidden,
+                passing,
+                // The least fused score is none of a channel's.
+                at_least: None,
+            };
+            let list = best_of(channel.serving, sought, reach)?;
             // A shorter list has everything there is.
             let last = list.last().filter(|_| list.len() >= reach);
             worst.push(last.map_or(f32::NEG_INFINITY, |(score, _)| *score));
             found.extend(list.into_iter().map(|(_, item)| item));
         }
-        let mut best = Best::new(k);
+        let mut best = Best::above(least, k);
         for item in found {
             let scores: Option<Vec<f32>> = channels.iter().map(|c| c.score(item)).collect();
             if let Some(scores) = scores {
@@ -138,7 +158,8 @@ fn best_fused(
         }
         let best = best.into_sorted();
         let bound = ensemble.fuse(worst);
-        let certain = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        let certain = full || bound < least;
         if certain || bound == f32::NEG_INFINITY || reach >= items {
             return Ok(best);
         }

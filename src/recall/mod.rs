@@ -7,6 +7,7 @@
 //! [fuses](fused) what they found.
 
 mod best;
+mod filtered;
 mod fused;
 mod hits;
 
@@ -14,12 +15,16 @@ pub(crate) use best::Best;
 pub use hits::{Hit, Hits};
 
 use crate::error::Error;
-use crate::graph::{DEFAULT_EF, Scratch, search};
+use crate::filter::Filter;
+use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept, within};
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
+use crate::manifest::Generation;
 use crate::snapshot::{Live, Serving, Snapshot, parse};
 use crate::store::SpaceSegment;
 use crate::tower::Side;
+use filtered::Passing;
+use rayon::prelude::*;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -35,8 +40,14 @@ pub(crate) struct Request<'a> {
     pub(crate) queries: Vec<(&'a str, Query<'a>)>,
     /// Ids never answered with.
     pub(crate) exclude: Vec<String>,
+    /// What every answer has to match.
+    pub(crate) filters: Vec<Filter>,
     /// The width of the beam.
     pub(crate) ef: usize,
+    /// The share of the exact answer that is wanted, in place of a width.
+    pub(crate) target: Option<f32>,
+    /// The least score that is answered with.
+    pub(crate) at_least: Option<f32>,
     /// Whether every item is scored.
     pub(crate) exact: bool,
     /// Whether hits carry their records.
@@ -62,7 +73,10 @@ impl<'a> Request<'a> {
             query: None,
             queries: Vec::new(),
             exclude: Vec::new(),
+            filters: Vec::new(),
             ef: DEFAULT_EF,
+            target: None,
+            at_least: None,
             exact: false,
             records: false,
         }
@@ -80,6 +94,53 @@ impl<'a> Request<'a> {
     }
 }
 
+/// How hard a space is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    /// Every item is scored.
+    Exact,
+    /// By beams of this width.
+    Beam(usize),
+}
+
+impl Request<'_> {
+    /// How hard a generation is searched for the best `k`.
+    fn effort(&self, generation: &Generation, k: usize) -> Effort {
+        match self.target {
+            _ if self.exact => Effort::Exact,
+            Some(target) if target >= 1.0 => Effort::Exact,
+            Some(target) if k == usize::MAX => {
+                Effort::Beam(generation.calibration.ef(DEFAULT_EF, target))
+            }
+            Some(target) => Effort::Beam(generation.calibration.ef(k, target)),
+            None => Effort::Beam(self.ef),
+        }
+    }
+}
+
+/// What is sought in a space.
+#[derive(Clone, Copy)]
+struct Sought<'a> {
+    request: &'a Request<'a>,
+    query: &'a [f32],
+    /// Items that must not be answered with.
+    hidden: &'a HashSet<ItemNo>,
+    /// Those that may be; all, if there is no filter.
+    passing: Option<&'a Passing>,
+    /// The least score that counts.
+    at_least: Option<f32>,
+}
+
+impl Sought<'_> {
+    /// Whether an item may be answered with.
+    fn admits(&self, item: ItemNo) -> bool {
+        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.contains(item))
+    }
+}
+
+/// So many hidden nodes are few, whatever is asked for.
+const FEW: usize = 16;
+
 thread_local! {
     /// The memory of searches on this thread.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -89,10 +150,12 @@ thread_local! {
 pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        return fused::run(live, &snapshot, ensemble, request, k);
+        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        return fused::run(live, &snapshot, ensemble, request, passing.as_ref(), k);
     }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
+    let passing = Passing::of(live, &snapshot, &request.filters)?;
     let vector = match request.query_in(request.space)? {
         Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
         Query::Vector(vector) => check_vector(serving, vector)?,
@@ -103,7 +166,16 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
             serving.vector(item).ok_or_else(unknown)?.to_vec()
         }
     };
-    answer(live, &snapshot, serving, request, &vector, &hidden, k)
+    let number = serving.base.generation.number;
+    live.asked.notice(request.space, number, &vector);
+    let sought = Sought {
+        request,
+        query: &vector,
+        hidden: &hidden,
+        passing: passing.as_ref(),
+        at_least: request.at_least,
+    };
+    answer(live, &snapshot, serving, sought, k)
 }
 
 /// Answers for many users, in their order, all by one snapshot.
@@ -115,10 +187,11 @@ pub(crate) fn run_many(
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let each = users.iter().enumerate().map(|(at, user)| {
+        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        let each = users.par_iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
-            let hits = fused::run(live, &snapshot, ensemble, &request, k);
+            let hits = fused::run(live, &snapshot, ensemble, &request, passing.as_ref(), k);
             hits.map_err(|error| match error {
                 Error::User { source, .. } => Error::User {
                     at: Some(at),
@@ -131,10 +204,23 @@ pub(crate) fn run_many(
     }
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
+    let passing = Passing::of(live, &snapshot, &request.filters)?;
     let vectors = embed_users(serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
-    each.map(|vector| answer(live, &snapshot, serving, request, vector, &hidden, k))
-        .collect()
+    let number = serving.base.generation.number;
+    let queries: Vec<&[f32]> = each.collect();
+    let answers = queries.into_par_iter().map(|query| {
+        live.asked.notice(request.space, number, query);
+        let sought = Sought {
+            request,
+            query,
+            hidden: &hidden,
+            passing: passing.as_ref(),
+            at_least: request.at_least,
+        };
+        answer(live, &snapshot, serving, sought, k)
+    });
+    answers.collect()
 }
 
 /// The items that must not be answered with; refuses a `k` of 0.
@@ -180,18 +266,16 @@ fn answer(
     live: &Live,
     snapshot: &Snapshot,
     serving: &Serving,
-    request: &Request<'_>,
-    query: &[f32],
-    hidden: &HashSet<ItemNo>,
+    sought: Sought<'_>,
     k: usize,
 ) -> Result<Hits, Error> {
-    let best = best_of(serving, request, query, hidden, k)?;
+    let best = best_of(serving, sought, k)?;
     let hits = best.into_iter().map(|(score, item)| {
         let id = match serving.overlay.get(&item) {
             Some(late) => late.id.clone(),
             None => snapshot.sealed.id(item)?.to_owned(),
         };
-        let record = if request.records {
+        let record = if sought.request.records {
             record(live, &id)?
         } else {
             None
@@ -211,33 +295,41 @@ fn answer(
 }
 
 /// The best `k` items of a space, best first.
-fn best_of(
-    serving: &Serving,
-    request: &Request<'_>,
-    query: &[f32],
-    hidden: &HashSet<ItemNo>,
-    k: usize,
-) -> Result<Vec<(f32, ItemNo)>, Error> {
-    let metric = serving.base.generation.metric;
-    let mut best = Best::new(k);
+fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, ItemNo)>, Error> {
+    let (query, generation) = (sought.query, &serving.base.generation);
+    let metric = generation.metric;
+    let mut best = Best::above(sought.at_least.unwrap_or(f32::NEG_INFINITY), k);
+    // What is scanned comes first: the walks may end where they do not come near it.
+    for (item, late) in &serving.overlay {
+        if let Some(vector) = &late.vector
+            && sought.admits(*item)
+        {
+            best.offer(metric.score(query, vector), *item);
+        }
+    }
+    let effort = sought.request.effort(generation, k);
+    let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
         let items = part.segment.items();
-        let newest = |item| !serving.overlay.contains_key(&item) && !hidden.contains(&item);
+        let newest = |item| !serving.overlay.contains_key(&item) && sought.admits(item);
         let shown = |node: u32| {
             let item = items.get(node as usize).map(|item| ItemNo(*item));
             part.shows(node) && item.is_some_and(newest)
         };
-        if request.exact {
-            scan(&part.segment, query, shown, &mut best);
-        } else {
-            walk(&part.segment, query, k, request.ef, shown, &mut best)?;
-        }
-    }
-    for (item, late) in &serving.overlay {
-        if let Some(vector) = &late.vector
-            && !hidden.contains(item)
-        {
-            best.offer(metric.score(query, vector), *item);
+        match (effort, sought.at_least) {
+            (Effort::Exact, _) => scan(&part.segment, query, shown, &mut best),
+            (Effort::Beam(ef), Some(least)) if k == usize::MAX => {
+                walk_within(&part.segment, (query, least), ef, shown, &mut best)?;
+            }
+            (Effort::Beam(ef), _) => {
+                let mut ask = Ask::new(query, k.min(items.len()), ef.min(items.len()));
+                ask.bar = best.bar();
+                let hidden = match sought.passing {
+                    Some(_) => items.len(),
+                    None => items.len() - part.shown() + written_since,
+                };
+                walk(&part.segment, &ask, shown, hidden, &mut best)?;
+            }
         }
     }
     Ok(best.into_sorted())
@@ -253,35 +345,55 @@ fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best
     }
 }
 
-/// Walks the graph of a segment.
+/// Walks the graph of a segment, at most `hidden` nodes of which are not shown.
 fn walk(
     segment: &SpaceSegment,
-    query: &[f32],
-    k: usize,
+    ask: &Ask<'_>,
+    shown: impl Fn(u32) -> bool,
+    hidden: usize,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    let is_shown = |scored: &&Scored| shown(scored.node);
+    SCRATCH.with_borrow_mut(|scratch| {
+        // Where few are hidden, the beam is made so much wider and they are left out of its answers.
+        let more = hidden.min(ask.k.max(FEW));
+        let wider = Ask {
+            k: (ask.k + more).min(items.len()),
+            ef: ask.ef + more,
+            ..*ask
+        };
+        let mut found = search(&graph, &points, &wider, scratch);
+        if hidden > more && found.iter().filter(is_shown).count() < ask.k {
+            let kept = search_kept(&graph, &points, ask, &shown, u64::MAX, scratch);
+            found = kept.unwrap_or_default();
+        }
+        for scored in found.iter().filter(is_shown) {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Walks the graph of a segment for all that score so much.
+fn walk_within(
+    segment: &SpaceSegment,
+    (query, least): (&[f32], f32),
     ef: usize,
     shown: impl Fn(u32) -> bool,
     best: &mut Best,
 ) -> Result<(), Error> {
-    let (graph, items) = (segment.graph()?, segment.items());
-    // The whole beam is taken: which of equal scores are the best is for `best` to say.
-    let k = k.max(ef).min(items.len());
-    let found = SCRATCH.with_borrow_mut(|scratch| {
-        search(
-            &graph,
-            segment.rows(),
-            segment.metric(),
-            query,
-            k,
-            ef,
-            shown,
-            scratch,
-        )
-    });
-    for scored in found {
-        if let Some(item) = items.get(scored.node as usize) {
-            best.offer(scored.score, ItemNo(*item));
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    SCRATCH.with_borrow_mut(|scratch| {
+        let found = within(&graph, &points, (query, least), ef, &shown, scratch);
+        for scored in found {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
         }
-    }
+    });
     Ok(())
 }
 

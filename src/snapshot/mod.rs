@@ -5,19 +5,24 @@
 //! Writers make the next snapshot and store it in [`Live`]; readers load one and keep it for as long
 //! as they need it, and wait for nobody.
 
+mod measure;
 mod overlay;
 mod parts;
+mod reservoir;
 
+pub(crate) use measure::{measure, simulated};
 pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse, without};
 pub(crate) use parts::Part;
+pub(crate) use reservoir::Reservoirs;
 
 use crate::catalog::{Fresh, Index};
 use crate::error::Error;
-use crate::ids::{ItemNo, Revision};
-use crate::manifest::{Generation, ItemsFile, Manifest, Space, SpaceFile};
+use crate::ids::{GenerationNo, ItemNo, Revision};
+use crate::manifest::{Calibration, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::store::{Directory, ItemsSegment, SpaceSegment, StoreError, read_towers};
 use crate::tower::Model;
 use arc_swap::ArcSwap;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -31,6 +36,8 @@ pub(crate) struct Live {
     pub(crate) index: Index,
     /// Bytes of the journal when it was read.
     pub(crate) journal_bytes: u64,
+    /// What the spaces were asked with.
+    pub(crate) asked: Arc<Reservoirs>,
 }
 
 /// One consistent state.
@@ -60,6 +67,7 @@ pub(crate) struct Serving {
 }
 
 /// A generation, open.
+#[derive(Clone)]
 pub(crate) struct Base {
     /// Its entry in the manifest.
     pub(crate) generation: Generation,
@@ -85,6 +93,24 @@ impl Live {
             }
         }
         Ok(None)
+    }
+}
+
+impl Live {
+    /// Measures what beams find in a space's active generation, which it names.
+    pub(crate) fn audit(&self, space: &str) -> Result<(GenerationNo, Calibration), Error> {
+        let snapshot = self.snapshot.load_full();
+        let base = &snapshot.space(space)?.base;
+        let number = base.generation.number;
+        let asked = self.asked.sample(space, number);
+        let largest = base.parts.iter().max_by_key(|part| part.shown());
+        let queries = match (&asked, largest) {
+            (Some(asked), _) => Cow::Borrowed(asked),
+            (None, Some(part)) => Cow::Owned(simulated(&part.segment)),
+            (None, None) => Cow::default(),
+        };
+        let calibration = measure(&base.parts, &queries, asked.is_some(), &|_| ())?;
+        Ok((number, calibration))
     }
 }
 

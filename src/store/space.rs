@@ -6,10 +6,10 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape, SpaceLayout,
-    UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
+    BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape,
+    SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
-use crate::graph::{Graph, Rows};
+use crate::graph::{Graph, OwnedCodes, Points, Rows};
 use crate::ids::{FileNo, ItemNo};
 use crate::kernel::Metric;
 use crate::manifest::SpaceFile;
@@ -85,6 +85,11 @@ impl SpaceSegment {
     /// The vectors, a row a node.
     pub(crate) fn rows(&self) -> Rows<'_> {
         self.layout.rows(&self.blob)
+    }
+
+    /// What a walk over the graph needs of the vectors.
+    pub(crate) fn points(&self) -> Points<'_> {
+        self.layout.points(&self.blob)
     }
 
     /// The graph over the nodes.
@@ -180,6 +185,13 @@ pub(crate) fn write_space(
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }
     segment.section(GONE, bytemuck::cast_slice(gone))?;
+    let (book, codes) = OwnedCodes::of(rows)
+        .map(|codes| (codes.book, codes.data))
+        .unzip();
+    let book =
+        pack(&book).map_err(|error| wrong(FormatError::bad("code book", error.to_string())))?;
+    segment.section(CODE_BOOK, &book)?;
+    segment.section(CODES, bytemuck::cast_slice(&codes.unwrap_or_default()))?;
     Ok(SpaceFile {
         file: segment.finish()?,
         nodes: shape.nodes,

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 pub mod deep;
+pub mod plain;
 pub mod towers;
 
 use serde_json::{Value, json};
@@ -27,15 +28,18 @@ pub fn write(dir: &Path, files: &[(String, Vec<u8>)]) {
 
 /// The towers of [`towers::scaled`], opened from a directory.
 pub fn scaled(scale: f32) -> Towers {
-    let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), &towers::scaled(scale));
-    Towers::open(dir.path()).unwrap()
+    towers_of(&towers::scaled(scale))
 }
 
 /// The towers of [`deep::files`], opened from a directory.
 pub fn deep(seed: u8) -> Towers {
+    towers_of(&deep::files(seed))
+}
+
+/// Towers of these files, opened from a directory.
+pub fn towers_of(files: &[(String, Vec<u8>)]) -> Towers {
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), &deep::files(seed));
+    write(dir.path(), files);
     Towers::open(dir.path()).unwrap()
 }
 

@@ -94,6 +94,18 @@ impl<'a> Packed<'a> {
         (0..self.u64()).map(|_| each(self)).collect()
     }
 
+    fn f32(&mut self) -> f32 {
+        f32::from_bits(self.u32())
+    }
+
+    fn option<T>(&mut self, value: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        match self.take(1) {
+            [0] => None,
+            [1] => Some(value(self)),
+            other => panic!("an option begins with {other:?}"),
+        }
+    }
+
     fn file(&mut self) -> File {
         File {
             number: self.u64(),
@@ -108,7 +120,11 @@ impl<'a> Packed<'a> {
         let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
-        let recall = f32::from_bits(self.u32());
+        let recall = self.f32();
+        let _queries = self.u32();
+        assert!(matches!(self.take(1), [0 | 1]));
+        let widths = self.list(|packed| (packed.u32(), packed.f32(), packed.f32()));
+        assert!(widths.is_sorted_by(|a, b| a.0 < b.0));
         Generation {
             number,
             cut,

@@ -48,6 +48,14 @@ impl Segment {
             .map(f32::from_bits)
             .collect();
         assert_eq!(vectors.len(), nodes * dimension);
+        let mut book = Packed(sections.section(11));
+        let codes: Vec<i8> = sections.section(12).iter().map(|c| *c as i8).collect();
+        let book_read = book.option(|book| {
+            let numbers = [book.f32(), book.f32(), book.f32()];
+            (numbers, book.list(Packed::f32))
+        });
+        check_codes(book_read, &codes, &vectors, dimension);
+        book.done();
         let base = Links {
             stride,
             slots: u32s(sections.section(5)),
@@ -122,6 +130,42 @@ impl Segment {
             found.truncate(ef);
         }
         found
+    }
+}
+
+/// Compares codes with the vectors they stand for.
+fn check_codes(
+    book: Option<([f32; 3], Vec<f32>)>,
+    codes: &[i8],
+    vectors: &[f32],
+    dimension: usize,
+) {
+    let Some(([scale, error, longest], centre)) = book else {
+        assert!(codes.is_empty());
+        return;
+    };
+    assert_eq!(centre.len(), dimension);
+    let padded = match dimension {
+        0..=16 => 16,
+        17..=32 => 32,
+        _ => dimension.next_multiple_of(64),
+    };
+    assert_eq!(codes.len() / padded, vectors.len() / dimension);
+    for (codes, vector) in codes.chunks(padded).zip(vectors.chunks(dimension)) {
+        let (codes, padding) = codes.split_at(dimension);
+        assert!(padding.iter().all(|code| *code == 0));
+        let said = codes.iter().zip(&centre);
+        let said = said.map(|(code, centre)| centre + scale * f32::from(*code));
+        let off: f32 = said
+            .zip(vector)
+            .map(|(said, x)| (said - x) * (said - x))
+            .sum();
+        assert!(off.sqrt() <= error * 1.001 + 1e-6);
+        assert!(vector.iter().map(|x| x * x).sum::<f32>().sqrt() <= longest * 1.001);
+        for ((code, x), centre) in codes.iter().zip(vector).zip(&centre) {
+            let right = ((x - centre) / scale).round().clamp(-127.0, 127.0);
+            assert_eq!(f32::from(*code), right);
+        }
     }
 }
 

@@ -73,12 +73,21 @@ pub struct SearchArgs {
     /// How widely to search the graph: more finds more and takes longer
     #[arg(long, value_name = "N", conflicts_with = "exact")]
     pub ef: Option<usize>,
+    /// How much of the exact answer to find, from 0 to 1, in place of --ef
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"])]
+    pub recall_target: Option<f32>,
+    /// Answer only with items that score at least this
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    pub at_least: Option<f32>,
     /// Score every item instead of searching the graph
     #[arg(long)]
     pub exact: bool,
     /// Show the record of each item
     #[arg(long)]
     pub records: bool,
+    /// Answer only with items that match, as in "city = 'Seattle' and price < 30"
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
     /// Items to leave out, such as those already seen (may be repeated)
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub exclude: Vec<String>,

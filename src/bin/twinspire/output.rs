@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use twinspire::ErrorKind;
 use twinspire::import::ImportError;
+use twinspire::{Error, ErrorKind, FilterError};
 
 /// How a command ends, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     messages: Vec<String>,
+    /// Lines that show a place in what was typed.
+    place: Vec<String>,
     hint: Option<String>,
 }
 
@@ -52,6 +54,7 @@ impl Failure {
         Self {
             exit: Exit::Usage,
             messages: vec![message.into()],
+            place: Vec::new(),
             hint: None,
         }
     }
@@ -61,6 +64,7 @@ impl Failure {
         Self {
             exit: Exit::NotFound,
             messages: vec![message.into()],
+            place: Vec::new(),
             hint: None,
         }
     }
@@ -70,6 +74,7 @@ impl Failure {
         Self {
             exit: Exit::Failed,
             messages: chain(&error),
+            place: Vec::new(),
             hint: None,
         }
     }
@@ -92,7 +97,18 @@ impl Failure {
         Self {
             exit,
             messages: vec![message],
+            place: Vec::new(),
             hint: None,
+        }
+    }
+
+    /// A filter that cannot be used, a word of the command line.
+    fn filter(error: &FilterError) -> Self {
+        let shown = error.to_string();
+        let place = shown.lines().skip(1).map(str::to_owned);
+        Self {
+            place: place.collect(),
+            ..Self::usage(format!("--filter: {}", error.message))
         }
     }
 
@@ -107,21 +123,26 @@ impl Failure {
     }
 }
 
-impl From<twinspire::Error> for Failure {
-    fn from(error: twinspire::Error) -> Self {
-        let (exit, hint) = match error.kind() {
-            ErrorKind::NotFound => (Exit::NotFound, None),
-            ErrorKind::Corrupt => (
-                Exit::Corrupt,
-                Some(
-                    "`check` lists what is damaged, `repair` goes on from what is left".to_owned(),
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (exit, hint) = match &error {
+            Error::Filter { source } => return Self::filter(source),
+            _ => match error.kind() {
+                ErrorKind::NotFound => (Exit::NotFound, None),
+                ErrorKind::Corrupt => (
+                    Exit::Corrupt,
+                    Some(
+                        "`check` lists what is damaged, `repair` goes on from what is left"
+                            .to_owned(),
+                    ),
                 ),
-            ),
-            _ => (Exit::Failed, None),
+                _ => (Exit::Failed, None),
+            },
         };
         Self {
             exit,
             messages: chain(&error),
+            place: Vec::new(),
             hint,
         }
     }
@@ -201,6 +222,7 @@ impl Output {
         if let Some(first) = messages.next() {
             self.note(&format!("error: {first}"));
         }
+        failure.place.iter().for_each(|line| self.note(line));
         for cause in messages {
             self.note(&format!("  because: {cause}"));
         }

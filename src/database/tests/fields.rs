@@ -13,7 +13,7 @@ fn record(id: usize) -> Value {
     record["tags"] = json!(["red", id % 2, null, {"deep": true}]);
     record["seller"] = json!({"city": "Bonn", "at": {"lat": id, "lon": -7.5}});
     record["text"] = json!("w".repeat(250 + id));
-    record[format!("only {id}")] = json!(id % 3 == 0);
+    record[format!("only {id}")] = json!(id.is_multiple_of(3));
     record
 }
 

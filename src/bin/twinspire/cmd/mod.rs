@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod ensembles;
 mod export;
@@ -57,6 +58,8 @@ pub enum Command {
     Gc(gc::GcArgs),
     /// Tell what a database holds
     Stats(stats::StatsArgs),
+    /// Measure how much of the exact answer recalls find
+    Audit(audit::AuditArgs),
     /// Verify every file of a database
     Check(check::CheckArgs),
     /// Make a damaged database usable again, as far as it can be read
@@ -84,6 +87,7 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Merge(args) => merge::run(args, output),
         Command::Gc(args) => gc::run(args, output),
         Command::Stats(args) => stats::run(args, output),
+        Command::Audit(args) => audit::run(args, output),
         Command::Check(args) => check::run(args, output),
         Command::Repair(args) => repair::run(args, output),
         Command::Snapshot(args) => snapshot::run(args, output),

@@ -15,6 +15,7 @@ Examples:
   twinspire recall shop.twin movies --user '{\"user_id\":\"42\"}' --top 10
   twinspire recall shop.twin movies --user @user.json --records --exclude B07 B13
   echo '{\"user_id\":\"42\"}' | twinspire recall shop.twin movies --user - --json
+  twinspire recall shop.twin movies --user @user.json --filter \"year >= 1990 and genres has 'Comedy'\"
   twinspire recall shop.twin movies --vector '[0.1, 0.7, …]' --exact
 
 The features of a user are what the user tower was trained on: `tower.json` in the towers directory
@@ -102,6 +103,15 @@ pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire
     let mut recall = recall.exclude(search.exclude.iter().cloned());
     if let Some(ef) = search.ef {
         recall = recall.ef(ef);
+    }
+    if let Some(share) = search.recall_target {
+        recall = recall.recall_target(share);
+    }
+    if let Some(least) = search.at_least {
+        recall = recall.at_least(least);
+    }
+    if let Some(filter) = &search.filter {
+        recall = recall.filter(filter);
     }
     if search.exact {
         recall = recall.exact();

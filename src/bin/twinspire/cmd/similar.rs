@@ -8,7 +8,8 @@ use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
 Examples:
-  twinspire similar movies.twin movies 50 --top 5 --records";
+  twinspire similar movies.twin movies 50 --top 5 --records
+  twinspire similar movies.twin movies 50 --filter \"genres has 'Comedy'\"";
 
 /// Find items like another item, by their vectors in the space.
 #[derive(Debug, Args)]

@@ -1,0 +1,146 @@
+//! What is wrong with a filter, and where.
+
+use std::fmt;
+use std::ops::Range;
+
+/// How many characters of a text an error shows.
+const WIDTH: usize = 72;
+/// How many of them come before the place, at least.
+const BEFORE: usize = 24;
+/// How many characters of one word a message repeats.
+const WORD: usize = 40;
+
+/// A filter that cannot be used: what is wrong, where in its text, and what would be right.
+///
+/// Shown, it is the message and the text with a mark under the place:
+///
+/// ```text
+/// there is no field `prize`; did you mean `price`?
+///   prize < 30 and city = 'Seattle'
+///   ^^^^^
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FilterError {
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// The place in the text, in bytes; empty at the end of the text.
+    pub span: Range<usize>,
+    /// The text; of a filter that was put together by calls, what it would be as text.
+    pub text: String,
+}
+
+/// A message and its place, of whatever text it was.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) span: Range<usize>,
+}
+
+impl Fault {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, span }
+    }
+
+    /// As the error of a text.
+    pub(super) fn of(self, text: impl Into<String>) -> FilterError {
+        FilterError {
+            message: self.message,
+            span: self.span,
+            text: text.into(),
+        }
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.message)?;
+        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+        let before = part(0..self.span.start).chars().count();
+        let marked = part(self.span.clone()).chars().count().max(1);
+        let all = self.text.chars().count();
+        let (mut from, mut to) = (0, all);
+        if all > WIDTH {
+            to = all.min(before.saturating_sub(BEFORE) + WIDTH);
+            from = to.saturating_sub(WIDTH);
+        }
+        let ends = |cut: bool| if cut { "…" } else { "" };
+        let (left, right) = (ends(from > 0), ends(to < all));
+        let shown: String = self
+            .text
+            .chars()
+            .skip(from)
+            .take(to - from)
+            .map(line)
+            .collect();
+        writeln!(f, "  {left}{}{right}", shown.trim_end())?;
+        let indent = before - from.min(before) + left.chars().count();
+        let marks = marked.min(to.saturating_sub(before)).max(1);
+        write!(f, "  {}{}", " ".repeat(indent), "^".repeat(marks))
+    }
+}
+
+/// A character that takes one column and stays in its line.
+fn line(c: char) -> char {
+    if c.is_whitespace() {
+        ' '
+    } else if c.is_control() {
+        '\u{fffd}'
+    } else {
+        c
+    }
+}
+
+/// A word of a filter as messages repeat it: in one line, and not long.
+pub(super) fn shown(word: &str) -> String {
+    let mut shown: String = word.chars().take(WORD).map(line).collect();
+    if shown.len() < word.len() && word.chars().nth(WORD).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str, span: Range<usize>) -> String {
+        Fault::new(span, "wrong").of(text).to_string()
+    }
+
+    #[test]
+    fn the_place_is_marked_by_characters_whatever_the_bytes() {
+        assert_eq!(error("a < b", 4..5), "wrong\n  a < b\n      ^");
+        assert_eq!(
+            error("größe < ü", 10..12),
+            "wrong\n  größe < ü\n          ^"
+        );
+        assert_eq!(error("a\n<\tb", 0..3), "wrong\n  a < b\n  ^^^");
+        assert_eq!(error("a <", 3..3), "wrong\n  a <\n     ^");
+        assert_eq!(error("", 0..0), "wrong\n  \n  ^");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_the_place() {
+        let text = format!("{}BAD{}", "x".repeat(500), "y".repeat(500));
+        let shown = error(&text, 500..503);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(
+            lines[1],
+            format!("  …{}BAD{}…", "x".repeat(24), "y".repeat(45))
+        );
+        assert_eq!(lines[2], format!("  {}^^^", " ".repeat(25)));
+        let end = error(&text, 1003..1003);
+        assert_eq!(end.lines().last().unwrap().len(), 2 + 1 + 72 + 1, "{end}");
+        let all = error(&text, 0..1003);
+        assert_eq!(all.lines().last().unwrap().len(), 2 + 72, "{all}");
+    }
+
+    #[test]
+    fn an_error_whose_place_is_none_is_shown_all_the_same() {
+        assert_eq!(error("é", 1..7), "wrong\n  é\n  ^");
+    }
+}

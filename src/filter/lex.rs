@@ -1,0 +1,268 @@
+//! The words of a filter.
+
+use super::error::{Fault, shown};
+use std::ops::Range;
+
+/// Words that cannot name a field without backquotes.
+const KEYWORDS: [&str; 10] = [
+    "and", "or", "not", "in", "between", "has", "is", "null", "true", "false",
+];
+
+/// A word.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    /// A field or a keyword; a keyword only if it is bare.
+    Name { path: String, bare: bool },
+    /// A text in quotes.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// Anything else that means something.
+    Symbol(&'static str),
+    /// The end of the text.
+    End,
+}
+
+/// A word and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) token: Token,
+    pub(super) span: Range<usize>,
+}
+
+/// Cuts a text into words, one at a time.
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    /// The byte that comes next.
+    at: usize,
+}
+
+/// Whether a word is a keyword, in whatever case.
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS
+        .iter()
+        .any(|keyword| word.eq_ignore_ascii_case(keyword))
+}
+
+/// Whether a name needs no backquotes, but for keywords.
+pub(super) fn is_bare(name: &str) -> bool {
+    name.starts_with(begins_name) && name.chars().all(continues_name)
+}
+
+fn begins_name(c: char) -> bool {
+    c.is_alphabetic() || c == '_'
+}
+
+fn continues_name(c: char) -> bool {
+    begins_name(c) || c.is_numeric()
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// The next word; at the end, the end again and again.
+    pub(super) fn word(&mut self) -> Result<Word, Fault> {
+        self.skip(char::is_whitespace);
+        let from = self.at;
+        let Some(first) = self.peek() else {
+            let span = from..from;
+            let token = Token::End;
+            return Ok(Word { token, span });
+        };
+        let token = match first {
+            '\'' | '"' => self.quoted(first)?,
+            '`' => self.name()?,
+            c if begins_name(c) => self.name()?,
+            c if c.is_ascii_digit() || matches!(c, '.' | '+' | '-') => self.number()?,
+            _ => self.symbol(first)?,
+        };
+        let span = from..self.at;
+        Ok(Word { token, span })
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.at..)?.chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    fn next_if(&mut self, passes: impl Fn(char) -> bool) -> bool {
+        let found = self.peek().is_some_and(passes);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn eat(&mut self, wanted: char) -> bool {
+        self.next_if(|c| c == wanted)
+    }
+
+    fn skip(&mut self, passes: impl Fn(char) -> bool) {
+        while self.next_if(&passes) {}
+    }
+
+    /// The text since a place.
+    fn since(&self, from: usize) -> &'a str {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
+    fn symbol(&mut self, first: char) -> Result<Token, Fault> {
+        let from = self.at;
+        self.next();
+        let symbol = match first {
+            '(' => "(",
+            ')' => ")",
+            ',' => ",",
+            '=' => {
+                self.eat('=');
+                "="
+            }
+            '<' if self.eat('=') => "<=",
+            '<' if self.eat('>') => "!=",
+            '<' => "<",
+            '>' if self.eat('=') => ">=",
+            '>' => ">",
+            '!' if self.eat('=') => "!=",
+            _ => {
+                let hint = match first {
+                    '!' => "; write `not`",
+                    '&' => "; write `and`",
+                    '|' => "; write `or`",
+                    '‘' | '’' | '“' | '”' | '´' => {
+                        "; texts stand in straight quotes, ' or \""
+                    }
+                    _ => "; names of other letters stand in backquotes, texts in quotes",
+                };
+                let doubled = matches!(first, '&' | '|') && self.eat(first);
+                let span = from..self.at;
+                let times = if doubled { 2 } else { 1 };
+                let word = shown(&first.to_string().repeat(times));
+                return Err(Fault::new(
+                    span,
+                    format!("`{word}` means nothing here{hint}"),
+                ));
+            }
+        };
+        Ok(Token::Symbol(symbol))
+    }
+
+    /// A name, with those of members behind dots.
+    fn name(&mut self) -> Result<Token, Fault> {
+        let (mut path, mut bare) = (String::new(), true);
+        loop {
+            let from = self.at;
+            if self.eat('`') {
+                bare = false;
+                self.backquoted(from, &mut path)?;
+            } else {
+                self.skip(continues_name);
+                let name = self.since(from);
+                if !is_bare(name) {
+                    let span = from..from + name.len();
+                    let message =
+                        "a name expected after the dot; other letters stand in backquotes";
+                    return Err(Fault::new(span, message));
+                }
+                path.push_str(name);
+            }
+            if !self.eat('.') {
+                return Ok(Token::Name { path, bare });
+            }
+            path.push('.');
+        }
+    }
+
+    fn backquoted(&mut self, from: usize, path: &mut String) -> Result<(), Fault> {
+        while let Some(c) = self.next() {
+            if c == '`' && !self.eat('`') {
+                return Ok(());
+            }
+            path.push(c);
+        }
+        Err(Fault::new(
+            from..self.text.len(),
+            "the backquote is not closed",
+        ))
+    }
+
+    fn quoted(&mut self, quote: char) -> Result<Token, Fault> {
+        let from = self.at;
+        self.next();
+        let mut text = String::new();
+        while let Some(c) = self.next() {
+            match c {
+                '\\' => text.push(self.escaped(self.at - 1)?),
+                c if c == quote && !self.eat(quote) => return Ok(Token::Text(text)),
+                c => text.push(c),
+            }
+        }
+        let message = format!("the text is not closed; it ends with {quote}");
+        Err(Fault::new(from..self.text.len(), message))
+    }
+
+    /// What a backslash at `from` and what follows stand for.
+    fn escaped(&mut self, from: usize) -> Result<char, Fault> {
+        let found = match self.next() {
+            Some(c @ ('\\' | '\'' | '"')) => Some(c),
+            Some('n') => Some('\n'),
+            Some('r') => Some('\r'),
+            Some('t') => Some('\t'),
+            Some('u') if self.eat('{') => {
+                let digits = self.at;
+                self.skip(|c| c.is_ascii_hexdigit());
+                let digits = self.since(digits);
+                let code = u32::from_str_radix(digits, 16)
+                    .ok()
+                    .and_then(char::from_u32);
+                code.filter(|_| self.eat('}'))
+            }
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            let span = from..self.at;
+            let message =
+                r#"a backslash comes before \, ', ", n, r, t or u{…}; write \\ for one itself"#;
+            Fault::new(span, message)
+        })
+    }
+
+    fn number(&mut self) -> Result<Token, Fault> {
+        let from = self.at;
+        let digit = |c: char| c.is_ascii_digit();
+        let sign = |c: char| matches!(c, '+' | '-');
+        self.next_if(sign);
+        self.skip(digit);
+        self.eat('.');
+        self.skip(digit);
+        let mantissa = self.at;
+        if self.next_if(|c| matches!(c, 'e' | 'E')) {
+            self.next_if(sign);
+            if !self.next_if(digit) {
+                // No exponent, but a word that stands too near.
+                self.at = mantissa;
+            }
+            self.skip(digit);
+        }
+        let number = self.since(from).parse();
+        let glued = self.at;
+        self.skip(|c| continues_name(c) || c == '.');
+        let span = from..self.at;
+        match number {
+            Ok(number) if glued == span.end => Ok(Token::Number(number)),
+            _ => {
+                let word = shown(self.since(from));
+                let message = format!(
+                    "`{word}` is no number; texts stand in quotes, names that begin with a digit in backquotes"
+                );
+                Err(Fault::new(span, message))
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A node and how well it matches, and the few best of many.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+/// A node and how well it matches; larger is better.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scored {
+    /// The node.
+    pub(crate) node: u32,
+    /// Its score, never NaN.
+    pub(crate) score: f32,
+}
+
+impl Scored {
+    /// A score that is not a number becomes the worst there is.
+    pub(super) fn new(node: u32, score: f32) -> Self {
+        let score = if score.is_nan() {
+            f32::NEG_INFINITY
+        } else {
+            score
+        };
+        Self { node, score }
+    }
+
+    /// One number that orders as the pair does, for it is compared often: the score's bits made to
+    /// rise with the score, then the node, falling.
+    pub(super) fn key(self) -> u64 {
+        let bits = self.score.to_bits();
+        let rising = if bits >> 31 == 1 {
+            !bits
+        } else {
+            bits | 1 << 31
+        };
+        u64::from(rising) << 32 | u64::from(!self.node)
+    }
+
+    /// The pair of a key.
+    pub(super) fn of(key: u64) -> Self {
+        let rising = (key >> 32) as u32;
+        let bits = if rising >> 31 == 1 {
+            rising & !(1 << 31)
+        } else {
+            !rising
+        };
+        Self {
+            node: !(key as u32),
+            score: f32::from_bits(bits),
+        }
+    }
+}
+
+/// The better of two is the greater; of equal scores, the smaller node is better.
+impl Ord for Scored {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Scored {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Scored {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Scored {}
+
+/// The best that were offered, at most `limit` of them; the worst is on top.
+#[derive(Debug, Default)]
+pub(super) struct Best {
+    heap: BinaryHeap<Reverse<Scored>>,
+    limit: usize,
+}
+
+impl Best {
+    /// Forgets everything; from now on the best `limit` are kept.
+    pub(super) fn start(&mut self, limit: usize) {
+        self.heap.clear();
+        self.limit = limit;
+    }
+
+    /// Whether there is room for one that is this good.
+    pub(super) fn admits(&self, scored: Scored) -> bool {
+        self.heap.len() < self.limit || self.heap.peek().is_some_and(|worst| scored > worst.0)
+    }
+
+    /// Takes one if it was admitted, in place of the worst if there is no room.
+    pub(super) fn push(&mut self, scored: Scored) {
+        if self.heap.len() < self.limit {
+            self.heap.push(Reverse(scored));
+        } else if let Some(mut worst) = self.heap.peek_mut() {
+            *worst = Reverse(scored);
+        }
+    }
+
+    /// Moves all of them into a list, best first.
+    pub(super) fn drain_into(&mut self, list: &mut Vec<Scored>) {
+        list.clear();
+        list.extend(self.heap.drain().map(|Reverse(scored)| scored));
+        list.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_order_as_scores_and_nodes_do(
+            (a, b) in (any::<f32>(), any::<f32>()),
+            (m, n) in (any::<u32>(), any::<u32>()),
+        ) {
+            let (a, b) = (Scored::new(m, a), Scored::new(n, b));
+            let by_score = a.score.total_cmp(&b.score);
+            prop_assert_eq!(a.cmp(&b), by_score.then(n.cmp(&m)));
+            let back = Scored::of(a.key());
+            prop_assert_eq!((back.node, back.score.to_bits()), (a.node, a.score.to_bits()));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Memory that searches use again and again, and the steps of a walk that work on it.
+
+use super::Graph;
+use super::near::Near;
+use super::scored::Scored;
+use super::search::Ask;
+use crate::kernel::CodeQuery;
+use std::collections::BinaryHeap;
+
+/// Memory for searches, one after another, over any graphs. After the first few nothing is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// The query in codes.
+    pub(super) query: CodeQuery,
+    /// The rest.
+    pub(super) walk: Walk,
+}
+
+/// What searches did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Nodes whose links were followed.
+    pub(crate) expanded: u64,
+    /// Scores computed on the walk.
+    pub(crate) scored: u64,
+    /// Scores computed again on the vectors themselves.
+    pub(crate) ranked: u64,
+}
+
+/// A walk over a graph.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    visited: Visited,
+    /// Nodes that are visited and not scored yet.
+    batch: Vec<u32>,
+    /// The best so far.
+    pub(super) beam: Beam,
+    /// Where to go on, in a walk through nodes that the beam does not take.
+    pub(super) frontier: BinaryHeap<Scored>,
+    /// What was found, with exact scores, best first.
+    pub(super) ranked: Vec<Scored>,
+    pub(super) work: Work,
+}
+
+impl Walk {
+    /// Forgets the walk before, for one over so many nodes.
+    pub(super) fn start(&mut self, nodes: u32, limit: usize) {
+        self.visited.start(nodes);
+        self.batch.clear();
+        self.beam.start(limit);
+        self.frontier.clear();
+        self.ranked.clear();
+    }
+
+    /// Makes the batch of those nodes that were not visited before.
+    pub(super) fn visit(&mut self, nodes: &[u32]) {
+        self.visited.filter(nodes, &mut self.batch);
+    }
+
+    /// Makes the batch of a node's neighbours, and asks for what scoring them will read.
+    pub(super) fn expand<S: AsRef<[u32]>>(
+        &mut self,
+        graph: &Graph<S>,
+        near: &impl Near,
+        node: u32,
+    ) {
+        self.visit(graph.links(node));
+        // They lie far apart: all are asked for before the first is read.
+        self.batch.iter().for_each(|node| near.prefetch(*node));
+        self.work.expanded += 1;
+    }
+
+    /// Scores the batch, each with the walk and what it scored given to `take`.
+    pub(super) fn score(&mut self, near: &impl Near, mut take: impl FnMut(&mut Self, Scored)) {
+        let batch = std::mem::take(&mut self.batch);
+        self.work.scored += batch.len() as u64;
+        let (fours, rest) = batch.as_chunks::<4>();
+        for nodes in fours {
+            // Where one of them is missing, each is asked for by itself.
+            if let Some(scores) = near.score_4(*nodes) {
+                for (node, score) in nodes.iter().zip(scores) {
+                    take(self, Scored::new(*node, score));
+                }
+            } else {
+                self.score_each(near, nodes, &mut take);
+            }
+        }
+        self.score_each(near, rest, &mut take);
+        self.batch = batch;
+        self.batch.clear();
+    }
+
+    fn score_each(
+        &mut self,
+        near: &impl Near,
+        nodes: &[u32],
+        take: &mut impl FnMut(&mut Self, Scored),
+    ) {
+        for node in nodes {
+            if let Some(score) = near.score(*node) {
+                take(self, Scored::new(*node, score));
+            }
+        }
+    }
+
+    /// Scores what was found exactly, as far down as the `k` best may lie.
+    pub(super) fn rank(&mut self, near: &impl Near, exact: &impl Near, k: usize) {
+        let Self { beam, ranked, .. } = self;
+        let rank = |entry: &Entry| {
+            let node = entry.scored().node;
+            exact.score(node).map(|score| Scored::new(node, score))
+        };
+        let (first, rest) = beam.entries.split_at(k.min(beam.entries.len()));
+        first
+            .iter()
+            .for_each(|entry| exact.prefetch(entry.scored().node));
+        ranked.extend(first.iter().filter_map(rank));
+        if let Some(kth) = ranked.iter().min() {
+            let lowest = near.lowest(kth.score);
+            let close = rest
+                .iter()
+                .take_while(|entry| entry.scored().score >= lowest);
+            close
+                .clone()
+                .for_each(|entry| exact.prefetch(entry.scored().node));
+            ranked.extend(close.filter_map(rank));
+        }
+        ranked.sort_unstable_by(|a, b| b.cmp(a));
+        self.work.ranked += ranked.len() as u64;
+    }
+
+    /// Scores what was found exactly, and leaves what scores less than `least`.
+    pub(super) fn rank_inside(&mut self, exact: &impl Near, least: f32) {
+        self.work.ranked += self.ranked.len() as u64;
+        self.ranked.retain_mut(|scored| {
+            let score = exact.score(scored.node).filter(|score| *score >= least);
+            score.is_some_and(|score| {
+                *scored = Scored::new(scored.node, score);
+                true
+            })
+        });
+        self.ranked.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+/// A set of nodes.
+#[derive(Debug, Default)]
+struct Visited {
+    words: Vec<u64>,
+    /// How many of them are in use.
+    count: usize,
+    /// The nodes in the set.
+    list: Vec<u32>,
+}
+
+impl Visited {
+    /// Empties the set, which nodes below `nodes` may enter.
+    fn start(&mut self, nodes: u32) {
+        let last = self.count.saturating_sub(1);
+        let used = self.list.drain(..).map(|node| node as usize / 64);
+        for word in used.chain([last]) {
+            if let Some(word) = self.words.get_mut(word) {
+                *word = 0;
+            }
+        }
+        self.count = (nodes as usize).div_ceil(64);
+        if self.words.len() < self.count {
+            self.words.resize(self.count, 0);
+        }
+        if !nodes.is_multiple_of(64)
+            && let Some(last) = self.words.get_mut(self.count - 1)
+        {
+            // Places that no node has count as visited.
+            *last = u64::MAX << (nodes % 64);
+        }
+    }
+
+    /// Takes nodes in and makes `new` of those that were not in before. Nodes that are not there are
+    /// left out.
+    fn filter(&mut self, nodes: &[u32], new: &mut Vec<u32>) {
+        new.clear();
+        new.resize(nodes.len(), 0);
+        let words = self.words.get_mut(..self.count).unwrap_or_default();
+        let mut length = 0;
+        for node in nodes {
+            let Some(word) = words.get_mut(*node as usize / 64) else {
+                continue;
+            };
+            // No branch depends on whether it is new: that cannot be foretold.
+            if let Some(place) = new.get_mut(length) {
+                *place = *node;
+            }
+            length += (!*word >> (node % 64) & 1) as usize;
+            *word |= 1 << (node % 64);
+        }
+        new.truncate(length);
+        self.list.extend_from_slice(new);
+    }
+}
+
+/// The best nodes so far, at most `limit` of them, best first; each is expanded once.
+#[derive(Debug, Default)]
+pub(super) struct Beam {
+    entries: Vec<Entry>,
+    limit: usize,
+    /// All before this place are expanded.
+    next: usize,
+    /// What a key must exceed to get in.
+    worst: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: u64,
+    expanded: bool,
+}
+
+impl Entry {
+    fn scored(&self) -> Scored {
+        Scored::of(self.key)
+    }
+}
+
+impl Beam {
+    fn start(&mut self, limit: usize) {
+        self.entries.clear();
+        (self.limit, self.next, self.worst) = (limit, 0, 0);
+    }
+
+    /// Whether one that is this good would get in.
+    pub(super) fn admits(&self, scored: Scored) -> bool {
+        scored.key() > self.worst
+    }
+
+    /// Whether one that is in, or would get in, is this good.
+    pub(super) fn reaches(&self, scored: Scored) -> bool {
+        scored.key() >= self.worst
+    }
+
+    /// Takes one in if it is good enough.
+    pub(super) fn offer(&mut self, scored: Scored) {
+        let key = scored.key();
+        if key <= self.worst {
+            return;
+        }
+        if self.entries.len() >= self.limit {
+            self.entries.pop();
+        }
+        let at = self.entries.partition_point(|entry| entry.key > key);
+        let expanded = false;
+        self.entries.insert(at, Entry { key, expanded });
+        self.next = self.next.min(at);
+        if self.entries.len() >= self.limit {
+            self.worst = self.entries.last().map_or(0, |entry| entry.key);
+        }
+    }
+
+    /// The best that is not expanded yet, and counts as such from now on; none when it is not worth it.
+    pub(super) fn next(&mut self, ask: &Ask<'_>, near: &impl Near) -> Option<Scored> {
+        let next = self.entries.get_mut(self.next)?;
+        let scored = next.scored();
+        next.expanded = true;
+        // What was found elsewhere counts when half of the beam was gone through: a walk that is new
+        // here is not yet where the best are.
+        let bar = match self.next >= self.limit / 2 {
+            true => ask.bar,
+            false => f32::NEG_INFINITY,
+        };
+        if self.next >= ask.k
+            && let Some(kth) = self.entries.get(ask.k.saturating_sub(1))
+            && scored.score < near.worth(kth.scored().score.max(bar))
+        {
+            return None;
+        }
+        let rest = self.entries.get(self.next..).unwrap_or_default();
+        let ahead = rest.iter().position(|entry| !entry.expanded);
+        self.next += ahead.unwrap_or(rest.len());
+        Some(scored)
+    }
+
+    /// What would be next now.
+    pub(super) fn after(&self) -> Option<Scored> {
+        self.entries.get(self.next).map(Entry::scored)
+    }
+}

@@ -1,0 +1,142 @@
+//! Measuring how much of the exact answer the graphs of a generation find.
+
+use super::Part;
+use crate::error::Error;
+use crate::graph::{Ask, Points, Scratch, exact, search, search_kept};
+use crate::kernel::{Metric, prepare};
+use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
+use crate::store::SpaceSegment;
+use rayon::prelude::*;
+
+/// Queries whose exact answers are found at a time, so that rows are read once for all of them.
+const TOGETHER: usize = 16;
+/// Queries made up.
+const SIMULATED: usize = 200;
+/// How much a query between two items has of the second.
+const SECOND: f32 = 0.5;
+
+/// Asks the graphs with each of the queries, back to back, once for every width of the beam, and
+/// compares with exact answers. `done` is told how many queries were asked.
+pub(crate) fn measure(
+    parts: &[Part],
+    queries: &[f32],
+    real: bool,
+    done: &(dyn Fn(u64) + Sync),
+) -> Result<Calibration, Error> {
+    let Some(dimension) = parts.first().map(|part| part.segment.dimension()) else {
+        return Ok(Calibration::default());
+    };
+    let shown: usize = parts.iter().map(Part::shown).sum();
+    let enough = EFS.iter().position(|ef| *ef as usize >= shown);
+    let efs = EFS
+        .get(..=enough.unwrap_or(EFS.len() - 1))
+        .unwrap_or_default();
+    let found = queries.par_chunks(dimension * TOGETHER).map(|queries| {
+        let right = exact_scores(parts, queries, dimension);
+        let scratch = &mut Scratch::default();
+        let mut found = vec![[0.0f64; KS.len()]; efs.len()];
+        for (query, right) in queries.chunks_exact(dimension).zip(&right) {
+            for (found, ef) in found.iter_mut().zip(efs) {
+                for (found, k) in found.iter_mut().zip(KS) {
+                    *found += share(parts, query, right, k, *ef as usize, scratch)?;
+                }
+            }
+        }
+        done((queries.len() / dimension) as u64);
+        Ok(found)
+    });
+    let none = || vec![[0.0; KS.len()]; efs.len()];
+    let found = found.try_reduce(none, |mut sums, found: Vec<[f64; KS.len()]>| {
+        let each = sums.iter_mut().flatten().zip(found.iter().flatten());
+        each.for_each(|(sum, found)| *sum += found);
+        Ok::<_, Error>(sums)
+    })?;
+    let count = queries.len() / dimension;
+    let mean = |sum: f64| (sum / count.max(1) as f64) as f32;
+    let points = efs
+        .iter()
+        .zip(found)
+        .map(|(ef, [ten, hundred])| CalibrationPoint {
+            ef: *ef,
+            recall_at_10: mean(ten),
+            recall_at_100: mean(hundred),
+        });
+    Ok(Calibration {
+        queries: count as u32,
+        real,
+        points: points.collect(),
+    })
+}
+
+/// For each query the best scores there are, best first, as many as are ever compared.
+fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f32>> {
+    let most = KS.into_iter().max().unwrap_or_default();
+    let mut all = vec![Vec::new(); queries.len() / dimension];
+    for part in parts {
+        let found = exact(&part.segment.points(), queries, most, |node| {
+            part.shows(node)
+        });
+        for (all, found) in all.iter_mut().zip(found) {
+            all.extend(found.iter().map(|scored| scored.score));
+        }
+    }
+    for scores in &mut all {
+        scores.sort_unstable_by(|a, b| b.total_cmp(a));
+        scores.truncate(most);
+    }
+    all
+}
+
+/// The share of the `k` best scores that beams of a width find. Scores are compared, for of equal
+/// items any will do.
+fn share(
+    parts: &[Part],
+    query: &[f32],
+    right: &[f32],
+    k: usize,
+    ef: usize,
+    scratch: &mut Scratch,
+) -> Result<f64, Error> {
+    let k = k.min(right.len());
+    let Some(worst) = k.checked_sub(1).and_then(|last| right.get(last)) else {
+        return Ok(1.0);
+    };
+    let mut hits = 0;
+    for part in parts {
+        let (graph, points) = (part.segment.graph()?, part.segment.points());
+        let ask = Ask::new(query, k, ef);
+        let found = if part.shown() == part.segment.items().len() {
+            search(&graph, &points, &ask, scratch)
+        } else {
+            let shows = |node| part.shows(node);
+            let found = search_kept(&graph, &points, &ask, shows, u64::MAX, scratch);
+            found.unwrap_or_default()
+        };
+        hits += found.iter().filter(|scored| scored.score >= *worst).count();
+    }
+    Ok(hits.min(k) as f64 / k as f64)
+}
+
+/// Queries as users ask them, back to back, before any has asked: each lies between two items.
+pub(crate) fn simulated(segment: &SpaceSegment) -> Vec<f32> {
+    let Points { metric, rows, .. } = segment.points();
+    let nodes = rows.count() as usize;
+    let count = SIMULATED.min(nodes);
+    let mut queries = Vec::with_capacity(count * rows.dimension());
+    for at in 0..count {
+        let first = at * nodes / count;
+        // Multiples of a prime that is larger than half of them go all over the nodes.
+        let second = (first + 1 + at * 7_919) % nodes;
+        let row = |node: usize| rows.row(node as u32).unwrap_or_default();
+        let mix = |(a, b): (&f32, &f32)| match metric {
+            Metric::L2 => (a + SECOND * b) / (1.0 + SECOND),
+            Metric::Cosine | Metric::InnerProduct => a + SECOND * b,
+        };
+        let mut query: Vec<f32> = row(first).iter().zip(row(second)).map(mix).collect();
+        if prepare(metric, &mut query).is_err() {
+            query = row(first).to_vec();
+        }
+        queries.extend(query);
+    }
+    queries
+}

@@ -1,0 +1,169 @@
+//! How hard a recall searches: by the width of the beam, by the share of the exact answer that is
+//! wanted, or for all that score so much; for one user and for many.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::{directory, plain};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+use twinspire::{Database, Hits, Recall};
+
+const DIMENSION: usize = 12;
+const SPACE: &str = "things";
+
+/// Vectors around some centres.
+fn vectors(count: usize, seed: u64) -> Vec<Vec<f32>> {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let mut draw = |spread: f32| -> Vec<f32> {
+        let each = (0..DIMENSION).map(|_| spread * (random.random::<f32>() - 0.5));
+        each.collect()
+    };
+    let centres: Vec<_> = (0..40).map(|_| draw(4.0)).collect();
+    let near = |at: usize| {
+        let apart = draw(2.0);
+        centres[at * at % 40]
+            .iter()
+            .zip(apart)
+            .map(|(a, b)| a + b)
+            .collect()
+    };
+    (0..count).map(near).collect()
+}
+
+/// A database whose items lie in three segments and in the journal, some in several versions.
+fn shop(path: &Path, metric: &str) -> Database {
+    let db = Database::open(path).unwrap();
+    let vectors = vectors(3_000, 1);
+    let records = |range: std::ops::Range<usize>, shift: usize| -> Vec<Value> {
+        let record = |id: usize| plain::record(Some(id), &vectors[(id + shift) % 3_000]);
+        range.map(record).collect()
+    };
+    db.items().put_many(&records(0..2_000, 0)).unwrap();
+    db.publish(SPACE, common::towers_of(&plain::files(DIMENSION, metric)))
+        .unwrap();
+    db.items().put_many(&records(1_900..2_500, 7)).unwrap();
+    db.seal().unwrap();
+    db.items().put_many(&records(2_400..2_950, 0)).unwrap();
+    db.items().delete("B00017").unwrap();
+    db.seal().unwrap();
+    db.items().put_many(&records(2_940..3_000, 0)).unwrap();
+    db.items().delete("B00018").unwrap();
+    db
+}
+
+fn ids(hits: &Hits) -> BTreeSet<String> {
+    hits.iter().map(|hit| hit.id.clone()).collect()
+}
+
+/// The share of the exact answers that recalls find.
+fn found(
+    db: &Database,
+    queries: &[Vec<f32>],
+    k: usize,
+    ask: impl Fn(Recall<'_>) -> Recall<'_>,
+) -> f64 {
+    let mut hits = 0;
+    for query in queries {
+        let recall = || db.recall(SPACE).vector(query);
+        let right = ids(&recall().exact().top(k).unwrap());
+        let found = ids(&ask(recall()).top(k).unwrap());
+        hits += right.intersection(&found).count();
+    }
+    hits as f64 / (queries.len() * k) as f64
+}
+
+#[test]
+fn all_that_score_so_much_are_found_and_the_boundary_belongs_to_them() {
+    let (mut found, mut of) = (0, 0);
+    for metric in ["l2", "cosine", "inner_product"] {
+        let (_dir, path) = directory();
+        let db = shop(&path, metric);
+        for query in vectors(20, 2) {
+            let recall = || db.recall(SPACE).vector(&query);
+            let all = recall().exact().top(3_000).unwrap();
+            assert_eq!(all.len(), 2_998);
+            for nth in [0, 1, 10, 300] {
+                let least = all[nth].score;
+                let right: Vec<_> = all.iter().filter(|hit| hit.score >= least).collect();
+                let exact = recall().exact().all_at_least(least).unwrap();
+                assert!(exact.iter().collect::<Vec<_>>() == right, "{metric}");
+                let walked = recall().all_at_least(least).unwrap();
+                // A walk may miss one; what it finds belongs there.
+                let walked: Vec<_> = walked.iter().collect();
+                let all_right = walked.iter().all(|hit| right.contains(hit));
+                assert!(all_right, "{metric}");
+                (found, of) = (found + walked.len(), of + right.len());
+                let top = recall().at_least(least).top(5).unwrap();
+                assert!(top.len() == right.len().min(5), "{metric}: {}", top.len());
+                assert!(top.iter().all(|hit| hit.score >= least));
+            }
+            let nothing = recall().all_at_least(all[0].score + 1.0).unwrap();
+            assert!(nothing.is_empty());
+        }
+    }
+    assert!(found * 1_000 >= of * 997, "{found} of {of}");
+}
+
+#[test]
+fn a_target_is_met_and_a_target_of_one_is_exact() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "cosine");
+    let queries = vectors(60, 3);
+    let calibration = db.stats().unwrap().spaces[SPACE].calibration.clone();
+    assert!(
+        !calibration.real && calibration.queries == 200,
+        "{calibration:?}"
+    );
+    assert!(calibration.points.len() > 3);
+    assert_eq!(
+        found(&db, &queries, 10, |recall| recall.recall_target(1.0)),
+        1.0
+    );
+    for (target, k) in [(0.9, 10), (0.97, 10), (0.9, 50)] {
+        let found = found(&db, &queries, k, |recall| recall.recall_target(target));
+        assert!(
+            found >= f64::from(target) - 0.03,
+            "{found} for {target} at {k}"
+        );
+    }
+}
+
+#[test]
+fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "l2");
+    let queries = vectors(4_200, 4);
+    assert!(!db.audit(SPACE).unwrap().real);
+    let users: Vec<Value> = queries
+        .iter()
+        .map(|query| plain::record(None, query))
+        .collect();
+    let batch = db.recall(SPACE).users(&users).top(3).unwrap();
+    for (user, hits) in users.iter().zip(&batch).step_by(97) {
+        assert_eq!(&db.recall(SPACE).user(user).top(3).unwrap(), hits);
+    }
+    let audited = db.audit(SPACE).unwrap();
+    assert!(audited.real && audited.queries == 256, "{audited:?}");
+    let of = |db: &Database| db.stats().unwrap().spaces[SPACE].calibration.clone();
+    assert!(!of(&db).real, "an audit changes nothing");
+    let calibrated = db.calibrate(SPACE).unwrap();
+    assert_eq!(of(&db), calibrated);
+    let last = calibrated.points.last().unwrap();
+    assert!(
+        last.recall_at_10 > 0.99 && last.recall_at_100 > 0.99,
+        "{calibrated:?}"
+    );
+    drop(db);
+    let reader = Database::open_read_only(&path).unwrap();
+    assert_eq!(of(&reader), calibrated);
+    assert!(reader.calibrate(SPACE).is_err(), "a reader stores nothing");
+    assert!(
+        !reader.audit(SPACE).unwrap().real,
+        "it was asked nothing yet"
+    );
+    assert!(reader.audit("nothing").is_err());
+}
