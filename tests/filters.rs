@@ -239,7 +239,7 @@ fn ask<'a>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn filtered_recalls_are_those_of_all_items_without_what_does_not_match(

@@ -25,6 +25,7 @@ pub(crate) struct CodeQuery {
 
 impl CodeQuery {
     /// A query of these codes, to be compared with rows that are padded as they are.
+    #[cfg(test)]
     pub(crate) fn new(codes: impl IntoIterator<Item = i8>) -> Self {
         let mut query = Self::default();
         query.set(codes);

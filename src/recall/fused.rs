@@ -26,13 +26,29 @@ struct Channel<'a> {
     query: Vec<f32>,
 }
 
+/// The items that pass the filters of a request.
+pub(super) fn passing<'a>(
+    snapshot: &'a Snapshot,
+    ensemble: &Ensemble,
+    request: &Request<'_>,
+) -> Result<Option<Passing<'a>>, Error> {
+    let servings = ensemble
+        .spaces()
+        .filter_map(|(name, _)| snapshot.spaces.get(name));
+    Passing::of(
+        snapshot,
+        servings.map(|serving| &**serving),
+        &request.filters,
+    )
+}
+
 /// Answers one request.
 pub(super) fn run(
     live: &Live,
     snapshot: &Snapshot,
     ensemble: &Ensemble,
     request: &Request<'_>,
-    passing: Option<&Passing>,
+    passing: Option<&Passing<'_>>,
     k: usize,
 ) -> Result<Hits, Error> {
     let mut hidden = hidden(live, request, k)?;
@@ -116,7 +132,7 @@ fn best_fused(
     channels: &[Channel<'_>],
     request: &Request<'_>,
     hidden: &HashSet<ItemNo>,
-    passing: Option<&Passing>,
+    passing: Option<&Passing<'_>>,
     k: usize,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     let items = channels.iter().map(|c| c.serving.items() as usize).max();

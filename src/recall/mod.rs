@@ -10,9 +10,14 @@ mod best;
 mod filtered;
 mod fused;
 mod hits;
+mod part;
+mod plan;
+mod tree;
 
 pub(crate) use best::Best;
 pub use hits::{Hit, Hits};
+#[cfg(test)]
+pub(crate) use plan::{Plan, forced};
 
 use crate::error::Error;
 use crate::filter::Filter;
@@ -20,10 +25,11 @@ use crate::graph::{Ask, DEFAULT_EF, Scored, Scratch, search, search_kept, within
 use crate::ids::ItemNo;
 use crate::kernel::prepare;
 use crate::manifest::Generation;
-use crate::snapshot::{Live, Serving, Snapshot, parse};
+use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
 use crate::store::SpaceSegment;
 use crate::tower::Side;
 use filtered::Passing;
+use part::best_passing;
 use rayon::prelude::*;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -126,15 +132,20 @@ struct Sought<'a> {
     /// Items that must not be answered with.
     hidden: &'a HashSet<ItemNo>,
     /// Those that may be; all, if there is no filter.
-    passing: Option<&'a Passing>,
+    passing: Option<&'a Passing<'a>>,
     /// The least score that counts.
     at_least: Option<f32>,
 }
 
 impl Sought<'_> {
-    /// Whether an item may be answered with.
-    fn admits(&self, item: ItemNo) -> bool {
-        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.contains(item))
+    /// Whether an item of a segment may be answered with, as far as there is no filter.
+    fn shows(&self, serving: &Serving, item: ItemNo) -> bool {
+        !serving.overlay.contains_key(&item) && !self.hidden.contains(&item)
+    }
+
+    /// Whether an item of the overlay may be answered with.
+    fn shows_late(&self, item: ItemNo, late: &Late) -> bool {
+        !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.late_passes(late))
     }
 }
 
@@ -150,12 +161,12 @@ thread_local! {
 pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        let passing = fused::passing(&snapshot, ensemble, request)?;
         return fused::run(live, &snapshot, ensemble, request, passing.as_ref(), k);
     }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
-    let passing = Passing::of(live, &snapshot, &request.filters)?;
+    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vector = match request.query_in(request.space)? {
         Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
         Query::Vector(vector) => check_vector(serving, vector)?,
@@ -187,7 +198,7 @@ pub(crate) fn run_many(
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = Passing::of(live, &snapshot, &request.filters)?;
+        let passing = fused::passing(&snapshot, ensemble, request)?;
         let each = users.par_iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
@@ -204,7 +215,7 @@ pub(crate) fn run_many(
     }
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
-    let passing = Passing::of(live, &snapshot, &request.filters)?;
+    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vectors = embed_users(serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
     let number = serving.base.generation.number;
@@ -302,7 +313,7 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
     // What is scanned comes first: the walks may end where they do not come near it.
     for (item, late) in &serving.overlay {
         if let Some(vector) = &late.vector
-            && sought.admits(*item)
+            && sought.shows_late(*item, late)
         {
             best.offer(metric.score(query, vector), *item);
         }
@@ -310,11 +321,14 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
     let effort = sought.request.effort(generation, k);
     let written_since = serving.overlay.len() + sought.hidden.len();
     for part in &serving.base.parts {
+        if let Some(passing) = sought.passing {
+            best_passing(part, serving, sought, passing, effort, &mut best)?;
+            continue;
+        }
         let items = part.segment.items();
-        let newest = |item| !serving.overlay.contains_key(&item) && sought.admits(item);
         let shown = |node: u32| {
             let item = items.get(node as usize).map(|item| ItemNo(*item));
-            part.shows(node) && item.is_some_and(newest)
+            part.shows(node) && item.is_some_and(|item| sought.shows(serving, item))
         };
         match (effort, sought.at_least) {
             (Effort::Exact, _) => scan(&part.segment, query, shown, &mut best),
@@ -324,10 +338,7 @@ fn best_of(serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Vec<(f32, 
             (Effort::Beam(ef), _) => {
                 let mut ask = Ask::new(query, k.min(items.len()), ef.min(items.len()));
                 ask.bar = best.bar();
-                let hidden = match sought.passing {
-                    Some(_) => items.len(),
-                    None => items.len() - part.shown() + written_since,
-                };
+                let hidden = items.len() - part.shown() + written_since;
                 walk(&part.segment, &ask, shown, hidden, &mut best)?;
             }
         }
@@ -382,12 +393,12 @@ fn walk_within(
     segment: &SpaceSegment,
     (query, least): (&[f32], f32),
     ef: usize,
-    shown: impl Fn(u32) -> bool,
+    shown: impl FnMut(u32) -> bool,
     best: &mut Best,
 ) -> Result<(), Error> {
     let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
     SCRATCH.with_borrow_mut(|scratch| {
-        let found = within(&graph, &points, (query, least), ef, &shown, scratch);
+        let found = within(&graph, &points, (query, least), ef, shown, scratch);
         for scored in found {
             if let Some(item) = items.get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));

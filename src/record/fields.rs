@@ -20,11 +20,6 @@
 //!
 //! Out of scope: how a filter is written and how its tests are joined (`filter`).
 
-#![cfg_attr(
-    not(any(test, fuzzing)),
-    allow(dead_code, reason = "filters are those who ask")
-)]
-
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::ops::Bound;

@@ -25,11 +25,6 @@
 //! Out of scope: what a filter is, and in which order its tests are best asked (`filter`, `recall`).
 //! Cost: opening reads the table; a test, a few steps of a binary search in a dictionary.
 
-#![cfg_attr(
-    not(any(test, fuzzing)),
-    allow(dead_code, reason = "filters are those who ask")
-)]
-
 mod build;
 mod column;
 mod encode;
@@ -38,7 +33,6 @@ mod interner;
 mod tests;
 
 pub(crate) use build::ColumnsBuilder;
-#[allow(unused_imports, reason = "filters are those who name it")]
 pub(crate) use column::{Column, Matches};
 
 use super::FormatError;
@@ -334,7 +328,8 @@ impl ColumnsLayout {
     }
 
     /// Whether there are no other fields than those.
-    pub(crate) fn is_complete(&self) -> bool {
+    #[cfg(test)]
+    fn is_complete(&self) -> bool {
         self.table.complete
     }
 }

@@ -1,0 +1,214 @@
+//! The best of one segment of a space among the items that pass a filter, found as [planned](plan).
+
+use super::filtered::Passing;
+use super::plan::{Numbers, Plan, plan};
+use super::{Best, Effort, SCRATCH, Sought, walk_within};
+use crate::error::Error;
+use crate::graph::{Ask, Scored, search, search_kept};
+use crate::ids::ItemNo;
+use crate::kernel::prefetch;
+use crate::snapshot::{Part, Serving};
+
+/// How many rows ahead of the one that is scored are asked for.
+const AHEAD: usize = 8;
+
+/// Offers the best of a segment that pass, at least as many as `best` wants if there are.
+pub(super) fn best_passing(
+    part: &Part,
+    serving: &Serving,
+    sought: Sought<'_>,
+    passing: &Passing<'_>,
+    effort: Effort,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let search = Search {
+        part,
+        serving,
+        sought,
+        passing,
+    };
+    let (ef, exact) = match effort {
+        Effort::Exact => (0, true),
+        Effort::Beam(ef) => (ef, false),
+    };
+    let numbers = Numbers {
+        nodes: part.segment.items().len(),
+        share: passing.share(),
+        reach: passing.reach(),
+        needs_records: passing.needs_records(),
+        ef,
+        // All that score so much may be few.
+        k: if search.within(best).is_some() {
+            1
+        } else {
+            best.wanted()
+        },
+        dimension: part.segment.dimension(),
+        exact,
+    };
+    search.run(plan(&numbers), best)
+}
+
+/// A segment that is searched.
+struct Search<'a> {
+    part: &'a Part,
+    serving: &'a Serving,
+    sought: Sought<'a>,
+    passing: &'a Passing<'a>,
+}
+
+impl Search<'_> {
+    fn run(&self, plan: Plan, best: &mut Best) -> Result<(), Error> {
+        match plan {
+            Plan::Items => self.items(best),
+            Plan::Nodes => self.nodes(best),
+            Plan::Walk {
+                ef,
+                budget,
+                plainly,
+            } => {
+                if let Some(least) = self.within(best) {
+                    return self.walk_within(least, ef, best);
+                }
+                let done = match plainly {
+                    Some((k, ef)) => self.walk_plainly(k, ef, best)?,
+                    None => false,
+                };
+                if done || self.walk(ef, budget, best)? {
+                    return Ok(());
+                }
+                self.items(best)
+            }
+        }
+    }
+
+    /// The least score, if all that have it are wanted.
+    fn within(&self, best: &Best) -> Option<f32> {
+        self.sought.at_least.filter(|_| best.wanted() == usize::MAX)
+    }
+
+    /// The item of a node, if the node stands for it now and it may be answered with.
+    fn shown(&self, node: u32) -> Option<ItemNo> {
+        let items = self.part.segment.items();
+        let item = items.get(node as usize).map(|item| ItemNo(*item))?;
+        let shown = self.part.shows(node) && self.sought.shows(self.serving, item);
+        shown.then_some(item)
+    }
+
+    /// The item of a node, if it passes as well.
+    fn passes(&self, node: u32) -> Result<Option<ItemNo>, Error> {
+        match self.shown(node) {
+            Some(item) => Ok(self.passing.passes(item)?.then_some(item)),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a node passes, for a walk, which knows no errors.
+    fn keep(&self, node: u32, failed: &mut Option<Error>) -> bool {
+        match self.passes(node) {
+            Ok(item) => item.is_some(),
+            Err(error) => {
+                *failed = Some(error);
+                false
+            }
+        }
+    }
+
+    /// Scores the items that pass.
+    fn items(&self, best: &mut Best) -> Result<(), Error> {
+        let items = self.passing.items()?.iter();
+        let nodes = items.filter_map(|item| self.part.segment.node(*item));
+        let nodes = nodes.filter_map(|node| Some((node, self.shown(node)?)));
+        self.score(&nodes.collect::<Vec<_>>(), best);
+        Ok(())
+    }
+
+    /// Scores the nodes that pass.
+    fn nodes(&self, best: &mut Best) -> Result<(), Error> {
+        let mut nodes = Vec::new();
+        for node in 0..self.part.segment.items().len() as u32 {
+            if let Some(item) = self.passes(node)? {
+                nodes.push((node, item));
+            }
+        }
+        self.score(&nodes, best);
+        Ok(())
+    }
+
+    /// Scores nodes by their vectors, and asks for the vector of each some time before.
+    fn score(&self, nodes: &[(u32, ItemNo)], best: &mut Best) {
+        let segment = &self.part.segment;
+        let (rows, scorer) = (segment.rows(), segment.metric().scorer());
+        for (at, (node, item)) in nodes.iter().enumerate() {
+            let ahead = nodes.get(at + AHEAD);
+            if let Some(row) = ahead.and_then(|(node, _)| rows.row(*node)) {
+                prefetch(row);
+            }
+            if let Some(row) = rows.row(*node) {
+                best.offer(scorer.score(self.sought.query, row), *item);
+            }
+        }
+    }
+
+    fn ask(&self, k: usize, ef: usize, best: &Best) -> Ask<'_> {
+        let nodes = self.part.segment.items().len();
+        let mut ask = Ask::new(self.sought.query, k.min(nodes), ef.min(nodes));
+        ask.bar = best.bar();
+        ask
+    }
+
+    /// Walks the graph and keeps what passes. False, with nothing offered, if it would have to score
+    /// more than it may, or if fewer were found than are wanted: they may be all that pass, or all that
+    /// could be reached.
+    fn walk(&self, ef: usize, budget: u64, best: &mut Best) -> Result<bool, Error> {
+        let segment = &self.part.segment;
+        let (graph, points) = (segment.graph()?, segment.points());
+        let ask = self.ask(best.wanted(), ef, best);
+        let mut failed = None;
+        let keep = |node: u32| self.keep(node, &mut failed);
+        let done = SCRATCH.with_borrow_mut(|scratch| {
+            let found = search_kept(&graph, &points, &ask, keep, budget, scratch);
+            found.is_some_and(|found| self.offer(found, best))
+        });
+        failed.map_or(Ok(done), Err)
+    }
+
+    /// Walks the graph for all that pass and score so much.
+    fn walk_within(&self, least: f32, ef: usize, best: &mut Best) -> Result<(), Error> {
+        let mut failed = None;
+        let keep = |node: u32| self.keep(node, &mut failed);
+        let asked = (self.sought.query, least);
+        walk_within(&self.part.segment, asked, ef, keep, best)?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Walks the graph without a test and takes what passes of the `k` it found. False, with nothing
+    /// offered, if too little does: the best that pass may lie further away then.
+    fn walk_plainly(&self, k: usize, ef: usize, best: &mut Best) -> Result<bool, Error> {
+        let segment = &self.part.segment;
+        let (graph, points) = (segment.graph()?, segment.points());
+        let ask = self.ask(k, ef, best);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let found = search(&graph, &points, &ask, scratch);
+            let mut passing = Vec::with_capacity(found.len());
+            for scored in found {
+                if self.passes(scored.node)?.is_some() {
+                    passing.push(*scored);
+                }
+            }
+            Ok(passing.len() * 2 >= found.len() && self.offer(&passing, best))
+        })
+    }
+
+    /// Offers all that was found, if there is as much as is wanted.
+    fn offer(&self, found: &[Scored], best: &mut Best) -> bool {
+        // A walk ends early only where nothing comes near the bar.
+        let enough = found.len() >= best.wanted() || best.bar() > f32::NEG_INFINITY;
+        for scored in found.iter().filter(|_| enough) {
+            if let Some(item) = self.part.segment.items().get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+        enough
+    }
+}
