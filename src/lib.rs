@@ -75,7 +75,7 @@ pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::Metric;
 pub use manifest::{Calibration, CalibrationPoint};
-pub use recall::{Hit, Hits};
+pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;
 

@@ -33,7 +33,7 @@ pub(crate) use near::Points;
 pub(crate) use rows::Rows;
 pub(crate) use scan::exact;
 pub(crate) use scored::Scored;
-pub(crate) use scratch::Scratch;
+pub(crate) use scratch::{Scratch, Work};
 pub use search::DEFAULT_EF;
 pub(crate) use search::{Ask, search, search_kept, within};
 

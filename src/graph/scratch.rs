@@ -16,6 +16,13 @@ pub(crate) struct Scratch {
     pub(super) walk: Walk,
 }
 
+impl Scratch {
+    /// What searches did since this was set to nothing.
+    pub(crate) fn work(&mut self) -> &mut Work {
+        &mut self.walk.work
+    }
+}
+
 /// What searches did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Work {

@@ -2,12 +2,18 @@
 //!
 //! Larger scores are better everywhere. Cosine works on rows that were normalised when they came
 //! in, so that it is an inner product.
+//!
+//! `scalar` holds the reference of every kernel, written to be read; `avx2`, `avx512` and `neon`
+//! the same in the instructions of a processor; `level` chooses among them, once. Vectors come as
+//! components of four bytes, of two (`half`), or as codes of one (`codes`). What codes stand for,
+//! and how rows are laid out, is decided above.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod codes;
+mod half;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -16,6 +22,7 @@ mod scalar;
 mod tests;
 
 pub(crate) use codes::CodeQuery;
+pub(crate) use half::fits_f16;
 pub(crate) use level::Level;
 
 use bincode::{Decode, Encode};

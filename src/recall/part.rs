@@ -1,8 +1,11 @@
 //! The best of one segment of a space among the items that pass a filter, found as [planned](plan).
 
+use super::explain::count_ranked;
 use super::filtered::Passing;
 use super::plan::{Numbers, Plan, plan};
-use super::{Best, Effort, SCRATCH, Sought, walk_within};
+use super::request::Effort;
+use super::space::walk_within;
+use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
 use crate::graph::{Ask, Scored, search, search_kept};
 use crate::ids::ItemNo;
@@ -12,7 +15,8 @@ use crate::snapshot::{Part, Serving};
 /// How many rows ahead of the one that is scored are asked for.
 const AHEAD: usize = 8;
 
-/// Offers the best of a segment that pass, at least as many as `best` wants if there are.
+/// Offers the best of a segment that pass, at least as many as `best` wants if there are, and tells how
+/// they were found.
 pub(super) fn best_passing(
     part: &Part,
     serving: &Serving,
@@ -20,7 +24,7 @@ pub(super) fn best_passing(
     passing: &Passing<'_>,
     effort: Effort,
     best: &mut Best,
-) -> Result<(), Error> {
+) -> Result<&'static str, Error> {
     let search = Search {
         part,
         serving,
@@ -31,9 +35,11 @@ pub(super) fn best_passing(
         Effort::Exact => (0, true),
         Effort::Beam(ef) => (ef, false),
     };
+    let nodes = part.segment.items().len();
     let numbers = Numbers {
-        nodes: part.segment.items().len(),
-        share: passing.share(),
+        nodes,
+        // What newer segments hide does not pass either.
+        share: passing.share() * part.shown() as f64 / nodes.max(1) as f64,
         reach: passing.reach(),
         sure: passing.is_sure(),
         needs_records: passing.needs_records(),
@@ -59,25 +65,35 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn run(&self, plan: Plan, best: &mut Best) -> Result<(), Error> {
-        match plan {
-            Plan::Items => self.items(best),
-            Plan::Nodes => self.nodes(best),
+    fn run(&self, plan: Plan, best: &mut Best) -> Result<&'static str, Error> {
+        let (k, ef, kept, budget) = match plan {
+            Plan::Items => {
+                self.items(best)?;
+                return Ok("scan of the items that pass");
+            }
+            Plan::Nodes => {
+                self.nodes(best)?;
+                return Ok("test of all nodes");
+            }
             Plan::Walk {
                 k,
                 ef,
                 kept,
                 budget,
-            } => {
-                if let Some(least) = self.within(best) {
-                    return self.walk_within(least, ef, best);
-                }
-                if self.walk(k, ef, best)? || self.walk_on(kept, budget, best)? {
-                    return Ok(());
-                }
-                self.items(best)
-            }
+            } => (k, ef, kept, budget),
+        };
+        if let Some(least) = self.within(best) {
+            self.walk_within(least, ef, best)?;
+            return Ok("walk for all that score so much, with the test");
         }
+        if self.walk(k, ef, best)? {
+            return Ok("walk, its answers tested");
+        }
+        if self.walk_on(kept, budget, best)? {
+            return Ok("walk of whose answers too few pass; walk with the test");
+        }
+        self.items(best)?;
+        Ok("walks of which too few answers pass; scan of the items that pass")
     }
 
     /// The least score, if all that have it are wanted.
@@ -147,6 +163,7 @@ impl Search<'_> {
                 best.offer(scorer.score(self.sought.query, row), *item);
             }
         }
+        count_ranked(nodes.len());
     }
 
     fn ask(&self, k: usize, ef: usize, best: &Best) -> Ask<'_> {
