@@ -31,6 +31,7 @@
 //! - A *generation* is what a space serves: towers, an embedding of every item and the graph over
 //!   them, [published](Database::publish) together, [rolled back](Database::rollback) together.
 //! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
+//! - A *filter* says, by their fields, which items a recall may answer with ([`Filter`]).
 //! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
 //!
 //! # Where to go

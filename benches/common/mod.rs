@@ -73,6 +73,10 @@ impl Set {
         self.query.len() / self.dimension
     }
 
+    pub fn item(&self, at: usize) -> &[f32] {
+        &self.base[at * self.dimension..][..self.dimension]
+    }
+
     pub fn query(&self, at: usize) -> &[f32] {
         &self.query[at * self.dimension..][..self.dimension]
     }

@@ -21,7 +21,7 @@ pub(super) struct Passing<'a> {
     condition: Condition,
     /// The newest first.
     segments: Vec<Rows<'a>>,
-    candidates: OnceLock<Vec<ItemNo>>,
+    items: OnceLock<Vec<ItemNo>>,
 }
 
 /// The rows of one segment, and the condition on them.
@@ -56,7 +56,7 @@ impl<'a> Passing<'a> {
         Ok(Some(Self {
             condition: all(&Known::nothing()),
             segments: rows.collect(),
-            candidates: OnceLock::new(),
+            items: OnceLock::new(),
         }))
     }
 
@@ -106,34 +106,46 @@ impl<'a> Passing<'a> {
         reaches.sum()
     }
 
+    /// Whether of these rows none has to be asked.
+    pub(super) fn is_sure(&self) -> bool {
+        self.segments.iter().all(|rows| rows.tree.is_sure())
+    }
+
     /// Whether most rows can only be asked by their records.
     pub(super) fn needs_records(&self) -> bool {
         self.segments.iter().any(|rows| rows.tree.needs_records())
     }
 
-    /// All items that pass and are in no overlay, in order; found when first asked for.
+    /// All items that pass and are in no overlay, each once; found when first asked for.
     pub(super) fn items(&self) -> Result<&[ItemNo], Error> {
-        if let Some(items) = self.candidates.get() {
+        if let Some(items) = self.items.get() {
             return Ok(items);
         }
         let found = self.find()?;
-        Ok(self.candidates.get_or_init(|| found))
+        Ok(self.items.get_or_init(|| found))
     }
 
     fn find(&self) -> Result<Vec<ItemNo>, Error> {
-        let mut found = Vec::new();
-        let mut failed = None;
-        let mut newer: Vec<&ItemsSegment> = Vec::new();
+        let (mut found, mut failed) = (Vec::with_capacity(self.reach()), None);
+        let (mut newer, mut repeats) = (Vec::<&ItemsSegment>::new(), false);
         for rows in &self.segments {
             let numbers = rows.segment.numbers();
-            rows.tree.each_candidate(numbers.len(), &mut |row| {
+            let (count, newest) = (numbers.len(), newer.is_empty());
+            repeats |= rows.tree.repeats(count);
+            rows.tree.each_candidate(count, &mut |row, passes| {
                 let Some(item) = numbers.get(row as usize).map(|item| ItemNo(*item)) else {
                     return;
                 };
-                if newer.iter().any(|segment| segment.row_of(item).is_some()) {
+                let overwritten = || newer.iter().any(|segment| segment.row_of(item).is_some());
+                if !newest && overwritten() {
                     return;
                 }
-                match self.row_passes(rows, row) {
+                let asked = if passes {
+                    Ok(true)
+                } else {
+                    self.row_passes(rows, row)
+                };
+                match asked {
                     Ok(true) => found.push(item),
                     Ok(false) => {}
                     Err(error) => failed = Some(error),
@@ -144,8 +156,10 @@ impl<'a> Passing<'a> {
         if let Some(error) = failed {
             return Err(error);
         }
-        found.sort_unstable();
-        found.dedup();
+        if repeats {
+            found.sort_unstable();
+            found.dedup();
+        }
         Ok(found)
     }
 }

@@ -129,8 +129,11 @@ pub(crate) fn run_many(
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
         let passing = fused::passing(&snapshot, ensemble, request)?;
+        // What passes is known by now, and lists in filters may be long.
+        let mut bare = request.clone();
+        bare.filters.clear();
         let each = users.par_iter().enumerate().map(|(at, user)| {
-            let mut request = request.clone();
+            let mut request = bare.clone();
             request.query = Some(Query::User(user));
             let hits = fused::run(
                 live,

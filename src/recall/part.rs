@@ -35,10 +35,13 @@ pub(super) fn best_passing(
         Effort::Exact => (0, true),
         Effort::Beam(ef) => (ef, false),
     };
+    let nodes = part.segment.items().len();
     let numbers = Numbers {
-        nodes: part.segment.items().len(),
-        share: passing.share(),
+        nodes,
+        // What newer segments hide does not pass either.
+        share: passing.share() * part.shown() as f64 / nodes.max(1) as f64,
         reach: passing.reach(),
+        sure: passing.is_sure(),
         needs_records: passing.needs_records(),
         ef,
         // All that score so much may be few.
@@ -63,7 +66,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&self, plan: Plan, best: &mut Best) -> Result<&'static str, Error> {
-        let (ef, budget, plainly) = match plan {
+        let (k, ef, kept, budget) = match plan {
             Plan::Items => {
                 self.items(best)?;
                 return Ok("scan of the items that pass");
@@ -73,25 +76,24 @@ impl Search<'_> {
                 return Ok("test of all nodes");
             }
             Plan::Walk {
+                k,
                 ef,
+                kept,
                 budget,
-                plainly,
-            } => (ef, budget, plainly),
+            } => (k, ef, kept, budget),
         };
         if let Some(least) = self.within(best) {
             self.walk_within(least, ef, best)?;
             return Ok("walk for all that score so much, with the test");
         }
-        if let Some((k, ef)) = plainly
-            && self.walk_plainly(k, ef, best)?
-        {
+        if self.walk(k, ef, best)? {
             return Ok("walk, its answers tested");
         }
-        if self.walk(ef, budget, best)? {
-            return Ok("walk with the test");
+        if self.walk_on(kept, budget, best)? {
+            return Ok("walk of whose answers too few pass; walk with the test");
         }
         self.items(best)?;
-        Ok("walk with the test, given up; scan of the items that pass")
+        Ok("walks of which too few answers pass; scan of the items that pass")
     }
 
     /// The least score, if all that have it are wanted.
@@ -129,8 +131,9 @@ impl Search<'_> {
     /// Scores the items that pass.
     fn items(&self, best: &mut Best) -> Result<(), Error> {
         let items = self.passing.items()?.iter();
-        let nodes = items.filter_map(|item| self.part.segment.node(*item));
-        let nodes = nodes.filter_map(|node| Some((node, self.shown(node)?)));
+        let shown = items.filter(|item| self.sought.shows(self.serving, **item));
+        let nodes = shown.filter_map(|item| Some((self.part.segment.node(*item)?, *item)));
+        let nodes = nodes.filter(|(node, _)| self.part.shows(*node));
         self.score(&nodes.collect::<Vec<_>>(), best);
         Ok(())
     }
@@ -170,10 +173,30 @@ impl Search<'_> {
         ask
     }
 
-    /// Walks the graph and keeps what passes. False, with nothing offered, if it would have to score
-    /// more than it may, or if fewer were found than are wanted: they may be all that pass, or all that
-    /// could be reached.
-    fn walk(&self, ef: usize, budget: u64, best: &mut Best) -> Result<bool, Error> {
+    /// Walks the graph to `k` nodes and takes those that pass. False, with nothing offered, if these are
+    /// fewer than are wanted.
+    fn walk(&self, k: usize, ef: usize, best: &mut Best) -> Result<bool, Error> {
+        let segment = &self.part.segment;
+        let (graph, points) = (segment.graph()?, segment.points());
+        let ask = self.ask(k, ef, best);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let found = search(&graph, &points, &ask, scratch);
+            // All that comes near the bar was found, if the walk ended because nothing more does.
+            let ended = found.len() < ask.k || found.iter().any(|scored| scored.score < ask.bar);
+            let mut passing = Vec::with_capacity(found.len());
+            for scored in found {
+                if self.passes(scored.node)?.is_some() {
+                    passing.push(*scored);
+                }
+            }
+            Ok(self.offer(&passing, ended, best))
+        })
+    }
+
+    /// Walks the graph through what does not pass and keeps what does. False, with nothing offered, if
+    /// it would have to score more than it may, or if fewer were found than are wanted: they may be all
+    /// that pass, or all that could be reached.
+    fn walk_on(&self, ef: usize, budget: u64, best: &mut Best) -> Result<bool, Error> {
         let segment = &self.part.segment;
         let (graph, points) = (segment.graph()?, segment.points());
         let ask = self.ask(best.wanted(), ef, best);
@@ -181,7 +204,7 @@ impl Search<'_> {
         let keep = |node: u32| self.keep(node, &mut failed);
         let done = SCRATCH.with_borrow_mut(|scratch| {
             let found = search_kept(&graph, &points, &ask, keep, budget, scratch);
-            found.is_some_and(|found| self.offer(found, best))
+            found.is_some_and(|found| self.offer(found, true, best))
         });
         failed.map_or(Ok(done), Err)
     }
@@ -195,28 +218,10 @@ impl Search<'_> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Walks the graph without a test and takes what passes of the `k` it found. False, with nothing
-    /// offered, if too little does: the best that pass may lie further away then.
-    fn walk_plainly(&self, k: usize, ef: usize, best: &mut Best) -> Result<bool, Error> {
-        let segment = &self.part.segment;
-        let (graph, points) = (segment.graph()?, segment.points());
-        let ask = self.ask(k, ef, best);
-        SCRATCH.with_borrow_mut(|scratch| {
-            let found = search(&graph, &points, &ask, scratch);
-            let mut passing = Vec::with_capacity(found.len());
-            for scored in found {
-                if self.passes(scored.node)?.is_some() {
-                    passing.push(*scored);
-                }
-            }
-            Ok(passing.len() * 2 >= found.len() && self.offer(&passing, best))
-        })
-    }
-
-    /// Offers all that was found, if there is as much as is wanted.
-    fn offer(&self, found: &[Scored], best: &mut Best) -> bool {
-        // A walk ends early only where nothing comes near the bar.
-        let enough = found.len() >= best.wanted() || best.bar() > f32::NEG_INFINITY;
+    /// Offers all that was found, if it is as much as is wanted, or all that could still be of use.
+    fn offer(&self, found: &[Scored], all_above_bar: bool, best: &mut Best) -> bool {
+        let useful = all_above_bar && best.bar() > f32::NEG_INFINITY;
+        let enough = useful || found.len() >= best.wanted();
         for scored in found.iter().filter(|_| enough) {
             if let Some(item) = self.part.segment.items().get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));

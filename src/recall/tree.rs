@@ -107,11 +107,7 @@ impl<'a> Tree<'a> {
         match self {
             Self::Column(matches) => matches.count().min(rows),
             Self::Record | Self::Not(_) => rows,
-            Self::All(parts) => parts
-                .iter()
-                .map(|part| part.reach(rows))
-                .min()
-                .unwrap_or(rows),
+            Self::All(parts) => fewest(parts, rows).map_or(rows, |part| part.reach(rows)),
             Self::Any(parts) => {
                 let reaches = parts.iter().map(|part| part.reach(rows));
                 reaches.fold(0, usize::saturating_add).min(rows)
@@ -119,22 +115,51 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Calls `each` with rows among which all are that pass, some of them several times: those of the
-    /// test in an `All` that fewest pass, and those of every test in an `Any`.
-    pub(super) fn each_candidate(&self, rows: usize, each: &mut impl FnMut(u32)) {
+    /// Calls `each` with rows among which all are that pass, and whether a row surely does: the rows of
+    /// the test in an `All` that fewest pass, and those of every test in an `Any`.
+    pub(super) fn each_candidate(&self, rows: usize, each: &mut impl FnMut(u32, bool)) {
+        self.each_below(rows, true, each);
+    }
+
+    /// The same of a part; `sure` says whether what passes the part passes the whole.
+    fn each_below(&self, rows: usize, sure: bool, each: &mut impl FnMut(u32, bool)) {
         match self {
-            _ if self.reach(rows) >= rows => (0u32..).take(rows).for_each(each),
-            Self::Column(matches) => matches.rows().chain(matches.uncertain()).for_each(each),
+            _ if self.reach(rows) >= rows => (0u32..).take(rows).for_each(|row| each(row, false)),
+            Self::Column(matches) => {
+                matches.rows().for_each(|row| each(row, sure));
+                matches.uncertain().for_each(|row| each(row, false));
+            }
             Self::All(parts) => {
-                if let Some(part) = parts.iter().min_by_key(|part| part.reach(rows)) {
-                    part.each_candidate(rows, each);
+                if let Some(part) = fewest(parts, rows) {
+                    part.each_below(rows, false, each);
                 }
             }
-            Self::Any(parts) => parts
-                .iter()
-                .for_each(|part| part.each_candidate(rows, each)),
+            Self::Any(parts) => {
+                for part in parts {
+                    part.each_below(rows, sure, each);
+                }
+            }
             // These reach all rows.
             Self::Record | Self::Not(_) => {}
+        }
+    }
+
+    /// Whether all [candidates](Self::each_candidate) surely pass, but for a few.
+    pub(super) fn is_sure(&self) -> bool {
+        match self {
+            Self::Column(_) => true,
+            Self::Any(parts) => parts.iter().all(Self::is_sure),
+            Self::All(_) | Self::Not(_) | Self::Record => false,
+        }
+    }
+
+    /// Whether a row may be a candidate several times.
+    pub(super) fn repeats(&self, rows: usize) -> bool {
+        match self {
+            _ if self.reach(rows) >= rows => false,
+            Self::Column(matches) => matches.repeats(),
+            Self::All(parts) => fewest(parts, rows).is_some_and(|part| part.repeats(rows)),
+            Self::Any(_) | Self::Record | Self::Not(_) => true,
         }
     }
 
@@ -147,6 +172,11 @@ impl<'a> Tree<'a> {
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_records),
         }
     }
+}
+
+/// The part that has the fewest candidates.
+fn fewest<'t, 'a>(parts: &'t [Tree<'a>], rows: usize) -> Option<&'t Tree<'a>> {
+    parts.iter().min_by_key(|part| part.reach(rows))
 }
 
 /// Whether one of the parts is `wanted`, which then the whole is; if none is, but of some only the

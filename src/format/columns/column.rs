@@ -362,6 +362,11 @@ impl Matches<'_> {
         entries.iter().any(|ordinal| self.holds(*ordinal))
     }
 
+    /// Whether a row may come several times among the [`rows`](Self::rows) and the uncertain ones.
+    pub(crate) fn repeats(&self) -> bool {
+        !self.column.entry_offsets.is_empty() || !self.uncertain.is_empty()
+    }
+
     /// Rows of which only the record can tell, in order; some may match for certain nonetheless.
     pub(crate) fn uncertain(&self) -> impl ExactSizeIterator<Item = u32> {
         self.uncertain.iter().copied()
