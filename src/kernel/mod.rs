@@ -8,6 +8,15 @@
 //! components of four bytes, of two (`half`), or as codes of one (`codes`). What codes stand for,
 //! and how rows are laid out, is decided above.
 
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the kernels for halves come before the segments that will hold them"
+    )
+)]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

@@ -1,19 +1,17 @@
 //! The best of one segment of a space among the items that pass a filter, found as [planned](plan).
 
-use super::explain::count_ranked;
 use super::filtered::Passing;
 use super::plan::{Numbers, Plan, plan};
 use super::request::Effort;
 use super::space::walk_within;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
-use crate::graph::{Ask, Scored, search, search_kept};
+use crate::graph::{Ask, Scored, best_among, search, search_kept};
 use crate::ids::ItemNo;
-use crate::kernel::prefetch;
 use crate::snapshot::{Part, Serving};
 
-/// How many rows ahead of the one that is scored are asked for.
-const AHEAD: usize = 8;
+/// So many nodes are looked at again after a scan of codes, besides those that are wanted.
+const FEW: usize = 32;
 
 /// Offers the best of a segment that pass, at least as many as `best` wants if there are, and tells how
 /// they were found.
@@ -30,6 +28,7 @@ pub(super) fn best_passing(
         serving,
         sought,
         passing,
+        effort,
     };
     let (ef, exact) = match effort {
         Effort::Exact => (0, true),
@@ -62,6 +61,7 @@ struct Search<'a> {
     serving: &'a Serving,
     sought: Sought<'a>,
     passing: &'a Passing<'a>,
+    effort: Effort,
 }
 
 impl Search<'_> {
@@ -132,8 +132,8 @@ impl Search<'_> {
     fn items(&self, best: &mut Best) -> Result<(), Error> {
         let items = self.passing.items()?.iter();
         let shown = items.filter(|item| self.sought.shows(self.serving, **item));
-        let nodes = shown.filter_map(|item| Some((self.part.segment.node(*item)?, *item)));
-        let nodes = nodes.filter(|(node, _)| self.part.shows(*node));
+        let nodes = shown.filter_map(|item| self.part.segment.node(*item));
+        let nodes = nodes.filter(|node| self.part.shows(*node));
         self.score(&nodes.collect::<Vec<_>>(), best);
         Ok(())
     }
@@ -142,28 +142,31 @@ impl Search<'_> {
     fn nodes(&self, best: &mut Best) -> Result<(), Error> {
         let mut nodes = Vec::new();
         for node in 0..self.part.segment.items().len() as u32 {
-            if let Some(item) = self.passes(node)? {
-                nodes.push((node, item));
+            if self.passes(node)?.is_some() {
+                nodes.push(node);
             }
         }
         self.score(&nodes, best);
         Ok(())
     }
 
-    /// Scores nodes by their vectors, and asks for the vector of each some time before.
-    fn score(&self, nodes: &[(u32, ItemNo)], best: &mut Best) {
-        let segment = &self.part.segment;
-        let (rows, scorer) = (segment.rows(), segment.metric().scorer());
-        for (at, (node, item)) in nodes.iter().enumerate() {
-            let ahead = nodes.get(at + AHEAD);
-            if let Some(row) = ahead.and_then(|(node, _)| rows.row(*node)) {
-                prefetch(row);
-            }
-            if let Some(row) = rows.row(*node) {
-                best.offer(scorer.score(self.sought.query, row), *item);
-            }
+    /// Scores nodes: by their vectors where the answer has to be exact, else by their codes first.
+    fn score(&self, nodes: &[u32], best: &mut Best) {
+        let (items, points) = (self.part.segment.items(), self.part.segment.points());
+        let mut points = points;
+        let mut ask = self.ask(best.wanted(), best.wanted(), best);
+        match self.effort {
+            Effort::Exact => points.codes = None,
+            // Codes hardly ever put one of the best behind so many.
+            Effort::Beam(_) => ask.ef = ask.k.saturating_mul(4).saturating_add(FEW),
         }
-        count_ranked(nodes.len());
+        SCRATCH.with_borrow_mut(|scratch| {
+            for scored in best_among(&points, &ask, nodes, scratch) {
+                if let Some(item) = items.get(scored.node as usize) {
+                    best.offer(scored.score, ItemNo(*item));
+                }
+            }
+        });
     }
 
     fn ask(&self, k: usize, ef: usize, best: &Best) -> Ask<'_> {
