@@ -1,4 +1,4 @@
-//! Kernels for x86-64 processors that have AVX2 and FMA.
+//! Kernels for x86-64 processors that have AVX2, FMA and F16C, which came together.
 #![expect(
     unsafe_code,
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
@@ -16,84 +16,116 @@ const LINE: usize = 64;
 /// Sums that run side by side, so that one addition need not wait for the last.
 const SUMS: usize = 4;
 
-/// Evidence that this processor has AVX2 and FMA: there is no other way to come by one.
+/// Evidence that this processor has AVX2, FMA and F16C: there is no other way to come by one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
 impl Avx2 {
     /// Asks the processor; the answer is remembered by the standard library.
     pub(super) fn detect() -> Option<Self> {
-        let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c");
         found.then_some(Self(()))
     }
 
     /// The inner product over the shorter length of the two.
     pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot(a, b) }
     }
 
     /// The squared Euclidean distance over the shorter length of the two.
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared(a, b) }
     }
 
     /// The inner product of codes over the shorter length of the two.
     pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot_i8(a, b) }
     }
 
     /// The same of a query and four rows no shorter than it.
     pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot_i8_4(query, rows) }
     }
 
     /// The squared Euclidean distance of codes over the shorter length of the two.
     pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared_i8(a, b) }
     }
 
     /// The same of a query and four rows no shorter than it.
     pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where AVX2 and FMA were detected.
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared_i8_4(query, rows) }
+    }
+
+    /// The inner product of a query and a row in two bytes a component.
+    pub(super) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
+        unsafe { dot_f16(query, row) }
+    }
+
+    /// The squared Euclidean distance of a query and a row in two bytes a component.
+    pub(super) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
+        unsafe { l2_squared_f16(query, row) }
+    }
+
+    /// Writes components in two bytes each, as many as there is room for.
+    pub(super) fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
+        unsafe { encode_f16(vector, row) }
+    }
+
+    /// Reads components of two bytes each, as many as there is room for.
+    pub(super) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
+        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
+        unsafe { decode_f16(row, vector) }
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |sum, a, b| _mm256_fmadd_ps(a, b, sum))
+    sum(a, b, |sum, a, b| add_product(sum, a, b))
 }
 
 #[target_feature(enable = "avx2,fma")]
 fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |sum, a, b| {
-        let apart = _mm256_sub_ps(a, b);
-        _mm256_fmadd_ps(apart, apart, sum)
-    })
+    sum(a, b, |sum, a, b| add_square(sum, a, b))
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn add_product(sum: __m256, a: __m256, b: __m256) -> __m256 {
+    _mm256_fmadd_ps(a, b, sum)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn add_square(sum: __m256, a: __m256, b: __m256) -> __m256 {
+    let apart = _mm256_sub_ps(a, b);
+    _mm256_fmadd_ps(apart, apart, sum)
 }
 
 /// Adds up all terms; `add` adds those of eight components to a sum.
 #[target_feature(enable = "avx2,fma")]
 fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> f32 {
     let length = a.len().min(b.len());
-    let (wide_a, a) = a[..length].as_chunks::<{ LANES * SUMS }>();
-    let (wide_b, b) = b[..length].as_chunks::<{ LANES * SUMS }>();
+    let (a, rest_a) = a[..length].as_chunks::<LANES>();
+    let (b, rest_b) = b[..length].as_chunks::<LANES>();
+    let (wide_a, a) = a.as_chunks::<SUMS>();
+    let (wide_b, b) = b.as_chunks::<SUMS>();
     let mut sums = [_mm256_setzero_ps(); SUMS];
     for (a, b) in wide_a.iter().zip(wide_b) {
-        let (a, _) = a.as_chunks::<LANES>();
-        let (b, _) = b.as_chunks::<LANES>();
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
             *sum = add(*sum, load(a), load(b));
         }
     }
-    // What is left is fewer eights than there are sums, and fewer than eight after them.
-    let (a, rest_a) = a.as_chunks::<LANES>();
-    let (b, rest_b) = b.as_chunks::<LANES>();
+    // What is left is fewer registers than there are sums, and less than one after them.
     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
         *sum = add(*sum, load(a), load(b));
     }
@@ -260,11 +292,11 @@ fn sum_i8_4(
     ]
 }
 
-/// Calls the reference for the few codes that fill not even half a register, out of the way: where
-/// rows are padded there are none, and the kernel needs no stack.
+/// Calls the reference for what fills no register, out of the way: where rows are padded there is
+/// nothing left, and the kernel needs no stack.
 #[cold]
 #[inline(never)]
-fn apart(plain: fn(&[i8], &[i8]) -> i32, a: &[i8], b: &[i8]) -> i32 {
+fn apart<A, B, S>(plain: fn(&[A], &[B]) -> S, a: &[A], b: &[B]) -> S {
     plain(a, b)
 }
 
@@ -292,6 +324,86 @@ fn total_i32(sum: __m256i) -> i32 {
     _mm_cvtsi128_si32(_mm_add_epi32(quarters, _mm_shuffle_epi32::<0b01>(quarters)))
 }
 
+#[target_feature(enable = "avx2,fma,f16c")]
+fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
+    let add = |sum, a, b| add_product(sum, a, b);
+    sum_f16(query, row, add, scalar::dot_f16)
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn l2_squared_f16(query: &[f32], row: &[u16]) -> f32 {
+    let add = |sum, a, b| add_square(sum, a, b);
+    sum_f16(query, row, add, scalar::l2_squared_f16)
+}
+
+/// Adds up all terms; `add` adds those of eight components to a sum, and `plain` those of fewer.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sum_f16(
+    query: &[f32],
+    row: &[u16],
+    add: impl Fn(__m256, __m256, __m256) -> __m256,
+    plain: fn(&[f32], &[u16]) -> f32,
+) -> f32 {
+    let length = query.len().min(row.len());
+    let (query, rest_query) = query[..length].as_chunks::<LANES>();
+    let (row, rest_row) = row[..length].as_chunks::<LANES>();
+    let (wide_query, query) = query.as_chunks::<SUMS>();
+    let (wide_row, row) = row.as_chunks::<SUMS>();
+    let mut sums = [_mm256_setzero_ps(); SUMS];
+    for (query, row) in wide_query.iter().zip(wide_row) {
+        for ((sum, query), row) in sums.iter_mut().zip(query).zip(row) {
+            *sum = add(*sum, load(query), load_f16(row));
+        }
+    }
+    for ((sum, query), row) in sums.iter_mut().zip(query).zip(row) {
+        *sum = add(*sum, load(query), load_f16(row));
+    }
+    let [first, second, third, fourth] = sums;
+    let total = total(_mm256_add_ps(
+        _mm256_add_ps(first, second),
+        _mm256_add_ps(third, fourth),
+    ));
+    if rest_row.is_empty() {
+        return total;
+    }
+    total + apart(plain, rest_query, rest_row)
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn encode_f16(vector: &[f32], row: &mut [u16]) {
+    let length = vector.len().min(row.len());
+    let (vector, rest_vector) = vector[..length].as_chunks::<LANES>();
+    let (row, rest_row) = row[..length].as_chunks_mut::<LANES>();
+    for (lanes, halves) in vector.iter().zip(row) {
+        // SAFETY: the references are to the eight floats that are read and the eight halves that
+        // are written, and they need no alignment.
+        unsafe {
+            let nearest =
+                _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm256_loadu_ps(lanes.as_ptr()));
+            _mm_storeu_si128(halves.as_mut_ptr().cast::<__m128i>(), nearest);
+        }
+    }
+    scalar::encode_f16(rest_vector, rest_row);
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn decode_f16(row: &[u16], vector: &mut [f32]) {
+    let length = vector.len().min(row.len());
+    let (row, rest_row) = row[..length].as_chunks::<LANES>();
+    let (vector, rest_vector) = vector[..length].as_chunks_mut::<LANES>();
+    for (halves, lanes) in row.iter().zip(vector) {
+        // SAFETY: the reference is to the eight floats that are written; they need no alignment.
+        unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), load_f16(halves)) }
+    }
+    scalar::decode_f16(rest_row, rest_vector);
+}
+
+#[target_feature(enable = "avx2,f16c")]
+fn load_f16(halves: &[u16; LANES]) -> __m256 {
+    // SAFETY: the reference is to the eight halves that are read, and they need no alignment.
+    _mm256_cvtph_ps(unsafe { _mm_loadu_si128(halves.as_ptr().cast::<__m128i>()) })
+}
+
 /// The lanes of each added up.
 #[target_feature(enable = "avx2")]
 pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
@@ -307,9 +419,10 @@ pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
 
 /// Asks for a row that will soon be read.
 pub(super) fn prefetch<T>(row: &[T]) {
-    for line in row.chunks(LINE / size_of::<T>().clamp(1, LINE)) {
+    let bytes = row.as_ptr().cast::<i8>();
+    for line in (0..size_of_val(row)).step_by(LINE) {
         // SAFETY: a prefetch is a hint: it reads nothing and faults at no address, and every
         // x86-64 processor has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.wrapping_add(line)) }
     }
 }

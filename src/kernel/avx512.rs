@@ -6,6 +6,7 @@
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
 
+use super::scalar;
 use std::arch::x86_64::*;
 
 /// Components in a register.
@@ -72,43 +73,114 @@ impl Avx512 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { l2_squared_i8_4(query, rows) }
     }
+
+    /// The inner product of a query and a row in two bytes a component.
+    pub(super) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { dot_f16(query, row) }
+    }
+
+    /// The squared Euclidean distance of a query and a row in two bytes a component.
+    pub(super) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { l2_squared_f16(query, row) }
+    }
+
+    /// Writes components in two bytes each, as many as there is room for.
+    pub(super) fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { encode_f16(vector, row) }
+    }
+
+    /// Reads components of two bytes each, as many as there is room for.
+    pub(super) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { decode_f16(row, vector) }
+    }
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |sum, a, b| _mm512_fmadd_ps(a, b, sum))
+    sum(
+        a,
+        b,
+        |b| load(b),
+        |b| load_rest(b),
+        |sum, a, b| add_product(sum, a, b),
+    )
 }
 
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
-    sum(a, b, |sum, a, b| {
-        let apart = _mm512_sub_ps(a, b);
-        _mm512_fmadd_ps(apart, apart, sum)
-    })
+    sum(
+        a,
+        b,
+        |b| load(b),
+        |b| load_rest(b),
+        |sum, a, b| add_square(sum, a, b),
+    )
 }
 
-/// Adds up all terms; `add` adds those of a register of components to a sum.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
+    sum(
+        query,
+        row,
+        |b| load_f16(b),
+        |b| load_f16_rest(b),
+        |sum, a, b| add_product(sum, a, b),
+    )
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn l2_squared_f16(query: &[f32], row: &[u16]) -> f32 {
+    sum(
+        query,
+        row,
+        |b| load_f16(b),
+        |b| load_f16_rest(b),
+        |sum, a, b| add_square(sum, a, b),
+    )
+}
+
 #[target_feature(enable = "avx512f")]
-fn sum(a: &[f32], b: &[f32], add: impl Fn(__m512, __m512, __m512) -> __m512) -> f32 {
+fn add_product(sum: __m512, a: __m512, b: __m512) -> __m512 {
+    _mm512_fmadd_ps(a, b, sum)
+}
+
+#[target_feature(enable = "avx512f")]
+fn add_square(sum: __m512, a: __m512, b: __m512) -> __m512 {
+    let apart = _mm512_sub_ps(a, b);
+    _mm512_fmadd_ps(apart, apart, sum)
+}
+
+/// Adds up all terms; `add` adds those of a register of components to a sum, and the second list is
+/// of what `load_b` makes components of.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn sum<T>(
+    a: &[f32],
+    b: &[T],
+    load_b: impl Fn(&[T; LANES]) -> __m512,
+    load_b_rest: impl Fn(&[T]) -> __m512,
+    add: impl Fn(__m512, __m512, __m512) -> __m512,
+) -> f32 {
     let length = a.len().min(b.len());
-    let (wide_a, a) = a[..length].as_chunks::<{ LANES * SUMS }>();
-    let (wide_b, b) = b[..length].as_chunks::<{ LANES * SUMS }>();
+    let (a, rest_a) = a[..length].as_chunks::<LANES>();
+    let (b, rest_b) = b[..length].as_chunks::<LANES>();
+    let (wide_a, a) = a.as_chunks::<SUMS>();
+    let (wide_b, b) = b.as_chunks::<SUMS>();
     let mut sums = [_mm512_setzero_ps(); SUMS];
     for (a, b) in wide_a.iter().zip(wide_b) {
-        let (a, _) = a.as_chunks::<LANES>();
-        let (b, _) = b.as_chunks::<LANES>();
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = add(*sum, load(a), load(b));
+            *sum = add(*sum, load(a), load_b(b));
         }
     }
     // What is left is fewer registers than there are sums, and less than one after them.
-    let (a, rest_a) = a.as_chunks::<LANES>();
-    let (b, rest_b) = b.as_chunks::<LANES>();
     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-        *sum = add(*sum, load(a), load(b));
+        *sum = add(*sum, load(a), load_b(b));
     }
     if !rest_a.is_empty() {
-        sums[SUMS - 1] = add(sums[SUMS - 1], load_rest(rest_a), load_rest(rest_b));
+        sums[SUMS - 1] = add(sums[SUMS - 1], load_rest(rest_a), load_b_rest(rest_b));
     }
     let [first, second, third, fourth] = sums;
     _mm512_reduce_add_ps(_mm512_add_ps(
@@ -247,6 +319,45 @@ fn load_i8_rest(rest: &[i8]) -> __m512i {
     let mask: __mmask64 = (1 << rest.len().min(CODES - 1)) - 1;
     // SAFETY: the mask has a bit for no more bytes than there are, and no others are read.
     unsafe { _mm512_maskz_loadu_epi8(mask, rest.as_ptr()) }
+}
+
+#[target_feature(enable = "avx512f")]
+fn encode_f16(vector: &[f32], row: &mut [u16]) {
+    let length = vector.len().min(row.len());
+    let (vector, rest_vector) = vector[..length].as_chunks::<LANES>();
+    let (row, rest_row) = row[..length].as_chunks_mut::<LANES>();
+    for (lanes, halves) in vector.iter().zip(row) {
+        let nearest = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(load(lanes));
+        // SAFETY: the reference is to the sixteen halves that are written; they need no alignment.
+        unsafe { _mm256_storeu_si256(halves.as_mut_ptr().cast::<__m256i>(), nearest) }
+    }
+    scalar::encode_f16(rest_vector, rest_row);
+}
+
+#[target_feature(enable = "avx512f")]
+fn decode_f16(row: &[u16], vector: &mut [f32]) {
+    let length = vector.len().min(row.len());
+    let (row, rest_row) = row[..length].as_chunks::<LANES>();
+    let (vector, rest_vector) = vector[..length].as_chunks_mut::<LANES>();
+    for (halves, lanes) in row.iter().zip(vector) {
+        // SAFETY: the reference is to the sixteen floats that are written; they need no alignment.
+        unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), load_f16(halves)) }
+    }
+    scalar::decode_f16(rest_row, rest_vector);
+}
+
+#[target_feature(enable = "avx512f")]
+fn load_f16(halves: &[u16; LANES]) -> __m512 {
+    // SAFETY: the reference is to the sixteen halves that are read, and they need no alignment.
+    _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(halves.as_ptr().cast::<__m256i>()) })
+}
+
+/// Fewer components than fill a register, and zeros.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn load_f16_rest(rest: &[u16]) -> __m512 {
+    let mask: __mmask16 = (1 << rest.len().min(LANES - 1)) - 1;
+    // SAFETY: the mask has a bit for no more halves than there are, and no others are read.
+    _mm512_cvtph_ps(unsafe { _mm256_maskz_loadu_epi16(mask, rest.as_ptr().cast::<i16>()) })
 }
 
 /// The lanes of each added up.

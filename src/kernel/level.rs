@@ -208,4 +208,55 @@ impl Level {
             Self::Neon(neon) => neon.l2_squared_i8_4(codes, rows),
         }
     }
+
+    /// The inner product of a query and a row in two bytes a component, over the shorter length of
+    /// the two.
+    pub(crate) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot_f16(query, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.dot_f16(query, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::dot_f16(query, row),
+        }
+    }
+
+    /// The squared Euclidean distance of a query and a row in two bytes a component, over the
+    /// shorter length of the two.
+    pub(crate) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared_f16(query, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.l2_squared_f16(query, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::l2_squared_f16(query, row),
+        }
+    }
+
+    /// Writes components in two bytes each, as many as there is room for. What
+    /// [`fits_f16`](super::fits_f16) does not let pass becomes infinite, or stays so or NaN.
+    pub(crate) fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.encode_f16(vector, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.encode_f16(vector, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::encode_f16(vector, row),
+        }
+    }
+
+    /// Reads components of two bytes each, as many as there is room for.
+    pub(crate) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.decode_f16(row, vector),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.decode_f16(row, vector),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::decode_f16(row, vector),
+        }
+    }
 }

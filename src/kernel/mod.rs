@@ -8,6 +8,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod codes;
+mod half;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -16,6 +17,7 @@ mod scalar;
 mod tests;
 
 pub(crate) use codes::CodeQuery;
+pub(crate) use half::fits_f16;
 pub(crate) use level::Level;
 
 use bincode::{Decode, Encode};

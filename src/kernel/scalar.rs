@@ -1,5 +1,7 @@
 //! The reference kernels: eight running sums, so that the compiler can keep them in one register.
 
+use super::half;
+
 const LANES: usize = 8;
 
 /// The inner product over the shorter length of the two.
@@ -12,7 +14,20 @@ pub(super) fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
     sum(a, b, |x, y| (x - y) * (x - y))
 }
 
-fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+/// The inner product with components in two bytes over the shorter length of the two.
+pub(super) fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
+    sum(query, row, |x, y| x * half::decode(y))
+}
+
+/// The squared Euclidean distance from components in two bytes over the shorter length of the two.
+pub(super) fn l2_squared_f16(query: &[f32], row: &[u16]) -> f32 {
+    sum(query, row, |x, y| {
+        let apart = x - half::decode(y);
+        apart * apart
+    })
+}
+
+fn sum<T: Copy>(a: &[f32], b: &[T], term: impl Fn(f32, T) -> f32) -> f32 {
     let length = a.len().min(b.len());
     let (a, b) = (&a[..length], &b[..length]);
     let mut lanes = [0.0f32; LANES];
@@ -25,6 +40,21 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
         }
     }
     lanes.iter().sum::<f32>() + tail
+}
+
+/// The components in two bytes each, as many as there is room for.
+pub(super) fn encode_f16(vector: &[f32], row: &mut [u16]) {
+    row.iter_mut()
+        .zip(vector)
+        .for_each(|(half, x)| *half = half::encode(*x));
+}
+
+/// The components that are meant, as many as there is room for.
+pub(super) fn decode_f16(row: &[u16], vector: &mut [f32]) {
+    vector
+        .iter_mut()
+        .zip(row)
+        .for_each(|(x, half)| *x = half::decode(*half));
 }
 
 /// The inner product of codes over the shorter length of the two.
