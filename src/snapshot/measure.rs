@@ -3,7 +3,7 @@
 use super::Part;
 use crate::error::Error;
 use crate::graph::{Ask, Points, Scratch, exact, search, search_kept};
-use crate::kernel::{Metric, prepare};
+use crate::kernel::{Metric, Row, prepare};
 use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
 use crate::store::SpaceSegment;
 use rayon::prelude::*;
@@ -127,14 +127,14 @@ pub(crate) fn simulated(segment: &SpaceSegment) -> Vec<f32> {
         let first = at * nodes / count;
         // Multiples of a prime that is larger than half of them go all over the nodes.
         let second = (first + 1 + at * 7_919) % nodes;
-        let row = |node: usize| rows.row(node as u32).unwrap_or_default();
+        let row = |node: usize| rows.row(node as u32).map(Row::to_vec).unwrap_or_default();
         let mix = |(a, b): (&f32, &f32)| match metric {
             Metric::L2 => (a + SECOND * b) / (1.0 + SECOND),
             Metric::Cosine | Metric::InnerProduct => a + SECOND * b,
         };
-        let mut query: Vec<f32> = row(first).iter().zip(row(second)).map(mix).collect();
+        let mut query: Vec<f32> = row(first).iter().zip(&row(second)).map(mix).collect();
         if prepare(metric, &mut query).is_err() {
-            query = row(first).to_vec();
+            query = row(first);
         }
         queries.extend(query);
     }
