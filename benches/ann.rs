@@ -4,11 +4,13 @@
 //! cargo bench --bench ann                 # 20,000 simulated vectors of 64 components
 //! cargo bench --bench ann -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
 //! cargo bench --bench ann -- --half       # the vectors in half precision
+//! cargo bench --bench ann -- PREFIX 50000 200000 1000000   # the first so many items of it, in turn
 //! ```
 //!
-//! Prints one JSON object: seconds to publish, megabytes of the generation, milliseconds from a
-//! closed database to the first answer, and for each efSearch the share of the exact top 10 found
-//! and the queries answered in a second, one at a time by one thread.
+//! Prints a JSON object for each number of items: seconds to publish, megabytes of the generation, the
+//! most megabytes this process held so far, milliseconds from a closed database to the first answer,
+//! and for each efSearch the share of the exact top 10 found and the queries answered in a second, one
+//! at a time by one thread; by itself the default efSearch, and efSearch as a recall target picks it.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
 mod common;
@@ -28,13 +30,22 @@ const EFS: [usize; 14] = [
 
 fn main() {
     // `cargo bench` itself passes --bench.
-    let prefix = std::env::args()
-        .skip(1)
-        .find(|word| !word.starts_with("--"));
-    let set = prefix.map_or_else(
+    let words = std::env::args().skip(1);
+    let mut words = words.filter(|word| !word.starts_with("--"));
+    let set = words.next().map_or_else(
         || Set::simulate(20_000, 64, 1_000),
         |prefix| Set::read(&prefix),
     );
+    let mut counts: Vec<usize> = words.map(|word| word.parse().unwrap()).collect();
+    if counts.is_empty() {
+        counts.push(set.items());
+    }
+    for count in counts {
+        report(&set.first(count));
+    }
+}
+
+fn report(set: &Set) {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("ann.twin");
 
@@ -42,7 +53,7 @@ fn main() {
         true => Storage::Half,
         false => Storage::Full,
     };
-    let publish_s = publish(&path, &set, storage);
+    let publish_s = publish(&path, set, storage);
     let start = Instant::now();
     let db = Database::open_read_only(&path).unwrap();
     recall(&db, set.query(0), DEFAULT_EF);
@@ -54,12 +65,25 @@ fn main() {
             ids(&recall.top(K).unwrap())
         })
         .collect();
-    let curve = sweep(&db, &set, &truth);
+    let curve = sweep(&db, set, &truth);
+    let target = |share| {
+        measure(set, &truth, |query| {
+            db.recall(SPACE)
+                .vector(query)
+                .recall_target(share)
+                .top(K)
+                .unwrap()
+        })
+    };
     let line = json!({
         "peer": "twinspire", "storage": storage, "items": set.items(), "dimension": set.dimension,
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
+        "peak_mb": common::peak_mb(),
         "open_ms": round(open_ms, 1),
+        "kernels": db.stats().unwrap().kernels,
+        "default": curve.iter().find(|(ef, ..)| *ef == DEFAULT_EF),
+        "target": {"0.95": target(0.95), "0.99": target(0.99)},
         "curve": curve.iter().map(|&(ef, found, rate)| json!([ef, found, rate])).collect::<Value>(),
         "qps_at": {"0.90": at(&curve, 0.90), "0.95": at(&curve, 0.95), "0.99": at(&curve, 0.99)},
     });
@@ -83,26 +107,32 @@ fn publish(path: &Path, set: &Set, storage: Storage) -> f64 {
 fn sweep(db: &Database, set: &Set, truth: &[HashSet<String>]) -> Vec<(usize, f64, f64)> {
     let mut curve = Vec::new();
     for ef in EFS {
-        let mut best = f64::INFINITY;
-        let mut found = 0;
-        for _ in 0..2 {
-            let start = Instant::now();
-            let answers: Vec<Hits> = (0..set.queries())
-                .map(|query| recall(db, set.query(query), ef))
-                .collect();
-            best = best.min(start.elapsed().as_secs_f64());
-            let both = answers.iter().zip(truth);
-            found = both
-                .map(|(hits, truth)| ids(hits).intersection(truth).count())
-                .sum();
-        }
-        let share = found as f64 / (set.queries() * K) as f64;
-        curve.push((ef, round(share, 4), round(set.queries() as f64 / best, 1)));
+        let (share, rate) = measure(set, truth, |query| recall(db, query, ef));
+        curve.push((ef, share, rate));
         if share > 0.997 && ef >= DEFAULT_EF {
             break;
         }
     }
     curve
+}
+
+/// recall@10 and queries in a second, the better of two rounds.
+fn measure(set: &Set, truth: &[HashSet<String>], ask: impl Fn(&[f32]) -> Hits) -> (f64, f64) {
+    let mut best = f64::INFINITY;
+    let mut found = 0;
+    for _ in 0..2 {
+        let start = Instant::now();
+        let answers: Vec<Hits> = (0..set.queries())
+            .map(|query| ask(set.query(query)))
+            .collect();
+        best = best.min(start.elapsed().as_secs_f64());
+        let both = answers.iter().zip(truth);
+        found = both
+            .map(|(hits, truth)| ids(hits).intersection(truth).count())
+            .sum();
+    }
+    let share = found as f64 / (set.queries() * K) as f64;
+    (round(share, 4), round(set.queries() as f64 / best, 1))
 }
 
 fn recall(db: &Database, query: &[f32], ef: usize) -> Hits {

@@ -31,6 +31,7 @@
 //! - A *generation* is what a space serves: towers, an embedding of every item and the graph over
 //!   them, [published](Database::publish) together, [rolled back](Database::rollback) together.
 //! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
+//! - A *filter* says, by their fields, which items a recall may answer with ([`Filter`]).
 //! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
 //!
 //! # Where to go
@@ -74,7 +75,7 @@ pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
-pub use recall::{Hit, Hits};
+pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};
 pub use tower::TowerError;
 

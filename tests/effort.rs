@@ -167,3 +167,41 @@ fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
     );
     assert!(reader.audit("nothing").is_err());
 }
+
+#[test]
+fn an_answer_tells_how_it_was_found() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "cosine");
+    let query = &vectors(1, 5)[0];
+    let recall = || db.recall(SPACE).vector(query);
+    assert_eq!(recall().top(3).unwrap().explained(), None);
+    let walked = recall().explain().top(3).unwrap();
+    let explain = walked.explained().unwrap();
+    assert_eq!(explain.searches.len(), 1);
+    let search = &explain.searches[0];
+    assert_eq!(
+        (search.space.as_str(), search.ef),
+        (SPACE, Some(twinspire::DEFAULT_EF))
+    );
+    assert!(search.late >= 60 && search.passing.is_none());
+    assert_eq!(search.segments.len(), 3);
+    for segment in &search.segments {
+        assert!(
+            segment.scored >= segment.expanded && segment.expanded > 0,
+            "{segment:?}"
+        );
+        assert!((1..segment.scored).contains(&segment.ranked), "{segment:?}");
+        assert!(segment.micros > 0.0 && segment.plan == "walk");
+    }
+    assert!(explain.micros.search > 0.0 && explain.micros.answer > 0.0);
+    let scanned = recall()
+        .exact()
+        .filter("v0 < 0.1")
+        .explain()
+        .top(3)
+        .unwrap();
+    let search = &scanned.explained().unwrap().searches[0];
+    assert!(search.ef.is_none() && (0.2..0.8).contains(&search.passing.unwrap()));
+    let ranked: u64 = search.segments.iter().map(|segment| segment.ranked).sum();
+    assert!((500..3_000).contains(&ranked), "{ranked}");
+}

@@ -7,19 +7,22 @@ mod common;
 use common::{directory, write};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Hits, Recall, Towers};
 
-/// Towers whose vectors are two fields of the record, and that ignore all others.
-fn towers(metric: &str, fields: [&str; 2], scale: f32) -> Towers {
+/// Towers whose vectors are fields of the record, and that ignore all others.
+fn towers(metric: &str, fields: &[&str], scale: f32) -> Towers {
     let feature =
         |field| json!({"kind": "number", "field": field, "mean": 0.0, "deviation": scale});
     let tower = json!({
-        "features": fields.map(feature), "layers": [], "other_fields": "ignore"
+        "features": fields.iter().map(feature).collect::<Value>(), "layers": [],
+        "other_fields": "ignore"
     });
     let schema = json!({
-        "format": 1, "name": "fields", "dimension": 2, "metric": metric,
+        "format": 1, "name": "fields", "dimension": fields.len(), "metric": metric,
         "user": tower, "item": tower
     });
     let dir = tempfile::tempdir().unwrap();
@@ -239,7 +242,7 @@ fn ask<'a>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn filtered_recalls_are_those_of_all_items_without_what_does_not_match(
@@ -253,8 +256,8 @@ proptest! {
         let mut records = BTreeMap::from([("anchor".to_owned(), anchor())]);
         db.items().put(&anchor()).unwrap();
         let publish = |db: &Database, scale| {
-            db.publish("plane", towers("inner_product", ["x", "y"], scale)).unwrap();
-            db.publish("other", towers("l2", ["y", "z"], scale)).unwrap();
+            db.publish("plane", towers("inner_product", &["x", "y"], scale)).unwrap();
+            db.publish("other", towers("l2", &["y", "z"], scale)).unwrap();
         };
         publish(&db, 1.0);
         let both = Ensemble::weighted().space("plane", 0.5).space("other", 1.0);
@@ -317,7 +320,7 @@ fn shop(path: &std::path::Path) -> Database {
         })
         .collect();
     db.items().put_many(&items).unwrap();
-    db.publish("unified", towers("inner_product", ["x", "y"], 1.0))
+    db.publish("unified", towers("inner_product", &["x", "y"], 1.0))
         .unwrap();
     db
 }
@@ -396,4 +399,70 @@ fn a_bad_filter_is_an_error_that_shows_the_place() {
         .put(&json!({"id": "new", "prize": 1, "x": 0, "y": 0}))
         .unwrap();
     assert_eq!(recall().filter("prize < 3").top(3).unwrap().len(), 1);
+}
+
+/// Vectors of 16 components around 100 centres. `rank` is the place of an item's centre when centres
+/// are sorted by their distance from the first.
+fn clustered(items: usize) -> (Vec<Value>, Vec<Vec<f32>>) {
+    let mut random = Pcg64Mcg::seed_from_u64(3);
+    let mut near = |centre: &[f32], spread: f32| -> Vec<f32> {
+        let moved = centre
+            .iter()
+            .map(|x| x + spread * random.random_range(-1.0..1.0f32));
+        moved.collect()
+    };
+    let mut centres: Vec<_> = (0..100).map(|_| near(&[0.0; 16], 1.0)).collect();
+    let first = centres[0].clone();
+    let away = |a: &[f32]| -> f32 { a.iter().zip(&first).map(|(x, y)| (x - y).powi(2)).sum() };
+    centres.sort_by(|a, b| away(a).total_cmp(&away(b)));
+    let records = (0..items).map(|id| {
+        let rank = id % 100;
+        let mut record = json!({
+            "id": id.to_string(), "rank": rank, "bucket": id * 7919 % items * 1000 / items
+        });
+        for (at, x) in near(&centres[rank], 0.6).into_iter().enumerate() {
+            record[format!("v{at}")] = x.into();
+        }
+        record
+    });
+    let records = records.collect();
+    // Around the first centre and those near to it, and somewhat off.
+    let queries = (0..60)
+        .map(|query| near(&centres[query % 10], 0.7))
+        .collect();
+    (records, queries)
+}
+
+#[test]
+fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_or_not() {
+    let (_dir, path) = directory();
+    let db = Database::options().background(false).open(&path).unwrap();
+    let (records, queries) = clustered(20_000);
+    db.items().put_many(&records).unwrap();
+    let fields: Vec<_> = (0..16).map(|at| format!("v{at}")).collect();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    db.publish("space", towers("l2", &fields, 1.0)).unwrap();
+    let mut filters = vec![];
+    for thousandths in [1, 10, 100, 500, 900] {
+        filters.push(format!("bucket < {thousandths}"));
+    }
+    for hundredths in [1, 10, 50, 90] {
+        // What is nearest to the queries, and what is farthest from them.
+        filters.push(format!("rank < {hundredths}"));
+        filters.push(format!("rank >= {}", 100 - hundredths));
+        filters.push(format!("not rank < {} and bucket >= 0", 100 - hundredths));
+    }
+    for filter in filters {
+        let (mut found, mut wanted) = (0, 0);
+        for query in &queries {
+            let recall = || db.recall("space").vector(query).filter(filter.as_str());
+            let (walked, exact) = (recall().top(10).unwrap(), recall().exact().top(10).unwrap());
+            let best: BTreeSet<_> = exact.iter().map(|hit| &hit.id).collect();
+            assert_eq!((walked.len(), best.len()), (10, 10), "{filter}");
+            found += walked.iter().filter(|hit| best.contains(&hit.id)).count();
+            wanted += best.len();
+        }
+        let recall = found as f64 / wanted as f64;
+        assert!(recall >= 0.95, "{filter}: {recall}");
+    }
 }

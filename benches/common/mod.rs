@@ -55,12 +55,26 @@ impl Set {
         }
     }
 
+    /// The same with no more than so many items.
+    pub fn first(&self, count: usize) -> Self {
+        let length = self.base.len().min(count * self.dimension);
+        Self {
+            dimension: self.dimension,
+            base: self.base[..length].to_vec(),
+            query: self.query.clone(),
+        }
+    }
+
     pub fn items(&self) -> usize {
         self.base.len() / self.dimension
     }
 
     pub fn queries(&self) -> usize {
         self.query.len() / self.dimension
+    }
+
+    pub fn item(&self, at: usize) -> &[f32] {
+        &self.base[at * self.dimension..][..self.dimension]
     }
 
     pub fn query(&self, at: usize) -> &[f32] {
@@ -105,6 +119,15 @@ impl Set {
 )]
 pub fn write(home: &Path, name: &str, bytes: &[u8]) {
     std::fs::write(home.join(name), bytes).unwrap();
+}
+
+/// The most megabytes this process held so far, mapped files that were read among them; none where the
+/// system does not tell.
+pub fn peak_mb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024)
 }
 
 fn numbers(bytes: &[u8]) -> Vec<f32> {

@@ -145,6 +145,12 @@ impl<'a> Recall<'a> {
         self
     }
 
+    /// Lets the answer say how it was found and what took how long; see [`Hits::explained`].
+    pub fn explain(mut self) -> Self {
+        self.request.explain = true;
+        self
+    }
+
     /// The best `k` items, or all when there are fewer.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ const COMPARED: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     fields: BTreeMap<String, Kinds>,
+    /// Whether there may be others, of which nothing is known.
+    open: bool,
 }
 
 /// What was seen in a field.
@@ -33,6 +35,14 @@ pub(crate) struct Kinds {
 }
 
 impl Known {
+    /// Nothing is known: any field may be there and hold anything.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            open: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes in the fields of an item.
     pub(crate) fn see(&mut self, fields: &Fields) {
         for (path, value) in fields.iter() {
@@ -41,20 +51,34 @@ impl Known {
     }
 
     /// Takes in what some items have in a field.
-    fn add(&mut self, path: &str, kinds: Kinds) {
+    pub(crate) fn add(&mut self, path: &str, kinds: Kinds) {
         match self.fields.get_mut(path) {
             Some(known) => known.join(kinds),
             None => drop(self.fields.insert(path.to_owned(), kinds)),
         }
     }
 
+    /// Whether no item has any field.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// Whether no item has more than one value in the field.
     pub(super) fn is_single(&self, path: &str) -> bool {
-        self.fields.get(path).is_some_and(|kinds| !kinds.lists)
+        !self.open && self.fields.get(path).is_none_or(|kinds| !kinds.lists)
     }
 }
 
 impl Kinds {
+    /// Of anything.
+    pub(crate) const ANY: Self = Self {
+        bools: true,
+        numbers: true,
+        texts: true,
+        places: true,
+        lists: true,
+    };
+
     fn of(value: &FieldValue) -> Self {
         let mut kinds = Self::default();
         match value {
@@ -114,18 +138,18 @@ impl Kinds {
     }
 }
 
-/// The first thing in the expression that makes no sense. Where no item has any field, everything
-/// does: there is nothing to compare with.
+/// The first thing in the expression that makes no sense.
 pub(super) fn check(expr: &Expr, known: &Known) -> Result<(), Problem> {
-    if known.fields.is_empty() {
+    if known.open {
         return Ok(());
     }
-    valid::each(expr, &mut |predicate| {
-        let Some(kinds) = known.fields.get(&predicate.field) else {
-            return Err((Part::Field, unknown(&predicate.field, known)));
-        };
-        fits(predicate, *kinds)
-    })
+    valid::each(
+        expr,
+        &mut |predicate| match known.fields.get(&predicate.field) {
+            Some(kinds) => fits(predicate, *kinds),
+            None => Err((Part::Field, unknown(&predicate.field, known))),
+        },
+    )
 }
 
 /// Whether what is asked of a field could ever be so.

@@ -102,7 +102,8 @@ impl Condition {
         }
     }
 
-    fn all(parts: Vec<Self>, known: &Known) -> Self {
+    /// All of these, each a condition by what is known.
+    pub(crate) fn all(parts: Vec<Self>, known: &Known) -> Self {
         let mut flat: Vec<Self> = Vec::with_capacity(parts.len());
         // Where in `flat` the terms of a field are tested. Of a list, one element may pass one test and
         // another the next: such tests stay apart.

@@ -176,12 +176,28 @@ impl Filter {
         }
     }
 
-    /// The condition on items with these fields.
-    pub(crate) fn check(&self, known: &Known) -> Result<Condition, FilterError> {
+    /// Whether it makes sense for these fields.
+    pub(crate) fn check(&self, known: &Known) -> Result<(), FilterError> {
         let expr = self.expr.as_ref().map_err(|error| (**error).clone())?;
-        match check::check(expr, known) {
-            Ok(()) => Ok(Condition::of(expr, known)),
-            Err(problem) => Err(self.place(expr, problem)),
+        check::check(expr, known).map_err(|problem| self.place(expr, problem))
+    }
+
+    /// The condition on items of which no more than this is known; nothing passes what is no filter.
+    pub(crate) fn condition(&self, known: &Known) -> Condition {
+        match &self.expr {
+            Ok(expr) => Condition::of(expr, known),
+            Err(_) => Condition::Any(Vec::new()),
+        }
+    }
+
+    /// Calls `look` with the path of every field that it asks something of.
+    pub(crate) fn each_field(&self, mut look: impl FnMut(&str)) {
+        if let Ok(expr) = &self.expr {
+            // `look` finds nothing wrong.
+            let _ = valid::each(expr, &mut |predicate| {
+                look(&predicate.field);
+                Ok(())
+            });
         }
     }
 

@@ -43,7 +43,7 @@ mod parse;
 mod tests;
 mod valid;
 
-pub(crate) use check::Known;
+pub(crate) use check::{Kinds, Known};
 pub(crate) use condition::Condition;
 pub use error::FilterError;
 pub use expr::Filter;

@@ -33,9 +33,9 @@ pub(crate) use near::Points;
 pub(crate) use rows::{Rows, StoredRows};
 pub(crate) use scan::exact;
 pub(crate) use scored::Scored;
-pub(crate) use scratch::Scratch;
+pub(crate) use scratch::{Scratch, Work};
 pub use search::DEFAULT_EF;
-pub(crate) use search::{Ask, search, search_kept, within};
+pub(crate) use search::{Ask, best_among, search, search_kept, within};
 
 use crate::kernel::prefetch;
 use thiserror::Error;

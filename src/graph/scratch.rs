@@ -2,7 +2,7 @@
 
 use super::Graph;
 use super::near::Near;
-use super::scored::Scored;
+use super::scored::{Best, Scored};
 use super::search::Ask;
 use crate::kernel::CodeQuery;
 use std::collections::BinaryHeap;
@@ -14,6 +14,13 @@ pub(crate) struct Scratch {
     pub(super) query: CodeQuery,
     /// The rest.
     pub(super) walk: Walk,
+}
+
+impl Scratch {
+    /// What searches did since this was set to nothing.
+    pub(crate) fn work(&mut self) -> &mut Work {
+        &mut self.walk.work
+    }
 }
 
 /// What searches did.
@@ -35,6 +42,8 @@ pub(super) struct Walk {
     batch: Vec<u32>,
     /// The best so far.
     pub(super) beam: Beam,
+    /// The best so far where they are more than a sorted list is good for.
+    heap: Best,
     /// Where to go on, in a walk through nodes that the beam does not take.
     pub(super) frontier: BinaryHeap<Scored>,
     /// What was found, with exact scores, best first.
@@ -48,13 +57,50 @@ impl Walk {
         self.visited.start(nodes);
         self.batch.clear();
         self.beam.start(limit);
+        self.heap.start(limit);
         self.frontier.clear();
         self.ranked.clear();
+    }
+
+    /// Whether one that is this good would be among the best so far.
+    pub(super) fn admits(&self, scored: Scored) -> bool {
+        match self.beam.is_long() {
+            true => self.heap.admits(scored),
+            false => self.beam.admits(scored),
+        }
+    }
+
+    /// Takes one in if it is among the best so far.
+    pub(super) fn offer(&mut self, scored: Scored) {
+        if !self.beam.is_long() {
+            self.beam.offer(scored);
+        } else if self.heap.admits(scored) {
+            self.heap.push(scored);
+        }
+    }
+
+    /// Puts the best, all of which were offered, into the beam.
+    pub(super) fn settle(&mut self) {
+        if self.beam.is_long() {
+            self.heap.drain_into(&mut self.ranked);
+            self.beam.entries.clear();
+            let sorted = self.ranked.drain(..).map(|scored| Entry {
+                key: scored.key(),
+                expanded: true,
+            });
+            self.beam.entries.extend(sorted);
+        }
     }
 
     /// Makes the batch of those nodes that were not visited before.
     pub(super) fn visit(&mut self, nodes: &[u32]) {
         self.visited.filter(nodes, &mut self.batch);
+    }
+
+    /// Makes the batch of these nodes.
+    pub(super) fn take(&mut self, nodes: &[u32]) {
+        self.batch.clear();
+        self.batch.extend_from_slice(nodes);
     }
 
     /// Makes the batch of a node's neighbours, and asks for what scoring them will read.
@@ -221,7 +267,14 @@ impl Entry {
     }
 }
 
+/// A beam longer than this is not kept sorted: making room in it would take longer than anything else.
+pub(super) const LONG: usize = 1_024;
+
 impl Beam {
+    fn is_long(&self) -> bool {
+        self.limit > LONG
+    }
+
     fn start(&mut self, limit: usize) {
         self.entries.clear();
         (self.limit, self.next, self.worst) = (limit, 0, 0);

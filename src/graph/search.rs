@@ -10,7 +10,7 @@
 
 use super::near::{Near, Points, RowScorer};
 use super::scored::Scored;
-use super::scratch::{Scratch, Walk};
+use super::scratch::{LONG, Scratch, Walk};
 use super::{Graph, list};
 
 /// The width of the beam (efSearch) of a recall that does not set it. recall@10 over vectors of 128
@@ -21,6 +21,9 @@ use super::{Graph, list};
 /// | 50,000 items | 0.970 | 0.986 | 0.993 | 0.995 | 0.996 | 0.998 |
 /// | 200,000 items | 0.934 | 0.964 | 0.976 | 0.987 | 0.991 | 0.995 |
 pub const DEFAULT_EF: usize = 100;
+
+/// Nodes that are asked for before those before them are scored.
+const AHEAD: usize = 16;
 
 /// What a search is for.
 #[derive(Clone, Copy, Debug)]
@@ -157,8 +160,44 @@ fn inside<S: AsRef<[u32]>>(
     walk.rank_inside(exact, least);
 }
 
+/// The best of some nodes, the `k` best among them, with their exact scores: best first, ties by node.
+/// The node of each is scored by its code, if there is one; `ef` or more are looked at again.
+pub(crate) fn best_among<'s>(
+    points: &Points<'_>,
+    ask: &Ask<'_>,
+    nodes: &[u32],
+    scratch: &'s mut Scratch,
+) -> &'s [Scored] {
+    let Scratch { query, walk } = scratch;
+    let exact = RowScorer::new(points, ask.query);
+    let codes = points.codes.as_ref();
+    match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
+        Some(near) => among(&near, &exact, ask, nodes, walk),
+        None => among(&exact, &exact, ask, nodes, walk),
+    }
+    &walk.ranked
+}
+
+fn among(near: &impl Near, exact: &impl Near, ask: &Ask<'_>, nodes: &[u32], walk: &mut Walk) {
+    walk.start(0, ask.ef.max(ask.k));
+    let mut chunks = nodes.chunks(AHEAD).peekable();
+    while let Some(chunk) = chunks.next() {
+        if let Some(next) = chunks.peek() {
+            next.iter().for_each(|node| near.prefetch(*node));
+        }
+        walk.take(chunk);
+        walk.score(near, |walk, scored| walk.offer(scored));
+    }
+    walk.settle();
+    walk.rank(near, exact, ask.k);
+}
+
 /// Fills the beam with the nearest nodes.
 fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk: &mut Walk) {
+    if ask.ef.max(ask.k) > LONG {
+        kept(graph, near, ask, |_| true, u64::MAX, walk);
+        return;
+    }
     let nodes = near.count().min(graph.nodes);
     walk.start(nodes, ask.ef.max(ask.k));
     if ask.k == 0 || nodes == 0 {
@@ -196,15 +235,16 @@ fn kept<S: AsRef<[u32]>>(
     walk.visit(&begin(graph, near, nodes));
     loop {
         walk.score(near, |walk, scored| {
-            if walk.beam.admits(scored) {
+            if walk.admits(scored) {
                 walk.frontier.push(scored);
                 if keep(scored.node) {
-                    walk.beam.offer(scored);
+                    walk.offer(scored);
                 }
             }
         });
         let next = walk.frontier.pop();
-        let Some(next) = next.filter(|next| walk.beam.admits(*next)) else {
+        let Some(next) = next.filter(|next| walk.admits(*next)) else {
+            walk.settle();
             return true;
         };
         if walk.work.scored - before > budget {

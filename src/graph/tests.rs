@@ -196,6 +196,28 @@ proptest! {
 }
 
 #[test]
+fn beams_of_any_length_find_all_there_is() {
+    let data: Vec<f32> = (0..6_000).map(|at| (at * 7_919 % 6_007) as f32).collect();
+    let rows = Rows::new(&data, 1);
+    let graph = ring(
+        rows.count(),
+        &(0..6_000).map(|at| at * 31).collect::<Vec<_>>(),
+    );
+    let (points, scratch) = (Points::plain(Metric::L2, rows), &mut Scratch::default());
+    let nodes: Vec<u32> = (0..6_000).filter(|node| node % 2 == 0).collect();
+    for k in [3, 1_000, 1_024, 1_025, 5_000, 6_000] {
+        let ask = Ask::new(&[2_500.2], k, k);
+        let wanted = brute(rows, Metric::L2, &[2_500.2], k, |node| node % 2 == 0);
+        let among = best_among(&points, &ask, &nodes, scratch);
+        assert!(among[..wanted.len()] == wanted, "{k}");
+        let found = search(&graph, &points, &ask, scratch);
+        assert!(found.len() >= k && found.is_sorted_by(|a, b| a > b), "{k}");
+        let all = brute(rows, Metric::L2, &[2_500.2], k, |_| true);
+        assert!(k < 6_000 || found == all, "{k}");
+    }
+}
+
+#[test]
 fn scratch_serves_searches_without_end_over_graphs_of_any_size() {
     let data: Vec<f32> = (0..60).map(|i| i as f32).collect();
     let scratch = &mut Scratch::default();

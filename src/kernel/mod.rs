@@ -2,6 +2,11 @@
 //!
 //! Larger scores are better everywhere. Cosine works on rows that were normalised when they came
 //! in, so that it is an inner product.
+//!
+//! `scalar` holds the reference of every kernel, written to be read; `avx2`, `avx512` and `neon`
+//! the same in the instructions of a processor; `level` chooses among them, once. Vectors come as
+//! components of four bytes, of two (`half`, and `stored` for either), or as codes of one (`codes`).
+//! What codes stand for, and how rows are laid out, is decided above.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -59,6 +59,11 @@ impl Best {
         }
     }
 
+    /// How many it keeps.
+    pub(crate) fn wanted(&self) -> usize {
+        self.k
+    }
+
     /// The least score that an offer can be taken with.
     pub(crate) fn bar(&self) -> f32 {
         let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);

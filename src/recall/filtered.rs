@@ -1,51 +1,221 @@
 //! Which items pass the filters of a recall.
+//!
+//! The filters are checked against the fields that the items have and become one condition, whose
+//! tests are [resolved](Tree) against the columns of every items segment once. Of an item the newest
+//! row counts; an item in the overlay is asked by its fields instead. Where columns cannot tell, a
+//! record is read.
 
+use super::tree::Tree;
 use crate::error::Error;
-use crate::filter::{Condition, Filter, Known};
-use crate::ids::{ItemNo, Revision};
-use crate::record::Fields;
-use crate::snapshot::{Live, Snapshot, parse};
-use std::collections::{BTreeMap, HashSet};
+use crate::filter::{Condition, Filter, Kinds, Known};
+use crate::format::columns::{FieldKinds, Lookup};
+use crate::ids::ItemNo;
+use crate::snapshot::{Late, Serving, Snapshot};
+use crate::store::ItemsSegment;
+use std::sync::OnceLock;
 
-/// The items that pass.
-pub(super) struct Passing {
-    items: HashSet<ItemNo>,
+/// The items that pass, as far as they are sealed; and what those in an overlay have to pass.
+#[derive(Debug)]
+pub(super) struct Passing<'a> {
+    /// What a record has to pass.
+    condition: Condition,
+    /// The newest first.
+    segments: Vec<Rows<'a>>,
+    items: OnceLock<Vec<ItemNo>>,
 }
 
-impl Passing {
-    /// The items that pass all of the filters; none when there is no filter.
-    pub(super) fn of(
-        live: &Live,
-        snapshot: &Snapshot,
+/// The rows of one segment, and the condition on them.
+#[derive(Debug)]
+struct Rows<'a> {
+    segment: &'a ItemsSegment,
+    tree: Tree<'a>,
+}
+
+impl<'a> Passing<'a> {
+    /// The items of a state that pass all of the filters; none when there is no filter. `servings` are
+    /// those that the recall is answered from.
+    pub(super) fn of<'s>(
+        snapshot: &'a Snapshot,
+        servings: impl Iterator<Item = &'s Serving>,
         filters: &[Filter],
     ) -> Result<Option<Self>, Error> {
         if filters.is_empty() {
             return Ok(None);
         }
-        let mut all = BTreeMap::new();
-        for (item, (segment, row)) in snapshot.sealed.newest(Revision::default()) {
-            let row = segment.row(row)?;
-            let fields = row.record.map(|text| parse(row.id, text)).transpose()?;
-            all.insert(item, fields.map(|record| Fields::of(&record)));
-        }
-        for (id, fresh) in live.index.all() {
-            let record = fresh.record.map(|text| parse(&id, &text)).transpose()?;
-            all.insert(fresh.item, record.map(|record| Fields::of(&record)));
-        }
-        let mut known = Known::default();
-        all.values().flatten().for_each(|fields| known.see(fields));
-        let conditions = filters.iter().map(|filter| filter.check(&known));
-        let conditions: Vec<Condition> = conditions.collect::<Result<_, _>>()?;
-        let passes = |fields: &Fields| conditions.iter().all(|c| c.matches(fields));
-        let passing = all
-            .into_iter()
-            .filter(|(_, fields)| fields.as_ref().is_some_and(passes));
-        let items = passing.map(|(item, _)| item).collect();
-        Ok(Some(Self { items }))
+        let segments = || snapshot.sealed.items.iter().map(|segment| &**segment);
+        let known = known(&segments, servings, filters)?;
+        let all = |known| {
+            let each = filters.iter().map(|filter| filter.condition(known));
+            Condition::all(each.collect(), known)
+        };
+        let sealed = all(&known);
+        let rows = segments().rev().map(|segment| Rows {
+            segment,
+            tree: Tree::of(&sealed, segment),
+        });
+        Ok(Some(Self {
+            condition: all(&Known::nothing()),
+            segments: rows.collect(),
+            items: OnceLock::new(),
+        }))
     }
 
-    /// Whether an item passes.
-    pub(super) fn contains(&self, item: ItemNo) -> bool {
-        self.items.contains(&item)
+    /// Whether an item passes that is in no overlay.
+    #[inline]
+    pub(super) fn passes(&self, item: ItemNo) -> Result<bool, Error> {
+        for rows in &self.segments {
+            if let Some(row) = rows.segment.row_of(item) {
+                return self.row_passes(rows, row);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether an item in an overlay passes.
+    pub(super) fn late_passes(&self, late: &Late) -> bool {
+        self.condition.matches(&late.fields)
+    }
+
+    fn row_passes(&self, rows: &Rows<'_>, row: u32) -> Result<bool, Error> {
+        match rows.tree.passes(row) {
+            Some(passes) => Ok(passes),
+            None => {
+                let fields = rows.segment.fields_of(row as usize)?;
+                Ok(self.condition.matches(&fields))
+            }
+        }
+    }
+
+    /// The share of the sealed items that pass, estimated.
+    pub(super) fn share(&self) -> f64 {
+        let (mut passing, mut all) = (0.0, 0.0);
+        for rows in &self.segments {
+            let count = rows.segment.rows();
+            passing += rows.tree.share(count) * count as f64;
+            all += count as f64;
+        }
+        if all > 0.0 { passing / all } else { 0.0 }
+    }
+
+    /// At most so many rows have to be asked to find all that pass.
+    pub(super) fn reach(&self) -> usize {
+        let reaches = self
+            .segments
+            .iter()
+            .map(|rows| rows.tree.reach(rows.segment.rows()));
+        reaches.sum()
+    }
+
+    /// Whether of these rows none has to be asked.
+    pub(super) fn is_sure(&self) -> bool {
+        self.segments.iter().all(|rows| rows.tree.is_sure())
+    }
+
+    /// Whether most rows can only be asked by their records.
+    pub(super) fn needs_records(&self) -> bool {
+        self.segments.iter().any(|rows| rows.tree.needs_records())
+    }
+
+    /// All items that pass and are in no overlay, each once; found when first asked for.
+    pub(super) fn items(&self) -> Result<&[ItemNo], Error> {
+        if let Some(items) = self.items.get() {
+            return Ok(items);
+        }
+        let found = self.find()?;
+        Ok(self.items.get_or_init(|| found))
+    }
+
+    fn find(&self) -> Result<Vec<ItemNo>, Error> {
+        let (mut found, mut failed) = (Vec::with_capacity(self.reach()), None);
+        let (mut newer, mut repeats) = (Vec::<&ItemsSegment>::new(), false);
+        for rows in &self.segments {
+            let numbers = rows.segment.numbers();
+            let (count, newest) = (numbers.len(), newer.is_empty());
+            repeats |= rows.tree.repeats(count);
+            rows.tree.each_candidate(count, &mut |row, passes| {
+                let Some(item) = numbers.get(row as usize).map(|item| ItemNo(*item)) else {
+                    return;
+                };
+                let overwritten = || newer.iter().any(|segment| segment.row_of(item).is_some());
+                if !newest && overwritten() {
+                    return;
+                }
+                let asked = if passes {
+                    Ok(true)
+                } else {
+                    self.row_passes(rows, row)
+                };
+                match asked {
+                    Ok(true) => found.push(item),
+                    Ok(false) => {}
+                    Err(error) => failed = Some(error),
+                }
+            });
+            newer.push(rows.segment);
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if repeats {
+            found.sort_unstable();
+            found.dedup();
+        }
+        Ok(found)
+    }
+}
+
+/// What is known of the fields that the filters ask of, once all of them make sense. Sealed items
+/// know of most fields; those written since are only asked if it has to be.
+fn known<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
+    segments: &impl Fn() -> S,
+    servings: impl Iterator<Item = &'s Serving>,
+    filters: &[Filter],
+) -> Result<Known, Error> {
+    let mut sealed = Known::default();
+    for filter in filters {
+        filter.each_field(|path| {
+            for segment in segments() {
+                match segment.column(path) {
+                    Lookup::Absent => {}
+                    Lookup::Unindexed => sealed.add(path, Kinds::ANY),
+                    Lookup::Column(column) => sealed.add(path, kinds(column.kinds())),
+                }
+            }
+        });
+    }
+    let check = |known: &Known| filters.iter().try_for_each(|filter| filter.check(known));
+    if check(&sealed).is_ok() {
+        return Ok(sealed);
+    }
+    // Now for all there is: an error says what would be right.
+    let mut all = sealed.clone();
+    for segment in segments() {
+        for (path, found) in segment.fields() {
+            all.add(path, kinds(found));
+        }
+    }
+    let late = servings.flat_map(|serving| serving.overlay.values());
+    late.for_each(|late| all.see(&late.fields));
+    if all.is_empty() {
+        all = Known::nothing();
+    }
+    check(&all)?;
+    Ok(sealed)
+}
+
+fn kinds(found: FieldKinds) -> Kinds {
+    let FieldKinds {
+        booleans,
+        numbers,
+        texts,
+        places,
+        lists,
+    } = found;
+    Kinds {
+        bools: booleans,
+        numbers,
+        texts,
+        places,
+        lists,
     }
 }

@@ -6,8 +6,9 @@
 //! is that of all items, as far as the spaces found their own best. Otherwise they reach further
 //! (the threshold algorithm of Fagin, Lotem and Naor, PODS 2001).
 
+use super::request::Effort;
 use super::{
-    Best, Effort, Hit, Hits, Passing, Query, Request, Sought, best_of, check_vector, embed_users,
+    Best, Hit, Hits, Passing, Query, Request, Sought, Trace, best_of, check_vector, embed_users,
     hidden, record,
 };
 use crate::ensemble::Ensemble;
@@ -26,16 +27,34 @@ struct Channel<'a> {
     query: Vec<f32>,
 }
 
+/// The items that pass the filters of a request.
+pub(super) fn passing<'a>(
+    snapshot: &'a Snapshot,
+    ensemble: &Ensemble,
+    request: &Request<'_>,
+) -> Result<Option<Passing<'a>>, Error> {
+    let servings = ensemble
+        .spaces()
+        .filter_map(|(name, _)| snapshot.spaces.get(name));
+    Passing::of(
+        snapshot,
+        servings.map(|serving| &**serving),
+        &request.filters,
+    )
+}
+
 /// Answers one request.
 pub(super) fn run(
     live: &Live,
     snapshot: &Snapshot,
     ensemble: &Ensemble,
     request: &Request<'_>,
-    passing: Option<&Passing>,
+    passing: Option<&Passing<'_>>,
     k: usize,
+    trace: Trace,
 ) -> Result<Hits, Error> {
     let mut hidden = hidden(live, request, k)?;
+    trace.stage(|micros| &mut micros.prepare);
     let mut channels = Vec::new();
     for (name, _) in ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
@@ -48,7 +67,9 @@ pub(super) fn run(
             query,
         });
     }
-    let best = best_fused(ensemble, &channels, request, &hidden, passing, k)?;
+    trace.stage(|micros| &mut micros.query);
+    let best = best_fused(ensemble, &channels, request, (&hidden, passing), k, &trace)?;
+    trace.stage(|micros| &mut micros.search);
     let hits = best.into_iter().map(|(score, item)| {
         let scores = channels.iter().map(|channel| {
             let score = channel.score(item).unwrap_or(f32::NAN);
@@ -71,11 +92,14 @@ pub(super) fn run(
         })
     });
     let hits = hits.collect::<Result<_, Error>>()?;
+    trace.stage(|micros| &mut micros.answer);
     let generations = channels.iter().map(|channel| {
         let number = channel.serving.base.generation.number;
         (channel.name.to_owned(), number)
     });
-    Ok(Hits::of_ensemble(generations.collect(), hits))
+    let mut hits = Hits::of_ensemble(generations.collect(), hits);
+    hits.explain(trace);
+    Ok(hits)
 }
 
 fn query_of(
@@ -115,9 +139,9 @@ fn best_fused(
     ensemble: &Ensemble,
     channels: &[Channel<'_>],
     request: &Request<'_>,
-    hidden: &HashSet<ItemNo>,
-    passing: Option<&Passing>,
+    (hidden, passing): (&HashSet<ItemNo>, Option<&Passing<'_>>),
     k: usize,
+    trace: &Trace,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     let items = channels.iter().map(|c| c.serving.items() as usize).max();
     let items = items.unwrap_or(0).max(1);
@@ -142,6 +166,8 @@ fn best_fused(
                 passing,
                 // The least fused score is none of a channel's.
                 at_least: None,
+                space: channel.name,
+                trace,
             };
             let list = best_of(channel.serving, sought, reach)?;
             // A shorter list has everything there is.

@@ -1,5 +1,6 @@
 //! What a recall answers.
 
+use super::explain::{Explain, Trace};
 use crate::ids::GenerationNo;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub struct Hits {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     generations: BTreeMap<String, GenerationNo>,
     hits: Vec<Hit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<Explain>,
 }
 
 impl Hits {
@@ -37,6 +40,7 @@ impl Hits {
             generation,
             generations: BTreeMap::new(),
             hits,
+            explain: None,
         }
     }
 
@@ -45,7 +49,18 @@ impl Hits {
             generation: generations.values().next().copied().unwrap_or_default(),
             generations,
             hits,
+            explain: None,
         }
+    }
+
+    pub(super) fn explain(&mut self, trace: Trace) {
+        self.explain = trace.finish();
+    }
+
+    /// What the recall did; none unless it was asked to [explain](crate::Recall::explain) itself.
+    #[must_use]
+    pub fn explained(&self) -> Option<&Explain> {
+        self.explain.as_ref()
     }
 
     /// The generation of each space of an ensemble that gave this answer, by name; empty if it was

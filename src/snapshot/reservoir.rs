@@ -1,6 +1,7 @@
 //! A sample of the vectors that a space was asked with.
 
 use crate::ids::GenerationNo;
+use crate::wire::checksum;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -66,8 +67,8 @@ impl Reservoir {
             self.vectors.push(query.to_vec());
             return;
         }
-        // Fibonacci hashing of the count is as good as chance here, and the same in every run.
-        let mixed = self.seen.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        // A hash of the count is as good as chance here, and the same in every run.
+        let mixed = checksum(&self.seen.to_le_bytes());
         let at = ((u128::from(mixed) * u128::from(self.seen)) >> 64) as usize;
         if let Some(kept) = self.vectors.get_mut(at) {
             kept.clear();

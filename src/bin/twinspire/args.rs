@@ -82,6 +82,9 @@ pub struct SearchArgs {
     /// Score every item instead of searching the graph
     #[arg(long)]
     pub exact: bool,
+    /// Tell how the answer was found, and what took how long
+    #[arg(long)]
+    pub explain: bool,
     /// Show the record of each item
     #[arg(long)]
     pub records: bool,

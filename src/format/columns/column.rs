@@ -1,6 +1,6 @@
 //! A column read in place, and the rows in it that match a test.
 
-use super::{ARRAYS, Array, MARKS, Mark, Shape, padded};
+use super::{ARRAYS, Array, FieldKinds, MARKS, Mark, Shape, padded};
 use crate::format::search::search_dense;
 use crate::record::{Place, Term, Test};
 use std::ops::{Bound, Range};
@@ -61,6 +61,11 @@ impl<'a> Column<'a> {
             entries: numbers(Array::Entries),
             by_latitude: numbers(Array::ByLatitude),
         }
+    }
+
+    /// What occurs in it.
+    pub(crate) fn kinds(self) -> FieldKinds {
+        self.shape.kinds()
     }
 
     /// The rows that match a test.
@@ -355,6 +360,11 @@ impl Matches<'_> {
         }
         let entries = self.column.entries_of(row);
         entries.iter().any(|ordinal| self.holds(*ordinal))
+    }
+
+    /// Whether a row may come several times among the [`rows`](Self::rows) and the uncertain ones.
+    pub(crate) fn repeats(&self) -> bool {
+        !self.column.entry_offsets.is_empty() || !self.uncertain.is_empty()
     }
 
     /// Rows of which only the record can tell, in order; some may match for certain nonetheless.

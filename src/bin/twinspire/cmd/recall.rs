@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
-use twinspire::Hits;
+use twinspire::{Explain, Hits};
 
 use super::open_to_read;
 use crate::args::{SearchArgs, SpaceArgs, json as json_argument};
@@ -116,6 +116,9 @@ pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire
     if search.exact {
         recall = recall.exact();
     }
+    if search.explain {
+        recall = recall.explain();
+    }
     if search.records {
         recall = recall.records();
     }
@@ -159,13 +162,79 @@ fn document(hits: &Hits) -> Value {
             entry
         })
         .collect();
-    if hits.generations().is_empty() {
-        return json!({"generation": hits.generation(), "hits": list});
+    let mut document = if hits.generations().is_empty() {
+        json!({"generation": hits.generation(), "hits": list})
+    } else {
+        json!({"generations": hits.generations(), "hits": list})
+    };
+    if let Some(explain) = hits.explained() {
+        document["explain"] = json!(explain);
     }
-    json!({"generations": hits.generations(), "hits": list})
+    document
 }
 
 fn table(hits: &Hits, records: bool) -> String {
+    let mut text = ranking(hits, records);
+    if let Some(explain) = hits.explained() {
+        text.push_str("\n\n");
+        text.push_str(&explanation(explain));
+    }
+    text
+}
+
+/// How an answer was found.
+fn explanation(explain: &Explain) -> String {
+    let mut text = String::new();
+    for search in &explain.searches {
+        let effort = match search.ef {
+            Some(ef) => format!("efSearch {ef}"),
+            None => "every item scored".to_owned(),
+        };
+        let passing = search
+            .passing
+            .map(|share| format!(", about {:.2} % pass", share * 100.0));
+        text.push_str(&format!(
+            "{} generation {}: {effort}{}, {} late items scanned\n",
+            search.space,
+            search.generation,
+            passing.unwrap_or_default(),
+            search.late,
+        ));
+        let columns = [
+            "segment",
+            ">nodes",
+            "plan",
+            ">expanded",
+            ">scored",
+            ">ranked",
+            ">µs",
+        ];
+        let mut table = Table::new(&columns);
+        for segment in &search.segments {
+            let work = [segment.expanded, segment.scored, segment.ranked];
+            let [expanded, scored, ranked] = work.map(|count| count.to_string());
+            table.row([
+                segment.file.to_string(),
+                segment.nodes.to_string(),
+                segment.plan.to_owned(),
+                expanded,
+                scored,
+                ranked,
+                format!("{:.1}", segment.micros),
+            ]);
+        }
+        text.push_str(&table.render());
+        text.push('\n');
+    }
+    let micros = &explain.micros;
+    text.push_str(&format!(
+        "prepare {:.1} µs, query vector {:.1} µs, search {:.1} µs, answer {:.1} µs",
+        micros.prepare, micros.query, micros.search, micros.answer
+    ));
+    text
+}
+
+fn ranking(hits: &Hits, records: bool) -> String {
     if hits.is_empty() {
         return "no items".to_owned();
     }

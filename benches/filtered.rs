@@ -1,0 +1,150 @@
+//! Filtered recall against speed, for filters from all items down to one in a thousand.
+//!
+//! ```sh
+//! cargo bench --bench filtered                      # 20,000 simulated vectors of 64 components
+//! cargo bench --bench filtered -- PREFIX            # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
+//! cargo bench --bench filtered -- PREFIX DATABASE   # keeps the database, and uses it if it is there
+//! ```
+//!
+//! Each item has one number, `bucket` = (id * 2654435761 mod 2^32) mod 1000, so that `bucket < b`
+//! matches b in a thousand items, wherever they lie. Prints a JSON object a line for each b: seconds to
+//! publish (none if the database was there), megabytes on the disk, and for each efSearch the share of
+//! the exact top 10 found among the items that match and the queries answered in a second, one at a
+//! time by one thread.
+#![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
+
+mod common;
+
+use common::Set;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Instant;
+use twinspire::{Database, Filter, Hits};
+
+const SPACE: &str = "vectors";
+const K: usize = 10;
+const BUCKETS: [u64; 5] = [1000, 500, 100, 10, 1];
+const EFS: [usize; 5] = [32, 64, 128, 256, 512];
+/// Queries of a set that are asked.
+const QUERIES: usize = 300;
+
+fn main() {
+    // `cargo bench` itself passes --bench.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with("--"))
+        .collect();
+    let set = match words.first() {
+        Some(prefix) => Set::read(prefix),
+        None => Set::simulate(20_000, 64, QUERIES),
+    };
+    let home = tempfile::tempdir().unwrap();
+    let path = words
+        .get(1)
+        .map_or_else(|| home.path().join("filtered.twin"), Into::into);
+    let build_s = (!path.exists()).then(|| publish(&path, &set));
+    let db = Database::open_read_only(&path).unwrap();
+    let megabytes = bytes_in(&path) as f64 / f64::from(1 << 20);
+    for buckets in BUCKETS {
+        let line = json!({
+            "peer": "twinspire", "build_s": build_s, "disk_mb": round(megabytes, 1),
+            "selectivity": buckets as f64 / 1000.0, "curve": sweep(&db, &set, buckets),
+        });
+        println!("{line}");
+    }
+}
+
+fn bucket(item: u64) -> u64 {
+    (item * 2_654_435_761 % (1 << 32)) % 1000
+}
+
+/// Stores the vectors' items and publishes them; gives the seconds that took.
+fn publish(path: &Path, set: &Set) -> f64 {
+    let db = Database::open(path).unwrap();
+    let mut records = set.records();
+    for (item, record) in (0..).zip(&mut records) {
+        record["bucket"] = bucket(item).into();
+    }
+    let towers = set.towers();
+    let start = Instant::now();
+    for items in records.chunks(10_000) {
+        db.items().put_many(items).unwrap();
+    }
+    db.publish(SPACE, towers).unwrap();
+    round(start.elapsed().as_secs_f64(), 1)
+}
+
+/// The items with the largest inner products among those that match.
+fn best(set: &Set, query: &[f32], buckets: u64) -> HashSet<String> {
+    let matching = (0..set.items()).filter(|item| bucket(*item as u64) < buckets);
+    let product = |item: usize| -> f32 {
+        let mut sums = [0.0; 8];
+        for (x, y) in set.item(item).chunks(8).zip(query.chunks(8)) {
+            sums.iter_mut()
+                .zip(x.iter().zip(y))
+                .for_each(|(sum, (x, y))| *sum += x * y);
+        }
+        sums.iter().sum()
+    };
+    let mut all: Vec<_> = matching.map(|item| (product(item), item)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.truncate(K);
+    all.into_iter().map(|(_, item)| item.to_string()).collect()
+}
+
+/// For each efSearch: recall@10 and queries in a second.
+fn sweep(db: &Database, set: &Set, buckets: u64) -> Value {
+    let queries = QUERIES.min(set.queries());
+    let truth: Vec<HashSet<String>> = (0..queries)
+        .map(|query| best(set, set.query(query), buckets))
+        .collect();
+    let most: usize = truth.iter().map(HashSet::len).sum();
+    let filter = (buckets < 1000).then(|| Filter::field("bucket").lt(buckets));
+    let recall = |query: usize, ef: usize| -> Hits {
+        let recall = db.recall(SPACE).vector(set.query(query)).ef(ef);
+        match &filter {
+            Some(filter) => recall.filter(filter.clone()).top(K).unwrap(),
+            None => recall.top(K).unwrap(),
+        }
+    };
+    let mut curve = Vec::new();
+    for ef in EFS {
+        recall(0, ef);
+        let start = Instant::now();
+        let answers: Vec<Hits> = (0..queries).map(|query| recall(query, ef)).collect();
+        let seconds = start.elapsed().as_secs_f64();
+        let found = |(hits, truth): (&Hits, &HashSet<String>)| {
+            hits.iter().filter(|hit| truth.contains(&hit.id)).count()
+        };
+        let found: usize = answers.iter().zip(&truth).map(found).sum();
+        let share = found as f64 / most as f64;
+        curve.push(json!([
+            ef,
+            round(share, 4),
+            round(queries as f64 / seconds, 1)
+        ]));
+        if share > 0.997 {
+            break;
+        }
+    }
+    curve.into()
+}
+
+fn bytes_in(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    let bytes = entries.map(|entry| {
+        let about = entry.metadata().unwrap();
+        if about.is_dir() {
+            bytes_in(&entry.path())
+        } else {
+            about.len()
+        }
+    });
+    bytes.sum()
+}
+
+fn round(number: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (number * scale).round() / scale
+}

@@ -1,0 +1,150 @@
+//! What a recall did: how each segment was searched, how much of it was looked at, and what took how long.
+
+use super::SCRATCH;
+use crate::graph::Work;
+use crate::ids::GenerationNo;
+use serde::Serialize;
+use std::cell::RefCell;
+use std::time::Instant;
+
+/// What a recall did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Explain {
+    /// What took how long.
+    pub micros: StageMicros,
+    /// Each search of a space, in order; an ensemble may search one several times, further each time.
+    pub searches: Vec<SpaceSearch>,
+}
+
+/// Microseconds of the stages of a recall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct StageMicros {
+    /// Finding excluded items, and looking at the filters.
+    pub prepare: f64,
+    /// From the user's features to the query vector.
+    pub query: f64,
+    /// Searching, and fusing in an ensemble.
+    pub search: f64,
+    /// Ids and records of what was found.
+    pub answer: f64,
+}
+
+/// A search of a space.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SpaceSearch {
+    /// The space.
+    pub space: String,
+    /// The generation that answered.
+    pub generation: GenerationNo,
+    /// How wide the beams were asked to be; none if every item was scored.
+    pub ef: Option<usize>,
+    /// Items written since the last seal, which were scanned.
+    pub late: usize,
+    /// The share of the items that pass the filters, estimated; none without a filter.
+    pub passing: Option<f64>,
+    /// Its segments, oldest first.
+    pub segments: Vec<SegmentSearch>,
+}
+
+/// A search of a segment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentSearch {
+    /// The number in the name of its file.
+    pub file: u64,
+    /// Vectors in it.
+    pub nodes: usize,
+    /// How it was searched.
+    pub plan: &'static str,
+    /// Nodes whose neighbours were looked at.
+    pub expanded: u64,
+    /// Nodes scored on the way, by their codes if there are any.
+    pub scored: u64,
+    /// Nodes scored by their vectors.
+    pub ranked: u64,
+    /// Microseconds it took.
+    pub micros: f64,
+}
+
+/// Writes down what a recall does, if that is wanted.
+#[derive(Default)]
+pub(super) struct Trace {
+    notes: Option<RefCell<(Explain, Instant)>>,
+}
+
+impl Trace {
+    /// One that writes if `wanted`.
+    pub(super) fn new(wanted: bool) -> Self {
+        let notes = || RefCell::new((Explain::default(), Instant::now()));
+        Self {
+            notes: wanted.then(notes),
+        }
+    }
+
+    /// A stage is over: what took the time since the last one.
+    pub(super) fn stage(&self, which: impl FnOnce(&mut StageMicros) -> &mut f64) {
+        if let Some(notes) = &self.notes {
+            let (explain, since) = &mut *notes.borrow_mut();
+            *which(&mut explain.micros) += micros(*since);
+            *since = Instant::now();
+        }
+    }
+
+    /// A space is going to be searched.
+    pub(super) fn space(&self, search: impl FnOnce() -> SpaceSearch) {
+        if let Some(notes) = &self.notes {
+            notes.borrow_mut().0.searches.push(search());
+        }
+    }
+
+    /// Searches a segment by `search`, which tells its plan.
+    pub(super) fn segment<E>(
+        &self,
+        file: u64,
+        nodes: usize,
+        search: impl FnOnce() -> Result<&'static str, E>,
+    ) -> Result<(), E> {
+        let Some(notes) = &self.notes else {
+            return search().map(|_| ());
+        };
+        let work = || SCRATCH.with_borrow_mut(|scratch| std::mem::take(scratch.work()));
+        work();
+        let since = Instant::now();
+        let plan = search()?;
+        let micros = micros(since);
+        let Work {
+            expanded,
+            scored,
+            ranked,
+        } = work();
+        if let Some(search) = notes.borrow_mut().0.searches.last_mut() {
+            search.segments.push(SegmentSearch {
+                file,
+                nodes,
+                plan,
+                expanded,
+                scored,
+                ranked,
+                micros,
+            });
+        }
+        Ok(())
+    }
+
+    /// What was written down.
+    pub(super) fn finish(self) -> Option<Explain> {
+        self.notes.map(|notes| notes.into_inner().0)
+    }
+}
+
+/// Counts vectors that were scored outside a walk.
+pub(super) fn count_ranked(count: usize) {
+    SCRATCH.with_borrow_mut(|scratch| scratch.work().ranked += count as u64);
+}
+
+fn micros(since: Instant) -> f64 {
+    since.elapsed().as_nanos() as f64 / 1e3
+}

@@ -1,0 +1,244 @@
+//! How a filtered search of one segment of a space is made, decided by numbers alone.
+//!
+//! There are two ways. A *scan* scores every node that passes. A *walk* of the graph looks for so many
+//! more nodes than are wanted that enough of them should pass, and asks them afterwards; if too few
+//! do, as where a filter leaves out just what the query is near to, a second walk goes on through
+//! nodes that do not pass until enough are found that do.
+//!
+//! Costs are in nanoseconds, measured on one core of an x86-64 server with vectors of 128 components;
+//! what counts is how they compare. That an estimate is wrong costs time and never an answer: a second
+//! walk that has scored more nodes than a scan would have cost gives up, and a scan is made.
+
+/// What the decision is made by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers {
+    /// Nodes of the segment.
+    pub(super) nodes: usize,
+    /// The share of them that passes, estimated.
+    pub(super) share: f64,
+    /// Rows that have to be asked to find all items that pass.
+    pub(super) reach: usize,
+    /// Whether these all pass, so that none of them needs to be asked.
+    pub(super) sure: bool,
+    /// Whether asking a row means reading its record.
+    pub(super) needs_records: bool,
+    /// The width of the beam that was asked for.
+    pub(super) ef: usize,
+    /// Answers that were asked for.
+    pub(super) k: usize,
+    /// Components of a vector.
+    pub(super) dimension: usize,
+    /// Whether every node that passes has to be scored.
+    pub(super) exact: bool,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Plan {
+    /// Find the items that pass, and score them.
+    Items,
+    /// Ask every node, and score those that pass.
+    Nodes,
+    /// Walk, and ask what was found.
+    Walk {
+        /// Look for so many nodes.
+        k: usize,
+        /// By a beam of this width.
+        ef: usize,
+        /// If too few of them pass, keep only those that do, in a beam so wide.
+        kept: usize,
+        /// Give that up after so many scores, and score the items that pass.
+        budget: u64,
+    },
+}
+
+/// To find a candidate among the rows, and its item's node.
+const FIND: f64 = 12.0;
+/// To ask the row of a node.
+const TEST: f64 = 25.0;
+/// To read a record and ask it.
+const READ: f64 = 3_000.0;
+/// To score a node by its vector, and what each component adds.
+const SCORE: f64 = 10.0;
+const COMPONENT: f64 = 0.2;
+/// To begin a walk.
+const BEGIN: f64 = 30_000.0;
+/// To visit a node in a walk and score it by its code, and what each component adds.
+const VISIT: f64 = 25.0;
+const CODE: f64 = 0.1;
+/// Nodes that a walk visits for each place in the beam.
+const VISITS: f64 = 16.0;
+/// How many more than are wanted should pass of what a walk finds, in roots of how many are wanted:
+/// then too few do once in fifty times, where a filter has nothing to do with the query.
+const MARGIN: f64 = 2.5;
+
+/// Chooses the cheapest way.
+pub(super) fn plan(numbers: &Numbers) -> Plan {
+    #[cfg(test)]
+    if let Some(plan) = FORCED.get() {
+        return plan;
+    }
+    cheapest(numbers)
+}
+
+fn cheapest(numbers: &Numbers) -> Plan {
+    let (by_items, by_nodes) = scans(numbers);
+    let scan = by_items.min(by_nodes);
+    let (k, ef) = widened(numbers);
+    let walk = BEGIN + ef * VISITS * visit(numbers) + k * (test(numbers) + score(numbers));
+    if numbers.exact || scan <= walk {
+        return if by_items <= by_nodes {
+            Plan::Items
+        } else {
+            Plan::Nodes
+        };
+    }
+    // Of a share as estimated, a beam this wide is as wide as the other.
+    let kept = (numbers.k as f64).max(ef * numbers.share);
+    Plan::Walk {
+        k: k as usize,
+        ef: ef as usize,
+        kept: kept as usize,
+        budget: (scan / (visit(numbers) + test(numbers))) as u64,
+    }
+}
+
+/// What a scan costs: by the items that pass, and by all nodes.
+fn scans(numbers: &Numbers) -> (f64, f64) {
+    let all = numbers.nodes as f64;
+    let scores = all * numbers.share * score(numbers);
+    let (reach, test) = (numbers.reach as f64, test(numbers));
+    let ask = if numbers.sure { 0.0 } else { test };
+    (reach * (FIND + ask) + scores, all * test + scores)
+}
+
+/// How many nodes to look for, and by a beam of which width, so that those are among them that are
+/// wanted: where a share passes, the best `k` that do are among the best `k / share`, give or take, and
+/// the beam is wider by as many as these are more than `k`.
+fn widened(numbers: &Numbers) -> (f64, f64) {
+    let (all, k) = (numbers.nodes as f64, numbers.k as f64);
+    let share = numbers.share.max(f64::MIN_POSITIVE);
+    let beyond = ((k / share).ceil() - k).max(0.0);
+    let wanted = ((k + MARGIN * k.sqrt()) / share).ceil();
+    let ef = (numbers.ef as f64).max(k) + beyond;
+    (wanted.min(all), ef.max(wanted).min(all))
+}
+
+fn visit(numbers: &Numbers) -> f64 {
+    VISIT + CODE * numbers.dimension as f64
+}
+
+fn score(numbers: &Numbers) -> f64 {
+    SCORE + COMPONENT * numbers.dimension as f64
+}
+
+fn test(numbers: &Numbers) -> f64 {
+    if numbers.needs_records { READ } else { TEST }
+}
+
+#[cfg(test)]
+thread_local! {
+    static FORCED: std::cell::Cell<Option<Plan>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs with this plan, whatever is cheaper; tests compare what they find.
+#[cfg(test)]
+pub(crate) fn forced<T>(plan: Plan, run: impl FnOnce() -> T) -> T {
+    FORCED.set(Some(plan));
+    let result = run();
+    FORCED.set(None);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn numbers() -> impl Strategy<Value = Numbers> {
+        let count = || prop_oneof![0usize..50, 0usize..2_000, 0usize..5_000_000];
+        let share = prop_oneof![Just(0.0), Just(1.0), 0.0..0.01, 0.0..1.0];
+        let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+        let sizes = (count(), 0.0..1.0, flags);
+        (sizes, share, 0usize..2_000, 1usize..2_000, 1usize..4097).prop_map(
+            |((nodes, loose, (sure, needs_records, exact)), share, ef, k, dimension)| {
+                // At least as many rows are asked as pass.
+                let reach = nodes as f64 * (share + (1.0 - share) * loose);
+                let reach = reach as usize;
+                Numbers {
+                    nodes,
+                    share,
+                    reach,
+                    sure,
+                    needs_records,
+                    ef,
+                    k,
+                    dimension,
+                    exact,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_looks_for_enough_and_costs_no_more_than_a_scan(numbers in numbers()) {
+            let Plan::Walk { k, ef, kept, budget } = cheapest(&numbers) else {
+                return Ok(());
+            };
+            prop_assert!(!numbers.exact);
+            prop_assert!(ef <= numbers.nodes && k <= ef, "{k} {ef}");
+            let enough = k as f64 * numbers.share >= numbers.k as f64;
+            prop_assert!(enough || k == numbers.nodes, "{k}");
+            prop_assert!(ef >= numbers.ef.min(numbers.nodes), "{ef}");
+            prop_assert!(kept >= numbers.k && kept <= ef.max(numbers.k), "{kept}");
+            let (items, nodes) = scans(&numbers);
+            prop_assert!(budget as f64 * visit(&numbers) <= items.min(nodes));
+        }
+
+        #[test]
+        fn where_fewer_pass_a_scan_stays_a_scan(numbers in numbers(), less in 0.0..1.0) {
+            let fewer = Numbers {
+                share: numbers.share * less,
+                reach: (numbers.reach as f64 * less) as usize,
+                ..numbers
+            };
+            if !matches!(cheapest(&numbers), Plan::Walk { .. }) {
+                prop_assert!(!matches!(cheapest(&fewer), Plan::Walk { .. }), "{:?}", fewer);
+            }
+        }
+
+        #[test]
+        fn of_two_scans_the_cheaper_is_chosen(numbers in numbers()) {
+            let exact = Numbers { exact: true, ..numbers };
+            let (items, nodes) = scans(&exact);
+            let wanted = if items <= nodes { Plan::Items } else { Plan::Nodes };
+            prop_assert_eq!(cheapest(&exact), wanted);
+        }
+    }
+
+    #[test]
+    fn what_few_pass_is_scanned_and_what_many_pass_is_walked_to() {
+        let plan = |share: f64| {
+            let (nodes, ef, k, dimension) = (1_000_000, 100, 10, 128);
+            let reach = (nodes as f64 * share) as usize;
+            let (sure, needs_records, exact) = (true, false, false);
+            cheapest(&Numbers {
+                nodes,
+                share,
+                reach,
+                sure,
+                needs_records,
+                ef,
+                k,
+                dimension,
+                exact,
+            })
+        };
+        assert_eq!(plan(0.0), Plan::Items);
+        assert_eq!(plan(0.001), Plan::Items);
+        let walk = |k, ef, kept| move |plan| matches!(plan, Plan::Walk { k: a, ef: b, kept: c, .. } if (a, b, c) == (k, ef, kept));
+        assert!(walk(180, 190, 19)(plan(0.1)), "{:?}", plan(0.1));
+        assert!(walk(18, 100, 100)(plan(1.0)), "{:?}", plan(1.0));
+    }
+}

@@ -1,0 +1,155 @@
+//! The best items of one space: the overlay is scanned, each segment walked or scanned.
+
+use super::explain::{SpaceSearch, count_ranked};
+use super::part::best_passing;
+use super::request::Effort;
+use super::{Best, SCRATCH, Sought};
+use crate::error::Error;
+use crate::graph::{Ask, Scored, search, search_kept, within};
+use crate::ids::ItemNo;
+use crate::snapshot::{Part, Serving};
+use crate::store::SpaceSegment;
+
+/// So many hidden nodes are few, whatever is asked for.
+const FEW: usize = 16;
+
+/// The best `k` items of a space, best first.
+pub(super) fn best_of(
+    serving: &Serving,
+    sought: Sought<'_>,
+    k: usize,
+) -> Result<Vec<(f32, ItemNo)>, Error> {
+    let (query, generation) = (sought.query, &serving.base.generation);
+    let metric = generation.metric;
+    let mut best = Best::above(sought.at_least.unwrap_or(f32::NEG_INFINITY), k);
+    // What is scanned comes first: the walks may end where they do not come near it.
+    for (item, late) in &serving.overlay {
+        if let Some(vector) = &late.vector
+            && sought.shows_late(*item, late)
+        {
+            best.offer(metric.score(query, vector), *item);
+        }
+    }
+    let effort = sought.request.effort(generation, k);
+    sought.trace.space(|| SpaceSearch {
+        space: sought.space.to_owned(),
+        generation: generation.number,
+        ef: match effort {
+            Effort::Exact => None,
+            Effort::Beam(ef) => Some(ef),
+        },
+        late: serving.overlay.len(),
+        passing: sought.passing.map(|passing| passing.share()),
+        segments: Vec::new(),
+    });
+    for part in &serving.base.parts {
+        let file = part.segment.pinned().file.number.0;
+        let search = || best_of_part(part, serving, sought, effort, &mut best);
+        sought
+            .trace
+            .segment(file, part.segment.items().len(), search)?;
+    }
+    Ok(best.into_sorted())
+}
+
+/// Offers the best of a segment, and tells how they were found.
+fn best_of_part(
+    part: &Part,
+    serving: &Serving,
+    sought: Sought<'_>,
+    effort: Effort,
+    best: &mut Best,
+) -> Result<&'static str, Error> {
+    if let Some(passing) = sought.passing {
+        return best_passing(part, serving, sought, passing, effort, best);
+    }
+    let items = part.segment.items();
+    let shown = |node: u32| {
+        let item = items.get(node as usize).map(|item| ItemNo(*item));
+        part.shows(node) && item.is_some_and(|item| sought.shows(serving, item))
+    };
+    match (effort, sought.at_least) {
+        (Effort::Exact, _) => {
+            scan(&part.segment, sought.query, shown, best);
+            Ok("scan of all nodes")
+        }
+        (Effort::Beam(ef), Some(least)) if best.wanted() == usize::MAX => {
+            walk_within(&part.segment, (sought.query, least), ef, shown, best)?;
+            Ok("walk for all that score so much")
+        }
+        (Effort::Beam(ef), _) => {
+            let k = best.wanted().min(items.len());
+            let mut ask = Ask::new(sought.query, k, ef.min(items.len()));
+            ask.bar = best.bar();
+            let written_since = serving.overlay.len() + sought.hidden.len();
+            let hidden = items.len() - part.shown() + written_since;
+            walk(&part.segment, &ask, shown, hidden, best)?;
+            Ok("walk")
+        }
+    }
+}
+
+/// Scores every node of a segment.
+fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best: &mut Best) {
+    let (rows, items) = (segment.rows(), segment.items());
+    let mut scored = 0;
+    for (node, item) in (0u32..).zip(items).filter(|(node, _)| shown(*node)) {
+        if let Some(row) = rows.row(node) {
+            best.offer(segment.metric().score(query, row), ItemNo(*item));
+            scored += 1;
+        }
+    }
+    count_ranked(scored);
+}
+
+/// Walks the graph of a segment, at most `hidden` nodes of which are not shown.
+fn walk(
+    segment: &SpaceSegment,
+    ask: &Ask<'_>,
+    shown: impl Fn(u32) -> bool,
+    hidden: usize,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    let is_shown = |scored: &&Scored| shown(scored.node);
+    SCRATCH.with_borrow_mut(|scratch| {
+        // Where few are hidden, the beam is made so much wider and they are left out of its answers.
+        let more = hidden.min(ask.k.max(FEW));
+        let wider = Ask {
+            k: (ask.k + more).min(items.len()),
+            ef: ask.ef + more,
+            ..*ask
+        };
+        let mut found = search(&graph, &points, &wider, scratch);
+        if hidden > more && found.iter().filter(is_shown).count() < ask.k {
+            let kept = search_kept(&graph, &points, ask, &shown, u64::MAX, scratch);
+            found = kept.unwrap_or_default();
+        }
+        for scored in found.iter().filter(is_shown) {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Walks the graph of a segment for all that score so much.
+pub(super) fn walk_within(
+    segment: &SpaceSegment,
+    (query, least): (&[f32], f32),
+    ef: usize,
+    shown: impl FnMut(u32) -> bool,
+    best: &mut Best,
+) -> Result<(), Error> {
+    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    SCRATCH.with_borrow_mut(|scratch| {
+        let found = within(&graph, &points, (query, least), ef, shown, scratch);
+        for scored in found {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.offer(scored.score, ItemNo(*item));
+            }
+        }
+    });
+    Ok(())
+}
