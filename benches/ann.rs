@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench --bench ann                 # 20,000 simulated vectors of 64 components
 //! cargo bench --bench ann -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
+//! cargo bench --bench ann -- --half       # the vectors in half precision
 //! cargo bench --bench ann -- PREFIX 50000 200000 1000000   # the first so many items of it, in turn
 //! ```
 //!
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
-use twinspire::{DEFAULT_EF, Database, Hits};
+use twinspire::{DEFAULT_EF, Database, Hits, PublishOptions, Storage};
 
 const SPACE: &str = "vectors";
 const K: usize = 10;
@@ -48,7 +49,11 @@ fn report(set: &Set) {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("ann.twin");
 
-    let publish_s = publish(&path, set);
+    let storage = match std::env::args().any(|word| word == "--half") {
+        true => Storage::Half,
+        false => Storage::Full,
+    };
+    let publish_s = publish(&path, set, storage);
     let start = Instant::now();
     let db = Database::open_read_only(&path).unwrap();
     recall(&db, set.query(0), DEFAULT_EF);
@@ -71,7 +76,7 @@ fn report(set: &Set) {
         })
     };
     let line = json!({
-        "peer": "twinspire", "items": set.items(), "dimension": set.dimension,
+        "peer": "twinspire", "storage": storage, "items": set.items(), "dimension": set.dimension,
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
         "peak_mb": common::peak_mb(),
@@ -86,14 +91,15 @@ fn report(set: &Set) {
 }
 
 /// Stores the vectors' items and publishes them; gives the seconds the publish took.
-fn publish(path: &Path, set: &Set) -> f64 {
+fn publish(path: &Path, set: &Set, storage: Storage) -> f64 {
     let db = Database::open(path).unwrap();
     for items in set.records().chunks(10_000) {
         db.items().put_many(items).unwrap();
     }
     let towers = set.towers();
     let start = Instant::now();
-    db.publish(SPACE, towers).unwrap();
+    let options = PublishOptions::new().storage(storage);
+    db.publish_with(SPACE, towers, &options).unwrap();
     start.elapsed().as_secs_f64()
 }
 

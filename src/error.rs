@@ -40,7 +40,8 @@ pub enum Error {
         /// As many fit.
         most: usize,
     },
-    /// An item that the item tower of a space cannot embed: it would be missing from its recalls.
+    /// An item that the item tower of a space cannot embed, or whose vector is beyond what half
+    /// precision holds: it would be missing from the space's recalls.
     #[error("item {id:?} cannot be embedded for space {space:?}: {source}")]
     Embed {
         /// The space.

@@ -73,7 +73,7 @@ pub use error::{Error, ErrorKind, VectorlessError};
 pub use filter::{Field, Filter, FilterError, Literal};
 pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
-pub use kernel::Metric;
+pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};

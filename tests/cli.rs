@@ -257,9 +257,15 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
     ]);
     assert_eq!(many["results"][1]["hits"][0]["id"], "B029");
 
-    json_of(&["publish", db, "by-price", &towers(2.0)]);
+    json_of(&["publish", db, "by-price", &towers(2.0), "--half"]);
     let both = json_of(&["generations", db, "by-price"]);
     assert_eq!(both["generations"].as_array().unwrap().len(), 2);
+    let stored = |at: usize| both["generations"][at]["storage"].clone();
+    assert_eq!((stored(0), stored(1)), (json!("full"), json!("half")));
+    assert_eq!(
+        json_of(&["stats", db])["spaces"]["by-price"]["storage"],
+        "half"
+    );
     assert_eq!(
         json_of(&["rollback", db, "by-price"])["generation"]["number"],
         1

@@ -3,7 +3,7 @@
 use super::Database;
 use crate::error::Error;
 use crate::ids::{GenerationNo, Revision};
-use crate::kernel::{Level, Metric};
+use crate::kernel::{Level, Metric, Storage};
 use crate::manifest::Calibration;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,6 +50,8 @@ pub struct SpaceStats {
     pub dimension: usize,
     /// How vectors are compared.
     pub metric: Metric,
+    /// How components are stored.
+    pub storage: Storage,
     /// Numbers in the towers.
     pub parameters: usize,
     /// What beams of some widths find of the exact answer, by which a recall with a target goes.
@@ -91,6 +93,7 @@ impl Database {
                 segments: generation.segments.len(),
                 dimension: generation.dimension as usize,
                 metric: generation.metric,
+                storage: generation.storage,
                 parameters: serving.base.model.parameters(),
                 calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),

@@ -377,10 +377,8 @@ impl Work<'_> {
                         && row.revision <= generation.cut
                     {
                         let record = parse(row.id, text)?;
-                        contents
-                            .vectors
-                            .extend(embed(name, &base.model, row.id, &record)?);
-                        contents.items.push(item.0);
+                        let vector = embed(name, &base, row.id, &record)?;
+                        contents.push(item, vector.row());
                     }
                 }
                 contents.gone = gone.into_iter().collect();

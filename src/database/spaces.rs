@@ -4,7 +4,7 @@ use super::{Database, Towers};
 use crate::error::Error;
 use crate::graph::Builder;
 use crate::ids::{GenerationNo, Revision};
-use crate::kernel::Metric;
+use crate::kernel::{Metric, Storage};
 use crate::maintain::{self, Publish, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
@@ -27,6 +27,8 @@ pub struct GenerationInfo {
     pub dimension: usize,
     /// How vectors are compared.
     pub metric: Metric,
+    /// How components are stored.
+    pub storage: Storage,
     /// recall@10 of its graph at the default efSearch against exact search, measured when it was
     /// published on queries that lie between two of its items.
     pub recall: f32,
@@ -55,6 +57,7 @@ pub struct Progress {
 pub struct PublishOptions<'a> {
     retain: usize,
     builder: Builder,
+    storage: Storage,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
 }
 
@@ -63,6 +66,7 @@ impl Default for PublishOptions<'_> {
         Self {
             retain: RETAIN,
             builder: Builder::default(),
+            storage: Storage::default(),
             progress: None,
         }
     }
@@ -99,6 +103,17 @@ impl<'a> PublishOptions<'a> {
         self
     }
 
+    /// How the vectors of the generation are stored, of items written later too;
+    /// [`Storage::Full`] by default. Under [`Storage::Half`] they take half the room, and what
+    /// recalls compare, exact ones too, is the rounded vectors: scores differ from the full ones in
+    /// the fourth digit. Items with a component beyond ±65,504 are refused then, by the publish and
+    /// by later puts; under cosine there are none.
+    #[must_use]
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = storage;
+        self
+    }
+
     /// Told how far the publish is, now and then, from any thread.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Sync + 'a) -> Self {
@@ -114,7 +129,7 @@ impl Database {
     /// on meanwhile; a second publish waits.
     ///
     /// # Errors
-    /// [`Error::Embed`] naming the item that has no vector, [`Error::NoItems`],
+    /// [`Error::Embed`] naming the item that has no vector, or none that can be stored, [`Error::NoItems`],
     /// [`Error::SpaceName`]. The generation before answers on then.
     pub fn publish(&self, space: &str, towers: Towers) -> Result<GenerationInfo, Error> {
         self.publish_with(space, towers, &PublishOptions::default())
@@ -147,6 +162,7 @@ impl Database {
             parts: &towers.parts,
             retain: options.retain,
             builder: options.builder,
+            storage: options.storage,
             progress: &progress,
         };
         let generation = maintain::publish(&self.live(), writing, &publish)?;
@@ -212,6 +228,7 @@ fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
         items: items.sum(),
         dimension: generation.dimension as usize,
         metric: generation.metric,
+        storage: generation.storage,
         recall: generation.recall,
         cut: generation.cut,
         towers_hash: generation.towers_hash,

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 1 | shape | the packed [`Shape`] |
 //! | 2 | node items | u32 a node: the item's number |
-//! | 3 | vectors | f32, `dimension` a node |
+//! | 3 | vectors | f32, or u16 in half precision, `dimension` a node |
 //! | 4 | node order | u32 a node: nodes sorted by item number |
 //! | 5 | base links | u32, `base_stride` a node: neighbours, then `u32::MAX` |
 //! | 6 | upper nodes | u32 a member of an upper layer, lowest layer first: its node |
@@ -17,9 +17,9 @@
 
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range, search_dense};
-use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, code_stride};
+use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, StoredRows, code_stride};
 use crate::ids::ItemNo;
-use crate::kernel::{MAX_DIMENSION, Metric};
+use crate::kernel::{MAX_DIMENSION, Metric, Storage};
 use crate::wire::unpack;
 use bincode::{Decode, Encode};
 use std::ops::Range;
@@ -47,6 +47,8 @@ pub(crate) struct Shape {
     pub(crate) dimension: u32,
     /// How vectors are compared.
     pub(crate) metric: Metric,
+    /// How components are stored.
+    pub(crate) storage: Storage,
     /// Embeddings.
     pub(crate) nodes: u32,
     /// Items that are gone.
@@ -125,6 +127,11 @@ impl SpaceLayout {
         let upper_nodes = array_range::<u32>(&sections, UPPER_NODES, "upper nodes", members)?;
         let upper_down = array_range::<u32>(&sections, UPPER_DOWN, "upper down", members)?;
         let upper_links = array_range::<u32>(&sections, UPPER_LINKS, "upper links", slots)?;
+        let components = nodes * u64::from(shape.dimension);
+        let vectors = match shape.storage {
+            Storage::Full => array_range::<f32>(&sections, VECTORS, "vectors", components)?,
+            Storage::Half => array_range::<u16>(&sections, VECTORS, "vectors", components)?,
+        };
         let (mut member, mut slot) = (0, 0);
         let layers = shape.layers.iter().map(|layer| {
             let (count, width) = (
@@ -147,12 +154,7 @@ impl SpaceLayout {
         Ok(Self {
             layers: layers.collect(),
             items: array_range::<u32>(&sections, ITEMS, "node items", nodes)?,
-            vectors: array_range::<f32>(
-                &sections,
-                VECTORS,
-                "vectors",
-                nodes * u64::from(shape.dimension),
-            )?,
+            vectors,
             node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
             item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", nodes)?,
             base_links: array_range::<u32>(
@@ -180,8 +182,12 @@ impl SpaceLayout {
     }
 
     /// The vectors, a row a node.
-    pub(crate) fn rows<'a>(&self, bytes: &'a [u8]) -> Rows<'a> {
-        Rows::new(array(bytes, &self.vectors), self.shape.dimension as usize)
+    pub(crate) fn rows<'a>(&self, bytes: &'a [u8]) -> StoredRows<'a> {
+        let dimension = self.shape.dimension as usize;
+        match self.shape.storage {
+            Storage::Full => StoredRows::Full(Rows::new(array(bytes, &self.vectors), dimension)),
+            Storage::Half => StoredRows::Half(Rows::new(array(bytes, &self.vectors), dimension)),
+        }
     }
 
     /// The codes of the vectors, if there are any.
@@ -240,8 +246,7 @@ impl SpaceLayout {
             ),
             Err(problem) => problems.push(problem),
         }
-        let vectors = array::<f32>(bytes, &self.vectors);
-        if !vectors.iter().all(|x| x.is_finite()) {
+        if !self.rows(bytes).is_finite() {
             problems.push(FormatError::bad(
                 "vectors",
                 "a component is not a finite number",

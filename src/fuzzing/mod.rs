@@ -37,6 +37,8 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 /// A space of the golden database.
 const SPACE: &str = "things";
+/// The other one, of vectors in half precision.
+const HALVES: &str = "halves";
 
 /// One stored file: the first byte says which kind, the rest is the file, its checksums made right.
 pub fn segment(data: &[u8]) {
@@ -251,6 +253,7 @@ fn use_all(database: &Database) {
     for id in ["B001", "B005", "B200", "no such item"] {
         let _ = database.items().get(id);
         let _ = database.recall(SPACE).similar(id).records().top(3);
+        let _ = database.recall(HALVES).similar(id).top(3);
     }
     let user = serde_json::json!({"user_id": 7, "history": ["B001"]});
     ask(database, &user);
@@ -263,8 +266,13 @@ fn use_all(database: &Database) {
 }
 
 fn ask(database: &Database, user: &Value) {
-    for exact in [false, true] {
-        let recall = database.recall(SPACE).user(user).records();
+    for (space, exact) in [
+        (SPACE, false),
+        (SPACE, true),
+        (HALVES, false),
+        (HALVES, true),
+    ] {
+        let recall = database.recall(space).user(user).records();
         let recall = if exact { recall.exact() } else { recall };
         if let Ok(hits) = recall.top(5) {
             assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:?}");

@@ -17,6 +17,7 @@ use super::{
 use crate::kernel::Metric;
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Slots of a list on the base layer. With 32, on 50,000 vectors of 128 components, recall@10 of 0.95
@@ -101,7 +102,7 @@ fn own(
     let codes = OwnedCodes::of(rows);
     let points = Points {
         metric: Metric::L2,
-        rows,
+        rows: rows.into(),
         codes: codes.as_ref().map(OwnedCodes::view),
     };
     let mut sizes = vec![order.len()];
@@ -122,7 +123,7 @@ fn own(
             }
             let batch = (inserted / BATCH_SHARE).clamp(1, LARGEST_BATCH);
             let until = size.min(inserted + batch);
-            links.insert(&points, &above, inserted, until);
+            links.insert(rows, &points, &above, inserted..until);
             inserted = until;
             if base {
                 progress(inserted as u64, order.len() as u64);
@@ -230,14 +231,15 @@ impl Links {
         }
     }
 
-    /// Links nodes `from..until` with those before them; the layers above are complete, lowest last.
-    fn insert(&mut self, points: &Points<'_>, above: &[Self], from: usize, until: usize) {
-        let rows = points.rows;
-        let chosen: Vec<Vec<u32>> = (from as u32..until as u32)
+    /// Links new nodes with those before them. `points` are what is searched of the rows; the layers above are complete, lowest last.
+    fn insert(&mut self, rows: Rows<'_>, points: &Points<'_>, above: &[Self], new: Range<usize>) {
+        let from = new.start;
+        let chosen: Vec<Vec<u32>> = (from as u32..new.end as u32)
             .into_par_iter()
             .map(|node| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    let near = self.near(points, above, from, node, scratch);
+                    let query = rows.row(node).unwrap_or_default();
+                    let near = self.near(points, above, from, query, scratch);
                     diverse(rows, near, self.choice())
                 })
             })
@@ -266,16 +268,15 @@ impl Links {
         }
     }
 
-    /// The nearest of the first `count` nodes to a node, best first.
+    /// The nearest of the first `count` nodes to a query, best first.
     fn near<'s>(
         &self,
         points: &Points<'_>,
         above: &[Self],
         count: usize,
-        node: u32,
+        query: &[f32],
         scratch: &'s mut Scratch,
     ) -> &'s [Scored] {
-        let query = points.rows.row(node).unwrap_or_default();
         let mut entry = 0;
         for links in above {
             if let Some(graph) = links.graph(links.count(), entry) {
@@ -408,7 +409,7 @@ mod tests {
             assert!(codes.is_some());
             let points = Points {
                 metric,
-                rows,
+                rows: rows.into(),
                 codes,
             };
             let mut hits = 0;

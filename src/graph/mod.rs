@@ -30,7 +30,7 @@ pub use build::Builder;
 pub(crate) use build::build;
 pub(crate) use codes::{CodeBook, Codes, OwnedCodes, code_stride};
 pub(crate) use near::Points;
-pub(crate) use rows::Rows;
+pub(crate) use rows::{Rows, StoredRows};
 pub(crate) use scan::exact;
 pub(crate) use scored::Scored;
 pub(crate) use scratch::{Scratch, Work};

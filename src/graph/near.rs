@@ -1,7 +1,7 @@
 //! What a walk asks of the vectors it walks on, be they floats or codes.
 
-use super::{Codes, Rows};
-use crate::kernel::{Metric, Scorer, prefetch};
+use super::{Codes, Rows, StoredRows};
+use crate::kernel::{Metric, Scorer};
 
 /// The vectors of a graph's nodes.
 #[derive(Clone, Copy, Debug)]
@@ -9,19 +9,18 @@ pub(crate) struct Points<'a> {
     /// How they are compared.
     pub(crate) metric: Metric,
     /// What they are.
-    pub(crate) rows: Rows<'a>,
+    pub(crate) rows: StoredRows<'a>,
     /// What a walk looks at in their place, if there is such a thing.
     pub(crate) codes: Option<Codes<'a>>,
 }
 
 impl<'a> Points<'a> {
-    /// Vectors without codes.
+    /// Vectors in full precision, without codes.
     pub(crate) fn plain(metric: Metric, rows: Rows<'a>) -> Self {
-        let codes = None;
         Self {
             metric,
-            rows,
-            codes,
+            rows: rows.into(),
+            codes: None,
         }
     }
 }
@@ -45,7 +44,7 @@ pub(super) trait Near {
 /// Exact scores.
 #[derive(Clone, Copy)]
 pub(super) struct RowScorer<'a> {
-    rows: Rows<'a>,
+    rows: StoredRows<'a>,
     query: &'a [f32],
     scorer: Scorer,
 }
@@ -77,7 +76,7 @@ impl Near for RowScorer<'_> {
 
     fn prefetch(&self, node: u32) {
         if let Some(row) = self.rows.row(node) {
-            prefetch(row);
+            row.prefetch();
         }
     }
 

@@ -1,13 +1,17 @@
-/// Vectors of one dimension, back to back.
+//! The vectors of nodes.
+
+use crate::kernel::Row;
+
+/// Vectors of one dimension, back to back: of numbers, or of what they are stored in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows<'a> {
-    data: &'a [f32],
+pub(crate) struct Rows<'a, T = f32> {
+    data: &'a [T],
     dimension: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a, T> Rows<'a, T> {
     /// Rows of `dimension` components each.
-    pub(crate) fn new(data: &'a [f32], dimension: usize) -> Self {
+    pub(crate) fn new(data: &'a [T], dimension: usize) -> Self {
         Self { data, dimension }
     }
 
@@ -23,13 +27,62 @@ impl<'a> Rows<'a> {
     }
 
     /// All components, row after row.
-    pub(crate) fn data(&self) -> &'a [f32] {
+    pub(crate) fn data(&self) -> &'a [T] {
         self.data
     }
 
     /// The vector of a node; none for a node that is not there.
-    pub(crate) fn row(&self, node: u32) -> Option<&'a [f32]> {
+    pub(crate) fn row(&self, node: u32) -> Option<&'a [T]> {
         let from = (node as usize).checked_mul(self.dimension)?;
         self.data.get(from..from.checked_add(self.dimension)?)
+    }
+}
+
+/// Vectors as they are stored, which a graph is searched on. Building one takes [`Rows`] of numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StoredRows<'a> {
+    /// In full precision.
+    Full(Rows<'a>),
+    /// In half precision.
+    Half(Rows<'a, u16>),
+}
+
+impl<'a> StoredRows<'a> {
+    /// Components of a row.
+    pub(crate) fn dimension(&self) -> usize {
+        match self {
+            Self::Full(rows) => rows.dimension(),
+            Self::Half(rows) => rows.dimension(),
+        }
+    }
+
+    /// How many rows there are; 0 where the dimension is 0.
+    pub(crate) fn count(&self) -> u32 {
+        match self {
+            Self::Full(rows) => rows.count(),
+            Self::Half(rows) => rows.count(),
+        }
+    }
+
+    /// The vector of a node; none for a node that is not there.
+    pub(crate) fn row(&self, node: u32) -> Option<Row<'a>> {
+        match self {
+            Self::Full(rows) => rows.row(node).map(Row::Full),
+            Self::Half(rows) => rows.row(node).map(Row::Half),
+        }
+    }
+
+    /// Whether all components are numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        match self {
+            Self::Full(rows) => Row::Full(rows.data()).is_finite(),
+            Self::Half(rows) => Row::Half(rows.data()).is_finite(),
+        }
+    }
+}
+
+impl<'a> From<Rows<'a>> for StoredRows<'a> {
+    fn from(rows: Rows<'a>) -> Self {
+        Self::Full(rows)
     }
 }

@@ -1,6 +1,6 @@
 use super::scored::Scored;
 use super::*;
-use crate::kernel::Metric;
+use crate::kernel::{Metric, Storage, Vector};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -92,6 +92,38 @@ proptest! {
     }
 
     #[test]
+    fn rows_in_half_precision_are_searched_as_the_numbers_they_stand_for(
+        data in vec(component(), 3..180),
+        query in vec(component(), 3),
+        chords in vec(any::<u32>(), 60),
+        metric in metric(),
+        k in 1usize..70,
+    ) {
+        let mut data = data[..data.len() / 3 * 3].to_vec();
+        let stored = Vector::of(Storage::Half, data.clone()).unwrap();
+        let Vector::Half(halves) = &stored else { panic!("{stored:?}") };
+        Storage::Half.round(&mut data).unwrap();
+        let rows = Rows::new(&data, 3);
+        let halves = StoredRows::Half(Rows::new(halves, 3));
+        prop_assert_eq!((halves.count(), halves.dimension()), (rows.count(), 3));
+        let codes = OwnedCodes::of(rows);
+        prop_assert_eq!(codes.and_then(|codes| codes.view().differs(halves)), None);
+        let graph = ring(rows.count(), &chords);
+        let points = Points { metric, rows: halves, codes: None };
+        let scratch = &mut Scratch::default();
+        let found = search(&graph, &points, &Ask::new(&query, k, 60), scratch);
+        // Another kernel adds in another order: scores are near, and near ones may change places.
+        let wanted = brute(rows, metric, &query, k, |_| true);
+        let scanned = exact(&points, &query, k, |_| true).remove(0);
+        prop_assert_eq!(scanned.len(), wanted.len());
+        prop_assert!(found.len() >= wanted.len());
+        for ((found, scanned), wanted) in found.iter().zip(&scanned).zip(&wanted) {
+            prop_assert_eq!(found, scanned);
+            prop_assert!((found.score - wanted.score).abs() < 1e-5 * (1.0 + wanted.score.abs()));
+        }
+    }
+
+    #[test]
     fn all_within_a_radius_are_found_where_a_walk_can_get_and_the_boundary_belongs_to_it(
         data in vec(component(), 3..180),
         query in vec(component(), 3),
@@ -106,7 +138,7 @@ proptest! {
         let keep = |node: u32| node.is_multiple_of(every);
         let codes = OwnedCodes::of(rows).filter(|_| coded);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let points = Points { metric, rows, codes };
+        let points = Points { metric, rows: rows.into(), codes };
         // The radius is the very score of one of them.
         let all = brute(rows, metric, &query, 60, |_| true);
         let least = all[at.index(all.len())].score;
@@ -128,7 +160,7 @@ proptest! {
         let keep = |node: u32| node % 5 == 4;
         let codes = OwnedCodes::of(rows);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let points = Points { metric, rows, codes };
+        let points = Points { metric, rows: rows.into(), codes };
         let found = kept(&graph, &points, (&[1.0, 0.5], 3, ef), keep);
         prop_assert_eq!(found.len(), 3);
         prop_assert!(found.iter().all(|scored| keep(scored.node)));

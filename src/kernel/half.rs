@@ -23,6 +23,11 @@ pub(crate) fn fits_f16(vector: &[f32]) -> bool {
     vector.iter().all(|x| x.abs() < TOO_LARGE)
 }
 
+/// Whether a binary16 is a number.
+pub(super) fn is_finite(half: u16) -> bool {
+    half & EXPONENT != EXPONENT
+}
+
 /// The nearest binary16.
 pub(super) fn encode(x: f32) -> u16 {
     let sign = (x.to_bits() >> 16) as u16 & 0x8000;
@@ -55,6 +60,5 @@ pub(super) fn decode(half: u16) -> f32 {
     let number = (f32::from_bits(bits) * scale).to_bits();
     let quiet = u32::from(QUIET) << DIGITS;
     let special = f32::INFINITY.to_bits() | bits | if half & 0x03ff == 0 { 0 } else { quiet };
-    let is_number = half & EXPONENT != EXPONENT;
-    f32::from_bits(sign | if is_number { number } else { special })
+    f32::from_bits(sign | if is_finite(half) { number } else { special })
 }

@@ -5,17 +5,8 @@
 //!
 //! `scalar` holds the reference of every kernel, written to be read; `avx2`, `avx512` and `neon`
 //! the same in the instructions of a processor; `level` chooses among them, once. Vectors come as
-//! components of four bytes, of two (`half`), or as codes of one (`codes`). What codes stand for,
-//! and how rows are laid out, is decided above.
-
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the kernels for halves come before the segments that will hold them"
-    )
-)]
+//! components of four bytes, of two (`half`, and `stored` for either), or as codes of one (`codes`).
+//! What codes stand for, and how rows are laid out, is decided above.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -27,14 +18,17 @@ mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use codes::CodeQuery;
-pub(crate) use half::fits_f16;
 pub(crate) use level::Level;
+pub use stored::Storage;
+pub(crate) use stored::{Row, Vector};
 
 use bincode::{Decode, Encode};
+use half::fits_f16;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use thiserror::Error;
@@ -55,8 +49,8 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The score of two vectors of one dimension.
-    pub(crate) fn score(self, a: &[f32], b: &[f32]) -> f32 {
+    /// The score of two vectors of one dimension, the second as it is stored.
+    pub(crate) fn score<'a>(self, a: &[f32], b: impl Into<Row<'a>>) -> f32 {
         self.scorer().score(a, b)
     }
 
@@ -87,11 +81,13 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// The score of two vectors of one dimension.
-    pub(crate) fn score(self, a: &[f32], b: &[f32]) -> f32 {
-        match self.metric {
-            Metric::Cosine | Metric::InnerProduct => self.level.dot(a, b),
-            Metric::L2 => -self.level.l2_squared(a, b),
+    /// The score of two vectors of one dimension, the second as it is stored.
+    pub(crate) fn score<'a>(self, a: &[f32], b: impl Into<Row<'a>>) -> f32 {
+        match (self.metric, b.into()) {
+            (Metric::Cosine | Metric::InnerProduct, Row::Full(b)) => self.level.dot(a, b),
+            (Metric::Cosine | Metric::InnerProduct, Row::Half(b)) => self.level.dot_f16(a, b),
+            (Metric::L2, Row::Full(b)) => -self.level.l2_squared(a, b),
+            (Metric::L2, Row::Half(b)) => -self.level.l2_squared_f16(a, b),
         }
     }
 }
@@ -116,6 +112,15 @@ pub(crate) enum VectorError {
     /// Every component is zero, so the vector has no direction.
     #[error("all components are zero, so it has no direction to compare by cosine")]
     Zero,
+    /// A component is beyond what half precision has.
+    #[error(
+        "component {at} is beyond ±65,504, the largest numbers of half precision; publish the space \
+         in full precision"
+    )]
+    TooLarge {
+        /// Which, from 0.
+        at: usize,
+    },
 }
 
 /// Makes a vector what `metric` needs it to be: finite, and of length 1 under cosine.

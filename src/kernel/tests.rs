@@ -372,7 +372,7 @@ fn a_larger_score_is_a_nearer_vector_under_every_metric() {
     let (query, near, far) = ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]);
     for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
         assert!(
-            metric.score(&query, &near) > metric.score(&query, &far),
+            metric.score(&query, &near[..]) > metric.score(&query, &far[..]),
             "{metric:?}"
         );
     }

@@ -25,15 +25,7 @@ pub(super) fn flip(
     };
     let mut catch_up = |before: &Snapshot, fresh: &_, after| {
         let (sealed, spaces) = (&before.sealed, &before.spaces);
-        catch_up(
-            &mut overlay,
-            space,
-            &base.model,
-            sealed,
-            fresh,
-            after,
-            spaces,
-        )
+        catch_up(&mut overlay, space, &base, sealed, fresh, after, spaces)
     };
     catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;

@@ -240,8 +240,7 @@ fn gather(base: &Base, parts: &[Part], oldest: bool) -> Contents {
     for (item, at, node) in found {
         let rows = parts.get(at).map(|part| part.segment.rows());
         if let Some(row) = rows.and_then(|rows| rows.row(node)) {
-            contents.items.push(item);
-            contents.vectors.extend_from_slice(row);
+            contents.push(ItemNo(item), row);
             gone.remove(&item);
         }
     }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::files::names;
 use crate::graph::{Builder, DEFAULT_EF};
 use crate::ids::{ItemNo, Revision};
+use crate::kernel::Storage;
 use crate::manifest::{Calibration, Generation, TowerFile};
 use crate::snapshot::{Base, Live, Part, Sealed, measure, parse, simulated};
 use crate::store::{self, ItemsSegment, SpaceSegment, write_towers};
@@ -41,6 +42,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) model: &'a Arc<Model>,
     /// Their files.
     pub(crate) parts: &'a [NamedBytes],
+    /// How components are stored.
+    pub(crate) storage: Storage,
     /// Generations kept, the new one among them.
     pub(crate) retain: usize,
     /// Who builds the graph.
@@ -90,6 +93,7 @@ fn build(
     let (items, vectors) = embed_all(publish, sealed)?;
     let contents = Contents {
         metric: schema.metric,
+        storage: publish.storage,
         dimension: schema.dimension as usize,
         items,
         vectors,
@@ -115,6 +119,7 @@ fn build(
         cut: sealed.manifest.sealed,
         dimension: schema.dimension,
         metric: schema.metric,
+        storage: publish.storage,
         segments: vec![file],
         towers_hash: hash(&towers),
         towers,
@@ -137,7 +142,7 @@ fn build(
     Ok(generation)
 }
 
-/// The vectors of all sealed items, in order of items.
+/// The vectors of all sealed items, in order of items, rounded to what is stored.
 fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f32>), Error> {
     let mut live_rows: Vec<(ItemNo, &ItemsSegment, usize)> = Vec::new();
     for (item, (segment, row)) in sealed.newest(Revision(0)) {
@@ -159,6 +164,14 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
             .map(|row| parse(row.id, row.record.unwrap_or_default()));
         let records = records.collect::<Result<Vec<_>, _>>()?;
         let vectors = publish.model.embed_many(Side::Item, &records);
+        let vectors = vectors.and_then(|mut vectors| {
+            let each = vectors.chunks_exact_mut(publish.model.schema.dimension as usize);
+            for (at, vector) in each.enumerate() {
+                let rounded = publish.storage.round(vector);
+                rounded.map_err(|error| (at, error.into()))?;
+            }
+            Ok(vectors)
+        });
         let vectors = vectors.map_err(|(at, source)| Error::Embed {
             space: publish.space.to_owned(),
             id: rows

@@ -130,8 +130,7 @@ fn seal_space<'a>(
     for (item, late) in &serving.overlay {
         match &late.vector {
             Some(vector) => {
-                contents.items.push(item.0);
-                contents.vectors.extend_from_slice(vector);
+                contents.push(*item, vector.row());
             }
             None if serving.base.vector(*item).is_some() => contents.gone.push(item.0),
             None => {}

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::files::names;
 use crate::graph::{Builder, Rows, build};
-use crate::ids::FileNo;
-use crate::kernel::Metric;
+use crate::ids::{FileNo, ItemNo};
+use crate::kernel::{Metric, Row, Storage};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
 use std::sync::atomic::AtomicBool;
@@ -16,11 +16,13 @@ const SEED: u64 = 42;
 pub(crate) struct Contents {
     /// How vectors are compared.
     pub(crate) metric: Metric,
+    /// How components are stored.
+    pub(crate) storage: Storage,
     /// Components of a vector.
     pub(crate) dimension: usize,
     /// Items, increasing.
     pub(crate) items: Vec<u32>,
-    /// Their vectors.
+    /// Their vectors, [rounded](Storage::round) to what is stored: graph and codes are made of these.
     pub(crate) vectors: Vec<f32>,
     /// Items that older segments hold and that are gone, increasing.
     pub(crate) gone: Vec<u32>,
@@ -33,12 +35,19 @@ impl Contents {
     pub(crate) fn of(generation: &Generation) -> Self {
         Self {
             metric: generation.metric,
+            storage: generation.storage,
             dimension: generation.dimension as usize,
             items: Vec::new(),
             vectors: Vec::new(),
             gone: Vec::new(),
             builder: Builder::default(),
         }
+    }
+
+    /// Adds an item, greater than all there are, with its vector as it is stored elsewhere.
+    pub(crate) fn push(&mut self, item: ItemNo, vector: Row<'_>) {
+        self.items.push(item.0);
+        vector.append_to(&mut self.vectors);
     }
 
     /// Whether there would be nothing to say.
@@ -57,6 +66,7 @@ impl Contents {
     ) -> Result<SpaceFile, Error> {
         let Self {
             metric,
+            storage,
             dimension,
             items,
             vectors,
@@ -75,6 +85,7 @@ impl Contents {
         drop((vectors, items));
         let content = SpaceContent {
             metric,
+            storage,
             items: &nodes,
             rows: Rows::new(&sorted, dimension),
             graph: &graph,

@@ -70,7 +70,7 @@ pub(crate) fn write(
         let calls = revisions.clone().zip(&ops).zip(records).zip(&fields);
         for (((revision, op), (id, record)), fields) in calls {
             let vector = record
-                .map(|record| embed(space, &changed.base.model, id, record))
+                .map(|record| embed(space, &changed.base, id, record))
                 .transpose()?;
             let id = op.id.clone();
             let late = Late {

@@ -12,7 +12,7 @@ pub(crate) use transition::{Sealing, TransitionError};
 
 use crate::ensemble::Ensemble;
 use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
-use crate::kernel::Metric;
+use crate::kernel::{Metric, Storage};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -86,6 +86,8 @@ pub(crate) struct Generation {
     pub(crate) dimension: u32,
     /// How vectors are compared.
     pub(crate) metric: Metric,
+    /// How components are stored.
+    pub(crate) storage: Storage,
     /// Its space segments, oldest first; what a later one says of an item counts.
     pub(crate) segments: Vec<SpaceFile>,
     /// The files of its towers directory.

@@ -238,7 +238,7 @@ fn replace<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Metric;
+    use crate::kernel::{Metric, Storage};
     use crate::manifest::FileRef;
 
     fn generation(number: u64) -> Generation {
@@ -247,6 +247,7 @@ mod tests {
             cut: Revision(number),
             dimension: 4,
             metric: Metric::Cosine,
+            storage: Storage::Full,
             segments: Vec::new(),
             towers: Vec::new(),
             towers_hash: number,

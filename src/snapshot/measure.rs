@@ -3,7 +3,7 @@
 use super::Part;
 use crate::error::Error;
 use crate::graph::{Ask, Points, Scratch, exact, search, search_kept};
-use crate::kernel::{Metric, prepare};
+use crate::kernel::{Metric, Row, prepare};
 use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
 use crate::store::SpaceSegment;
 use rayon::prelude::*;
@@ -128,12 +128,13 @@ pub(crate) fn simulated(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
         let first = at * nodes / count;
         // Multiples of a prime that is larger than half of them go all over the nodes.
         let second = (first + 1 + at * 7_919) % nodes;
-        let row = |node: usize| rows.row(node as u32).unwrap_or_default();
+        let row = |node: usize| rows.row(node as u32).map(Row::to_vec).unwrap_or_default();
         let beside = |node: usize| {
             // The last of its neighbours lies farthest.
             let last = graph.neighbours(node as u32).last();
             let other = row(last.map_or(node, |last| last as usize));
-            row(node).iter().zip(other).map(|(a, b)| (a + b) / 2.0)
+            let both = row(node).into_iter().zip(other);
+            both.map(|(a, b)| (a + b) / 2.0)
         };
         let mix = |(a, b): (f32, f32)| match metric {
             Metric::L2 => (a + SECOND * b) / (1.0 + SECOND),
@@ -141,7 +142,7 @@ pub(crate) fn simulated(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
         };
         let mut query: Vec<f32> = beside(first).zip(beside(second)).map(mix).collect();
         if prepare(metric, &mut query).is_err() {
-            query = row(first).to_vec();
+            query = row(first);
         }
         queries.extend(query);
     }

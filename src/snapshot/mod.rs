@@ -18,6 +18,7 @@ pub(crate) use reservoir::Reservoirs;
 use crate::catalog::{Fresh, Index};
 use crate::error::Error;
 use crate::ids::{GenerationNo, ItemNo, Revision};
+use crate::kernel::{Row, Vector};
 use crate::manifest::{Calibration, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::store::{Directory, ItemsSegment, SpaceSegment, StoreError, read_towers};
 use crate::tower::Model;
@@ -243,7 +244,7 @@ impl Base {
         };
         base.agrees().then_some(base).ok_or_else(|| Error::Corrupt {
             what: format!(
-                "{space} generation {number}: towers, segments and manifest differ in dimension or metric",
+                "{space} generation {number}: towers, segments and manifest differ in dimension, metric or precision",
             ),
         })
     }
@@ -251,14 +252,17 @@ impl Base {
     fn agrees(&self) -> bool {
         let (dimension, metric) = (self.generation.dimension as usize, self.generation.metric);
         let schema = &self.model.schema;
-        let of_segment =
-            |part: &Part| part.segment.dimension() == dimension && part.segment.metric() == metric;
+        let of_segment = |part: &Part| {
+            let segment = &part.segment;
+            (segment.dimension(), segment.metric()) == (dimension, metric)
+                && segment.storage() == self.generation.storage
+        };
         (schema.dimension as usize, schema.metric) == (dimension, metric)
             && self.parts.iter().all(of_segment)
     }
 
     /// The vector of an item as of the cut.
-    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         self.parts.iter().rev().find_map(|part| part.vector(item))
     }
 }
@@ -273,15 +277,14 @@ impl Serving {
         others: &BTreeMap<String, Arc<Self>>,
     ) -> Result<Self, Error> {
         let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
-        let model = &base.model;
-        catch_up(&mut overlay, space, model, sealed, fresh, cut, others)?;
+        catch_up(&mut overlay, space, &base, sealed, fresh, cut, others)?;
         Ok(Self { base, overlay })
     }
 
     /// The vector of an item as of now.
-    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         match self.overlay.get(&item) {
-            Some(late) => late.vector.as_deref(),
+            Some(late) => late.vector.as_ref().map(Vector::row),
             None => self.base.vector(item),
         }
     }

@@ -1,11 +1,12 @@
 //! Items written after a generation's segments were cut: the one place where newer hides older.
 
-use super::{Sealed, Serving};
+use super::{Base, Sealed, Serving};
 use crate::catalog::Fresh;
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
+use crate::kernel::Vector;
 use crate::record::Fields;
-use crate::tower::{Model, Side};
+use crate::tower::Side;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,26 +22,21 @@ pub(crate) struct Late {
     pub(crate) revision: Revision,
     /// Its id.
     pub(crate) id: String,
-    /// Its vector; none stands for a delete.
-    pub(crate) vector: Option<Vec<f32>>,
+    /// Its vector, as it will be stored; none stands for a delete.
+    pub(crate) vector: Option<Vector>,
     /// What filters see of its record, shared by all spaces; nothing of a delete.
     pub(crate) fields: Arc<Fields>,
 }
 
-/// Embeds an item for a space.
-pub(crate) fn embed(
-    space: &str,
-    model: &Model,
-    id: &str,
-    record: &Value,
-) -> Result<Vec<f32>, Error> {
-    model
-        .embed(Side::Item, record)
-        .map_err(|source| Error::Embed {
-            space: space.to_owned(),
-            id: id.to_owned(),
-            source: source.into(),
-        })
+/// Embeds an item for a generation of a space, which has to be able to store the vector.
+pub(crate) fn embed(space: &str, base: &Base, id: &str, record: &Value) -> Result<Vector, Error> {
+    let vector = base.model.embed(Side::Item, record);
+    let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
+    stored.map_err(|source| Error::Embed {
+        space: space.to_owned(),
+        id: id.to_owned(),
+        source: source.into(),
+    })
 }
 
 /// Puts the newest version of everything written after `after` into the overlay. `sealed` and
@@ -48,7 +44,7 @@ pub(crate) fn embed(
 pub(crate) fn catch_up(
     overlay: &mut Overlay,
     space: &str,
-    model: &Model,
+    base: &Base,
     sealed: &Sealed,
     fresh: &BTreeMap<String, Fresh>,
     after: Revision,
@@ -58,7 +54,7 @@ pub(crate) fn catch_up(
         let (mut vector, mut fields) = (None, Arc::default());
         if let Some(text) = record {
             let record = parse(id, text)?;
-            vector = Some(embed(space, model, id, &record)?);
+            vector = Some(embed(space, base, id, &record)?);
             let mut known = others.values().filter_map(|other| other.overlay.get(&item));
             fields = match known.find(|late| late.revision == revision) {
                 Some(late) => Arc::clone(&late.fields),

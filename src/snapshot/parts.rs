@@ -1,6 +1,7 @@
 //! The segments of a generation, each with the nodes that newer segments hide.
 
 use crate::ids::ItemNo;
+use crate::kernel::Row;
 use crate::store::SpaceSegment;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl Part {
     }
 
     /// The vector of an item, if this segment has the newest.
-    pub(crate) fn vector(&self, item: ItemNo) -> Option<&[f32]> {
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         let node = self.segment.node(item)?;
         self.shows(node).then(|| self.segment.rows().row(node))?
     }

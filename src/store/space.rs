@@ -9,12 +9,15 @@ use crate::format::space::{
     BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape,
     SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
-use crate::graph::{Graph, OwnedCodes, Points, Rows};
+use crate::graph::{Graph, OwnedCodes, Points, Rows, StoredRows};
 use crate::ids::{FileNo, ItemNo};
-use crate::kernel::Metric;
+use crate::kernel::{Level, Metric, Storage};
 use crate::manifest::SpaceFile;
 use crate::wire::pack;
 use std::path::{Path, PathBuf};
+
+/// Components that are turned into halves at a time.
+const BLOCK: usize = 4096;
 
 /// An open space segment.
 #[derive(Debug)]
@@ -67,6 +70,11 @@ impl SpaceSegment {
         self.layout.shape.metric
     }
 
+    /// How components are stored.
+    pub(crate) fn storage(&self) -> Storage {
+        self.layout.shape.storage
+    }
+
     /// Components of a vector.
     pub(crate) fn dimension(&self) -> usize {
         self.layout.shape.dimension as usize
@@ -83,7 +91,7 @@ impl SpaceSegment {
     }
 
     /// The vectors, a row a node.
-    pub(crate) fn rows(&self) -> Rows<'_> {
+    pub(crate) fn rows(&self) -> StoredRows<'_> {
         self.layout.rows(&self.blob)
     }
 
@@ -116,9 +124,11 @@ impl SpaceSegment {
 pub(crate) struct SpaceContent<'a> {
     /// How vectors are compared.
     pub(crate) metric: Metric,
+    /// How components are stored.
+    pub(crate) storage: Storage,
     /// The item of each node.
     pub(crate) items: &'a [u32],
-    /// The vector of each node.
+    /// The vector of each node, [rounded](Storage::round) to what is stored.
     pub(crate) rows: Rows<'a>,
     /// The graph over the nodes.
     pub(crate) graph: &'a Graph<Vec<u32>>,
@@ -135,6 +145,7 @@ pub(crate) fn write_space(
 ) -> Result<SpaceFile, StoreError> {
     let SpaceContent {
         metric,
+        storage,
         items,
         rows,
         graph,
@@ -147,6 +158,7 @@ pub(crate) fn write_space(
     let shape = Shape {
         dimension: rows.dimension() as u32,
         metric,
+        storage,
         nodes: items.len() as u32,
         gone: gone.len() as u32,
         base_stride: graph.base_stride() as u32,
@@ -164,7 +176,18 @@ pub(crate) fn write_space(
         pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error.to_string())))?;
     segment.section(SHAPE, &packed)?;
     segment.section(ITEMS, bytemuck::cast_slice(items))?;
-    segment.section(VECTORS, bytemuck::cast_slice(rows.data()))?;
+    segment.begin(VECTORS)?;
+    match storage {
+        Storage::Full => segment.append(bytemuck::cast_slice(rows.data()))?,
+        Storage::Half => {
+            let (level, mut halves) = (Level::best(), [0; BLOCK]);
+            for block in rows.data().chunks(BLOCK) {
+                level.encode_f16(block, &mut halves);
+                let halves = halves.get(..block.len()).unwrap_or_default();
+                segment.append(bytemuck::cast_slice(halves))?;
+            }
+        }
+    }
     let mut order: Vec<u32> = (0..items.len() as u32).collect();
     order.sort_unstable_by_key(|node| items.get(*node as usize).copied());
     segment.section(NODE_ORDER, bytemuck::cast_slice(&order))?;
@@ -197,4 +220,75 @@ pub(crate) fn write_space(
         nodes: shape.nodes,
         gone: shape.gone,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{FileSystem, MemoryFiles};
+    use crate::graph::{Builder, build};
+    use crate::kernel::Row;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    const ROOT: &str = "shop.twin";
+
+    /// Writes items 0, 1, … and opens the segment; the directory is in memory.
+    fn written(storage: Storage, vectors: &[f32]) -> (MemoryFiles, Directory, SpaceSegment) {
+        let files = MemoryFiles::default();
+        let root = PathBuf::from(ROOT);
+        for made in [root.clone(), root.join(names::SEGMENTS)] {
+            files.create_dir(&made).unwrap();
+        }
+        let directory = Directory {
+            files: Arc::new(files.clone()),
+            root,
+        };
+        let (rows, never) = (Rows::new(vectors, 2), AtomicBool::new(false));
+        let builder = Builder::default();
+        let (graph, order) = build(rows, Metric::L2, builder, 1, &|_, _| (), &never).unwrap();
+        let sorted = order.iter().flat_map(|row| rows.row(*row).unwrap());
+        let sorted: Vec<f32> = sorted.copied().collect();
+        let content = SpaceContent {
+            metric: Metric::L2,
+            storage,
+            items: &order,
+            rows: Rows::new(&sorted, 2),
+            graph: &graph,
+            gone: &[],
+        };
+        let pinned = write_space(&directory, FileNo(1), 7, &content).unwrap();
+        let segment = SpaceSegment::open(&directory, &pinned).unwrap();
+        (files, directory, segment)
+    }
+
+    #[test]
+    fn halves_are_written_as_they_are_and_one_that_is_no_number_is_found() {
+        let vectors: Vec<f32> = (0..6_000).map(|at| (at % 97) as f32 / 8.0).collect();
+        let (_, _, full) = written(Storage::Full, &vectors);
+        let (files, directory, segment) = written(Storage::Half, &vectors);
+        assert_eq!(segment.storage(), Storage::Half);
+        let saved = full.pinned().file.length - segment.pinned().file.length;
+        assert!(saved.abs_diff(2 * 6_000) <= 64, "{saved} bytes saved");
+        for (node, item) in (0u32..).zip(segment.items()) {
+            let row = segment.rows().row(node).map(Row::to_vec).unwrap();
+            assert_eq!(row, vectors[2 * *item as usize..][..2]);
+        }
+        assert_eq!(segment.check().len(), 0);
+
+        let vectors = segment.layout.sections.range(VECTORS, "vectors").unwrap();
+        let mut bytes = files.read(segment.path()).unwrap();
+        bytes[vectors.start + 2..][..2].copy_from_slice(&0x7c00u16.to_le_bytes());
+        files.put(segment.path(), &bytes);
+        let problems = SpaceSegment::open(&directory, segment.pinned())
+            .unwrap()
+            .check();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            texts
+                .iter()
+                .any(|text| text.contains("not a finite number")),
+            "{texts:?}"
+        );
+    }
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use space::{Segment, score};
+pub use space::{Segment, rounded, score};
 pub use towers::{Tower, Towers};
 
 /// An open database.
@@ -53,6 +53,8 @@ pub struct Generation {
     pub cut: u64,
     pub dimension: u32,
     pub metric: u32,
+    /// Whether vectors are in half precision.
+    pub half: bool,
     pub segments: Vec<(File, u32, u32)>,
     pub towers: Vec<(String, u64, u64)>,
     pub towers_hash: u64,
@@ -117,6 +119,7 @@ impl<'a> Packed<'a> {
 
     fn generation(&mut self) -> Generation {
         let (number, cut, dimension, metric) = (self.u64(), self.u64(), self.u32(), self.u32());
+        let half = self.half();
         let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
@@ -130,11 +133,19 @@ impl<'a> Packed<'a> {
             cut,
             dimension,
             metric,
+            half,
             segments,
             towers,
             towers_hash,
             recall,
         }
+    }
+
+    /// How vectors are stored: whether in half precision.
+    fn half(&mut self) -> bool {
+        let storage = self.u32();
+        assert!(storage <= 1, "storage {storage}");
+        storage == 1
     }
 
     fn done(self) {

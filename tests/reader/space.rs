@@ -6,6 +6,8 @@ use super::{Packed, Sections, u32s};
 pub struct Segment {
     pub dimension: usize,
     pub metric: u32,
+    /// Whether vectors are in half precision.
+    pub half: bool,
     pub items: Vec<u32>,
     pub vectors: Vec<f32>,
     /// Items of older segments that are deleted.
@@ -30,8 +32,8 @@ impl Segment {
     pub fn read(bytes: &[u8]) -> Self {
         let sections = Sections::read(bytes, 2);
         let mut shape = Packed(sections.section(1));
-        let (dimension, metric, nodes) = (shape.u32() as usize, shape.u32(), shape.u32() as usize);
-        let deleted = shape.u32() as usize;
+        let (dimension, metric, half) = (shape.u32() as usize, shape.u32(), shape.half());
+        let (nodes, deleted) = (shape.u32() as usize, shape.u32() as usize);
         let (stride, entry) = (shape.u32() as usize, shape.u32());
         let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
         shape.done();
@@ -43,10 +45,15 @@ impl Segment {
         let ordered: Vec<u32> = order.iter().map(|node| items[*node as usize]).collect();
         assert_eq!(ordered, u32s(sections.section(10)));
         assert!(ordered.is_sorted_by(|a, b| a < b));
-        let vectors: Vec<f32> = u32s(sections.section(3))
-            .into_iter()
-            .map(f32::from_bits)
-            .collect();
+        let vectors: Vec<f32> = if half {
+            let (halves, rest) = sections.section(3).as_chunks();
+            assert!(rest.is_empty());
+            let halves = halves.iter().map(|bytes| u16::from_le_bytes(*bytes));
+            halves.map(of_half).collect()
+        } else {
+            let numbers = u32s(sections.section(3));
+            numbers.into_iter().map(f32::from_bits).collect()
+        };
         assert_eq!(vectors.len(), nodes * dimension);
         let mut book = Packed(sections.section(11));
         let codes: Vec<i8> = sections.section(12).iter().map(|c| *c as i8).collect();
@@ -85,6 +92,7 @@ impl Segment {
         Self {
             dimension,
             metric,
+            half,
             items,
             vectors,
             gone,
@@ -178,6 +186,27 @@ impl Links {
 
 fn best(members: impl Iterator<Item = u32>, fit: impl Fn(u32) -> f32) -> Option<u32> {
     members.max_by(|a, b| fit(*a).total_cmp(&fit(*b)))
+}
+
+/// The number that a binary16 stands for.
+fn of_half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    let amount = match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 => panic!("{bits:#x} is no number"),
+        _ => (1024.0 + fraction) * 2f32.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 { -amount } else { amount }
+}
+
+/// The nearest number that a binary16 stands for.
+pub fn rounded(x: f32) -> f32 {
+    // The numbers from one power of two to the next are a 1024th of it apart.
+    let mut power = 2f32.powi(-14);
+    while x.abs() >= 2.0 * power {
+        power *= 2.0;
+    }
+    (x / power * 1024.0).round_ties_even() / 1024.0 * power
 }
 
 /// How well two vectors fit.

@@ -1,6 +1,6 @@
 //! Bytes that changed on the disk, files cut short or gone, and files that nobody asked for.
 //!
-//! The database has everything in it: two spaces, one of two generations, several segments in each,
+//! The database has everything in it: two spaces, one of two generations and one of halves, several segments in each,
 //! lists of what is gone, two journal files of which the later begins with a copy of the earlier
 //! one's last call, both manifests. Whatever is damaged is refused at opening, or found by a check,
 //! or does no harm; what may do no harm is listed here, and what is shown then is complete.
@@ -8,6 +8,7 @@
 use super::*;
 use crate::format::journal::Frame;
 use crate::ids::Revision;
+use crate::kernel::Storage;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
@@ -33,7 +34,8 @@ fn whole() -> Whole {
     let files = MemoryFiles::default();
     let publish_other = |db: &Database, scale| {
         let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
-        db.publish(OTHER, towers).unwrap();
+        let options = PublishOptions::new().storage(Storage::Half);
+        db.publish_with(OTHER, towers, &options).unwrap();
     };
     let db = open(&files).unwrap();
     Step::PutMany(6).run(&db).unwrap();

@@ -3,6 +3,7 @@
 use crate::database::{Database, PublishOptions, Towers};
 use crate::error::Error;
 use crate::ids::GenerationNo;
+use crate::kernel::Storage;
 use crate::maintain::{Extent, merge};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -54,7 +55,9 @@ impl Call {
                 scale,
                 retain,
             } => {
-                let options = PublishOptions::new().retain(*retain);
+                // A price divided by a power of two has its halves exactly.
+                let storage = [Storage::Full, Storage::Half][*space];
+                let options = PublishOptions::new().retain(*retain).storage(storage);
                 let published = db.publish_with(SPACES[*space], towers(*scale), &options);
                 published.map(|generation| generation.number.0)
             }

@@ -62,6 +62,7 @@ fn document(generation: &GenerationInfo) -> Value {
         "items": generation.items,
         "dimension": generation.dimension,
         "metric": generation.metric.to_string(),
+        "storage": generation.storage.to_string(),
         "recall": short(generation.recall),
         "created_unix_ms": generation.created_unix_ms,
         // As text: not every reader of JSON keeps 64 bits.
@@ -76,6 +77,7 @@ fn table(all: &[GenerationInfo]) -> String {
         ">items",
         ">dimension",
         "metric",
+        "storage",
         ">recall",
         "created",
         "towers",
@@ -88,6 +90,7 @@ fn table(all: &[GenerationInfo]) -> String {
             thousands(generation.items),
             generation.dimension.to_string(),
             generation.metric.to_string(),
+            generation.storage.to_string(),
             format!("{:.3}", generation.recall),
             moment(generation.created_unix_ms),
             format!("{:016x}", generation.towers_hash),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use twinspire::{Progress, PublishOptions, Towers};
+use twinspire::{Progress, PublishOptions, Storage, Towers};
 
 use super::{generations, open_to_write};
 use crate::args::{SpaceArgs, at_least_one};
@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   twinspire publish movies.twin movies models/movies
   twinspire publish movies.twin movies models/movies --retain 1
+  twinspire publish movies.twin movies models/movies --half
 
 Every item is embedded with the item tower, the graph is built and searched for a check, and the space
 moves to it in one step: recalls see the old generation whole or the new one whole. The old one is kept
@@ -32,6 +33,9 @@ pub struct PublishArgs {
     /// How many generations the space keeps, this one among them, at least 1
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
     retain: usize,
+    /// Store vectors in half precision: half the room, scores differ in the fourth digit
+    #[arg(long)]
+    half: bool,
 }
 
 /// Runs the command.
@@ -39,8 +43,13 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     let towers = Towers::open(&args.towers)?;
     let db = open_to_write(&args.target.database)?;
     let stages = Stages::default();
+    let storage = match args.half {
+        true => Storage::Half,
+        false => Storage::Full,
+    };
     let options = PublishOptions::new()
         .retain(args.retain)
+        .storage(storage)
         .progress(|progress| stages.show(progress, output));
     let generation = db.publish_with(&args.target.space, towers, &options)?;
     stages.end();
