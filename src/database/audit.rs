@@ -24,8 +24,7 @@ impl Database {
     /// are real ones.
     ///
     /// # Errors
-    /// As [`audit`](Self::audit); [`Error::ReadOnly`]; [`Error::Moved`] if another generation became
-    /// active meanwhile.
+    /// As [`audit`](Self::audit); [`Error::ReadOnly`].
     pub fn calibrate(&self, space: &str) -> Result<Calibration, Error> {
         maintain::calibrate(&self.live(), self.writing()?, space)
     }

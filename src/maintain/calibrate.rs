@@ -6,29 +6,35 @@ use crate::manifest::Calibration;
 use crate::snapshot::{Base, Live, Sealed, Serving, Snapshot};
 use std::sync::Arc;
 
-/// Measures the active generation of a space and stores what was found.
+/// Measures the active generation of a space and stores what was found; again, if another generation
+/// became active meanwhile.
 pub(crate) fn calibrate(live: &Live, writing: &Writing, space: &str) -> Result<Calibration, Error> {
-    let (number, calibration) = live.audit(space)?;
-    let _state = writing.hold_state();
-    let mut writer = writing.writer()?;
-    let before = live.snapshot.load_full();
-    let manifest = &before.sealed.manifest;
-    let next = manifest.calibrated(space, number, calibration.clone())?;
-    let serving = before.space(space)?;
-    let mut base = Base::clone(&serving.base);
-    base.generation.calibration = calibration.clone();
-    let serving = Serving {
-        base: Arc::new(base),
-        overlay: serving.overlay.clone(),
-    };
-    let sealed = Arc::new(Sealed {
-        manifest: next.clone(),
-        items: before.sealed.items.clone(),
-    });
-    let mut spaces = before.spaces.clone();
-    spaces.insert(space.to_owned(), Arc::new(serving));
-    commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
-    Ok(calibration)
+    loop {
+        let (number, calibration) = live.audit(space)?;
+        let _state = writing.hold_state();
+        let mut writer = writing.writer()?;
+        let before = live.snapshot.load_full();
+        let serving = before.space(space)?;
+        if serving.base.generation.number != number {
+            continue;
+        }
+        let manifest = &before.sealed.manifest;
+        let next = manifest.calibrated(space, number, calibration.clone())?;
+        let mut base = Base::clone(&serving.base);
+        base.generation.calibration = calibration.clone();
+        let serving = Serving {
+            base: Arc::new(base),
+            overlay: serving.overlay.clone(),
+        };
+        let sealed = Arc::new(Sealed {
+            manifest: next.clone(),
+            items: before.sealed.items.clone(),
+        });
+        let mut spaces = before.spaces.clone();
+        spaces.insert(space.to_owned(), Arc::new(serving));
+        commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
+        return Ok(calibration);
+    }
 }
 
 /// Measures each space by what it was really asked with, if it was asked enough and that was not done

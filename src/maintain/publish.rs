@@ -178,7 +178,7 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
 
 /// What beams find in the graph, for queries made up between two items.
 fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
-    let queries = simulated(&segment);
+    let queries = simulated(&segment)?;
     let total = (queries.len() / segment.dimension()) as u64;
     let done = AtomicU64::new(0);
     let parts = Part::all(vec![Arc::new(segment)]);

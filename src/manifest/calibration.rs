@@ -33,6 +33,10 @@ pub struct CalibrationPoint {
     pub recall_at_100: f32,
 }
 
+/// Users are harder to answer than queries made up: of what a target leaves open, this share is closed
+/// as well where no real query was asked.
+const MARGIN: f32 = 0.4;
+
 impl Calibration {
     /// The share of the 10 best that a beam of this width found, or the widest narrower one.
     pub(crate) fn recall_at_10(&self, ef: usize) -> f32 {
@@ -44,6 +48,8 @@ impl Calibration {
     /// The width of a beam that finds the share `target` of the `k` best, as far as is known: between
     /// two widths that were measured, and the widest of all where none found as much.
     pub(crate) fn ef(&self, k: usize, target: f32) -> usize {
+        let margin = if self.real { 0.0 } else { MARGIN };
+        let target = target + margin * (1.0 - target);
         let [ten, hundred] = KS;
         // Between 10 and 100, by the logarithm of k; beyond, in proportion to it.
         let share = (k.max(1) as f32 / ten as f32).log10().clamp(0.0, 1.0);
@@ -84,7 +90,7 @@ mod tests {
         };
         Calibration {
             queries: 100,
-            real: false,
+            real: true,
             points: recalls.iter().map(point).collect(),
         }
     }
@@ -102,6 +108,11 @@ mod tests {
         assert_eq!(known.ef(100, 0.95), 256);
         assert_eq!(known.ef(10, 0.999), 256, "the widest, where none is enough");
         assert_eq!(known.ef(1_000, 0.95), 2_560);
+        let made_up = Calibration {
+            real: false,
+            ..known
+        };
+        assert_eq!(made_up.ef(10, 0.95), 102, "for 0.97");
         assert_eq!(Calibration::default().ef(10, 0.9), 10);
     }
 

@@ -11,7 +11,7 @@
 //! - An object of exactly the numbers `lat` in -90 to 90 and `lon` in -180 to 180 is a [`Place`].
 //! - `null` is as if absent, and so is an object without members; an empty list is there.
 //! - Two members that give one path (`{"a.b": 1, "a": {"b": 2}}`) are as one list of both; a place
-//!   among them gives way to terms.
+//!   gives way to terms, and to a place further south, or as far south and further west.
 //! - A path longer than [`MAX_PATH_BYTES`] is no field: a record of long names around many members
 //!   would take a thousand times its own memory.
 //!
@@ -19,11 +19,6 @@
 //! items that are not in a segment yet: [`Test::matches`] is the answer that every shortcut must give.
 //!
 //! Out of scope: how a filter is written and how its tests are joined (`filter`).
-
-#![cfg_attr(
-    not(any(test, fuzzing)),
-    allow(dead_code, reason = "filters are those who ask")
-)]
 
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
@@ -187,7 +182,14 @@ impl FieldValue {
                 tidy(terms);
             }
             (Self::Place(_), Self::Terms { .. }) => std::mem::swap(self, other),
-            (_, Self::Place(_)) => {}
+            (Self::Place(place), Self::Place(other)) => {
+                // Whatever the order in which members come.
+                let further = other.lat.total_cmp(&place.lat);
+                if further.then(other.lon.total_cmp(&place.lon)).is_lt() {
+                    *place = *other;
+                }
+            }
+            (Self::Terms { .. }, Self::Place(_)) => {}
         }
         true
     }
@@ -360,6 +362,12 @@ mod tests {
         assert_eq!(fields.field("a.b"), Some(&terms(&json!([1, 2]), true)));
         let fields = Fields::of(&json!({"a.b": 2, "a": {"b": {"lat": 1, "lon": 1}}}));
         assert_eq!(fields.field("a.b"), Some(&terms(&json!([2]), false)));
+        let (north, south) = (json!({"lat": 2, "lon": 1}), json!({"lat": 1, "lon": 2}));
+        for (outer, inner) in [(&north, &south), (&south, &north)] {
+            let fields = Fields::of(&json!({"a.b": outer, "a": {"b": inner}}));
+            let place = Place { lat: 1.0, lon: 2.0 };
+            assert_eq!(fields.field("a.b"), Some(&FieldValue::Place(place)));
+        }
     }
 
     #[test]

@@ -117,9 +117,10 @@ fn share(
     Ok(hits.min(k) as f64 / k as f64)
 }
 
-/// Queries as users ask them, back to back, before any has asked: each lies between two items.
-pub(crate) fn simulated(segment: &SpaceSegment) -> Vec<f32> {
-    let Points { metric, rows, .. } = segment.points();
+/// Queries as users ask them, back to back, before any has asked: each lies between two items, and
+/// beside both of them, for a query that is an item's very vector is easier than users are.
+pub(crate) fn simulated(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
+    let (graph, Points { metric, rows, .. }) = (segment.graph()?, segment.points());
     let nodes = rows.count() as usize;
     let count = SIMULATED.min(nodes);
     let mut queries = Vec::with_capacity(count * rows.dimension());
@@ -128,15 +129,21 @@ pub(crate) fn simulated(segment: &SpaceSegment) -> Vec<f32> {
         // Multiples of a prime that is larger than half of them go all over the nodes.
         let second = (first + 1 + at * 7_919) % nodes;
         let row = |node: usize| rows.row(node as u32).unwrap_or_default();
-        let mix = |(a, b): (&f32, &f32)| match metric {
+        let beside = |node: usize| {
+            // The last of its neighbours lies farthest.
+            let last = graph.neighbours(node as u32).last();
+            let other = row(last.map_or(node, |last| last as usize));
+            row(node).iter().zip(other).map(|(a, b)| (a + b) / 2.0)
+        };
+        let mix = |(a, b): (f32, f32)| match metric {
             Metric::L2 => (a + SECOND * b) / (1.0 + SECOND),
             Metric::Cosine | Metric::InnerProduct => a + SECOND * b,
         };
-        let mut query: Vec<f32> = row(first).iter().zip(row(second)).map(mix).collect();
+        let mut query: Vec<f32> = beside(first).zip(beside(second)).map(mix).collect();
         if prepare(metric, &mut query).is_err() {
             query = row(first).to_vec();
         }
         queries.extend(query);
     }
-    queries
+    Ok(queries)
 }

@@ -106,7 +106,7 @@ impl Live {
         let largest = base.parts.iter().max_by_key(|part| part.shown());
         let queries = match (&asked, largest) {
             (Some(asked), _) => Cow::Borrowed(asked),
-            (None, Some(part)) => Cow::Owned(simulated(&part.segment)),
+            (None, Some(part)) => Cow::Owned(simulated(&part.segment)?),
             (None, None) => Cow::default(),
         };
         let calibration = measure(&base.parts, &queries, asked.is_some(), &|_| ())?;

@@ -6,6 +6,7 @@
 mod copies;
 mod crash;
 mod errors;
+mod fields;
 mod filters;
 mod flips;
 mod repair;

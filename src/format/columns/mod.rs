@@ -25,11 +25,6 @@
 //! Out of scope: what a filter is, and in which order its tests are best asked (`filter`, `recall`).
 //! Cost: opening reads the table; a test, a few steps of a binary search in a dictionary.
 
-#![cfg_attr(
-    not(any(test, fuzzing)),
-    allow(dead_code, reason = "filters are those who ask")
-)]
-
 mod build;
 mod column;
 mod encode;
@@ -107,7 +102,24 @@ enum Array {
 }
 
 /// How many arrays a column has.
-const ARRAYS: usize = Array::ByLatitude as usize + 1;
+const ARRAYS: usize = Array::ALL.len();
+
+impl Array {
+    /// All of them, in order.
+    const ALL: [Self; 11] = [
+        Self::Numbers,
+        Self::Latitudes,
+        Self::Longitudes,
+        Self::TextOffsets,
+        Self::Texts,
+        Self::PostingOffsets,
+        Self::Postings,
+        Self::SlotRows,
+        Self::EntryOffsets,
+        Self::Entries,
+        Self::ByLatitude,
+    ];
+}
 
 /// What there is of columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -207,20 +219,7 @@ impl Shape {
             Array::Entries => 4 * slots,
             Array::ByLatitude => 4 * places,
         };
-        [
-            Array::Numbers,
-            Array::Latitudes,
-            Array::Longitudes,
-            Array::TextOffsets,
-            Array::Texts,
-            Array::PostingOffsets,
-            Array::Postings,
-            Array::SlotRows,
-            Array::EntryOffsets,
-            Array::Entries,
-            Array::ByLatitude,
-        ]
-        .map(length)
+        Array::ALL.map(length)
     }
 
     /// What occurs in the column.
@@ -329,7 +328,8 @@ impl ColumnsLayout {
     }
 
     /// Whether there are no other fields than those.
-    pub(crate) fn is_complete(&self) -> bool {
+    #[cfg(test)]
+    fn is_complete(&self) -> bool {
         self.table.complete
     }
 }
