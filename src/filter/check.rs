@@ -46,8 +46,13 @@ impl Known {
     /// Takes in the fields of an item.
     pub(crate) fn see(&mut self, fields: &Fields) {
         for (path, value) in fields.iter() {
-            self.add(path, Kinds::of(value));
+            self.see_field(path, value);
         }
+    }
+
+    /// Takes in what an item has in a field.
+    pub(crate) fn see_field(&mut self, path: &str, value: &FieldValue) {
+        self.add(path, Kinds::of(value));
     }
 
     /// Takes in what some items have in a field.

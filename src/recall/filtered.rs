@@ -164,8 +164,9 @@ impl<'a> Passing<'a> {
     }
 }
 
-/// What is known of the fields that the filters ask of, once all of them make sense. Sealed items
-/// know of most fields; those written since are only asked if it has to be.
+/// What sealed items have in the fields that the filters ask of, once all filters make sense. Items
+/// written since are only looked at for fields that no sealed one has so, and everything there is only
+/// for an error that says what would be right.
 fn known<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
     segments: &impl Fn() -> S,
     servings: impl Iterator<Item = &'s Serving>,
@@ -184,18 +185,29 @@ fn known<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
         });
     }
     let check = |known: &Known| filters.iter().try_for_each(|filter| filter.check(known));
+    check(&Known::nothing())?;
     if check(&sealed).is_ok() {
         return Ok(sealed);
     }
-    // Now for all there is: an error says what would be right.
-    let mut all = sealed.clone();
+    let servings: Vec<_> = servings.collect();
+    let late = || servings.iter().flat_map(|serving| serving.overlay.values());
+    let mut asked = sealed.clone();
+    for filter in filters {
+        filter.each_field(|path| {
+            let values = late().filter_map(|late| late.fields.field(path));
+            values.for_each(|value| asked.see_field(path, value));
+        });
+    }
+    if check(&asked).is_ok() {
+        return Ok(sealed);
+    }
+    let mut all = asked;
     for segment in segments() {
         for (path, found) in segment.fields() {
             all.add(path, kinds(found));
         }
     }
-    let late = servings.flat_map(|serving| serving.overlay.values());
-    late.for_each(|late| all.see(&late.fields));
+    late().for_each(|late| all.see(&late.fields));
     if all.is_empty() {
         all = Known::nothing();
     }
