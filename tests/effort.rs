@@ -202,6 +202,6 @@ fn an_answer_tells_how_it_was_found() {
         .unwrap();
     let search = &scanned.explained().unwrap().searches[0];
     assert!(search.ef.is_none() && (0.2..0.8).contains(&search.passing.unwrap()));
-    let scored: u64 = search.segments.iter().map(|segment| segment.scored).sum();
+    let scored: u64 = search.segments.iter().map(|segment| segment.ranked).sum();
     assert!((500..3_000).contains(&scored), "{scored}");
 }

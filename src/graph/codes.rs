@@ -26,6 +26,9 @@ const LOSS: f32 = 0.002;
 /// lies behind it is hardly ever among the best k. Inner products are seen as distances between
 /// vectors that all are as long as the longest.
 const STOP: f32 = 0.3;
+/// By so much of themselves sums of floats may be off, where codes are exact: equal scores must not
+/// come out as unequal ones.
+const ROUNDING: f32 = 1e-5;
 /// A query beyond the codes by more than this many steps is not rounded to them.
 const BEYOND: f32 = 4.0;
 
@@ -319,10 +322,12 @@ impl Near for CodeScorer<'_> {
 
     fn lowest(&self, score: f32) -> f32 {
         match self.metric {
-            Metric::Cosine | Metric::InnerProduct => score - self.error,
+            Metric::Cosine | Metric::InnerProduct => {
+                score - self.error - ROUNDING * (self.top + score.abs())
+            }
             Metric::L2 => {
                 let distance = (-score).max(0.0).sqrt() + self.error;
-                -distance * distance
+                -distance * distance * (1.0 + ROUNDING)
             }
         }
     }

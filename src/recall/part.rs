@@ -1,5 +1,6 @@
 //! The best of one segment of a space among the items that pass a filter, found as [planned](plan).
 
+use super::explain::count_ranked;
 use super::filtered::Passing;
 use super::plan::{Numbers, Plan, plan};
 use super::request::Effort;
@@ -153,13 +154,21 @@ impl Search<'_> {
     /// Scores nodes: by their vectors where the answer has to be exact, else by their codes first.
     fn score(&self, nodes: &[u32], best: &mut Best) {
         let (items, points) = (self.part.segment.items(), self.part.segment.points());
-        let mut points = points;
-        let mut ask = self.ask(best.wanted(), best.wanted(), best);
-        match self.effort {
-            Effort::Exact => points.codes = None,
-            // Codes hardly ever put one of the best behind so many.
-            Effort::Beam(_) => ask.ef = ask.k.saturating_mul(4).saturating_add(FEW),
+        if self.effort == Effort::Exact {
+            // Each is offered: which of equal scores are the best is for `best` to say.
+            let scorer = points.metric.scorer();
+            for node in nodes {
+                let (row, item) = (points.rows.row(*node), items.get(*node as usize));
+                if let (Some(row), Some(item)) = (row, item) {
+                    best.offer(scorer.score(self.sought.query, row), ItemNo(*item));
+                }
+            }
+            count_ranked(nodes.len());
+            return;
         }
+        let mut ask = self.ask(best.wanted(), best.wanted(), best);
+        // Codes hardly ever put one of the best behind so many.
+        ask.ef = ask.k.saturating_mul(4).saturating_add(FEW);
         SCRATCH.with_borrow_mut(|scratch| {
             for scored in best_among(&points, &ask, nodes, scratch) {
                 if let Some(item) = items.get(scored.node as usize) {
