@@ -18,7 +18,7 @@ pub(crate) fn collect(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Er
 /// What [`collect`] would remove now.
 pub(crate) fn garbage(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
     let _state = writing.hold_state();
-    let making = held(&writing.making).clone();
+    let making = held(&writing.making);
     let manifest = &live.snapshot.load().sealed.manifest;
     Ok(store::garbage(&live.directory, manifest, &making)?)
 }
@@ -33,7 +33,9 @@ pub(super) fn collect_held(live: &Live, writing: &Writing) -> Result<Vec<PathBuf
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Vec::new()),
         Err(error) => return Err(StoreError::io("lock", &path)(error).into()),
     };
-    let making = held(&writing.making).clone();
+    // Held until all is done: what somebody begins to make meanwhile would be listed, and taken for
+    // left over.
+    let making = held(&writing.making);
     let manifest = &live.snapshot.load().sealed.manifest;
     Ok(store::collect(directory, manifest, &making)?)
 }
