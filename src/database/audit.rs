@@ -20,8 +20,8 @@ impl Database {
 
     /// As [`audit`](Self::audit), and keeps the answer: recalls with a
     /// [`recall_target`](crate::Recall::recall_target) go by it from now, in this process and in
-    /// others. A publish does so with queries that are made up, and the background once, when there
-    /// are real ones.
+    /// others. A publish does so with queries that are made up; the background does it once with
+    /// real ones, when it next seals or merges.
     ///
     /// # Errors
     /// As [`audit`](Self::audit); [`Error::ReadOnly`].

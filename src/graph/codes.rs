@@ -20,7 +20,7 @@ const LIMIT: f32 = 127.0;
 /// Rows looked at for the choice of the scale.
 const SAMPLE: usize = 4096;
 /// A row may lose this share of its squared distance to the centre, in the median, before its codes
-/// are of no use. Between 200 near neighbours, that is some ten times less than what tells them apart.
+/// are of no use. Chosen, not measured: unit vectors of 128 components lose less than a tenth of it.
 const LOSS: f32 = 0.002;
 /// A walk ends at a node whose squared distance is larger than that of the k-th best by this share: what
 /// lies behind it is hardly ever among the best k. Inner products are seen as distances between

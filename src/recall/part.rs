@@ -167,7 +167,7 @@ impl Search<'_> {
             return;
         }
         let mut ask = self.ask(best.wanted(), best.wanted(), best);
-        // Codes hardly ever put one of the best behind so many.
+        // So many, for codes may put one of the best behind others.
         ask.ef = ask.k.saturating_mul(4).saturating_add(FEW);
         SCRATCH.with_borrow_mut(|scratch| {
             for scored in best_among(&points, &ask, nodes, scratch) {

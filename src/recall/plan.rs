@@ -5,7 +5,7 @@
 //! do, as where a filter leaves out just what the query is near to, a second walk goes on through
 //! nodes that do not pass until enough are found that do.
 //!
-//! Costs are in nanoseconds, measured on one core of an x86-64 server with vectors of 128 components;
+//! Costs are in nanoseconds, set by hand from runs on a busy x86-64 server with 128 components;
 //! what counts is how they compare. That an estimate is wrong costs time and never an answer: a second
 //! walk that has scored more nodes than a scan would have cost gives up, and a scan is made.
 
