@@ -234,6 +234,9 @@ pub enum Error {
     /// An earlier write failed in a way that leaves its outcome open; reading goes on.
     #[error("an earlier write failed midway: close the database and open it again to write")]
     Poisoned,
+    /// What was going on was given up because the caller wanted it; nothing has changed.
+    #[error("it was cancelled, and nothing has changed")]
+    Cancelled,
     /// There are more items than item numbers.
     #[error("a database holds at most 4,294,967,295 different ids over its life")]
     TooManyItems,
@@ -296,6 +299,8 @@ pub enum ErrorKind {
     Busy,
     /// The operating system refused, or did so before.
     Io,
+    /// The caller did not want it any longer.
+    Cancelled,
 }
 
 impl Error {
@@ -333,6 +338,7 @@ impl Error {
             Self::Locked { .. } => ErrorKind::Busy,
             Self::Corrupt { .. } | Self::Lost { .. } => ErrorKind::Corrupt,
             Self::Io { .. } | Self::Poisoned => ErrorKind::Io,
+            Self::Cancelled => ErrorKind::Cancelled,
         }
     }
 }

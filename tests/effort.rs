@@ -10,6 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use twinspire::{Database, Hits, Recall};
 
 const DIMENSION: usize = 12;
@@ -36,7 +37,8 @@ fn vectors(count: usize, seed: u64) -> Vec<Vec<f32>> {
 
 /// A database whose items lie in three segments and in the journal, some in several versions.
 fn shop(path: &Path, metric: &str) -> Database {
-    let db = Database::open(path).unwrap();
+    // Nothing happens by itself.
+    let db = Database::options().background(false).open(path).unwrap();
     let vectors = vectors(3_000, 1);
     let records = |range: std::ops::Range<usize>, shift: usize| -> Vec<Value> {
         let record = |id: usize| plain::record(Some(id), &vectors[(id + shift) % 3_000]);
@@ -166,6 +168,23 @@ fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
         "it was asked nothing yet"
     );
     assert!(reader.audit("nothing").is_err());
+}
+
+#[test]
+fn calibration_goes_by_real_queries_by_itself_once_there_are_enough() {
+    let (_dir, path) = directory();
+    drop(shop(&path, "l2"));
+    let db = Database::open(&path).unwrap();
+    let real = || db.stats().unwrap().spaces[SPACE].calibration.real;
+    let users = vectors(4_200, 6);
+    let users: Vec<Value> = users.iter().map(|user| plain::record(None, user)).collect();
+    assert!(!real());
+    db.recall(SPACE).users(&users).top(3).unwrap();
+    let begun = Instant::now();
+    while !real() {
+        assert!(begun.elapsed().as_secs() < 60, "it does not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -163,6 +163,43 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
 }
 
 #[test]
+fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing() {
+    let (_dir, path) = directory();
+    let db = shop(&path, 2_000);
+    db.publish("by-price", scaled(1.0)).unwrap();
+    let files = |of: &str| {
+        let entries = std::fs::read_dir(path.join(of)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = (files("segments"), files("towers"));
+    for stage in ["embedding", "building", "auditing"] {
+        let cancel = AtomicBool::new(false);
+        let options = PublishOptions::new()
+            .progress(|progress| {
+                cancel.fetch_or(progress.stage == stage, Ordering::Relaxed);
+            })
+            .cancelled_by(&cancel);
+        let error = db
+            .publish_with("by-price", scaled(2.0), &options)
+            .unwrap_err();
+        assert!(matches!(error, Error::Cancelled), "{stage}: {error}");
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        let generations = db.generations("by-price").unwrap();
+        assert_eq!(
+            (generations.len(), generations[0].number),
+            (1, GenerationNo(1))
+        );
+        assert!((files("segments"), files("towers")) == before, "{stage}");
+    }
+    assert_eq!(
+        db.publish("by-price", scaled(2.0)).unwrap().number,
+        GenerationNo(2)
+    );
+    assert!(db.check().unwrap().is_clean());
+}
+
+#[test]
 fn recalls_during_publishes_and_puts_see_one_generation_whole() {
     let (_dir, path) = directory();
     let db = shop(&path, 30);

@@ -15,13 +15,14 @@ impl Database {
     /// # Errors
     /// [`Error::UnknownSpace`]; [`Error::Corrupt`] when a segment is damaged.
     pub fn audit(&self, space: &str) -> Result<Calibration, Error> {
-        self.live().audit(space).map(|(_, calibration)| calibration)
+        let audited = self.live().audit(space, &|| Ok(()));
+        audited.map(|(_, calibration)| calibration)
     }
 
     /// As [`audit`](Self::audit), and keeps the answer: recalls with a
     /// [`recall_target`](crate::Recall::recall_target) go by it from now, in this process and in
     /// others. A publish does so with queries that are made up; the background does it once with
-    /// real ones, when it next seals or merges.
+    /// real ones, when there have been enough.
     ///
     /// # Errors
     /// As [`audit`](Self::audit); [`Error::ReadOnly`].

@@ -76,9 +76,10 @@ impl OpenOptions {
         self
     }
 
-    /// Whether a thread seals and merges when enough has been written; yes by default. Without it the
-    /// program calls [`Database::seal`] and [`Database::merge`] when it suits; a put still seals by
-    /// itself once four times as much has gathered as the thread would wait for.
+    /// Whether a thread seals and merges when enough has been written, and calibrates when enough was
+    /// asked; yes by default. Without it the program calls [`Database::seal`], [`Database::merge`]
+    /// and [`Database::calibrate`] when it suits; a put still seals by itself once four times as much
+    /// has gathered as the thread would wait for.
     #[must_use]
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;

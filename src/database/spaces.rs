@@ -9,6 +9,7 @@ use crate::maintain::{self, Publish, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 
 /// Generations a space keeps unless told otherwise: the active one and two to go back to.
 const RETAIN: usize = 3;
@@ -59,6 +60,7 @@ pub struct PublishOptions<'a> {
     builder: Builder,
     storage: Storage,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
+    cancelled: Option<&'a AtomicBool>,
 }
 
 impl Default for PublishOptions<'_> {
@@ -68,6 +70,7 @@ impl Default for PublishOptions<'_> {
             builder: Builder::default(),
             storage: Storage::default(),
             progress: None,
+            cancelled: None,
         }
     }
 }
@@ -120,6 +123,14 @@ impl<'a> PublishOptions<'a> {
         self.progress = Some(Box::new(progress));
         self
     }
+
+    /// Gives the publish up soon after `flag` is set, by another thread or by what is told of the
+    /// progress: it ends with [`Error::Cancelled`], and nothing has changed.
+    #[must_use]
+    pub fn cancelled_by(mut self, flag: &'a AtomicBool) -> Self {
+        self.cancelled = Some(flag);
+        self
+    }
 }
 
 impl Database {
@@ -138,7 +149,7 @@ impl Database {
     /// [`publish`](Self::publish), with options.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// As [`publish`](Self::publish), and [`Error::Cancelled`].
     pub fn publish_with(
         &self,
         space: &str,
@@ -156,6 +167,7 @@ impl Database {
                 told(Progress { stage, done, total });
             }
         };
+        let never = AtomicBool::new(false);
         let publish = Publish {
             space,
             model: &towers.model,
@@ -164,6 +176,7 @@ impl Database {
             builder: options.builder,
             storage: options.storage,
             progress: &progress,
+            cancelled: options.cancelled.unwrap_or(&never),
         };
         let generation = maintain::publish(&self.live(), writing, &publish)?;
         Ok(info(&generation, generation.number))

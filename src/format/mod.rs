@@ -15,7 +15,7 @@ pub(crate) mod manifest;
 mod search;
 pub(crate) mod space;
 
-pub(crate) use search::search_dense;
+pub(crate) use search::{guess_dense, search_dense};
 
 use crate::wire::WireError;
 use std::ops::Range;

@@ -4,23 +4,12 @@ use std::ops::Range;
 
 /// Where `wanted` stands in an array that increases strictly.
 ///
-/// Item numbers are given one after the other, so that where one stands can be told from the ends of
-/// the array: exactly as long as none is missing, and nearly so while few are. From there the search
-/// goes on in steps that double, so that it never takes more than twice the steps of a binary search.
-/// In an array that does not increase, something may not be found; what is found is there.
+/// From where it [should](guess_dense) stand the search goes on in steps that double, so that it never
+/// takes more than twice the steps of a binary search. In an array that does not increase, something
+/// may not be found; what is found is there.
+#[inline]
 pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
-    let (first, last) = (*numbers.first()?, *numbers.last()?);
-    if wanted < first || wanted > last {
-        return None;
-    }
-    let top = numbers.len() - 1;
-    let (span, ahead) = (u64::from(last - first), u64::from(wanted - first));
-    let guess = if span == top as u64 || span == 0 {
-        ahead as usize
-    } else {
-        // Both are below 2^32; the quotient is at most `top`.
-        (ahead * (top as u64).min(u64::from(u32::MAX)) / span) as usize
-    };
+    let guess = guess_dense(numbers, wanted)?;
     let found = *numbers.get(guess)?;
     if found == wanted {
         return Some(guess);
@@ -28,6 +17,26 @@ pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     let within = bracket(numbers, wanted, guess, found < wanted);
     let at = numbers.get(within.clone())?.binary_search(&wanted).ok()?;
     Some(within.start + at)
+}
+
+/// Where `wanted` should stand in an array that increases strictly; none if it cannot be there.
+///
+/// Item numbers are given one after the other, so that where one stands can be told from the ends of
+/// the array: exactly as long as none is missing, and nearly so while few are.
+#[inline]
+pub(crate) fn guess_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
+    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    if wanted < first || wanted > last {
+        return None;
+    }
+    let top = numbers.len() - 1;
+    let (span, ahead) = (u64::from(last - first), u64::from(wanted - first));
+    Some(if span == top as u64 || span == 0 {
+        ahead as usize
+    } else {
+        // Both are below 2^32; the quotient is at most `top`.
+        (ahead * (top as u64).min(u64::from(u32::MAX)) / span) as usize
+    })
 }
 
 /// A range that has `wanted` if the array has it, found from `guess` upwards or downwards.

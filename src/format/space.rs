@@ -96,6 +96,24 @@ struct LayerRanges {
     stride: usize,
 }
 
+/// Finds the nodes of items.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeFinder<'a> {
+    items: &'a [u32],
+    nodes: &'a [u32],
+    count: u32,
+}
+
+impl NodeFinder<'_> {
+    /// The node of an item.
+    #[inline]
+    pub(crate) fn find(&self, item: ItemNo) -> Option<u32> {
+        let at = search_dense(self.items, item.0)?;
+        let node = *self.nodes.get(at)?;
+        (node < self.count).then_some(node)
+    }
+}
+
 impl SpaceLayout {
     /// Reads table and shape and checks that every array has its length; the arrays are not read.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
@@ -205,11 +223,18 @@ impl SpaceLayout {
         }
     }
 
+    /// What finds the nodes of items.
+    pub(crate) fn finder<'a>(&self, bytes: &'a [u8]) -> NodeFinder<'a> {
+        NodeFinder {
+            items: array(bytes, &self.item_order),
+            nodes: array(bytes, &self.node_order),
+            count: self.shape.nodes,
+        }
+    }
+
     /// The node of an item.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<u32> {
-        let at = search_dense(array(bytes, &self.item_order), item.0)?;
-        let node = *array::<u32>(bytes, &self.node_order).get(at)?;
-        (node < self.shape.nodes).then_some(node)
+        self.finder(bytes).find(item)
     }
 
     fn holds(&self, bytes: &[u8], item: u32) -> bool {

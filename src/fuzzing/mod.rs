@@ -21,7 +21,7 @@ use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
-use crate::graph::{Ask, Scratch, exact, search, search_kept};
+use crate::graph::{Ask, Reach, Scratch, exact, search, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::Metric;
 use crate::record::{Place, Term, Test};
@@ -123,7 +123,19 @@ fn space_segment(bytes: &[u8]) {
         if let Ok(graph) = layout.graph(&bytes) {
             let (ask, scratch) = (Ask::new(&query, 3, 10), &mut Scratch::default());
             search(&graph, &points, &ask, scratch);
-            search_kept(&graph, &points, &ask, |node| node != 1, 1_000, scratch);
+            let reach = Reach {
+                steps: 4,
+                kept: 10,
+                budget: 1_000,
+            };
+            search_kept(
+                &graph,
+                &points,
+                &ask,
+                reach,
+                &mut |node: u32| node != 1,
+                scratch,
+            );
         }
     }
     layout.check(&bytes);

@@ -5,8 +5,10 @@
 //! and distances of codes are those of vectors but for a factor and a term that is the same for
 //! every row. The query gets codes of its own, with a scale of its own under inner products.
 //!
-//! The scale is chosen for the least squared error on a sample: where few components are far larger
-//! than the rest, they are clipped. Rows that one byte cannot tell apart get no codes at all and are
+//! The scale is such that no component is clipped, for then no row is far from its codes, and the bound
+//! on what their scores are off by is tight. Only where that would be much coarser than the scale of
+//! the least squared error, as where few components are far larger than the rest, these are clipped.
+//! Rows that one byte cannot tell apart get no codes at all and are
 //! walked on their floats.
 
 use super::near::Near;
@@ -19,6 +21,8 @@ use rayon::prelude::*;
 const LIMIT: f32 = 127.0;
 /// Rows looked at for the choice of the scale.
 const SAMPLE: usize = 4096;
+/// A scale may be this much coarser than that of the least squared error, so that nothing is clipped.
+const COARSER: f32 = 2.0;
 /// A row may lose this share of its squared distance to the centre, in the median, before its codes
 /// are of no use. Chosen, not measured: unit vectors of 128 components lose less than a tenth of it.
 const LOSS: f32 = 0.002;
@@ -119,14 +123,17 @@ impl OwnedCodes {
             .iter()
             .map(|sum| (sum / sample.len() as f64) as f32)
             .collect();
-        let apart = |row: &&[f32]| {
+        let apart = |row: &[f32]| {
             let each = row
                 .iter()
                 .zip(&centre)
                 .map(|(x, centre)| (x - centre).abs());
             each.fold(0.0, f32::max)
         };
-        let most = sample.iter().map(apart).fold(0.0, f32::max);
+        let most = sample.iter().map(|row| apart(row)).fold(0.0, f32::max);
+        let all = (0..count).into_par_iter();
+        let all = all.map(|node| rows.row(node).map_or(0.0, apart));
+        let unclipped = all.reduce(|| 0.0, f32::max) / LIMIT;
         let mut book = CodeBook {
             scale: 0.0,
             error: 0.0,
@@ -143,7 +150,10 @@ impl OwnedCodes {
             .into_iter()
             .filter(|(loss, _)| loss.is_finite())
             .min_by(|a, b| a.0.total_cmp(&b.0));
-        book.scale = least?.1;
+        book.scale = match least?.1 {
+            finest if unclipped <= COARSER * finest => unclipped,
+            finest => finest,
+        };
         if !book.scale.is_normal() || !tells(&book, &sample) {
             return None;
         }
@@ -172,6 +182,13 @@ impl OwnedCodes {
             stride,
         }
     }
+}
+
+/// A number rounded to an integer, ties to even, if it is below 2^22: beyond 2^23 floats have no places
+/// after the point. It takes two additions; what is in the library is a call for each.
+fn rounded(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (x + SHIFT) - SHIFT
 }
 
 /// Whether codes lose little of most of the rows.
@@ -233,7 +250,7 @@ impl<'a> Codes<'a> {
                 if !step.is_normal() {
                     return None;
                 }
-                let codes = query.iter().map(|x| (x / step).round_ties_even() as i8);
+                let codes = query.iter().map(|x| rounded(x / step) as i8);
                 buffer.set(codes.chain(padding));
                 let (mut off, mut length) = (0.0f32, 0.0f32);
                 for (x, code) in query.iter().zip(buffer.codes()) {
@@ -241,9 +258,10 @@ impl<'a> Codes<'a> {
                     off += lost * lost;
                     length += x * x;
                 }
+                let centre = level.dot(&book.centre, &book.centre).sqrt();
                 // |q·x - q'·x'| <= |q| |x - x'| + |q - q'| |x' - centre|
                 let error =
-                    length.sqrt() * book.error + off.sqrt() * (2.0 * book.longest + book.error);
+                    length.sqrt() * book.error + off.sqrt() * (book.longest + centre + book.error);
                 let term = level.dot(query, &book.centre);
                 (step * book.scale, term, error, length.sqrt() * book.longest)
             }
@@ -254,7 +272,7 @@ impl<'a> Codes<'a> {
                     return None;
                 }
                 let each = query.iter().zip(&book.centre).map(steps);
-                let codes = each.map(|steps| steps.round_ties_even().clamp(-LIMIT, LIMIT) as i8);
+                let codes = each.map(|steps| rounded(steps).clamp(-LIMIT, LIMIT) as i8);
                 buffer.set(codes.chain(padding));
                 let off = query.iter().zip(&book.centre).zip(buffer.codes());
                 let off = off.map(|((x, centre), code)| x - centre - f32::from(*code) * book.scale);

@@ -35,7 +35,7 @@ pub(crate) use scan::exact;
 pub(crate) use scored::Scored;
 pub(crate) use scratch::{Scratch, Work};
 pub use search::DEFAULT_EF;
-pub(crate) use search::{Ask, best_among, search, search_kept, within};
+pub(crate) use search::{Ask, Keep, Reach, best_among, search, search_kept, within};
 
 use crate::kernel::prefetch;
 use thiserror::Error;

@@ -90,6 +90,12 @@ impl Best {
         self.heap.len() < self.limit || self.heap.peek().is_some_and(|worst| scored > worst.0)
     }
 
+    /// The worst of as many as are kept, once they are so many.
+    fn kth(&self) -> Option<Scored> {
+        let worst = self.heap.peek().filter(|_| self.heap.len() >= self.limit);
+        worst.map(|Reverse(scored)| *scored)
+    }
+
     /// Takes one if it was admitted, in place of the worst if there is no room.
     pub(super) fn push(&mut self, scored: Scored) {
         if self.heap.len() < self.limit {
@@ -104,6 +110,47 @@ impl Best {
         list.clear();
         list.extend(self.heap.drain().map(|Reverse(scored)| scored));
         list.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+/// Those of many that may be among the best, of scores that may be off.
+#[derive(Debug, Default)]
+pub(super) struct Sift {
+    best: Best,
+    kept: Vec<u64>,
+    /// No score below this may be among the best.
+    least: f32,
+}
+
+impl Sift {
+    /// Forgets everything; from now on what may be among the best `k` is kept, if it scores `least`.
+    pub(super) fn start(&mut self, k: usize, least: f32) {
+        self.best.start(k);
+        self.kept.clear();
+        self.least = least;
+    }
+
+    /// Keeps one if it may be among the best: if it scores what `least` says of the k-th best score.
+    #[inline]
+    pub(super) fn offer(&mut self, scored: Scored, least: impl Fn(f32) -> f32) {
+        if scored.score >= self.least {
+            self.kept.push(scored.key());
+            if self.best.admits(scored) {
+                self.best.push(scored);
+                if let Some(kth) = self.best.kth() {
+                    self.least = self.least.max(least(kth.score));
+                }
+            }
+        }
+    }
+
+    /// The best `k`, and the others that were kept, both in no order.
+    pub(super) fn parted(&mut self, k: usize) -> (&[u64], &[u64]) {
+        if let Some(last) = k.checked_sub(1).filter(|last| *last < self.kept.len()) {
+            self.kept
+                .select_nth_unstable_by_key(last, |key| Reverse(*key));
+        }
+        self.kept.split_at(k.min(self.kept.len()))
     }
 }
 

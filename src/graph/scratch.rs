@@ -2,10 +2,10 @@
 
 use super::Graph;
 use super::near::Near;
-use super::scored::{Best, Scored};
+use super::scored::{Scored, Sift};
 use super::search::Ask;
 use crate::kernel::CodeQuery;
-use std::collections::BinaryHeap;
+use std::cmp::Reverse;
 
 /// Memory for searches, one after another, over any graphs. After the first few nothing is allocated.
 #[derive(Debug, Default)]
@@ -40,12 +40,16 @@ pub(super) struct Walk {
     visited: Visited,
     /// Nodes that are visited and not scored yet.
     batch: Vec<u32>,
-    /// The best so far.
+    /// The best so far: what is found, and where to go on.
     pub(super) beam: Beam,
-    /// The best so far where they are more than a sorted list is good for.
-    heap: Best,
-    /// Where to go on, in a walk through nodes that the beam does not take.
-    pub(super) frontier: BinaryHeap<Scored>,
+    /// Where some of what is seen is left out: the best so far that are not.
+    pub(super) found: Beam,
+    /// Where to go on once the beam is used up: nodes that are no better than those in it.
+    spill: Vec<u64>,
+    /// How many nodes were in beams that were used up.
+    used_up: usize,
+    /// What may be among the best, in a scan.
+    pub(super) sift: Sift,
     /// What was found, with exact scores, best first.
     pub(super) ranked: Vec<Scored>,
     pub(super) work: Work,
@@ -57,39 +61,39 @@ impl Walk {
         self.visited.start(nodes);
         self.batch.clear();
         self.beam.start(limit);
-        self.heap.start(limit);
-        self.frontier.clear();
+        self.spill.clear();
+        self.used_up = 0;
         self.ranked.clear();
     }
 
-    /// Whether one that is this good would be among the best so far.
-    pub(super) fn admits(&self, scored: Scored) -> bool {
-        match self.beam.is_long() {
-            true => self.heap.admits(scored),
-            false => self.beam.admits(scored),
+    /// Remembers a node to go on from, however many there are.
+    pub(super) fn remember(&mut self, scored: Scored) {
+        if let Some(entry) = self.beam.exchange(scored.key())
+            && !entry.expanded
+        {
+            self.spill.push(entry.key);
         }
     }
 
-    /// Takes one in if it is among the best so far.
-    pub(super) fn offer(&mut self, scored: Scored) {
-        if !self.beam.is_long() {
-            self.beam.offer(scored);
-        } else if self.heap.admits(scored) {
-            self.heap.push(scored);
+    /// The nearest node that is remembered, for the last time.
+    pub(super) fn nearest(&mut self) -> Option<Scored> {
+        if self.beam.after().is_none() {
+            self.used_up += self.beam.entries.len();
+            let limit = (2 * self.beam.limit).clamp(1, LONG);
+            self.beam.start(limit);
+            if let Some(last) = limit.checked_sub(1).filter(|last| *last < self.spill.len()) {
+                self.spill
+                    .select_nth_unstable_by_key(last, |key| Reverse(*key));
+            }
+            let nearest = self.spill.drain(..limit.min(self.spill.len()));
+            self.beam.fill(nearest, false);
         }
+        self.beam.take()
     }
 
-    /// Puts the best, all of which were offered, into the beam.
-    pub(super) fn settle(&mut self) {
-        if self.beam.is_long() {
-            self.heap.drain_into(&mut self.ranked);
-            self.beam.entries.clear();
-            let sorted = self.ranked.drain(..).map(|scored| Entry {
-                key: scored.key(),
-                expanded: true,
-            });
-            self.beam.entries.extend(sorted);
-        }
+    /// How many nodes were gone on from that are better than all that are left.
+    pub(super) fn behind(&self) -> usize {
+        self.used_up + self.beam.next
     }
 
     /// Makes the batch of those nodes that were not visited before.
@@ -149,30 +153,21 @@ impl Walk {
         }
     }
 
-    /// Scores what was found exactly, as far down as the `k` best may lie.
+    /// Scores what the beam found exactly, as far down as the `k` best may lie.
     pub(super) fn rank(&mut self, near: &impl Near, exact: &impl Near, k: usize) {
-        let Self { beam, ranked, .. } = self;
-        let rank = |entry: &Entry| {
-            let node = entry.scored().node;
-            exact.score(node).map(|score| Scored::new(node, score))
-        };
-        let (first, rest) = beam.entries.split_at(k.min(beam.entries.len()));
-        first
-            .iter()
-            .for_each(|entry| exact.prefetch(entry.scored().node));
-        ranked.extend(first.iter().filter_map(rank));
-        if let Some(kth) = ranked.iter().min() {
-            let lowest = near.lowest(kth.score);
-            let close = rest
-                .iter()
-                .take_while(|entry| entry.scored().score >= lowest);
-            close
-                .clone()
-                .for_each(|entry| exact.prefetch(entry.scored().node));
-            ranked.extend(close.filter_map(rank));
-        }
-        ranked.sort_unstable_by(|a, b| b.cmp(a));
-        self.work.ranked += ranked.len() as u64;
+        let entries = &self.beam.entries;
+        let (first, rest) = entries.split_at(k.min(entries.len()));
+        let (first, rest) = (first.iter().map(Entry::key), rest.iter().map(Entry::key));
+        rank(&mut self.ranked, first, rest, near, exact);
+        self.work.ranked += self.ranked.len() as u64;
+    }
+
+    /// Scores what a scan kept exactly, as far down as the `k` best may lie.
+    pub(super) fn rank_sifted(&mut self, near: &impl Near, exact: &impl Near, k: usize) {
+        let (first, rest) = self.sift.parted(k);
+        let (first, rest) = (first.iter().copied(), rest.iter().copied());
+        rank(&mut self.ranked, first, rest, near, exact);
+        self.work.ranked += self.ranked.len() as u64;
     }
 
     /// Scores what was found exactly, and leaves what scores less than `least`.
@@ -187,6 +182,31 @@ impl Walk {
         });
         self.ranked.sort_unstable_by(|a, b| b.cmp(a));
     }
+}
+
+/// Scores the first, and those of the rest that may be better than the worst of them, exactly: best
+/// first.
+fn rank(
+    ranked: &mut Vec<Scored>,
+    first: impl Iterator<Item = u64> + Clone,
+    rest: impl Iterator<Item = u64> + Clone,
+    near: &impl Near,
+    exact: &impl Near,
+) {
+    let score = |scored: Scored| {
+        let score = exact.score(scored.node)?;
+        Some(Scored::new(scored.node, score))
+    };
+    let first = first.map(Scored::of);
+    first.clone().for_each(|scored| exact.prefetch(scored.node));
+    ranked.extend(first.filter_map(score));
+    if let Some(kth) = ranked.iter().min() {
+        let lowest = near.lowest(kth.score);
+        let close = rest.map(Scored::of).filter(|scored| scored.score >= lowest);
+        close.clone().for_each(|scored| exact.prefetch(scored.node));
+        ranked.extend(close.filter_map(score));
+    }
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
 }
 
 /// A set of nodes.
@@ -262,22 +282,39 @@ struct Entry {
 }
 
 impl Entry {
+    fn key(&self) -> u64 {
+        self.key
+    }
+
     fn scored(&self) -> Scored {
         Scored::of(self.key)
     }
 }
 
+/// Where fewer are wanted a walk goes as far as for these.
+const FEW: usize = 10;
+
 /// A beam longer than this is not kept sorted: making room in it would take longer than anything else.
 pub(super) const LONG: usize = 1_024;
 
 impl Beam {
-    fn is_long(&self) -> bool {
-        self.limit > LONG
-    }
-
-    fn start(&mut self, limit: usize) {
+    pub(super) fn start(&mut self, limit: usize) {
         self.entries.clear();
         (self.limit, self.next, self.worst) = (limit, 0, 0);
+    }
+
+    /// Puts nodes into a beam that is empty and has room for them.
+    fn fill(&mut self, keys: impl Iterator<Item = u64>, expanded: bool) {
+        self.entries.extend(keys.map(|key| Entry { key, expanded }));
+        self.entries
+            .sort_unstable_by_key(|entry| Reverse(entry.key));
+        self.find_worst();
+    }
+
+    fn find_worst(&mut self) {
+        if self.entries.len() >= self.limit {
+            self.worst = self.entries.last().map_or(0, |entry| entry.key);
+        }
     }
 
     /// Whether one that is this good would get in.
@@ -292,39 +329,56 @@ impl Beam {
 
     /// Takes one in if it is good enough.
     pub(super) fn offer(&mut self, scored: Scored) {
-        let key = scored.key();
-        if key <= self.worst {
-            return;
-        }
-        if self.entries.len() >= self.limit {
-            self.entries.pop();
-        }
-        let at = self.entries.partition_point(|entry| entry.key > key);
+        self.exchange(scored.key());
+    }
+
+    /// Takes one in if it is good enough; gives what there is no room for.
+    fn exchange(&mut self, key: u64) -> Option<Entry> {
         let expanded = false;
-        self.entries.insert(at, Entry { key, expanded });
-        self.next = self.next.min(at);
-        if self.entries.len() >= self.limit {
-            self.worst = self.entries.last().map_or(0, |entry| entry.key);
+        let entry = Entry { key, expanded };
+        if key <= self.worst {
+            return Some(entry);
         }
+        let gone = match self.entries.len() >= self.limit {
+            true => self.entries.pop(),
+            false => None,
+        };
+        let at = self.entries.partition_point(|entry| entry.key > key);
+        self.entries.insert(at, entry);
+        self.next = self.next.min(at);
+        self.find_worst();
+        gone
+    }
+
+    /// The score that a search for the best `k` compares with what is left, to see whether to go on:
+    /// that of the k-th best. Where fewer than ten are wanted it is that of the tenth, for the best one
+    /// may be so near that nothing else looks worth it. The worst there is if there are fewer.
+    pub(super) fn kth(&self, k: usize) -> f32 {
+        let kth = self.entries.get(k.max(FEW) - 1);
+        kth.map_or(f32::NEG_INFINITY, |entry| entry.scored().score)
     }
 
     /// The best that is not expanded yet, and counts as such from now on; none when it is not worth it.
     pub(super) fn next(&mut self, ask: &Ask<'_>, near: &impl Near) -> Option<Scored> {
-        let next = self.entries.get_mut(self.next)?;
-        let scored = next.scored();
-        next.expanded = true;
         // What was found elsewhere counts when half of the beam was gone through: a walk that is new
         // here is not yet where the best are.
         let bar = match self.next >= self.limit / 2 {
             true => ask.bar,
             false => f32::NEG_INFINITY,
         };
-        if self.next >= ask.k
-            && let Some(kth) = self.entries.get(ask.k.saturating_sub(1))
-            && scored.score < near.worth(kth.scored().score.max(bar))
-        {
-            return None;
-        }
+        let worth = match self.next >= ask.k.max(FEW) {
+            true => near.worth(self.kth(ask.k).max(bar)),
+            false => f32::NEG_INFINITY,
+        };
+        self.after().filter(|next| next.score >= worth)?;
+        self.take()
+    }
+
+    /// The best that is not expanded yet, and counts as such from now on.
+    fn take(&mut self) -> Option<Scored> {
+        let next = self.entries.get_mut(self.next)?;
+        next.expanded = true;
+        let scored = next.scored();
         let rest = self.entries.get(self.next..).unwrap_or_default();
         let ahead = rest.iter().position(|entry| !entry.expanded);
         self.next += ahead.unwrap_or(rest.len());

@@ -70,17 +70,57 @@ pub(crate) fn search<'s, S: AsRef<[u32]>>(
     &walk.ranked
 }
 
-/// As [`search`], of the nodes for which `keep` is true.
+/// Which nodes a walk keeps.
+pub(crate) trait Keep {
+    /// Whether a node is kept.
+    fn keeps(&mut self, node: u32) -> bool;
+    /// It is most often asked of this node next but one, or next: what that reads may be asked for.
+    fn prefetch(&self, node: u32, next: bool);
+}
+
+impl<F: FnMut(u32) -> bool> Keep for F {
+    fn keeps(&mut self, node: u32) -> bool {
+        self(node)
+    }
+
+    fn prefetch(&self, _: u32, _: bool) {}
+}
+
+/// How far a walk goes for nodes that are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reach {
+    /// It goes on from about so many nodes.
+    pub(crate) steps: usize,
+    /// It ends when so many are found and what is left is worse.
+    pub(crate) kept: usize,
+    /// It gives up after so many scores.
+    pub(crate) budget: u64,
+}
+
+impl Reach {
+    /// As far as it takes, where most nodes are kept.
+    pub(crate) fn kept(kept: usize) -> Self {
+        let (steps, budget) = (kept + kept / 4, u64::MAX);
+        Self {
+            steps,
+            kept,
+            budget,
+        }
+    }
+}
+
+/// As [`search`], of the nodes for which `keep` is true; `None` when it would take more scores than it
+/// may.
 ///
-/// The others are walked through. The beam is as wide as `ef` *kept* nodes, so `k` are found if that
-/// many can be reached from the entry point; the fewer are kept, the more of the graph is walked.
-/// None when it would take more than `budget` scores.
+/// The others are walked through, so `k` are found if that many can be reached; the fewer are kept, the
+/// more of the graph is walked. Nodes are asked for in the order in which the walk goes on from them,
+/// the nearest first: one is asked for each node that is gone on from, not for each that is seen.
 pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
     points: &Points<'_>,
     ask: &Ask<'_>,
-    keep: impl FnMut(u32) -> bool,
-    budget: u64,
+    reach: Reach,
+    keep: &mut impl Keep,
     scratch: &'s mut Scratch,
 ) -> Option<&'s [Scored]> {
     let Scratch { query, walk } = scratch;
@@ -88,12 +128,12 @@ pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
     let codes = points.codes.as_ref();
     let done = match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
         Some(near) => {
-            let done = kept(graph, &near, ask, keep, budget, walk);
+            let done = kept(graph, &near, ask, reach, keep, walk);
             walk.rank(&near, &exact, ask.k);
             done
         }
         None => {
-            let done = kept(graph, &exact, ask, keep, budget, walk);
+            let done = kept(graph, &exact, ask, reach, keep, walk);
             walk.rank(&exact, &exact, ask.k);
             done
         }
@@ -132,7 +172,8 @@ fn inside<S: AsRef<[u32]>>(
     walk: &mut Walk,
 ) {
     let nodes = near.count().min(graph.nodes);
-    walk.start(nodes, ef.max(1));
+    walk.start(nodes, ef.clamp(1, LONG));
+    walk.found.start(ef.max(1));
     if nodes == 0 {
         return;
     }
@@ -140,18 +181,18 @@ fn inside<S: AsRef<[u32]>>(
     walk.visit(&begin(graph, near, nodes));
     loop {
         walk.score(near, |walk, scored| {
-            let admitted = walk.beam.admits(scored);
-            walk.beam.offer(scored);
+            let admitted = walk.found.admits(scored);
+            walk.found.offer(scored);
             let inside = scored.score >= lowest;
             if inside && keep(scored.node) {
                 walk.ranked.push(scored);
             }
             if admitted || inside {
-                walk.frontier.push(scored);
+                walk.remember(scored);
             }
         });
-        let next = walk.frontier.pop();
-        let goes_on = |next: &Scored| next.score >= lowest || walk.beam.reaches(*next);
+        let next = walk.nearest();
+        let goes_on = |next: &Scored| next.score >= lowest || walk.found.reaches(*next);
         let Some(next) = next.filter(goes_on) else {
             break;
         };
@@ -160,12 +201,14 @@ fn inside<S: AsRef<[u32]>>(
     walk.rank_inside(exact, least);
 }
 
-/// The best of some nodes, the `k` best among them, with their exact scores: best first, ties by node.
-/// The node of each is scored by its code, if there is one; `ef` or more are looked at again.
+/// The best `k` of some nodes, with their exact scores: best first, ties by node. What comes after them
+/// was scored as well. Each node is scored by its code, if there is one, and those again by their
+/// vectors whose codes may stand for one of the best: none of these is missed. What cannot exceed the
+/// bar may be left out.
 pub(crate) fn best_among<'s>(
     points: &Points<'_>,
     ask: &Ask<'_>,
-    nodes: &[u32],
+    nodes: impl Iterator<Item = u32>,
     scratch: &'s mut Scratch,
 ) -> &'s [Scored] {
     let Scratch { query, walk } = scratch;
@@ -178,24 +221,50 @@ pub(crate) fn best_among<'s>(
     &walk.ranked
 }
 
-fn among(near: &impl Near, exact: &impl Near, ask: &Ask<'_>, nodes: &[u32], walk: &mut Walk) {
-    walk.start(0, ask.ef.max(ask.k));
-    let mut chunks = nodes.chunks(AHEAD).peekable();
-    while let Some(chunk) = chunks.next() {
-        if let Some(next) = chunks.peek() {
-            next.iter().for_each(|node| near.prefetch(*node));
+fn among(
+    near: &impl Near,
+    exact: &impl Near,
+    ask: &Ask<'_>,
+    nodes: impl Iterator<Item = u32>,
+    walk: &mut Walk,
+) {
+    walk.start(0, 0);
+    walk.sift.start(ask.k, near.lowest(ask.bar));
+    // The score of a code says that the exact one may be so low, and what is better than that may have
+    // a code that scores lower still.
+    let least = |kth: f32| near.lowest(near.lowest(kth));
+    let score = |walk: &mut Walk, ahead: &[u32]| {
+        walk.score(near, |walk, scored| walk.sift.offer(scored, least));
+        walk.take(ahead);
+    };
+    let (mut ahead, mut count) = ([0; AHEAD], 0);
+    for node in nodes {
+        near.prefetch(node);
+        if let Some(place) = ahead.get_mut(count) {
+            *place = node;
         }
-        walk.take(chunk);
-        walk.score(near, |walk, scored| walk.offer(scored));
+        count += 1;
+        if count == AHEAD {
+            score(walk, &ahead);
+            count = 0;
+        }
     }
-    walk.settle();
-    walk.rank(near, exact, ask.k);
+    score(walk, ahead.get(..count).unwrap_or_default());
+    score(walk, &[]);
+    walk.rank_sifted(near, exact, ask.k);
 }
 
 /// Fills the beam with the nearest nodes.
 fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk: &mut Walk) {
     if ask.ef.max(ask.k) > LONG {
-        kept(graph, near, ask, |_| true, u64::MAX, walk);
+        kept(
+            graph,
+            near,
+            ask,
+            Reach::kept(ask.ef),
+            &mut |_: u32| true,
+            walk,
+        );
         return;
     }
     let nodes = near.count().min(graph.nodes);
@@ -222,12 +291,13 @@ fn kept<S: AsRef<[u32]>>(
     graph: &Graph<S>,
     near: &impl Near,
     ask: &Ask<'_>,
-    mut keep: impl FnMut(u32) -> bool,
-    budget: u64,
+    reach: Reach,
+    keep: &mut impl Keep,
     walk: &mut Walk,
 ) -> bool {
     let nodes = near.count().min(graph.nodes);
-    walk.start(nodes, ask.ef.max(ask.k));
+    walk.start(nodes, reach.steps.clamp(1, LONG));
+    walk.found.start(reach.kept.max(ask.k));
     if ask.k == 0 || nodes == 0 {
         return true;
     }
@@ -235,23 +305,37 @@ fn kept<S: AsRef<[u32]>>(
     walk.visit(&begin(graph, near, nodes));
     loop {
         walk.score(near, |walk, scored| {
-            if walk.admits(scored) {
-                walk.frontier.push(scored);
-                if keep(scored.node) {
-                    walk.offer(scored);
-                }
+            if walk.found.admits(scored) {
+                walk.remember(scored);
             }
         });
-        let next = walk.frontier.pop();
-        let Some(next) = next.filter(|next| walk.admits(*next)) else {
-            walk.settle();
-            return true;
+        let Some(next) = walk.nearest() else {
+            break;
         };
-        if walk.work.scored - before > budget {
+        // What was found elsewhere counts once this walk came to where the best are.
+        let bar = match walk.behind() >= ask.ef / 2 {
+            true => ask.bar,
+            false => f32::NEG_INFINITY,
+        };
+        if !walk.found.admits(next) || next.score < near.worth(walk.found.kth(ask.k).max(bar)) {
+            break;
+        }
+        if walk.work.scored - before > reach.budget {
             return false;
         }
+        // What is asked of a node lies in several places, each of which tells where the next one is.
+        keep.prefetch(next.node, true);
+        if let Some(after) = walk.beam.after() {
+            graph.prefetch(after.node);
+            keep.prefetch(after.node, false);
+        }
         walk.expand(graph, near, next.node);
+        if keep.keeps(next.node) {
+            walk.found.offer(next);
+        }
     }
+    std::mem::swap(&mut walk.beam, &mut walk.found);
+    true
 }
 
 /// Where a beam begins: where the walk down the upper layers ends, and at the root, from where every

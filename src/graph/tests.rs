@@ -37,7 +37,14 @@ fn kept(
     keep: impl Fn(u32) -> bool,
 ) -> Vec<Scored> {
     let (ask, scratch) = (Ask::new(query, k, ef), &mut Scratch::default());
-    let found = search_kept(graph, points, &ask, keep, u64::MAX, scratch);
+    let found = search_kept(
+        graph,
+        points,
+        &ask,
+        Reach::kept(ef),
+        &mut |node: u32| keep(node),
+        scratch,
+    );
     found.unwrap().iter().take(k).copied().collect()
 }
 
@@ -204,11 +211,11 @@ fn beams_of_any_length_find_all_there_is() {
         &(0..6_000).map(|at| at * 31).collect::<Vec<_>>(),
     );
     let (points, scratch) = (Points::plain(Metric::L2, rows), &mut Scratch::default());
-    let nodes: Vec<u32> = (0..6_000).filter(|node| node % 2 == 0).collect();
+    let nodes = (0..6_000).filter(|node| node % 2 == 0);
     for k in [3, 1_000, 1_024, 1_025, 5_000, 6_000] {
         let ask = Ask::new(&[2_500.2], k, k);
         let wanted = brute(rows, Metric::L2, &[2_500.2], k, |node| node % 2 == 0);
-        let among = best_among(&points, &ask, &nodes, scratch);
+        let among = best_among(&points, &ask, nodes.clone(), scratch);
         assert!(among[..wanted.len()] == wanted, "{k}");
         let found = search(&graph, &points, &ask, scratch);
         assert!(found.len() >= k && found.is_sorted_by(|a, b| a > b), "{k}");

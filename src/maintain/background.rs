@@ -15,40 +15,39 @@ pub(super) struct Signal {
     changed: Condvar,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+/// What the thread is to do; what comes later here includes what comes before it, but for the end.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Wanted {
     #[default]
     Nothing,
-    Work,
+    Calibration,
+    Upkeep,
     End,
 }
 
 impl Signal {
     /// There is something to seal.
     pub(super) fn wake(&self) {
-        self.set(Wanted::Work);
+        self.set(Wanted::Upkeep);
     }
 
     fn set(&self, new: Wanted) {
         let mut wanted = held(&self.wanted);
-        if *wanted != Wanted::End {
-            *wanted = new;
-        }
+        *wanted = new.max(*wanted);
         self.changed.notify_all();
     }
 
-    /// Waits for work; false when there will be none.
-    fn wait(&self) -> bool {
+    /// Waits for something to do; this is the end when there will be nothing more.
+    fn wait(&self) -> Wanted {
         let mut wanted = held(&self.wanted);
         while *wanted == Wanted::Nothing {
             let woken = self.changed.wait(wanted);
             wanted = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        if *wanted == Wanted::Work {
-            *wanted = Wanted::Nothing;
-            return true;
+        match *wanted {
+            Wanted::End => Wanted::End,
+            _ => std::mem::take(&mut *wanted),
         }
-        false
     }
 }
 
@@ -59,13 +58,26 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Begins to seal and merge whenever the limits are passed.
+    /// Begins to seal and merge whenever the limits are passed, and to calibrate when it is known what
+    /// a space is really asked.
     pub(crate) fn start(live: Arc<Live>, writing: Arc<Writing>) -> Self {
         let shared = Arc::clone(&writing);
+        let waker = Arc::downgrade(&writing);
+        live.asked.when_full(move || {
+            if let Some(writing) = waker.upgrade() {
+                writing.signal.set(Wanted::Calibration);
+            }
+        });
         let work = move || {
-            while shared.signal.wait() {
-                if let Err(error) = work_off(&live, &shared) {
-                    log::warn!("sealing or merging in the background failed: {error}");
+            loop {
+                let done = match shared.signal.wait() {
+                    Wanted::End => break,
+                    Wanted::Upkeep => work_off(&live, &shared),
+                    Wanted::Calibration | Wanted::Nothing => calibrate_asked(&live, &shared),
+                };
+                match done {
+                    Ok(()) | Err(Error::Cancelled) => {}
+                    Err(error) => log::warn!("upkeep in the background failed: {error}"),
                 }
             }
         };

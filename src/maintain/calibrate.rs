@@ -5,12 +5,19 @@ use crate::error::Error;
 use crate::manifest::Calibration;
 use crate::snapshot::{Base, Live, Sealed, Serving, Snapshot};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Measures the active generation of a space and stores what was found; again, if another generation
-/// became active meanwhile.
+/// became active meanwhile. Gives up when the database is being closed.
 pub(crate) fn calibrate(live: &Live, writing: &Writing, space: &str) -> Result<Calibration, Error> {
+    let go_on = || match writing.cancelled.load(Ordering::Relaxed) {
+        true => Err(Error::Cancelled),
+        false => Ok(()),
+    };
+    // What could not be kept need not be measured.
+    drop(writing.writer()?);
     loop {
-        let (number, calibration) = live.audit(space)?;
+        let (number, calibration) = live.audit(space, &go_on)?;
         let _state = writing.hold_state();
         let mut writer = writing.writer()?;
         let before = live.snapshot.load_full();

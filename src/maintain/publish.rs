@@ -1,6 +1,6 @@
 //! Publishing: towers, an embedding of every item and a graph become one generation.
 
-use super::collect::tidy;
+use super::collect::{collect, tidy};
 use super::flip::flip;
 use super::seal::seal_held;
 use super::segment::Contents;
@@ -17,7 +17,7 @@ use crate::tower::{Model, NamedBytes, Side};
 use crate::wire::Checksum;
 use rayon::prelude::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// Items embedded at a time by one thread.
@@ -50,6 +50,19 @@ pub(crate) struct Publish<'a> {
     pub(crate) builder: Builder,
     /// Told what is done of how much.
     pub(crate) progress: &'a (dyn Fn(Stage, u64, u64) + Sync),
+    /// Gives up when this is set.
+    pub(crate) cancelled: &'a AtomicBool,
+}
+
+impl Publish<'_> {
+    /// Tells what is done of how much; an error when it is not to go on.
+    fn told(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
+        (self.progress)(stage, done, total);
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Error::Cancelled),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Does a publish. A second one waits.
@@ -79,6 +92,11 @@ pub(crate) fn publish(
     };
     let published = build(live, writing, publish, &sealed);
     held(&writing.writer).publishing = None;
+    if matches!(published, Err(Error::Cancelled))
+        && let Err(error) = collect(live, writing)
+    {
+        log::warn!("cannot collect what a cancelled publish made: {error}");
+    }
     published
 }
 
@@ -109,7 +127,7 @@ fn build(
         writing.make(names::join(names::TOWERS, &names::towers(space, number))),
     ];
     let (directory, database) = (&live.directory, sealed.manifest.database);
-    let file = contents.write(directory, database, file, &progress, &writing.cancelled)?;
+    let file = contents.write(directory, database, file, &progress, publish.cancelled)?;
     store::clear_towers(&live.directory, space, number)?;
     let towers = write_towers(&live.directory, space, number, publish.parts)?;
     let segment = SpaceSegment::open(&live.directory, &file)?;
@@ -155,7 +173,7 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
     }
     let total = live_rows.len() as u64;
     let done = AtomicU64::new(0);
-    (publish.progress)(Stage::Embed, 0, total);
+    publish.told(Stage::Embed, 0, total)?;
     let batches = live_rows.par_chunks(BATCH).map(|batch| {
         let rows = batch.iter().map(|(_, segment, row)| Ok(segment.row(*row)?));
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
@@ -181,7 +199,7 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
         })?;
         let count = batch.len() as u64;
         let before = done.fetch_add(count, Ordering::Relaxed);
-        (publish.progress)(Stage::Embed, before + count, total);
+        publish.told(Stage::Embed, before + count, total)?;
         Ok(vectors)
     });
     let vectors = batches.collect::<Result<Vec<_>, Error>>()?.concat();
@@ -197,7 +215,7 @@ fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Er
     let parts = Part::all(vec![Arc::new(segment)]);
     measure(&parts, &queries, false, &|count| {
         let before = done.fetch_add(count, Ordering::Relaxed);
-        (publish.progress)(Stage::Audit, before + count, total);
+        publish.told(Stage::Audit, before + count, total)
     })
 }
 

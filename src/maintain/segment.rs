@@ -7,7 +7,7 @@ use crate::ids::{FileNo, ItemNo};
 use crate::kernel::{Metric, Row, Storage};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The seed of the order in which graphs are built.
 const SEED: u64 = 42;
@@ -75,7 +75,10 @@ impl Contents {
         } = self;
         let rows = Rows::new(&vectors, dimension);
         let built = build(rows, metric, builder, SEED, progress, cancelled);
-        let (graph, order) = built.map_err(|error| Error::Graph { what: error.what })?;
+        let (graph, order) = built.map_err(|error| match cancelled.load(Ordering::Relaxed) {
+            true => Error::Cancelled,
+            false => Error::Graph { what: error.what },
+        })?;
         let mut sorted = Vec::with_capacity(vectors.len());
         let mut nodes = Vec::with_capacity(items.len());
         for row in &order {

@@ -9,7 +9,9 @@ use super::tree::Tree;
 use crate::error::Error;
 use crate::filter::{Condition, Filter, Kinds, Known};
 use crate::format::columns::{FieldKinds, Lookup};
+use crate::format::{guess_dense, search_dense};
 use crate::ids::ItemNo;
+use crate::kernel::prefetch;
 use crate::snapshot::{Late, Serving, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::OnceLock;
@@ -28,6 +30,8 @@ pub(super) struct Passing<'a> {
 #[derive(Debug)]
 struct Rows<'a> {
     segment: &'a ItemsSegment,
+    /// The items of the rows, increasing.
+    numbers: &'a [u32],
     tree: Tree<'a>,
 }
 
@@ -51,6 +55,7 @@ impl<'a> Passing<'a> {
         let sealed = all(&known);
         let rows = segments().rev().map(|segment| Rows {
             segment,
+            numbers: segment.numbers(),
             tree: Tree::of(&sealed, segment),
         });
         Ok(Some(Self {
@@ -64,11 +69,22 @@ impl<'a> Passing<'a> {
     #[inline]
     pub(super) fn passes(&self, item: ItemNo) -> Result<bool, Error> {
         for rows in &self.segments {
-            if let Some(row) = rows.segment.row_of(item) {
-                return self.row_passes(rows, row);
+            if let Some(row) = search_dense(rows.numbers, item.0) {
+                return self.row_passes(rows, row as u32);
             }
         }
         Ok(false)
+    }
+
+    /// Asks for what [`passes`](Self::passes) will read of the newest segment.
+    #[inline]
+    pub(super) fn prefetch(&self, item: ItemNo) {
+        if let Some(rows) = self.segments.first()
+            && let Some(row) = guess_dense(rows.numbers, item.0)
+        {
+            prefetch(rows.numbers.get(row..=row).unwrap_or_default());
+            rows.tree.prefetch(row as u32);
+        }
     }
 
     /// Whether an item in an overlay passes.
@@ -127,16 +143,19 @@ impl<'a> Passing<'a> {
 
     fn find(&self) -> Result<Vec<ItemNo>, Error> {
         let (mut found, mut failed) = (Vec::with_capacity(self.reach()), None);
-        let (mut newer, mut repeats) = (Vec::<&ItemsSegment>::new(), false);
+        let (mut newer, mut repeats) = (Vec::<&[u32]>::new(), false);
         for rows in &self.segments {
-            let numbers = rows.segment.numbers();
+            let numbers = rows.numbers;
             let (count, newest) = (numbers.len(), newer.is_empty());
             repeats |= rows.tree.repeats(count);
             rows.tree.each_candidate(count, &mut |row, passes| {
                 let Some(item) = numbers.get(row as usize).map(|item| ItemNo(*item)) else {
                     return;
                 };
-                let overwritten = || newer.iter().any(|segment| segment.row_of(item).is_some());
+                let overwritten = || {
+                    let mut newer = newer.iter();
+                    newer.any(|numbers| search_dense(numbers, item.0).is_some())
+                };
                 if !newest && overwritten() {
                     return;
                 }
@@ -151,7 +170,7 @@ impl<'a> Passing<'a> {
                     Err(error) => failed = Some(error),
                 }
             });
-            newer.push(rows.segment);
+            newer.push(numbers);
         }
         if let Some(error) = failed {
             return Err(error);

@@ -7,12 +7,10 @@ use super::request::Effort;
 use super::space::walk_within;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
-use crate::graph::{Ask, Scored, best_among, search, search_kept};
+use crate::graph::{Ask, Keep, Reach, Scored, best_among, search_kept};
 use crate::ids::ItemNo;
+use crate::kernel::prefetch;
 use crate::snapshot::{Part, Serving};
-
-/// So many nodes are looked at again after a scan of codes, besides those that are wanted.
-const FEW: usize = 32;
 
 /// Offers the best of a segment that pass, at least as many as `best` wants if there are, and tells how
 /// they were found.
@@ -67,34 +65,27 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&self, plan: Plan, best: &mut Best) -> Result<&'static str, Error> {
-        let (k, ef, kept, budget) = match plan {
+        match plan {
             Plan::Items => {
                 self.items(best)?;
-                return Ok("scan of the items that pass");
+                Ok("scan of the items that pass")
             }
             Plan::Nodes => {
                 self.nodes(best)?;
-                return Ok("test of all nodes");
+                Ok("test of all nodes")
             }
-            Plan::Walk {
-                k,
-                ef,
-                kept,
-                budget,
-            } => (k, ef, kept, budget),
-        };
-        if let Some(least) = self.within(best) {
-            self.walk_within(least, ef, best)?;
-            return Ok("walk for all that score so much, with the test");
+            Plan::Walk { ef, reach } => {
+                if let Some(least) = self.within(best) {
+                    self.walk_within(least, ef, best)?;
+                    return Ok("walk for all that score so much, with the test");
+                }
+                if self.walk(ef, reach, best)? {
+                    return Ok("walk with the test");
+                }
+                self.items(best)?;
+                Ok("walk with the test, given up; scan of the items that pass")
+            }
         }
-        if self.walk(k, ef, best)? {
-            return Ok("walk, its answers tested");
-        }
-        if self.walk_on(kept, budget, best)? {
-            return Ok("walk of whose answers too few pass; walk with the test");
-        }
-        self.items(best)?;
-        Ok("walks of which too few answers pass; scan of the items that pass")
     }
 
     /// The least score, if all that have it are wanted.
@@ -118,57 +109,39 @@ impl Search<'_> {
         }
     }
 
-    /// Whether a node passes, for a walk, which knows no errors.
-    fn keep(&self, node: u32, failed: &mut Option<Error>) -> bool {
-        match self.passes(node) {
-            Ok(item) => item.is_some(),
-            Err(error) => {
-                *failed = Some(error);
-                false
-            }
-        }
-    }
-
     /// Scores the items that pass.
     fn items(&self, best: &mut Best) -> Result<(), Error> {
-        let items = self.passing.items()?.iter();
+        let (items, finder) = (self.passing.items()?.iter(), self.part.segment.finder());
         let shown = items.filter(|item| self.sought.shows(self.serving, **item));
-        let nodes = shown.filter_map(|item| self.part.segment.node(*item));
-        let nodes = nodes.filter(|node| self.part.shows(*node));
-        self.score(&nodes.collect::<Vec<_>>(), best);
+        let nodes = shown.filter_map(|item| finder.find(*item));
+        self.score(nodes.filter(|node| self.part.shows(*node)), best);
         Ok(())
     }
 
     /// Scores the nodes that pass.
     fn nodes(&self, best: &mut Best) -> Result<(), Error> {
-        let mut nodes = Vec::new();
-        for node in 0..self.part.segment.items().len() as u32 {
-            if self.passes(node)?.is_some() {
-                nodes.push(node);
-            }
-        }
-        self.score(&nodes, best);
-        Ok(())
+        let (nodes, mut test) = (self.part.segment.items().len() as u32, self.test());
+        self.score((0..nodes).filter(|node| test.keeps(*node)), best);
+        test.failed.map_or(Ok(()), Err)
     }
 
     /// Scores nodes: by their vectors where the answer has to be exact, else by their codes first.
-    fn score(&self, nodes: &[u32], best: &mut Best) {
+    fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut Best) {
         let (items, points) = (self.part.segment.items(), self.part.segment.points());
         if self.effort == Effort::Exact {
             // Each is offered: which of equal scores are the best is for `best` to say.
-            let scorer = points.metric.scorer();
+            let (scorer, mut count) = (points.metric.scorer(), 0);
             for node in nodes {
-                let (row, item) = (points.rows.row(*node), items.get(*node as usize));
+                let (row, item) = (points.rows.row(node), items.get(node as usize));
                 if let (Some(row), Some(item)) = (row, item) {
                     best.offer(scorer.score(self.sought.query, row), ItemNo(*item));
+                    count += 1;
                 }
             }
-            count_ranked(nodes.len());
+            count_ranked(count);
             return;
         }
-        let mut ask = self.ask(best.wanted(), best.wanted(), best);
-        // So many, for codes may put one of the best behind others.
-        ask.ef = ask.k.saturating_mul(4).saturating_add(FEW);
+        let ask = self.ask(best.wanted(), best);
         SCRATCH.with_borrow_mut(|scratch| {
             for scored in best_among(&points, &ask, nodes, scratch) {
                 if let Some(item) = items.get(scored.node as usize) {
@@ -178,67 +151,81 @@ impl Search<'_> {
         });
     }
 
-    fn ask(&self, k: usize, ef: usize, best: &Best) -> Ask<'_> {
-        let nodes = self.part.segment.items().len();
-        let mut ask = Ask::new(self.sought.query, k.min(nodes), ef.min(nodes));
-        ask.bar = best.bar();
-        ask
+    fn test(&self) -> Test<'_> {
+        let failed = None;
+        Test {
+            search: self,
+            failed,
+        }
     }
 
-    /// Walks the graph to `k` nodes and takes those that pass. False, with nothing offered, if these are
-    /// fewer than are wanted.
-    fn walk(&self, k: usize, ef: usize, best: &mut Best) -> Result<bool, Error> {
-        let segment = &self.part.segment;
-        let (graph, points) = (segment.graph()?, segment.points());
-        let ask = self.ask(k, ef, best);
-        SCRATCH.with_borrow_mut(|scratch| {
-            let found = search(&graph, &points, &ask, scratch);
-            // All that comes near the bar was found, if the walk ended because nothing more does.
-            let ended = found.len() < ask.k || found.iter().any(|scored| scored.score < ask.bar);
-            let mut passing = Vec::with_capacity(found.len());
-            for scored in found {
-                if self.passes(scored.node)?.is_some() {
-                    passing.push(*scored);
-                }
-            }
-            Ok(self.offer(&passing, ended, best))
-        })
+    fn ask(&self, ef: usize, best: &Best) -> Ask<'_> {
+        let nodes = self.part.segment.items().len();
+        let k = best.wanted().min(nodes);
+        let mut ask = Ask::new(self.sought.query, k, ef.min(nodes));
+        ask.bar = best.bar();
+        ask
     }
 
     /// Walks the graph through what does not pass and keeps what does. False, with nothing offered, if
     /// it would have to score more than it may, or if fewer were found than are wanted: they may be all
     /// that pass, or all that could be reached.
-    fn walk_on(&self, ef: usize, budget: u64, best: &mut Best) -> Result<bool, Error> {
+    fn walk(&self, ef: usize, reach: Reach, best: &mut Best) -> Result<bool, Error> {
         let segment = &self.part.segment;
         let (graph, points) = (segment.graph()?, segment.points());
-        let ask = self.ask(best.wanted(), ef, best);
-        let mut failed = None;
-        let keep = |node: u32| self.keep(node, &mut failed);
+        let ask = self.ask(ef, best);
+        let mut test = self.test();
         let done = SCRATCH.with_borrow_mut(|scratch| {
-            let found = search_kept(&graph, &points, &ask, keep, budget, scratch);
-            found.is_some_and(|found| self.offer(found, true, best))
+            let found = search_kept(&graph, &points, &ask, reach, &mut test, scratch);
+            found.is_some_and(|found| self.offer(found, best))
         });
-        failed.map_or(Ok(done), Err)
+        test.failed.map_or(Ok(done), Err)
     }
 
     /// Walks the graph for all that pass and score so much.
     fn walk_within(&self, least: f32, ef: usize, best: &mut Best) -> Result<(), Error> {
-        let mut failed = None;
-        let keep = |node: u32| self.keep(node, &mut failed);
+        let mut test = self.test();
         let asked = (self.sought.query, least);
+        let keep = |node: u32| test.keeps(node);
         walk_within(&self.part.segment, asked, ef, keep, best)?;
-        failed.map_or(Ok(()), Err)
+        test.failed.map_or(Ok(()), Err)
     }
 
     /// Offers all that was found, if it is as much as is wanted, or all that could still be of use.
-    fn offer(&self, found: &[Scored], all_above_bar: bool, best: &mut Best) -> bool {
-        let useful = all_above_bar && best.bar() > f32::NEG_INFINITY;
-        let enough = useful || found.len() >= best.wanted();
+    fn offer(&self, found: &[Scored], best: &mut Best) -> bool {
+        let enough = best.bar() > f32::NEG_INFINITY || found.len() >= best.wanted();
         for scored in found.iter().filter(|_| enough) {
             if let Some(item) = self.part.segment.items().get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));
             }
         }
         enough
+    }
+}
+
+/// Whether nodes pass, for walks, which know no errors.
+struct Test<'a> {
+    search: &'a Search<'a>,
+    failed: Option<Error>,
+}
+
+impl Keep for Test<'_> {
+    fn keeps(&mut self, node: u32) -> bool {
+        match self.search.passes(node) {
+            Ok(item) => item.is_some(),
+            Err(error) => {
+                self.failed = Some(error);
+                false
+            }
+        }
+    }
+
+    fn prefetch(&self, node: u32, next: bool) {
+        let items = self.search.part.segment.items();
+        let at = node as usize;
+        match items.get(at) {
+            Some(item) if next => self.search.passing.prefetch(ItemNo(*item)),
+            _ => prefetch(items.get(at..=at).unwrap_or_default()),
+        }
     }
 }

@@ -5,13 +5,10 @@ use super::part::best_passing;
 use super::request::Effort;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
-use crate::graph::{Ask, Scored, search, search_kept, within};
+use crate::graph::{Ask, Reach, search, search_kept, within};
 use crate::ids::ItemNo;
 use crate::snapshot::{Part, Serving};
 use crate::store::SpaceSegment;
-
-/// So many hidden nodes are few, whatever is asked for.
-const FEW: usize = 16;
 
 /// The best `k` items of a space, best first.
 pub(super) fn best_of(
@@ -82,8 +79,8 @@ fn best_of_part(
             let mut ask = Ask::new(sought.query, k, ef.min(items.len()));
             ask.bar = best.bar();
             let written_since = serving.overlay.len() + sought.hidden.len();
-            let hidden = items.len() - part.shown() + written_since;
-            walk(&part.segment, &ask, shown, hidden, best)?;
+            let all_shown = part.shown() == items.len() && written_since == 0;
+            walk(&part.segment, &ask, shown, all_shown, best)?;
             Ok("walk")
         }
     }
@@ -102,30 +99,23 @@ fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best
     count_ranked(scored);
 }
 
-/// Walks the graph of a segment, at most `hidden` nodes of which are not shown.
+/// Walks the graph of a segment.
 fn walk(
     segment: &SpaceSegment,
     ask: &Ask<'_>,
-    shown: impl Fn(u32) -> bool,
-    hidden: usize,
+    mut shown: impl Fn(u32) -> bool,
+    all_shown: bool,
     best: &mut Best,
 ) -> Result<(), Error> {
     let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
-    let is_shown = |scored: &&Scored| shown(scored.node);
     SCRATCH.with_borrow_mut(|scratch| {
-        // Where few are hidden, the beam is made so much wider and they are left out of its answers.
-        let more = hidden.min(ask.k.max(FEW));
-        let wider = Ask {
-            k: (ask.k + more).min(items.len()),
-            ef: ask.ef + more,
-            ..*ask
+        let found = if all_shown {
+            search(&graph, &points, ask, scratch)
+        } else {
+            let reach = Reach::kept(ask.ef);
+            search_kept(&graph, &points, ask, reach, &mut shown, scratch).unwrap_or_default()
         };
-        let mut found = search(&graph, &points, &wider, scratch);
-        if hidden > more && found.iter().filter(is_shown).count() < ask.k {
-            let kept = search_kept(&graph, &points, ask, &shown, u64::MAX, scratch);
-            found = kept.unwrap_or_default();
-        }
-        for scored in found.iter().filter(is_shown) {
+        for scored in found {
             if let Some(item) = items.get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));
             }

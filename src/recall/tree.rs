@@ -78,6 +78,16 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Asks for what [`passes`](Self::passes) will read first.
+    pub(super) fn prefetch(&self, row: u32) {
+        match self {
+            Self::Column(matches) => matches.prefetch(row),
+            Self::Not(inner) => inner.prefetch(row),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.prefetch(row)),
+            Self::Record => {}
+        }
+    }
+
     /// The share of the rows that pass, estimated. What fields hold is related more often than not:
     /// of tests that all have to be passed, the second counts by its square root, the third by its
     /// fourth root, and so on.

@@ -2,7 +2,7 @@
 
 use super::Part;
 use crate::error::Error;
-use crate::graph::{Ask, Points, Scratch, exact, search, search_kept};
+use crate::graph::{Ask, Points, Reach, Scratch, exact, search, search_kept};
 use crate::kernel::{Metric, Row, prepare};
 use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
 use crate::store::SpaceSegment;
@@ -16,12 +16,12 @@ const SIMULATED: usize = 200;
 const SECOND: f32 = 0.5;
 
 /// Asks the graphs with each of the queries, back to back, once for every width of the beam, and
-/// compares with exact answers. `done` is told how many queries were asked.
+/// compares with exact answers. `done` is told how many queries were asked, and may end it.
 pub(crate) fn measure(
     parts: &[Part],
     queries: &[f32],
     real: bool,
-    done: &(dyn Fn(u64) + Sync),
+    done: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<Calibration, Error> {
     let Some(dimension) = parts.first().map(|part| part.segment.dimension()) else {
         return Ok(Calibration::default());
@@ -42,7 +42,7 @@ pub(crate) fn measure(
                 }
             }
         }
-        done((queries.len() / dimension) as u64);
+        done((queries.len() / dimension) as u64)?;
         Ok(found)
     });
     let none = || vec![[0.0; KS.len()]; efs.len()];
@@ -108,8 +108,8 @@ fn share(
         let found = if part.shown() == part.segment.items().len() {
             search(&graph, &points, &ask, scratch)
         } else {
-            let shows = |node| part.shows(node);
-            let found = search_kept(&graph, &points, &ask, shows, u64::MAX, scratch);
+            let mut shows = |node: u32| part.shows(node);
+            let found = search_kept(&graph, &points, &ask, Reach::kept(ef), &mut shows, scratch);
             found.unwrap_or_default()
         };
         hits += found.iter().filter(|scored| scored.score >= *worst).count();

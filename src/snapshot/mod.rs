@@ -98,8 +98,13 @@ impl Live {
 }
 
 impl Live {
-    /// Measures what beams find in a space's active generation, which it names.
-    pub(crate) fn audit(&self, space: &str) -> Result<(GenerationNo, Calibration), Error> {
+    /// Measures what beams find in a space's active generation, which it names. `go_on` is asked now
+    /// and then, and may end it.
+    pub(crate) fn audit(
+        &self,
+        space: &str,
+        go_on: &(dyn Fn() -> Result<(), Error> + Sync),
+    ) -> Result<(GenerationNo, Calibration), Error> {
         let snapshot = self.snapshot.load_full();
         let base = &snapshot.space(space)?.base;
         let number = base.generation.number;
@@ -110,7 +115,7 @@ impl Live {
             (None, Some(part)) => Cow::Owned(simulated(&part.segment)?),
             (None, None) => Cow::default(),
         };
-        let calibration = measure(&base.parts, &queries, asked.is_some(), &|_| ())?;
+        let calibration = measure(&base.parts, &queries, asked.is_some(), &|_| go_on())?;
         Ok((number, calibration))
     }
 }

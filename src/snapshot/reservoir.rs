@@ -3,8 +3,9 @@
 use crate::ids::GenerationNo;
 use crate::wire::checksum;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Vectors kept of a space.
 const KEPT: usize = 256;
@@ -16,6 +17,21 @@ const EVERY: u64 = 16;
 pub(crate) struct Reservoirs {
     asked: AtomicU64,
     spaces: Mutex<BTreeMap<String, Reservoir>>,
+    full: Tell,
+}
+
+/// Who wants to be told that a sample became full.
+#[derive(Default)]
+struct Tell(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() {
+            "told"
+        } else {
+            "nobody"
+        })
+    }
 }
 
 /// A uniform sample of what a generation was asked with (Vitter's algorithm R, 1985).
@@ -27,6 +43,12 @@ struct Reservoir {
 }
 
 impl Reservoirs {
+    /// From now on `tell` is called when the sample of a generation has become full, by the thread of
+    /// the query that filled it. Only the first who asks for this is told.
+    pub(crate) fn when_full(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.full.0.get_or_init(|| Box::new(tell));
+    }
+
     /// Takes notice of a query; most often it only counts.
     pub(crate) fn notice(&self, space: &str, generation: GenerationNo, query: &[f32]) {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
@@ -40,8 +62,11 @@ impl Reservoirs {
         if !spaces.contains_key(space) {
             spaces.insert(space.to_owned(), Reservoir::default());
         }
-        if let Some(reservoir) = spaces.get_mut(space) {
-            reservoir.take(generation, query);
+        let reservoir = spaces.get_mut(space);
+        let filled = reservoir.is_some_and(|reservoir| reservoir.take(generation, query));
+        drop(spaces);
+        if filled && let Some(tell) = self.full.0.get() {
+            tell();
         }
     }
 
@@ -55,7 +80,8 @@ impl Reservoirs {
 }
 
 impl Reservoir {
-    fn take(&mut self, generation: GenerationNo, query: &[f32]) {
+    /// Takes a query into the sample, if chance wants it; true when this made the sample full.
+    fn take(&mut self, generation: GenerationNo, query: &[f32]) -> bool {
         if self.generation != generation {
             *self = Self {
                 generation,
@@ -65,7 +91,7 @@ impl Reservoir {
         self.seen += 1;
         if self.vectors.len() < KEPT {
             self.vectors.push(query.to_vec());
-            return;
+            return self.vectors.len() == KEPT;
         }
         // A hash of the count is as good as chance here, and the same in every run.
         let mixed = checksum(&self.seen.to_le_bytes());
@@ -74,6 +100,7 @@ impl Reservoir {
             kept.clear();
             kept.extend_from_slice(query);
         }
+        false
     }
 }
 

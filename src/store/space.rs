@@ -6,8 +6,8 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, SHAPE, Shape,
-    SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
+    BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, NodeFinder,
+    SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
 use crate::graph::{Graph, OwnedCodes, Points, Rows, StoredRows};
 use crate::ids::{FileNo, ItemNo};
@@ -105,6 +105,11 @@ impl SpaceSegment {
         self.layout
             .graph(&self.blob)
             .map_err(StoreError::format(&self.path))
+    }
+
+    /// What finds the nodes of many items.
+    pub(crate) fn finder(&self) -> NodeFinder<'_> {
+        self.layout.finder(&self.blob)
     }
 
     /// The node of an item, if it is in this segment.

@@ -1,6 +1,7 @@
 //! Every way to find the best that pass a filter finds them, whichever would be chosen.
 
 use super::*;
+use crate::graph::Reach;
 use crate::recall::{Plan, forced};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -92,20 +93,20 @@ fn every_plan_finds_the_best_that_pass() {
         }),
         ("group = 3 and group = 4".to_owned(), &|_| false),
     ];
-    let walk = |k, ef, budget| Plan::Walk {
-        k,
-        ef,
-        kept: ef,
-        budget,
+    let walk = |budget| Plan::Walk {
+        ef: 300,
+        reach: Reach {
+            steps: 300,
+            kept: 300,
+            budget,
+        },
     };
     let plans = [
         Plan::Items,
         Plan::Nodes,
-        walk(300, 300, u64::MAX),
-        // Too few pass: it walks on.
-        walk(1, 300, u64::MAX),
-        // It gives that up, and scans.
-        walk(1, 300, 50),
+        walk(u64::MAX),
+        // It gives up, and scans.
+        walk(50),
     ];
     let (mut found, mut wanted) = (0, 0);
     for query in 0..12 {

@@ -70,12 +70,13 @@ enum Step {
     Retain,
     PutLong(usize),
     Publish(f32),
+    Calibrate,
     Rollback,
 }
 
 /// What is interrupted. The long record spans blocks of a disk; the last publish lets a generation
 /// go that a rollback had passed over.
-const SCRIPT: [Step; 27] = [
+const SCRIPT: [Step; 28] = [
     Step::Put(1, 10),
     Step::PutMany(5),
     Step::Delete(2),
@@ -90,6 +91,7 @@ const SCRIPT: [Step; 27] = [
     Step::PutLong(9),
     Step::Delete(4),
     Step::Rollback,
+    Step::Calibrate,
     Step::Put(8, 80),
     Step::Publish(2.0),
     Step::Undefine,
@@ -131,7 +133,7 @@ impl Step {
             Self::PutMany(count) => (0..count).for_each(|id| drop(put(item(id, 100 + id)))),
             Self::PutLong(id) => drop(put(long(id))),
             Self::Delete(id) => drop(items.remove(&format!("B{id:02}"))),
-            Self::Seal | Self::Merge => {}
+            Self::Seal | Self::Merge | Self::Calibrate => {}
             Self::Define(weight) => *ensemble = Some(weight),
             Self::Undefine => *ensemble = None,
             Self::Retain => {
@@ -173,6 +175,7 @@ impl Step {
                 let options = PublishOptions::default().retain(RETAIN);
                 db.publish_with(SPACE, towers, &options).map(drop)
             }
+            Self::Calibrate => db.calibrate(SPACE).map(drop),
             Self::Rollback => db.rollback(SPACE).map(drop),
         }
     }

@@ -1,7 +1,8 @@
 //! A column read in place, and the rows in it that match a test.
 
 use super::{ARRAYS, Array, FieldKinds, MARKS, Mark, Shape, padded};
-use crate::format::search::search_dense;
+use crate::format::{guess_dense, search_dense};
+use crate::kernel::prefetch;
 use crate::record::{Place, Term, Test};
 use std::ops::{Bound, Range};
 
@@ -238,6 +239,19 @@ impl<'a> Column<'a> {
         self.entries.get(range).unwrap_or_default()
     }
 
+    /// Asks for what [`entries_of`](Self::entries_of) will read first.
+    fn prefetch(&self, row: u32) {
+        let guess = match self.slot_rows.is_empty() {
+            true => Some(row as usize),
+            false => guess_dense(self.slot_rows, row),
+        };
+        let firsts = [self.slot_rows, self.entry_offsets, self.entries];
+        let first = firsts.into_iter().find(|array| !array.is_empty());
+        if let Some(first) = guess.and_then(|at| first?.get(at..=at)) {
+            prefetch(first);
+        }
+    }
+
     /// Place `at`, in order of rows.
     fn place(&self, at: usize) -> Option<Place> {
         let (lat, lon) = (*self.latitudes.get(at)?, *self.longitudes.get(at)?);
@@ -360,6 +374,13 @@ impl Matches<'_> {
         }
         let entries = self.column.entries_of(row);
         entries.iter().any(|ordinal| self.holds(*ordinal))
+    }
+
+    /// Asks for what [`contains`](Self::contains) will read first.
+    pub(crate) fn prefetch(&self, row: u32) {
+        if self.near.is_none() {
+            self.column.prefetch(row);
+        }
     }
 
     /// Whether a row may come several times among the [`rows`](Self::rows) and the uncertain ones.

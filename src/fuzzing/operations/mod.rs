@@ -114,7 +114,10 @@ struct Play {
 impl Play {
     fn event(&mut self, event: u8, bytes: &mut Bytes<'_>) {
         let call = match event % 32 {
-            0..=4 => Call::Put([(bytes.below(IDS), bytes.price())].into()),
+            0..=3 => Call::Put([(bytes.below(IDS), bytes.price())].into()),
+            4 => Call::Calibrate {
+                space: bytes.space(),
+            },
             5 => Call::Tidy,
             6..=8 => {
                 let count = 1 + bytes.below(IDS);

@@ -35,6 +35,9 @@ pub(super) enum Call {
         space: usize,
         keep: usize,
     },
+    Calibrate {
+        space: usize,
+    },
     Collect,
 }
 
@@ -70,6 +73,7 @@ impl Call {
                 generation.map(|generation| generation.number.0)
             }
             Self::Retain { space, keep } => db.retain(SPACES[*space], *keep).map(|()| 0),
+            Self::Calibrate { space } => db.calibrate(SPACES[*space]).map(|_| 0),
             Self::Collect => db.collect().map(|_| 0),
         }
     }
@@ -151,6 +155,7 @@ impl Model {
                 space.let_go(*keep, |_| true);
                 (space.active > 0).then_some(0)
             }
+            Call::Calibrate { space } => (self.spaces[*space].active > 0).then_some(0),
         }
     }
 
