@@ -204,7 +204,7 @@ impl ItemsLayout {
         problems
     }
 
-    fn id<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a str, FormatError> {
+    pub(crate) fn id<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a str, FormatError> {
         slice(bytes, &self.id_offsets, &self.ids, row)
             .and_then(|id| std::str::from_utf8(id).ok())
             .ok_or_else(|| FormatError::bad("ids", format!("row {row} has no valid id")))

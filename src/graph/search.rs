@@ -23,7 +23,7 @@ use super::{Graph, list};
 pub const DEFAULT_EF: usize = 100;
 
 /// Nodes that are asked for before those before them are scored.
-const AHEAD: usize = 16;
+const AHEAD: usize = 8;
 
 /// What a search is for.
 #[derive(Clone, Copy, Debug)]

@@ -148,26 +148,31 @@ impl<'a> Passing<'a> {
             let numbers = rows.numbers;
             let (count, newest) = (numbers.len(), newer.is_empty());
             repeats |= rows.tree.repeats(count);
-            rows.tree.each_candidate(count, &mut |row, passes| {
-                let Some(item) = numbers.get(row as usize).map(|item| ItemNo(*item)) else {
-                    return;
-                };
-                let overwritten = || {
-                    let mut newer = newer.iter();
-                    newer.any(|numbers| search_dense(numbers, item.0).is_some())
-                };
-                if !newest && overwritten() {
+            rows.tree.each_candidates(count, &mut |candidates, passes| {
+                let numbered = |row: &u32| Some((*row, ItemNo(*numbers.get(*row as usize)?)));
+                let candidates = candidates.iter().filter_map(numbered);
+                if newest && passes {
+                    found.extend(candidates.map(|(_, item)| item));
                     return;
                 }
-                let asked = if passes {
-                    Ok(true)
-                } else {
-                    self.row_passes(rows, row)
-                };
-                match asked {
-                    Ok(true) => found.push(item),
-                    Ok(false) => {}
-                    Err(error) => failed = Some(error),
+                for (row, item) in candidates {
+                    let overwritten = || {
+                        let mut newer = newer.iter();
+                        newer.any(|numbers| search_dense(numbers, item.0).is_some())
+                    };
+                    if !newest && overwritten() {
+                        continue;
+                    }
+                    let asked = if passes {
+                        Ok(true)
+                    } else {
+                        self.row_passes(rows, row)
+                    };
+                    match asked {
+                        Ok(true) => found.push(item),
+                        Ok(false) => {}
+                        Err(error) => failed = Some(error),
+                    }
                 }
             });
             newer.push(numbers);

@@ -112,7 +112,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// At most so many rows are [candidates](Self::each_candidate).
+    /// At most so many rows are [candidates](Self::each_candidates).
     pub(super) fn reach(&self, rows: usize) -> usize {
         match self {
             Self::Column(matches) => matches.count().min(rows),
@@ -125,19 +125,22 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Calls `each` with rows among which all are that pass, and whether a row surely does: the rows of
-    /// the test in an `All` that fewest pass, and those of every test in an `Any`.
-    pub(super) fn each_candidate(&self, rows: usize, each: &mut impl FnMut(u32, bool)) {
+    /// Calls `each` with rows among which all are that pass, some at a time, and whether they surely do:
+    /// the rows of the test in an `All` that fewest pass, and those of every test in an `Any`.
+    pub(super) fn each_candidates(&self, rows: usize, each: &mut impl FnMut(&[u32], bool)) {
         self.each_below(rows, true, each);
     }
 
     /// The same of a part; `sure` says whether what passes the part passes the whole.
-    fn each_below(&self, rows: usize, sure: bool, each: &mut impl FnMut(u32, bool)) {
+    fn each_below(&self, rows: usize, sure: bool, each: &mut impl FnMut(&[u32], bool)) {
         match self {
-            _ if self.reach(rows) >= rows => (0u32..).take(rows).for_each(|row| each(row, false)),
+            _ if self.reach(rows) >= rows => {
+                let all = Vec::from_iter((0u32..).take(rows));
+                each(&all, false);
+            }
             Self::Column(matches) => {
-                matches.rows().for_each(|row| each(row, sure));
-                matches.uncertain().for_each(|row| each(row, false));
+                matches.each_rows(|rows| each(rows, sure));
+                each(matches.uncertain(), false);
             }
             Self::All(parts) => {
                 if let Some(part) = fewest(parts, rows) {
@@ -154,7 +157,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether all [candidates](Self::each_candidate) surely pass, but for a few.
+    /// Whether all [candidates](Self::each_candidates) surely pass, but for a few.
     pub(super) fn is_sure(&self) -> bool {
         match self {
             Self::Column(_) => true,

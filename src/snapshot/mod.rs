@@ -204,8 +204,8 @@ impl Sealed {
     /// The id of an item, which must be sealed.
     pub(crate) fn id(&self, item: ItemNo) -> Result<&str, Error> {
         for segment in self.items.iter().rev() {
-            if let Some(row) = segment.find_item(item)? {
-                return Ok(row.id);
+            if let Some(row) = segment.row_of(item) {
+                return Ok(segment.id(row)?);
             }
         }
         Err(Error::Corrupt {

@@ -96,6 +96,12 @@ impl ItemsSegment {
         u32::try_from(row).ok()
     }
 
+    /// The id of row `row`.
+    pub(crate) fn id(&self, row: u32) -> Result<&str, StoreError> {
+        let id = self.layout.id(&self.blob, row as usize);
+        id.map_err(StoreError::format(&self.path))
+    }
+
     /// The row of an item.
     pub(crate) fn find_item(&self, item: ItemNo) -> Result<Option<Row<'_>>, StoreError> {
         let row = self.row_of(item);
@@ -284,7 +290,9 @@ mod tests {
             let expected = item != 7 && test.matches(fields.field("bucket"));
             assert!(row.is_none_or(|row| matches.contains(row) == expected));
         }
-        assert_eq!(matches.count(), matches.rows().count());
+        let mut found = 0;
+        matches.each_rows(|rows| found += rows.len());
+        assert_eq!(matches.count(), found);
     }
 
     #[test]

@@ -15,7 +15,6 @@ const SLACK_DEGREES: f64 = 1e-4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column<'a> {
     shape: &'a Shape,
-    rows: u32,
     /// Terms in the dictionary; the ordinal of the first mark.
     terms: u32,
     numbers: &'a [f64],
@@ -48,7 +47,6 @@ impl<'a> Column<'a> {
         let degrees = |array| bytemuck::try_cast_slice(part(array)).unwrap_or_default();
         Self {
             shape,
-            rows,
             terms: shape.terms() as u32,
             numbers: degrees(Array::Numbers),
             latitudes: degrees(Array::Latitudes),
@@ -350,19 +348,18 @@ impl Matches<'_> {
         rows + near + self.uncertain.len()
     }
 
-    /// The rows that match for certain, in any order; a row with several terms may come several times.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> {
-        let rows = self
-            .ranges
-            .iter()
-            .flat_map(|range| self.column.rows_of(range));
-        let near = self.near.into_iter().flat_map(move |near| {
-            let inside = move |at: &&u32| self.is_near(&near, **at as usize);
+    /// Calls `each` with the rows that match for certain, some at a time, in any order; a row with several
+    /// terms may come several times. In a damaged column there may be rows that the segment has not.
+    pub(crate) fn each_rows(&self, mut each: impl FnMut(&[u32])) {
+        for range in &self.ranges {
+            each(self.column.rows_of(range));
+        }
+        if let Some(near) = &self.near {
+            let inside = |at: &&u32| self.is_near(near, **at as usize);
             let candidates = near.candidates.iter().filter(inside);
-            candidates.filter_map(move |at| near.rows.get(*at as usize))
-        });
-        let there = |row: &u32| *row < self.column.rows;
-        rows.chain(near).copied().filter(there)
+            let rows = candidates.filter_map(|at| near.rows.get(*at as usize));
+            each(&rows.copied().collect::<Vec<_>>());
+        }
     }
 
     /// Whether a row matches for certain.
@@ -389,8 +386,8 @@ impl Matches<'_> {
     }
 
     /// Rows of which only the record can tell, in order; some may match for certain nonetheless.
-    pub(crate) fn uncertain(&self) -> impl ExactSizeIterator<Item = u32> {
-        self.uncertain.iter().copied()
+    pub(crate) fn uncertain(&self) -> &[u32] {
+        self.uncertain
     }
 
     /// Whether only the record can tell of a row.
