@@ -50,21 +50,21 @@ pub(crate) enum Plan {
 }
 
 /// To find a candidate among the rows, and its item's node.
-const FIND: f64 = 12.0;
+const FIND: f64 = 4.0;
 /// To ask the row of a node.
 const TEST: f64 = 25.0;
 /// To read a record and ask it.
 const READ: f64 = 3_000.0;
-/// To score a node by its vector, and what each component adds.
-const SCORE: f64 = 10.0;
-const COMPONENT: f64 = 0.2;
+/// To score a node by its code in a scan, and what each component adds.
+const SCORE: f64 = 6.0;
+const COMPONENT: f64 = 0.05;
 /// To begin a walk.
-const BEGIN: f64 = 30_000.0;
+const BEGIN: f64 = 5_000.0;
 /// To visit a node in a walk and score it by its code, and what each component adds.
-const VISIT: f64 = 25.0;
-const CODE: f64 = 0.1;
+const VISIT: f64 = 22.0;
+const CODE: f64 = 0.07;
 /// Nodes that a walk visits for each that it goes on from.
-const VISITS: f64 = 16.0;
+const VISITS: f64 = 18.0;
 
 /// Chooses the cheapest way.
 pub(super) fn plan(numbers: &Numbers) -> Plan {
