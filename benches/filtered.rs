@@ -25,7 +25,7 @@ use twinspire::{Database, Filter, Hits};
 const SPACE: &str = "vectors";
 const K: usize = 10;
 const BUCKETS: [u64; 5] = [1000, 500, 100, 10, 1];
-const EFS: [usize; 6] = [16, 32, 64, 128, 256, 512];
+const EFS: [usize; 7] = [10, 16, 32, 64, 128, 256, 512];
 /// Queries of a set that are asked.
 const QUERIES: usize = 300;
 
