@@ -466,3 +466,43 @@ fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_o
         assert!(recall >= 0.95, "{filter}: {recall}");
     }
 }
+
+#[test]
+fn what_passes_a_filter_that_is_repeated_is_remembered_and_every_write_still_counts() {
+    let (_dir, path) = directory();
+    let (db, user) = (shop(&path), json!({"x": 1, "y": 1}));
+    let recall = || {
+        let recall = db.recall("unified").user(&user);
+        recall.filter("city = 'Seattle' and price >= 90")
+    };
+    let found = || {
+        let hits = recall().top(3).unwrap();
+        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+    };
+    let is_remembered = || {
+        let hits = recall().explain().top(3).unwrap();
+        let mut segments = hits.explained().unwrap().searches[0].segments.iter();
+        segments.any(|segment| segment.plan.ends_with("as remembered"))
+    };
+    let repeated = || {
+        let first = found();
+        assert!((0..50).all(|_| found() == first));
+        assert!(is_remembered());
+        first
+    };
+    db.seal().unwrap();
+    assert_eq!(repeated(), ["B098", "B096", "B094"]);
+    assert_eq!(recall().exclude(["B096"]).top(2).unwrap()[1].id, "B094");
+    // One passes no more, one is gone, one passes now.
+    let put = |id, city| json!({"id": name(id), "price": id, "city": city, "x": id, "y": 1});
+    db.items().put(&put(98, "Portland")).unwrap();
+    db.items().delete("B094").unwrap();
+    db.items().put(&put(95, "Seattle")).unwrap();
+    for seals in [false, true] {
+        if seals {
+            db.seal().unwrap();
+            assert!(!is_remembered());
+        }
+        assert_eq!(repeated(), ["B096", "B095", "B092"]);
+    }
+}

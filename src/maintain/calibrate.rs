@@ -33,10 +33,7 @@ pub(crate) fn calibrate(live: &Live, writing: &Writing, space: &str) -> Result<C
             base: Arc::new(base),
             overlay: serving.overlay.clone(),
         };
-        let sealed = Arc::new(Sealed {
-            manifest: next.clone(),
-            items: before.sealed.items.clone(),
-        });
+        let sealed = Arc::new(Sealed::new(next.clone(), before.sealed.items.clone()));
         let mut spaces = before.spaces.clone();
         spaces.insert(space.to_owned(), Arc::new(serving));
         commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;

@@ -39,10 +39,7 @@ pub(crate) fn define(
         return Ok(false);
     }
     let next = manifest.with_ensemble(name, ensemble);
-    let sealed = Arc::new(Sealed {
-        manifest: next.clone(),
-        items: before.sealed.items.clone(),
-    });
+    let sealed = Arc::new(Sealed::new(next.clone(), before.sealed.items.clone()));
     let spaces = before.spaces.clone();
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
     Ok(true)

@@ -36,10 +36,7 @@ pub(super) fn flip(
     let mut spaces = before.spaces.clone();
     let serving = Serving { base, overlay };
     spaces.insert(space.to_owned(), Arc::new(serving));
-    let sealed = Sealed {
-        manifest: next.clone(),
-        items: before.sealed.items.clone(),
-    };
+    let sealed = Sealed::new(next.clone(), before.sealed.items.clone());
     let sealed = Arc::new(sealed);
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })
 }

@@ -221,7 +221,7 @@ fn merge_space(live: &Live, writing: &Writing, space: &str, extent: Extent) -> R
     }
     let items = before.sealed.items.clone();
     let manifest = next.clone();
-    let sealed = Arc::new(Sealed { manifest, items });
+    let sealed = Arc::new(Sealed::new(manifest, items));
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })
 }
 

@@ -166,7 +166,7 @@ impl Writing {
     }
 
     /// Takes a file or directory from collection until the guard is gone.
-    fn make(&self, name: String) -> Making<'_> {
+    pub(crate) fn make(&self, name: String) -> Making<'_> {
         held(&self.making).insert(name.clone());
         Making {
             writing: self,
@@ -186,7 +186,7 @@ impl Writing {
 }
 
 /// A file or directory being made.
-struct Making<'a> {
+pub(crate) struct Making<'a> {
     writing: &'a Writing,
     name: String,
 }

@@ -60,10 +60,7 @@ pub(crate) fn retain(
     let before = live.snapshot.load_full();
     if before.kept(space)?.generations.len() > generations.max(1) {
         let next = before.sealed.manifest.retained(space, generations)?;
-        let sealed = Arc::new(Sealed {
-            manifest: next.clone(),
-            items: before.sealed.items.clone(),
-        });
+        let sealed = Arc::new(Sealed::new(next.clone(), before.sealed.items.clone()));
         let spaces = before.spaces.clone();
         commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
     }

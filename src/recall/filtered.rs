@@ -12,9 +12,9 @@ use crate::format::columns::{FieldKinds, Lookup};
 use crate::format::{guess_dense, search_dense};
 use crate::ids::ItemNo;
 use crate::kernel::prefetch;
-use crate::snapshot::{Late, Serving, Snapshot};
+use crate::snapshot::{Late, Memory, NodeSet, Part, Remembered, Serving, Snapshot};
 use crate::store::ItemsSegment;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The items that pass, as far as they are sealed; and what those in an overlay have to pass.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(super) struct Passing<'a> {
     /// The newest first.
     segments: Vec<Rows<'a>>,
     items: OnceLock<Vec<ItemNo>>,
+    remembered: &'a Remembered,
 }
 
 /// The rows of one segment, and the condition on them.
@@ -62,6 +63,7 @@ impl<'a> Passing<'a> {
             condition: all(&Known::nothing()),
             segments: rows.collect(),
             items: OnceLock::new(),
+            remembered: &snapshot.sealed.remembered,
         }))
     }
 
@@ -139,6 +141,29 @@ impl<'a> Passing<'a> {
         }
         let found = self.find()?;
         Ok(self.items.get_or_init(|| found))
+    }
+
+    /// The nodes of a part that pass, if it is known already or worth to be known: finding all items
+    /// that pass costs so much, and knowing the nodes saves so much now.
+    pub(super) fn nodes(
+        &self,
+        part: &Part,
+        cost: f64,
+        saving: f64,
+    ) -> Result<Option<Arc<NodeSet>>, Error> {
+        let segment = part.segment.pinned().file.number;
+        match self.remembered.ask(&self.condition, segment, cost, saving) {
+            Memory::Nodes(nodes) => Ok(Some(nodes)),
+            Memory::Nothing => Ok(None),
+            Memory::Due => {
+                let finder = part.segment.finder();
+                let nodes = self.items()?.iter().filter_map(|item| finder.find(*item));
+                let nodes = nodes.filter(|node| part.shows(*node)).collect();
+                let nodes = Arc::new(NodeSet::of(nodes, part.segment.items().len()));
+                self.remembered.keep(&self.condition, segment, &nodes);
+                Ok(Some(nodes))
+            }
+        }
     }
 
     fn find(&self) -> Result<Vec<ItemNo>, Error> {

@@ -2,7 +2,7 @@
 
 use super::explain::count_ranked;
 use super::filtered::Passing;
-use super::plan::{Numbers, Plan, plan};
+use super::plan::{Cost, Numbers, Plan, plan, worth};
 use super::request::Effort;
 use super::space::walk_within;
 use super::{Best, SCRATCH, Sought};
@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::graph::{Ask, Keep, Reach, Scored, best_among, search_kept};
 use crate::ids::ItemNo;
 use crate::kernel::prefetch;
-use crate::snapshot::{Part, Serving};
+use crate::snapshot::{NodeSet, Part, Serving};
+use std::sync::Arc;
 
 /// Offers the best of a segment that pass, at least as many as `best` wants if there are, and tells how
 /// they were found.
@@ -22,25 +23,29 @@ pub(super) fn best_passing(
     effort: Effort,
     best: &mut Best,
 ) -> Result<&'static str, Error> {
-    let search = Search {
+    let mut search = Search {
         part,
         serving,
         sought,
         passing,
         effort,
+        nodes: None,
+        hides: !serving.overlay.is_empty() || !sought.hidden.is_empty(),
     };
     let (ef, exact) = match effort {
         Effort::Exact => (0, true),
         Effort::Beam(ef) => (ef, false),
     };
     let nodes = part.segment.items().len();
-    let numbers = Numbers {
+    let mut numbers = Numbers {
         nodes,
         // What newer segments hide does not pass either.
         share: passing.share() * part.shown() as f64 / nodes.max(1) as f64,
         reach: passing.reach(),
-        sure: passing.is_sure(),
-        needs_records: passing.needs_records(),
+        test: match (passing.needs_records(), passing.is_sure()) {
+            (true, _) => Cost::Record,
+            (false, sure) => Cost::Row { sure },
+        },
         ef,
         // All that score so much may be few.
         k: if search.within(best).is_some() {
@@ -51,7 +56,16 @@ pub(super) fn best_passing(
         dimension: part.segment.dimension(),
         exact,
     };
-    search.run(plan(&numbers), best)
+    let mut chosen = plan(&numbers);
+    let (cost, saving) = worth(&numbers, &chosen);
+    search.nodes = passing.nodes(part, cost, saving)?;
+    if let Some(known) = &search.nodes {
+        numbers.reach = known.len();
+        numbers.share = known.len() as f64 / nodes.max(1) as f64;
+        numbers.test = Cost::Known;
+        chosen = plan(&numbers);
+    }
+    search.run(chosen, best)
 }
 
 /// A segment that is searched.
@@ -61,6 +75,10 @@ struct Search<'a> {
     sought: Sought<'a>,
     passing: &'a Passing<'a>,
     effort: Effort,
+    /// The nodes that pass, if they are known.
+    nodes: Option<Arc<NodeSet>>,
+    /// Whether any item may not be answered with though it passes.
+    hides: bool,
 }
 
 impl Search<'_> {
@@ -68,7 +86,10 @@ impl Search<'_> {
         match plan {
             Plan::Items => {
                 self.items(best)?;
-                Ok("scan of the items that pass")
+                Ok(match self.nodes {
+                    Some(_) => "scan of the items that pass, as remembered",
+                    None => "scan of the items that pass",
+                })
             }
             Plan::Nodes => {
                 self.nodes(best)?;
@@ -80,7 +101,10 @@ impl Search<'_> {
                     return Ok("walk for all that score so much, with the test");
                 }
                 if self.walk(ef, reach, best)? {
-                    return Ok("walk with the test");
+                    return Ok(match self.nodes {
+                        Some(_) => "walk to the items that pass, as remembered",
+                        None => "walk with the test",
+                    });
                 }
                 self.items(best)?;
                 Ok("walk with the test, given up; scan of the items that pass")
@@ -93,24 +117,30 @@ impl Search<'_> {
         self.sought.at_least.filter(|_| best.wanted() == usize::MAX)
     }
 
-    /// The item of a node, if the node stands for it now and it may be answered with.
-    fn shown(&self, node: u32) -> Option<ItemNo> {
-        let items = self.part.segment.items();
-        let item = items.get(node as usize).map(|item| ItemNo(*item))?;
-        let shown = self.part.shows(node) && self.sought.shows(self.serving, item);
-        shown.then_some(item)
+    /// Whether a node that passes may be answered with.
+    fn shows(&self, node: u32) -> bool {
+        let item = || self.part.segment.items().get(node as usize);
+        !self.hides || item().is_some_and(|item| self.sought.shows(self.serving, ItemNo(*item)))
     }
 
-    /// The item of a node, if it passes as well.
-    fn passes(&self, node: u32) -> Result<Option<ItemNo>, Error> {
-        match self.shown(node) {
-            Some(item) => Ok(self.passing.passes(item)?.then_some(item)),
-            None => Ok(None),
+    /// Whether a node passes, stands for its item now, and may be answered with.
+    fn passes(&self, node: u32) -> Result<bool, Error> {
+        if let Some(nodes) = &self.nodes {
+            return Ok(nodes.contains(node) && self.shows(node));
+        }
+        let item = self.part.segment.items().get(node as usize);
+        match item.filter(|_| self.part.shows(node) && self.shows(node)) {
+            Some(item) => self.passing.passes(ItemNo(*item)),
+            None => Ok(false),
         }
     }
 
     /// Scores the items that pass.
     fn items(&self, best: &mut Best) -> Result<(), Error> {
+        if let Some(nodes) = &self.nodes {
+            self.score(nodes.nodes().filter(|node| self.shows(*node)), best);
+            return Ok(());
+        }
         let (items, finder) = (self.passing.items()?.iter(), self.part.segment.finder());
         let shown = items.filter(|item| self.sought.shows(self.serving, **item));
         let nodes = shown.filter_map(|item| finder.find(*item));
@@ -211,16 +241,16 @@ struct Test<'a> {
 
 impl Keep for Test<'_> {
     fn keeps(&mut self, node: u32) -> bool {
-        match self.search.passes(node) {
-            Ok(item) => item.is_some(),
-            Err(error) => {
-                self.failed = Some(error);
-                false
-            }
-        }
+        self.search.passes(node).unwrap_or_else(|error| {
+            self.failed = Some(error);
+            false
+        })
     }
 
     fn prefetch(&self, node: u32, next: bool) {
+        if self.search.nodes.is_some() {
+            return;
+        }
         let items = self.search.part.segment.items();
         let at = node as usize;
         match items.get(at) {

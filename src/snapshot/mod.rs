@@ -8,11 +8,13 @@
 mod measure;
 mod overlay;
 mod parts;
+mod remembered;
 mod reservoir;
 
 pub(crate) use measure::{measure, simulated};
 pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse, without};
 pub(crate) use parts::Part;
+pub(crate) use remembered::{Memory, NodeSet, Remembered};
 pub(crate) use reservoir::Reservoirs;
 
 use crate::catalog::{Fresh, Index};
@@ -56,6 +58,8 @@ pub(crate) struct Sealed {
     pub(crate) manifest: Manifest,
     /// Its items segments.
     pub(crate) items: Vec<Arc<ItemsSegment>>,
+    /// What passes filters here.
+    pub(crate) remembered: Remembered,
 }
 
 /// What a space answers from.
@@ -170,6 +174,16 @@ impl Snapshot {
 }
 
 impl Sealed {
+    /// A manifest and its segments.
+    pub(crate) fn new(manifest: Manifest, items: Vec<Arc<ItemsSegment>>) -> Self {
+        let remembered = Remembered::default();
+        Self {
+            manifest,
+            items,
+            remembered,
+        }
+    }
+
     /// Opens the items segments of a manifest, but for those that `before` has open.
     pub(crate) fn open(
         directory: &Directory,
@@ -184,7 +198,7 @@ impl Sealed {
             }
         };
         let items = manifest.items.iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Self { manifest, items })
+        Ok(Self::new(manifest, items))
     }
 
     /// The newest sealed version of every item with a revision above `after`, tombstones among

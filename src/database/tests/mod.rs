@@ -3,6 +3,7 @@
 //! Here are the model, the script and what every test asks of a database that was interrupted; in
 //! the files beside it is what interrupts.
 
+mod collection;
 mod copies;
 mod crash;
 mod errors;
