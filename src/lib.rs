@@ -77,7 +77,7 @@ pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};
-pub use tower::TowerError;
+pub use tower::{SelfTest, TowerError};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

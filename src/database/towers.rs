@@ -1,10 +1,10 @@
 //! Towers directories as users hold them.
 
 use crate::error::Error;
-use crate::files::{FileSystem, OsFiles};
+use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
 use crate::store::StoreError;
-use crate::tower::{Model, NamedBytes, Side, TOWER_FILES, TowerError};
+use crate::tower::{Model, NamedBlob, SelfTest, Side, TOWER_FILES, TowerError};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Towers {
     pub(super) model: Arc<Model>,
-    pub(crate) parts: Arc<[NamedBytes]>,
+    pub(crate) parts: Arc<[NamedBlob]>,
+    self_test: Option<SelfTest>,
 }
 
 impl Towers {
     /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
-    /// other. Other files in the directory are left alone.
+    /// other, and tries the self-test (`selftest.json`) if there is one. Other files in the directory are
+    /// left alone.
     ///
     /// # Errors
     /// [`Error::Towers`] names the file, the place in it, and what would be right.
@@ -29,7 +31,7 @@ impl Towers {
         for name in TOWER_FILES {
             let file = path.join(name);
             match OsFiles::MAPPED.read(&file) {
-                Ok(bytes) => parts.push((name.to_owned(), bytes)),
+                Ok(bytes) => parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&bytes)))),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(StoreError::io("read", &file)(error).into()),
             }
@@ -40,11 +42,22 @@ impl Towers {
         })
     }
 
-    pub(crate) fn from_parts(parts: Vec<NamedBytes>) -> Result<Self, TowerError> {
+    pub(crate) fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
+        let model = Model::from_parts(&parts)?;
+        model.check_finite()?;
         Ok(Self {
-            model: Arc::new(Model::from_parts(&parts)?),
+            self_test: model.self_test(&parts)?,
+            model: Arc::new(model),
             parts: parts.into(),
         })
+    }
+
+    /// Towers of these files.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn from_bytes(files: Vec<(String, Vec<u8>)>) -> Result<Self, TowerError> {
+        let blob = |bytes: Vec<u8>| Arc::new(Blob::from_bytes(&bytes));
+        let parts = files.into_iter().map(|(name, bytes)| (name, blob(bytes)));
+        Self::from_parts(parts.collect())
     }
 
     /// Towers that were just trained.
@@ -81,10 +94,10 @@ impl Towers {
         files
             .create_dir(&next)
             .map_err(StoreError::io("create the directory", &next))?;
-        for (name, bytes) in self.parts.iter() {
+        for (name, blob) in self.parts.iter() {
             let target = next.join(name);
             let written = files.create_new(&target).and_then(|mut file| {
-                file.append(bytes)?;
+                file.append(blob)?;
                 file.sync()
             });
             written.map_err(StoreError::io("write", &target))?;
@@ -129,12 +142,19 @@ impl Towers {
         self.model.parameters()
     }
 
+    /// How the self-test went when the towers were opened; none if the directory has none. Towers that
+    /// do not pass it cannot be opened.
+    #[must_use]
+    pub fn self_test(&self) -> Option<SelfTest> {
+        self.self_test
+    }
+
     /// The vector of a user, of [`dimension`](Self::dimension) components; of length 1 under cosine.
     ///
     /// # Errors
     /// [`Error::User`] names the feature that cannot be read.
     pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, Error> {
-        let vector = self.model.embed(Side::User, features);
+        let vector = self.model.embed(Side::User, features, None);
         vector.map_err(|source| Error::User {
             at: None,
             source: source.into(),
@@ -147,7 +167,7 @@ impl Towers {
     /// [`Error::Embed`] names the feature that cannot be read.
     pub fn embed_item(&self, record: &Value) -> Result<Vec<f32>, Error> {
         let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
-        let vector = self.model.embed(Side::Item, record);
+        let vector = self.model.embed(Side::Item, record, None);
         vector.map_err(|source| Error::Embed {
             space: self.name().to_owned(),
             id: id().to_owned(),

@@ -140,7 +140,7 @@ fn space_segment(bytes: &[u8]) {
     layout.check(&bytes);
 }
 
-/// A towers directory: four files in turn, each after its length (u32), then a record.
+/// A towers directory: five files in turn, each after its length (u32), then a record.
 pub fn towers(data: &[u8]) {
     let mut rest = data;
     let mut parts = Vec::new();
@@ -153,7 +153,7 @@ pub fn towers(data: &[u8]) {
         rest = after;
     }
     parts.retain(|(_, bytes)| !bytes.is_empty());
-    if let Ok(towers) = Towers::from_parts(parts) {
+    if let Ok(towers) = Towers::from_bytes(parts) {
         let record = serde_json::from_slice(rest).unwrap_or_default();
         for vector in [towers.embed_user(&record), towers.embed_item(&record)] {
             let finite = |vector: &Vec<f32>| vector.iter().all(|x| x.is_finite());

@@ -56,14 +56,25 @@ fn hostile_segments_are_errors_or_segments() {
 
 #[test]
 fn hostile_towers_are_errors_or_towers() {
-    let mut seed = Vec::new();
-    for name in crate::tower::TOWER_FILES {
-        let part = files(name).remove(0);
-        seed.extend((part.len() as u32).to_le_bytes());
-        seed.extend(part);
-    }
-    seed.extend(br#"{"id": "B001", "title": "x", "tags": "red", "price": 3}"#);
-    attack(towers, &[seed], 2000);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let inside = std::fs::read_dir(root.join("tests/towers")).unwrap();
+    let mut paths: Vec<_> = inside.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.push(root.join("tests/golden/v1/towers/things-000001"));
+    let seeds = paths.iter().filter(|path| path.join("tower.json").exists());
+    let seeds = seeds.map(|path| {
+        let mut seed = Vec::new();
+        for name in crate::tower::TOWER_FILES {
+            let part = std::fs::read(path.join(name)).unwrap_or_default();
+            seed.extend((part.len() as u32).to_le_bytes());
+            seed.extend(part);
+        }
+        seed.extend(br#"{"id": "B001", "title": "x", "tags": "red", "price": 3}"#);
+        seed
+    });
+    let seeds: Vec<_> = seeds.collect();
+    assert!(seeds.len() > 12);
+    attack(towers, &seeds, 4000);
 }
 
 #[test]

@@ -6,6 +6,8 @@
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
 
+mod matrix;
+
 use super::scalar;
 use std::arch::x86_64::*;
 

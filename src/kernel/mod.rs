@@ -15,6 +15,7 @@ mod avx512;
 mod codes;
 mod half;
 mod level;
+mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
@@ -24,6 +25,7 @@ mod tests;
 
 pub(crate) use codes::CodeQuery;
 pub(crate) use level::Level;
+pub(crate) use matrix::Weights;
 pub use stored::Storage;
 pub(crate) use stored::{Row, Vector};
 

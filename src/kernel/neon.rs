@@ -7,6 +7,8 @@
     reason = "vector instructions need a processor that has them, which the compiler cannot know"
 )]
 
+mod matrix;
+
 use super::scalar;
 use std::arch::aarch64::*;
 use std::arch::is_aarch64_feature_detected;

@@ -1,6 +1,6 @@
 //! The reference kernels: eight running sums, so that the compiler can keep them in one register.
 
-use super::half;
+use super::{half, matrix};
 
 const LANES: usize = 8;
 
@@ -17,6 +17,11 @@ pub(super) fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
 /// The inner product with components in two bytes over the shorter length of the two.
 pub(super) fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
     sum(query, row, |x, y| x * half::decode(y))
+}
+
+/// The inner product with components in bfloat16 over the shorter length of the two.
+pub(super) fn dot_bf16(query: &[f32], row: &[u16]) -> f32 {
+    sum(query, row, |x, y| x * matrix::decode_bf16(y))
 }
 
 /// The squared Euclidean distance from components in two bytes over the shorter length of the two.

@@ -13,7 +13,7 @@ use crate::kernel::Storage;
 use crate::manifest::{Calibration, Generation, TowerFile};
 use crate::snapshot::{Base, Live, Part, Sealed, measure, parse, simulated};
 use crate::store::{self, ItemsSegment, SpaceSegment, write_towers};
-use crate::tower::{Model, NamedBytes, Side};
+use crate::tower::{Model, NamedBlob, Side};
 use crate::wire::Checksum;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(crate) struct Publish<'a> {
     /// The towers.
     pub(crate) model: &'a Arc<Model>,
     /// Their files.
-    pub(crate) parts: &'a [NamedBytes],
+    pub(crate) parts: &'a [NamedBlob],
     /// How components are stored.
     pub(crate) storage: Storage,
     /// Generations kept, the new one among them.
@@ -181,7 +181,7 @@ fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f3
             .iter()
             .map(|row| parse(row.id, row.record.unwrap_or_default()));
         let records = records.collect::<Result<Vec<_>, _>>()?;
-        let vectors = publish.model.embed_many(Side::Item, &records);
+        let vectors = publish.model.embed_many(Side::Item, &records, None);
         let vectors = vectors.and_then(|mut vectors| {
             let each = vectors.chunks_exact_mut(publish.model.schema.dimension as usize);
             for (at, vector) in each.enumerate() {

@@ -8,8 +8,7 @@
 
 use super::request::Effort;
 use super::{
-    Best, Hit, Hits, Passing, Query, Request, Sought, Trace, best_of, check_vector, embed_users,
-    hidden, record,
+    Best, Hit, Hits, Passing, Request, Sought, Trace, best_of, hidden, query_vector, record,
 };
 use crate::ensemble::Ensemble;
 use crate::error::Error;
@@ -58,7 +57,7 @@ pub(super) fn run(
     let mut channels = Vec::new();
     for (name, _) in ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
-        let query = query_of(live, serving, name, request, &mut hidden)?;
+        let query = query_vector(live, serving, name, request, &mut hidden)?;
         let number = serving.base.generation.number;
         live.asked.notice(name, number, &query);
         channels.push(Channel {
@@ -100,25 +99,6 @@ pub(super) fn run(
     let mut hits = Hits::of_ensemble(generations.collect(), hits);
     hits.explain(trace);
     Ok(hits)
-}
-
-fn query_of(
-    live: &Live,
-    serving: &Serving,
-    space: &str,
-    request: &Request<'_>,
-    hidden: &mut HashSet<ItemNo>,
-) -> Result<Vec<f32>, Error> {
-    match request.query_in(space)? {
-        Query::User(user) => embed_users(serving, std::slice::from_ref(user), None),
-        Query::Vector(vector) => check_vector(serving, vector),
-        Query::Similar(id) => {
-            let unknown = || Error::UnknownItem { id: id.to_owned() };
-            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
-            hidden.insert(item);
-            Ok(serving.vector(item).ok_or_else(unknown)?.to_vec())
-        }
-    }
 }
 
 impl Channel<'_> {

@@ -27,7 +27,7 @@ pub(crate) use request::{Query, Request};
 use crate::error::Error;
 use crate::graph::Scratch;
 use crate::ids::ItemNo;
-use crate::kernel::prepare;
+use crate::kernel::{Row, prepare};
 use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
 use crate::tower::Side;
 use explain::Trace;
@@ -92,16 +92,7 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
     let mut hidden = hidden(live, request, k)?;
     let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     trace.stage(|micros| &mut micros.prepare);
-    let vector = match request.query_in(request.space)? {
-        Query::User(user) => embed_users(serving, std::slice::from_ref(user), None)?,
-        Query::Vector(vector) => check_vector(serving, vector)?,
-        Query::Similar(id) => {
-            let unknown = || Error::UnknownItem { id: id.to_owned() };
-            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
-            hidden.insert(item);
-            serving.vector(item).ok_or_else(unknown)?.to_vec()
-        }
-    };
+    let vector = query_vector(live, serving, request.space, request, &mut hidden)?;
     let number = serving.base.generation.number;
     live.asked.notice(request.space, number, &vector);
     trace.stage(|micros| &mut micros.query);
@@ -157,7 +148,7 @@ pub(crate) fn run_many(
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
     let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
-    let vectors = embed_users(serving, users, Some(()))?;
+    let vectors = embed_users(live, serving, users, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
     let number = serving.base.generation.number;
     let queries: Vec<&[f32]> = each.collect();
@@ -192,9 +183,47 @@ fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo
     Ok(hidden)
 }
 
+/// The query vector of a request in a space; an item that others should be similar to is hidden.
+fn query_vector(
+    live: &Live,
+    serving: &Serving,
+    space: &str,
+    request: &Request<'_>,
+    hidden: &mut HashSet<ItemNo>,
+) -> Result<Vec<f32>, Error> {
+    match request.query_in(space)? {
+        Query::User(user) => embed_users(live, serving, std::slice::from_ref(user), None),
+        Query::Vector(vector) => check_vector(serving, vector),
+        Query::Similar(id) => {
+            let unknown = || Error::UnknownItem { id: id.to_owned() };
+            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
+            hidden.insert(item);
+            Ok(serving.vector(item).ok_or_else(unknown)?.to_vec())
+        }
+    }
+}
+
 /// Query vectors of users; `batch` says whether an error tells the place of the user.
-fn embed_users(serving: &Serving, users: &[Value], batch: Option<()>) -> Result<Vec<f32>, Error> {
-    let vectors = serving.base.model.embed_many(Side::User, users);
+fn embed_users(
+    live: &Live,
+    serving: &Serving,
+    users: &[Value],
+    batch: Option<()>,
+) -> Result<Vec<f32>, Error> {
+    let failed = RefCell::new(None);
+    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match live.find(id) {
+        Ok(found) => {
+            if let Some(row) = found.and_then(|(item, _)| serving.vector(item)) {
+                read(row);
+            }
+        }
+        Err(error) => drop(failed.borrow_mut().get_or_insert(error)),
+    };
+    let model = &serving.base.model;
+    let vectors = model.embed_many(Side::User, users, Some(&items));
+    if let Some(error) = failed.take() {
+        return Err(error);
+    }
     vectors.map_err(|(at, source)| Error::User {
         at: batch.map(|()| at),
         source: source.into(),

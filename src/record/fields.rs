@@ -110,15 +110,21 @@ impl Place {
         2.0 * EARTH_RADIUS_KM * chord.clamp(0.0, 1.0).sqrt().asin()
     }
 
-    /// The place an object is, if it is one.
-    fn of(object: &Map<String, Value>) -> Option<Self> {
-        let number = |name| object.get(name).and_then(Value::as_f64);
-        let (lat, lon) = (number("lat")?, number("lon")?);
-        let fits = object.len() == 2 && lat.abs() <= 90.0 && lon.abs() <= 180.0;
+    /// The place at these degrees, if there is one.
+    pub(crate) fn new(lat: f64, lon: f64) -> Option<Self> {
+        let fits = lat.abs() <= 90.0 && lon.abs() <= 180.0;
+        // Adding zero makes zero of minus zero.
         fits.then_some(Self {
             lat: lat + 0.0,
             lon: lon + 0.0,
         })
+    }
+
+    /// The place an object is, if it is one.
+    pub(crate) fn of(object: &Map<String, Value>) -> Option<Self> {
+        let number = |name| object.get(name).and_then(Value::as_f64);
+        let place = Self::new(number("lat")?, number("lon")?);
+        place.filter(|_| object.len() == 2)
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Late {
 
 /// Embeds an item for a generation of a space, which has to be able to store the vector.
 pub(crate) fn embed(space: &str, base: &Base, id: &str, record: &Value) -> Result<Vector, Error> {
-    let vector = base.model.embed(Side::Item, record);
+    let vector = base.model.embed(Side::Item, record, None);
     let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
     stored.map_err(|source| Error::Embed {
         space: space.to_owned(),

@@ -5,15 +5,16 @@ use crate::files::names;
 use crate::format::FormatError;
 use crate::ids::GenerationNo;
 use crate::manifest::TowerFile;
-use crate::tower::NamedBytes;
+use crate::tower::NamedBlob;
 use crate::wire::checksum;
+use std::sync::Arc;
 
 /// Writes the towers of a generation and makes them durable, their directory's name included.
 pub(crate) fn write_towers(
     directory: &Directory,
     space: &str,
     generation: GenerationNo,
-    parts: &[NamedBytes],
+    parts: &[NamedBlob],
 ) -> Result<Vec<TowerFile>, StoreError> {
     let files = &*directory.files;
     let path = directory.path(names::TOWERS, &names::towers(space, generation));
@@ -21,18 +22,18 @@ pub(crate) fn write_towers(
         .create_dir(&path)
         .map_err(StoreError::io("create the directory", &path))?;
     let mut written = Vec::new();
-    for (name, bytes) in parts {
+    for (name, blob) in parts {
         let target = path.join(name);
         let mut file = files
             .create_new(&target)
             .map_err(StoreError::io("create", &target))?;
-        file.append(bytes)
+        file.append(blob)
             .map_err(StoreError::io("write", &target))?;
         file.finish().map_err(StoreError::io("sync", &target))?;
         written.push(TowerFile {
             name: name.clone(),
-            length: bytes.len() as u64,
-            checksum: checksum(bytes),
+            length: blob.len() as u64,
+            checksum: checksum(blob),
         });
     }
     directory.sync_dir(&path)?;
@@ -57,26 +58,26 @@ pub(crate) fn clear_towers(
     Ok(())
 }
 
-/// Reads a generation's towers; each file must be the one the manifest pins.
+/// Opens a generation's towers; each file must be the one the manifest pins.
 pub(crate) fn read_towers(
     directory: &Directory,
     space: &str,
     generation: GenerationNo,
     pinned: &[TowerFile],
-) -> Result<Vec<NamedBytes>, StoreError> {
+) -> Result<Vec<NamedBlob>, StoreError> {
     let path = directory.path(names::TOWERS, &names::towers(space, generation));
     let mut parts = Vec::new();
     for pin in pinned {
         let target = path.join(&pin.name);
-        let bytes = directory
+        let blob = directory
             .files
-            .read(&target)
+            .open(&target)
             .map_err(StoreError::io("read", &target))?;
-        if bytes.len() as u64 != pin.length || checksum(&bytes) != pin.checksum {
+        if blob.len() as u64 != pin.length || checksum(&blob) != pin.checksum {
             let what = "is not the file that was published: its length or checksum differs";
             return Err(StoreError::format(&target)(FormatError::bad("file", what)));
         }
-        parts.push((pin.name.clone(), bytes));
+        parts.push((pin.name.clone(), Arc::new(blob)));
     }
     Ok(parts)
 }

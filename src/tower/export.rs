@@ -1,12 +1,14 @@
 //! A model as the files of a towers directory.
 
-use super::TowerError;
-use super::model::{Layer, Model};
-use super::schema;
-use super::weights::{ITEM, NamedBytes, USER, home};
-use ndarray::{Array, Dimension};
+use super::layer::{Layer, Step};
+use super::matrix::Matrix;
+use super::model::Model;
+use super::weights::{ITEM, NamedBlob, USER, home};
+use super::{TowerError, schema};
+use crate::files::Blob;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A tensor about to be written.
 struct Tensor {
@@ -16,33 +18,48 @@ struct Tensor {
 }
 
 impl Tensor {
-    fn new<D: Dimension>(name: String, numbers: &Array<f32, D>) -> Self {
+    fn matrix(name: String, matrix: &Matrix) -> Self {
         Self {
             name,
-            shape: numbers.shape().to_vec(),
-            bytes: numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            shape: vec![matrix.rows(), matrix.columns()],
+            bytes: bytes(matrix.weights().iter()),
+        }
+    }
+
+    fn list(name: String, list: &[f32]) -> Self {
+        Self {
+            name,
+            shape: vec![list.len()],
+            bytes: bytes(list.iter().copied()),
         }
     }
 }
 
+fn bytes(numbers: impl Iterator<Item = f32>) -> Vec<u8> {
+    numbers.flat_map(f32::to_le_bytes).collect()
+}
+
 impl Model {
-    /// The files of a towers directory.
-    pub(crate) fn to_parts(&self) -> Result<Vec<NamedBytes>, TowerError> {
+    /// The files of a towers directory. Weights that were in half the room are in 32 bits.
+    pub(crate) fn to_parts(&self) -> Result<Vec<NamedBlob>, TowerError> {
         let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
         for table in &self.tables {
             let named = tensors.entry(home(&self.schema, &table.name)).or_default();
-            named.push(Tensor::new(format!("table.{}", table.name), &table.weights));
+            named.push(Tensor::matrix(
+                format!("table.{}", table.name),
+                &table.weights,
+            ));
         }
         for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
             for (at, layer) in tower.layers.iter().enumerate() {
-                if let Layer::Dense { weight, bias, .. } = layer {
-                    let named = tensors.entry(file).or_default();
-                    named.push(Tensor::new(format!("layer.{at}.weight"), weight));
-                    named.push(Tensor::new(format!("layer.{at}.bias"), bias));
+                let named = tensors_of(at, layer)?;
+                if !named.is_empty() {
+                    tensors.entry(file).or_default().extend(named);
                 }
             }
         }
-        let mut parts = vec![(schema::FILE.to_owned(), self.schema.to_json()?)];
+        let blob = |bytes: &[u8]| Arc::new(Blob::from_bytes(bytes));
+        let mut parts = vec![(schema::FILE.to_owned(), blob(&self.schema.to_json()?))];
         for (file, named) in &tensors {
             let wrong = |error: safetensors::SafeTensorError| {
                 TowerError::new(file, "file", error.to_string())
@@ -53,8 +70,42 @@ impl Model {
             });
             let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
             let bytes = safetensors::serialize(views, None).map_err(wrong)?;
-            parts.push(((*file).to_owned(), bytes));
+            parts.push(((*file).to_owned(), blob(&bytes)));
         }
         Ok(parts)
     }
+}
+
+/// What was learnt of a layer.
+fn tensors_of(at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
+    let name = |name: &str| format!("layer.{at}.{name}");
+    Ok(match &layer.step {
+        Step::Dense { weight, bias, .. } => {
+            let weight = Tensor::matrix(name("weight"), weight);
+            let bias = bias.iter().map(|bias| Tensor::list(name("bias"), bias));
+            std::iter::once(weight).chain(bias).collect()
+        }
+        Step::Bias(bias) => vec![Tensor::list(name("bias"), bias)],
+        Step::LayerNorm { weight, bias, .. } => vec![
+            Tensor::list(name("weight"), weight),
+            Tensor::list(name("bias"), bias),
+        ],
+        Step::FeatureWeights(weights) => {
+            let (squeeze, excite) = (&weights.squeeze, &weights.excite);
+            vec![
+                Tensor::matrix(name("squeeze.weight"), &squeeze.0),
+                Tensor::list(name("squeeze.bias"), &squeeze.1),
+                Tensor::matrix(name("excite.weight"), &excite.0),
+                Tensor::list(name("excite.bias"), &excite.1),
+            ]
+        }
+        // What it was learnt from is not kept.
+        Step::Affine { .. } => {
+            let what = "batch normalisation cannot be written once it has been read";
+            return Err(TowerError::schema(format!("layer {at}"), what));
+        }
+        Step::Activation(_) | Step::Add | Step::Concat | Step::L2Normalise | Step::Scale(_) => {
+            Vec::new()
+        }
+    })
 }

@@ -1,87 +1,88 @@
 //! The forward pass, for serving and for training alike.
 
-use super::encode::{Encoded, Input};
-use super::model::{Layer, Table, Tower};
-use super::schema::Activation;
-use ndarray::{Array2, Axis, s};
+use super::encoded::{Encoded, Input};
+use super::layer::Between;
+use super::model::{Feature, Table, Tower};
+use super::schema::Pooling;
+use crate::kernel::Level;
 
-/// What a batch became on its way, a row a record.
-#[derive(Clone, Debug)]
-pub(crate) struct Trace {
-    /// The input of each layer, which training needs.
-    #[cfg_attr(
-        not(feature = "train"),
-        expect(dead_code, reason = "serving needs the output alone")
-    )]
-    pub(crate) inputs: Vec<Array2<f32>>,
-    /// The vectors, `[records, dimension]`.
-    pub(crate) output: Array2<f32>,
+/// What a batch became on its way. Used again for the next batch, it takes no more memory than the
+/// largest so far needed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pass {
+    /// Of the input and of each layer, a row for each record.
+    outputs: Vec<Vec<f32>>,
+    /// How many of these there were the last time.
+    layers: usize,
+    between: Between,
+}
+
+impl Pass {
+    /// An output, a row for each record: 0 is the input, N + 1 that of layer N.
+    pub(crate) fn output(&self, at: usize) -> &[f32] {
+        self.outputs.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// The last output, the vectors.
+    pub(crate) fn last(&self) -> &[f32] {
+        self.output(self.layers)
+    }
 }
 
 impl Tower {
-    /// Computes the vectors of a batch. Each row depends on its own record alone.
-    pub(crate) fn forward(&self, tables: &[Table], batch: &[&Encoded]) -> Trace {
-        let mut inputs = Vec::with_capacity(self.layers.len());
-        let mut output = self.embed_features(tables, batch);
-        for layer in &self.layers {
-            let next = layer.forward(&output);
-            inputs.push(std::mem::replace(&mut output, next));
+    /// Computes the vectors of a batch, side by side. Each depends on its own record alone, to the bit.
+    pub(crate) fn forward<'a>(
+        &self,
+        tables: &[Table],
+        batch: impl Iterator<Item = &'a Encoded>,
+        pass: &'a mut Pass,
+    ) -> &'a [f32] {
+        pass.layers = self.layers.len();
+        if pass.outputs.len() <= self.layers.len() {
+            pass.outputs.resize_with(self.layers.len() + 1, Vec::new);
         }
-        Trace { inputs, output }
-    }
-
-    /// The outputs of the features, side by side.
-    fn embed_features(&self, tables: &[Table], batch: &[&Encoded]) -> Array2<f32> {
-        let width = self.features.iter().map(|feature| feature.width).sum();
-        let mut input = Array2::zeros((batch.len(), width));
-        for (mut row, encoded) in input.axis_iter_mut(Axis(0)).zip(batch) {
-            let mut from = 0;
-            for (feature, input) in self.features.iter().zip(&encoded.0) {
-                let mut part = row.slice_mut(s![from..from + feature.width]);
-                from += feature.width;
-                match (input, feature.table.and_then(|at| tables.get(at))) {
-                    (Input::Number(number), _) => part.fill(*number),
-                    (Input::Rows(rows), Some(table)) => {
-                        let scale = feature.schema.pooling().scale(rows.len());
-                        for at in rows {
-                            part.scaled_add(scale, &table.weights.row(*at as usize));
-                        }
-                    }
-                    (Input::Rows(_), None) => {}
+        let mut rows = 0;
+        if let Some(input) = pass.outputs.first_mut() {
+            input.clear();
+            for encoded in batch {
+                rows += 1;
+                for (feature, read) in self.features.iter().zip(encoded.inputs()) {
+                    feature.append(tables, read, input);
                 }
             }
         }
-        input
+        for (at, layer) in self.layers.iter().enumerate() {
+            let (earlier, rest) = pass.outputs.split_at_mut(at + 1);
+            if let Some(output) = rest.first_mut() {
+                layer.forward(rows, earlier, output, &mut pass.between);
+            }
+        }
+        pass.last()
     }
 }
 
-impl Layer {
-    fn forward(&self, input: &Array2<f32>) -> Array2<f32> {
-        match self {
-            Self::Dense {
-                weight,
-                bias,
-                activation,
-            } => {
-                let mut output = input.dot(&weight.t());
-                output += bias;
-                match activation {
-                    Activation::Linear => {}
-                    Activation::Relu => output.mapv_inplace(|x| x.max(0.0)),
-                    Activation::Tanh => output.mapv_inplace(f32::tanh),
+impl Feature {
+    /// Appends the numbers of one record.
+    fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Vec<f32>) {
+        let Some(table) = self.table.and_then(|at| tables.get(at)) else {
+            input.extend_from_slice(read.numbers);
+            return;
+        };
+        let from = input.len();
+        input.resize(from + self.width, 0.0);
+        let sum = input.get_mut(from..).unwrap_or_default();
+        let embeddings = read.rows.iter().filter_map(|row| table.weights.row(*row));
+        if self.schema.pooling() == Pooling::Max {
+            for (at, embedding) in embeddings.enumerate() {
+                for (most, x) in sum.iter_mut().zip(embedding.iter()) {
+                    *most = if at == 0 { x } else { most.max(x) };
                 }
-                output
             }
-            Self::L2Normalise => {
-                let mut output = input.clone();
-                for mut row in output.axis_iter_mut(Axis(0)) {
-                    let length = row.dot(&row).sqrt();
-                    if length > 0.0 {
-                        row /= length;
-                    }
-                }
-                output
-            }
+            return;
+        }
+        let level = Level::best();
+        for (embedding, factor) in embeddings.zip(read.factors) {
+            level.add_scaled(sum, *factor, embedding);
         }
     }
 }

@@ -3,31 +3,41 @@
 //! A towers directory holds `tower.json` (the [`Schema`](schema::Schema): tables, features, layers)
 //! and weights as safetensors. [`Model`] is the two put together: [`encode`](Tower::encode) turns a
 //! JSON object into rows of embedding tables and numbers, [`forward`](Tower::forward) turns many of
-//! those into vectors. Training runs the same two and differentiates the [`Trace`] that `forward`
+//! those into vectors. Training runs the same two and differentiates the [`Pass`] that `forward`
 //! leaves, so that what is served is what was trained.
 //!
-//! Everything here is pure: files come as bytes, and all of them are checked against the schema
-//! before a model exists. Out of scope: where the files lie (`store`), how weights are learnt
-//! (`train`). Cost: a dense layer is one matrix product for the whole batch; an embedding costs its
-//! row.
+//! Everything here is pure: files come as bytes, mapped or not, and all of them are checked against
+//! the schema before a model exists. A tower is not told of a database either: where a feature reads
+//! the vectors of items, [`ItemVectors`](encode::ItemVectors) finds them. Out of scope: where the files lie (`store`), how
+//! weights are learnt (`train`). Cost: a dense layer is one matrix product for the whole batch; an
+//! embedding costs its row.
 
+mod activation;
 mod encode;
+mod encoded;
 #[cfg(any(test, feature = "train"))]
 mod export;
+mod farmhash;
 mod forward;
+mod layer;
 mod lookup;
+mod matrix;
 mod model;
 pub(crate) mod schema;
+mod selftest;
 mod weights;
 
 pub(crate) use model::{EmbedError, Model, Side};
-pub(crate) use weights::{FILES as TOWER_FILES, NamedBytes};
+pub use selftest::SelfTest;
+pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob};
 #[cfg(feature = "train")]
 pub(crate) use {
-    encode::{Encoded, Input},
-    forward::Trace,
+    encoded::Encoded,
+    forward::Pass,
+    layer::{Layer, Step},
     lookup::Lookup,
-    model::{Layer, Table, Tower},
+    matrix::Matrix,
+    model::{Table, Tower},
 };
 
 use thiserror::Error;

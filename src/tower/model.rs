@@ -1,11 +1,16 @@
 //! Schema and weights together.
 
+use super::encode::{Encoder, ItemVectors, Texts};
+use super::encoded::Encoded;
+use super::forward::Pass;
+use super::layer::Layer;
 use super::lookup::Lookup;
-use super::schema::{Activation, FeatureSchema, OtherFields, Schema};
+use super::matrix::Matrix;
+use super::schema::{FeatureSchema, OtherFields, Schema};
 use crate::kernel::{VectorError, prepare};
 use crate::record::RecordError;
-use ndarray::{Array1, Array2};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::fmt;
 use thiserror::Error;
 
@@ -44,15 +49,11 @@ pub(crate) struct Model {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     /// Its name in the schema.
-    #[cfg_attr(
-        not(any(test, feature = "train")),
-        expect(dead_code, reason = "only writing needs it")
-    )]
     pub(crate) name: String,
     /// Strings to rows.
     pub(crate) lookup: Lookup,
     /// `[rows, dimension]`.
-    pub(crate) weights: Array2<f32>,
+    pub(crate) weights: Matrix,
 }
 
 /// One tower; its features name tables by their place in [`Model::tables`].
@@ -79,21 +80,20 @@ pub(crate) struct Feature {
     pub(crate) width: usize,
 }
 
-/// One layer of a tower.
-#[derive(Clone, Debug)]
-pub(crate) enum Layer {
-    /// `activation(weight · x + bias)`.
-    Dense {
-        /// `[units, inputs]`.
-        weight: Array2<f32>,
-        /// `[units]`.
-        bias: Array1<f32>,
-        /// What is done to each component.
-        activation: Activation,
-    },
-    /// Scales to length 1.
-    L2Normalise,
+/// Memory that is used again for one record after the other.
+#[derive(Default)]
+struct Scratch {
+    texts: Texts,
+    encoded: Vec<Encoded>,
+    pass: Pass,
 }
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Records that go through a tower together.
+const BATCH: usize = 64;
 
 /// A record without a vector.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -117,12 +117,16 @@ impl Model {
 
     /// The vector of one record, fit to be stored or asked for: finite, and of length 1 under
     /// cosine.
-    pub(crate) fn embed(&self, side: Side, record: &Value) -> Result<Vec<f32>, EmbedError> {
-        let tower = self.tower(side);
-        let encoded = tower.encode(&self.tables, record)?;
-        let output = tower.forward(&self.tables, &[&encoded]).output;
-        let mut vector: Vec<f32> = output.iter().copied().collect();
-        prepare(self.schema.metric, &mut vector)?;
+    pub(crate) fn embed(
+        &self,
+        side: Side,
+        record: &Value,
+        items: Option<ItemVectors<'_>>,
+    ) -> Result<Vec<f32>, EmbedError> {
+        let mut vector = Vec::with_capacity(self.schema.dimension as usize);
+        let one = std::slice::from_ref(record);
+        let embedded = self.embed_into(side, one, items, &mut vector);
+        embedded.map_err(|(_, error)| error)?;
         Ok(vector)
     }
 
@@ -131,33 +135,73 @@ impl Model {
         &self,
         side: Side,
         records: &[Value],
+        items: Option<ItemVectors<'_>>,
     ) -> Result<Vec<f32>, (usize, EmbedError)> {
-        let tower = self.tower(side);
-        let encoded = records.iter().enumerate().map(|(at, record)| {
-            let encoded = tower.encode(&self.tables, record);
-            encoded.map_err(|error| (at, error.into()))
-        });
-        let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
-        let batch: Vec<_> = encoded.iter().collect();
-        let output = tower.forward(&self.tables, &batch).output;
-        let mut vectors: Vec<f32> = output.iter().copied().collect();
-        for (at, vector) in vectors
-            .chunks_exact_mut(self.schema.dimension as usize)
-            .enumerate()
-        {
-            prepare(self.schema.metric, vector).map_err(|error| (at, error.into()))?;
-        }
+        let mut vectors = Vec::with_capacity(records.len() * self.schema.dimension as usize);
+        self.embed_into(side, records, items, &mut vectors)?;
         Ok(vectors)
+    }
+
+    /// Appends the vectors of many records; with an error, which of them it was. No memory is taken but
+    /// for the vectors once a thread has seen such records.
+    pub(crate) fn embed_into(
+        &self,
+        side: Side,
+        records: &[Value],
+        items: Option<ItemVectors<'_>>,
+        vectors: &mut Vec<f32>,
+    ) -> Result<(), (usize, EmbedError)> {
+        // Taken, not borrowed: what finds an item's vector may embed a record on this thread.
+        let mut scratch = SCRATCH.take();
+        let result = self.embed_by(side, records, items, vectors, &mut scratch);
+        SCRATCH.set(scratch);
+        result
+    }
+
+    fn embed_by(
+        &self,
+        side: Side,
+        records: &[Value],
+        items: Option<ItemVectors<'_>>,
+        vectors: &mut Vec<f32>,
+        scratch: &mut Scratch,
+    ) -> Result<(), (usize, EmbedError)> {
+        let (tower, tables) = (self.tower(side), &self.tables);
+        let dimension = self.schema.dimension as usize;
+        for (batch, records) in records.chunks(BATCH).enumerate() {
+            let first = batch * BATCH;
+            if scratch.encoded.len() < records.len() {
+                scratch.encoded.resize_with(records.len(), Encoded::default);
+            }
+            let mut encoder = Encoder {
+                tables,
+                items,
+                texts: &mut scratch.texts,
+            };
+            for (at, (record, encoded)) in records.iter().zip(&mut scratch.encoded).enumerate() {
+                let encoded = tower.encode(&mut encoder, record, encoded);
+                encoded.map_err(|error| (first + at, error.into()))?;
+            }
+            let encoded = scratch.encoded.iter().take(records.len());
+            let output = tower.forward(tables, encoded, &mut scratch.pass);
+            let from = vectors.len();
+            vectors.extend_from_slice(output);
+            let new = vectors.get_mut(from..).unwrap_or_default();
+            for (at, vector) in new.chunks_exact_mut(dimension).enumerate() {
+                let prepared = prepare(self.schema.metric, vector);
+                prepared.map_err(|error| (first + at, error.into()))?;
+            }
+        }
+        Ok(())
     }
 
     /// How many numbers were learnt.
     pub(crate) fn parameters(&self) -> usize {
         let tables = self.tables.iter().map(|table| table.weights.len());
         let layers = self.user.layers.iter().chain(&self.item.layers);
-        let layers = layers.map(|layer| match layer {
-            Layer::Dense { weight, bias, .. } => weight.len() + bias.len(),
-            Layer::L2Normalise => 0,
-        });
+        let layers = layers
+            .flat_map(Layer::weights)
+            .map(|(_, weights)| weights.len());
         tables.chain(layers).sum()
     }
 }

@@ -1,101 +1,110 @@
 //! Weights as safetensors, read against the schema.
 //!
 //! `shared.safetensors` holds the tables both towers read, `user.safetensors` and
-//! `item.safetensors` what one of them reads. Tensors: `table.NAME` `[rows, dimension]`,
-//! `layer.N.weight` `[units, inputs]` (as PyTorch's `Linear`) and `layer.N.bias` `[units]`, N
-//! counting all layers of the tower from 0. All are little-endian f32.
+//! `item.safetensors` what one of them reads. Tensors: `table.NAME` `[rows, dimension]`, and those of
+//! layer N (all layers of the tower counted, from 0) `layer.N.…`, by the names that PyTorch has for
+//! them. Matrices stay where the file has them, in the precision it has them in; what else there is, a
+//! number for each unit, is read.
 
-use super::TowerError;
+use super::encode::{Encoder, Texts};
+use super::encoded::Encoded;
+use super::layer::{FeatureWeights, Layer, Step};
 use super::lookup::Lookup;
-use super::model::{Feature, Layer, Model, Side, Table, Tower};
-use super::schema::{self, LayerSchema, Schema, TowerSchema};
-use ndarray::{Array1, Array2};
-use safetensors::tensor::{Dtype, SafeTensors};
+use super::matrix::{Matrix, Precision};
+use super::model::{Feature, Model, Side, Table, Tower};
+use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, Wiring};
+use super::{TowerError, selftest};
+use crate::files::Blob;
+use crate::kernel::Weights;
+use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// A file of a towers directory: its name and its bytes.
-pub(crate) type NamedBytes = (String, Vec<u8>);
+/// A file of a towers directory: its name and its content.
+pub(crate) type NamedBlob = (String, Arc<Blob>);
 
 const SHARED: &str = "shared.safetensors";
 pub(super) const USER: &str = "user.safetensors";
 pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
-pub(crate) const FILES: [&str; 4] = [schema::FILE, SHARED, USER, ITEM];
+pub(crate) const FILES: [&str; 5] = [schema::FILE, SHARED, USER, ITEM, selftest::FILE];
 
 /// One weights file, with what has been taken from it.
 struct File<'a> {
     name: &'static str,
-    tensors: Option<SafeTensors<'a>>,
+    tensors: Option<(&'a Arc<Blob>, usize, Metadata)>,
     taken: BTreeSet<String>,
 }
 
 impl<'a> File<'a> {
-    fn open(name: &'static str, parts: &'a [NamedBytes]) -> Result<Self, TowerError> {
-        let bytes = parts.iter().find(|(part, _)| part == name);
-        let open = |(_, bytes): &'a NamedBytes| {
-            SafeTensors::deserialize(bytes)
-                .map_err(|error| TowerError::new(name, "header", error.to_string()))
+    fn open(name: &'static str, parts: &'a [NamedBlob]) -> Result<Self, TowerError> {
+        let part = parts.iter().find(|(part, _)| part == name);
+        let open = |(_, blob): &'a NamedBlob| {
+            let wrong = |error| TowerError::new(name, "header", format!("{error}"));
+            // Checks that the tensors follow one another and are all there is.
+            let (header, metadata) = SafeTensors::read_metadata(blob).map_err(wrong)?;
+            Ok((blob, 8 + header, metadata))
         };
         Ok(Self {
             name,
-            tensors: bytes.map(open).transpose()?,
+            tensors: part.map(open).transpose()?,
             taken: BTreeSet::new(),
         })
     }
 
-    /// The numbers of a tensor of this very shape, all finite.
-    fn take(&mut self, tensor: &str, shape: &[usize]) -> Result<Vec<f32>, TowerError> {
-        let wrong = |what: String| TowerError::new(self.name, format!("tensor {tensor:?}"), what);
-        let Some(tensors) = &self.tensors else {
-            return Err(TowerError::new(
-                self.name,
-                "file",
-                format!("is missing; it should hold tensor {tensor:?} of shape {shape:?}"),
-            ));
-        };
-        let view = tensors
-            .tensor(tensor)
-            .map_err(|_| wrong(format!("is missing; its shape should be {shape:?}")))?;
-        if view.dtype() != Dtype::F32 {
-            return Err(wrong(format!(
-                "is of type {:?}, should be F32",
-                view.dtype()
-            )));
-        }
-        if view.shape() != shape {
-            return Err(wrong(format!(
-                "has shape {:?}, the schema asks for {shape:?}",
-                view.shape()
-            )));
-        }
-        let numbers = view
-            .data()
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes(<[u8; 4]>::try_from(bytes).unwrap_or_default()));
-        let numbers: Vec<f32> = numbers.collect();
-        if let Some(at) = numbers.iter().position(|x| !x.is_finite()) {
-            return Err(wrong(format!("component {at} is not a finite number")));
-        }
-        self.taken.insert(tensor.to_owned());
-        Ok(numbers)
+    /// A matrix of this very shape.
+    fn matrix(&mut self, tensor: &str, rows: usize, columns: usize) -> Result<Matrix, TowerError> {
+        self.take(tensor, &[rows, columns], (rows, columns))
     }
 
-    fn matrix(
+    /// The numbers of a list of this very length.
+    fn list(&mut self, tensor: &str, length: usize) -> Result<Vec<f32>, TowerError> {
+        let list = self.take(tensor, &[length], (1, length))?;
+        Ok(list.weights().iter().collect())
+    }
+
+    fn take(
         &mut self,
         tensor: &str,
-        rows: usize,
-        columns: usize,
-    ) -> Result<Array2<f32>, TowerError> {
-        let numbers = self.take(tensor, &[rows, columns])?;
-        Array2::from_shape_vec((rows, columns), numbers)
-            .map_err(|error| TowerError::new(self.name, tensor, error.to_string()))
+        shape: &[usize],
+        size: (usize, usize),
+    ) -> Result<Matrix, TowerError> {
+        let wrong = |what: String| TowerError::new(self.name, format!("tensor {tensor:?}"), what);
+        let Some((blob, data, metadata)) = &self.tensors else {
+            let what = format!("is missing; it should hold tensor {tensor:?} of shape {shape:?}");
+            return Err(TowerError::new(self.name, "file", what));
+        };
+        let info = metadata.info(tensor);
+        let info =
+            info.ok_or_else(|| wrong(format!("is missing; its shape should be {shape:?}")))?;
+        let precision = match info.dtype {
+            Dtype::F32 => Precision::F32,
+            Dtype::F16 => Precision::F16,
+            Dtype::BF16 => Precision::Bf16,
+            other => return Err(wrong(format!("is of type {other:?}, not F32, F16 or BF16"))),
+        };
+        if info.shape != shape {
+            let found = &info.shape;
+            return Err(wrong(format!(
+                "has shape {found:?}, the schema asks for {shape:?}"
+            )));
+        }
+        let (from, to) = info.data_offsets;
+        let bytes = data.saturating_add(from)..data.saturating_add(to);
+        let matrix = Matrix::stored(blob, bytes, precision, size);
+        let matrix = matrix.ok_or_else(|| wrong("does not lie within the file".to_owned()))?;
+        self.taken.insert(tensor.to_owned());
+        Ok(matrix)
     }
 
     /// Tensors nobody asked for mean that schema and weights are not of one model.
     fn finish(self) -> Result<(), TowerError> {
-        let left = self.tensors.iter().flat_map(SafeTensors::names);
-        match left.filter(|name| !self.taken.contains(*name)).min() {
+        let all = self
+            .tensors
+            .iter()
+            .flat_map(|(_, _, metadata)| metadata.offset_keys());
+        match all.filter(|name| !self.taken.contains(name)).min() {
             Some(name) => {
                 let what = format!("is not described in {}", schema::FILE);
                 Err(TowerError::new(self.name, format!("tensor {name:?}"), what))
@@ -116,8 +125,9 @@ pub(super) fn home(schema: &Schema, table: &str) -> &'static str {
 }
 
 impl Model {
-    /// Puts a model together from the files of a towers directory.
-    pub(crate) fn from_parts(parts: &[NamedBytes]) -> Result<Self, TowerError> {
+    /// Puts a model together from the files of a towers directory. Matrices stay in them, and what
+    /// they hold is not looked at: [`check_finite`](Self::check_finite) does that.
+    pub(crate) fn from_parts(parts: &[NamedBlob]) -> Result<Self, TowerError> {
         let json = parts.iter().find(|(name, _)| name == schema::FILE);
         let (_, json) = json.ok_or_else(|| TowerError::schema("file", "is missing"))?;
         let schema = Schema::parse(json)?;
@@ -140,29 +150,19 @@ impl Model {
             });
         }
         let mut tower = |side: Side, description: &TowerSchema| {
-            let mut layers = Vec::new();
-            let mut width = description.width(&schema.tables);
             let name = if side == Side::User { USER } else { ITEM };
-            for (at, layer) in description.layers.iter().enumerate() {
-                layers.push(match layer {
-                    LayerSchema::L2Normalise {} => Layer::L2Normalise,
-                    LayerSchema::Dense { units, activation } => {
-                        let Some(file) = files.get_mut(name) else {
-                            continue;
-                        };
-                        let units = *units as usize;
-                        let weight = file.matrix(&format!("layer.{at}.weight"), units, width)?;
-                        let bias = file.take(&format!("layer.{at}.bias"), &[units])?;
-                        width = units;
-                        Layer::Dense {
-                            weight,
-                            bias: Array1::from_vec(bias),
-                            activation: *activation,
-                        }
-                    }
-                });
+            let wiring = schema.wiring(side, description)?;
+            let widths = schema.widths(description);
+            let mut layers = Vec::new();
+            if let Some(file) = files.get_mut(name) {
+                let each = description.layers.iter().zip(wiring).enumerate();
+                for (at, (layer, wiring)) in each {
+                    layers.push(read_layer(file, at, layer, wiring, &widths)?);
+                }
             }
-            Ok(Tower::new(side, description, layers, &schema))
+            let tower = Tower::new(side, description, layers, &schema);
+            tower.check_defaults(&tables)?;
+            Ok(tower)
         };
         let user = tower(Side::User, &schema.user)?;
         let item = tower(Side::Item, &schema.item)?;
@@ -176,6 +176,113 @@ impl Model {
             schema,
         })
     }
+
+    /// Whether all weights are numbers. Reads all of them.
+    pub(crate) fn check_finite(&self) -> Result<(), TowerError> {
+        let check = |file: &str, tensor: String, weights: Weights<'_>| {
+            let found = weights.iter().position(|x| !x.is_finite());
+            found.map_or(Ok(()), |at| {
+                let what = format!("component {at} is not a finite number");
+                Err(TowerError::new(file, format!("tensor {tensor:?}"), what))
+            })
+        };
+        for table in &self.tables {
+            let file = home(&self.schema, &table.name);
+            check(
+                file,
+                format!("table.{}", table.name),
+                table.weights.weights(),
+            )?;
+        }
+        for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
+            for (at, layer) in tower.layers.iter().enumerate() {
+                for (name, weights) in layer.weights() {
+                    check(file, format!("layer.{at}.{name}"), weights)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the weights of one layer.
+fn read_layer(
+    file: &mut File<'_>,
+    at: usize,
+    schema: &LayerSchema,
+    wiring: Wiring,
+    features: &[usize],
+) -> Result<Layer, TowerError> {
+    let (inputs, width) = (wiring.inputs, wiring.outputs);
+    let tensor = |name: &str| format!("layer.{at}.{name}");
+    let step = match &schema.kind {
+        LayerKind::Dense {
+            units,
+            activation,
+            bias,
+        } => {
+            let units = *units as usize;
+            let weight = file.matrix(&tensor("weight"), units, inputs)?;
+            let bias = bias.then(|| file.list(&tensor("bias"), units));
+            Step::Dense {
+                weight,
+                bias: bias.transpose()?,
+                activation: *activation,
+            }
+        }
+        LayerKind::Activation { activation } => Step::Activation(*activation),
+        LayerKind::Bias {} => Step::Bias(file.list(&tensor("bias"), width)?),
+        LayerKind::LayerNorm { epsilon } => Step::LayerNorm {
+            weight: file.list(&tensor("weight"), width)?,
+            bias: file.list(&tensor("bias"), width)?,
+            epsilon: *epsilon,
+        },
+        LayerKind::BatchNorm { epsilon } => {
+            let mut list = |name| file.list(&tensor(name), width);
+            let (weight, bias) = (list("weight")?, list("bias")?);
+            let (mean, variance) = (list("running_mean")?, list("running_var")?);
+            if let Some(at) = variance.iter().position(|x| *x < 0.0) {
+                let what = format!("component {at} is below 0, which no variance is");
+                let tensor = format!("tensor {:?}", tensor("running_var"));
+                return Err(TowerError::new(file.name, tensor, what));
+            }
+            let scale = weight.iter().zip(&variance);
+            let scale: Vec<f32> = scale.map(|(w, v)| w / (v + epsilon).sqrt()).collect();
+            let shift = bias.iter().zip(&mean).zip(&scale);
+            Step::Affine {
+                shift: shift.map(|((b, m), s)| b - m * s).collect(),
+                scale,
+            }
+        }
+        LayerKind::Add {} => Step::Add,
+        LayerKind::Concat {} => Step::Concat,
+        LayerKind::FeatureWeights {
+            units,
+            activation,
+            gate,
+        } => {
+            let (units, count) = (*units as usize, features.len());
+            let mut dense = |name: &str, units, inputs| {
+                let weight = file.matrix(&tensor(&format!("{name}.weight")), units, inputs)?;
+                let bias = file.list(&tensor(&format!("{name}.bias")), units)?;
+                Ok((weight, bias))
+            };
+            Step::FeatureWeights(Box::new(FeatureWeights {
+                widths: features.to_vec(),
+                squeeze: dense("squeeze", units, count)?,
+                activation: *activation,
+                excite: dense("excite", count, units)?,
+                gate: *gate,
+            }))
+        }
+        LayerKind::L2Normalise {} => Step::L2Normalise,
+        LayerKind::Temperature { value } => Step::Scale(1.0 / value),
+    };
+    Ok(Layer {
+        from: wiring.from,
+        width,
+        step,
+    })
 }
 
 impl Tower {
@@ -186,15 +293,14 @@ impl Tower {
         layers: Vec<Layer>,
         schema: &Schema,
     ) -> Self {
-        let features = description.features.iter().map(|feature| {
-            let named = feature.table();
-            let table = named.and_then(|named| schema.tables.keys().position(|name| name == named));
-            let width = named.and_then(|named| schema.tables.get(named));
-            Feature {
-                schema: feature.clone(),
-                table,
-                width: width.map_or(1, |table| table.dimension as usize),
-            }
+        let widths = schema.widths(description);
+        let features = description.features.iter().zip(widths);
+        let features = features.map(|(feature, width)| Feature {
+            table: feature
+                .table()
+                .and_then(|named| schema.tables.keys().position(|name| name == named)),
+            schema: feature.clone(),
+            width,
         });
         Self {
             side,
@@ -202,5 +308,26 @@ impl Tower {
             layers,
             other_fields: description.other_fields.clone(),
         }
+    }
+
+    /// Whether each feature can read what stands for its field when that is missing.
+    fn check_defaults(&self, tables: &[Table]) -> Result<(), TowerError> {
+        let mut encoder = Encoder {
+            tables,
+            items: Some(&|_, _| {}),
+            texts: &mut Texts::default(),
+        };
+        for (at, feature) in self.features.iter().enumerate() {
+            let Missing::Default(value) = &feature.schema.missing else {
+                continue;
+            };
+            let read = encoder.read(feature, value, None, &mut Encoded::default());
+            read.map_err(|error| {
+                let place = format!("{} feature {at} ({:?})", self.side, error.field);
+                let (expected, found) = (error.expected, error.found);
+                TowerError::schema(place, format!("its default is {found}, not {expected}"))
+            })?;
+        }
+        Ok(())
     }
 }

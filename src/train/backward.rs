@@ -4,7 +4,7 @@
 //! get a gradient for the rows that were read and no others.
 
 use crate::tower::schema::Activation;
-use crate::tower::{Encoded, Input, Layer, Model, Side, Trace};
+use crate::tower::{Encoded, Layer, Matrix, Model, Pass, Side, Step};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
@@ -42,19 +42,20 @@ impl Gradients {
     /// Gradients of zero.
     pub(crate) fn new(model: &Model) -> Self {
         let of = |layers: &[Layer]| {
-            let zero = |layer: &Layer| match layer {
-                Layer::Dense { weight, bias, .. } => {
-                    Some((Array2::zeros(weight.raw_dim()), Array1::zeros(bias.len())))
+            let zero = |layer: &Layer| match &layer.step {
+                Step::Dense { weight, .. } => {
+                    let (units, inputs) = (weight.rows(), weight.columns());
+                    Some((Array2::zeros((units, inputs)), Array1::zeros(units)))
                 }
-                Layer::L2Normalise => None,
+                _ => None,
             };
             layers.iter().map(zero).collect()
         };
         let tables = model.tables.iter().map(|table| RowGradients {
-            dimension: table.weights.ncols(),
+            dimension: table.weights.columns(),
             rows: Vec::new(),
             values: Vec::new(),
-            places: vec![0; table.weights.nrows()],
+            places: vec![0; table.weights.rows()],
         });
         Self {
             tables: tables.collect(),
@@ -105,37 +106,40 @@ pub(crate) fn backward(
     model: &Model,
     side: Side,
     batch: &[&Encoded],
-    trace: &Trace,
+    pass: &Pass,
     mut gradient: Array2<f32>,
     into: &mut Gradients,
 ) {
     let tower = model.tower(side);
     let layers = &mut into.layers[side_index(side)];
-    let mut output = &trace.output;
-    for ((layer, input), sums) in tower.layers.iter().zip(&trace.inputs).zip(layers).rev() {
-        gradient = match (layer, sums) {
+    let rows = batch.len();
+    for (at, (layer, sums)) in tower.layers.iter().zip(layers).enumerate().rev() {
+        let (input, output) = (view(pass.output(at), rows), view(pass.output(at + 1), rows));
+        gradient = match (&layer.step, sums) {
             (
-                Layer::Dense {
-                    weight, activation, ..
+                Step::Dense {
+                    weight: Matrix::Owned(weight),
+                    activation,
+                    ..
                 },
                 Some((weights, biases)),
             ) => {
                 match activation {
-                    Activation::Linear => {}
-                    Activation::Relu => gradient.zip_mut_with(output, |g, y| {
+                    Activation::Relu => gradient.zip_mut_with(&output, |g, y| {
                         if *y <= 0.0 {
                             *g = 0.0;
                         }
                     }),
-                    Activation::Tanh => gradient.zip_mut_with(output, |g, y| *g *= 1.0 - y * y),
+                    Activation::Tanh => gradient.zip_mut_with(&output, |g, y| *g *= 1.0 - y * y),
+                    // The recipe makes no others.
+                    _ => {}
                 }
-                general_mat_mul(1.0, &gradient.t(), input, 1.0, weights);
+                general_mat_mul(1.0, &gradient.t(), &input, 1.0, weights);
                 *biases += &gradient.sum_axis(Axis(0));
                 gradient.dot(weight)
             }
-            _ => normalise_backward(input.view(), output.view(), gradient),
+            _ => normalise_backward(input, output, gradient),
         };
-        output = input;
     }
     let mut from = 0;
     for (at, feature) in tower.features.iter().enumerate() {
@@ -144,12 +148,20 @@ pub(crate) fn backward(
         let Some(table) = feature.table else { continue };
         let sums = &mut into.tables[table];
         for (encoded, gradient) in batch.iter().zip(part.rows()) {
-            if let Input::Rows(rows) = &encoded.0[at] {
-                let scale = feature.schema.pooling().scale(rows.len());
-                rows.iter().for_each(|row| sums.add(*row, scale, gradient));
+            for input in encoded.inputs().skip(at).take(1) {
+                for (row, factor) in input.rows.iter().zip(input.factors) {
+                    sums.add(*row, *factor, gradient);
+                }
             }
         }
     }
+}
+
+/// An output of a pass, a row for each record.
+pub(crate) fn view(output: &[f32], rows: usize) -> ArrayView2<'_, f32> {
+    let width = output.len() / rows.max(1);
+    let all = ArrayView2::from_shape((rows, width), output);
+    all.unwrap_or_else(|_| ArrayView2::from(&[] as &[[f32; 0]]))
 }
 
 /// Through y = x / |x|: what of the gradient is across y, divided by |x|.

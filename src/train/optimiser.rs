@@ -3,8 +3,8 @@
 //! embedding still moves far when it is seen at last.
 
 use super::backward::{Gradients, LikeLayers, side_index};
-use crate::tower::{Layer, Model, Side};
-use ndarray::{Array2, Zip};
+use crate::tower::{Matrix, Model, Side, Step};
+use ndarray::{Array2, ArrayViewMut1, Zip};
 
 /// Keeps the first steps from being as large as the rate whatever the gradient.
 const INITIAL: f32 = 1e-8;
@@ -30,7 +30,10 @@ impl Adagrad {
             rate,
             decay,
             tables: tables
-                .map(|table| Array2::from_elem(table.weights.raw_dim(), INITIAL))
+                .map(|table| {
+                    let shape = (table.weights.rows(), table.weights.columns());
+                    Array2::from_elem(shape, INITIAL)
+                })
                 .collect(),
             layers,
         }
@@ -45,8 +48,11 @@ impl Adagrad {
         };
         let tables = model.tables.iter_mut().zip(&mut self.tables);
         for ((table, squares), gradients) in tables.zip(&gradients.tables) {
+            let Some(weights) = table.weights.owned_mut() else {
+                continue;
+            };
             for (row, gradient) in gradients.iter() {
-                let weights = table.weights.row_mut(row as usize);
+                let weights = weights.row_mut(row as usize);
                 let squares = squares.row_mut(row as usize);
                 for ((weight, squares), gradient) in weights.into_iter().zip(squares).zip(gradient)
                 {
@@ -62,9 +68,16 @@ impl Adagrad {
             let at = side_index(side);
             let kept = self.layers[at].iter_mut().zip(&gradients.layers[at]);
             for (layer, kept) in tower.layers.iter_mut().zip(kept) {
-                if let (Layer::Dense { weight, bias, .. }, (Some(squares), Some(gradient))) =
-                    (layer, kept)
+                if let (
+                    Step::Dense {
+                        weight: Matrix::Owned(weight),
+                        bias: Some(bias),
+                        ..
+                    },
+                    (Some(squares), Some(gradient)),
+                ) = (&mut layer.step, kept)
                 {
+                    let bias = ArrayViewMut1::from(bias);
                     Zip::from(weight)
                         .and(&gradient.0)
                         .and(&mut squares.0)

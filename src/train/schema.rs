@@ -4,8 +4,8 @@ use super::dataset::Dataset;
 use super::youtube::Config;
 use crate::kernel::Metric;
 use crate::tower::schema::{
-    Activation, FORMAT, FeatureSchema, LayerSchema, LookupSchema, Missing, OtherFields, Pooling,
-    Schema, TableSchema, TowerSchema, Unknown,
+    Activation, FORMAT, FeatureKind, FeatureSchema, Grams, HashFunction, LayerKind, LayerSchema,
+    LookupSchema, Missing, OtherFields, Pooling, Schema, TableSchema, TowerSchema, Unknown,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,26 +48,33 @@ pub(crate) fn derive(
         unknown: Unknown::Buckets(1),
     };
     let shared = table(ITEMS, config.dimension, known(items));
-    let histories = config.history.iter().map(|items| FeatureSchema::Ids {
-        field: HISTORY.to_owned(),
-        table: shared.clone(),
-        pooling: Pooling::Mean,
-        limit: *items as u32,
+    let optional = |kind: FeatureKind| FeatureSchema {
         missing: Missing::Zero,
+        kind,
+    };
+    let histories = config.history.iter().map(|items| {
+        optional(FeatureKind::Ids {
+            field: HISTORY.to_owned(),
+            table: shared.clone(),
+            pooling: Pooling::Mean,
+            limit: *items as u32,
+            recency: None,
+        })
     });
     // First, so that the sampler knows where they are.
     let mut user: Vec<_> = histories.collect();
     if config.user_dimension > 0 {
-        user.push(FeatureSchema::Id {
+        user.push(optional(FeatureKind::Id {
             field: "user_id".to_owned(),
             table: table("user_id", config.user_dimension, known(users)),
-            missing: Missing::Zero,
-        });
+        }));
     }
-    let mut item = vec![FeatureSchema::Id {
-        field: "id".to_owned(),
-        table: shared,
+    let mut item = vec![FeatureSchema {
         missing: Missing::Error,
+        kind: FeatureKind::Id {
+            field: "id".to_owned(),
+            table: shared,
+        },
     }];
     let mut unread = vec!["user_id".to_owned()];
     for (side, records, features) in [
@@ -79,35 +86,39 @@ pub(crate) fn derive(
                 continue;
             }
             let name = format!("{side}.{field}");
-            let feature = match column {
-                Some(Column::Number { mean, deviation }) => FeatureSchema::Number {
+            let kind = match column {
+                Some(Column::Number { mean, deviation }) => FeatureKind::Number {
                     field,
+                    clip: None,
+                    log: false,
                     mean,
                     deviation,
-                    missing: Missing::Zero,
+                    missing_flag: false,
                 },
                 Some(Column::Categories(ids)) => {
                     let lookup = LookupSchema::Vocabulary {
                         ids,
                         unknown: Unknown::Skip,
                     };
-                    FeatureSchema::Categories {
+                    FeatureKind::Categories {
                         field,
                         table: table(&name, config.category_dimension, lookup),
                         pooling: Pooling::Mean,
-                        missing: Missing::Zero,
                     }
                 }
                 Some(Column::Text) => {
                     let lookup = LookupSchema::Hash {
                         buckets: TRIGRAM_BUCKETS,
                         seed: 0,
+                        function: HashFunction::Xxh3,
+                        hashes: 1,
                     };
-                    FeatureSchema::Text {
+                    FeatureKind::Text {
                         field,
                         table: table(&name, config.text_dimension, lookup),
                         pooling: Pooling::Mean,
-                        missing: Missing::Zero,
+                        grams: Grams::Trigrams,
+                        limit: None,
                     }
                 }
                 None => {
@@ -117,20 +128,23 @@ pub(crate) fn derive(
                     continue;
                 }
             };
-            features.push(feature);
+            features.push(optional(kind));
         }
     }
     let layers = || {
-        let hidden = config.hidden.iter().map(|units| LayerSchema::Dense {
-            units: *units as u32,
-            activation: Activation::Relu,
-        });
-        let last = LayerSchema::Dense {
-            units: config.dimension as u32,
-            activation: Activation::Linear,
+        let dense = |units: usize, activation| {
+            LayerSchema::of(LayerKind::Dense {
+                units: units as u32,
+                activation,
+                bias: true,
+            })
         };
-        let mut layers: Vec<_> = hidden.collect();
-        layers.extend([last, LayerSchema::L2Normalise {}]);
+        let hidden = config.hidden.iter();
+        let mut layers: Vec<_> = hidden
+            .map(|units| dense(*units, Activation::Relu))
+            .collect();
+        layers.push(dense(config.dimension, Activation::Linear));
+        layers.push(LayerSchema::of(LayerKind::L2Normalise {}));
         layers
     };
     Schema {

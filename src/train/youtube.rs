@@ -8,7 +8,7 @@
 //! probability of that, estimated on the stream. Unknown users and items have a row of their own,
 //! learnt by hiding known ids now and then.
 
-use super::backward::{Gradients, backward};
+use super::backward::{Gradients, backward, view};
 use super::dataset::Dataset;
 use super::error::TrainError;
 use super::frequency::Frequency;
@@ -18,9 +18,11 @@ use super::sampler::{Example, Logs, shuffle};
 use super::{Progress, Report, Trained, schema};
 use crate::database::Towers;
 use crate::kernel::MAX_DIMENSION;
-use crate::tower::schema::{LayerSchema, Schema, TowerSchema};
-use crate::tower::{Encoded, Input, Layer, Lookup, Model, Side, Table, Tower};
-use ndarray::{Array1, Array2};
+use crate::tower::schema::{LayerKind, Schema, TowerSchema};
+use crate::tower::{
+    Encoded, Layer, Lookup, Matrix, Model, Pass, Side, Step, Table, Tower, TowerError,
+};
+use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -186,7 +188,8 @@ fn within<T: PartialOrd + Display>(
 /// features, dense layers by Glorot's rule.
 pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainError> {
     let mut uniform = |rows: usize, columns: usize, bound: f32| {
-        Array2::from_shape_simple_fn((rows, columns), || rng.random_range(-bound..=bound))
+        let number = || rng.random_range(-bound..=bound);
+        Matrix::from(Array2::from_shape_simple_fn((rows, columns), number))
     };
     let mut tables = Vec::new();
     for (name, table) in &schema.tables {
@@ -200,26 +203,30 @@ pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, Train
         });
     }
     let mut tower = |side, description: &TowerSchema| {
-        let mut width = description.width(&schema.tables);
-        let layers = description.layers.iter().map(|layer| match layer {
-            LayerSchema::Dense { units, activation } => {
-                let units = *units as usize;
-                let bound = (6.0 / (width + units) as f32).sqrt();
-                let weight = uniform(units, width, bound);
-                width = units;
-                Layer::Dense {
-                    weight,
-                    bias: Array1::zeros(units),
-                    activation: *activation,
-                }
+        let wirings = schema.wiring(side, description)?;
+        let layers = description.layers.iter().zip(wirings);
+        let layers = layers.map(|(layer, wiring)| {
+            let (inputs, width) = (wiring.inputs, wiring.outputs);
+            let step = match layer.kind {
+                LayerKind::Dense { activation, .. } => Step::Dense {
+                    weight: uniform(width, inputs, (6.0 / (inputs + width) as f32).sqrt()),
+                    bias: Some(vec![0.0; width]),
+                    activation,
+                },
+                // The recipe makes no others.
+                _ => Step::L2Normalise,
+            };
+            Layer {
+                from: wiring.from,
+                width,
+                step,
             }
-            LayerSchema::L2Normalise {} => Layer::L2Normalise,
         });
-        Tower::new(side, description, layers.collect(), &schema)
+        Ok::<_, TowerError>(Tower::new(side, description, layers.collect(), &schema))
     };
     Ok(Model {
-        user: tower(Side::User, &schema.user),
-        item: tower(Side::Item, &schema.item),
+        user: tower(Side::User, &schema.user)?,
+        item: tower(Side::Item, &schema.item)?,
         tables,
         schema,
     })
@@ -234,6 +241,8 @@ struct Learner<'a> {
     items: Vec<Encoded>,
     optimiser: Adagrad,
     gradients: Gradients,
+    /// What became of the users and of the items of a batch.
+    passes: [Pass; 2],
     frequency: Frequency,
     /// The feature of the user's id, if there is one, and the row of unknown users.
     user_id: Option<(usize, u32)>,
@@ -245,7 +254,7 @@ impl<'a> Learner<'a> {
     fn new(model: Model, logs: &'a Logs, config: &'a Config) -> Result<Self, TrainError> {
         let encode = |tower: &Tower, what, records: &[(String, Value)]| {
             let each = records.iter().enumerate().map(|(at, (_, record))| {
-                let encoded = tower.encode(&model.tables, record);
+                let encoded = tower.encode_alone(&model.tables, record);
                 encoded.map_err(|source| TrainError::Record { what, at, source })
             });
             each.collect::<Result<Vec<_>, _>>()
@@ -259,6 +268,7 @@ impl<'a> Learner<'a> {
         Ok(Self {
             optimiser: Adagrad::new(&model, config.learning_rate, config.weight_decay),
             gradients: Gradients::new(&model),
+            passes: Default::default(),
             frequency: Frequency::new(FREQUENCY_CELLS, config.frequency_rate),
             user_id: user_id.map(|at| (at, logs.users.len() as u32)),
             unknown_item: logs.items.len() as u32,
@@ -290,19 +300,19 @@ impl<'a> Learner<'a> {
             rewards.push(reward);
             self.logs.history(*example, longest, &mut history);
             let mut user = self.users[example.user as usize].clone();
-            for (limit, input) in self.config.history.iter().zip(&mut user.0) {
+            for (at, limit) in self.config.history.iter().enumerate() {
                 let from = history.len().saturating_sub(*limit);
-                *input = Input::Rows(history[from..].to_vec());
+                user.set_rows(at, &history[from..]);
             }
             if let Some((at, unknown)) = self.user_id.filter(|_| hide()) {
-                user.0[at] = Input::Rows(vec![unknown]);
+                user.set_rows(at, &[unknown]);
             }
             users.push(user);
         }
         let encoded = items.iter().map(|item| {
             let mut encoded = self.items[*item as usize].clone();
             if hide() {
-                encoded.0[0] = Input::Rows(vec![self.unknown_item]);
+                encoded.set_rows(0, &[self.unknown_item]);
             }
             encoded
         });
@@ -319,8 +329,10 @@ impl<'a> Learner<'a> {
         let ln_probability: Vec<_> = items.iter().map(ln).collect();
 
         let (users, encoded): (Vec<_>, Vec<_>) = (users.iter().collect(), encoded.iter().collect());
-        let user_trace = self.model.user.forward(&self.model.tables, &users);
-        let item_trace = self.model.item.forward(&self.model.tables, &encoded);
+        let (tables, [user_pass, item_pass]) = (&self.model.tables, &mut self.passes);
+        let (user, item) = (&self.model.user, &self.model.item);
+        user.forward(tables, users.iter().copied(), user_pass);
+        item.forward(tables, encoded.iter().copied(), item_pass);
         let batch = Batch {
             positives: &positives,
             rewards: &rewards,
@@ -335,26 +347,19 @@ impl<'a> Learner<'a> {
             }
         };
         let loss = softmax(
-            user_trace.output.view(),
-            item_trace.output.view(),
+            view(user_pass.last(), users.len()),
+            view(item_pass.last(), encoded.len()),
             &batch,
             known,
         );
         self.gradients.clear();
         let into = &mut self.gradients;
-        backward(
-            &self.model,
-            Side::User,
-            &users,
-            &user_trace,
-            loss.users,
-            into,
-        );
+        backward(&self.model, Side::User, &users, user_pass, loss.users, into);
         backward(
             &self.model,
             Side::Item,
             &encoded,
-            &item_trace,
+            item_pass,
             loss.items,
             into,
         );

@@ -95,7 +95,7 @@ fn what_filters_see_of_a_record_is_the_same_late_sealed_merged_and_reopened() {
         db.items().put_many(&records).unwrap();
     };
     let publish = |db: &Database, space: &str| {
-        let towers = Towers::from_parts(towers::scaled(2.0)).unwrap();
+        let towers = Towers::from_bytes(towers::scaled(2.0)).unwrap();
         db.publish(space, towers).unwrap();
     };
     put(&db, &[0, 1, 2, 3, 4]);

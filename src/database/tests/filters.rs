@@ -22,7 +22,7 @@ fn vectors() -> Towers {
         "user": tower, "item": tower
     });
     let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
-    Towers::from_parts(vec![file]).unwrap()
+    Towers::from_bytes(vec![file]).unwrap()
 }
 
 /// An item near the centre of its group, which is `id` modulo 20.

@@ -33,7 +33,7 @@ type Shown = (Model, BTreeSet<String>);
 fn whole() -> Whole {
     let files = MemoryFiles::default();
     let publish_other = |db: &Database, scale| {
-        let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
+        let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
         let options = PublishOptions::new().storage(Storage::Half);
         db.publish_with(OTHER, towers, &options).unwrap();
     };

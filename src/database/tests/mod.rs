@@ -172,7 +172,7 @@ impl Step {
             Self::Undefine => db.ensembles().remove(ENSEMBLE).map(drop),
             Self::Retain => db.retain(SPACE, 1),
             Self::Publish(scale) => {
-                let towers = Towers::from_parts(towers::scaled(scale)).unwrap();
+                let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
                 let options = PublishOptions::default().retain(RETAIN);
                 db.publish_with(SPACE, towers, &options).map(drop)
             }
@@ -203,7 +203,7 @@ fn contents(db: &Database) -> Model {
             let base = live.snapshot.load().kept(SPACE).unwrap().clone();
             let kept = base.generation(generation.number).unwrap();
             let opened = Base::open(&live.directory, SPACE, kept, None).unwrap();
-            let vector = opened.model.embed(Side::Item, &item(0, 1)).unwrap();
+            let vector = opened.model.embed(Side::Item, &item(0, 1), None).unwrap();
             model.scales.push(vector[0]);
         }
         let scale = model.scales[model.active];

@@ -219,5 +219,5 @@ fn towers(scale: u8) -> Towers {
         "user": tower, "item": tower
     });
     let parts = vec![("tower.json".to_owned(), schema.to_string().into_bytes())];
-    Towers::from_parts(parts).unwrap()
+    Towers::from_bytes(parts).unwrap()
 }

@@ -1,0 +1,81 @@
+//! Rows times rows in NEON: sixteen sums at a time, added up by fours.
+
+use super::super::matrix::{Shape, Tile};
+use super::{LANES, Neon};
+use std::arch::aarch64::*;
+
+/// Sums of a tile: four rows of weights by four of numbers, or sixteen by one.
+const SUMS: usize = 16;
+/// Rows of either in a square tile.
+const SIDE: usize = 4;
+
+impl Neon {
+    /// The inner products of all rows of numbers with all rows of weights.
+    pub(in super::super) fn multiply(
+        self,
+        shape: Shape,
+        x: &[f32],
+        weights: &[f32],
+        out: &mut [f32],
+    ) {
+        assert!(shape.fits(x, weights, out));
+        // SAFETY: `self` exists only where NEON was detected, and the lists hold what the shape says.
+        unsafe { multiply(shape, x, weights, out) }
+    }
+}
+
+/// # Safety
+/// The lists hold what the shape says.
+#[target_feature(enable = "neon")]
+unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
+    let Shape { units, width, .. } = shape;
+    // What is left of a row after whole registers.
+    let from = width - width % LANES;
+    let put = |row: usize, unit: usize, sum: f32| {
+        let rest = (row * width + from..(row + 1) * width).zip(unit * width + from..);
+        let rest = rest.map(|(at, to)| x[at] * weights[to]);
+        out[row * units + unit] = sum + rest.sum::<f32>();
+    };
+    let sums = |of: Tile, row: usize, unit: usize| {
+        let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
+        // SAFETY: there are as many rows of each from here on as the tile has.
+        unsafe {
+            match of {
+                Tile::Square => tile::<SIDE, SIDE>(at.0, at.1, width),
+                Tile::Line => tile::<1, SUMS>(at.0, at.1, width),
+                Tile::One => tile::<1, 1>(at.0, at.1, width),
+            }
+        }
+    };
+    shape.tiles((SIDE, SIDE), sums, put);
+}
+
+/// The inner products, as far as whole registers go, of `X` rows from `x` on with `W` rows from
+/// `weights` on, no more than sixteen.
+///
+/// # Safety
+/// There are so many rows of `width` components.
+#[target_feature(enable = "neon")]
+unsafe fn tile<const X: usize, const W: usize>(
+    x: *const f32,
+    weights: *const f32,
+    width: usize,
+) -> [f32; SUMS] {
+    let mut sums = [vdupq_n_f32(0.0); SUMS];
+    for from in (0..width - width % LANES).step_by(LANES) {
+        let mut w = [vdupq_n_f32(0.0); W];
+        for (row, w) in w.iter_mut().enumerate() {
+            // SAFETY: the row has four components from here on.
+            *w = unsafe { vld1q_f32(weights.add(row * width + from)) };
+        }
+        for row in 0..X {
+            // SAFETY: the same.
+            let x = unsafe { vld1q_f32(x.add(row * width + from)) };
+            for (unit, w) in w.iter().enumerate() {
+                let sum = &mut sums[row * W + unit];
+                *sum = vfmaq_f32(*sum, x, *w);
+            }
+        }
+    }
+    sums.map(|sum| vaddvq_f32(sum))
+}

@@ -1,0 +1,143 @@
+//! Texts to grams.
+
+use super::super::schema::Grams;
+use std::ops::Range;
+
+/// Memory for texts on their way.
+#[derive(Default)]
+pub(crate) struct Texts {
+    /// One string: the digits of a number.
+    pub(super) one: String,
+    /// A string made of others.
+    pub(super) gram: String,
+    lower: String,
+    /// Where the words are in `lower`.
+    words: Vec<Range<usize>>,
+    /// A word between two marks, and where each of its characters begins.
+    marked: String,
+    starts: Vec<usize>,
+}
+
+/// Gives the grams of the first `limit` words of a text: lower case, words are runs of letters and
+/// digits. Letters are those of DSSM (Huang et al., 2013, section 3.2): of each word between two `#`.
+pub(crate) fn grams<E>(
+    text: &str,
+    grams: Grams,
+    limit: usize,
+    memory: &mut Texts,
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let Texts {
+        lower,
+        words,
+        marked,
+        starts,
+        ..
+    } = memory;
+    lower_case(text, lower);
+    words.clear();
+    let of_text = lower.split(|c: char| !c.is_alphanumeric());
+    let of_text = of_text.filter(|word| !word.is_empty()).take(limit);
+    words.extend(of_text.map(|word| {
+        let from = word.as_ptr() as usize - lower.as_ptr() as usize;
+        from..from + word.len()
+    }));
+    let [from, to] = match grams {
+        Grams::Trigrams => [3, 3],
+        Grams::Letters(letters) => letters,
+        Grams::Words(words_of) => return runs_of_words(lower, words, words_of, marked, each),
+    };
+    for word in words {
+        marked.clear();
+        marked.push('#');
+        marked.push_str(lower.get(word.clone()).unwrap_or_default());
+        marked.push('#');
+        starts.clear();
+        starts.extend(marked.char_indices().map(|(at, _)| at));
+        starts.push(marked.len());
+        let letters = starts.len() - 1;
+        if letters < from as usize {
+            each(marked)?;
+        }
+        for length in from as usize..=(to as usize).min(letters) {
+            for (start, end) in starts.iter().zip(starts.iter().skip(length)) {
+                each(marked.get(*start..*end).unwrap_or_default())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All runs of so many words, joined by a space.
+fn runs_of_words<E>(
+    text: &str,
+    words: &[Range<usize>],
+    [from, to]: [u32; 2],
+    joined: &mut String,
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    for length in from as usize..=to as usize {
+        for run in words.windows(length.max(1)) {
+            joined.clear();
+            for word in run {
+                if !joined.is_empty() {
+                    joined.push(' ');
+                }
+                joined.push_str(text.get(word.clone()).unwrap_or_default());
+            }
+            each(joined)?;
+        }
+    }
+    Ok(())
+}
+
+/// As `str::to_lowercase`, into memory that is there.
+fn lower_case(text: &str, lower: &mut String) {
+    lower.clear();
+    if text.contains('Σ') {
+        // The one letter whose lower case depends on where in the word it stands.
+        lower.push_str(&text.to_lowercase());
+    } else {
+        lower.extend(text.chars().flat_map(char::to_lowercase));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    fn of(text: &str, kind: Grams, limit: usize) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut add = |gram: &str| {
+            all.push(gram.to_owned());
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = grams(text, kind, limit, &mut Texts::default(), &mut add);
+        all
+    }
+
+    #[test]
+    fn trigrams_are_those_of_the_paper() {
+        let of = |text| of(text, Grams::Trigrams, usize::MAX);
+        assert_eq!(of("Good"), ["#go", "goo", "ood", "od#"]);
+        assert_eq!(of("a, é1!"), ["#a#", "#é1", "é1#"]);
+        assert_eq!(of(" -- "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn grams_are_of_letters_or_of_words() {
+        let letters = |text, from, to| of(text, Grams::Letters([from, to]), usize::MAX);
+        assert_eq!(
+            letters("Ab", 2, 4),
+            ["#a", "ab", "b#", "#ab", "ab#", "#ab#"]
+        );
+        assert_eq!(letters("x yz", 4, 6), ["#x#", "#yz#"]);
+        let words = |limit| of("One two, THREE", Grams::Words([1, 2]), limit);
+        assert_eq!(words(9), ["one", "two", "three", "one two", "two three"]);
+        assert_eq!(words(2), ["one", "two", "one two"]);
+        assert_eq!(words(1), ["one"]);
+        assert_eq!(of("a b", Grams::Words([3, 3]), 9), Vec::<String>::new());
+        assert_eq!(of("ΟΔΟΣ", Grams::Words([1, 1]), 9), ["οδος"]);
+    }
+}

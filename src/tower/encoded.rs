@@ -1,0 +1,91 @@
+//! What a tower reads of a record, ready to be computed with.
+
+/// A record as a tower reads it: of each feature, in the schema's order, rows of its table with the
+/// factor of each, or numbers. All of it lies in three lists, so that one of these can be used again
+/// and again without taking memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Encoded {
+    rows: Vec<u32>,
+    factors: Vec<f32>,
+    numbers: Vec<f32>,
+    /// Where each feature's rows and numbers end.
+    ends: Vec<(usize, usize)>,
+}
+
+/// One feature of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Input<'a> {
+    /// Rows of the feature's table.
+    pub(crate) rows: &'a [u32],
+    /// What the embedding of each is multiplied by.
+    pub(crate) factors: &'a [f32],
+    /// Its numbers, if it has no table.
+    pub(crate) numbers: &'a [f32],
+}
+
+impl Encoded {
+    /// Forgets the record.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.factors.clear();
+        self.numbers.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a row to the feature that is being read.
+    pub(super) fn push_row(&mut self, row: u32, factor: f32) {
+        self.rows.push(row);
+        self.factors.push(factor);
+    }
+
+    /// Adds a number to the feature that is being read.
+    pub(super) fn push_number(&mut self, number: f32) {
+        self.numbers.push(number);
+    }
+
+    /// Adds zeros to the feature that is being read, and gives them to be changed.
+    pub(super) fn zeros(&mut self, count: usize) -> &mut [f32] {
+        let from = self.numbers.len();
+        self.numbers.resize(from + count, 0.0);
+        self.numbers.get_mut(from..).unwrap_or_default()
+    }
+
+    /// The factors of the feature that is being read.
+    pub(super) fn factors(&mut self) -> &mut [f32] {
+        let (from, _) = self.ends.last().copied().unwrap_or_default();
+        self.factors.get_mut(from..).unwrap_or_default()
+    }
+
+    /// Goes on to the next feature.
+    pub(super) fn end_feature(&mut self) {
+        self.ends.push((self.rows.len(), self.numbers.len()));
+    }
+
+    /// Each feature.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
+        let starts = std::iter::once(&(0, 0)).chain(&self.ends);
+        starts.zip(&self.ends).map(|(from, to)| Input {
+            rows: self.rows.get(from.0..to.0).unwrap_or_default(),
+            factors: self.factors.get(from.0..to.0).unwrap_or_default(),
+            numbers: self.numbers.get(from.1..to.1).unwrap_or_default(),
+        })
+    }
+
+    /// Puts rows, whose mean is taken, in the place of those of a feature.
+    #[cfg(feature = "train")]
+    pub(crate) fn set_rows(&mut self, feature: usize, rows: &[u32]) {
+        let Some((to, _)) = self.ends.get(feature).copied() else {
+            return;
+        };
+        let before = feature
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        let from = before.map_or(0, |(end, _)| *end);
+        let factor = 1.0 / rows.len().max(1) as f32;
+        self.rows.splice(from..to, rows.iter().copied());
+        self.factors.splice(from..to, rows.iter().map(|_| factor));
+        for (end, _) in self.ends.iter_mut().skip(feature) {
+            *end = *end - (to - from) + rows.len();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `tower.json`: what the towers read and how they are built.
+//!
+//! `features` is what a tower reads of a record, `layers` what it computes, `check` what makes a
+//! description one of towers that can exist.
+
+mod check;
+mod features;
+mod layers;
+
+pub(crate) use check::Wiring;
+pub(crate) use features::{
+    FeatureKind, FeatureSchema, Grams, Missing, Pooling, Recency, To, Until,
+};
+pub(crate) use layers::{Activation, LayerKind, LayerSchema};
+
+use super::TowerError;
+use crate::kernel::Metric;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The schema's file name in a towers directory.
+pub(crate) const FILE: &str = "tower.json";
+/// The version of the schema written and read here.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The whole description.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schema {
+    /// [`FORMAT`].
+    pub(crate) format: u32,
+    /// The model's name, for people.
+    pub(crate) name: String,
+    /// Components of a vector: what the last layer of both towers gives.
+    pub(crate) dimension: u32,
+    /// How a user is compared with an item.
+    pub(crate) metric: Metric,
+    /// Embedding tables; features of both towers may share one.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, TableSchema>,
+    /// The tower for queries.
+    pub(crate) user: TowerSchema,
+    /// The tower for items.
+    pub(crate) item: TowerSchema,
+}
+
+/// An embedding table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TableSchema {
+    /// Components of a row.
+    pub(crate) dimension: u32,
+    /// Which string has which row.
+    pub(crate) lookup: LookupSchema,
+}
+
+/// How a string finds its row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum LookupSchema {
+    /// By its place in a list.
+    Vocabulary {
+        /// The strings, in row order.
+        ids: Vec<String>,
+        /// What happens to all others.
+        #[serde(default)]
+        unknown: Unknown,
+    },
+    /// By a hash, modulo the number of rows.
+    Hash {
+        /// Rows.
+        buckets: u32,
+        /// Of the hash.
+        #[serde(default)]
+        seed: u64,
+        #[serde(default)]
+        function: HashFunction,
+        /// Rows for each string, of this seed and those that follow it.
+        #[serde(default = "one")]
+        hashes: u32,
+    },
+    /// It is the row, in decimal digits.
+    Index {
+        /// Rows.
+        rows: u32,
+    },
+}
+
+/// A hash of strings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HashFunction {
+    /// XXH3, 64 bits, with a seed.
+    #[default]
+    Xxh3,
+    /// Fingerprint64 of FarmHash, as TensorFlow's `string_to_hash_bucket_fast`.
+    FarmHash,
+    /// SipHash-2-4 with this key, as TensorFlow's `string_to_hash_bucket_strong`.
+    SipHash([u64; 2]),
+    /// MurmurHash3, 32 bits, with a seed, without its sign, as scikit-learn's `FeatureHasher`.
+    Murmur3,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What happens to a string that is not in a vocabulary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unknown {
+    /// The record is refused.
+    #[default]
+    Error,
+    /// It counts for nothing.
+    Skip,
+    /// It shares one of so many rows behind the vocabulary, chosen by hash.
+    Buckets(u32),
+}
+
+/// One tower.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TowerSchema {
+    /// What it reads; the outputs are laid side by side as the input of the first layer.
+    pub(crate) features: Vec<FeatureSchema>,
+    /// What it computes.
+    pub(crate) layers: Vec<LayerSchema>,
+    /// What happens to fields that no feature reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) other_fields: Option<OtherFields>,
+}
+
+/// What happens to fields that no feature reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OtherFields {
+    /// The record is refused: the default for users, where such a field is a typing error.
+    Error,
+    /// Nothing: the default for items, which have fields for other purposes.
+    Ignore,
+    /// The record is refused but for these fields, which may be there.
+    Allow(Vec<String>),
+}
+
+impl Schema {
+    /// Reads the schema and checks all that can be checked without the weights.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, TowerError> {
+        let schema: Self = serde_json::from_slice(json).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            TowerError::schema(place, error.to_string())
+        })?;
+        schema.validate()?;
+        Ok(schema)
+    }
+
+    /// The file's bytes.
+    #[cfg(any(test, feature = "train"))]
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, TowerError> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|error| TowerError::schema("file", error.to_string()))
+    }
+
+    /// Numbers that each feature of a tower gives.
+    pub(crate) fn widths(&self, tower: &TowerSchema) -> Vec<usize> {
+        let features = tower.features.iter();
+        let widths = features.map(|feature| feature.width(&self.tables, self.dimension));
+        widths.collect()
+    }
+}
