@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
 use crate::store::StoreError;
-use crate::tower::{Model, NamedBlob, SelfTest, Side, TOWER_FILES, TowerError};
+use crate::tower::{Model, NamedBlob, SelfTest, Side, TOWER_FILES, TowerError, aligned};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,9 @@ impl Towers {
         for name in TOWER_FILES {
             let file = path.join(name);
             match OsFiles::MAPPED.read(&file) {
-                Ok(bytes) => parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&bytes)))),
+                Ok(bytes) => {
+                    parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&aligned(bytes)))))
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(StoreError::io("read", &file)(error).into()),
             }
@@ -158,6 +160,24 @@ impl Towers {
         vector.map_err(|source| Error::User {
             at: None,
             source: source.into(),
+        })
+    }
+
+    /// Appends the vectors of users to `vectors`, side by side. It takes no memory but for the vectors
+    /// once a thread has seen such users.
+    ///
+    /// # Errors
+    /// [`Error::User`] names the user by its place, and the feature that cannot be read; nothing is
+    /// appended then.
+    pub fn embed_users_into(&self, users: &[Value], vectors: &mut Vec<f32>) -> Result<(), Error> {
+        let before = vectors.len();
+        let embedded = self.model.embed_into(Side::User, users, None, vectors);
+        embedded.map_err(|(at, source)| {
+            vectors.truncate(before);
+            Error::User {
+                at: Some(at),
+                source: source.into(),
+            }
         })
     }
 

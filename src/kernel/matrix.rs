@@ -5,10 +5,11 @@
 //! side and every register loaded is used several times. What a row gives does not depend on the rows
 //! beside it, to the bit: one record and a batch of them give the same vectors.
 
-use super::{Level, half, scalar};
+use super::{Level, half, prefetch, scalar};
 
-/// Rows of numbers that are kept in cache while all of a matrix passes by.
-const GROUP: usize = 16;
+/// Rows of numbers that are kept in cache while all of a matrix passes by; as many as are in whole tiles
+/// of any level, nearly.
+const GROUP: usize = 18;
 
 /// The components of a matrix, row after row, as they are stored.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,14 @@ impl<'a> Weights<'a> {
             Self::F16(all) => Self::F16(all.get(range)?),
             Self::Bf16(all) => Self::Bf16(all.get(range)?),
         })
+    }
+
+    /// Asks the processor to have them at hand.
+    pub(crate) fn prefetch(self) {
+        match self {
+            Self::F32(all) => prefetch(all),
+            Self::F16(all) | Self::Bf16(all) => prefetch(all),
+        }
     }
 
     /// The numbers.
@@ -105,7 +114,7 @@ impl Level {
 pub(super) enum Tile {
     /// Of several rows of numbers with several of weights.
     Square,
-    /// Of a row of numbers with as many of weights as there are sums.
+    /// Of a row of numbers with several of weights.
     Line,
     /// Of a row of each.
     One,
@@ -128,39 +137,42 @@ impl Shape {
             && fits(self.rows, self.units, out.len())
     }
 
-    /// Puts all sums, in tiles of several rows of both at a time as far as these go. `sums` gives those
-    /// of a tile that begins with a row of numbers and one of weights, `tile` says of how many of each a
-    /// square is, and a line is of one and `SUMS`.
-    pub(super) fn tiles<const SUMS: usize>(
+    /// Computes all sums, in tiles of several rows of both at a time where there are so many, else in
+    /// lines. `sums` gives those of a tile that begins with a row of numbers and one of weights, row by
+    /// row. The last of a series begins where it ends with the rows: some sums are computed twice then,
+    /// to the same bit.
+    pub(super) fn tiles<const SUMS: usize, const TALL: usize, const WIDE: usize>(
         self,
-        tile: (usize, usize),
         sums: impl Fn(Tile, usize, usize) -> [f32; SUMS],
-        mut put: impl FnMut(usize, usize, f32),
+        line: usize,
+        out: &mut [f32],
     ) {
         let Self { rows, units, .. } = self;
-        let square = units - units % tile.1;
-        for group in (0..rows).step_by(GROUP) {
-            let end = rows.min(group + GROUP);
-            let whole = end - (end - group) % tile.0;
-            for unit in (0..square).step_by(tile.1) {
-                for row in (group..whole).step_by(tile.0) {
-                    let sums = sums(Tile::Square, row, unit).into_iter().enumerate();
-                    sums.for_each(|(at, sum)| put(row + at / tile.1, unit + at % tile.1, sum));
+        if rows >= TALL && units >= WIDE {
+            for first in (0..rows).step_by(GROUP) {
+                for unit in (0..units).step_by(WIDE) {
+                    let unit = unit.min(units - WIDE);
+                    for row in (first..rows.min(first + GROUP)).step_by(TALL) {
+                        let row = row.min(rows - TALL);
+                        let sums = sums(Tile::Square, row, unit);
+                        let (sums, _) = sums.as_chunks::<WIDE>();
+                        for (at, sums) in sums.iter().take(TALL).enumerate() {
+                            out[(row + at) * units + unit..][..WIDE].copy_from_slice(sums);
+                        }
+                    }
                 }
             }
-            for row in group..end {
-                // What the squares have left of this row.
-                let mut unit = if row < whole { square } else { 0 };
-                while unit < units {
-                    let (of, count) = match units - unit {
-                        left if left >= SUMS => (Tile::Line, SUMS),
-                        _ => (Tile::One, 1),
-                    };
-                    let sums = sums(of, row, unit).into_iter().take(count);
-                    sums.enumerate()
-                        .for_each(|(at, sum)| put(row, unit + at, sum));
-                    unit += count;
-                }
+            return;
+        }
+        let (tile, step) = match units >= line {
+            true => (Tile::Line, line),
+            false => (Tile::One, 1),
+        };
+        for row in 0..rows {
+            for unit in (0..units).step_by(step) {
+                let unit = unit.min(units - step);
+                let sums = sums(tile, row, unit);
+                out[row * units + unit..][..step].copy_from_slice(&sums[..step]);
             }
         }
     }

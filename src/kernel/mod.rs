@@ -8,6 +8,7 @@
 //! components of four bytes, of two (`half`, and `stored` for either), or as codes of one (`codes`).
 //! What codes stand for, and how rows are laid out, is decided above.
 
+mod aligned;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -23,6 +24,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use codes::CodeQuery;
 pub(crate) use level::Level;
 pub(crate) use matrix::Weights;

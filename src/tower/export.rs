@@ -3,7 +3,7 @@
 use super::layer::{Layer, Step};
 use super::matrix::Matrix;
 use super::model::Model;
-use super::weights::{ITEM, NamedBlob, USER, home};
+use super::weights::{ITEM, NamedBlob, USER, aligned, home};
 use super::{TowerError, schema};
 use crate::files::Blob;
 use safetensors::tensor::{Dtype, TensorView};
@@ -70,7 +70,7 @@ impl Model {
             });
             let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
             let bytes = safetensors::serialize(views, None).map_err(wrong)?;
-            parts.push(((*file).to_owned(), blob(&bytes)));
+            parts.push(((*file).to_owned(), blob(&aligned(bytes))));
         }
         Ok(parts)
     }

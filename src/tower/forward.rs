@@ -4,14 +4,14 @@ use super::encoded::{Encoded, Input};
 use super::layer::Between;
 use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
-use crate::kernel::Level;
+use crate::kernel::{Aligned, Level};
 
 /// What a batch became on its way. Used again for the next batch, it takes no more memory than the
 /// largest so far needed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pass {
     /// Of the input and of each layer, a row for each record.
-    outputs: Vec<Vec<f32>>,
+    outputs: Vec<Aligned>,
     /// How many of these there were the last time.
     layers: usize,
     between: Between,
@@ -20,7 +20,7 @@ pub(crate) struct Pass {
 impl Pass {
     /// An output, a row for each record: 0 is the input, N + 1 that of layer N.
     pub(crate) fn output(&self, at: usize) -> &[f32] {
-        self.outputs.get(at).map_or(&[], Vec::as_slice)
+        self.outputs.get(at).map_or(&[], |output| &**output)
     }
 
     /// The last output, the vectors.
@@ -39,7 +39,8 @@ impl Tower {
     ) -> &'a [f32] {
         pass.layers = self.layers.len();
         if pass.outputs.len() <= self.layers.len() {
-            pass.outputs.resize_with(self.layers.len() + 1, Vec::new);
+            pass.outputs
+                .resize_with(self.layers.len() + 1, Aligned::default);
         }
         let mut rows = 0;
         if let Some(input) = pass.outputs.first_mut() {
@@ -63,14 +64,12 @@ impl Tower {
 
 impl Feature {
     /// Appends the numbers of one record.
-    fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Vec<f32>) {
+    fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Aligned) {
         let Some(table) = self.table.and_then(|at| tables.get(at)) else {
             input.extend_from_slice(read.numbers);
             return;
         };
-        let from = input.len();
-        input.resize(from + self.width, 0.0);
-        let sum = input.get_mut(from..).unwrap_or_default();
+        let sum = input.zeros(self.width);
         let embeddings = read.rows.iter().filter_map(|row| table.weights.row(*row));
         if self.schema.pooling() == Pooling::Max {
             for (at, embedding) in embeddings.enumerate() {

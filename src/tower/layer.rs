@@ -2,7 +2,7 @@
 
 use super::matrix::Matrix;
 use super::schema::Activation;
-use crate::kernel::{Level, Weights};
+use crate::kernel::{Aligned, Level, Weights};
 
 /// One layer: what it reads, and what it makes of it.
 #[derive(Clone, Debug)]
@@ -69,20 +69,20 @@ pub(crate) struct FeatureWeights {
 
 /// Memory for what a layer computes on its way.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Between([Vec<f32>; 3]);
+pub(super) struct Between([Aligned; 3]);
 
 impl Layer {
     /// Computes the output for so many records; `earlier` are the outputs before this one.
     pub(super) fn forward(
         &self,
         rows: usize,
-        earlier: &[Vec<f32>],
-        output: &mut Vec<f32>,
+        earlier: &[Aligned],
+        output: &mut Aligned,
         between: &mut Between,
     ) {
         let read = |at: usize| -> &[f32] {
             let slot = self.from.get(at).and_then(|slot| earlier.get(*slot));
-            slot.map_or(&[], Vec::as_slice)
+            slot.map_or(&[], |output| &**output)
         };
         let input = read(0);
         output.clear();
@@ -177,7 +177,7 @@ impl FeatureWeights {
         for mut row in output.chunks_exact(width.max(1)) {
             for width in &self.widths {
                 let (feature, rest) = row.split_at(row.len().min(*width));
-                means.push(feature.iter().sum::<f32>() / *width as f32);
+                means.extend_from_slice(&[feature.iter().sum::<f32>() / *width as f32]);
                 row = rest;
             }
         }
@@ -209,11 +209,11 @@ fn dense(
     bias: Option<&[f32]>,
     activation: Activation,
     rows: usize,
-    output: &mut Vec<f32>,
+    output: &mut Aligned,
 ) {
     let units = weight.rows();
     output.clear();
-    output.resize(rows * units, 0.0);
+    output.zeros(rows * units);
     Level::best().multiply(input, weight.weights(), weight.columns(), output);
     for row in output.chunks_exact_mut(units.max(1)) {
         if let Some(bias) = bias {

@@ -29,7 +29,7 @@ mod weights;
 
 pub(crate) use model::{EmbedError, Model, Side};
 pub use selftest::SelfTest;
-pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob};
+pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned};
 #[cfg(feature = "train")]
 pub(crate) use {
     encoded::Encoded,

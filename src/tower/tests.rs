@@ -161,6 +161,39 @@ fn a_model_written_and_read_is_the_same_model() {
 }
 
 #[test]
+fn weights_are_read_wherever_in_the_file_they_lie() {
+    let model = model();
+    let parts = model.to_parts().unwrap();
+    let user = json!({"history": ["a", "b"], "age": 7});
+    let vector = model.embed(Side::User, &user, None).unwrap();
+    for spaces in 0..9 {
+        let parts = parts.iter().map(|(name, content)| {
+            let mut bytes = content.to_vec();
+            if name != FILE {
+                let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+                bytes[..8].copy_from_slice(&(header + spaces).to_le_bytes());
+                let end = 8 + header as usize;
+                bytes.splice(end..end, vec![b' '; spaces as usize]);
+            }
+            (name.clone(), bytes)
+        });
+        let parts: Vec<_> = parts.collect();
+        let odd = parts
+            .iter()
+            .map(|(name, bytes)| (name.clone(), blob(bytes)));
+        let odd: Vec<_> = odd.collect();
+        let found = Model::from_parts(&odd).unwrap();
+        assert_eq!(found.embed(Side::User, &user, None).unwrap(), vector);
+        // As it is read from a user's directory, data begins with a line.
+        for (name, bytes) in parts.into_iter().filter(|(name, _)| name != FILE) {
+            let bytes = weights::aligned(bytes);
+            let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
+            assert_eq!((8 + header) % 64, 0, "{name}");
+        }
+    }
+}
+
+#[test]
 fn features_that_do_not_fit_are_refused_by_name() {
     let model = model();
     let user = |record| refused(&model, Side::User, record);

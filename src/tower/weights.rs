@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// A file of a towers directory: its name and its content.
 pub(crate) type NamedBlob = (String, Arc<Blob>);
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 const SHARED: &str = "shared.safetensors";
 pub(super) const USER: &str = "user.safetensors";
 pub(super) const ITEM: &str = "item.safetensors";
@@ -112,6 +114,20 @@ impl<'a> File<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The same file with as many spaces after its header as let the data begin with a line of the cache,
+/// once it is mapped; where it does already, or is no such file, as it is.
+pub(crate) fn aligned(bytes: Vec<u8>) -> Vec<u8> {
+    let Ok((header, _)) = SafeTensors::read_metadata(&bytes) else {
+        return bytes;
+    };
+    let data = 8 + header;
+    let spaces = data.next_multiple_of(LINE) - data;
+    let longer = ((header + spaces) as u64).to_le_bytes();
+    let (header, data) = bytes.split_at(data);
+    let header = header.get(8..).unwrap_or_default();
+    [&longer, header, &b" ".repeat(spaces), data].concat()
 }
 
 /// The file that holds a table.

@@ -1,14 +1,14 @@
 //! Rows times rows in AVX2: eight sums at a time, added up together.
 
-use super::super::half;
-use super::super::matrix::{Shape, Tile, Weights, decode_bf16};
+use super::super::matrix::{Shape, Tile, Weights};
 use super::{Avx2, LANES};
 use std::arch::x86_64::*;
 
 /// Sums of a tile: four rows of weights by two of numbers, or eight by one.
 const SUMS: usize = 8;
 /// Rows of numbers and of weights in the former.
-const TILE: (usize, usize) = (2, 4);
+const TALL: usize = 2;
+const WIDE: usize = 4;
 
 impl Avx2 {
     /// The inner products of all rows of numbers with all rows of weights.
@@ -24,15 +24,15 @@ impl Avx2 {
             match weights {
                 Weights::F32(all) => {
                     assert!(shape.fits(x, all, out));
-                    multiply(shape, x, all, out, |at| load_f32(at), |x| *x);
+                    multiply(shape, x, all, out, |at| load_f32(at));
                 }
                 Weights::F16(all) => {
                     assert!(shape.fits(x, all, out));
-                    multiply(shape, x, all, out, |at| load_f16(at), |x| half::decode(*x));
+                    multiply(shape, x, all, out, |at| load_f16(at));
                 }
                 Weights::Bf16(all) => {
                     assert!(shape.fits(x, all, out));
-                    multiply(shape, x, all, out, |at| load_bf16(at), |x| decode_bf16(*x));
+                    multiply(shape, x, all, out, |at| load_bf16(at));
                 }
             }
         }
@@ -42,65 +42,82 @@ impl Avx2 {
 /// # Safety
 /// The lists hold what the shape says. `load` reads eight components from a pointer on.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn multiply<T>(
+unsafe fn multiply<T: Copy + Default>(
     shape: Shape,
     x: &[f32],
     weights: &[T],
     out: &mut [f32],
     load: impl Fn(*const T) -> __m256 + Copy,
-    one: impl Fn(&T) -> f32 + Copy,
 ) {
-    let Shape { units, width, .. } = shape;
-    // What is left of a row after whole registers.
-    let from = width - width % LANES;
-    let put = |row: usize, unit: usize, sum: f32| {
-        let rest = (row * width + from..(row + 1) * width).zip(unit * width + from..);
-        let rest = rest.map(|(at, to)| x[at] * one(&weights[to]));
-        out[row * units + unit] = sum + rest.sum::<f32>();
-    };
+    let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
         // SAFETY: there are as many rows of each from here on as the tile has.
         unsafe {
             match of {
-                Tile::Square => tile::<T, { TILE.0 }, { TILE.1 }>(at.0, at.1, width, load),
+                Tile::Square => tile::<T, TALL, WIDE>(at.0, at.1, width, load),
                 Tile::Line => tile::<T, 1, SUMS>(at.0, at.1, width, load),
                 Tile::One => tile::<T, 1, 1>(at.0, at.1, width, load),
             }
         }
     };
-    shape.tiles(TILE, sums, put);
+    shape.tiles::<SUMS, TALL, WIDE>(sums, SUMS, out);
 }
 
-/// The inner products, as far as whole registers go, of `X` rows from `x` on with `W` rows from
-/// `weights` on, no more than eight.
+/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than eight.
 ///
 /// # Safety
 /// There are so many rows of `width` components, and `load` reads eight of them.
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn tile<T, const X: usize, const W: usize>(
+unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
     x: *const f32,
     weights: *const T,
     width: usize,
     load: impl Fn(*const T) -> __m256,
 ) -> [f32; SUMS] {
     let mut sums = [_mm256_setzero_ps(); SUMS];
-    for from in (0..width - width % LANES).step_by(LANES) {
-        let mut w = [_mm256_setzero_ps(); W];
-        for (row, w) in w.iter_mut().enumerate() {
-            // SAFETY: the row has eight components from here on.
-            *w = load(unsafe { weights.add(row * width + from) });
-        }
-        for row in 0..X {
-            // SAFETY: the same.
-            let x = unsafe { load_f32(x.add(row * width + from)) };
-            for (unit, w) in w.iter().enumerate() {
+    let mut add = |x: [__m256; X], w: [__m256; W]| {
+        for (row, x) in x.into_iter().enumerate() {
+            for (unit, w) in w.into_iter().enumerate() {
                 let sum = &mut sums[row * W + unit];
-                *sum = _mm256_fmadd_ps(x, *w, *sum);
+                *sum = _mm256_fmadd_ps(x, w, *sum);
             }
         }
+    };
+    let rest = width % LANES;
+    let whole = width - rest;
+    for from in (0..whole).step_by(LANES) {
+        // SAFETY: each row has eight components from here on.
+        let (x, w) = unsafe {
+            (
+                std::array::from_fn(|row| load_f32(x.add(row * width + from))),
+                std::array::from_fn(|row| load(weights.add(row * width + from))),
+            )
+        };
+        add(x, w);
+    }
+    if rest > 0 {
+        // SAFETY: each row has so many components from here on, and what they are copied to is whole.
+        let (x, w) = unsafe {
+            (
+                std::array::from_fn(|row| load_f32(&copied(x.add(row * width + whole), rest)[0])),
+                std::array::from_fn(|row| load(&copied(weights.add(row * width + whole), rest)[0])),
+            )
+        };
+        add(x, w);
     }
     add_up(sums)
+}
+
+/// So many components, and zeros, which add nothing to any sum.
+///
+/// # Safety
+/// There are so many, fewer than eight.
+unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] {
+    let mut all = [T::default(); LANES];
+    // SAFETY: there are so many.
+    all[..count].copy_from_slice(unsafe { std::slice::from_raw_parts(from, count) });
+    all
 }
 
 /// The sum of each register, all added up in the same order.

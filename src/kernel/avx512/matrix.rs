@@ -4,10 +4,13 @@ use super::super::matrix::{Shape, Tile, Weights};
 use super::{Avx512, LANES};
 use std::arch::x86_64::*;
 
-/// Sums of a tile: four rows of weights by four of numbers, or sixteen by one.
-const SUMS: usize = 16;
-/// Rows of either in a square tile.
-const SIDE: usize = 4;
+/// Sums of a tile, most of the registers there are.
+const SUMS: usize = 24;
+/// Rows of numbers and of weights in a square tile.
+const TALL: usize = 6;
+const WIDE: usize = 4;
+/// Rows of weights in a line.
+const LINE: usize = 16;
 
 impl Avx512 {
     /// The inner products of all rows of numbers with all rows of weights.
@@ -49,23 +52,22 @@ unsafe fn multiply<T>(
     out: &mut [f32],
     load: impl Fn(*const T, __mmask16) -> __m512 + Copy,
 ) {
-    let Shape { units, width, .. } = shape;
-    let put = |row: usize, unit: usize, sum: f32| out[row * units + unit] = sum;
+    let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
         // SAFETY: there are as many rows of each from here on as the tile has.
         unsafe {
             match of {
-                Tile::Square => tile::<T, SIDE, SIDE>(at.0, at.1, width, load),
-                Tile::Line => tile::<T, 1, SUMS>(at.0, at.1, width, load),
+                Tile::Square => tile::<T, TALL, WIDE>(at.0, at.1, width, load),
+                Tile::Line => tile::<T, 1, LINE>(at.0, at.1, width, load),
                 Tile::One => tile::<T, 1, 1>(at.0, at.1, width, load),
             }
         }
     };
-    shape.tiles((SIDE, SIDE), sums, put);
+    shape.tiles::<SUMS, TALL, WIDE>(sums, LINE, out);
 }
 
-/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than sixteen.
+/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than there are sums.
 ///
 /// # Safety
 /// There are so many rows of `width` components, and `load` reads those that the mask has bits for.
@@ -77,10 +79,7 @@ unsafe fn tile<T, const X: usize, const W: usize>(
     load: impl Fn(*const T, __mmask16) -> __m512,
 ) -> [f32; SUMS] {
     let mut sums = [_mm512_setzero_ps(); SUMS];
-    let mut from = 0;
-    while from < width {
-        let left = width - from;
-        let mask: __mmask16 = if left >= LANES { !0 } else { (1 << left) - 1 };
+    let mut add = |from: usize, mask: __mmask16| {
         let mut w = [_mm512_setzero_ps(); W];
         for (row, w) in w.iter_mut().enumerate() {
             // SAFETY: the row has `left` components from here on, which the mask has bits for.
@@ -94,18 +93,25 @@ unsafe fn tile<T, const X: usize, const W: usize>(
                 *sum = _mm512_fmadd_ps(x, *w, *sum);
             }
         }
-        from += LANES;
+    };
+    let rest = width % LANES;
+    for from in (0..width - rest).step_by(LANES) {
+        add(from, !0);
+    }
+    if rest > 0 {
+        add(width - rest, (1 << rest) - 1);
     }
     add_up(sums)
 }
 
-/// The sum of each register. Pairs are interleaved and added until one register has all sixteen, so
+/// The sum of each register. Pairs are interleaved and added until one register has sixteen of them, so
 /// that every sum is added up in the same order.
 #[target_feature(enable = "avx512f")]
 fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
     let pair = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-    let four = |a, b, c, d| {
-        let (ab, cd) = (_mm512_castps_pd(pair(a, b)), _mm512_castps_pd(pair(c, d)));
+    let four = |at: usize| {
+        let ab = _mm512_castps_pd(pair(sums[at], sums[at + 1]));
+        let cd = _mm512_castps_pd(pair(sums[at + 2], sums[at + 3]));
         let (low, high) = (_mm512_unpacklo_pd(ab, cd), _mm512_unpackhi_pd(ab, cd));
         _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
     };
@@ -113,13 +119,15 @@ fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
         let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
         _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b))
     };
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = sums;
-    let first = quarters(four(a, b, c, d), four(e, f, g, h));
-    let second = quarters(four(i, j, k, l), four(m, n, o, p));
+    let first = quarters(quarters(four(0), four(4)), quarters(four(8), four(12)));
+    let last = quarters(four(16), four(20));
+    let last = quarters(last, last);
     let mut all = [0.0; SUMS];
-    let sums = quarters(first, second);
-    // SAFETY: there is room for sixteen floats, and they need no alignment.
-    unsafe { _mm512_storeu_ps(all.as_mut_ptr(), sums) };
+    // SAFETY: there is room for twenty-four floats, and they need no alignment.
+    unsafe {
+        _mm512_storeu_ps(all.as_mut_ptr(), first);
+        _mm256_storeu_ps(all.as_mut_ptr().add(LANES), _mm512_castps512_ps256(last));
+    }
     all
 }
 

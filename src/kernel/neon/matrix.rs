@@ -28,14 +28,7 @@ impl Neon {
 /// The lists hold what the shape says.
 #[target_feature(enable = "neon")]
 unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
-    let Shape { units, width, .. } = shape;
-    // What is left of a row after whole registers.
-    let from = width - width % LANES;
-    let put = |row: usize, unit: usize, sum: f32| {
-        let rest = (row * width + from..(row + 1) * width).zip(unit * width + from..);
-        let rest = rest.map(|(at, to)| x[at] * weights[to]);
-        out[row * units + unit] = sum + rest.sum::<f32>();
-    };
+    let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
         // SAFETY: there are as many rows of each from here on as the tile has.
@@ -47,11 +40,10 @@ unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
             }
         }
     };
-    shape.tiles((SIDE, SIDE), sums, put);
+    shape.tiles::<SUMS, SIDE, SIDE>(sums, SUMS, out);
 }
 
-/// The inner products, as far as whole registers go, of `X` rows from `x` on with `W` rows from
-/// `weights` on, no more than sixteen.
+/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than sixteen.
 ///
 /// # Safety
 /// There are so many rows of `width` components.
@@ -77,5 +69,18 @@ unsafe fn tile<const X: usize, const W: usize>(
             }
         }
     }
-    sums.map(|sum| vaddvq_f32(sum))
+    let mut all = sums.map(|sum| vaddvq_f32(sum));
+    for from in width - width % LANES..width {
+        for (at, sum) in all.iter_mut().enumerate().take(X * W) {
+            // SAFETY: the rows have a component there.
+            let (x, w) = unsafe {
+                (
+                    *x.add(at / W * width + from),
+                    *weights.add(at % W * width + from),
+                )
+            };
+            *sum += x * w;
+        }
+    }
+    all
 }

@@ -54,7 +54,14 @@ impl Reader<'_> {
             return Ok(());
         };
         let encoded = &mut *self.encoded;
-        match table.lookup.find(text, |row| encoded.push_row(row, weight)) {
+        let each = |row| {
+            // It is added up once all features have been read.
+            if let Some(embedding) = table.weights.row(row) {
+                embedding.prefetch();
+            }
+            encoded.push_row(row, weight);
+        };
+        match table.lookup.find(text, each) {
             Ok(()) => self.found.add(weight),
             Err(NotFound::Skip) => {}
             Err(NotFound::Refuse(expected)) => {

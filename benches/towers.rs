@@ -1,0 +1,191 @@
+//! How long user towers take: `cargo bench --bench towers -- DIR` writes towers into `DIR` and measures
+//! them; `python3 benches/towers_onnx.py DIR` measures ONNX Runtime on the weights of the first.
+//!
+//! Prints a JSON object a line: what was evaluated, records in a batch, microseconds for a record (the
+//! median of many repetitions), and the kernels.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark that fails may panic, and writes what is no database"
+)]
+
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use twinspire::Towers;
+
+/// Units of the layers after the input.
+const UNITS: [usize; 3] = [512, 256, 128];
+const INPUT: usize = 512;
+/// Records.
+const ROWS: usize = 640;
+
+type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+fn random(rng: &mut Pcg64Mcg, count: usize, bound: f32) -> Vec<f32> {
+    (0..count)
+        .map(|_| rng.random_range(-bound..bound))
+        .collect()
+}
+
+/// The tensors of dense layers, as many units each.
+fn dense(rng: &mut Pcg64Mcg, mut inputs: usize, units: &[usize]) -> Tensors {
+    let mut tensors = Vec::new();
+    for (at, units) in units.iter().enumerate() {
+        let bound = (6.0 / inputs as f32).sqrt();
+        let weight = random(rng, units * inputs, bound);
+        tensors.push((format!("layer.{at}.weight"), vec![*units, inputs], weight));
+        let bias = random(rng, *units, 0.1);
+        tensors.push((format!("layer.{at}.bias"), vec![*units], bias));
+        inputs = *units;
+    }
+    tensors
+}
+
+fn layers(units: &[usize]) -> Value {
+    let last = units.len() - 1;
+    let layer = |(at, units): (usize, &usize)| {
+        let activation = if at == last { "linear" } else { "relu" };
+        json!({"kind": "dense", "units": units, "activation": activation})
+    };
+    units.iter().enumerate().map(layer).collect()
+}
+
+fn save(dir: &Path, schema: &Value, user: &Tensors) -> Towers {
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join("tower.json"), schema.to_string()).unwrap();
+    let bytes = user.iter().map(|(name, shape, numbers)| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        (name, shape, bytes)
+    });
+    let bytes: Vec<_> = bytes.collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap();
+        (name.as_str(), view)
+    });
+    let file = safetensors::serialize(views, None).unwrap();
+    std::fs::write(dir.join("user.safetensors"), file).unwrap();
+    Towers::open(dir).unwrap()
+}
+
+/// Towers of dense layers on the rows of a table: what a record costs beside is to copy one.
+fn plain(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
+    let schema = json!({
+        "format": 1, "name": "plain", "dimension": UNITS[2], "metric": "inner_product",
+        "tables": {"x": {"dimension": INPUT, "lookup": {"index": {"rows": ROWS}}}},
+        "user": {
+            "features": [{"kind": "id", "field": "x", "table": "x"}], "layers": layers(&UNITS)
+        },
+        "item": {
+            "features": [{"kind": "vector", "field": "x", "dimension": UNITS[2]}], "layers": []
+        }
+    });
+    let mut tensors = dense(rng, INPUT, &UNITS);
+    let rows = random(rng, ROWS * INPUT, 1.0);
+    tensors.push(("table.x".to_owned(), vec![ROWS, INPUT], rows));
+    save(dir, &schema, &tensors)
+}
+
+/// Towers of a user as there are: three ids, fifty items met, six words, ten numbers.
+fn real(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
+    let mut features = vec![
+        json!({"kind": "ids", "field": "history", "table": "item", "limit": 50}),
+        json!({"kind": "text", "field": "query", "table": "gram"}),
+    ];
+    let table = |buckets: usize, dimension: usize| json!({"dimension": dimension, "lookup": {"hash": {"buckets": buckets}}});
+    let mut tables = json!({"item": table(200_000, 64), "gram": table(30_000, 64)});
+    let mut tensors: Tensors = Vec::new();
+    let mut weights = |name: &str, buckets: usize, dimension: usize| {
+        let numbers = random(rng, buckets * dimension, 0.3);
+        tensors.push((format!("table.{name}"), vec![buckets, dimension], numbers));
+    };
+    weights("item", 200_000, 64);
+    weights("gram", 30_000, 64);
+    for field in ["user_id", "city", "device"] {
+        tables[field] = table(10_000, 32);
+        weights(field, 10_000, 32);
+        features.push(json!({"kind": "id", "field": field, "table": field}));
+    }
+    for at in 0..10 {
+        let field = format!("n{at}");
+        features.push(json!({"kind": "number", "field": field, "mean": 3.0, "deviation": 2.0}));
+    }
+    let width = 64 + 64 + 3 * 32 + 10;
+    tensors.extend(dense(rng, width, &UNITS));
+    let schema = json!({
+        "format": 1, "name": "real", "dimension": UNITS[2], "metric": "cosine", "tables": tables,
+        "user": {"features": features, "layers": layers(&UNITS)},
+        "item": {
+            "features": [{"kind": "vector", "field": "x", "dimension": UNITS[2]}], "layers": []
+        }
+    });
+    save(dir, &schema, &tensors)
+}
+
+fn user(rng: &mut Pcg64Mcg) -> Value {
+    let mut id = |most: u32| format!("B{:06}", rng.random_range(0..most));
+    let history: Vec<_> = (0..50).map(|_| id(200_000)).collect();
+    let mut user = json!({
+        "user_id": id(10_000), "city": id(300), "device": id(5), "history": history,
+        "query": "running shoes for rainy autumn days"
+    });
+    for at in 0..10 {
+        user[format!("n{at}")] = json!(rng.random_range(0.0..6.0));
+    }
+    user
+}
+
+/// Median microseconds for a record.
+fn measure(towers: &Towers, users: &[Value], batch: usize) -> f64 {
+    let mut vectors = Vec::new();
+    let mut times = Vec::new();
+    let until = Instant::now() + Duration::from_secs(2);
+    for batch in users.chunks_exact(batch).cycle() {
+        let started = Instant::now();
+        if started > until {
+            break;
+        }
+        vectors.clear();
+        towers
+            .embed_users_into(black_box(batch), &mut vectors)
+            .unwrap();
+        black_box(&vectors);
+        times.push(started.elapsed().as_secs_f64() * 1e6 / batch.len() as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let Some(dir) = words.find(|word| !word.starts_with("--")) else {
+        eprintln!("usage: cargo bench --bench towers -- DIR");
+        return;
+    };
+    let dir = PathBuf::from(dir);
+    let mut rng = Pcg64Mcg::seed_from_u64(7);
+    let towers = plain(&dir.join("plain"), &mut rng);
+    let vectors: Vec<_> = (0..ROWS).map(|row| json!({"x": row})).collect();
+    let name = "512-512-256-128, relu";
+    for batch in [1, 64] {
+        let micros = measure(&towers, &vectors, batch);
+        println!(
+            "{}",
+            json!({"peer": "twinspire", "what": name, "batch": batch, "micros": micros})
+        );
+    }
+    let towers = real(&dir.join("real"), &mut rng);
+    let users: Vec<_> = (0..ROWS).map(|_| user(&mut rng)).collect();
+    let name = "3 ids, 50 items, 6 words, 10 numbers; 234-512-256-128";
+    for batch in [1, 64] {
+        let micros = measure(&towers, &users, batch);
+        println!(
+            "{}",
+            json!({"peer": "twinspire", "what": name, "batch": batch, "micros": micros})
+        );
+    }
+}
