@@ -2,7 +2,7 @@
 //! them; `python3 benches/towers_onnx.py DIR` measures ONNX Runtime on the weights of the first.
 //!
 //! Prints a JSON object a line: what was evaluated, records in a batch, microseconds for a record (the
-//! median of many repetitions), and the kernels.
+//! median of many repetitions).
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -160,6 +160,15 @@ fn measure(towers: &Towers, users: &[Value], batch: usize) -> f64 {
     times[times.len() / 2]
 }
 
+/// Measures one record at a time, and a batch.
+fn report(what: &str, towers: &Towers, users: &[Value]) {
+    for batch in [1, 64] {
+        let micros = measure(towers, users, batch);
+        let line = json!({"peer": "twinspire", "what": what, "batch": batch, "micros": micros});
+        println!("{line}");
+    }
+}
+
 fn main() {
     let mut words = std::env::args().skip(1);
     let Some(dir) = words.find(|word| !word.starts_with("--")) else {
@@ -170,22 +179,9 @@ fn main() {
     let mut rng = Pcg64Mcg::seed_from_u64(7);
     let towers = plain(&dir.join("plain"), &mut rng);
     let vectors: Vec<_> = (0..ROWS).map(|row| json!({"x": row})).collect();
-    let name = "512-512-256-128, relu";
-    for batch in [1, 64] {
-        let micros = measure(&towers, &vectors, batch);
-        println!(
-            "{}",
-            json!({"peer": "twinspire", "what": name, "batch": batch, "micros": micros})
-        );
-    }
+    report("512-512-256-128, relu", &towers, &vectors);
     let towers = real(&dir.join("real"), &mut rng);
     let users: Vec<_> = (0..ROWS).map(|_| user(&mut rng)).collect();
     let name = "3 ids, 50 items, 6 words, 10 numbers; 234-512-256-128";
-    for batch in [1, 64] {
-        let micros = measure(&towers, &users, batch);
-        println!(
-            "{}",
-            json!({"peer": "twinspire", "what": name, "batch": batch, "micros": micros})
-        );
-    }
+    report(name, &towers, &users);
 }

@@ -280,6 +280,16 @@ fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
 }
 
 #[test]
+fn a_small_description_cannot_ask_for_much_memory() {
+    let mut large = schema();
+    large["user"]["features"] = json!([{"kind": "vector", "field": "x", "dimension": 65_536}]);
+    large["user"]["layers"] = vec![json!({"kind": "activation", "activation": "relu"}); 16].into();
+    let error = Schema::parse(large.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.place, "user layer 15", "{error}");
+    assert!(error.what.contains("more than 1048576"), "{error}");
+}
+
+#[test]
 fn weights_that_are_not_of_the_schema_are_refused_with_the_tensor() {
     let parts = model().to_parts().unwrap();
     let without = |name: &str| -> Vec<NamedBlob> {

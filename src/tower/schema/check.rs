@@ -12,6 +12,8 @@ use std::collections::HashMap;
 /// Bounds that keep a hostile schema from asking for more memory than a real one would.
 const MAX_WIDTH: u32 = 1 << 16;
 const MAX_PARTS: usize = 1024;
+/// Of the input and all layers of a tower together: each output is kept until the vector is there.
+const MAX_TOTAL: usize = 1 << 20;
 const MAX_HASHES: u32 = 8;
 const MAX_LETTERS: u32 = 16;
 const MAX_WORDS: u32 = 8;
@@ -282,6 +284,10 @@ impl Schema {
                 }
             }
             widths.push(outputs);
+            if widths.iter().sum::<usize>() > MAX_TOTAL {
+                let what = format!("with those before gives more than {MAX_TOTAL} numbers");
+                return Err(wrong(what));
+            }
             wirings.push(Wiring {
                 from,
                 inputs,
