@@ -77,6 +77,38 @@ pub enum Error {
     /// A recall without a query.
     #[error("the recall has no query; give it a user, a vector or an item to be similar to")]
     NoQuery,
+    /// Towers without an item tower where one is needed, or with one where it is not.
+    #[error("these towers {what}")]
+    ItemTower {
+        /// What they have or lack, and what would be right.
+        what: &'static str,
+    },
+    /// Vectors from elsewhere that cannot be read.
+    #[error("the vectors of items cannot be read: {source}")]
+    VectorSource {
+        /// What their source says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A vector from elsewhere that is of no item, or cannot be compared.
+    #[error("the vector of item {id:?} cannot be used: {what}")]
+    ItemVector {
+        /// The item.
+        id: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// An item for which no vector was given: it would be missing from the space's recalls.
+    #[error("item {id:?} has no vector for space {space:?}; {missing} of {items} items have none")]
+    NoVector {
+        /// The space.
+        space: String,
+        /// The item.
+        id: String,
+        /// So many have none.
+        missing: u64,
+        /// Of so many.
+        items: u64,
+    },
     /// A database without items cannot be published.
     #[error("there are no items to publish; put or import items first")]
     NoItems,
@@ -253,7 +285,7 @@ impl VectorlessError {
     pub fn field(&self) -> Option<&RecordError> {
         match &self.0 {
             EmbedError::Features(error) => Some(error),
-            EmbedError::Output(_) => None,
+            EmbedError::Output(_) | EmbedError::NoTower { .. } => None,
         }
     }
 }
@@ -318,6 +350,10 @@ impl Error {
             | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoItems
+            | Self::ItemTower { .. }
+            | Self::VectorSource { .. }
+            | Self::ItemVector { .. }
+            | Self::NoVector { .. }
             | Self::Graph { .. }
             | Self::SpaceName { .. }
             | Self::Ensemble { .. }

@@ -18,11 +18,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{Database, Ensemble, PublishOptions, Storage, Towers};
+use twinspire::{Database, Ensemble, Metric, PublishOptions, Storage, Towers};
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
 const HALVES: &str = "halves";
+/// A space whose vectors come from elsewhere.
+const GIVEN: &str = "given";
 const WORDS: [&str; 7] = ["red", "Rote", "lamp", "bike-light", "Çanta", "x", "1950s"];
 
 fn item(number: usize) -> Value {
@@ -134,6 +136,12 @@ fn towers(shift: usize) -> Vec<(String, Vec<u8>)> {
     ]
 }
 
+/// A vector that no tower gave.
+fn given(number: usize) -> Vec<f32> {
+    let component = |at: usize| ((number * 5 + at * 11) as f32 * 0.37).cos();
+    (0..4).map(component).collect()
+}
+
 /// Does all that leaves different bytes behind; gives the records there are at the end.
 fn write(path: &Path) -> BTreeMap<String, Value> {
     let open = |shift: usize| {
@@ -164,6 +172,12 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.publish(SPACE, open(0)).unwrap();
     let half = PublishOptions::new().storage(Storage::Half);
     db.publish_with(HALVES, open(4), &half).unwrap();
+    let vectors = (0..170).filter(|number| number % 10 > 0);
+    let vectors = vectors.map(|number| Ok::<_, String>((format!("B{number:03}"), given(number))));
+    let towers = Towers::without("given", 4, Metric::L2).unwrap();
+    let some = PublishOptions::new().leave_out(|_| ());
+    let published = db.publish_vectors_with(GIVEN, towers, vectors, &some);
+    assert_eq!(published.unwrap().left_out, 17);
     put(&db, &[changed(20), item(200)]);
     db.items().delete("B021").unwrap();
     db.seal().unwrap();
@@ -176,6 +190,8 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     let db = open_quietly(path);
     put(&db, &[changed(22), item(202)]);
     db.items().delete("B023").unwrap();
+    db.items().delete("B031").unwrap();
+    put(&db, &[changed(31)]);
     db.seal().unwrap();
     put(&db, &[changed(24), changed(202)]);
     db.seal().unwrap();
@@ -222,6 +238,10 @@ fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32
         {
             let version = &reader.items[item];
             if version.revision <= generation.cut && !hidden(item) {
+                if !towers.has(Tower::Item) {
+                    vectors.push((version.id.clone(), vector.to_vec()));
+                    continue;
+                }
                 let embedded = towers
                     .embed(Tower::Item, version.record.as_ref().unwrap())
                     .unwrap();
@@ -251,7 +271,9 @@ fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32
         .values()
         .filter(|version| version.revision > generation.cut)
     {
-        if let Some(record) = &version.record {
+        if let Some(record) = &version.record
+            && towers.has(Tower::Item)
+        {
             let mut vector = towers.embed(Tower::Item, record).unwrap();
             if generation.half {
                 vector.iter_mut().for_each(|x| *x = rounded(*x));
@@ -260,7 +282,10 @@ fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32
         }
     }
     let answer = |user: &Value| {
-        let query = towers.embed(Tower::User, user).unwrap();
+        let query = match towers.has(Tower::User) {
+            true => towers.embed(Tower::User, user).unwrap(),
+            false => given(user.as_object().unwrap().len()),
+        };
         let scored = vectors
             .iter()
             .map(|(id, vector)| (id.clone(), score(generation.metric, &query, vector)));
@@ -269,9 +294,11 @@ fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32
         scored
     };
     assert!(
-        towers.embed(Tower::User, &json!({"agee": 3})).is_none(),
+        !towers.has(Tower::User) || towers.embed(Tower::User, &json!({"agee": 3})).is_none(),
         "a typing error"
     );
+    assert_eq!(generation.partial, name == GIVEN);
+    assert_eq!(generation.left_out > 0, generation.partial);
     users.iter().map(answer).collect()
 }
 
@@ -291,18 +318,18 @@ fn compare(path: &Path) -> Vec<Vec<String>> {
         assert!(stored.spaces().eq(spaces), "{name}");
     }
     let mut firsts = Vec::new();
-    let asked = [SPACE, HALVES].into_iter().flat_map(|space| {
+    let asked = [SPACE, HALVES, GIVEN].into_iter().flat_map(|space| {
         let expected = answers(&reader, space, &users());
         let asked = users().into_iter().zip(expected);
         asked.map(move |(user, expected)| (space, user, expected))
     });
     for (space, user, expected) in asked {
-        let hits = db
-            .recall(space)
-            .user(&user)
-            .exact()
-            .top(expected.len())
-            .unwrap();
+        let vector = given(user.as_object().unwrap().len());
+        let recall = match space {
+            GIVEN => db.recall(space).vector(&vector),
+            _ => db.recall(space).user(&user),
+        };
+        let hits = recall.exact().top(expected.len()).unwrap();
         assert_eq!(hits.len(), expected.len());
         let scores: BTreeMap<&str, f32> = expected
             .iter()
@@ -385,6 +412,7 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     };
     assert_eq!(kept(SPACE), (1, vec![(1, false, 4), (2, false, 1)]));
     assert_eq!(kept(HALVES), (1, vec![(1, true, 4)]));
+    assert_eq!(kept(GIVEN), (1, vec![(1, false, 4)]));
     let db = Database::open(&path).unwrap();
     db.items().put(&item(203)).unwrap();
     db.rollback_to(SPACE, twinspire::GenerationNo(2)).unwrap();
@@ -408,6 +436,6 @@ fn the_worked_example_of_the_format_is_the_golden_journal() {
             .map(|byte| u8::from_str_radix(byte, 16));
         bytes.extend(line.map(Result::unwrap));
     }
-    let golden = root.join("tests/golden/v1/journal/journal-000021");
+    let golden = root.join("tests/golden/v1/journal/journal-000025");
     assert_eq!(bytes, fs::read(golden).unwrap());
 }

@@ -50,7 +50,7 @@ impl Index {
         path: Option<&Path>,
         recovered: &Recovered,
     ) -> Result<Self, CatalogError> {
-        let rows = newest(&recovered.ops);
+        let rows = newest(recovered.ops.iter().cloned());
         let backing = match path {
             Some(path) => on_disk(path, &rows, database, recovered.last)?,
             None => Backing::Memory(rows.into()),
@@ -95,14 +95,20 @@ impl Index {
 
     /// Takes in operations that the journal already has, in order of revision.
     pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
-        let rows = (first.0..).map(Revision).zip(ops).map(row);
+        let rows = (first.0..).map(Revision).zip(ops);
         let backing = self.backing.load_full();
         let fault = match &*backing {
             Backing::Memory(_) => {
                 let rows: Vec<_> = rows.collect();
-                return self.change(|map| map.extend(rows.iter().cloned()));
+                return self.change(|map| {
+                    for (revision, op) in rows.iter().cloned() {
+                        let id = op.id.clone();
+                        let fresh = Fresh::after(map.get(&id), revision, op);
+                        map.insert(id, fresh);
+                    }
+                });
             }
-            Backing::Sled(db) => match guarded(|| insert(db, rows)) {
+            Backing::Sled(db) => match guarded(|| take_in(db, rows)) {
                 Ok(()) => return,
                 Err(fault) => fault,
             },
@@ -168,7 +174,7 @@ impl Index {
             _ => Revision(0),
         };
         match recover(&self.directory, self.database, sealed) {
-            Ok(recovered) => newest(&recovered.ops),
+            Ok(recovered) => newest(recovered.ops),
             Err(error) => {
                 log::error!("the journal cannot be read either: {error}");
                 Map::new()
@@ -177,19 +183,15 @@ impl Index {
     }
 }
 
-/// The last operation on each id.
-fn newest(ops: &[(Revision, Op)]) -> Map {
-    ops.iter().cloned().map(row).collect()
-}
-
-/// An operation as the index has it.
-fn row((revision, op): (Revision, Op)) -> (String, Fresh) {
-    let fresh = Fresh {
-        item: op.item,
-        revision,
-        record: op.record,
-    };
-    (op.id, fresh)
+/// What the operations come to for each id.
+pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
+    let mut map = Map::new();
+    for (revision, op) in ops {
+        let id = op.id.clone();
+        let fresh = Fresh::after(map.get(&id), revision, op);
+        map.insert(id, fresh);
+    }
+    map
 }
 
 /// sled at `path` holding exactly `rows`: as found, else built anew, else a map in memory.
@@ -306,6 +308,16 @@ fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
     insert(db, rows.clone())?;
     db.insert(DATABASE_KEY, &database.to_le_bytes())?;
     Ok(())
+}
+
+/// Adds operations of different ids.
+fn take_in(db: &sled::Db, ops: impl Iterator<Item = (Revision, Op)>) -> Result<(), Fault> {
+    let row = |(revision, op): (Revision, Op)| {
+        let id = op.id.clone();
+        let before = db.get(&id)?.map(|value| decode(&value)).transpose()?;
+        Ok((id, Fresh::after(before.as_ref(), revision, op)))
+    };
+    insert(db, ops.map(row).collect::<Result<Vec<_>, Fault>>()?)
 }
 
 fn insert(db: &sled::Db, rows: impl IntoIterator<Item = (String, Fresh)>) -> Result<(), Fault> {

@@ -14,9 +14,10 @@
 mod index;
 mod journal;
 
-pub(crate) use index::{Index, forget, salvage};
+pub(crate) use index::{Index, forget, newest, salvage};
 pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed};
 
+use crate::format::journal::Op;
 use crate::ids::{ItemNo, Revision};
 use crate::store::StoreError;
 use bincode::{Decode, Encode};
@@ -30,8 +31,27 @@ pub(crate) struct Fresh {
     pub(crate) item: ItemNo,
     /// Of this version.
     pub(crate) revision: Revision,
+    /// When it was put again after a delete that is not sealed either; 0 if it never was.
+    pub(crate) since: Revision,
     /// Its record as JSON text; none when it was deleted.
     pub(crate) record: Option<Vec<u8>>,
+}
+
+impl Fresh {
+    /// What an operation on an id makes of what there was of it.
+    pub(crate) fn after(before: Option<&Self>, revision: Revision, op: Op) -> Self {
+        let since = match before {
+            Some(Self { record: None, .. }) if op.record.is_some() => revision,
+            Some(before) => before.since,
+            None => Revision(0),
+        };
+        Self {
+            item: op.item,
+            revision,
+            since,
+            record: op.record,
+        }
+    }
 }
 
 /// Damage in the journal.

@@ -227,7 +227,10 @@ fn check_generation(
     for (item, (segment, row)) in sealed.newest(Revision(0)) {
         // What was written since the cut says nothing of what was there before.
         let Ok(row) = segment.row(row) else { continue };
-        let agrees = row.record.is_some() == base.vector(item).is_some();
+        let agrees = match base.vector(item) {
+            Some(_) => row.record.is_some(),
+            None => row.record.is_none() || generation.partial,
+        };
         if row.revision <= generation.cut && !agrees {
             let what = format!("item {item} has no vector, or one though it is deleted");
             report.add(newest, "node items", what);

@@ -319,19 +319,12 @@ impl Work<'_> {
                 self.put_aside(names::JOURNAL, name)?;
             }
         }
-        let mut rows: BTreeMap<ItemNo, (String, Fresh)> = BTreeMap::new();
-        for (revision, op) in found.ops {
-            let fresh = Fresh {
-                item: op.item,
-                revision,
-                record: op.record,
-            };
-            rows.insert(op.item, (op.id, fresh));
-        }
-        for (id, fresh) in salvaged {
+        for fresh in salvaged.values() {
             manifest.sealed = manifest.sealed.max(fresh.revision);
-            rows.insert(fresh.item, (id, fresh));
         }
+        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
+        let rows = catalog::newest(found.ops).into_iter().chain(salvaged);
+        let rows: BTreeMap<ItemNo, _> = rows.map(by_item).collect();
         for item in rows.keys() {
             manifest.next_item = manifest.next_item.max(ItemNo(item.0.saturating_add(1)));
         }
@@ -362,7 +355,7 @@ impl Work<'_> {
             for generation in &mut space.generations {
                 let base = Base::open(self.directory, name, generation, None)?;
                 let mut contents = Contents::of(generation);
-                let mut gone = BTreeSet::new();
+                let (mut gone, mut without) = (BTreeSet::new(), 0u64);
                 for part in &base.parts {
                     let nodes = (0u32..).zip(part.segment.items());
                     let shown = nodes.filter(|(node, _)| part.shows(*node));
@@ -377,11 +370,20 @@ impl Work<'_> {
                         && row.revision <= generation.cut
                     {
                         let record = parse(row.id, text)?;
-                        let vector = embed(name, &base, row.id, &record)?;
-                        contents.push(item, vector.row());
+                        // A vector that came from elsewhere is not to be had again.
+                        match embed(name, &base, row.id, &record, || None)? {
+                            Some(vector) => contents.push(item, vector.row()),
+                            None => without += 1,
+                        }
                     }
                 }
                 contents.gone = gone.into_iter().collect();
+                if without > generation.left_out {
+                    let number = generation.number;
+                    self.problem(format!(
+                        "{name} generation {number} has no vector of {without} items"
+                    ));
+                }
                 if !contents.is_empty() {
                     let (number, never) = (take(next_file), AtomicBool::new(false));
                     let quiet = |_, _| ();

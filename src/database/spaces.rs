@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::graph::Builder;
 use crate::ids::{GenerationNo, Revision};
 use crate::kernel::{Metric, Storage};
-use crate::maintain::{self, Publish, Stage};
+use crate::maintain::{self, Publish, Source, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
 use std::fmt;
@@ -30,6 +30,12 @@ pub struct GenerationInfo {
     pub metric: Metric,
     /// How components are stored.
     pub storage: Storage,
+    /// Whether items may be without a vector in it, and so missing from its recalls, rather than be
+    /// refused: where vectors come from elsewhere, and where a publish
+    /// [left items out](PublishOptions::leave_out).
+    pub partial: bool,
+    /// How many items had none when it was published.
+    pub left_out: u64,
     /// recall@10 of its graph at the default efSearch against exact search, measured when it was
     /// published on queries that lie between two of its items.
     pub recall: f32,
@@ -59,6 +65,7 @@ pub struct PublishOptions<'a> {
     retain: usize,
     builder: Builder,
     storage: Storage,
+    left_out: Option<Box<dyn Fn(&Error) + Sync + 'a>>,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
     cancelled: Option<&'a AtomicBool>,
 }
@@ -69,6 +76,7 @@ impl Default for PublishOptions<'_> {
             retain: RETAIN,
             builder: Builder::default(),
             storage: Storage::default(),
+            left_out: None,
             progress: None,
             cancelled: None,
         }
@@ -117,6 +125,17 @@ impl<'a> PublishOptions<'a> {
         self
     }
 
+    /// Leaves out items that fail, in place of ending the publish with the first of them: those that
+    /// the item tower cannot embed, and of [`Database::publish_vectors`] those without a vector;
+    /// vectors that cannot be used or are of no item too. `told` is called with the error of each, which
+    /// names it, from any thread. Later writes of items that cannot be embedded are not refused then:
+    /// recalls of the space are without them.
+    #[must_use]
+    pub fn leave_out(mut self, told: impl Fn(&Error) + Sync + 'a) -> Self {
+        self.left_out = Some(Box::new(told));
+        self
+    }
+
     /// Told how far the publish is, now and then, from any thread.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Sync + 'a) -> Self {
@@ -139,9 +158,13 @@ impl Database {
     /// step: a recall sees the generation before, whole, or the new one, whole. Puts and recalls go
     /// on meanwhile; a second publish waits.
     ///
+    /// Where the generation before has the same item tower, unchanged items keep their vectors and are
+    /// not embedded again.
+    ///
     /// # Errors
     /// [`Error::Embed`] naming the item that has no vector, or none that can be stored, [`Error::NoItems`],
-    /// [`Error::SpaceName`]. The generation before answers on then.
+    /// [`Error::SpaceName`], and [`Error::ItemTower`] for towers without one. The generation before
+    /// answers on then.
     pub fn publish(&self, space: &str, towers: Towers) -> Result<GenerationInfo, Error> {
         self.publish_with(space, towers, &PublishOptions::default())
     }
@@ -154,6 +177,81 @@ impl Database {
         &self,
         space: &str,
         towers: Towers,
+        options: &PublishOptions<'_>,
+    ) -> Result<GenerationInfo, Error> {
+        self.publish_from(space, &towers, Source::Tower, options)
+    }
+
+    /// [`publish`](Self::publish), with vectors of the items that were computed elsewhere: each with
+    /// the id of its item, in any order. The towers have no item tower; without a user tower either, the
+    /// space is asked with vectors.
+    ///
+    /// An item keeps its vector when it is written again, until the next publish. One that is new, or
+    /// was deleted in between, has none: it is stored, and missing from the recalls of this space. A
+    /// rollback serves every item with the vector that it had in that generation, if it had one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use serde_json::json;
+    /// use twinspire::{Database, Metric, Towers};
+    ///
+    /// let db = Database::open(dir.path().join("shop.twin"))?;
+    /// db.items().put_many(&[json!({"id": "B01"}), json!({"id": "B02"})])?;
+    /// let towers = Towers::without("elsewhere", 2, Metric::Cosine)?;
+    /// let vectors = [("B01", [1.0, 0.0]), ("B02", [0.6, 0.8])];
+    /// db.publish_vectors("clip", towers, vectors)?;
+    /// let hits = db.recall("clip").vector(&[0.0, 1.0]).top(1)?;
+    /// assert_eq!(hits[0].id, "B02");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ItemVector`] naming the item whose vector cannot be used, [`Error::NoVector`] an item
+    /// that was given none; others as [`publish`](Self::publish).
+    pub fn publish_vectors<I, V>(
+        &self,
+        space: &str,
+        towers: Towers,
+        vectors: impl IntoIterator<Item = (I, V)>,
+    ) -> Result<GenerationInfo, Error>
+    where
+        I: Into<String>,
+        V: Into<Vec<f32>>,
+    {
+        let vectors = vectors.into_iter();
+        let vectors = vectors.map(|(id, vector)| Ok::<_, Error>((id.into(), vector.into())));
+        self.publish_vectors_with(space, towers, vectors, &PublishOptions::default())
+    }
+
+    /// [`publish_vectors`](Self::publish_vectors), with options, of vectors that may fail to be read,
+    /// such as those that [`import::vectors`](crate::import) reads from files. They are taken one by
+    /// one.
+    ///
+    /// # Errors
+    /// As [`publish_vectors`](Self::publish_vectors), [`Error::VectorSource`] with the first error of
+    /// `vectors`, and [`Error::Cancelled`].
+    pub fn publish_vectors_with<E>(
+        &self,
+        space: &str,
+        towers: Towers,
+        vectors: impl IntoIterator<Item = Result<(String, Vec<f32>), E>>,
+        options: &PublishOptions<'_>,
+    ) -> Result<GenerationInfo, Error>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let vectors = vectors.into_iter();
+        let mut vectors = vectors.map(|given| given.map_err(E::into));
+        self.publish_from(space, &towers, Source::Given(&mut vectors), options)
+    }
+
+    fn publish_from(
+        &self,
+        space: &str,
+        towers: &Towers,
+        source: Source<'_>,
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
         let writing = self.writing()?;
@@ -175,10 +273,11 @@ impl Database {
             retain: options.retain,
             builder: options.builder,
             storage: options.storage,
+            left_out: options.left_out.as_deref(),
             progress: &progress,
             cancelled: options.cancelled.unwrap_or(&never),
         };
-        let generation = maintain::publish(&self.live(), writing, &publish)?;
+        let generation = maintain::publish(&self.live(), writing, &publish, source)?;
         Ok(info(&generation, generation.number))
     }
 
@@ -242,6 +341,8 @@ fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
         dimension: generation.dimension as usize,
         metric: generation.metric,
         storage: generation.storage,
+        partial: generation.partial,
+        left_out: generation.left_out,
         recall: generation.recall,
         cut: generation.cut,
         towers_hash: generation.towers_hash,

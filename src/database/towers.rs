@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
 use crate::store::StoreError;
+use crate::tower::schema::Schema;
 use crate::tower::{Model, NamedBlob, SelfTest, Side, TOWER_FILES, TowerError, aligned};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -42,6 +43,17 @@ impl Towers {
             path: path.to_owned(),
             source,
         })
+    }
+
+    /// No towers: for spaces whose vectors are computed elsewhere, those of the items, which are
+    /// [published](crate::Database::publish_vectors) with this, and those that recalls ask with.
+    ///
+    /// # Errors
+    /// [`TowerError`], when `dimension` is 0 or too large.
+    pub fn without(name: &str, dimension: usize, metric: Metric) -> Result<Self, TowerError> {
+        let schema = Schema::without_towers(name, dimension, metric);
+        let blob = Blob::from_bytes(&schema.to_json()?);
+        Self::from_parts(vec![(TOWER_FILES[0].to_owned(), Arc::new(blob))])
     }
 
     pub(crate) fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {

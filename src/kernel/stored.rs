@@ -143,6 +143,15 @@ pub(crate) enum Vector {
     Half(Vec<u16>),
 }
 
+impl From<Row<'_>> for Vector {
+    fn from(row: Row<'_>) -> Self {
+        match row {
+            Row::Full(row) => Self::Full(row.to_vec()),
+            Row::Half(row) => Self::Half(row.to_vec()),
+        }
+    }
+}
+
 impl Vector {
     /// What is stored of a vector.
     pub(crate) fn of(storage: Storage, mut vector: Vec<f32>) -> Result<Self, VectorError> {

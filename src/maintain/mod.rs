@@ -18,6 +18,7 @@ mod publish;
 mod rollback;
 mod seal;
 mod segment;
+mod vectors;
 mod write;
 
 pub(crate) use background::Background;
@@ -30,6 +31,9 @@ pub(crate) use publish::{Publish, Stage, publish};
 pub(crate) use rollback::{retain, rollback};
 pub(crate) use seal::seal;
 pub(crate) use segment::Contents;
+pub(crate) use vectors::Source;
+#[cfg(test)]
+pub(crate) use vectors::Vectors;
 pub(crate) use write::write;
 
 use crate::catalog::Journal;

@@ -4,24 +4,21 @@ use super::collect::{collect, tidy};
 use super::flip::flip;
 use super::seal::seal_held;
 use super::segment::Contents;
+use super::vectors::{Source, Vectors};
 use super::{Writing, held};
 use crate::error::Error;
 use crate::files::names;
 use crate::graph::{Builder, DEFAULT_EF};
-use crate::ids::{ItemNo, Revision};
 use crate::kernel::Storage;
 use crate::manifest::{Calibration, Generation, TowerFile};
-use crate::snapshot::{Base, Live, Part, Sealed, measure, parse, simulated};
-use crate::store::{self, ItemsSegment, SpaceSegment, write_towers};
+use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
+use crate::store::{self, SpaceSegment, write_towers};
 use crate::tower::{Model, NamedBlob, Side};
 use crate::wire::Checksum;
-use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
-/// Items embedded at a time by one thread.
-const BATCH: usize = 256;
 /// What a publish does one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -48,6 +45,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) retain: usize,
     /// Who builds the graph.
     pub(crate) builder: Builder,
+    /// Told of each item that is left out; without it one that fails ends the publish.
+    pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,
     /// Told what is done of how much.
     pub(crate) progress: &'a (dyn Fn(Stage, u64, u64) + Sync),
     /// Gives up when this is set.
@@ -55,8 +54,24 @@ pub(crate) struct Publish<'a> {
 }
 
 impl Publish<'_> {
+    /// Components of a vector.
+    pub(super) fn dimension(&self) -> usize {
+        self.model.schema.dimension as usize
+    }
+
+    /// An item fails: it is left out, or the publish ends.
+    pub(super) fn fails(&self, error: Error) -> Result<(), Error> {
+        match self.left_out {
+            Some(told) => {
+                told(&error);
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+
     /// Tells what is done of how much; an error when it is not to go on.
-    fn told(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
+    pub(super) fn told(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
         (self.progress)(stage, done, total);
         match self.cancelled.load(Ordering::Relaxed) {
             true => Err(Error::Cancelled),
@@ -70,7 +85,18 @@ pub(crate) fn publish(
     live: &Live,
     writing: &Writing,
     publish: &Publish<'_>,
+    source: Source<'_>,
 ) -> Result<Generation, Error> {
+    let what = match (&source, publish.model.has(Side::Item)) {
+        (Source::Tower, false) => Some("have no item tower; publish them with the items' vectors"),
+        (Source::Given(_), true) => Some(
+            "have an item tower, which embeds the items; publish them as they are, or leave it out",
+        ),
+        _ => None,
+    };
+    if let Some(what) = what {
+        return Err(Error::ItemTower { what });
+    }
     if !names::is_space_name(publish.space) {
         return Err(Error::SpaceName {
             name: publish.space.to_owned(),
@@ -82,15 +108,15 @@ pub(crate) fn publish(
         return Err(Error::NameTaken { name, what });
     }
     let _publishing = held(&writing.publishing);
-    let sealed = {
+    let before = {
         let _state = writing.hold_state();
         seal_held(live, writing)?;
         let mut writer = writing.writer()?;
-        let sealed = Arc::clone(&live.snapshot.load().sealed);
-        writer.publishing = Some(sealed.manifest.sealed);
-        sealed
+        let before = live.snapshot.load_full();
+        writer.publishing = Some(before.sealed.manifest.sealed);
+        before
     };
-    let published = build(live, writing, publish, &sealed);
+    let published = build(live, writing, publish, &before, source);
     held(&writing.writer).publishing = None;
     if matches!(published, Err(Error::Cancelled))
         && let Err(error) = collect(live, writing)
@@ -105,10 +131,16 @@ fn build(
     live: &Live,
     writing: &Writing,
     publish: &Publish<'_>,
-    sealed: &Sealed,
+    before: &Snapshot,
+    source: Source<'_>,
 ) -> Result<Generation, Error> {
-    let (space, schema) = (publish.space, &publish.model.schema);
-    let (items, vectors) = embed_all(publish, sealed)?;
+    let (space, schema, sealed) = (publish.space, &publish.model.schema, &before.sealed);
+    let serving = before.spaces.get(space).map(|serving| &*serving.base);
+    let Vectors {
+        items,
+        vectors,
+        left_out,
+    } = Vectors::new(publish, sealed, serving, source)?;
     let contents = Contents {
         metric: schema.metric,
         storage: publish.storage,
@@ -138,6 +170,8 @@ fn build(
         dimension: schema.dimension,
         metric: schema.metric,
         storage: publish.storage,
+        partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
+        left_out,
         segments: vec![file],
         towers_hash: hash(&towers),
         towers,
@@ -158,53 +192,6 @@ fn build(
     )?;
     tidy(live, writing);
     Ok(generation)
-}
-
-/// The vectors of all sealed items, in order of items, rounded to what is stored.
-fn embed_all(publish: &Publish<'_>, sealed: &Sealed) -> Result<(Vec<u32>, Vec<f32>), Error> {
-    let mut live_rows: Vec<(ItemNo, &ItemsSegment, usize)> = Vec::new();
-    for (item, (segment, row)) in sealed.newest(Revision(0)) {
-        if segment.row(row)?.record.is_some() {
-            live_rows.push((item, segment, row));
-        }
-    }
-    if live_rows.is_empty() {
-        return Err(Error::NoItems);
-    }
-    let total = live_rows.len() as u64;
-    let done = AtomicU64::new(0);
-    publish.told(Stage::Embed, 0, total)?;
-    let batches = live_rows.par_chunks(BATCH).map(|batch| {
-        let rows = batch.iter().map(|(_, segment, row)| Ok(segment.row(*row)?));
-        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-        let records = rows
-            .iter()
-            .map(|row| parse(row.id, row.record.unwrap_or_default()));
-        let records = records.collect::<Result<Vec<_>, _>>()?;
-        let vectors = publish.model.embed_many(Side::Item, &records, None);
-        let vectors = vectors.and_then(|mut vectors| {
-            let each = vectors.chunks_exact_mut(publish.model.schema.dimension as usize);
-            for (at, vector) in each.enumerate() {
-                let rounded = publish.storage.round(vector);
-                rounded.map_err(|error| (at, error.into()))?;
-            }
-            Ok(vectors)
-        });
-        let vectors = vectors.map_err(|(at, source)| Error::Embed {
-            space: publish.space.to_owned(),
-            id: rows
-                .get(at)
-                .map_or_else(String::new, |row| row.id.to_owned()),
-            source: source.into(),
-        })?;
-        let count = batch.len() as u64;
-        let before = done.fetch_add(count, Ordering::Relaxed);
-        publish.told(Stage::Embed, before + count, total)?;
-        Ok(vectors)
-    });
-    let vectors = batches.collect::<Result<Vec<_>, Error>>()?.concat();
-    let items = live_rows.iter().map(|(item, ..)| item.0).collect();
-    Ok((items, vectors))
 }
 
 /// What beams find in the graph, for queries made up between two items.

@@ -3,7 +3,7 @@
 use super::collect::tidy;
 use super::segment::Contents;
 use super::{Making, Writing, commit};
-use crate::catalog::{Fresh, recover};
+use crate::catalog::{Fresh, newest, recover};
 use crate::error::Error;
 use crate::files::names;
 use crate::format::items::Row;
@@ -91,18 +91,10 @@ fn seal_items<'a>(
 ) -> Result<(ItemsFile, Making<'a>), Error> {
     let manifest = &sealed.manifest;
     let recovered = recover(&live.directory, manifest.database, manifest.sealed)?;
-    let mut rows: BTreeMap<ItemNo, (String, Fresh)> = BTreeMap::new();
-    for (revision, op) in recovered.ops {
-        if revision > cut {
-            break;
-        }
-        let fresh = Fresh {
-            item: op.item,
-            revision,
-            record: op.record,
-        };
-        rows.insert(op.item, (op.id, fresh));
-    }
+    let up_to_cut = recovered.ops.into_iter();
+    let up_to_cut = up_to_cut.take_while(|(revision, _)| *revision <= cut);
+    let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
+    let rows: BTreeMap<ItemNo, _> = newest(up_to_cut).into_iter().map(by_item).collect();
     let number = writing.writer()?.number();
     let making = writing.make(names::join(names::SEGMENTS, &names::items(number)));
     let mut segment = ItemsWriter::create(&live.directory, number, manifest.database)?;

@@ -21,7 +21,7 @@ const OVERHEAD: usize = 32;
 /// Writes records (none for a delete) of different ids, all or none; gives the last revision.
 ///
 /// Every space embeds them before anything is written: what a space cannot embed is refused, for it
-/// would be missing from its recalls.
+/// would be missing from its recalls, unless the space is partial.
 pub(crate) fn write(
     live: &Live,
     writing: &Writing,
@@ -69,9 +69,11 @@ pub(crate) fn write(
         let mut changed = (**serving).clone();
         let calls = revisions.clone().zip(&ops).zip(records).zip(&fields);
         for (((revision, op), (id, record)), fields) in calls {
-            let vector = record
-                .map(|record| embed(space, &changed.base, id, record))
-                .transpose()?;
+            let had = || changed.vector(op.item);
+            let vector = match record {
+                Some(record) => embed(space, &changed.base, id, record, had)?,
+                None => None,
+            };
             let id = op.id.clone();
             let late = Late {
                 revision,

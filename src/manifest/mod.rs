@@ -88,6 +88,10 @@ pub(crate) struct Generation {
     pub(crate) metric: Metric,
     /// How components are stored.
     pub(crate) storage: Storage,
+    /// Whether items may be without a vector here, rather than be refused.
+    pub(crate) partial: bool,
+    /// How many were when it was published.
+    pub(crate) left_out: u64,
     /// Its space segments, oldest first; what a later one says of an item counts.
     pub(crate) segments: Vec<SpaceFile>,
     /// The files of its towers directory.

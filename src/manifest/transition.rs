@@ -248,6 +248,8 @@ mod tests {
             dimension: 4,
             metric: Metric::Cosine,
             storage: Storage::Full,
+            partial: false,
+            left_out: 0,
             segments: Vec::new(),
             towers: Vec::new(),
             towers_hash: number,

@@ -4,7 +4,7 @@ use super::{Base, Sealed, Serving};
 use crate::catalog::Fresh;
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
-use crate::kernel::Vector;
+use crate::kernel::{Row, Vector};
 use crate::record::Fields;
 use crate::tower::Side;
 use serde_json::Value;
@@ -22,21 +22,35 @@ pub(crate) struct Late {
     pub(crate) revision: Revision,
     /// Its id.
     pub(crate) id: String,
-    /// Its vector, as it will be stored; none stands for a delete.
+    /// Its vector, as it will be stored; none if it was deleted, or has none in this space.
     pub(crate) vector: Option<Vector>,
     /// What filters see of its record, shared by all spaces; nothing of a delete.
     pub(crate) fields: Arc<Fields>,
 }
 
-/// Embeds an item for a generation of a space, which has to be able to store the vector.
-pub(crate) fn embed(space: &str, base: &Base, id: &str, record: &Value) -> Result<Vector, Error> {
+/// The vector of an item in a generation of a space, if it has one there: the item tower's of its
+/// record, which has to be fit to be stored; or, where vectors come from elsewhere, the one it `had`.
+pub(crate) fn embed<'a>(
+    space: &str,
+    base: &Base,
+    id: &str,
+    record: &Value,
+    had: impl FnOnce() -> Option<Row<'a>>,
+) -> Result<Option<Vector>, Error> {
+    if !base.model.has(Side::Item) {
+        return Ok(had().map(Vector::from));
+    }
     let vector = base.model.embed(Side::Item, record, None);
     let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
-    stored.map_err(|source| Error::Embed {
-        space: space.to_owned(),
-        id: id.to_owned(),
-        source: source.into(),
-    })
+    match stored {
+        Ok(vector) => Ok(Some(vector)),
+        Err(_) if base.generation.partial => Ok(None),
+        Err(source) => Err(Error::Embed {
+            space: space.to_owned(),
+            id: id.to_owned(),
+            source: source.into(),
+        }),
+    }
 }
 
 /// Puts the newest version of everything written after `after` into the overlay. `sealed` and
@@ -50,11 +64,17 @@ pub(crate) fn catch_up(
     after: Revision,
     others: &BTreeMap<String, Arc<Serving>>,
 ) -> Result<(), Error> {
-    let mut add = |item: ItemNo, revision, id: &str, record: Option<&[u8]>| -> Result<(), Error> {
+    let cut = base.generation.cut;
+    let mut add = |(item, revision, since): (ItemNo, Revision, Revision),
+                   id: &str,
+                   record: Option<&[u8]>|
+     -> Result<(), Error> {
         let (mut vector, mut fields) = (None, Arc::default());
         if let Some(text) = record {
             let record = parse(id, text)?;
-            vector = Some(embed(space, base, id, &record)?);
+            // What was deleted since the cut lost the vector it had, put again or not.
+            let had = || base.vector(item).filter(|_| since <= cut);
+            vector = embed(space, base, id, &record, had)?;
             let mut known = others.values().filter_map(|other| other.overlay.get(&item));
             fields = match known.find(|late| late.revision == revision) {
                 Some(late) => Arc::clone(&late.fields),
@@ -73,10 +93,12 @@ pub(crate) fn catch_up(
     };
     for (segment, row) in sealed.newest(after).into_values() {
         let row = segment.row(row)?;
-        add(row.item, row.revision, row.id, row.record)?;
+        let begun = Revision(0);
+        add((row.item, row.revision, begun), row.id, row.record)?;
     }
     for (id, fresh) in fresh.iter().filter(|(_, fresh)| fresh.revision > after) {
-        add(fresh.item, fresh.revision, id, fresh.record.as_deref())?;
+        let version = (fresh.item, fresh.revision, fresh.since);
+        add(version, id, fresh.record.as_deref())?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use super::forward::Pass;
 use super::layer::Layer;
 use super::lookup::Lookup;
 use super::matrix::Matrix;
-use super::schema::{FeatureSchema, OtherFields, Schema};
-use crate::kernel::{VectorError, prepare};
+use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
+use crate::kernel::{VectorError, Weights, prepare};
 use crate::record::RecordError;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -39,9 +39,9 @@ pub(crate) struct Model {
     pub(crate) schema: Schema,
     /// The embedding tables, in the order of their names.
     pub(crate) tables: Vec<Table>,
-    /// The tower for queries.
+    /// The tower for queries; one that is not there reads no features.
     pub(crate) user: Tower,
-    /// The tower for items.
+    /// The tower for items; one that is not there reads no features.
     pub(crate) item: Tower,
 }
 
@@ -101,12 +101,74 @@ pub(crate) enum EmbedError {
     /// Its features cannot be read.
     #[error(transparent)]
     Features(#[from] RecordError),
+    /// There is no tower for it.
+    #[error("there is no {side} tower; {}", instead(*.side))]
+    NoTower {
+        /// Which of the two.
+        side: Side,
+    },
     /// What the tower computed cannot be compared.
     #[error("the tower's output is not a vector to compare by: {0}")]
     Output(#[from] VectorError),
 }
 
+fn instead(side: Side) -> &'static str {
+    match side {
+        Side::User => "ask with a vector, or with an item to be similar to",
+        Side::Item => "the vectors of items are published with them",
+    }
+}
+
 impl Model {
+    /// The tables with the towers that `build` makes of their descriptions.
+    pub(crate) fn assemble<E>(
+        schema: Schema,
+        tables: Vec<Table>,
+        mut build: impl FnMut(Side, &TowerSchema, &Schema, &[Table]) -> Result<Tower, E>,
+    ) -> Result<Self, E> {
+        let mut tower = |side, description: &Option<TowerSchema>| match description {
+            Some(description) => build(side, description, &schema, &tables),
+            None => Ok(Tower {
+                side,
+                features: Vec::new(),
+                layers: Vec::new(),
+                other_fields: None,
+            }),
+        };
+        Ok(Self {
+            user: tower(Side::User, &schema.user)?,
+            item: tower(Side::Item, &schema.item)?,
+            tables,
+            schema,
+        })
+    }
+
+    /// Whether there is a tower of a side.
+    pub(crate) fn has(&self, side: Side) -> bool {
+        !self.tower(side).features.is_empty()
+    }
+
+    /// Whether `other` gives every item the same vector.
+    pub(crate) fn embeds_as(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.schema, &other.schema);
+        let described = ours.item.is_some()
+            && ours.item == theirs.item
+            && (ours.dimension, ours.metric) == (theirs.dimension, theirs.metric);
+        let features = self.item.features.iter().zip(&other.item.features);
+        let mut tables = features.filter_map(|(a, b)| {
+            let (a, b) = (self.tables.get(a.table?)?, other.tables.get(b.table?)?);
+            Some((a, ours.tables.get(&a.name), b, theirs.tables.get(&b.name)))
+        });
+        let same = |a: Weights<'_>, b: Weights<'_>| a.len() == b.len() && a.iter().eq(b.iter());
+        let layers = self.item.layers.iter().flat_map(Layer::weights);
+        let mut layers = layers.zip(other.item.layers.iter().flat_map(Layer::weights));
+        described
+            && layers.all(|((_, a), (_, b))| same(a, b))
+            && tables.all(|(a, a_schema, b, b_schema)| {
+                a_schema == b_schema && same(a.weights.weights(), b.weights.weights())
+            })
+    }
+
     /// The tower of a side.
     pub(crate) fn tower(&self, side: Side) -> &Tower {
         match side {
@@ -168,6 +230,9 @@ impl Model {
     ) -> Result<(), (usize, EmbedError)> {
         let (tower, tables) = (self.tower(side), &self.tables);
         let dimension = self.schema.dimension as usize;
+        if tower.features.is_empty() && !records.is_empty() {
+            return Err((0, EmbedError::NoTower { side }));
+        }
         for (batch, records) in records.chunks(BATCH).enumerate() {
             let first = batch * BATCH;
             if scratch.encoded.len() < records.len() {

@@ -71,12 +71,11 @@ fn model() -> Model {
     let user = dense(3, schema::Activation::Relu);
     let item = vec![dense(4, schema::Activation::Linear)];
     let user = vec![user, layer(1, Step::L2Normalise)];
-    Model {
-        tables,
-        user: Tower::new(Side::User, &schema.user, user, &schema),
-        item: Tower::new(Side::Item, &schema.item, item, &schema),
-        schema,
-    }
+    let assembled = Model::assemble::<()>(schema, tables, |side, description, schema, _| {
+        let layers = if side == Side::User { &user } else { &item };
+        Ok(Tower::new(side, description, layers.clone(), schema))
+    });
+    assembled.unwrap()
 }
 
 fn blob(bytes: &[u8]) -> std::sync::Arc<Blob> {

@@ -133,6 +133,7 @@ pub(crate) fn aligned(bytes: Vec<u8>) -> Vec<u8> {
 /// The file that holds a table.
 pub(super) fn home(schema: &Schema, table: &str) -> &'static str {
     let reads = |tower: &TowerSchema| tower.features.iter().any(|f| f.table() == Some(table));
+    let reads = |tower: &Option<TowerSchema>| tower.as_ref().is_some_and(reads);
     match (reads(&schema.user), reads(&schema.item)) {
         (true, false) => USER,
         (false, true) => ITEM,
@@ -165,7 +166,7 @@ impl Model {
                 weights,
             });
         }
-        let mut tower = |side: Side, description: &TowerSchema| {
+        let model = Self::assemble(schema, tables, |side, description, schema, tables| {
             let name = if side == Side::User { USER } else { ITEM };
             let wiring = schema.wiring(side, description)?;
             let widths = schema.widths(description);
@@ -176,21 +177,14 @@ impl Model {
                     layers.push(read_layer(file, at, layer, wiring, &widths)?);
                 }
             }
-            let tower = Tower::new(side, description, layers, &schema);
-            tower.check_defaults(&tables)?;
+            let tower = Tower::new(side, description, layers, schema);
+            tower.check_defaults(tables)?;
             Ok(tower)
-        };
-        let user = tower(Side::User, &schema.user)?;
-        let item = tower(Side::Item, &schema.item)?;
+        })?;
         for (_, file) in files {
             file.finish()?;
         }
-        Ok(Self {
-            tables,
-            user,
-            item,
-            schema,
-        })
+        Ok(model)
     }
 
     /// Whether all weights are numbers. Reads all of them.

@@ -152,16 +152,16 @@ pub(crate) fn derive(
         name: "youtube two-tower".to_owned(),
         dimension: config.dimension as u32,
         metric: Metric::Cosine,
-        user: TowerSchema {
+        user: Some(TowerSchema {
             features: user,
             layers: layers(),
             other_fields: Some(OtherFields::Allow(unread)),
-        },
-        item: TowerSchema {
+        }),
+        item: Some(TowerSchema {
             features: item,
             layers: layers(),
             other_fields: None,
-        },
+        }),
         tables,
     }
 }

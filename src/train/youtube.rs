@@ -18,10 +18,8 @@ use super::sampler::{Example, Logs, shuffle};
 use super::{Progress, Report, Trained, schema};
 use crate::database::Towers;
 use crate::kernel::MAX_DIMENSION;
-use crate::tower::schema::{LayerKind, Schema, TowerSchema};
-use crate::tower::{
-    Encoded, Layer, Lookup, Matrix, Model, Pass, Side, Step, Table, Tower, TowerError,
-};
+use crate::tower::schema::{LayerKind, Schema};
+use crate::tower::{Encoded, Layer, Lookup, Matrix, Model, Pass, Side, Step, Table, Tower};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -202,7 +200,7 @@ pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, Train
             lookup,
         });
     }
-    let mut tower = |side, description: &TowerSchema| {
+    Model::assemble(schema, tables, |side, description, schema, _| {
         let wirings = schema.wiring(side, description)?;
         let layers = description.layers.iter().zip(wirings);
         let layers = layers.map(|(layer, wiring)| {
@@ -222,13 +220,7 @@ pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, Train
                 step,
             }
         });
-        Ok::<_, TowerError>(Tower::new(side, description, layers.collect(), &schema))
-    };
-    Ok(Model {
-        user: tower(Side::User, &schema.user)?,
-        item: tower(Side::Item, &schema.item)?,
-        tables,
-        schema,
+        Ok(Tower::new(side, description, layers.collect(), schema))
     })
 }
 

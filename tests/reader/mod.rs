@@ -55,6 +55,9 @@ pub struct Generation {
     pub metric: u32,
     /// Whether vectors are in half precision.
     pub half: bool,
+    /// Whether items may be without a vector, and how many were when it was published.
+    pub partial: bool,
+    pub left_out: u64,
     pub segments: Vec<(File, u32, u32)>,
     pub towers: Vec<(String, u64, u64)>,
     pub towers_hash: u64,
@@ -120,6 +123,8 @@ impl<'a> Packed<'a> {
     fn generation(&mut self) -> Generation {
         let (number, cut, dimension, metric) = (self.u64(), self.u64(), self.u32(), self.u32());
         let half = self.half();
+        let partial = self.take(1) == [1];
+        let left_out = self.u64();
         let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
@@ -134,6 +139,8 @@ impl<'a> Packed<'a> {
             dimension,
             metric,
             half,
+            partial,
+            left_out,
             segments,
             towers,
             towers_hash,

@@ -45,6 +45,11 @@ impl Towers {
         }
     }
 
+    /// Whether there is a tower.
+    pub fn has(&self, tower: Tower) -> bool {
+        !self.schema[tower.name()].is_null()
+    }
+
     /// The vector of a record; none when it is refused.
     pub fn embed(&self, tower: Tower, record: &Value) -> Option<Vec<f32>> {
         let description = &self.schema[tower.name()];

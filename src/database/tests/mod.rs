@@ -11,6 +11,7 @@ mod fields;
 mod filters;
 mod flips;
 mod repair;
+mod reuse;
 
 use super::*;
 use crate::ensemble::Ensemble;

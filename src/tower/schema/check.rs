@@ -46,8 +46,8 @@ impl Schema {
                 TowerError::schema(place, what)
             })?;
         }
-        self.validate_tower(Side::User, &self.user)?;
-        self.validate_tower(Side::Item, &self.item)
+        self.towers()
+            .try_for_each(|(side, tower)| self.validate_tower(side, tower))
     }
 
     fn validate_tower(&self, side: Side, tower: &TowerSchema) -> Result<(), TowerError> {

@@ -13,7 +13,7 @@ pub(crate) use features::{
 };
 pub(crate) use layers::{Activation, LayerKind, LayerSchema};
 
-use super::TowerError;
+use super::{Side, TowerError};
 use crate::kernel::Metric;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,10 +38,12 @@ pub(crate) struct Schema {
     /// Embedding tables; features of both towers may share one.
     #[serde(default)]
     pub(crate) tables: BTreeMap<String, TableSchema>,
-    /// The tower for queries.
-    pub(crate) user: TowerSchema,
-    /// The tower for items.
-    pub(crate) item: TowerSchema,
+    /// The tower for queries; without one they are vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<TowerSchema>,
+    /// The tower for items; without one their vectors are computed elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) item: Option<TowerSchema>,
 }
 
 /// An embedding table.
@@ -154,11 +156,29 @@ impl Schema {
         Ok(schema)
     }
 
+    /// A description without towers.
+    pub(crate) fn without_towers(name: &str, dimension: usize, metric: Metric) -> Self {
+        Self {
+            format: FORMAT,
+            name: name.to_owned(),
+            dimension: u32::try_from(dimension).unwrap_or(u32::MAX),
+            metric,
+            tables: BTreeMap::new(),
+            user: None,
+            item: None,
+        }
+    }
+
     /// The file's bytes.
-    #[cfg(any(test, feature = "train"))]
     pub(crate) fn to_json(&self) -> Result<Vec<u8>, TowerError> {
         serde_json::to_vec_pretty(self)
             .map_err(|error| TowerError::schema("file", error.to_string()))
+    }
+
+    /// The towers there are.
+    pub(crate) fn towers(&self) -> impl Iterator<Item = (Side, &TowerSchema)> {
+        let user = self.user.iter().map(|tower| (Side::User, tower));
+        user.chain(self.item.iter().map(|tower| (Side::Item, tower)))
     }
 
     /// Numbers that each feature of a tower gives.

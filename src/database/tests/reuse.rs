@@ -1,0 +1,50 @@
+//! A publish takes over the vectors of the generation before where its item tower gave them too.
+
+use super::*;
+use crate::graph::Builder;
+use crate::maintain::{Publish, Source, Vectors};
+use crate::tower::Model as Trained;
+use std::sync::atomic::AtomicBool;
+
+fn scaled(scale: f32) -> Towers {
+    Towers::from_bytes(towers::scaled(scale)).unwrap()
+}
+
+/// The vectors that a publish of `model` would be made of, after `before`.
+fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
+    let publish = Publish {
+        space: SPACE,
+        model,
+        parts: &[],
+        storage: before.generation.storage,
+        retain: 1,
+        builder: Builder::default(),
+        left_out: None,
+        progress: &|_, _, _| (),
+        cancelled: &AtomicBool::new(false),
+    };
+    let sealed = Arc::clone(&db.live().snapshot.load().sealed);
+    let made = Vectors::new(&publish, &sealed, Some(before), Source::Tower);
+    made.unwrap().vectors
+}
+
+#[test]
+fn items_are_embedded_again_only_by_another_item_tower() {
+    let db = open(&MemoryFiles::default()).unwrap();
+    db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
+    db.publish(SPACE, scaled(3.0)).unwrap();
+    let base = Arc::clone(&db.live().snapshot.load().spaces[SPACE].base);
+    let model = |scale| Arc::clone(&scaled(scale).model);
+    assert_eq!(vectors(&db, &model(5.0), &base), [50.0, 100.0]);
+    // A generation that says it has this tower, so that its vectors tell whether they were taken.
+    let pretends = Base {
+        model: model(5.0),
+        ..(*base).clone()
+    };
+    assert_eq!(vectors(&db, &model(5.0), &pretends), [30.0, 60.0]);
+    assert_eq!(vectors(&db, &model(7.0), &pretends), [70.0, 140.0]);
+    // Another user tower does not matter, as long as the item tower stays.
+    let mut other = (*model(5.0)).clone();
+    other.user = model(9.0).user.clone();
+    assert_eq!(vectors(&db, &Arc::new(other), &pretends), [30.0, 60.0]);
+}

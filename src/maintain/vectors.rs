@@ -1,0 +1,248 @@
+//! The vectors of a publish: computed by the item tower, taken over from the generation before where
+//! that had the same tower, or given.
+
+use super::publish::{Publish, Stage};
+use crate::error::Error;
+use crate::ids::{ItemNo, Revision};
+use crate::kernel::{Row, prepare};
+use crate::snapshot::{Base, Sealed, parse};
+use crate::store::ItemsSegment;
+use crate::tower::{EmbedError, Side};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Items embedded at a time by one thread.
+const BATCH: usize = 256;
+
+/// Where the vectors of a publish come from.
+pub(crate) enum Source<'a> {
+    /// From the item tower.
+    Tower,
+    /// From elsewhere, by id.
+    Given(&'a mut dyn Iterator<Item = Given>),
+}
+
+/// A vector from elsewhere.
+pub(crate) type Given = Result<(String, Vec<f32>), Box<dyn std::error::Error + Send + Sync>>;
+
+/// What a generation is built of.
+pub(crate) struct Vectors {
+    /// Items, increasing.
+    pub(crate) items: Vec<u32>,
+    /// Their vectors, rounded to what is stored.
+    pub(crate) vectors: Vec<f32>,
+    /// Items that have none.
+    pub(crate) left_out: u64,
+}
+
+/// The newest version of an item.
+type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
+
+impl Vectors {
+    /// Those of all sealed items; `before` is what the space served when they were sealed.
+    pub(crate) fn new(
+        publish: &Publish<'_>,
+        sealed: &Sealed,
+        before: Option<&Base>,
+        source: Source<'_>,
+    ) -> Result<Self, Error> {
+        let mut versions: Vec<Version<'_>> = Vec::new();
+        for (item, (segment, row)) in sealed.newest(Revision(0)) {
+            if segment.row(row)?.record.is_some() {
+                versions.push((item, segment, row));
+            }
+        }
+        if versions.is_empty() {
+            return Err(Error::NoItems);
+        }
+        publish.told(Stage::Embed, 0, versions.len() as u64)?;
+        let mut vectors = vec![0.0; versions.len() * publish.dimension()];
+        let there = match source {
+            Source::Tower => embed(publish, &versions, before, &mut vectors)?,
+            Source::Given(given) => take(publish, &versions, sealed, given, &mut vectors)?,
+        };
+        let left_out = there.iter().filter(|there| !**there).count();
+        let items = versions.iter().zip(&there).filter(|(_, there)| **there);
+        let items: Vec<u32> = items.map(|((item, ..), _)| item.0).collect();
+        if items.is_empty() {
+            return Err(Error::NoItems);
+        }
+        keep(&mut vectors, publish.dimension(), &there);
+        Ok(Self {
+            items,
+            vectors,
+            left_out: left_out as u64,
+        })
+    }
+}
+
+/// Removes the rows that are not there.
+fn keep(vectors: &mut Vec<f32>, dimension: usize, there: &[bool]) {
+    let mut to = 0;
+    for (row, _) in there.iter().enumerate().filter(|(_, there)| **there) {
+        if row != to {
+            vectors.copy_within(row * dimension..(row + 1) * dimension, to * dimension);
+        }
+        to += 1;
+    }
+    vectors.truncate(to * dimension);
+}
+
+/// Embeds the items with the item tower, but for those whose vector `before` has of the same tower; says
+/// which have one now.
+fn embed(
+    publish: &Publish<'_>,
+    versions: &[Version<'_>],
+    before: Option<&Base>,
+    vectors: &mut [f32],
+) -> Result<Vec<bool>, Error> {
+    let (total, done) = (versions.len() as u64, AtomicU64::new(0));
+    let before = before.filter(|before| {
+        let generation = &before.generation;
+        // What was rounded once is not to be had in full again.
+        let precise = generation.storage == crate::kernel::Storage::Full;
+        (precise || generation.storage == publish.storage) && before.model.embeds_as(publish.model)
+    });
+    let rows = BATCH * publish.dimension();
+    let batches = vectors.par_chunks_mut(rows).zip(versions.par_chunks(BATCH));
+    let there = batches.map(|(vectors, versions)| {
+        let there = embed_batch(publish, versions, before, vectors)?;
+        let count = versions.len() as u64;
+        let before = done.fetch_add(count, Ordering::Relaxed);
+        publish.told(Stage::Embed, before + count, total)?;
+        Ok(there)
+    });
+    let there = there.collect::<Result<Vec<_>, Error>>()?;
+    Ok(there.concat())
+}
+
+fn embed_batch(
+    publish: &Publish<'_>,
+    versions: &[Version<'_>],
+    before: Option<&Base>,
+    vectors: &mut [f32],
+) -> Result<Vec<bool>, Error> {
+    let dimension = publish.dimension();
+    let mut there = vec![false; versions.len()];
+    let mut records = Vec::new();
+    let mut new = Vec::new();
+    let each = vectors.chunks_exact_mut(dimension).zip(versions);
+    for ((vector, (item, segment, row)), there) in each.zip(&mut there) {
+        let mut known = |had: Row<'_>| {
+            vector.copy_from_slice(had.floats(&mut Vec::new()));
+            publish.storage.round(vector)
+        };
+        // One that cannot be rounded is refused below.
+        *there = before
+            .and_then(|before| before.vector(*item))
+            .is_some_and(|had| known(had).is_ok());
+        if !*there {
+            let row = segment.row(*row)?;
+            records.push(parse(row.id, row.record.unwrap_or_default())?);
+            new.push((row.id, vector, there));
+        }
+    }
+    let round = |vector: &mut [f32]| publish.storage.round(vector).map_err(EmbedError::from);
+    let together = publish.model.embed_many(Side::Item, &records, None);
+    for (at, (id, vector, there)) in new.into_iter().enumerate() {
+        let embedded = match (&together, records.get(at)) {
+            (Ok(all), _) => {
+                vector.copy_from_slice(
+                    all.get(at * dimension..)
+                        .unwrap_or_default()
+                        .get(..dimension)
+                        .unwrap_or_default(),
+                );
+                round(vector)
+            }
+            (Err(_), Some(record)) => {
+                let alone = publish.model.embed(Side::Item, record, None);
+                alone.and_then(|alone| {
+                    vector.copy_from_slice(&alone);
+                    round(vector)
+                })
+            }
+            (Err(_), None) => continue,
+        };
+        *there = embedded.is_ok();
+        if let Err(source) = embedded {
+            publish.fails(Error::Embed {
+                space: publish.space.to_owned(),
+                id: id.to_owned(),
+                source: source.into(),
+            })?;
+        }
+    }
+    Ok(there)
+}
+
+/// Takes vectors from elsewhere; says which items have one.
+fn take(
+    publish: &Publish<'_>,
+    versions: &[Version<'_>],
+    sealed: &Sealed,
+    given: &mut dyn Iterator<Item = Given>,
+    vectors: &mut [f32],
+) -> Result<Vec<bool>, Error> {
+    let (dimension, total) = (publish.dimension(), versions.len());
+    let mut there = vec![false; total];
+    let mut count = 0;
+    for next in given {
+        let (id, vector) = next.map_err(|source| Error::VectorSource { source })?;
+        let mut place = |mut vector: Vec<f32>| {
+            if vector.len() != dimension {
+                let found = vector.len();
+                return Err(format!(
+                    "it has {found} components, the towers' dimension is {dimension}"
+                ));
+            }
+            let row = row_of(versions, sealed, &id).map_err(|error| error.to_string())?;
+            let row = row.ok_or("there is no such item")?;
+            let (Some(there), Some(to)) = (
+                there.get_mut(row),
+                vectors.get_mut(row * dimension..(row + 1) * dimension),
+            ) else {
+                return Ok(());
+            };
+            if *there {
+                return Err("it was given before: leave one out".to_owned());
+            }
+            let fit = prepare(publish.model.schema.metric, &mut vector);
+            let fit = fit.and_then(|()| publish.storage.round(&mut vector));
+            fit.map_err(|error| error.to_string())?;
+            to.copy_from_slice(&vector);
+            *there = true;
+            Ok(())
+        };
+        if let Err(what) = place(vector) {
+            publish.fails(Error::ItemVector { id, what })?;
+        }
+        count += 1;
+        if count % BATCH == 0 {
+            publish.told(Stage::Embed, count.min(total) as u64, total as u64)?;
+        }
+    }
+    publish.told(Stage::Embed, total as u64, total as u64)?;
+    let missing = there.iter().filter(|there| !**there).count() as u64;
+    for ((_, segment, row), _) in versions.iter().zip(&there).filter(|(_, there)| !**there) {
+        publish.fails(Error::NoVector {
+            space: publish.space.to_owned(),
+            id: segment.row(*row)?.id.to_owned(),
+            missing,
+            items: total as u64,
+        })?;
+    }
+    Ok(there)
+}
+
+/// Where an id stands among the versions.
+fn row_of(versions: &[Version<'_>], sealed: &Sealed, id: &str) -> Result<Option<usize>, Error> {
+    for segment in sealed.items.iter().rev() {
+        if let Some(row) = segment.find_id(id)? {
+            return Ok(versions
+                .binary_search_by_key(&row.item, |(item, ..)| *item)
+                .ok());
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,350 @@
+//! Spaces whose vectors come from elsewhere, and publishes that leave items out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
+
+mod common;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use twinspire::{
+    Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, PublishOptions, Storage,
+    Towers,
+};
+
+const SPACE: &str = "elsewhere";
+
+fn open(path: &Path) -> Database {
+    Database::options().background(false).open(path).unwrap()
+}
+
+fn item(id: &str) -> Value {
+    json!({"id": id, "text": "words"})
+}
+
+fn with_items(path: &Path, ids: &[&str]) -> Database {
+    let db = open(path);
+    let items: Vec<Value> = ids.iter().map(|id| item(id)).collect();
+    db.items().put_many(&items).unwrap();
+    db
+}
+
+fn flat() -> Towers {
+    Towers::without("elsewhere", 1, Metric::L2).unwrap()
+}
+
+/// Every id the space answers with, and its vector, which is how far it is from 0.
+fn answers(db: &Database) -> BTreeMap<String, f32> {
+    let hits = db.recall(SPACE).vector(&[0.0]).exact().top(100).unwrap();
+    hits.iter()
+        .map(|hit| (hit.id.clone(), (-hit.score).sqrt()))
+        .collect()
+}
+
+fn expected(pairs: &[(&str, f32)]) -> BTreeMap<String, f32> {
+    pairs.iter().map(|(id, x)| ((*id).to_owned(), *x)).collect()
+}
+
+#[test]
+fn vectors_from_elsewhere_are_answered_with() {
+    let (_dir, path) = common::directory();
+    let db = with_items(&path, &["a", "b", "c"]);
+    let given = [("c", [3.0]), ("a", [1.0]), ("b", [2.0])];
+    let generation = db.publish_vectors(SPACE, flat(), given).unwrap();
+    assert!(generation.partial);
+    assert_eq!((generation.items, generation.left_out), (3, 0));
+    let all = expected(&[("a", 1.0), ("b", 2.0), ("c", 3.0)]);
+    assert_eq!(answers(&db), all);
+    let hits = db.recall(SPACE).similar("a").top(1).unwrap();
+    assert_eq!(hits[0].id, "b");
+    drop(db);
+    let db = open(&path);
+    assert_eq!(answers(&db), all);
+    assert!(db.check().unwrap().problems.is_empty());
+
+    // There is nobody who could embed a user.
+    let error = db.recall(SPACE).user(&json!({})).top(1).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("there is no user tower; ask with a vector"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
+    let (_dir, path) = common::directory();
+    let db = with_items(&path, &["a", "b"]);
+    let mut files = common::towers::scaled(10.0);
+    let mut schema: Value = serde_json::from_slice(&files[0].1).unwrap();
+    schema.as_object_mut().unwrap().remove("item");
+    files[0].1 = schema.to_string().into_bytes();
+    files.retain(|(name, _)| name != "item.safetensors");
+    let towers = common::towers_of(&files);
+    assert!(towers.embed_item(&item("a")).is_err());
+    db.publish_vectors(SPACE, towers.clone(), [("a", [10.0]), ("b", [50.0])])
+        .unwrap();
+    let hits = db
+        .recall(SPACE)
+        .user(&json!({"price": 4.9}))
+        .top(1)
+        .unwrap();
+    assert_eq!(hits[0].id, "b");
+    let error = db.publish(SPACE, towers).unwrap_err();
+    assert!(error.to_string().contains("have no item tower"), "{error}");
+    let error = db.publish_vectors(SPACE, common::scaled(1.0), [("a", [1.0])]);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("have an item tower"), "{error}");
+}
+
+#[test]
+fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
+    let (_dir, path) = common::directory();
+    let db = with_items(&path, &["a", "b", "c"]);
+    let bad: [(&[(&str, Vec<f32>)], &str); 5] = [
+        (
+            &[("a", vec![1.0, 2.0])],
+            "2 components, the towers' dimension is 1",
+        ),
+        (
+            &[("who", vec![1.0])],
+            "\"who\" cannot be used: there is no such item",
+        ),
+        (&[("a", vec![f32::NAN])], "\"a\" cannot be used"),
+        (&[("a", vec![1.0]), ("a", vec![1.0])], "it was given before"),
+        (
+            &[("a", vec![1.0]), ("c", vec![1.0])],
+            "item \"b\" has no vector for space \"elsewhere\"; 1 of 3",
+        ),
+    ];
+    for (given, what) in &bad {
+        let error = db
+            .publish_vectors(SPACE, flat(), given.to_vec())
+            .unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    assert!(db.spaces().is_empty());
+    let told = Mutex::new(Vec::new());
+    let options = PublishOptions::new().leave_out(|error: &Error| {
+        told.lock().unwrap().push(error.to_string());
+    });
+    let given = bad[..4].iter().flat_map(|(given, _)| given.to_vec());
+    let given = given.map(|(id, vector)| Ok::<_, Error>((id.to_owned(), vector)));
+    let generation = db.publish_vectors_with(SPACE, flat(), given, &options);
+    assert_eq!(generation.unwrap().left_out, 2);
+    assert_eq!(answers(&db), expected(&[("a", 1.0)]));
+    drop(options);
+    let told = told.into_inner().unwrap();
+    assert_eq!(told.len(), 6, "{told:?}");
+    assert!(told[5].contains("item \"c\" has no vector"), "{told:?}");
+
+    let broken = [Ok(("a".to_owned(), vec![1.0])), Err("the disk is gone")];
+    let options = PublishOptions::new().leave_out(|_| ());
+    let error = db
+        .publish_vectors_with(SPACE, flat(), broken, &options)
+        .unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+    assert_eq!(answers(&db), expected(&[("a", 1.0)]), "as before");
+    let none = db.publish_vectors_with(SPACE, flat(), Vec::<Result<_, String>>::new(), &options);
+    assert!(matches!(none, Err(Error::NoItems)));
+}
+
+#[test]
+fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
+    let (_dir, path) = common::directory();
+    let db = open(&path);
+    let many = (0..600).map(|id| match id % 3 {
+        0 => json!({"id": format!("B{id:03}"), "name": "no price"}),
+        _ => common::item(id, id),
+    });
+    db.items().put_many(&many.collect::<Vec<_>>()).unwrap();
+    let error = db.publish(SPACE, common::scaled(1.0)).unwrap_err();
+    assert!(
+        matches!(&error, Error::Embed { id, .. } if id.ends_with('0')),
+        "{error}"
+    );
+    let told = Mutex::new(Vec::new());
+    let options = PublishOptions::new().leave_out(|error: &Error| match error {
+        Error::Embed { id, .. } => told.lock().unwrap().push(id.clone()),
+        other => panic!("{other}"),
+    });
+    let generation = db
+        .publish_with(SPACE, common::scaled(1.0), &options)
+        .unwrap();
+    drop(options);
+    assert_eq!((generation.items, generation.left_out), (400, 200));
+    let mut told = told.into_inner().unwrap();
+    told.sort();
+    let left_out = (0..600).step_by(3).map(|id| format!("B{id:03}"));
+    assert_eq!(told, Vec::from_iter(left_out));
+
+    // Later writes are not refused either, and a database that has such can be opened.
+    let known = |db: &Database| db.stats().unwrap().spaces[SPACE].items;
+    db.items().put(&json!({"id": "B601"})).unwrap();
+    db.items().put(&json!({"id": "B001"})).unwrap();
+    assert_eq!(known(&db), 399);
+    drop(db);
+    let db = open(&path);
+    assert_eq!(known(&db), 399);
+    db.seal().unwrap();
+    assert_eq!(known(&db), 399);
+    assert!(db.check().unwrap().problems.is_empty());
+    db.items().put(&common::item(1, 1)).unwrap();
+    assert_eq!(known(&db), 400);
+    // Without a policy the space is whole again, or it is not published.
+    assert!(db.publish(SPACE, common::scaled(2.0)).is_err());
+    for id in (0..600).step_by(3).chain([601]) {
+        db.items().put(&common::item(id, id)).unwrap();
+    }
+    let generation = db.publish(SPACE, common::scaled(2.0)).unwrap();
+    assert_eq!((generation.items, generation.partial), (601, false));
+    assert!(db.items().put(&json!({"id": "B602"})).is_err());
+}
+
+#[test]
+fn rounded_vectors_are_not_taken_for_full_ones() {
+    let (_dir, path) = common::directory();
+    let db = open(&path);
+    db.items().put(&json!({"id": "a", "price": 0.1})).unwrap();
+    let mut scores = Vec::new();
+    for storage in [Storage::Full, Storage::Half, Storage::Half, Storage::Full] {
+        let options = PublishOptions::new().storage(storage);
+        db.publish_with(SPACE, common::scaled(1.0), &options)
+            .unwrap();
+        let hits = db.recall(SPACE).vector(&[0.0]).top(1).unwrap();
+        scores.push(hits[0].score);
+    }
+    assert_eq!(scores[0], -0.1f32 * 0.1);
+    assert_eq!(scores[0], scores[3]);
+    assert_eq!(scores[1], scores[2]);
+    assert_ne!(scores[0], scores[1]);
+}
+
+/// What is done to a space with vectors from elsewhere.
+#[derive(Clone, Debug)]
+enum Step {
+    Put(u8),
+    Delete(u8),
+    /// Vectors of the items there are whose numbers the mask has.
+    Publish(u8),
+    Rollback,
+    Seal,
+    Merge,
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0u8..8).prop_map(Step::Put),
+        2 => (0u8..8).prop_map(Step::Delete),
+        2 => any::<u8>().prop_map(Step::Publish),
+        1 => Just(Step::Rollback),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Merge),
+        2 => Just(Step::Reopen),
+    ];
+    proptest::collection::vec(step, 1..24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+    #[test]
+    fn an_item_keeps_the_vector_it_was_given_until_it_is_deleted(steps in steps()) {
+        let (_dir, path) = common::directory();
+        let mut db = open(&path);
+        let mut items: BTreeMap<u8, bool> = BTreeMap::new();
+        // The vectors each answers with, or did when it was last active.
+        let mut generations: Vec<BTreeMap<u8, f32>> = Vec::new();
+        let mut active = 0;
+        let name = |id: u8| format!("i{id}");
+        for (at, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Put(id) => {
+                    db.items().put(&json!({"id": name(id), "at": at})).unwrap();
+                    items.insert(id, true);
+                }
+                Step::Delete(id) => {
+                    db.items().delete(&name(id)).unwrap();
+                    if let Some(there) = items.get_mut(&id) {
+                        *there = false;
+                    }
+                    if let Some(plain) = generations.get_mut(active) {
+                        plain.remove(&id);
+                    }
+                }
+                Step::Publish(mask) => {
+                    let there = items.iter().filter(|(_, there)| **there).map(|(id, _)| *id);
+                    let given: BTreeMap<u8, f32> = there
+                        .filter(|id| mask & (1 << id) != 0)
+                        .map(|id| (id, at as f32 * 10.0 + f32::from(id)))
+                        .collect();
+                    let vectors = given.iter().map(|(id, x)| Ok::<_, String>((name(*id), vec![*x])));
+                    let options = PublishOptions::new().leave_out(|_| ()).retain(9);
+                    let published = db.publish_vectors_with(SPACE, flat(), vectors, &options);
+                    prop_assert_eq!(published.is_ok(), !given.is_empty());
+                    if published.is_ok() {
+                        generations.push(given);
+                        active = generations.len() - 1;
+                    }
+                }
+                Step::Rollback => {
+                    // Writes that are not sealed tell of deletes in between, sealed ones do not.
+                    db.seal().unwrap();
+                    if active > 0 {
+                        db.rollback(SPACE).unwrap();
+                        active -= 1;
+                        generations[active].retain(|id, _| items.get(id) == Some(&true));
+                    }
+                }
+                Step::Seal => drop(db.seal().unwrap()),
+                Step::Merge => drop(db.merge().unwrap()),
+                Step::Reopen => {
+                    drop(db);
+                    db = open(&path);
+                }
+            }
+            if let Some(plain) = generations.get(active) {
+                let expected: BTreeMap<String, f32> =
+                    plain.iter().map(|(id, x)| (name(*id), *x)).collect();
+                prop_assert_eq!(answers(&db), expected);
+            }
+        }
+        prop_assert!(db.check().unwrap().problems.is_empty());
+    }
+}
+
+#[test]
+fn the_generations_of_a_space_may_be_of_either_kind() {
+    let (_dir, path) = common::directory();
+    let db = open(&path);
+    db.items()
+        .put_many(&[common::item(1, 10), common::item(2, 20)])
+        .unwrap();
+    db.publish(SPACE, common::scaled(1.0)).unwrap();
+    db.publish_vectors(SPACE, flat(), [("B001", [7.0]), ("B002", [8.0])])
+        .unwrap();
+    db.items()
+        .put_many(&[common::item(1, 11), common::item(3, 30)])
+        .unwrap();
+    assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
+    db.rollback(SPACE).unwrap();
+    let all = expected(&[("B001", 11.0), ("B002", 20.0), ("B003", 30.0)]);
+    assert_eq!(answers(&db), all);
+    db.rollback_to(SPACE, GenerationNo(2)).unwrap();
+    assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
+    let kinds: Vec<(bool, bool)> = db
+        .generations(SPACE)
+        .unwrap()
+        .iter()
+        .map(|generation: &GenerationInfo| (generation.partial, generation.active))
+        .collect();
+    assert_eq!(kinds, [(false, false), (true, true)]);
+}
