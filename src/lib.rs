@@ -77,7 +77,9 @@ pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};
-pub use tower::{SelfTest, TowerError};
+pub use tower::{
+    FeatureCheck, FeatureInfo, LayerInfo, SelfTest, TableInfo, TowerError, TowerInfo, TowersInfo,
+};
 
 /// The examples of the README, compiled.
 #[cfg(doctest)]

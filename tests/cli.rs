@@ -21,6 +21,7 @@ fn help_teaches_every_command() {
         "import",
         "export",
         "train",
+        "towers",
         "publish",
         "recall",
         "similar",
@@ -395,6 +396,52 @@ fn from_raw_logs_to_recalls() {
         .filter(|hit| hit["record"]["side"] == "odd")
         .count();
     assert!(odd >= 9, "u1 keeps to the odd items: {hits:?}");
+
+    let inspected = run(&["towers", "inspect", &towers]);
+    assert_eq!(inspected.exit, 0, "{}", inspected.err);
+    let shown = [
+        "user tower",
+        "item tower",
+        "history",
+        "example: {",
+        "parameters",
+        "tower.json",
+    ];
+    for shown in shown {
+        assert!(inspected.out.contains(shown), "{shown}: {}", inspected.out);
+    }
+    let all = json_of(&["towers", "inspect", &db]);
+    let one = json_of(&["towers", "inspect", &db, "things"]);
+    assert_eq!(all[0], one);
+    let generations = json_of(&["generations", &db, "things"]);
+    assert_eq!(one["hash"], generations["generations"][0]["towers_hash"]);
+    let example = one["user"]["example"].to_string();
+    json_of(&[
+        "recall",
+        &db,
+        "things",
+        "--user",
+        &example,
+        "--check-features",
+    ]);
+    let odd = r#"[{"history": 7, "hstory": ["5"]}, {"user_id": []}]"#;
+    let strict = run(&["recall", &db, "things", "--user", odd, "--check-features"]);
+    assert_eq!((strict.exit, strict.out.as_str()), (2, ""));
+    for problem in [
+        "user 1: field `hstory`",
+        "user 1: field `history`",
+        "user 2: field `user_id`",
+    ] {
+        assert!(strict.err.contains(problem), "{}", strict.err);
+    }
+    let arguments = ["recall", &db, "things", "--json", "--user", odd];
+    let lenient = run(&[&arguments[..], &["--check-features=lenient"]].concat());
+    assert_eq!(lenient.exit, 0, "{}", lenient.err);
+    assert!(
+        lenient.err.contains("user 1: field `hstory`"),
+        "{}",
+        lenient.err
+    );
 
     let unknown = run(&["recall", &db, "things", "--user", r#"{"histroy": ["5"]}"#]);
     assert_eq!(unknown.exit, 1);

@@ -4,6 +4,7 @@ use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::recall::{Hits, Query, Request, run, run_many};
+use crate::tower::FeatureCheck;
 use serde_json::Value;
 
 /// A recall being put together: a query, options, and [`top`](Self::top) to run it.
@@ -107,6 +108,13 @@ impl<'a> Recall<'a> {
     /// ```
     pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
         self.request.filters.push(filter.into());
+        self
+    }
+
+    /// How strictly the features of users are taken; [as `tower.json` says](FeatureCheck::Described) by
+    /// default. [`Database::check_user`] tells all that is wrong at once.
+    pub fn check_features(mut self, check: FeatureCheck) -> Self {
+        self.request.check = check;
         self
     }
 

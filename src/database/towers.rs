@@ -1,11 +1,17 @@
 //! Towers directories as users hold them.
 
+use super::Database;
 use crate::error::Error;
 use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
-use crate::store::StoreError;
+use crate::record::RecordError;
+use crate::store::{StoreError, read_towers};
 use crate::tower::schema::Schema;
-use crate::tower::{Model, NamedBlob, SelfTest, Side, TOWER_FILES, TowerError, aligned};
+use crate::tower::{
+    Model, NamedBlob, Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned,
+    content_hash,
+};
+use crate::wire::checksum;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -163,12 +169,33 @@ impl Towers {
         self.self_test
     }
 
+    /// A hash over the content of the files, which generations [tell](crate::GenerationInfo::towers_hash)
+    /// as well.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let files = self.parts.iter();
+        content_hash(files.map(|(name, blob)| (name.as_str(), checksum(blob))))
+    }
+
+    /// What the towers read, how they are built, how large they are.
+    #[must_use]
+    pub fn describe(&self) -> TowersInfo {
+        TowersInfo::of(&self.model, &self.parts)
+    }
+
+    /// All that is wrong with the features of a user, taken
+    /// [strictly](crate::FeatureCheck::Strict).
+    #[must_use]
+    pub fn check_user(&self, features: &Value) -> Vec<RecordError> {
+        self.model.problems(Side::User, features)
+    }
+
     /// The vector of a user, of [`dimension`](Self::dimension) components; of length 1 under cosine.
     ///
     /// # Errors
     /// [`Error::User`] names the feature that cannot be read.
     pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, Error> {
-        let vector = self.model.embed(Side::User, features, None);
+        let vector = self.model.embed(Side::User, features, Reading::default());
         vector.map_err(|source| Error::User {
             at: None,
             source: source.into(),
@@ -183,7 +210,9 @@ impl Towers {
     /// appended then.
     pub fn embed_users_into(&self, users: &[Value], vectors: &mut Vec<f32>) -> Result<(), Error> {
         let before = vectors.len();
-        let embedded = self.model.embed_into(Side::User, users, None, vectors);
+        let embedded = self
+            .model
+            .embed_into(Side::User, users, Reading::default(), vectors);
         embedded.map_err(|(at, source)| {
             vectors.truncate(before);
             Error::User {
@@ -199,12 +228,58 @@ impl Towers {
     /// [`Error::Embed`] names the feature that cannot be read.
     pub fn embed_item(&self, record: &Value) -> Result<Vec<f32>, Error> {
         let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
-        let vector = self.model.embed(Side::Item, record, None);
+        let vector = self.model.embed(Side::Item, record, Reading::default());
         vector.map_err(|source| Error::Embed {
             space: self.name().to_owned(),
             id: id().to_owned(),
             source: source.into(),
         })
+    }
+}
+
+impl Database {
+    /// The towers of a space's active generation, as they were published.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::Corrupt`].
+    pub fn towers(&self, space: &str) -> Result<Towers, Error> {
+        let live = self.live();
+        let snapshot = live.snapshot.load_full();
+        let base = &snapshot.space(space)?.base;
+        let generation = &base.generation;
+        let (number, files) = (generation.number, &generation.towers);
+        let parts = read_towers(&live.directory, space, number, files)?;
+        let model = Arc::clone(&base.model);
+        let self_test = model.self_test(&parts).map_err(|error| Error::Corrupt {
+            what: format!("towers of {space} generation {number}: {error}"),
+        })?;
+        Ok(Towers {
+            self_test,
+            model,
+            parts: parts.into(),
+        })
+    }
+
+    /// All that is wrong with the features of a user for a space, taken
+    /// [strictly](crate::FeatureCheck::Strict).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// for problem in db.check_user("unified", &serde_json::json!({"user_id": "u42", "hstory": []}))? {
+    ///     eprintln!("{problem}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn check_user(&self, space: &str, features: &Value) -> Result<Vec<RecordError>, Error> {
+        let live = self.live();
+        let snapshot = live.snapshot.load();
+        let model = &snapshot.space(space)?.base.model;
+        Ok(model.problems(Side::User, features))
     }
 }
 

@@ -10,11 +10,10 @@ use crate::error::Error;
 use crate::files::names;
 use crate::graph::{Builder, DEFAULT_EF};
 use crate::kernel::Storage;
-use crate::manifest::{Calibration, Generation, TowerFile};
+use crate::manifest::{Calibration, Generation};
 use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
 use crate::store::{self, SpaceSegment, write_towers};
-use crate::tower::{Model, NamedBlob, Side};
-use crate::wire::Checksum;
+use crate::tower::{Model, NamedBlob, Side, content_hash};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -173,7 +172,11 @@ fn build(
         partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
         left_out,
         segments: vec![file],
-        towers_hash: hash(&towers),
+        towers_hash: content_hash(
+            towers
+                .iter()
+                .map(|file| (file.name.as_str(), file.checksum)),
+        ),
         towers,
         created_unix_ms: now_unix_ms(),
         recall: calibration.recall_at_10(DEFAULT_EF),
@@ -204,15 +207,6 @@ fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Er
         let before = done.fetch_add(count, Ordering::Relaxed);
         publish.told(Stage::Audit, before + count, total)
     })
-}
-
-fn hash(towers: &[TowerFile]) -> u64 {
-    let mut sum = Checksum::default();
-    for file in towers {
-        sum.update(file.name.as_bytes());
-        sum.update(&file.checksum.to_le_bytes());
-    }
-    sum.value()
 }
 
 fn now_unix_ms() -> u64 {

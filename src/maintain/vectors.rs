@@ -7,7 +7,7 @@ use crate::ids::{ItemNo, Revision};
 use crate::kernel::{Row, prepare};
 use crate::snapshot::{Base, Sealed, parse};
 use crate::store::ItemsSegment;
-use crate::tower::{EmbedError, Side};
+use crate::tower::{EmbedError, Reading, Side};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -143,7 +143,9 @@ fn embed_batch(
         }
     }
     let round = |vector: &mut [f32]| publish.storage.round(vector).map_err(EmbedError::from);
-    let together = publish.model.embed_many(Side::Item, &records, None);
+    let together = publish
+        .model
+        .embed_many(Side::Item, &records, Reading::default());
     for (at, (id, vector, there)) in new.into_iter().enumerate() {
         let embedded = match (&together, records.get(at)) {
             (Ok(all), _) => {
@@ -156,7 +158,7 @@ fn embed_batch(
                 round(vector)
             }
             (Err(_), Some(record)) => {
-                let alone = publish.model.embed(Side::Item, record, None);
+                let alone = publish.model.embed(Side::Item, record, Reading::default());
                 alone.and_then(|alone| {
                     vector.copy_from_slice(&alone);
                     round(vector)

@@ -29,7 +29,7 @@ use crate::graph::Scratch;
 use crate::ids::ItemNo;
 use crate::kernel::{Row, prepare};
 use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
-use crate::tower::Side;
+use crate::tower::{FeatureCheck, Reading, Side};
 use explain::Trace;
 use filtered::Passing;
 use rayon::prelude::*;
@@ -148,7 +148,7 @@ pub(crate) fn run_many(
     let serving = snapshot.space(request.space)?;
     let hidden = hidden(live, request, k)?;
     let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
-    let vectors = embed_users(live, serving, users, Some(()))?;
+    let vectors = embed_users(live, serving, users, request.check, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
     let number = serving.base.generation.number;
     let queries: Vec<&[f32]> = each.collect();
@@ -192,7 +192,10 @@ fn query_vector(
     hidden: &mut HashSet<ItemNo>,
 ) -> Result<Vec<f32>, Error> {
     match request.query_in(space)? {
-        Query::User(user) => embed_users(live, serving, std::slice::from_ref(user), None),
+        Query::User(user) => {
+            let one = std::slice::from_ref(user);
+            embed_users(live, serving, one, request.check, None)
+        }
         Query::Vector(vector) => check_vector(serving, vector),
         Query::Similar(id) => {
             let unknown = || Error::UnknownItem { id: id.to_owned() };
@@ -208,6 +211,7 @@ fn embed_users(
     live: &Live,
     serving: &Serving,
     users: &[Value],
+    check: FeatureCheck,
     batch: Option<()>,
 ) -> Result<Vec<f32>, Error> {
     let failed = RefCell::new(None);
@@ -220,7 +224,11 @@ fn embed_users(
         Err(error) => drop(failed.borrow_mut().get_or_insert(error)),
     };
     let model = &serving.base.model;
-    let vectors = model.embed_many(Side::User, users, Some(&items));
+    let reading = Reading {
+        items: Some(&items),
+        check,
+    };
+    let vectors = model.embed_many(Side::User, users, reading);
     if let Some(error) = failed.take() {
         return Err(error);
     }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;
 use crate::manifest::Generation;
+use crate::tower::FeatureCheck;
 use serde_json::Value;
 
 /// What a recall asks for.
@@ -15,6 +16,8 @@ pub(crate) struct Request<'a> {
     pub(crate) query: Option<Query<'a>>,
     /// What takes its place in some spaces of an ensemble.
     pub(crate) queries: Vec<(&'a str, Query<'a>)>,
+    /// How strictly the features of users are taken.
+    pub(crate) check: FeatureCheck,
     /// Ids never answered with.
     pub(crate) exclude: Vec<String>,
     /// What every answer has to match.
@@ -51,6 +54,7 @@ impl<'a> Request<'a> {
             space,
             query: None,
             queries: Vec::new(),
+            check: FeatureCheck::default(),
             exclude: Vec::new(),
             filters: Vec::new(),
             ef: DEFAULT_EF,

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
 use crate::kernel::{Row, Vector};
 use crate::record::Fields;
-use crate::tower::Side;
+use crate::tower::{Reading, Side};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) fn embed<'a>(
     if !base.model.has(Side::Item) {
         return Ok(had().map(Vector::from));
     }
-    let vector = base.model.embed(Side::Item, record, None);
+    let vector = base.model.embed(Side::Item, record, Reading::default());
     let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
     match stored {
         Ok(vector) => Ok(Some(vector)),

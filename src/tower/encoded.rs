@@ -32,6 +32,18 @@ impl Encoded {
         self.ends.clear();
     }
 
+    /// How many rows and numbers there are.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.rows.len(), self.numbers.len())
+    }
+
+    /// Back to a size that it had.
+    pub(super) fn shrink(&mut self, (rows, numbers): (usize, usize)) {
+        self.rows.truncate(rows);
+        self.factors.truncate(rows);
+        self.numbers.truncate(numbers);
+    }
+
     /// Adds a row to the feature that is being read.
     pub(super) fn push_row(&mut self, row: u32, factor: f32) {
         self.rows.push(row);

@@ -13,6 +13,7 @@
 //! embedding costs its row.
 
 mod activation;
+mod describe;
 mod encode;
 mod encoded;
 #[cfg(any(test, feature = "train"))]
@@ -27,9 +28,12 @@ pub(crate) mod schema;
 mod selftest;
 mod weights;
 
+pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
+pub use encode::FeatureCheck;
+pub(crate) use encode::Reading;
 pub(crate) use model::{EmbedError, Model, Side};
 pub use selftest::SelfTest;
-pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned};
+pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
 #[cfg(feature = "train")]
 pub(crate) use {
     encoded::Encoded,

@@ -1,6 +1,6 @@
 //! Schema and weights together.
 
-use super::encode::{Encoder, ItemVectors, Texts};
+use super::encode::{Encoder, Reading, Texts};
 use super::encoded::Encoded;
 use super::forward::Pass;
 use super::layer::Layer;
@@ -183,11 +183,11 @@ impl Model {
         &self,
         side: Side,
         record: &Value,
-        items: Option<ItemVectors<'_>>,
+        reading: Reading<'_>,
     ) -> Result<Vec<f32>, EmbedError> {
         let mut vector = Vec::with_capacity(self.schema.dimension as usize);
         let one = std::slice::from_ref(record);
-        let embedded = self.embed_into(side, one, items, &mut vector);
+        let embedded = self.embed_into(side, one, reading, &mut vector);
         embedded.map_err(|(_, error)| error)?;
         Ok(vector)
     }
@@ -197,10 +197,10 @@ impl Model {
         &self,
         side: Side,
         records: &[Value],
-        items: Option<ItemVectors<'_>>,
+        reading: Reading<'_>,
     ) -> Result<Vec<f32>, (usize, EmbedError)> {
         let mut vectors = Vec::with_capacity(records.len() * self.schema.dimension as usize);
-        self.embed_into(side, records, items, &mut vectors)?;
+        self.embed_into(side, records, reading, &mut vectors)?;
         Ok(vectors)
     }
 
@@ -210,12 +210,12 @@ impl Model {
         &self,
         side: Side,
         records: &[Value],
-        items: Option<ItemVectors<'_>>,
+        reading: Reading<'_>,
         vectors: &mut Vec<f32>,
     ) -> Result<(), (usize, EmbedError)> {
         // Taken, not borrowed: what finds an item's vector may embed a record on this thread.
         let mut scratch = SCRATCH.take();
-        let result = self.embed_by(side, records, items, vectors, &mut scratch);
+        let result = self.embed_by(side, records, reading, vectors, &mut scratch);
         SCRATCH.set(scratch);
         result
     }
@@ -224,7 +224,7 @@ impl Model {
         &self,
         side: Side,
         records: &[Value],
-        items: Option<ItemVectors<'_>>,
+        reading: Reading<'_>,
         vectors: &mut Vec<f32>,
         scratch: &mut Scratch,
     ) -> Result<(), (usize, EmbedError)> {
@@ -240,7 +240,7 @@ impl Model {
             }
             let mut encoder = Encoder {
                 tables,
-                items,
+                reading,
                 texts: &mut scratch.texts,
             };
             for (at, (record, encoded)) in records.iter().zip(&mut scratch.encoded).enumerate() {
@@ -258,6 +258,11 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// All that is wrong with a record, taken strictly.
+    pub(crate) fn problems(&self, side: Side, record: &Value) -> Vec<RecordError> {
+        self.tower(side).problems(&self.tables, record)
     }
 
     /// How many numbers were learnt.

@@ -4,6 +4,7 @@
 //! self-test says, before anything is published, whether the two agree.
 
 use super::TowerError;
+use super::encode::Reading;
 use super::model::{Model, Side};
 use super::weights::NamedBlob;
 use crate::kernel::Row;
@@ -76,6 +77,10 @@ impl Model {
                 read(Row::Full(vector));
             }
         };
+        let reading = Reading {
+            items: Some(&items),
+            ..Reading::default()
+        };
         let mut passed = SelfTest::default();
         for (side, cases) in [(Side::User, &test.user), (Side::Item, &test.item)] {
             for (at, case) in cases.iter().enumerate() {
@@ -83,7 +88,7 @@ impl Model {
                 if let Some(what) = bad(&case.vector) {
                     return Err(wrong(format!("the vector {what}")));
                 }
-                let vector = self.embed(side, &case.record, Some(&items));
+                let vector = self.embed(side, &case.record, reading);
                 let vector = vector.map_err(|error| wrong(format!("the record: {error}")))?;
                 let largest = case.vector.iter().fold(1.0f32, |most, x| most.max(x.abs()));
                 for (component, (found, expected)) in vector.iter().zip(&case.vector).enumerate() {

@@ -90,7 +90,7 @@ fn bytes(parts: &[NamedBlob]) -> Vec<(&str, &[u8])> {
 }
 
 fn refused(model: &Model, side: Side, record: Value) -> String {
-    match model.embed(side, &record, None) {
+    match model.embed(side, &record, Reading::default()) {
         Err(EmbedError::Features(error)) => error.to_string(),
         other => panic!("{record}: {other:?}"),
     }
@@ -121,7 +121,7 @@ fn a_vector_is_what_the_schema_says_computed_by_hand() {
     let (x, y) = (sum(0), sum(1));
     let length = (x * x + y * y).sqrt();
     let user = json!({"history": ["a", "b", "c"], "age": 40});
-    let vector = model.embed(Side::User, &user, None).unwrap();
+    let vector = model.embed(Side::User, &user, Reading::default()).unwrap();
     assert!((vector[0] - x / length).abs() < 1e-6 && (vector[1] - y / length).abs() < 1e-6);
 }
 
@@ -131,13 +131,21 @@ fn one_record_and_a_batch_give_the_same_vectors() {
     let records: Vec<_> = ["a", "b", "c"]
         .map(|id| json!({"id": id, "title": format!("The {id} of it"), "price": 3}))
         .to_vec();
-    let many = model.embed_many(Side::Item, &records, None).unwrap();
+    let many = model
+        .embed_many(Side::Item, &records, Reading::default())
+        .unwrap();
     for (record, row) in records.iter().zip(many.chunks(2)) {
-        let one = model.embed(Side::Item, record, None).unwrap();
+        let one = model.embed(Side::Item, record, Reading::default()).unwrap();
         assert_eq!(one, row, "to the bit");
     }
     let bad = [json!({"id": "a"}), json!({"id": "zz"})];
-    assert_eq!(model.embed_many(Side::Item, &bad, None).unwrap_err().0, 1);
+    assert_eq!(
+        model
+            .embed_many(Side::Item, &bad, Reading::default())
+            .unwrap_err()
+            .0,
+        1
+    );
 }
 
 #[test]
@@ -164,7 +172,7 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
     let model = model();
     let parts = model.to_parts().unwrap();
     let user = json!({"history": ["a", "b"], "age": 7});
-    let vector = model.embed(Side::User, &user, None).unwrap();
+    let vector = model.embed(Side::User, &user, Reading::default()).unwrap();
     for spaces in 0..9 {
         let parts = parts.iter().map(|(name, content)| {
             let mut bytes = content.to_vec();
@@ -182,7 +190,10 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
             .map(|(name, bytes)| (name.clone(), blob(bytes)));
         let odd: Vec<_> = odd.collect();
         let found = Model::from_parts(&odd).unwrap();
-        assert_eq!(found.embed(Side::User, &user, None).unwrap(), vector);
+        assert_eq!(
+            found.embed(Side::User, &user, Reading::default()).unwrap(),
+            vector
+        );
         // As it is read from a user's directory, data begins with a line.
         for (name, bytes) in parts.into_iter().filter(|(name, _)| name != FILE) {
             let bytes = weights::aligned(bytes);
@@ -210,7 +221,11 @@ fn features_that_do_not_fit_are_refused_by_name() {
     );
     assert!(
         model
-            .embed(Side::Item, &json!({"id": "a", "price": 3}), None)
+            .embed(
+                Side::Item,
+                &json!({"id": "a", "price": 3}),
+                Reading::default()
+            )
             .is_ok()
     );
 }
@@ -343,7 +358,7 @@ fn zeros_cannot_be_compared_by_cosine() {
     }
     let user = json!({"history": []});
     assert!(matches!(
-        model.embed(Side::User, &user, None),
+        model.embed(Side::User, &user, Reading::default()),
         Err(EmbedError::Output(_))
     ));
 }
@@ -359,7 +374,7 @@ proptest! {
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
         parts[file].1 = blob(&bytes);
         if let Ok(model) = Model::from_parts(&parts) {
-            let _ = model.embed(Side::User, &json!({"history": ["a"], "age": 1}), None);
+            let _ = model.embed(Side::User, &json!({"history": ["a"], "age": 1}), Reading::default());
         }
     }
 }

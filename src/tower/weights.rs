@@ -6,7 +6,7 @@
 //! them. Matrices stay where the file has them, in the precision it has them in; what else there is, a
 //! number for each unit, is read.
 
-use super::encode::{Encoder, Texts};
+use super::encode::{Encoder, Reading, Texts};
 use super::encoded::Encoded;
 use super::layer::{FeatureWeights, Layer, Step};
 use super::lookup::Lookup;
@@ -16,6 +16,7 @@ use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, 
 use super::{TowerError, selftest};
 use crate::files::Blob;
 use crate::kernel::Weights;
+use crate::wire::Checksum;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,6 +32,16 @@ pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
 pub(crate) const FILES: [&str; 5] = [schema::FILE, SHARED, USER, ITEM, selftest::FILE];
+
+/// A hash over the files of a towers directory, given their checksums.
+pub(crate) fn content_hash<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> u64 {
+    let mut sum = Checksum::default();
+    for (name, checksum) in files {
+        sum.update(name.as_bytes());
+        sum.update(&checksum.to_le_bytes());
+    }
+    sum.value()
+}
 
 /// One weights file, with what has been taken from it.
 struct File<'a> {
@@ -324,7 +335,10 @@ impl Tower {
     fn check_defaults(&self, tables: &[Table]) -> Result<(), TowerError> {
         let mut encoder = Encoder {
             tables,
-            items: Some(&|_, _| {}),
+            reading: Reading {
+                items: Some(&|_, _| {}),
+                ..Reading::default()
+            },
             texts: &mut Texts::default(),
         };
         for (at, feature) in self.features.iter().enumerate() {

@@ -43,7 +43,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     exit: Exit,
     messages: Vec<String>,
-    /// Lines that show a place in what was typed.
+    /// Lines that show what is wrong in what was typed.
     place: Vec<String>,
     hint: Option<String>,
 }
@@ -110,6 +110,12 @@ impl Failure {
             place: place.collect(),
             ..Self::usage(format!("--filter: {}", error.message))
         }
+    }
+
+    /// Adds lines to be shown below the message.
+    pub fn listing(mut self, lines: Vec<String>) -> Self {
+        self.place.extend(lines);
+        self
     }
 
     /// Adds what to do about it.

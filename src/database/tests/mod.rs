@@ -19,7 +19,7 @@ use crate::error::ErrorKind;
 use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
-use crate::tower::Side;
+use crate::tower::{Reading, Side};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
@@ -204,7 +204,10 @@ fn contents(db: &Database) -> Model {
             let base = live.snapshot.load().kept(SPACE).unwrap().clone();
             let kept = base.generation(generation.number).unwrap();
             let opened = Base::open(&live.directory, SPACE, kept, None).unwrap();
-            let vector = opened.model.embed(Side::Item, &item(0, 1), None).unwrap();
+            let vector = opened
+                .model
+                .embed(Side::Item, &item(0, 1), Reading::default())
+                .unwrap();
             model.scales.push(vector[0]);
         }
         let scale = model.scales[model.active];

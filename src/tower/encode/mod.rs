@@ -23,11 +23,35 @@ use std::collections::BTreeSet;
 /// Finds the vector of an item in the same generation, and hands it over if there is one.
 pub(crate) type ItemVectors<'a> = &'a dyn Fn(&str, &mut dyn FnMut(Row<'_>));
 
+/// How strictly a recall takes the features of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FeatureCheck {
+    /// As `tower.json` says: fields that no feature reads are refused unless `other_fields` lets them
+    /// pass, values of a wrong type are refused, and of what is too long the newest or first are read.
+    #[default]
+    Described,
+    /// Every field that no feature reads is refused, but for those that `other_fields` allows by name,
+    /// and so is what is longer than a feature's limit.
+    Strict,
+    /// Fields that no feature reads are passed over, and a value that cannot be read counts as
+    /// missing, where the feature says what stands for it then.
+    Lenient,
+}
+
+/// How a record is to be read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reading<'a> {
+    /// None where there is no generation.
+    pub(crate) items: Option<ItemVectors<'a>>,
+    /// How strictly.
+    pub(crate) check: FeatureCheck,
+}
+
 /// What is looked things up in, and memory for texts on the way.
 pub(crate) struct Encoder<'a> {
     pub(super) tables: &'a [Table],
-    /// None where there is no generation.
-    pub(super) items: Option<ItemVectors<'a>>,
+    pub(super) reading: Reading<'a>,
     pub(super) texts: &'a mut Texts,
 }
 
@@ -41,7 +65,7 @@ impl Tower {
     ) -> Result<Encoded, RecordError> {
         let mut encoder = Encoder {
             tables,
-            items: None,
+            reading: Reading::default(),
             texts: &mut Texts::default(),
         };
         let mut encoded = Encoded::default();
@@ -60,7 +84,14 @@ impl Tower {
             let expected = format!("a JSON object of the {}'s features", self.side);
             return Err(RecordError::new("", expected, describe(record)));
         };
-        self.check_others(fields)?;
+        let check = encoder.reading.check;
+        let mut wrong = self
+            .others(fields, check)
+            .chain(self.too_long(fields, check));
+        if let Some(error) = wrong.next() {
+            return Err(error);
+        }
+        drop(wrong);
         encoded.clear();
         for feature in &self.features {
             encoder.feature(feature, fields, encoded)?;
@@ -69,26 +100,96 @@ impl Tower {
         Ok(())
     }
 
-    /// Refuses fields that nobody reads, where the schema says so.
-    fn check_others(&self, fields: &Map<String, Value>) -> Result<(), RecordError> {
-        let allowed: &[String] = match (&self.other_fields, self.side) {
-            (Some(OtherFields::Ignore), _) | (None, Side::Item) => return Ok(()),
-            (Some(OtherFields::Allow(allowed)), _) => allowed,
-            (Some(OtherFields::Error), _) | (None, Side::User) => &[],
+    /// All that is wrong with a record, taken strictly.
+    pub(crate) fn problems(&self, tables: &[Table], record: &Value) -> Vec<RecordError> {
+        let Value::Object(fields) = record else {
+            let expected = format!("a JSON object of the {}'s features", self.side);
+            return vec![RecordError::new("", expected, describe(record))];
+        };
+        let mut encoder = Encoder {
+            tables,
+            reading: Reading {
+                // Any items do: whether there are such is no matter of form.
+                items: Some(&|_, _| {}),
+                check: FeatureCheck::Strict,
+            },
+            texts: &mut Texts::default(),
+        };
+        let mut encoded = Encoded::default();
+        let features = self.features.iter();
+        let unread = features.filter_map(|f| encoder.feature(f, fields, &mut encoded).err());
+        let unread: Vec<_> = unread.collect();
+        let others = self.others(fields, FeatureCheck::Strict);
+        let too_long = self.too_long(fields, FeatureCheck::Strict);
+        others.chain(too_long).chain(unread).collect()
+    }
+
+    /// The fields of which no feature reads all, where they are refused.
+    fn too_long<'a>(
+        &'a self,
+        fields: &'a Map<String, Value>,
+        check: FeatureCheck,
+    ) -> impl Iterator<Item = RecordError> + 'a {
+        let features = match check {
+            FeatureCheck::Strict => &*self.features,
+            FeatureCheck::Described | FeatureCheck::Lenient => &[],
+        };
+        let length = |value: &Value| match value {
+            Value::Array(list) => list.len(),
+            Value::String(text) => texts::words(text),
+            _ => 0,
+        };
+        features
+            .iter()
+            .enumerate()
+            .filter_map(move |(at, feature)| {
+                let (limit, what) = feature.schema.limit()?;
+                let field = feature.schema.field();
+                let reads_more = |(other_at, other): (usize, &Feature)| {
+                    other.schema.fields().any(|read| read == field)
+                        && match other.schema.limit() {
+                            Some((other, _)) => other > limit || other == limit && other_at < at,
+                            None => true,
+                        }
+                };
+                let length = length(fields.get(field)?);
+                let too_long =
+                    length > limit as usize && !features.iter().enumerate().any(reads_more);
+                too_long.then(|| {
+                    let expected = format!("at most {limit} {what}");
+                    RecordError::new(field, expected, format!("{length} {what}"))
+                })
+            })
+    }
+
+    /// The fields that nobody reads, where they are refused.
+    fn others<'a>(
+        &'a self,
+        fields: &'a Map<String, Value>,
+        check: FeatureCheck,
+    ) -> impl Iterator<Item = RecordError> + 'a {
+        use FeatureCheck::{Described, Lenient, Strict};
+        let allowed: Option<&[String]> = match (&self.other_fields, self.side, check) {
+            (_, _, Lenient)
+            | (Some(OtherFields::Ignore), _, Described)
+            | (None, Side::Item, Described) => None,
+            (Some(OtherFields::Allow(allowed)), ..) => Some(allowed),
+            (_, _, Described | Strict) => Some(&[]),
         };
         let read = || self.features.iter().flat_map(|f| f.schema.fields());
-        let known = |name: &&String| read().any(|field| field == *name) || allowed.contains(name);
-        let Some(other) = fields.keys().find(|name| !known(name)) else {
-            return Ok(());
-        };
-        let known: BTreeSet<&str> = read().chain(allowed.iter().map(String::as_str)).collect();
-        let known = Vec::from_iter(known).join(", ");
-        let expected = format!("only what the {} tower reads ({known})", self.side);
-        Err(RecordError::new(
-            other,
-            expected,
-            "a field it does not read",
-        ))
+        allowed.into_iter().flat_map(move |allowed| {
+            let known = move |name: &str| {
+                read().any(|field| field == name) || allowed.iter().any(|field| field == name)
+            };
+            let others = fields.keys().filter(move |name| !known(name));
+            others.map(move |other| {
+                let known: BTreeSet<&str> =
+                    read().chain(allowed.iter().map(String::as_str)).collect();
+                let known = Vec::from_iter(known).join(", ");
+                let expected = format!("only what the {} tower reads ({known})", self.side);
+                RecordError::new(other, expected, "a field it does not read")
+            })
+        })
     }
 }
 
@@ -104,33 +205,48 @@ impl Encoder<'_> {
         let first = given(schema.field());
         let second = schema.second_field().map(given);
         let flag = schema.scaling().is_some_and(|(_, flag)| flag);
-        let (values, missing) = match (first, second) {
-            (Some(value), None) => (Some((value, None)), false),
-            (Some(value), Some(Some(other))) => (Some((value, Some(other))), false),
-            _ => match &schema.missing {
-                Missing::Default(value) => (Some((value, None)), true),
-                Missing::Zero => (None, true),
-                Missing::Error => {
-                    let absent = match (first, schema.second_field()) {
-                        (Some(_), Some(second)) => second,
-                        _ => schema.field(),
-                    };
-                    let expected = expected(schema);
-                    return Err(RecordError::new(absent, expected, "no such field"));
-                }
-            },
+        let given = match (first, second) {
+            (Some(value), None) => Some((value, None)),
+            (Some(value), Some(Some(other))) => Some((value, Some(other))),
+            _ => None,
         };
-        match values {
-            Some((value, other)) => self.read(feature, value, other, encoded)?,
-            None if feature.table.is_some() => {}
-            None => {
+        if let Some((value, other)) = given {
+            let before = encoded.size();
+            match self.read(feature, value, other, encoded) {
+                Ok(()) => {
+                    if flag {
+                        encoded.push_number(0.0);
+                    }
+                    return Ok(());
+                }
+                Err(_) if self.may_miss(schema) => encoded.shrink(before),
+                Err(error) => return Err(error),
+            }
+        }
+        match &schema.missing {
+            Missing::Default(value) => self.read(feature, value, None, encoded)?,
+            Missing::Zero if feature.table.is_some() => {}
+            Missing::Zero => {
                 encoded.zeros(feature.width - usize::from(flag));
+            }
+            Missing::Error => {
+                let absent = match (first, schema.second_field()) {
+                    (Some(_), Some(second)) => second,
+                    _ => schema.field(),
+                };
+                let expected = expected(schema);
+                return Err(RecordError::new(absent, expected, "no such field"));
             }
         }
         if flag {
-            encoded.push_number(if missing { 1.0 } else { 0.0 });
+            encoded.push_number(1.0);
         }
         Ok(())
+    }
+
+    /// Whether a value that cannot be read counts as missing.
+    fn may_miss(&self, feature: &FeatureSchema) -> bool {
+        self.reading.check == FeatureCheck::Lenient && feature.missing != Missing::Error
     }
 
     /// Reads a feature from its field and from the other, if it reads two.

@@ -155,7 +155,7 @@ impl Encoder<'_> {
         let (FeatureKind::Items { limit, .. }, Value::Array(list)) = (&schema.kind, value) else {
             return Err(wrong(schema, value));
         };
-        let items = self.items.ok_or_else(|| {
+        let items = self.reading.items.ok_or_else(|| {
             let expected = "a recall from a database, where the items' vectors are";
             RecordError::new(schema.field(), expected, "towers alone")
         })?;

@@ -18,6 +18,12 @@ pub(crate) struct Texts {
     starts: Vec<usize>,
 }
 
+/// How many words a text has.
+pub(super) fn words(text: &str) -> usize {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).count()
+}
+
 /// Gives the grams of the first `limit` words of a text: lower case, words are runs of letters and
 /// digits. Letters are those of DSSM (Huang et al., 2013, section 3.2): of each word between two `#`.
 pub(crate) fn grams<E>(

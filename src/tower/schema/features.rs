@@ -323,6 +323,17 @@ impl FeatureSchema {
         }
     }
 
+    /// How much of its field it reads at most, and of what.
+    pub(crate) fn limit(&self) -> Option<(u32, &'static str)> {
+        match &self.kind {
+            FeatureKind::Ids { limit, .. } | FeatureKind::Items { limit, .. } => {
+                Some((*limit, "ids"))
+            }
+            FeatureKind::Text { limit, .. } => Some(((*limit)?, "words")),
+            _ => None,
+        }
+    }
+
     /// The fields it reads.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.field()).chain(self.second_field())

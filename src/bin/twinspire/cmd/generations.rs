@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   twinspire generations movies.twin movies
 
-The active generation is the one that recalls see. RECALL is how much of the exact answer a search of
+The active generation is the one that recalls see. LEFT OUT are items without a vector in it. RECALL is how much of the exact answer a search of
 the graph found, on a sample, when the generation was published.";
 
 /// List the generations of a space.
@@ -63,6 +63,8 @@ fn document(generation: &GenerationInfo) -> Value {
         "dimension": generation.dimension,
         "metric": generation.metric.to_string(),
         "storage": generation.storage.to_string(),
+        "partial": generation.partial,
+        "left_out": generation.left_out,
         "recall": short(generation.recall),
         "created_unix_ms": generation.created_unix_ms,
         // As text: not every reader of JSON keeps 64 bits.
@@ -75,6 +77,7 @@ fn table(all: &[GenerationInfo]) -> String {
         ">generation",
         "active",
         ">items",
+        ">left out",
         ">dimension",
         "metric",
         "storage",
@@ -88,6 +91,10 @@ fn table(all: &[GenerationInfo]) -> String {
             generation.number.to_string(),
             if generation.active { "yes" } else { "" }.to_owned(),
             thousands(generation.items),
+            match generation.partial {
+                true => thousands(generation.left_out),
+                false => String::new(),
+            },
             generation.dimension.to_string(),
             generation.metric.to_string(),
             generation.storage.to_string(),

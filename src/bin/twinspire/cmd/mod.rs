@@ -18,6 +18,7 @@ mod seal;
 mod similar;
 mod snapshot;
 mod stats;
+mod towers;
 mod train;
 
 use std::path::Path;
@@ -36,6 +37,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Learn towers from raw logs
     Train(train::TrainArgs),
+    /// Tell what towers read and how they are built
+    Towers(towers::TowersArgs),
     /// Embed every item with the towers and make the space serve them
     Publish(publish::PublishArgs),
     /// Find the best items for a user or a vector
@@ -76,6 +79,7 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Train(args) => train::run(args, output),
+        Command::Towers(args) => towers::run(args, output),
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),
         Command::Similar(args) => similar::run(args, output),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Value, json};
-use twinspire::{Explain, Hits};
+use twinspire::{Database, Explain, FeatureCheck, Hits};
 
 use super::open_to_read;
 use crate::args::{SearchArgs, SpaceArgs, json as json_argument};
@@ -16,10 +16,11 @@ Examples:
   twinspire recall shop.twin movies --user @user.json --records --exclude B07 B13
   echo '{\"user_id\":\"42\"}' | twinspire recall shop.twin movies --user - --json
   twinspire recall shop.twin movies --user @user.json --filter \"year >= 1990 and genres has 'Comedy'\"
+  twinspire recall shop.twin movies --user @user.json --check-features
   twinspire recall shop.twin movies --vector '[0.1, 0.7, …]' --exact
 
-The features of a user are what the user tower was trained on: `tower.json` in the towers directory
-lists them. A JSON list of users is answered in one go, in its order.";
+The features of a user are what the user tower was trained on: `twinspire towers inspect` lists them
+with an example. A JSON list of users is answered in one go, in its order.";
 
 /// Find the best items for a user or a vector.
 #[derive(Debug, Args)]
@@ -34,8 +35,28 @@ pub struct RecallArgs {
     /// A vector of the space, in place of a user: a JSON list of numbers, @file, or -
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     vector: Option<String>,
+    /// Check the features of users first and tell all that is wrong: nothing is answered then, or
+    /// what is wrong is passed over (lenient)
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "strict"
+    )]
+    check_features: Option<CheckArg>,
     #[command(flatten)]
     search: SearchArgs,
+}
+
+/// What to do about features that are not as the towers want them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CheckArg {
+    /// Answer nothing
+    Strict,
+    /// Say so, and pass over them
+    Lenient,
 }
 
 /// Runs the command.
@@ -43,7 +64,22 @@ pub fn run(args: RecallArgs, output: &Output) -> Result<Exit, Failure> {
     let space = &args.target.space;
     let query = Query::new(args.user.as_deref(), args.vector.as_deref())?;
     let db = open_to_read(&args.target.database)?;
-    let recall = with(db.recall(space), &args.search);
+    let mut recall = with(db.recall(space), &args.search);
+    if let Some(check) = args.check_features {
+        let problems = problems(&db, space, query.users())?;
+        recall = recall.check_features(match check {
+            CheckArg::Strict => FeatureCheck::Strict,
+            CheckArg::Lenient => FeatureCheck::Lenient,
+        });
+        if check == CheckArg::Lenient {
+            problems.iter().for_each(|problem| output.note(problem));
+        } else if !problems.is_empty() {
+            let message = "--user: the features are not what the user tower reads";
+            return Err(Failure::usage(message)
+                .listing(problems)
+                .hint("`twinspire towers inspect DB SPACE` shows what it reads"));
+        }
+    }
     match query {
         Query::User(user) => {
             let hits = recall.user(&user).top(args.search.top)?;
@@ -68,7 +104,40 @@ enum Query {
     Vector(Vec<f32>),
 }
 
+/// All that is wrong with the features of users, a line each.
+fn problems(db: &Database, space: &str, users: &[Value]) -> Result<Vec<String>, Failure> {
+    let ensembles = db.ensembles();
+    let spaces: Vec<String> = match ensembles.get(space) {
+        Some(ensemble) => ensemble.spaces().map(|(name, _)| name.to_owned()).collect(),
+        None => vec![space.to_owned()],
+    };
+    let mut problems = Vec::new();
+    for (at, user) in users.iter().enumerate() {
+        for name in &spaces {
+            let user_at = match users.len() {
+                1 => String::new(),
+                _ => format!("user {}: ", at + 1),
+            };
+            let within = match name == space {
+                true => String::new(),
+                false => format!("space {name}: "),
+            };
+            let found = db.check_user(name, user)?;
+            problems.extend(found.iter().map(|p| format!("  {user_at}{within}{p}")));
+        }
+    }
+    Ok(problems)
+}
+
 impl Query {
+    fn users(&self) -> &[Value] {
+        match self {
+            Self::User(user) => std::slice::from_ref(user),
+            Self::Users(users) => users,
+            Self::Vector(_) => &[],
+        }
+    }
+
     fn new(user: Option<&str>, vector: Option<&str>) -> Result<Self, Failure> {
         match (user, vector) {
             (Some(user), None) => match json_argument("--user", user)? {

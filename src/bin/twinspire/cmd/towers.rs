@@ -1,0 +1,213 @@
+//! `twinspire towers`: what towers read and how they are built.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use twinspire::{TowerInfo, Towers, TowersInfo};
+
+use super::open_to_read;
+use crate::output::{Exit, Failure, Output, Table, thousands};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire towers inspect models/movies
+  twinspire towers inspect movies.twin movies
+  twinspire towers inspect movies.twin --json";
+
+/// Tell what towers read and how they are built.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TowersArgs {
+    #[command(subcommand)]
+    command: TowersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TowersCommand {
+    /// Print schema, parameter counts, sizes and a record that can be asked with
+    #[command(after_help = EXAMPLES)]
+    Inspect(InspectArgs),
+}
+
+/// Print schema, parameter counts, sizes and a record that can be asked with.
+#[derive(Debug, Args)]
+struct InspectArgs {
+    /// A towers directory, or a database
+    path: PathBuf,
+    /// The space of a database; all, if left out
+    #[arg(value_name = "SPACE")]
+    space: Option<String>,
+}
+
+/// Towers, and where they are served.
+struct Inspected {
+    towers: Towers,
+    served: Option<(String, String)>,
+}
+
+/// Runs the command.
+pub fn run(args: TowersArgs, output: &Output) -> Result<Exit, Failure> {
+    let TowersCommand::Inspect(args) = args.command;
+    let all = inspected(&args)?;
+    let documents: Vec<Value> = all.iter().map(document).collect();
+    let document = match (&*documents, &args.space) {
+        // One that was named, or a directory, is one document.
+        ([one], _) if args.space.is_some() || all.iter().all(|one| one.served.is_none()) => {
+            one.clone()
+        }
+        _ => json!(documents),
+    };
+    output.result(&document, || {
+        let texts: Vec<String> = all.iter().map(text).collect();
+        match texts.is_empty() {
+            true => "no towers: nothing has been published".to_owned(),
+            false => texts.join("\n"),
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+fn inspected(args: &InspectArgs) -> Result<Vec<Inspected>, Failure> {
+    if args.path.join("tower.json").exists() {
+        if args.space.is_some() {
+            let message = "a towers directory has no spaces: leave SPACE out";
+            return Err(Failure::usage(message));
+        }
+        let (towers, served) = (Towers::open(&args.path)?, None);
+        return Ok(vec![Inspected { towers, served }]);
+    }
+    if args.path.is_dir() && !args.path.join("CURRENT").exists() {
+        let message = format!(
+            "{}: neither a towers directory (with tower.json) nor a database",
+            args.path.display()
+        );
+        return Err(Failure::not_found(message));
+    }
+    let db = open_to_read(&args.path)?;
+    let spaces = match &args.space {
+        Some(space) => vec![space.clone()],
+        None => db.spaces(),
+    };
+    let each = spaces.into_iter().map(|space| {
+        let generations = db.generations(&space)?;
+        let active = generations.iter().find(|generation| generation.active);
+        let number = active.map_or_else(String::new, |active| active.number.to_string());
+        Ok(Inspected {
+            towers: db.towers(&space)?,
+            served: Some((space, number)),
+        })
+    });
+    each.collect()
+}
+
+fn document(inspected: &Inspected) -> Value {
+    let towers = &inspected.towers;
+    let mut document = json!(towers.describe());
+    if let Some(fields) = document.as_object_mut() {
+        // As text: not every reader of JSON keeps 64 bits.
+        fields.insert("hash".to_owned(), format!("{:016x}", towers.hash()).into());
+        if let Some(test) = towers.self_test() {
+            let test = json!({"cases": test.cases, "difference": test.difference});
+            fields.insert("self_test".to_owned(), test);
+        }
+        if let Some((space, generation)) = &inspected.served {
+            fields.insert("space".to_owned(), space.clone().into());
+            fields.insert("generation".to_owned(), generation.clone().into());
+        }
+    }
+    document
+}
+
+fn text(inspected: &Inspected) -> String {
+    let (towers, info) = (&inspected.towers, inspected.towers.describe());
+    let mut text = String::new();
+    // Memory takes any text.
+    let _ = writeln!(text, "{} (content {:016x})", info.name, towers.hash());
+    if let Some((space, generation)) = &inspected.served {
+        let _ = writeln!(text, "served by space {space}, generation {generation}");
+    }
+    let _ = writeln!(
+        text,
+        "vectors of {} components, compared by {}; {} parameters",
+        info.dimension,
+        info.metric,
+        thousands(info.parameters as u64),
+    );
+    let _ = match towers.self_test() {
+        Some(test) => writeln!(
+            text,
+            "self-test passed: {} records, no component differs by more than {:.1e}",
+            test.cases, test.difference,
+        ),
+        None => writeln!(text, "no self-test"),
+    };
+    for (side, tower) in [("user", &info.user), ("item", &info.item)] {
+        let _ = match tower {
+            Some(tower) => writeln!(text, "\n{side} tower\n{}", tower_text(tower)),
+            None => writeln!(text, "\nno {side} tower"),
+        };
+    }
+    let _ = write!(text, "{}", tables_text(&info));
+    text
+}
+
+fn tower_text(tower: &TowerInfo) -> String {
+    let columns = ["  feature", "fields", "table", ">numbers", "may be missing"];
+    let mut table = Table::new(&columns);
+    for feature in &tower.features {
+        table.row([
+            format!("  {}", feature.kind),
+            feature.fields.join(", "),
+            feature.table.clone().unwrap_or_default(),
+            thousands(feature.width as u64),
+            if feature.optional { "yes" } else { "" }.to_owned(),
+        ]);
+    }
+    let mut layers = Table::new(&["  layer", "activation", ">numbers", ">parameters"]);
+    for layer in &tower.layers {
+        let activation = match layer.description.get("activation") {
+            Some(Value::String(name)) => name.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        layers.row([
+            format!("  {}", layer.kind),
+            activation,
+            thousands(layer.width as u64),
+            thousands(layer.parameters as u64),
+        ]);
+    }
+    let layers = match tower.layers.is_empty() {
+        true => String::new(),
+        false => format!("\n{}", layers.render()),
+    };
+    let features = table.render();
+    format!("{features}{layers}\n  example: {}", tower.example)
+}
+
+fn tables_text(info: &TowersInfo) -> String {
+    let mut text = String::new();
+    if !info.tables.is_empty() {
+        let columns = ["  table", "lookup", ">rows", ">numbers", "as", "shared"];
+        let mut table = Table::new(&columns);
+        for one in &info.tables {
+            table.row([
+                format!("  {}", one.name),
+                one.lookup.to_owned(),
+                thousands(one.rows as u64),
+                thousands(one.dimension as u64),
+                one.precision.to_owned(),
+                if one.shared { "yes" } else { "" }.to_owned(),
+            ]);
+        }
+        let _ = writeln!(text, "\ntables\n{}", table.render().trim_end());
+    }
+    let mut files = Table::new(&["  file", ">bytes"]);
+    for (name, bytes) in &info.files {
+        files.row([format!("  {name}"), thousands(*bytes as u64)]);
+    }
+    let _ = write!(text, "\nfiles\n{}", files.render());
+    text
+}
