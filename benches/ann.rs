@@ -15,7 +15,7 @@
 
 mod common;
 
-use common::Set;
+use common::{Set, round};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
@@ -163,9 +163,4 @@ fn at(curve: &[(usize, f64, f64)], target: f64) -> Option<f64> {
         (before.ln() * (1.0 - share) + after.ln() * share).exp(),
         1,
     ))
-}
-
-fn round(number: f64, digits: i32) -> f64 {
-    let scale = 10_f64.powi(digits);
-    (number * scale).round() / scale
 }

@@ -15,7 +15,7 @@
 
 mod common;
 
-use common::Set;
+use common::{Set, round};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
@@ -142,9 +142,4 @@ fn bytes_in(path: &Path) -> u64 {
         }
     });
     bytes.sum()
-}
-
-fn round(number: f64, digits: i32) -> f64 {
-    let scale = 10_f64.powi(digits);
-    (number * scale).round() / scale
 }

@@ -17,7 +17,7 @@
 
 mod common;
 
-use common::write;
+use common::{round, write};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use safetensors::tensor::{Dtype, TensorView};
@@ -266,9 +266,4 @@ fn towers(random: &mut Pcg64Mcg) -> Towers {
 
 fn print(figure: &Value) {
     println!("{figure}");
-}
-
-fn round(number: f64, digits: i32) -> f64 {
-    let scale = 10_f64.powi(digits);
-    (number * scale).round() / scale
 }

@@ -9,9 +9,11 @@
     reason = "a benchmark that fails may panic, and writes what is no database"
 )]
 
+mod common;
+
+use common::{Tensors, save_towers};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -23,8 +25,6 @@ const UNITS: [usize; 3] = [512, 256, 128];
 const INPUT: usize = 512;
 /// Records.
 const ROWS: usize = 640;
-
-type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
 
 fn random(rng: &mut Pcg64Mcg, count: usize, bound: f32) -> Vec<f32> {
     (0..count)
@@ -55,23 +55,6 @@ fn layers(units: &[usize]) -> Value {
     units.iter().enumerate().map(layer).collect()
 }
 
-fn save(dir: &Path, schema: &Value, user: &Tensors) -> Towers {
-    std::fs::create_dir_all(dir).unwrap();
-    std::fs::write(dir.join("tower.json"), schema.to_string()).unwrap();
-    let bytes = user.iter().map(|(name, shape, numbers)| {
-        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
-        (name, shape, bytes)
-    });
-    let bytes: Vec<_> = bytes.collect();
-    let views = bytes.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap();
-        (name.as_str(), view)
-    });
-    let file = safetensors::serialize(views, None).unwrap();
-    std::fs::write(dir.join("user.safetensors"), file).unwrap();
-    Towers::open(dir).unwrap()
-}
-
 /// Towers of dense layers on the rows of a table: what a record costs beside is to copy one.
 fn plain(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
     let schema = json!({
@@ -87,7 +70,7 @@ fn plain(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
     let mut tensors = dense(rng, INPUT, &UNITS);
     let rows = random(rng, ROWS * INPUT, 1.0);
     tensors.push(("table.x".to_owned(), vec![ROWS, INPUT], rows));
-    save(dir, &schema, &tensors)
+    save_towers(dir, &schema, &tensors)
 }
 
 /// Towers of a user as there are: three ids, fifty items met, six words, ten numbers.
@@ -123,7 +106,7 @@ fn real(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
             "features": [{"kind": "vector", "field": "x", "dimension": UNITS[2]}], "layers": []
         }
     });
-    save(dir, &schema, &tensors)
+    save_towers(dir, &schema, &tensors)
 }
 
 fn user(rng: &mut Pcg64Mcg) -> Value {

@@ -113,6 +113,33 @@ impl Set {
     }
 }
 
+/// Tensors: name, shape, numbers.
+pub type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+/// Writes towers of which only the user tower has weights.
+pub fn save_towers(dir: &Path, schema: &Value, user: &Tensors) -> Towers {
+    std::fs::create_dir_all(dir).unwrap();
+    write(dir, "tower.json", schema.to_string().as_bytes());
+    let bytes = user.iter().map(|(name, shape, numbers)| {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+        (name, shape, bytes)
+    });
+    let bytes: Vec<_> = bytes.collect();
+    let views = bytes.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap();
+        (name.as_str(), view)
+    });
+    let file = safetensors::serialize(views, None).unwrap();
+    write(dir, "user.safetensors", &file);
+    Towers::open(dir).unwrap()
+}
+
+/// A number with so many digits after the point.
+pub fn round(number: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    (number * scale).round() / scale
+}
+
 #[allow(
     clippy::disallowed_methods,
     reason = "a scratch file, not a database's"
