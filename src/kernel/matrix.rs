@@ -1,15 +1,16 @@
 //! Many inner products at once: rows of numbers with the rows of a matrix, as a dense layer needs.
 //!
 //! Both lists have their components side by side, so no side is packed anew, and a matrix can be used
-//! where a file holds it. A kernel takes a few rows of each at a time: sixteen or eight sums run side by
-//! side and every register loaded is used several times. What a row gives does not depend on the rows
+//! where a file holds it. A kernel takes a few rows of each at a time: a dozen sums or two run side
+//! by side and every register loaded is used several times. What a row gives does not depend on the rows
 //! beside it, to the bit: one record and a batch of them give the same vectors.
 
 use super::{Level, half, prefetch, scalar};
 
-/// Rows of numbers that are kept in cache while all of a matrix passes by; as many as are in whole tiles
-/// of any level, nearly.
-const GROUP: usize = 18;
+/// Rows of numbers that pass by a few rows of weights, which stay in the first level of the cache
+/// meanwhile. So many make whole tiles and stay in the second level: a matrix larger than that is read
+/// once for all of them.
+const GROUP: usize = 64;
 
 /// The components of a matrix, row after row, as they are stored.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,16 @@
-//! Rows times rows in AVX2: eight sums at a time, added up together.
+//! Rows times rows in AVX2: twelve sums at a time, added up together.
 
 use super::super::matrix::{Shape, Tile, Weights};
 use super::{Avx2, LANES};
 use std::arch::x86_64::*;
 
-/// Sums of a tile: four rows of weights by two of numbers, or eight by one.
-const SUMS: usize = 8;
-/// Rows of numbers and of weights in the former.
-const TALL: usize = 2;
-const WIDE: usize = 4;
+/// Sums of a tile: with three rows of weights and a row of numbers, all the registers there are.
+const SUMS: usize = 12;
+/// Rows of numbers and of weights in a square tile.
+const TALL: usize = 4;
+const WIDE: usize = 3;
+/// Rows of weights in a line.
+const LINE: usize = 8;
 
 impl Avx2 {
     /// The inner products of all rows of numbers with all rows of weights.
@@ -56,15 +58,16 @@ unsafe fn multiply<T: Copy + Default>(
         unsafe {
             match of {
                 Tile::Square => tile::<T, TALL, WIDE>(at.0, at.1, width, load),
-                Tile::Line => tile::<T, 1, SUMS>(at.0, at.1, width, load),
+                Tile::Line => tile::<T, 1, LINE>(at.0, at.1, width, load),
                 Tile::One => tile::<T, 1, 1>(at.0, at.1, width, load),
             }
         }
     };
-    shape.tiles::<SUMS, TALL, WIDE>(sums, SUMS, out);
+    shape.tiles::<SUMS, TALL, WIDE>(sums, LINE, out);
 }
 
-/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than eight.
+/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than there are
+/// sums.
 ///
 /// # Safety
 /// There are so many rows of `width` components, and `load` reads eight of them.
@@ -124,15 +127,22 @@ unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] 
 #[target_feature(enable = "avx2")]
 fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
     let four = |a, b, c, d| _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    let [a, b, c, d, e, f, g, h] = sums;
-    let (low, high) = (four(a, b, c, d), four(e, f, g, h));
-    let sums = _mm256_add_ps(
+    let [a, b, c, d, e, f, g, h, i, j, k, l] = sums;
+    let (low, high, last) = (four(a, b, c, d), four(e, f, g, h), four(i, j, k, l));
+    let first = _mm256_add_ps(
         _mm256_permute2f128_ps::<0x20>(low, high),
         _mm256_permute2f128_ps::<0x31>(low, high),
     );
+    let last = _mm_add_ps(
+        _mm256_castps256_ps128(last),
+        _mm256_extractf128_ps::<1>(last),
+    );
     let mut all = [0.0; SUMS];
-    // SAFETY: there is room for eight floats, and they need no alignment.
-    unsafe { _mm256_storeu_ps(all.as_mut_ptr(), sums) };
+    // SAFETY: there is room for twelve floats, and they need no alignment.
+    unsafe {
+        _mm256_storeu_ps(all.as_mut_ptr(), first);
+        _mm_storeu_ps(all.as_mut_ptr().add(LANES), last);
+    }
     all
 }
 
