@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Memory sled may use for its page cache.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -28,6 +29,10 @@ pub(crate) struct Index {
     directory: Directory,
     database: u64,
     backing: ArcSwap<Backing>,
+    /// The last revision that was taken in, and that up to which all were dropped: while there is
+    /// nothing in between, nobody needs to be asked.
+    taken_in: AtomicU64,
+    dropped: AtomicU64,
 }
 
 enum Backing {
@@ -51,6 +56,7 @@ impl Index {
         recovered: &Recovered,
     ) -> Result<Self, CatalogError> {
         let rows = newest(recovered.ops.iter().cloned());
+        let last = rows.values().map(|fresh| fresh.revision.0).max();
         let backing = match path {
             Some(path) => on_disk(path, &rows, database, recovered.last)?,
             None => Backing::Memory(rows.into()),
@@ -59,11 +65,16 @@ impl Index {
             directory: directory.clone(),
             database,
             backing: ArcSwap::from_pointee(backing),
+            taken_in: last.unwrap_or_default().into(),
+            dropped: 0.into(),
         })
     }
 
     /// The unsealed version of an item.
     pub(crate) fn get(&self, id: &str) -> Option<Fresh> {
+        if self.taken_in.load(Ordering::Acquire) <= self.dropped.load(Ordering::Acquire) {
+            return None;
+        }
         let fault = match &**self.backing.load() {
             Backing::Memory(map) => return map.get(id).cloned(),
             Backing::Sled(db) => {
@@ -95,6 +106,9 @@ impl Index {
 
     /// Takes in operations that the journal already has, in order of revision.
     pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
+        if let Some(last) = (first.0..).take(ops.len()).last() {
+            self.taken_in.fetch_max(last, Ordering::Release);
+        }
         let rows = (first.0..).map(Revision).zip(ops);
         let backing = self.backing.load_full();
         let fault = match &*backing {
@@ -120,6 +134,7 @@ impl Index {
     /// Lets go of every version up to `sealed`; newer ones of the same items stay, those that are
     /// being written too.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
+        self.dropped.fetch_max(sealed.0, Ordering::Release);
         let backing = self.backing.load_full();
         let fault = match &*backing {
             Backing::Memory(_) => {

@@ -7,7 +7,7 @@
 //! | 3 | revisions | u64 a row |
 //! | 4 | id offsets | u64 a row and one more, into 5 |
 //! | 5 | ids | UTF-8, back to back |
-//! | 6 | id order | u32 a row: rows sorted by the bytes of their ids |
+//! | 6 | id table | u64 a slot of the [hash table](super::ids) of ids |
 //! | 7 | record offsets | u64 a row and one more, into 8 |
 //! | 8 | records | JSON text, back to back; an empty one is a tombstone |
 //! | 9 | column table | what there is of [columns](super::columns) |
@@ -15,7 +15,7 @@
 
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range, search_dense};
+use super::{FormatError, array, array_range, ids, search_dense};
 use crate::ids::{ItemNo, Revision};
 use crate::record::Fields;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) const NUMBERS: u32 = 2;
 pub(crate) const REVISIONS: u32 = 3;
 pub(crate) const ID_OFFSETS: u32 = 4;
 pub(crate) const IDS: u32 = 5;
-pub(crate) const ID_ORDER: u32 = 6;
+pub(crate) const ID_TABLE: u32 = 6;
 pub(crate) const RECORD_OFFSETS: u32 = 7;
 pub(crate) const RECORDS: u32 = 8;
 
@@ -69,7 +69,7 @@ pub(crate) struct ItemsLayout {
     revisions: Range<usize>,
     id_offsets: Range<usize>,
     ids: Range<usize>,
-    id_order: Range<usize>,
+    id_table: Range<usize>,
     record_offsets: Range<usize>,
     records: Range<usize>,
 }
@@ -92,7 +92,7 @@ impl ItemsLayout {
             revisions: array_range::<u64>(&sections, REVISIONS, "revisions", rows)?,
             id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
             ids: sections.range(IDS, "ids")?,
-            id_order: array_range::<u32>(&sections, ID_ORDER, "id order", rows)?,
+            id_table: array_range::<u64>(&sections, ID_TABLE, "id table", ids::slots(rows))?,
             record_offsets: array_range::<u64>(
                 &sections,
                 RECORD_OFFSETS,
@@ -146,15 +146,9 @@ impl ItemsLayout {
 
     /// The row of an id.
     pub(crate) fn find_id(&self, bytes: &[u8], id: &str) -> Result<Option<usize>, FormatError> {
-        let order = array::<u32>(bytes, &self.id_order);
-        let (mut low, mut high) = (0, order.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let row = order.get(middle).copied().unwrap_or_default() as usize;
-            match self.id(bytes, row)?.cmp(id) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some(row)),
+        for row in ids::candidates(array(bytes, &self.id_table), id.as_bytes()) {
+            if self.id_bytes(bytes, row)? == id.as_bytes() {
+                return Ok(Some(row));
             }
         }
         Ok(None)
@@ -187,28 +181,37 @@ impl ItemsLayout {
             }
         }
         problems.extend(columns::check(bytes, &self.sections, built).err());
-        let order = array::<u32>(bytes, &self.id_order);
-        let mut before: Option<&str> = None;
-        for row in order {
-            match self.id(bytes, *row as usize) {
-                Ok(id) if before.is_none_or(|before| before < id) => before = Some(id),
-                _ => {
-                    problems.push(FormatError::bad(
-                        "id order",
-                        "ids are not unique and sorted",
-                    ));
-                    break;
-                }
-            }
+        let all: Result<Vec<&[u8]>, _> = (0..self.rows)
+            .map(|row| self.id_bytes(bytes, row))
+            .collect();
+        let found = array::<u64>(bytes, &self.id_table);
+        if all.is_ok_and(|all| ids::table(all.into_iter()) != found) {
+            let what = "is not the table of the ids";
+            problems.push(FormatError::bad("id table", what));
+        }
+        // With two rows of an id, one of them is not found by it.
+        let unique = |row: &usize| {
+            let id = self.id(bytes, *row)?;
+            Ok::<_, FormatError>(self.find_id(bytes, id)? == Some(*row))
+        };
+        if !(0..self.rows).all(|row| unique(&row).unwrap_or(true)) {
+            problems.push(FormatError::bad("ids", "two rows have the same"));
         }
         problems
     }
 
     pub(crate) fn id<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a str, FormatError> {
-        slice(bytes, &self.id_offsets, &self.ids, row)
-            .and_then(|id| std::str::from_utf8(id).ok())
-            .ok_or_else(|| FormatError::bad("ids", format!("row {row} has no valid id")))
+        let id = self.id_bytes(bytes, row)?;
+        std::str::from_utf8(id).map_err(|_| no_id(row))
     }
+
+    fn id_bytes<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a [u8], FormatError> {
+        slice(bytes, &self.id_offsets, &self.ids, row).ok_or_else(|| no_id(row))
+    }
+}
+
+fn no_id(row: usize) -> FormatError {
+    FormatError::bad("ids", format!("row {row} has no valid id"))
 }
 
 /// Piece `row` of a section, by the offsets in another.

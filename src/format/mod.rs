@@ -9,6 +9,7 @@
 pub(crate) mod columns;
 pub(crate) mod container;
 pub(crate) mod current;
+pub(crate) mod ids;
 pub(crate) mod items;
 pub(crate) mod journal;
 pub(crate) mod manifest;

@@ -198,7 +198,11 @@ fn take(
                     "it has {found} components, the towers' dimension is {dimension}"
                 ));
             }
-            let row = row_of(versions, sealed, &id).map_err(|error| error.to_string())?;
+            let item = sealed.find_item(&id).map_err(|error| error.to_string())?;
+            let row = item.and_then(|item| {
+                let found = versions.binary_search_by_key(&item, |(item, ..)| *item);
+                found.ok()
+            });
             let row = row.ok_or("there is no such item")?;
             let (Some(there), Some(to)) = (
                 there.get_mut(row),
@@ -235,16 +239,4 @@ fn take(
         })?;
     }
     Ok(there)
-}
-
-/// Where an id stands among the versions.
-fn row_of(versions: &[Version<'_>], sealed: &Sealed, id: &str) -> Result<Option<usize>, Error> {
-    for segment in sealed.items.iter().rev() {
-        if let Some(row) = segment.find_id(id)? {
-            return Ok(versions
-                .binary_search_by_key(&row.item, |(item, ..)| *item)
-                .ok());
-        }
-    }
-    Ok(None)
 }

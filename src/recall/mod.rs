@@ -178,7 +178,7 @@ fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo
     }
     let mut hidden = HashSet::with_capacity(request.exclude.len());
     for id in &request.exclude {
-        hidden.extend(live.find(id)?.map(|(item, _)| item));
+        hidden.extend(live.find_item(id)?);
     }
     Ok(hidden)
 }
@@ -199,7 +199,7 @@ fn query_vector(
         Query::Vector(vector) => check_vector(serving, vector),
         Query::Similar(id) => {
             let unknown = || Error::UnknownItem { id: id.to_owned() };
-            let (item, _) = live.find(id)?.ok_or_else(unknown)?;
+            let item = live.find_item(id)?.ok_or_else(unknown)?;
             hidden.insert(item);
             Ok(serving.vector(item).ok_or_else(unknown)?.to_vec())
         }
@@ -215,9 +215,9 @@ fn embed_users(
     batch: Option<()>,
 ) -> Result<Vec<f32>, Error> {
     let failed = RefCell::new(None);
-    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match live.find(id) {
-        Ok(found) => {
-            if let Some(row) = found.and_then(|(item, _)| serving.vector(item)) {
+    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match live.find_item(id) {
+        Ok(item) => {
+            if let Some(row) = item.and_then(|item| serving.vector(item)) {
                 read(row);
             }
         }

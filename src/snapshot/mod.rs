@@ -99,9 +99,15 @@ impl Live {
         }
         Ok(None)
     }
-}
 
-impl Live {
+    /// The item of an id, deleted or not.
+    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        if let Some(fresh) = self.index.get(id) {
+            return Ok(Some(fresh.item));
+        }
+        self.snapshot.load().sealed.find_item(id)
+    }
+
     /// Measures what beams find in a space's active generation, which it names. `go_on` is asked now
     /// and then, and may end it.
     pub(crate) fn audit(
@@ -213,6 +219,16 @@ impl Sealed {
             }
         }
         newest
+    }
+
+    /// The item of an id, which must be sealed, deleted or not.
+    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some(row.item));
+            }
+        }
+        Ok(None)
     }
 
     /// The id of an item, which must be sealed.

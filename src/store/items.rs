@@ -6,8 +6,9 @@ use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, FieldKinds, Lookup};
 use crate::format::container::Kind;
+use crate::format::ids::table;
 use crate::format::items::{
-    ID_OFFSETS, ID_ORDER, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
+    ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
 };
 use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
@@ -208,27 +209,23 @@ impl ItemsWriter {
             record_offsets,
             columns,
         } = self;
-        let id = |row: &u32| {
-            let ends = id_offsets.get(*row as usize..).unwrap_or_default();
-            match ends {
-                [from, to, ..] => ids.get(*from as usize..*to as usize),
-                _ => None,
-            }
-        };
-        let mut order: Vec<u32> = (0..numbers.len() as u32).collect();
-        order.sort_unstable_by_key(id);
+        let each = id_offsets.windows(2).map(|ends| match ends {
+            [from, to] => ids.get(*from as usize..*to as usize).unwrap_or_default(),
+            _ => &[],
+        });
+        let table_of_ids = table(each);
         let rows = numbers.len() as u64;
         segment.section(ROWS, &rows.to_le_bytes())?;
         segment.section(NUMBERS, bytemuck::cast_slice(&numbers))?;
         segment.section(REVISIONS, bytemuck::cast_slice(&revisions))?;
         segment.section(ID_OFFSETS, bytemuck::cast_slice(&id_offsets))?;
         segment.section(IDS, &ids)?;
-        segment.section(ID_ORDER, bytemuck::cast_slice(&order))?;
+        segment.section(ID_TABLE, bytemuck::cast_slice(&table_of_ids))?;
         segment.section(RECORD_OFFSETS, bytemuck::cast_slice(&record_offsets))?;
         segment.begin(COLUMNS)?;
         let wrong = StoreError::format(segment.path());
-        let table = columns.finish(|bytes| segment.append(bytes))?.encode();
-        segment.section(COLUMN_TABLE, &table.map_err(wrong)?)?;
+        let columns = columns.finish(|bytes| segment.append(bytes))?.encode();
+        segment.section(COLUMN_TABLE, &columns.map_err(wrong)?)?;
         Ok(ItemsFile {
             file: segment.finish()?,
             rows,

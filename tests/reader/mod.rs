@@ -240,6 +240,21 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// The table of ids.
+fn id_table(ids: &[Vec<u8>]) -> Vec<u64> {
+    let slots = ids.len() + ids.len() / 2 + 1;
+    let mut table = vec![u64::MAX; slots];
+    for (row, id) in ids.iter().enumerate() {
+        let hash = xxh3_64(id);
+        let mut at = (u128::from(hash) * slots as u128 >> 64) as usize;
+        while table[at] != u64::MAX {
+            at = if at + 1 < slots { at + 1 } else { 0 };
+        }
+        table[at] = hash << 32 | row as u64;
+    }
+    table
+}
+
 impl Reader {
     pub fn open(root: &Path) -> Self {
         let current = fs::read_to_string(root.join("CURRENT")).unwrap();
@@ -341,8 +356,7 @@ impl Reader {
                 parts.map(<[u8]>::to_vec).collect()
             };
             let (ids, records) = (parts(4, 5), parts(7, 8));
-            let order = u32s(sections.section(6));
-            assert!(order.is_sorted_by_key(|row| &ids[*row as usize]));
+            assert_eq!(u64s(sections.section(6)), id_table(&ids));
             let records: Vec<Option<Value>> = records
                 .iter()
                 .map(|text| (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap()))
