@@ -6,17 +6,26 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// A file that cannot be imported as it is: which file, which line, what would be right.
+/// A file that cannot be imported as it is: which file, which line or row, what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub struct ImportError {
     /// The file (or directory) at fault, as the caller named it.
     pub path: PathBuf,
-    /// The line at fault, counted from 1; absent when it is the file as a whole.
+    /// The line at fault, or of a binary file the row, counted from 1; absent when it is the file as a
+    /// whole.
     pub line: Option<u64>,
     /// What is wrong and what would be right.
     pub what: String,
+    place: Place,
     not_found: bool,
+}
+
+/// What [`ImportError::line`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Line,
+    Row,
 }
 
 impl ImportError {
@@ -26,6 +35,7 @@ impl ImportError {
             path: path.to_owned(),
             line: None,
             what: what.into(),
+            place: Place::Line,
             not_found: false,
         }
     }
@@ -33,10 +43,16 @@ impl ImportError {
     /// An error about one line.
     pub(super) fn line(path: &Path, line: u64, what: impl Into<String>) -> Self {
         Self {
-            path: path.to_owned(),
             line: Some(line),
-            what: what.into(),
-            not_found: false,
+            ..Self::file(path, what)
+        }
+    }
+
+    /// An error about one row of a file that has no lines.
+    pub(super) fn row(path: &Path, row: u64, what: impl Into<String>) -> Self {
+        Self {
+            place: Place::Row,
+            ..Self::line(path, row, what)
         }
     }
 
@@ -57,9 +73,12 @@ impl ImportError {
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}, line {line}: {}", self.path.display(), self.what),
-            None => write!(f, "{}: {}", self.path.display(), self.what),
+        write!(f, "{}", self.path.display())?;
+        match (self.line, self.place) {
+            (Some(line), Place::Line) => write!(f, ", line {line}")?,
+            (Some(row), Place::Row) => write!(f, ", row {row}")?,
+            (None, _) => {}
         }
+        write!(f, ": {}", self.what)
     }
 }

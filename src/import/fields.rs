@@ -88,7 +88,8 @@ pub(super) fn event_of_text(
     })
 }
 
-fn checked(name: &str, id: &str) -> Result<String, String> {
+/// A text that may be an id; `name` is what errors call its field.
+pub(super) fn checked(name: &str, id: &str) -> Result<String, String> {
     check_id(id).map_err(|error| at_field(name, &error.expected, &error.found))?;
     Ok(id.to_owned())
 }
@@ -98,15 +99,10 @@ fn event_id(
     short: &'static str,
     long: &'static str,
 ) -> Result<String, String> {
-    let Some((name, mut id)) = take(fields, short, long) else {
+    let Some((name, value)) = take(fields, short, long) else {
         return Err(format!("an event needs `{short}` (or `{long}`)"));
     };
-    number_to_text(&mut id);
-    check_text_id(name, &id)?;
-    match id {
-        Value::String(id) => Ok(id),
-        other => Err(at_field(name, "a string", &describe(&other))),
-    }
+    id(name, value)
 }
 
 /// Takes the first of two names that is there and not null.
@@ -119,6 +115,19 @@ fn take(
         let value = fields.remove(name).filter(|value| !value.is_null())?;
         Some((name, value))
     })
+}
+
+/// The id of a field: a text that may be one, or a whole number, which becomes its text.
+pub(super) fn id(name: &str, mut id: Value) -> Result<String, String> {
+    number_to_text(&mut id);
+    match id {
+        Value::String(id) => checked(name, &id),
+        other => Err(at_field(
+            name,
+            "a string or a whole number",
+            &describe(&other),
+        )),
+    }
 }
 
 fn number_to_text(id: &mut Value) {
@@ -173,6 +182,6 @@ fn weight(name: &str, value: &Value) -> Result<f32, String> {
         .ok_or_else(|| at_field(name, "a finite number", &describe(value)))
 }
 
-fn at_field(name: &str, expected: &str, found: &str) -> String {
+pub(super) fn at_field(name: &str, expected: &str, found: &str) -> String {
     format!("field `{name}`: expected {expected}, found {found}")
 }

@@ -1,10 +1,11 @@
 //! JSON lines: one JSON object a line.
 
 use std::io::BufRead;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
 
 use super::error::ImportError;
@@ -86,8 +87,19 @@ fn item_of_export(line: &[u8]) -> Result<Value, String> {
 }
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    parse_seed(line, PhantomData)
+}
+
+/// Parses a line with a state that the parsed types do not have by themselves.
+pub(super) fn parse_seed<'a, S>(line: &'a [u8], seed: S) -> Result<S::Value, String>
+where
+    S: DeserializeSeed<'a>,
+{
     let text = utf8(line)?;
-    serde_json::from_str(text).map_err(|error| {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| {
         let what = error.to_string();
         // The parser counts lines from the start of what it was given: here always line 1.
         let what = what.split(" at line ").next().unwrap_or(&what);

@@ -28,6 +28,7 @@ pub struct Lines<T> {
     buffer: Vec<u8>,
     line: u64,
     position: u64,
+    blank: bool,
     done: bool,
 }
 
@@ -54,8 +55,15 @@ impl<T> Lines<T> {
             buffer: Vec::new(),
             line: 0,
             position: 0,
+            blank: false,
             done: false,
         }
+    }
+
+    /// Gives blank lines too, for files whose lines are counted off against something else.
+    pub(super) fn with_blank(mut self) -> Self {
+        self.blank = true;
+        self
     }
 
     /// How many bytes of the file have been read: for a progress bar.
@@ -100,7 +108,10 @@ impl<T> Iterator for Lines<T> {
         while !self.done {
             match self.fill() {
                 Ok(true) => {}
-                Ok(false) => self.done = true,
+                Ok(false) => {
+                    self.done = true;
+                    continue;
+                }
                 Err(error) => {
                     self.done = error.line.is_none();
                     return Some(Err(error));
@@ -112,7 +123,7 @@ impl<T> Iterator for Lines<T> {
             }
             text = text.strip_suffix(b"\n").unwrap_or(text);
             text = text.strip_suffix(b"\r").unwrap_or(text);
-            if text.trim_ascii().is_empty() {
+            if text.trim_ascii().is_empty() && !self.blank {
                 continue;
             }
             let record = (self.convert)(text);
@@ -212,6 +223,14 @@ mod tests {
         assert_eq!(all.line(), 5);
         assert!(all.next().is_none());
         assert_eq!(all.bytes_read(), 18);
+    }
+
+    #[test]
+    fn blank_lines_are_given_where_they_count() {
+        let all = lines("\none\r\n  \n\r\ntwo\n").with_blank();
+        let all: Vec<String> = all.map(Result::unwrap).collect();
+        assert_eq!(all, ["", "one", "  ", "", "two"]);
+        assert_eq!(lines("").with_blank().count(), 0);
     }
 
     #[test]
