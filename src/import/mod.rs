@@ -1,4 +1,4 @@
-//! Items, users and logs from files.
+//! Items, users, logs and vectors from files.
 //!
 //! Three kinds of source: [`jsonl`] (one JSON object a line, or what an export wrote), [`csv`] (with a header row) and
 //! [`movielens`] (the MovieLens-100K directory). Each reads as an iterator, one record at a time, so
@@ -14,11 +14,14 @@
 //! # }
 //! ```
 //!
+//! [`vectors`] reads vectors of items that were computed elsewhere: NumPy arrays, `.fvecs`, JSON lines
+//! and, with the feature `parquet` of this crate, Parquet.
+//!
 //! Every error is an [`ImportError`]: file, line, what would be right. After a bad line the iterator
 //! goes on with the next, so a caller may stop at the first or count them.
 //!
-//! Out of scope: compressed files and Parquet (refused with advice), fetching anything from a network,
-//! and writing to a database: that is one `put_many` of the caller's.
+//! Out of scope: compressed files, and Parquet but for vectors (refused with advice), fetching anything
+//! from a network, and writing to a database: that is one `put_many` of the caller's.
 
 pub mod csv;
 mod error;
@@ -27,6 +30,7 @@ pub mod jsonl;
 mod lines;
 pub mod movielens;
 mod source;
+pub mod vectors;
 
 pub use self::csv::CsvOptions;
 pub use crate::record::Event;

@@ -1,0 +1,438 @@
+//! Pages as they are given to the column readers of the `parquet` crate, which trust what they declare.
+//!
+//! A few bytes can declare two thousand million repetition levels of one row, entries of a dictionary
+//! or lengths of texts, and memory would be reserved for each. What these come to is counted here
+//! first, on the page as it is.
+
+use ::parquet::basic::{Encoding, Type};
+use ::parquet::column::page::{Page, PageMetadata, PageReader};
+use ::parquet::errors::{ParquetError, Result};
+use ::parquet::schema::types::ColumnDescPtr;
+
+use super::super::MAX_DIMENSION;
+use super::thrift::varint;
+
+/// The pages of a column, each looked at before it is given.
+pub(super) struct Pages<P> {
+    inner: P,
+    column: ColumnDescPtr,
+    /// How many levels the last row had at the end of the last page.
+    run: usize,
+}
+
+impl<P: PageReader> Pages<P> {
+    pub(super) fn new(inner: P, column: ColumnDescPtr) -> Self {
+        Self {
+            inner,
+            column,
+            run: 0,
+        }
+    }
+
+    fn check(&mut self, page: &Page) -> Result<()> {
+        let checked = match page {
+            Page::DictionaryPage {
+                buf, num_values, ..
+            } => self.dictionary(*num_values, buf.len()),
+            Page::DataPage {
+                buf,
+                num_values,
+                encoding,
+                def_level_encoding,
+                rep_level_encoding,
+                ..
+            } => self.first_version(
+                buf,
+                *num_values,
+                *encoding,
+                [*rep_level_encoding, *def_level_encoding],
+            ),
+            Page::DataPageV2 {
+                buf,
+                num_values,
+                encoding,
+                rep_levels_byte_len,
+                def_levels_byte_len,
+                ..
+            } => {
+                let lengths = [*rep_levels_byte_len, *def_levels_byte_len];
+                self.second_version(buf, *num_values, *encoding, lengths)
+            }
+        };
+        checked.map_err(|what| ParquetError::General(what.to_owned()))
+    }
+
+    /// A dictionary takes at least a length or a number for each entry.
+    fn dictionary(&self, entries: u32, bytes: usize) -> Result<(), &'static str> {
+        let least = match self.column.physical_type() {
+            Type::INT64 | Type::DOUBLE => 8,
+            _ => 4,
+        };
+        match entries as usize <= bytes / least {
+            true => Ok(()),
+            false => Err("a dictionary declares more entries than it has"),
+        }
+    }
+
+    /// In version 1 levels come after their length, those that the column has.
+    fn first_version(
+        &mut self,
+        mut bytes: &[u8],
+        count: u32,
+        encoding: Encoding,
+        levels: [Encoding; 2],
+    ) -> Result<(), &'static str> {
+        let has = [
+            self.column.max_rep_level() > 0,
+            self.column.max_def_level() > 0,
+        ];
+        let mut found = [&[][..]; 2];
+        for ((has, encoding), found) in has.into_iter().zip(levels).zip(&mut found) {
+            if !has {
+                continue;
+            }
+            if encoding != Encoding::RLE {
+                return Err("levels in an encoding that is no longer in use");
+            }
+            let (length, rest) = bytes.split_first_chunk().ok_or(LEVELS)?;
+            let length = u32::from_le_bytes(*length) as usize;
+            (*found, bytes) = rest.split_at_checked(length).ok_or(LEVELS)?;
+        }
+        self.levels(found[0], count)?;
+        self.values(bytes, encoding)
+    }
+
+    /// In version 2 the lengths of the levels are in the header.
+    fn second_version(
+        &mut self,
+        bytes: &[u8],
+        count: u32,
+        encoding: Encoding,
+        [repetition, definition]: [u32; 2],
+    ) -> Result<(), &'static str> {
+        let (levels, rest) = bytes.split_at_checked(repetition as usize).ok_or(LEVELS)?;
+        let (_, values) = rest.split_at_checked(definition as usize).ok_or(LEVELS)?;
+        self.levels(levels, count)?;
+        self.values(values, encoding)
+    }
+
+    /// Counts how long rows are, by their repetition levels: 0 begins one, 1 goes on. They are runs,
+    /// either of so many times one level or of groups of eight.
+    fn levels(&mut self, mut levels: &[u8], count: u32) -> Result<(), &'static str> {
+        if self.column.max_rep_level() == 0 {
+            return Ok(());
+        }
+        let mut left = u64::from(count);
+        while left > 0 && !levels.is_empty() {
+            let head = varint(&mut levels).ok_or(LEVELS)?;
+            let length = head >> 1;
+            if head & 1 == 0 {
+                let (level, rest) = levels.split_first().ok_or(LEVELS)?;
+                levels = rest;
+                let length = length.min(left);
+                left -= length;
+                match (level & 1, length) {
+                    (_, 0) => {}
+                    (0, _) => self.run = 1,
+                    (_, length) => self.lengthen(length)?,
+                }
+            } else {
+                let length = usize::try_from(length).map_err(|_| LEVELS)?;
+                // The last run may be cut short where all that is left is padding.
+                let (groups, rest) = levels.split_at(length.min(levels.len()));
+                levels = rest;
+                for group in groups {
+                    let size = left.min(8);
+                    left -= size;
+                    for bit in 0..size {
+                        match group >> bit & 1 {
+                            0 => self.run = 1,
+                            _ => self.lengthen(1)?,
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lengthen(&mut self, levels: u64) -> Result<(), &'static str> {
+        let levels = usize::try_from(levels).unwrap_or(usize::MAX);
+        self.run = self.run.saturating_add(levels);
+        match self.run <= MAX_DIMENSION {
+            true => Ok(()),
+            false => Err("a row with a vector of more than 65,536 components"),
+        }
+    }
+
+    /// Lengths of texts are unpacked all at once.
+    fn values(&self, bytes: &[u8], encoding: Encoding) -> Result<(), &'static str> {
+        match encoding {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths(bytes, bytes.len()).map(drop),
+            Encoding::DELTA_BYTE_ARRAY => {
+                let suffixes = lengths(bytes, bytes.len())?;
+                lengths(suffixes, bytes.len()).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+const LEVELS: &str = "a page with damaged levels";
+
+/// Passes numbers in the encoding DELTA_BINARY_PACKED, of which there may be so many.
+fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
+    const DAMAGED: &str = "a page with damaged lengths of texts";
+    let mut number = || varint(&mut bytes).ok_or(DAMAGED);
+    let (block, minis, total, _first) = (number()?, number()?, number()?, number()?);
+    if total > most as u64 {
+        return Err("a page declares more texts than it has bytes");
+    }
+    let in_mini = block.checked_div(minis).ok_or(DAMAGED)?;
+    if in_mini == 0 {
+        return Err(DAMAGED);
+    }
+    let minis = usize::try_from(minis).map_err(|_| DAMAGED)?;
+    let mut left = total.saturating_sub(1);
+    while left > 0 {
+        varint(&mut bytes).ok_or(DAMAGED)?;
+        let (widths, mut rest) = bytes.split_at_checked(minis).ok_or(DAMAGED)?;
+        for width in widths {
+            if left == 0 {
+                break;
+            }
+            let bits = u64::from(*width).checked_mul(in_mini).ok_or(DAMAGED)?;
+            let length = usize::try_from(bits / 8).map_err(|_| DAMAGED)?;
+            // The last one may be cut short.
+            rest = rest.get(length.min(rest.len())..).ok_or(DAMAGED)?;
+            left = left.saturating_sub(in_mini);
+        }
+        bytes = rest;
+    }
+    Ok(bytes)
+}
+
+impl<P: PageReader> PageReader for Pages<P> {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        while let Some(page) = self.inner.get_next_page()? {
+            // A page of nothing would be taken for the end of the column.
+            if page.num_values() > 0 || page.is_dictionary_page() {
+                self.check(&page)?;
+                return Ok(Some(page));
+            }
+        }
+        Ok(None)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.inner.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.inner.skip_next_page()
+    }
+}
+
+impl<P: PageReader> Iterator for Pages<P> {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::parquet::schema::parser::parse_message_type;
+    use ::parquet::schema::types::SchemaDescriptor;
+    use std::sync::Arc;
+
+    /// Pages that come as they are.
+    struct Given(std::vec::IntoIter<Page>);
+
+    impl Iterator for Given {
+        type Item = Result<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.0.next().map(Ok)
+        }
+    }
+
+    impl PageReader for Given {
+        fn get_next_page(&mut self) -> Result<Option<Page>> {
+            self.next().transpose()
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// How many pages are given, or why one is not.
+    fn given(column: &str, pages: Vec<Page>) -> std::result::Result<usize, String> {
+        let schema = parse_message_type(&format!("message m {{ {column} }}")).unwrap();
+        let column = SchemaDescriptor::new(Arc::new(schema)).column(0);
+        let pages = Pages::new(Given(pages.into_iter()), column);
+        let pages = pages.collect::<Result<Vec<_>>>();
+        pages
+            .map(|pages| pages.len())
+            .map_err(|error| error.to_string())
+    }
+
+    const LIST: &str = "repeated float vector;";
+    const TEXT: &str = "required binary id;";
+
+    fn second(levels: &[u8], values: &[u8], count: u32, encoding: Encoding) -> Page {
+        Page::DataPageV2 {
+            buf: [levels, values].concat().into(),
+            num_values: count,
+            encoding,
+            num_nulls: 0,
+            num_rows: 1,
+            def_levels_byte_len: 0,
+            rep_levels_byte_len: levels.len() as u32,
+            is_compressed: false,
+            statistics: None,
+        }
+    }
+
+    fn first(bytes: Vec<u8>, count: u32, levels: Encoding) -> Page {
+        Page::DataPage {
+            buf: bytes.into(),
+            num_values: count,
+            encoding: Encoding::PLAIN,
+            def_level_encoding: levels,
+            rep_level_encoding: levels,
+            statistics: None,
+        }
+    }
+
+    /// A run of so many levels: the number doubled, seven bits in each byte.
+    fn run(length: u64, level: u8) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut head = length << 1;
+        while head > 0x7f {
+            bytes.push(head as u8 | 0x80);
+            head >>= 7;
+        }
+        bytes.extend([head as u8, level]);
+        bytes
+    }
+
+    #[test]
+    fn a_row_is_bounded_however_few_bytes_declare_it() {
+        let page = |levels: &[u8]| second(levels, &[], u32::MAX, Encoding::PLAIN);
+        let long = "more than 65,536 components";
+        for levels in [
+            run(1 << 31, 1),
+            run(u64::MAX >> 1, 1),
+            [run(1, 0), run(65_536, 1)].concat(),
+            [&[0x81, 0x81, 0x01][..], &[0xff; 9000]].concat(),
+        ] {
+            let error = given(LIST, vec![page(&levels)]).unwrap_err();
+            assert!(error.contains(long), "{error}");
+        }
+        for levels in [
+            [run(1, 0), run(65_535, 1)].concat(),
+            run(1 << 31, 0),
+            Vec::new(),
+        ] {
+            assert_eq!(given(LIST, vec![page(&levels)]), Ok(1));
+        }
+        // What is beyond the values of the page is padding.
+        let padded = second(&run(1 << 31, 1), &[], 9, Encoding::PLAIN);
+        assert_eq!(given(LIST, vec![padded]), Ok(1));
+        let half = || page(&run(40_000, 1));
+        assert!(
+            given(LIST, vec![half(), half()])
+                .unwrap_err()
+                .contains(long)
+        );
+    }
+
+    #[test]
+    fn levels_have_to_be_where_they_are_declared() {
+        let in_front = |levels: &[u8]| [&(levels.len() as u32).to_le_bytes(), levels].concat();
+        let good = [in_front(&run(1, 0)), in_front(&run(1, 1))].concat();
+        let page = |bytes: &[u8]| given(LIST, vec![first(bytes.to_vec(), 1, Encoding::RLE)]);
+        assert_eq!(page(&good), Ok(1));
+        for length in 0..good.len() {
+            assert!(
+                page(&good[..length])
+                    .unwrap_err()
+                    .contains("damaged levels")
+            );
+        }
+        let old = given(LIST, vec![first(good, 1, Encoding::PLAIN)]).unwrap_err();
+        assert!(old.contains("no longer in use"), "{old}");
+        let mut page = second(&[], &[], 1, Encoding::PLAIN);
+        if let Page::DataPageV2 {
+            rep_levels_byte_len,
+            ..
+        } = &mut page
+        {
+            *rep_levels_byte_len = 1;
+        }
+        assert!(
+            given(TEXT, vec![page])
+                .unwrap_err()
+                .contains("damaged levels")
+        );
+    }
+
+    #[test]
+    fn a_dictionary_has_the_entries_that_it_declares() {
+        let page = |num_values| Page::DictionaryPage {
+            buf: vec![0; 16].into(),
+            num_values,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        assert_eq!(given(TEXT, vec![page(4)]), Ok(1));
+        let error = given(TEXT, vec![page(5)]).unwrap_err();
+        assert!(error.contains("more entries than it has"), "{error}");
+        let error = given("repeated double vector;", vec![page(3)]).unwrap_err();
+        assert!(error.contains("more entries than it has"), "{error}");
+    }
+
+    #[test]
+    fn lengths_of_texts_are_no_more_than_their_bytes() {
+        // A block of 128 in 4, then how many, the first, and for the rest the least and the widths.
+        let header = |count: u8| vec![0x80, 0x01, 4, count, 2];
+        let block = [vec![0, 8, 0, 0, 0], vec![0; 32]].concat();
+        let good = [header(3), block.clone(), vec![b'x'; 3]].concat();
+        let (length, both) = (
+            Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            Encoding::DELTA_BYTE_ARRAY,
+        );
+        let page = |bytes: &[u8], encoding| given(TEXT, vec![second(&[], bytes, 3, encoding)]);
+        assert_eq!(page(&good, length), Ok(1));
+        assert_eq!(
+            page(&[header(3), block, good.clone()].concat(), both),
+            Ok(1)
+        );
+        let many = [header(0x80)[..4].to_vec(), vec![0x80, 0x80, 0x80, 0x01, 2]].concat();
+        for (bytes, encoding) in [
+            (many.clone(), length),
+            (many.clone(), both),
+            ([header(1), many].concat(), both),
+        ] {
+            let error = page(&bytes, encoding).unwrap_err();
+            assert!(error.contains("more texts than it has bytes"), "{error}");
+        }
+        for bytes in [&[0x80, 0x01, 0, 1, 2][..], &[0, 4, 1, 2], &[0x80], &[]] {
+            assert!(page(bytes, length).unwrap_err().contains("damaged lengths"));
+        }
+    }
+
+    #[test]
+    fn pages_of_nothing_are_passed_over() {
+        let page = |count| second(&run(1, 0), &[], count, Encoding::PLAIN);
+        assert_eq!(given(LIST, vec![page(0), page(1), page(0), page(1)]), Ok(2));
+    }
+}
