@@ -223,6 +223,33 @@ pub fn import(data: &[u8]) {
     }
 }
 
+/// Files of vectors, by the first byte: `.npy`, `.fvecs`, JSON lines, those of an export, Parquet.
+#[cfg(feature = "import")]
+pub fn vectors(data: &[u8]) {
+    use crate::import::vectors::{self, VectorOptions};
+    use std::io::Cursor;
+    let Some((kind, bytes)) = data.split_first() else {
+        return;
+    };
+    let (input, options) = (Cursor::new(bytes.to_vec()), VectorOptions::new());
+    let opened = match kind % 5 {
+        0 => vectors::npy_from(input, "a", &options),
+        1 => vectors::fvecs_from(input, "a", &options),
+        2 => vectors::jsonl_from(input, "a", &options),
+        3 => vectors::jsonl_from(input, "a", &options.space(SPACE)),
+        #[cfg(feature = "parquet")]
+        _ => vectors::parquet_from(input, "a", &options),
+        #[cfg(not(feature = "parquet"))]
+        _ => return,
+    };
+    let mut dimension = None;
+    for (_, vector) in opened.into_iter().flatten().flatten() {
+        let first = *dimension.get_or_insert(vector.len());
+        assert_eq!(first, vector.len());
+        assert!(vector.iter().all(|x| x.is_finite()), "{vector:?}");
+    }
+}
+
 /// The golden database with one file changed and pinned anew, opened and used: the first byte
 /// chooses the file, the next four the place where the rest is written over it.
 pub fn database(data: &[u8]) {

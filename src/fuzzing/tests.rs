@@ -109,6 +109,32 @@ fn hostile_imports_are_errors_or_records() {
     attack(import, &seeds.collect::<Vec<_>>(), 4000);
 }
 
+#[cfg(feature = "import")]
+#[test]
+fn hostile_files_of_vectors_are_errors_or_vectors() {
+    let line =
+        br#"{"id": "a", "vector": [1, 2.5], "item": {"id": 7}, "vectors": {"things": [3, -4e0]}}"#;
+    let mut seeds = vec![[&[2], &line[..]].concat(), [&[3], &line[..]].concat()];
+    let row = [1i32.to_le_bytes(), 1.5f32.to_le_bytes()].concat();
+    seeds.push([vec![1], row.repeat(3)].concat());
+    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let mut paths: Vec<_> = std::fs::read_dir(written)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    for path in paths {
+        let kind = match path.extension().and_then(|name| name.to_str()) {
+            Some("npy") => 0,
+            Some("parquet") => 4,
+            _ => continue,
+        };
+        seeds.push([vec![kind], std::fs::read(path).unwrap()].concat());
+    }
+    assert!(seeds.len() > 40);
+    attack(vectors, &seeds, 10_000);
+}
+
 #[test]
 fn hostile_databases_are_errors_or_databases() {
     let mut rng = Pcg64Mcg::seed_from_u64(11);
