@@ -458,3 +458,72 @@ fn from_raw_logs_to_recalls() {
         nothing.err
     );
 }
+
+#[test]
+fn vectors_from_elsewhere_are_published_from_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let db = path("shop.twin");
+    file(
+        dir.path(),
+        "items.jsonl",
+        "{\"id\":\"a\"}\n{\"id\":\"b\"}\n{\"id\":\"c\"}\n",
+    );
+    json_of(&["import", &db, &path("items.jsonl")]);
+    // Three rows of two components, as the benchmarks of the field have them.
+    let rows = [[1.0f32, 0.0], [0.0, 1.0], [0.5, 0.5]];
+    let bytes = rows.iter().flat_map(|row| {
+        let numbers = row.iter().flat_map(|x| x.to_le_bytes());
+        2u32.to_le_bytes().into_iter().chain(numbers)
+    });
+    common::write(dir.path(), &[("items.fvecs".to_owned(), bytes.collect())]);
+    file(dir.path(), "ids.txt", "b\nc\na\n");
+    let (vectors, ids) = (path("items.fvecs"), path("ids.txt"));
+    let from = ["publish", &db, "clip", "--vectors", &vectors];
+    let published = json_of(&[&from[..], &["--ids", &ids, "--metric", "inner_product"]].concat());
+    assert_eq!(published["generation"]["items"], 3);
+    assert_eq!(published["generation"]["metric"], "inner product");
+    let found = json_of(&["recall", &db, "clip", "--vector", "[0, 2]", "--top", "1"]);
+    assert_eq!(found["hits"][0], json!({"id": "c", "score": 2.0}));
+
+    // What an export says of a space can be published again.
+    let exported = path("all.jsonl");
+    assert_eq!(
+        run(&["export", &db, "--out", &exported, "--vectors", "clip"]).exit,
+        0
+    );
+    let lines = std::fs::read_to_string(&exported).unwrap();
+    let with_bad =
+        format!("{lines}{{\"item\":{{\"id\":\"z\"}},\"vectors\":{{\"clip\":[1,2]}}}}\n{{oops\n");
+    file(dir.path(), "more.jsonl", &with_bad);
+    let again = path("more.jsonl");
+    let from = [
+        "publish",
+        &db,
+        "copy",
+        "--vectors",
+        &again,
+        "--from-space",
+        "clip",
+    ];
+    let refused = run(&from);
+    assert_eq!(refused.exit, 1);
+    assert!(
+        refused
+            .err
+            .contains("\"z\" cannot be used: there is no such item"),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("--leave-out"), "{}", refused.err);
+    let left_out = run(&[&from[..], &["--leave-out"]].concat());
+    assert_eq!(left_out.exit, 0, "{}", left_out.err);
+    assert_eq!(
+        left_out.err.matches("left out: ").count(),
+        2,
+        "{}",
+        left_out.err
+    );
+    let usage = run(&["publish", &db, "clip"]);
+    assert_eq!(usage.exit, 2);
+}

@@ -226,7 +226,7 @@ impl Database {
     }
 
     /// [`publish_vectors`](Self::publish_vectors), with options, of vectors that may fail to be read,
-    /// such as those that [`import::vectors`](crate::import) reads from files. They are taken one by
+    /// such as those that [`import::vectors`](crate::import::vectors) reads from files. They are taken one by
     /// one.
     ///
     /// # Errors
