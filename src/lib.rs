@@ -66,7 +66,7 @@ mod wire;
 
 pub use database::{
     Batch, Database, Ensembles, Export, Exported, GenerationInfo, Items, OpenOptions, Problem,
-    Progress, PublishOptions, Recall, Repair, Report, SpaceStats, Stats, Towers,
+    Progress, PublishOptions, Recall, Repair, Report, RollbackOptions, SpaceStats, Stats, Towers,
 };
 pub use ensemble::Ensemble;
 pub use error::{Error, ErrorKind, VectorlessError};

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use twinspire::{
-    Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, PublishOptions, Storage,
-    Towers,
+    Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, PublishOptions,
+    RollbackOptions, Storage, Towers,
 };
 
 const SPACE: &str = "elsewhere";
@@ -347,4 +347,70 @@ fn the_generations_of_a_space_may_be_of_either_kind() {
         .map(|generation: &GenerationInfo| (generation.partial, generation.active))
         .collect();
     assert_eq!(kinds, [(false, false), (true, true)]);
+}
+
+#[test]
+fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    let (_dir, path) = common::directory();
+    let db = open(&path);
+    let items = |range: std::ops::Range<usize>| -> Vec<Value> {
+        range.map(|id| common::item(id, id)).collect()
+    };
+    db.items().put_many(&items(0..10)).unwrap();
+    db.publish(SPACE, common::scaled(1.0)).unwrap();
+    db.publish(SPACE, common::scaled(2.0)).unwrap();
+    db.items().put_many(&items(5..3_000)).unwrap();
+    let flag = AtomicBool::new(false);
+    let stop = |progress: twinspire::Progress| {
+        assert_eq!((progress.stage, progress.total), ("embedding", 2_995));
+        flag.store(true, Ordering::Relaxed);
+    };
+    let options = RollbackOptions::new().progress(stop).cancelled_by(&flag);
+    let given_up = db.rollback_with(SPACE, &options);
+    assert!(matches!(given_up, Err(Error::Cancelled)));
+    assert_eq!(db.generations(SPACE).unwrap()[1].number, GenerationNo(2));
+    assert!(
+        db.generations(SPACE).unwrap()[1].active,
+        "nothing has changed"
+    );
+    let most = AtomicU64::new(0);
+    let told = |progress: twinspire::Progress| {
+        most.fetch_max(progress.done, Ordering::Relaxed);
+    };
+    let options = RollbackOptions::new().to(GenerationNo(1)).progress(told);
+    db.rollback_with(SPACE, &options).unwrap();
+    assert_eq!(most.load(Ordering::Relaxed), 2_995);
+    let user = json!({"price": 2_999});
+    let hits = db.recall(SPACE).user(&user).exact().top(3_000).unwrap();
+    assert_eq!((hits.len(), hits[0].score), (3_000, 0.0));
+    for hit in hits.iter() {
+        let price: f32 = hit.id[1..].parse().unwrap();
+        assert_eq!(hit.score, -(2_999.0 - price).powi(2));
+    }
+}
+
+#[test]
+fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
+    for sealed in [false, true] {
+        let (_dir, path) = common::directory();
+        let db = with_items(&path, &["a", "b", "c"]);
+        let given = [("a", [1.0]), ("b", [2.0]), ("c", [3.0])];
+        db.publish_vectors(SPACE, flat(), given).unwrap();
+        for id in ["a", "b"] {
+            db.items().put(&json!({"id": id, "text": "new"})).unwrap();
+        }
+        db.items().delete("b").unwrap();
+        db.items().put(&item("b")).unwrap();
+        db.items()
+            .put(&json!({"id": "b", "text": "again"}))
+            .unwrap();
+        if sealed {
+            db.seal().unwrap();
+        }
+        let left = expected(&[("a", 1.0), ("c", 3.0)]);
+        assert_eq!(answers(&db), left);
+        drop(db);
+        assert_eq!(answers(&open(&path)), left, "sealed: {sealed}");
+    }
 }

@@ -21,7 +21,7 @@ pub use items::Items;
 pub use open::OpenOptions;
 pub use recall::{Batch, Recall};
 pub use repair::Repair;
-pub use spaces::{GenerationInfo, Progress, PublishOptions};
+pub use spaces::{GenerationInfo, Progress, PublishOptions, RollbackOptions};
 pub use towers::Towers;
 
 use crate::error::Error;

@@ -371,9 +371,9 @@ impl Work<'_> {
                     {
                         let record = parse(row.id, text)?;
                         // A vector that came from elsewhere is not to be had again.
-                        match embed(name, &base, row.id, &record, || None)? {
-                            Some(vector) => contents.push(item, vector.row()),
-                            None => without += 1,
+                        match &*embed(name, &base, &[row.id], &[record], |_| None)? {
+                            [Some(vector)] => contents.push(item, vector.row()),
+                            _ => without += 1,
                         }
                     }
                 }

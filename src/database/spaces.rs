@@ -9,7 +9,7 @@ use crate::maintain::{self, Publish, Source, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Generations a space keeps unless told otherwise: the active one and two to go back to.
 const RETAIN: usize = 3;
@@ -48,7 +48,7 @@ pub struct GenerationInfo {
     pub created_unix_ms: u64,
 }
 
-/// How far a publish is.
+/// How far a publish or a rollback is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -145,6 +145,52 @@ impl<'a> PublishOptions<'a> {
 
     /// Gives the publish up soon after `flag` is set, by another thread or by what is told of the
     /// progress: it ends with [`Error::Cancelled`], and nothing has changed.
+    #[must_use]
+    pub fn cancelled_by(mut self, flag: &'a AtomicBool) -> Self {
+        self.cancelled = Some(flag);
+        self
+    }
+}
+
+/// How to roll back.
+#[derive(Default)]
+pub struct RollbackOptions<'a> {
+    to: Option<GenerationNo>,
+    progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
+    cancelled: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for RollbackOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollbackOptions")
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> RollbackOptions<'a> {
+    /// Every option at its default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// To this generation, in place of the one before the active one.
+    #[must_use]
+    pub fn to(mut self, generation: GenerationNo) -> Self {
+        self.to = Some(generation);
+        self
+    }
+
+    /// Told how many of the items that were written since the generation was cut are embedded, now and
+    /// then, from any thread.
+    #[must_use]
+    pub fn progress(mut self, progress: impl Fn(Progress) + Sync + 'a) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
+    /// Gives up soon after `flag` is set, as [`PublishOptions::cancelled_by`].
     #[must_use]
     pub fn cancelled_by(mut self, flag: &'a AtomicBool) -> Self {
         self.cancelled = Some(flag);
@@ -287,10 +333,10 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NoEarlierGeneration`], [`Error::UnknownSpace`], and [`Error::Embed`] when a newer
-    /// item cannot be embedded by the older tower.
+    /// item cannot be embedded by the older tower. In a [partial](GenerationInfo::partial) generation
+    /// such items are without a vector; [`stats`](Self::stats) tells how many items a space answers with.
     pub fn rollback(&self, space: &str) -> Result<GenerationInfo, Error> {
-        let generation = maintain::rollback(&self.live(), self.writing()?, space, None)?;
-        Ok(info(&generation, generation.number))
+        self.rollback_with(space, &RollbackOptions::default())
     }
 
     /// [`rollback`](Self::rollback) to any generation that is kept, older or newer.
@@ -298,7 +344,33 @@ impl Database {
     /// # Errors
     /// [`Error::UnknownGeneration`]; others as [`rollback`](Self::rollback).
     pub fn rollback_to(&self, space: &str, to: GenerationNo) -> Result<GenerationInfo, Error> {
-        let generation = maintain::rollback(&self.live(), self.writing()?, space, Some(to))?;
+        self.rollback_with(space, &RollbackOptions::new().to(to))
+    }
+
+    /// [`rollback`](Self::rollback), with options.
+    ///
+    /// # Errors
+    /// As [`rollback_to`](Self::rollback_to), and [`Error::Cancelled`].
+    pub fn rollback_with(
+        &self,
+        space: &str,
+        options: &RollbackOptions<'_>,
+    ) -> Result<GenerationInfo, Error> {
+        let told = |done, total| {
+            if let Some(told) = &options.progress {
+                let stage = "embedding";
+                told(Progress { stage, done, total });
+            }
+            match options
+                .cancelled
+                .is_some_and(|flag| flag.load(Ordering::Relaxed))
+            {
+                true => Err(Error::Cancelled),
+                false => Ok(()),
+            }
+        };
+        let (live, writing) = (self.live(), self.writing()?);
+        let generation = maintain::rollback(&live, writing, space, options.to, &told)?;
         Ok(info(&generation, generation.number))
     }
 

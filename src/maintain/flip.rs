@@ -4,17 +4,18 @@ use super::{Writing, commit};
 use crate::error::Error;
 use crate::ids::FileNo;
 use crate::manifest::{Manifest, TransitionError};
-use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, catch_up};
+use crate::snapshot::{Base, Live, Moment, Overlay, Sealed, Serving, Snapshot, Told, catch_up};
 use std::sync::Arc;
 
 /// Makes `base` answer for a space: what was written since it was cut is embedded with its own tower
-/// first, most of it while others write, the rest while they wait. `change` gives the manifest in
+/// first, most of it while others write, the rest while they wait; `told` of it. `change` gives the manifest in
 /// which it is active. The state must be held.
 pub(super) fn flip(
     live: &Live,
     writing: &Writing,
     space: &str,
     base: Arc<Base>,
+    told: Told<'_>,
     change: impl FnOnce(&Manifest, FileNo) -> Result<Manifest, TransitionError>,
 ) -> Result<(), Error> {
     let mut overlay = Overlay::default();
@@ -24,8 +25,12 @@ pub(super) fn flip(
         (before, live.index.all(), writer.journal.last())
     };
     let mut catch_up = |before: &Snapshot, fresh: &_, after| {
-        let (sealed, spaces) = (&before.sealed, &before.spaces);
-        catch_up(&mut overlay, space, &base, sealed, fresh, after, spaces)
+        let moment = Moment {
+            sealed: &before.sealed,
+            fresh,
+            spaces: &before.spaces,
+        };
+        catch_up(&mut overlay, space, &base, moment, after, told)
     };
     catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;

@@ -72,6 +72,11 @@ impl Publish<'_> {
     /// Tells what is done of how much; an error when it is not to go on.
     pub(super) fn told(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
         (self.progress)(stage, done, total);
+        self.go_on()
+    }
+
+    /// An error when it is not to go on.
+    fn go_on(&self) -> Result<(), Error> {
         match self.cancelled.load(Ordering::Relaxed) {
             true => Err(Error::Cancelled),
             false => Ok(()),
@@ -189,6 +194,7 @@ fn build(
         writing,
         space,
         Arc::new(base),
+        &|_, _| publish.go_on(),
         |manifest, next_file| {
             manifest.published(space, generation.clone(), next_file, publish.retain)
         },

@@ -6,16 +6,17 @@ use super::{Writing, commit};
 use crate::error::Error;
 use crate::ids::GenerationNo;
 use crate::manifest::Generation;
-use crate::snapshot::{Base, Live, Sealed, Snapshot};
+use crate::snapshot::{Base, Live, Sealed, Snapshot, Told};
 use std::sync::Arc;
 
 /// Makes generation `to` (none: the one before the active one) answer for a space, items written
-/// since it was cut included.
+/// since it was cut included; told how many of these are embedded.
 pub(crate) fn rollback(
     live: &Live,
     writing: &Writing,
     space: &str,
     to: Option<GenerationNo>,
+    told: Told<'_>,
 ) -> Result<Generation, Error> {
     let _state = writing.hold_state();
     drop(writing.writer()?);
@@ -40,7 +41,7 @@ pub(crate) fn rollback(
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
     let base = Base::open(&live.directory, space, generation, serving)?;
     let number = generation.number;
-    flip(live, writing, space, Arc::new(base), |manifest, _| {
+    flip(live, writing, space, Arc::new(base), told, |manifest, _| {
         manifest.activated(space, number)
     })?;
     // What the generation lacks is scanned in every recall until it is sealed.

@@ -4,10 +4,10 @@
 use super::publish::{Publish, Stage};
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
-use crate::kernel::{Row, prepare};
+use crate::kernel::{Row, Storage, prepare};
 use crate::snapshot::{Base, Sealed, parse};
 use crate::store::ItemsSegment;
-use crate::tower::{EmbedError, Reading, Side};
+use crate::tower::{Reading, Side};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -100,7 +100,7 @@ fn embed(
     let before = before.filter(|before| {
         let generation = &before.generation;
         // What was rounded once is not to be had in full again.
-        let precise = generation.storage == crate::kernel::Storage::Full;
+        let precise = generation.storage == Storage::Full;
         (precise || generation.storage == publish.storage) && before.model.embeds_as(publish.model)
     });
     let rows = BATCH * publish.dimension();
@@ -142,32 +142,17 @@ fn embed_batch(
             new.push((row.id, vector, there));
         }
     }
-    let round = |vector: &mut [f32]| publish.storage.round(vector).map_err(EmbedError::from);
-    let together = publish
+    let embedded = publish
         .model
-        .embed_many(Side::Item, &records, Reading::default());
-    for (at, (id, vector, there)) in new.into_iter().enumerate() {
-        let embedded = match (&together, records.get(at)) {
-            (Ok(all), _) => {
-                vector.copy_from_slice(
-                    all.get(at * dimension..)
-                        .unwrap_or_default()
-                        .get(..dimension)
-                        .unwrap_or_default(),
-                );
-                round(vector)
-            }
-            (Err(_), Some(record)) => {
-                let alone = publish.model.embed(Side::Item, record, Reading::default());
-                alone.and_then(|alone| {
-                    vector.copy_from_slice(&alone);
-                    round(vector)
-                })
-            }
-            (Err(_), None) => continue,
-        };
-        *there = embedded.is_ok();
-        if let Err(source) = embedded {
+        .embed_each(Side::Item, &records, Reading::default());
+    for ((id, vector, there), embedded) in new.into_iter().zip(embedded) {
+        let rounded = embedded.and_then(|mut embedded| {
+            publish.storage.round(&mut embedded)?;
+            vector.copy_from_slice(&embedded);
+            Ok(())
+        });
+        *there = rounded.is_ok();
+        if let Err(source) = rounded {
             publish.fails(Error::Embed {
                 space: publish.space.to_owned(),
                 id: id.to_owned(),

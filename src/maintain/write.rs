@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::format::journal::Op;
 use crate::ids::{ItemNo, Revision};
 use crate::record::Fields;
-use crate::snapshot::{Late, Live, embed};
+use crate::snapshot::{Late, Live, embed, in_batches};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -67,11 +67,20 @@ pub(crate) fn write(
     let revisions = (writer.journal.last().next().0..).map(Revision);
     for (space, serving) in &mut next.spaces {
         let mut changed = (**serving).clone();
-        let calls = revisions.clone().zip(&ops).zip(records).zip(&fields);
-        for (((revision, op), (id, record)), fields) in calls {
-            let had = || changed.vector(op.item);
-            let vector = match record {
-                Some(record) => embed(space, &changed.base, id, record, had)?,
+        let there = ops.iter().zip(records);
+        let there = there.filter_map(|(op, (id, record))| Some((op.item, *id, (*record)?)));
+        let there: Vec<(ItemNo, &str, &Value)> = there.collect();
+        let vectors = in_batches(&there, |there| {
+            let ids: Vec<&str> = there.iter().map(|(_, id, _)| *id).collect();
+            let records: Vec<&Value> = there.iter().map(|(.., record)| *record).collect();
+            let had = |at: usize| changed.vector(there.get(at)?.0);
+            embed(space, &changed.base, &ids, &records, had)
+        });
+        let mut vectors = vectors?.into_iter();
+        let calls = revisions.clone().zip(&ops).zip(&fields);
+        for ((revision, op), fields) in calls {
+            let vector = match op.record {
+                Some(_) => vectors.next().flatten(),
                 None => None,
             };
             let id = op.id.clone();

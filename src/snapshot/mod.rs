@@ -5,14 +5,16 @@
 //! Writers make the next snapshot and store it in [`Live`]; readers load one and keep it for as long
 //! as they need it, and wait for nobody.
 
+mod batches;
 mod measure;
 mod overlay;
 mod parts;
 mod remembered;
 mod reservoir;
 
+pub(crate) use batches::in_batches;
 pub(crate) use measure::{measure, simulated};
-pub(crate) use overlay::{Late, Overlay, catch_up, embed, parse, without};
+pub(crate) use overlay::{Late, Moment, Overlay, Told, catch_up, embed, parse, without};
 pub(crate) use parts::Part;
 pub(crate) use remembered::{Memory, NodeSet, Remembered};
 pub(crate) use reservoir::Reservoirs;
@@ -312,7 +314,12 @@ impl Serving {
         others: &BTreeMap<String, Arc<Self>>,
     ) -> Result<Self, Error> {
         let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
-        catch_up(&mut overlay, space, &base, sealed, fresh, cut, others)?;
+        let moment = Moment {
+            sealed,
+            fresh,
+            spaces: others,
+        };
+        catch_up(&mut overlay, space, &base, moment, cut, &|_, _| Ok(()))?;
         Ok(Self { base, overlay })
     }
 

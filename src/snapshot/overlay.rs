@@ -1,6 +1,6 @@
 //! Items written after a generation's segments were cut: the one place where newer hides older.
 
-use super::{Base, Sealed, Serving};
+use super::{Base, Sealed, Serving, in_batches};
 use crate::catalog::Fresh;
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
@@ -8,8 +8,10 @@ use crate::kernel::{Row, Vector};
 use crate::record::Fields;
 use crate::tower::{Reading, Side};
 use serde_json::Value;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The newest version of each item written after the cut. Copies are cheap: they share what did not
 /// change.
@@ -28,79 +30,149 @@ pub(crate) struct Late {
     pub(crate) fields: Arc<Fields>,
 }
 
-/// The vector of an item in a generation of a space, if it has one there: the item tower's of its
-/// record, which has to be fit to be stored; or, where vectors come from elsewhere, the one it `had`.
-pub(crate) fn embed<'a>(
-    space: &str,
-    base: &Base,
-    id: &str,
-    record: &Value,
-    had: impl FnOnce() -> Option<Row<'a>>,
-) -> Result<Option<Vector>, Error> {
-    if !base.model.has(Side::Item) {
-        return Ok(had().map(Vector::from));
-    }
-    let vector = base.model.embed(Side::Item, record, Reading::default());
-    let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
-    match stored {
-        Ok(vector) => Ok(Some(vector)),
-        Err(_) if base.generation.partial => Ok(None),
-        Err(source) => Err(Error::Embed {
-            space: space.to_owned(),
-            id: id.to_owned(),
-            source: source.into(),
-        }),
-    }
+/// A state of what is written: what is sealed, what is not, and what the spaces serve of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    /// What is sealed.
+    pub(crate) sealed: &'a Sealed,
+    /// What is not.
+    pub(crate) fresh: &'a BTreeMap<String, Fresh>,
+    /// The spaces.
+    pub(crate) spaces: &'a BTreeMap<String, Arc<Serving>>,
 }
 
-/// Puts the newest version of everything written after `after` into the overlay. `sealed` and
-/// `fresh` must be of one moment. What `others` have of an item's fields is shared with them.
+/// Told how many of how many are done; may end what is going on.
+pub(crate) type Told<'a> = &'a (dyn Fn(u64, u64) -> Result<(), Error> + Sync);
+
+/// The vectors that items have in a generation of a space, if they have one there: the item tower's of
+/// the record, which has to be fit to be stored; or, where vectors come from elsewhere, the one it `had`.
+pub(crate) fn embed<'a, R: Borrow<Value>>(
+    space: &str,
+    base: &Base,
+    ids: &[&str],
+    records: &[R],
+    had: impl Fn(usize) -> Option<Row<'a>>,
+) -> Result<Vec<Option<Vector>>, Error> {
+    if !base.model.has(Side::Item) {
+        let had = (0..records.len()).map(|at| had(at).map(Vector::from));
+        return Ok(had.collect());
+    }
+    let vectors = base
+        .model
+        .embed_each(Side::Item, records, Reading::default());
+    let stored = ids.iter().zip(vectors).map(|(id, vector)| {
+        let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
+        match stored {
+            Ok(vector) => Ok(Some(vector)),
+            Err(_) if base.generation.partial => Ok(None),
+            Err(source) => Err(Error::Embed {
+                space: space.to_owned(),
+                id: (*id).to_owned(),
+                source: source.into(),
+            }),
+        }
+    });
+    stored.collect()
+}
+
+/// A version of an item that an overlay lacks.
+struct Version<'a> {
+    item: ItemNo,
+    revision: Revision,
+    /// See [`Fresh::since`].
+    since: Revision,
+    id: &'a str,
+    record: Option<&'a [u8]>,
+}
+
+/// Puts the newest version of everything written after `after` into the overlay, on all cores. What
+/// other spaces have of an item's fields is shared with them.
 pub(crate) fn catch_up(
     overlay: &mut Overlay,
     space: &str,
     base: &Base,
-    sealed: &Sealed,
-    fresh: &BTreeMap<String, Fresh>,
+    moment: Moment<'_>,
     after: Revision,
-    others: &BTreeMap<String, Arc<Serving>>,
+    told: Told<'_>,
 ) -> Result<(), Error> {
-    let cut = base.generation.cut;
-    let mut add = |(item, revision, since): (ItemNo, Revision, Revision),
-                   id: &str,
-                   record: Option<&[u8]>|
-     -> Result<(), Error> {
+    let mut versions = Vec::new();
+    for (segment, row) in moment.sealed.newest(after).into_values() {
+        let row = segment.row(row)?;
+        versions.push(Version {
+            item: row.item,
+            revision: row.revision,
+            since: Revision(0),
+            id: row.id,
+            record: row.record,
+        });
+    }
+    let fresh = moment.fresh.iter();
+    for (id, fresh) in fresh.filter(|(_, fresh)| fresh.revision > after) {
+        versions.push(Version {
+            item: fresh.item,
+            revision: fresh.revision,
+            since: fresh.since,
+            id,
+            record: fresh.record.as_deref(),
+        });
+    }
+    let (done, total) = (AtomicU64::new(0), versions.len() as u64);
+    let late = in_batches(&versions, |versions| {
+        let late = late(space, base, moment.spaces, versions)?;
+        let count = versions.len() as u64;
+        told(done.fetch_add(count, Ordering::Relaxed) + count, total)?;
+        Ok::<_, Error>(late)
+    });
+    // A fresh version comes after the sealed one of its item, and takes its place.
+    overlay.extend(late?);
+    Ok(())
+}
+
+fn late(
+    space: &str,
+    base: &Base,
+    others: &BTreeMap<String, Arc<Serving>>,
+    versions: &[Version<'_>],
+) -> Result<Vec<(ItemNo, Arc<Late>)>, Error> {
+    let there = versions.iter().filter(|version| version.record.is_some());
+    let there: Vec<&Version<'_>> = there.collect();
+    let ids: Vec<&str> = there.iter().map(|version| version.id).collect();
+    let records = there
+        .iter()
+        .map(|version| parse(version.id, version.record.unwrap_or_default()));
+    let records = records.collect::<Result<Vec<Value>, _>>()?;
+    // What was deleted since the cut lost the vector it had, put again or not.
+    let had = |at: usize| {
+        let version = there.get(at)?;
+        let kept = version.since <= base.generation.cut;
+        kept.then(|| base.vector(version.item))?
+    };
+    let vectors = embed(space, base, &ids, &records, had)?;
+    let mut embedded = records.iter().zip(vectors);
+    let late = versions.iter().map(|version| {
         let (mut vector, mut fields) = (None, Arc::default());
-        if let Some(text) = record {
-            let record = parse(id, text)?;
-            // What was deleted since the cut lost the vector it had, put again or not.
-            let had = || base.vector(item).filter(|_| since <= cut);
-            vector = embed(space, base, id, &record, had)?;
-            let mut known = others.values().filter_map(|other| other.overlay.get(&item));
-            fields = match known.find(|late| late.revision == revision) {
+        if version.record.is_some()
+            && let Some((record, embedded)) = embedded.next()
+        {
+            vector = embedded;
+            let known = others
+                .values()
+                .filter_map(|other| other.overlay.get(&version.item));
+            let mut known = known.filter(|late| late.revision == version.revision);
+            fields = match known.next() {
                 Some(late) => Arc::clone(&late.fields),
-                None => Arc::new(Fields::of(&record)),
+                None => Arc::new(Fields::of(record)),
             };
         }
-        let id = id.to_owned();
         let late = Late {
-            revision,
-            id,
+            revision: version.revision,
+            id: version.id.to_owned(),
             vector,
             fields,
         };
-        overlay.insert(item, Arc::new(late));
-        Ok(())
-    };
-    for (segment, row) in sealed.newest(after).into_values() {
-        let row = segment.row(row)?;
-        let begun = Revision(0);
-        add((row.item, row.revision, begun), row.id, row.record)?;
-    }
-    for (id, fresh) in fresh.iter().filter(|(_, fresh)| fresh.revision > after) {
-        let version = (fresh.item, fresh.revision, fresh.since);
-        add(version, id, fresh.record.as_deref())?;
-    }
-    Ok(())
+        (version.item, Arc::new(late))
+    });
+    Ok(late.collect())
 }
 
 /// The overlay without what is sealed up to `cut`, of which `sealed` was the overlay then.

@@ -10,6 +10,7 @@ use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
 use crate::kernel::{VectorError, Weights, prepare};
 use crate::record::RecordError;
 use serde_json::Value;
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::fmt;
 use thiserror::Error;
@@ -192,11 +193,31 @@ impl Model {
         Ok(vector)
     }
 
-    /// The vectors of many records, side by side; with an error, which of them it was.
-    pub(crate) fn embed_many(
+    /// The vector of each of many records, or why it has none.
+    pub(crate) fn embed_each<R: Borrow<Value>>(
         &self,
         side: Side,
-        records: &[Value],
+        records: &[R],
+        reading: Reading<'_>,
+    ) -> Vec<Result<Vec<f32>, EmbedError>> {
+        match self.embed_many(side, records, reading) {
+            Ok(vectors) => {
+                let each = vectors.chunks_exact(self.schema.dimension as usize);
+                each.map(|vector| Ok(vector.to_vec())).collect()
+            }
+            Err(_) => {
+                let each = records.iter();
+                each.map(|record| self.embed(side, record.borrow(), reading))
+                    .collect()
+            }
+        }
+    }
+
+    /// The vectors of many records, side by side; with an error, which of them it was.
+    pub(crate) fn embed_many<R: Borrow<Value>>(
+        &self,
+        side: Side,
+        records: &[R],
         reading: Reading<'_>,
     ) -> Result<Vec<f32>, (usize, EmbedError)> {
         let mut vectors = Vec::with_capacity(records.len() * self.schema.dimension as usize);
@@ -206,10 +227,10 @@ impl Model {
 
     /// Appends the vectors of many records; with an error, which of them it was. No memory is taken but
     /// for the vectors once a thread has seen such records.
-    pub(crate) fn embed_into(
+    pub(crate) fn embed_into<R: Borrow<Value>>(
         &self,
         side: Side,
-        records: &[Value],
+        records: &[R],
         reading: Reading<'_>,
         vectors: &mut Vec<f32>,
     ) -> Result<(), (usize, EmbedError)> {
@@ -220,10 +241,10 @@ impl Model {
         result
     }
 
-    fn embed_by(
+    fn embed_by<R: Borrow<Value>>(
         &self,
         side: Side,
-        records: &[Value],
+        records: &[R],
         reading: Reading<'_>,
         vectors: &mut Vec<f32>,
         scratch: &mut Scratch,
@@ -244,7 +265,7 @@ impl Model {
                 texts: &mut scratch.texts,
             };
             for (at, (record, encoded)) in records.iter().zip(&mut scratch.encoded).enumerate() {
-                let encoded = tower.encode(&mut encoder, record, encoded);
+                let encoded = tower.encode(&mut encoder, record.borrow(), encoded);
                 encoded.map_err(|error| (first + at, error.into()))?;
             }
             let encoded = scratch.encoded.iter().take(records.len());

@@ -17,6 +17,7 @@ mod rollback;
 mod seal;
 mod similar;
 mod snapshot;
+mod stages;
 mod stats;
 mod towers;
 mod train;

@@ -3,16 +3,15 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
-use twinspire::{Error, Metric, Progress, PublishOptions, Storage, Towers};
+use twinspire::{Error, Metric, PublishOptions, Storage, Towers};
 
+use super::stages::Stages;
 use super::{generations, open_to_write};
 use crate::args::{SpaceArgs, at_least_one};
-use crate::output::{Exit, Failure, Output, Unit, thousands};
+use crate::output::{Exit, Failure, Output, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -186,44 +185,6 @@ impl VectorArgs {
             None | Some(MetricArg::Cosine) => Metric::Cosine,
             Some(MetricArg::InnerProduct) => Metric::InnerProduct,
             Some(MetricArg::L2) => Metric::L2,
-        }
-    }
-}
-
-/// One bar a stage, the last one shown.
-#[derive(Default)]
-struct Stages(Mutex<Option<(&'static str, ProgressBar)>>);
-
-impl Stages {
-    fn show(&self, progress: Progress, output: &Output) {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, bar) = match current.take() {
-            Some((shown, bar)) if shown == progress.stage => current.insert((shown, bar)),
-            before => {
-                if let Some((_, bar)) = before {
-                    bar.finish_and_clear();
-                }
-                let bar = output.bar(progress.stage, progress.total, Unit::Count);
-                current.insert((progress.stage, bar))
-            }
-        };
-        // Threads report when they can: an older report may come after a newer one.
-        bar.set_position(progress.done.max(bar.position()));
-    }
-
-    /// Lets something be shown where the bar is.
-    fn suspend(&self, show: impl FnOnce()) {
-        let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*current {
-            Some((_, bar)) => bar.suspend(show),
-            None => show(),
-        }
-    }
-
-    fn end(&self) {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, bar)) = current.take() {
-            bar.finish_and_clear();
         }
     }
 }

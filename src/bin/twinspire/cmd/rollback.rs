@@ -1,11 +1,12 @@
 //! `twinspire rollback`: serve an earlier generation again.
 
 use clap::Args;
-use twinspire::GenerationNo;
+use twinspire::{GenerationNo, RollbackOptions};
 
+use super::stages::Stages;
 use super::{generations, open_to_write};
 use crate::args::SpaceArgs;
-use crate::output::{Exit, Failure, Output};
+use crate::output::{Exit, Failure, Output, counted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,10 +30,24 @@ pub struct RollbackArgs {
 /// Runs the command.
 pub fn run(args: RollbackArgs, output: &Output) -> Result<Exit, Failure> {
     let db = open_to_write(&args.target.database)?;
-    let generation = match args.to {
-        Some(number) => db.rollback_to(&args.target.space, GenerationNo(number))?,
-        None => db.rollback(&args.target.space)?,
-    };
-    generations::print_one("rolled back", &args.target.space, &generation, output)?;
+    let space = &args.target.space;
+    let stages = Stages::default();
+    let mut options = RollbackOptions::new().progress(|progress| stages.show(progress, output));
+    if let Some(number) = args.to {
+        options = options.to(GenerationNo(number));
+    }
+    let generation = db.rollback_with(space, &options)?;
+    drop(options);
+    stages.end();
+    if generation.partial {
+        let stats = db.stats()?;
+        let there = stats.spaces.get(space).map_or(0, |space| space.items);
+        let missing = stats.items.saturating_sub(there);
+        if missing > 0 {
+            let missing = counted(missing, "item");
+            output.note(&format!("without a vector in this generation: {missing}"));
+        }
+    }
+    generations::print_one("rolled back", space, &generation, output)?;
     Ok(Exit::Done)
 }
