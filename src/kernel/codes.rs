@@ -46,6 +46,7 @@ impl CodeQuery {
     }
 
     /// All codes added up.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn sum(&self) -> i32 {
         self.sum
     }
