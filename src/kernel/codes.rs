@@ -46,7 +46,10 @@ impl CodeQuery {
     }
 
     /// All codes added up.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "only AVX-512 multiplies by unsigned codes")
+    )]
     pub(super) fn sum(&self) -> i32 {
         self.sum
     }
