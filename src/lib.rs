@@ -35,7 +35,8 @@
 //! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
 //!
 //! # Where to go
-//! [`Database`] is where everything begins; [`train`] makes towers from logs, [`import`] reads files.
+//! [`Database`] is where everything begins; the module `train` makes towers from logs, `import` reads
+//! files, each behind the feature of its name.
 //! Every failure is an [`Error`](enum@Error) that says what was wrong, where, and what would be right.
 
 mod catalog;
