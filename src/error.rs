@@ -285,7 +285,7 @@ impl VectorlessError {
     pub fn field(&self) -> Option<&RecordError> {
         match &self.0 {
             EmbedError::Features(error) => Some(error),
-            EmbedError::Output(_) | EmbedError::NoTower { .. } => None,
+            EmbedError::Layer(_) | EmbedError::Output(_) | EmbedError::NoTower { .. } => None,
         }
     }
 }

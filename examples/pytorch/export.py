@@ -27,6 +27,7 @@ DROPOUTS = (nn.Dropout, nn.AlphaDropout)
 POOLED = ("ids", "categories", "cross", "text", "geo")
 METRICS = ("cosine", "inner_product", "l2")
 SAFETENSORS = {side: f"{side}.safetensors" for side in ("shared", "user", "item")}
+ONNX = {side: f"{side}.onnx" for side in ("user", "item")}
 
 
 class ExportError(ValueError):
@@ -174,7 +175,7 @@ def export(path, *, name, metric, dimension, user, item, tables=None, examples=N
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
     # A file that an earlier export left would be read as part of this one.
-    for file in ["tower.json", "selftest.json", *SAFETENSORS.values()]:
+    for file in ["tower.json", "selftest.json", *SAFETENSORS.values(), *ONNX.values()]:
         (path / file).unlink(missing_ok=True)
     for side, tensors in files.items():
         if tensors:

@@ -43,9 +43,9 @@ pub struct TableInfo {
     pub lookup: &'static str,
     /// Rows.
     pub rows: usize,
-    /// Components of a row.
+    /// Components of a row; 0 of a table that only numbers strings.
     pub dimension: usize,
-    /// Of its numbers: `f32`, `f16` or `bf16`.
+    /// Of its numbers: `f32`, `f16` or `bf16`; `none` if it has none.
     pub precision: &'static str,
     /// Whether both towers read it.
     pub shared: bool,
@@ -117,6 +117,7 @@ impl TowersInfo {
                 rows: table.weights.rows(),
                 dimension: table.weights.columns(),
                 precision: match table.weights.weights() {
+                    _ if table.weights.columns() == 0 => "none",
                     Weights::F32(_) => "f32",
                     Weights::F16(_) => "f16",
                     Weights::Bf16(_) => "bf16",
@@ -155,21 +156,20 @@ impl TowerInfo {
                 description: described,
             }
         });
-        let learnt = |layer: &Layer| layer.weights().iter().map(|(_, all)| all.len()).sum();
         let layers = tower.layers.iter().zip(&description.layers);
         let layers = layers.map(|(layer, schema)| {
             let described = value(schema);
             LayerInfo {
                 kind: kind(&described),
                 width: layer.width,
-                parameters: learnt(layer),
+                parameters: layer.parameters(),
                 description: described,
             }
         });
         Self {
             features: features.collect(),
             layers: layers.collect(),
-            parameters: tower.layers.iter().map(learnt).sum(),
+            parameters: tower.layers.iter().map(Layer::parameters).sum(),
             example: example(tower.side, description, schema),
         }
     }
@@ -215,8 +215,10 @@ fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Option<Value>) {
     };
     let first = strings.first().cloned().unwrap_or_default();
     match &feature.kind {
-        FeatureKind::Id { .. } => (first, None),
-        FeatureKind::Ids { limit, .. } | FeatureKind::Items { limit, .. } => {
+        FeatureKind::Id { .. } | FeatureKind::Index { .. } => (first, None),
+        FeatureKind::Ids { limit, .. }
+        | FeatureKind::Items { limit, .. }
+        | FeatureKind::Indices { limit, .. } => {
             let newest = strings.into_iter().take(*limit as usize);
             (newest.collect(), None)
         }

@@ -43,14 +43,20 @@ impl Model {
     /// The files of a towers directory. Weights that were in half the room are in 32 bits.
     pub(crate) fn to_parts(&self) -> Result<Vec<NamedBlob>, TowerError> {
         let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
-        for table in &self.tables {
+        let embedded = self
+            .tables
+            .iter()
+            .filter(|table| table.weights.columns() > 0);
+        for table in embedded {
             let named = tensors.entry(home(&self.schema, &table.name)).or_default();
             named.push(Tensor::matrix(
                 format!("table.{}", table.name),
                 &table.weights,
             ));
         }
+        let mut models = Vec::new();
         for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
+            models.extend(tower.onnx());
             for (at, layer) in tower.layers.iter().enumerate() {
                 let named = tensors_of(at, layer)?;
                 if !named.is_empty() {
@@ -72,6 +78,8 @@ impl Model {
             let bytes = safetensors::serialize(views, None).map_err(wrong)?;
             parts.push(((*file).to_owned(), blob(&aligned(bytes))));
         }
+        let models = models.into_iter();
+        parts.extend(models.map(|model| (model.file().to_owned(), Arc::clone(model.blob()))));
         Ok(parts)
     }
 }
@@ -104,8 +112,12 @@ fn tensors_of(at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
             let what = "batch normalisation cannot be written once it has been read";
             return Err(TowerError::schema(format!("layer {at}"), what));
         }
-        Step::Activation(_) | Step::Add | Step::Concat | Step::L2Normalise | Step::Scale(_) => {
-            Vec::new()
-        }
+        // A model is a file of its own.
+        Step::Activation(_)
+        | Step::Add
+        | Step::Concat
+        | Step::L2Normalise
+        | Step::Scale(_)
+        | Step::Onnx(_) => Vec::new(),
     })
 }

@@ -1,7 +1,7 @@
 //! The forward pass, for serving and for training alike.
 
 use super::encoded::{Encoded, Input};
-use super::layer::Between;
+use super::layer::{Between, LayerError};
 use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
 use crate::kernel::{Aligned, Level};
@@ -30,13 +30,14 @@ impl Pass {
 }
 
 impl Tower {
-    /// Computes the vectors of a batch, side by side. Each depends on its own record alone, to the bit.
+    /// Computes the vectors of a batch, side by side. Each depends on its own record alone, to the bit, as
+    /// far as an ONNX model among the layers lets it.
     pub(crate) fn forward<'a>(
         &self,
         tables: &[Table],
         batch: impl Iterator<Item = &'a Encoded>,
         pass: &'a mut Pass,
-    ) -> &'a [f32] {
+    ) -> Result<&'a [f32], LayerError> {
         pass.layers = self.layers.len();
         if pass.outputs.len() <= self.layers.len() {
             pass.outputs
@@ -55,17 +56,18 @@ impl Tower {
         for (at, layer) in self.layers.iter().enumerate() {
             let (earlier, rest) = pass.outputs.split_at_mut(at + 1);
             if let Some(output) = rest.first_mut() {
-                layer.forward(rows, earlier, output, &mut pass.between);
+                layer.forward(rows, earlier, output, &mut pass.between)?;
             }
         }
-        pass.last()
+        Ok(pass.last())
     }
 }
 
 impl Feature {
     /// Appends the numbers of one record.
     fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Aligned) {
-        let Some(table) = self.table.and_then(|at| tables.get(at)) else {
+        let table = self.table.filter(|_| self.schema.numbering().is_none());
+        let Some(table) = table.and_then(|at| tables.get(at)) else {
             input.extend_from_slice(read.numbers);
             return;
         };

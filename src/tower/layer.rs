@@ -1,8 +1,10 @@
 //! The layers of a tower, with their weights.
 
 use super::matrix::Matrix;
+use super::onnx::OnnxModel;
 use super::schema::Activation;
 use crate::kernel::{Aligned, Level, Weights};
+use thiserror::Error;
 
 /// One layer: what it reads, and what it makes of it.
 #[derive(Clone, Debug)]
@@ -50,6 +52,17 @@ pub(crate) enum Step {
     L2Normalise,
     /// Multiplies.
     Scale(f32),
+    /// What an ONNX model computes.
+    Onnx(OnnxModel),
+}
+
+/// What a layer could not compute, and of which record of the batch.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{file} cannot be run: {what}")]
+pub(crate) struct LayerError {
+    pub(crate) row: usize,
+    pub(crate) file: &'static str,
+    pub(crate) what: String,
 }
 
 /// The weights of [`Step::FeatureWeights`].
@@ -79,7 +92,7 @@ impl Layer {
         earlier: &[Aligned],
         output: &mut Aligned,
         between: &mut Between,
-    ) {
+    ) -> Result<(), LayerError> {
         let read = |at: usize| -> &[f32] {
             let slot = self.from.get(at).and_then(|slot| earlier.get(*slot));
             slot.map_or(&[], |output| &**output)
@@ -93,7 +106,10 @@ impl Layer {
         } = &self.step
         {
             dense(input, weight, bias.as_deref(), *activation, rows, output);
-            return;
+            return Ok(());
+        }
+        if let Step::Onnx(model) = &self.step {
+            return model.forward(rows, input, output);
         }
         if let Step::Concat = &self.step {
             for row in 0..rows {
@@ -105,12 +121,12 @@ impl Layer {
                     );
                 }
             }
-            return;
+            return Ok(());
         }
         output.extend_from_slice(input);
         let each = output.chunks_exact_mut(self.width);
         match &self.step {
-            Step::Dense { .. } | Step::Concat => {}
+            Step::Dense { .. } | Step::Concat | Step::Onnx(_) => {}
             Step::Activation(activation) => activation.apply(output),
             Step::Bias(bias) => each.for_each(|row| add(row, bias)),
             Step::LayerNorm {
@@ -129,9 +145,18 @@ impl Layer {
             }),
             Step::Scale(factor) => output.iter_mut().for_each(|x| *x *= factor),
         }
+        Ok(())
     }
 
-    /// All that was learnt, by the names of the tensors.
+    /// How many numbers were learnt.
+    pub(super) fn parameters(&self) -> usize {
+        match &self.step {
+            Step::Onnx(model) => model.parameters(),
+            _ => self.weights().iter().map(|(_, all)| all.len()).sum(),
+        }
+    }
+
+    /// All that was learnt, by the names of the tensors; an ONNX model keeps its own to itself.
     pub(super) fn weights(&self) -> Vec<(&'static str, Weights<'_>)> {
         match &self.step {
             Step::Dense { weight, bias, .. } => {
@@ -162,9 +187,12 @@ impl Layer {
                     ("excite.bias", Weights::F32(&excite.1)),
                 ]
             }
-            Step::Activation(_) | Step::Add | Step::Concat | Step::L2Normalise | Step::Scale(_) => {
-                Vec::new()
-            }
+            Step::Activation(_)
+            | Step::Add
+            | Step::Concat
+            | Step::L2Normalise
+            | Step::Scale(_)
+            | Step::Onnx(_) => Vec::new(),
         }
     }
 }

@@ -6,6 +6,8 @@
 //! those into vectors. Training runs the same two and differentiates the [`Pass`] that `forward`
 //! leaves, so that what is served is what was trained.
 //!
+//! A layer may be an ONNX model (`onnx`), run by another crate behind a feature of this one.
+//!
 //! Everything here is pure: files come as bytes, mapped or not, and all of them are checked against
 //! the schema before a model exists. A tower is not told of a database either: where a feature reads
 //! the vectors of items, [`ItemVectors`](encode::ItemVectors) finds them. Out of scope: where the files lie (`store`), how
@@ -24,6 +26,7 @@ mod layer;
 mod lookup;
 mod matrix;
 mod model;
+mod onnx;
 pub(crate) mod schema;
 mod selftest;
 mod weights;

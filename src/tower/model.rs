@@ -3,9 +3,10 @@
 use super::encode::{Encoder, Reading, Texts};
 use super::encoded::Encoded;
 use super::forward::Pass;
-use super::layer::Layer;
+use super::layer::{Layer, LayerError, Step};
 use super::lookup::Lookup;
 use super::matrix::Matrix;
+use super::onnx::OnnxModel;
 use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
 use crate::kernel::{VectorError, Weights, prepare};
 use crate::record::RecordError;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Which of the two towers.
@@ -53,7 +55,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// Strings to rows.
     pub(crate) lookup: Lookup,
-    /// `[rows, dimension]`.
+    /// `[rows, dimension]`; of a table that only numbers strings, no columns.
     pub(crate) weights: Matrix,
 }
 
@@ -108,6 +110,9 @@ pub(crate) enum EmbedError {
         /// Which of the two.
         side: Side,
     },
+    /// A layer cannot be computed.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// What the tower computed cannot be compared.
     #[error("the tower's output is not a vector to compare by: {0}")]
     Output(#[from] VectorError),
@@ -163,7 +168,14 @@ impl Model {
         let same = |a: Weights<'_>, b: Weights<'_>| a.len() == b.len() && a.iter().eq(b.iter());
         let layers = self.item.layers.iter().flat_map(Layer::weights);
         let mut layers = layers.zip(other.item.layers.iter().flat_map(Layer::weights));
+        let file = |model: &Self| model.item.onnx().map(|onnx| Arc::clone(onnx.blob()));
+        let models = match (file(self), file(other)) {
+            (Some(a), Some(b)) => **a == **b,
+            (None, None) => true,
+            _ => false,
+        };
         described
+            && models
             && layers.all(|((_, a), (_, b))| same(a, b))
             && tables.all(|(a, a_schema, b, b_schema)| {
                 a_schema == b_schema && same(a.weights.weights(), b.weights.weights())
@@ -270,6 +282,7 @@ impl Model {
             }
             let encoded = scratch.encoded.iter().take(records.len());
             let output = tower.forward(tables, encoded, &mut scratch.pass);
+            let output = output.map_err(|error| (first + error.row, error.into()))?;
             let from = vectors.len();
             vectors.extend_from_slice(output);
             let new = vectors.get_mut(from..).unwrap_or_default();
@@ -286,13 +299,20 @@ impl Model {
         self.tower(side).problems(&self.tables, record)
     }
 
-    /// How many numbers were learnt.
+    /// How many numbers were learnt; of an ONNX model those that lie in it as numbers with a point.
     pub(crate) fn parameters(&self) -> usize {
         let tables = self.tables.iter().map(|table| table.weights.len());
         let layers = self.user.layers.iter().chain(&self.item.layers);
-        let layers = layers
-            .flat_map(Layer::weights)
-            .map(|(_, weights)| weights.len());
-        tables.chain(layers).sum()
+        tables.chain(layers.map(Layer::parameters)).sum()
+    }
+}
+
+impl Tower {
+    /// Its ONNX model, if it has one.
+    pub(super) fn onnx(&self) -> Option<&OnnxModel> {
+        self.layers.iter().find_map(|layer| match &layer.step {
+            Step::Onnx(model) => Some(model),
+            _ => None,
+        })
     }
 }

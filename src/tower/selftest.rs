@@ -83,6 +83,7 @@ impl Model {
         };
         let mut passed = SelfTest::default();
         for (side, cases) in [(Side::User, &test.user), (Side::Item, &test.item)] {
+            let mut all = Vec::new();
             for (at, case) in cases.iter().enumerate() {
                 let wrong = |what: String| TowerError::new(FILE, format!("{side} case {at}"), what);
                 if let Some(what) = bad(&case.vector) {
@@ -103,8 +104,36 @@ impl Model {
                     passed.difference = passed.difference.max(difference);
                 }
                 passed.cases += 1;
+                all.extend(vector);
             }
+            self.together(side, cases, &all, reading)?;
         }
         Ok(Some(passed))
+    }
+
+    /// Whether records give the same vectors in one batch: an ONNX model might not.
+    fn together(
+        &self,
+        side: Side,
+        cases: &[Case],
+        alone: &[f32],
+        reading: Reading<'_>,
+    ) -> Result<(), TowerError> {
+        if self.tower(side).onnx().is_none() {
+            return Ok(());
+        }
+        let records: Vec<_> = cases.iter().map(|case| &case.record).collect();
+        let wrong = |at: usize, what: String| {
+            TowerError::new(FILE, format!("{side} case {at}, with the others"), what)
+        };
+        let all = self.embed_many(side, &records, reading);
+        let all = all.map_err(|(at, error)| wrong(at, format!("the record: {error}")))?;
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * a.abs().max(1.0);
+        let found = all.iter().zip(alone).position(|both| !near(both));
+        found.map_or(Ok(()), |at| {
+            let what = "the model gives it another vector than alone";
+            let case = at / (self.schema.dimension as usize).max(1);
+            Err(wrong(case, what.to_owned()))
+        })
     }
 }

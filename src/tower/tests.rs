@@ -47,7 +47,7 @@ fn model() -> Model {
         .iter()
         .map(|(name, table)| {
             let lookup = Lookup::new(name, &table.lookup).unwrap();
-            let weights = matrix(lookup.rows(), table.dimension as usize).into();
+            let weights = matrix(lookup.rows(), table.dimension.unwrap() as usize).into();
             Table {
                 name: name.clone(),
                 lookup,

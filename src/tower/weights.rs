@@ -12,11 +12,13 @@ use super::layer::{FeatureWeights, Layer, Step};
 use super::lookup::Lookup;
 use super::matrix::{Matrix, Precision};
 use super::model::{Feature, Model, Side, Table, Tower};
+use super::onnx::{Asked, OnnxModel};
 use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, Wiring};
-use super::{TowerError, selftest};
+use super::{TowerError, onnx, selftest};
 use crate::files::Blob;
 use crate::kernel::Weights;
 use crate::wire::Checksum;
+use ndarray::Array2;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +33,15 @@ pub(super) const USER: &str = "user.safetensors";
 pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
-pub(crate) const FILES: [&str; 5] = [schema::FILE, SHARED, USER, ITEM, selftest::FILE];
+pub(crate) const FILES: [&str; 7] = [
+    schema::FILE,
+    SHARED,
+    USER,
+    ITEM,
+    selftest::FILE,
+    onnx::USER,
+    onnx::ITEM,
+];
 
 /// A hash over the files of a towers directory, given their checksums.
 pub(crate) fn content_hash<'a>(files: impl Iterator<Item = (&'a str, u64)>) -> u64 {
@@ -169,8 +179,13 @@ impl Model {
             let Some(file) = files.get_mut(home(&schema, name)) else {
                 continue;
             };
-            let shape = (lookup.rows(), table.dimension as usize);
-            let weights = file.matrix(&format!("table.{name}"), shape.0, shape.1)?;
+            let weights = match table.dimension {
+                Some(dimension) => {
+                    let tensor = format!("table.{name}");
+                    file.matrix(&tensor, lookup.rows(), dimension as usize)?
+                }
+                None => Array2::zeros((lookup.rows(), 0)).into(),
+            };
             tables.push(Table {
                 name: name.clone(),
                 lookup,
@@ -185,7 +200,8 @@ impl Model {
             if let Some(file) = files.get_mut(name) {
                 let each = description.layers.iter().zip(wiring).enumerate();
                 for (at, (layer, wiring)) in each {
-                    layers.push(read_layer(file, at, layer, wiring, &widths)?);
+                    let place = (side, at);
+                    layers.push(read_layer(file, parts, place, layer, wiring, &widths)?);
                 }
             }
             let tower = Tower::new(side, description, layers, schema);
@@ -194,6 +210,12 @@ impl Model {
         })?;
         for (_, file) in files {
             file.finish()?;
+        }
+        for (file, tower) in [(onnx::USER, &model.user), (onnx::ITEM, &model.item)] {
+            if tower.onnx().is_none() && parts.iter().any(|(name, _)| name == file) {
+                let what = format!("no layer of {} runs it", schema::FILE);
+                return Err(TowerError::new(file, "file", what));
+            }
         }
         Ok(model)
     }
@@ -229,7 +251,8 @@ impl Model {
 /// Reads the weights of one layer.
 fn read_layer(
     file: &mut File<'_>,
-    at: usize,
+    parts: &[NamedBlob],
+    (side, at): (Side, usize),
     schema: &LayerSchema,
     wiring: Wiring,
     features: &[usize],
@@ -298,6 +321,21 @@ fn read_layer(
         }
         LayerKind::L2Normalise {} => Step::L2Normalise,
         LayerKind::Temperature { value } => Step::Scale(1.0 / value),
+        LayerKind::Onnx {
+            units,
+            inputs: given,
+            output,
+        } => Step::Onnx(OnnxModel::open(
+            parts,
+            &Asked {
+                side,
+                layer: at,
+                inputs: given.as_deref(),
+                width: inputs,
+                output: output.as_deref(),
+                units: *units as usize,
+            },
+        )?),
     };
     Ok(Layer {
         from: wiring.from,

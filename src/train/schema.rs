@@ -39,7 +39,7 @@ pub(crate) fn derive(
 ) -> Schema {
     let mut tables = BTreeMap::new();
     let mut table = |name: &str, dimension: usize, lookup: LookupSchema| {
-        let dimension = dimension as u32;
+        let dimension = Some(dimension as u32);
         tables.insert(name.to_owned(), TableSchema { dimension, lookup });
         name.to_owned()
     };

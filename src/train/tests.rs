@@ -56,10 +56,12 @@ fn loss_of(
     let (mut user, mut item) = (Pass::default(), Pass::default());
     model
         .user
-        .forward(&model.tables, users.iter().copied(), &mut user);
+        .forward(&model.tables, users.iter().copied(), &mut user)
+        .unwrap();
     model
         .item
-        .forward(&model.tables, items.iter().copied(), &mut item);
+        .forward(&model.tables, items.iter().copied(), &mut item)
+        .unwrap();
     let batch = Batch {
         positives: &[0, 2, 1],
         rewards: &[1.0, 3.0, 0.5],

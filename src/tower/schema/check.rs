@@ -2,12 +2,12 @@
 
 use super::layers::{From, INPUT, LayerKind};
 use super::{
-    FORMAT, FeatureKind, FeatureSchema, Grams, HashFunction, LookupSchema, Missing, Pooling,
-    Recency, Schema, TableSchema, To, TowerSchema, Until,
+    FORMAT, FeatureKind, FeatureSchema, Grams, HashFunction, LookupSchema, Missing, OnnxInput,
+    Pooling, Recency, Schema, TableSchema, To, TowerSchema, Until,
 };
 use crate::kernel::MAX_DIMENSION;
 use crate::tower::{Side, TowerError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Bounds that keep a hostile schema from asking for more memory than a real one would.
 const MAX_WIDTH: u32 = 1 << 16;
@@ -82,6 +82,7 @@ impl Schema {
         if let Some(named) = feature.table() {
             let table = self.tables.get(named);
             let table = table.ok_or_else(|| format!("there is no table {named:?}"))?;
+            Self::validate_numbering(feature, named, table)?;
             if feature.pooling() == Pooling::Max && table.lookup.hashes() > 1 {
                 return Err(format!(
                     "a largest component is not that of a sum: table {named:?} has several hashes"
@@ -151,6 +152,7 @@ impl Schema {
         match kind {
             FeatureKind::Ids { limit: 0, .. }
             | FeatureKind::Items { limit: 0, .. }
+            | FeatureKind::Indices { limit: 0, .. }
             | FeatureKind::Text { limit: Some(0), .. } => {
                 Err("a limit of 0 reads nothing".to_owned())
             }
@@ -217,6 +219,7 @@ impl Schema {
         let mut named = HashMap::from([(INPUT, 0)]);
         let mut widths = vec![input];
         let mut wirings = Vec::with_capacity(tower.layers.len());
+        let mut model = false;
         for (at, layer) in tower.layers.iter().enumerate() {
             let wrong = |what: String| TowerError::schema(place(at), what);
             let find = |name: &String| {
@@ -246,7 +249,7 @@ impl Schema {
             let read = || from.iter().filter_map(|slot| widths.get(*slot).copied());
             let inputs = read().sum();
             let outputs = match &layer.kind {
-                LayerKind::Dense { units, .. } => *units as usize,
+                LayerKind::Dense { units, .. } | LayerKind::Onnx { units, .. } => *units as usize,
                 LayerKind::Add {} => {
                     let width = read().next().unwrap_or(0);
                     if read().any(|other| other != width) {
@@ -274,6 +277,14 @@ impl Schema {
                 LayerKind::Temperature { value } if !(value.is_finite() && *value > 0.0) => {
                     return Err(wrong("value must be finite and above 0".to_owned()));
                 }
+                LayerKind::Onnx { inputs: given, .. } => {
+                    if std::mem::replace(&mut model, true) {
+                        return Err(wrong("a tower has one ONNX model at most".to_owned()));
+                    }
+                    if let Some(given) = given {
+                        onnx_inputs(given, inputs).map_err(wrong)?;
+                    }
+                }
                 _ => {}
             }
             if let Some(name) = &layer.name {
@@ -300,8 +311,9 @@ impl Schema {
 
 impl TableSchema {
     fn validate(&self) -> Result<(), String> {
-        if !(1..=MAX_WIDTH).contains(&self.dimension) {
-            let found = self.dimension;
+        if let Some(found) = self.dimension
+            && !(1..=MAX_WIDTH).contains(&found)
+        {
             return Err(format!(
                 "a size of {found} is not between 1 and {MAX_WIDTH}"
             ));
@@ -336,6 +348,32 @@ impl TableSchema {
             LookupSchema::Index { .. } | LookupSchema::Vocabulary { .. } => Ok(()),
         }
     }
+}
+
+/// Whether the inputs of an ONNX model take what its layer reads.
+fn onnx_inputs(given: &[OnnxInput], read: usize) -> Result<(), String> {
+    if given.is_empty() || given.len() > MAX_PARTS {
+        return Err(format!("inputs are 1 to {MAX_PARTS}"));
+    }
+    let mut names = HashSet::new();
+    for input in given {
+        if input.name.is_empty() || !names.insert(&input.name) {
+            let name = &input.name;
+            return Err(format!("the input name {name:?} is empty or given twice"));
+        }
+        if !(1..=MAX_WIDTH).contains(&input.width) {
+            let (name, width) = (&input.name, input.width);
+            return Err(format!(
+                "input {name:?} has a width of {width}, not 1 to {MAX_WIDTH}"
+            ));
+        }
+    }
+    let all = given
+        .iter()
+        .map(|input| input.width as usize)
+        .sum::<usize>();
+    let what = format!("its inputs take {all} numbers together, but it reads {read}");
+    (all == read).then_some(()).ok_or(what)
 }
 
 fn size(place: &str, found: u32, most: u32) -> Result<(), TowerError> {

@@ -1,6 +1,6 @@
 //! What a tower reads of a record.
 
-use super::{LookupSchema, TableSchema};
+use super::{LookupSchema, PadAt, TableSchema};
 use crate::record::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -150,6 +150,31 @@ pub(crate) enum FeatureKind {
     },
     /// Numbers as they are.
     Vector { field: String, dimension: u32 },
+    /// The row of one string, as a number.
+    Index {
+        field: String,
+        table: String,
+        /// The number of the first row.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        first: u32,
+        /// What stands for no string.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pad: Option<i32>,
+    },
+    /// The rows of a list of strings in order of time, the newest last, as numbers.
+    Indices {
+        field: String,
+        table: String,
+        /// How many of the newest are read, and how many numbers there are.
+        limit: u32,
+        /// What stands for no string.
+        pad: i32,
+        /// The number of the first row.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        first: u32,
+        #[serde(default)]
+        pad_at: PadAt,
+    },
 }
 
 /// What stands for a field that is absent or null.
@@ -282,6 +307,10 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl FeatureSchema {
     /// The field it reads; of two, the first.
     pub(crate) fn field(&self) -> &str {
@@ -299,6 +328,8 @@ impl FeatureSchema {
             | FeatureKind::Weekday { field, .. }
             | FeatureKind::Age { field, .. }
             | FeatureKind::Vector { field, .. }
+            | FeatureKind::Index { field, .. }
+            | FeatureKind::Indices { field, .. }
             | FeatureKind::Cross {
                 fields: [field, _], ..
             } => field,
@@ -326,9 +357,9 @@ impl FeatureSchema {
     /// How much of its field it reads at most, and of what.
     pub(crate) fn limit(&self) -> Option<(u32, &'static str)> {
         match &self.kind {
-            FeatureKind::Ids { limit, .. } | FeatureKind::Items { limit, .. } => {
-                Some((*limit, "ids"))
-            }
+            FeatureKind::Ids { limit, .. }
+            | FeatureKind::Items { limit, .. }
+            | FeatureKind::Indices { limit, .. } => Some((*limit, "ids")),
             FeatureKind::Text { limit, .. } => Some(((*limit)?, "words")),
             _ => None,
         }
@@ -347,7 +378,9 @@ impl FeatureSchema {
             | FeatureKind::Categories { table, .. }
             | FeatureKind::Cross { table, .. }
             | FeatureKind::Text { table, .. }
-            | FeatureKind::Geo { table, .. } => Some(table),
+            | FeatureKind::Geo { table, .. }
+            | FeatureKind::Index { table, .. }
+            | FeatureKind::Indices { table, .. } => Some(table),
             FeatureKind::Buckets { table, .. }
             | FeatureKind::Hour { table, .. }
             | FeatureKind::Weekday { table, .. } => table.as_deref(),
@@ -423,11 +456,13 @@ impl FeatureSchema {
 
     /// Numbers it gives; of the vectors of items, `dimension`.
     pub(crate) fn width(&self, tables: &BTreeMap<String, TableSchema>, dimension: u32) -> usize {
-        if let Some(table) = self.table() {
-            let table = tables.get(table);
-            return table.map_or(0, |table| table.dimension as usize);
+        let table = self.table().filter(|_| self.numbering().is_none());
+        if let Some(table) = table {
+            let dimension = tables.get(table).and_then(|table| table.dimension);
+            return dimension.unwrap_or(0) as usize;
         }
         match &self.kind {
+            FeatureKind::Indices { limit, .. } => *limit as usize,
             FeatureKind::Items { .. } => dimension as usize,
             FeatureKind::Vector { dimension, .. } => *dimension as usize,
             FeatureKind::Buckets { boundaries, .. } => boundaries.len() + 1,

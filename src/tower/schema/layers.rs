@@ -77,6 +77,28 @@ pub(crate) enum LayerKind {
         /// By this.
         value: f32,
     },
+    /// What the tower's ONNX model computes.
+    Onnx {
+        /// Components of its output.
+        units: u32,
+        /// What it is given, in the order in which its columns lie in what the layer reads; if left out,
+        /// the model's inputs as it declares them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inputs: Option<Vec<OnnxInput>>,
+        /// Which of its outputs is read, if it has several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<String>,
+    },
+}
+
+/// An input of an ONNX model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OnnxInput {
+    /// Its name in the model.
+    pub(crate) name: String,
+    /// Numbers it is given for a record.
+    pub(crate) width: u32,
 }
 
 /// What is done to each component.

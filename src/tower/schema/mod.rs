@@ -1,17 +1,19 @@
 //! `tower.json`: what the towers read and how they are built.
 //!
-//! `features` is what a tower reads of a record, `layers` what it computes, `check` what makes a
-//! description one of towers that can exist.
+//! `features` is what a tower reads of a record, `numbering` how it may number it, `layers` what it
+//! computes, `check` what makes a description one of towers that can exist.
 
 mod check;
 mod features;
 mod layers;
+mod numbering;
 
 pub(crate) use check::Wiring;
 pub(crate) use features::{
     FeatureKind, FeatureSchema, Grams, Missing, Pooling, Recency, To, Until,
 };
-pub(crate) use layers::{Activation, LayerKind, LayerSchema};
+pub(crate) use layers::{Activation, LayerKind, LayerSchema, OnnxInput};
+pub(crate) use numbering::PadAt;
 
 use super::{Side, TowerError};
 use crate::kernel::Metric;
@@ -50,8 +52,9 @@ pub(crate) struct Schema {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TableSchema {
-    /// Components of a row.
-    pub(crate) dimension: u32,
+    /// Components of a row; a table without has rows to number strings by, and no weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dimension: Option<u32>,
     /// Which string has which row.
     pub(crate) lookup: LookupSchema,
 }
