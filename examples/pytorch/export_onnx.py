@@ -127,7 +127,7 @@ class UserTower(nn.Module):
 
     def forward(self, history, age):
         found, real = self.items(history), history != 0
-        scores = self.key(found) @ self.query / math.sqrt(found.shape[-1])
+        scores = (self.key(found) * self.query).sum(-1) / math.sqrt(found.shape[-1])
         # Not -inf: a history of nothing but padding would have no weights.
         weights = scores.masked_fill(~real, -1e9).softmax(-1) * real
         seen = (weights.unsqueeze(-1) * found).sum(1)
