@@ -58,7 +58,7 @@ pub(crate) struct Encoder<'a> {
 
 impl Tower {
     /// Reads the features of `record`, with no generation to find items in.
-    #[cfg(any(test, feature = "train"))]
+    #[cfg(feature = "train")]
     pub(crate) fn encode_alone(
         &self,
         tables: &[Table],
