@@ -188,15 +188,15 @@ fn kind(described: &Value) -> String {
 /// A record that a tower can read.
 fn example(side: Side, tower: &TowerSchema, schema: &Schema) -> Value {
     let mut record = Map::new();
-    if side == Side::Item {
-        record.insert("id".to_owned(), "item-1".into());
-    }
     for feature in &tower.features {
         let (first, second) = values(feature, schema);
         let fields = feature.fields().zip([Some(first), second]);
         for (field, value) in fields {
             record.entry(field).or_insert(value.unwrap_or_default());
         }
+    }
+    if side == Side::Item {
+        record.entry("id").or_insert("item-1".into());
     }
     Value::Object(record)
 }

@@ -1,9 +1,9 @@
 //! Raw features to table rows and numbers.
 //!
 //! `strings` reads what is looked up in tables, `indices` what is only numbered by them, `texts` cuts a
-//! text into grams, `numbers` reads numbers, points and times. Nothing is passed over in silence: a
-//! field of the wrong type, a missing one without a default, an unknown id without a place and (for users) a field nobody reads are
-//! errors. Nothing takes memory once [`Encoder`] and [`Encoded`] have been used for some records.
+//! text into grams, `numbers` reads numbers, points and times. Nothing is passed over in silence, unless
+//! [`FeatureCheck`] says so: a field of the wrong type, a missing one without a default, an unknown id
+//! without a place and (for users) a field nobody reads are errors. Nothing takes memory once [`Encoder`] and [`Encoded`] have been used for some records.
 
 mod indices;
 mod numbers;
