@@ -110,7 +110,7 @@ fn split(db: &Database, users: &[String], ef: usize) -> Value {
         let of = [micros.prepare, micros.query, micros.search, micros.answer];
         stages[0].push(parse);
         for (stage, micros) in stages[1..].iter_mut().zip(of) {
-            stage.push(f64::from(micros));
+            stage.push(micros);
         }
     }
     let [parse, prepare, query, search, answer] =

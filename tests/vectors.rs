@@ -108,7 +108,8 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
 fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
     let (_dir, path) = common::directory();
     let db = with_items(&path, &["a", "b", "c"]);
-    let bad: [(&[(&str, Vec<f32>)], &str); 5] = [
+    type Bad<'a> = (&'a [(&'a str, Vec<f32>)], &'a str);
+    let bad: [Bad<'_>; 5] = [
         (
             &[("a", vec![1.0, 2.0])],
             "2 components, the towers' dimension is 1",
@@ -305,7 +306,7 @@ proptest! {
                     }
                 }
                 Step::Seal => drop(db.seal().unwrap()),
-                Step::Merge => drop(db.merge().unwrap()),
+                Step::Merge => db.merge().unwrap(),
                 Step::Reopen => {
                     drop(db);
                     db = open(&path);

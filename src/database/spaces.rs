@@ -60,12 +60,15 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// Told of what is left out.
+type LeftOut<'a> = Box<dyn Fn(&Error) + Sync + 'a>;
+
 /// How to publish.
 pub struct PublishOptions<'a> {
     retain: usize,
     builder: Builder,
     storage: Storage,
-    left_out: Option<Box<dyn Fn(&Error) + Sync + 'a>>,
+    left_out: Option<LeftOut<'a>>,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
     cancelled: Option<&'a AtomicBool>,
 }

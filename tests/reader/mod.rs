@@ -246,11 +246,11 @@ fn id_table(ids: &[Vec<u8>]) -> Vec<u64> {
     let mut table = vec![u64::MAX; slots];
     for (row, id) in ids.iter().enumerate() {
         let hash = xxh3_64(id);
-        let mut at = (u128::from(hash) * slots as u128 >> 64) as usize;
+        let mut at = ((u128::from(hash) * slots as u128) >> 64) as usize;
         while table[at] != u64::MAX {
             at = if at + 1 < slots { at + 1 } else { 0 };
         }
-        table[at] = hash << 32 | row as u64;
+        table[at] = (hash << 32) | row as u64;
     }
     table
 }
