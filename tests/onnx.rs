@@ -3,12 +3,13 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that fails may panic"
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and removes what is no database"
 )]
 
 mod common;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use twinspire::{Error, TowerError, Towers};
@@ -62,6 +63,7 @@ fn without_the_feature_a_model_is_refused_with_its_name() {
 #[cfg(feature = "onnx")]
 mod with {
     use super::*;
+    use serde_json::json;
     use twinspire::Database;
 
     const ALL: [&str; 8] = [

@@ -20,6 +20,7 @@ impl OnnxModel {
         Err(TowerError::schema(place, what))
     }
 
+    #[cfg(any(test, feature = "train"))]
     pub(crate) fn file(&self) -> &'static str {
         match *self {}
     }
