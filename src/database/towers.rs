@@ -203,7 +203,7 @@ impl Towers {
     }
 
     /// Appends the vectors of users to `vectors`, side by side. It takes no memory but for the vectors
-    /// once a thread has seen such users.
+    /// once a thread has seen such users, unless the user tower runs an ONNX model.
     ///
     /// # Errors
     /// [`Error::User`] names the user by its place, and the feature that cannot be read; nothing is
