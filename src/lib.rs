@@ -76,7 +76,7 @@ pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
-pub use recall::{Explain, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
+pub use recall::{Explain, FusionStep, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
 pub use record::{Event, RecordError};
 pub use tower::{
     FeatureCheck, FeatureInfo, LayerInfo, SelfTest, TableInfo, TowerError, TowerInfo, TowersInfo,

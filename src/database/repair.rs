@@ -168,9 +168,7 @@ impl Work<'_> {
             spaces, ensembles, ..
         } = &mut manifest;
         ensembles.retain(|name, ensemble| {
-            let whole = ensemble
-                .spaces()
-                .all(|(space, _)| spaces.contains_key(space));
+            let whole = ensemble.needs().all(|space| spaces.contains_key(space));
             if !whole {
                 self.report.lost_ensembles.push(name.clone());
             }

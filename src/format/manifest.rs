@@ -40,12 +40,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         }
     }
     for (name, ensemble) in &manifest.ensembles {
-        let taken = manifest.spaces.contains_key(name);
-        if taken || !crate::files::names::is_space_name(name) || ensemble.problem().is_some() {
-            return Err(FormatError::bad(
-                "state",
-                format!("ensemble {name:?} has no valid name or weights"),
-            ));
+        if manifest.spaces.contains_key(name) || !crate::files::names::is_space_name(name) {
+            let what = format!("ensemble {name:?} has no valid name");
+            return Err(FormatError::bad("state", what));
+        }
+        if let Some(problem) = ensemble.problem() {
+            let what = format!("ensemble {name:?}: {problem}");
+            return Err(FormatError::bad("state", what));
         }
     }
     Ok(manifest)

@@ -32,7 +32,7 @@ pub(crate) fn define(
             let name = name.to_owned();
             return Err(Error::Ensemble { name, what });
         }
-        for (space, _) in ensemble.spaces() {
+        for space in ensemble.needs() {
             before.space(space)?;
         }
     } else if !manifest.ensembles.contains_key(name) {

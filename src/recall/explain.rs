@@ -15,6 +15,25 @@ pub struct Explain {
     pub micros: StageMicros,
     /// Each search of a space, in order; an ensemble may search one several times, further each time.
     pub searches: Vec<SpaceSearch>,
+    /// What an ensemble made of what they found, in order; empty if it was a recall of a space.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fusion: Vec<FusionStep>,
+}
+
+/// A step of the fusion of an ensemble.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FusionStep {
+    /// What it was: a `list` of a channel, a `stage` of a cascade, the `fusion` of all.
+    pub step: &'static str,
+    /// The space that did it; none if it was of no one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// Items that the steps before gave; none of those that search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<usize>,
+    /// Items that were kept.
+    pub kept: usize,
 }
 
 /// Microseconds of the stages of a recall.
@@ -97,6 +116,13 @@ impl Trace {
     pub(super) fn space(&self, search: impl FnOnce() -> SpaceSearch) {
         if let Some(notes) = &self.notes {
             notes.borrow_mut().0.searches.push(search());
+        }
+    }
+
+    /// A step of a fusion was done.
+    pub(super) fn step(&self, step: impl FnOnce() -> FusionStep) {
+        if let Some(notes) = &self.notes {
+            notes.borrow_mut().0.fusion.push(step());
         }
     }
 

@@ -18,7 +18,7 @@ mod space;
 mod tree;
 
 pub(crate) use best::Best;
-pub use explain::{Explain, SegmentSearch, SpaceSearch, StageMicros};
+pub use explain::{Explain, FusionStep, SegmentSearch, SpaceSearch, StageMicros};
 pub use hits::{Hit, Hits};
 #[cfg(test)]
 pub(crate) use plan::{Plan, forced};
@@ -32,6 +32,7 @@ use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
 use crate::tower::{FeatureCheck, Reading, Side};
 use explain::Trace;
 use filtered::Passing;
+use fused::Prepared;
 use rayon::prelude::*;
 use serde_json::Value;
 use space::best_of;
@@ -77,16 +78,8 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
     let snapshot = live.snapshot.load_full();
     let trace = Trace::new(request.explain);
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = fused::passing(&snapshot, ensemble, request)?;
-        return fused::run(
-            live,
-            &snapshot,
-            ensemble,
-            request,
-            passing.as_ref(),
-            k,
-            trace,
-        );
+        let prepared = Prepared::of(&snapshot, ensemble, request)?;
+        return fused::run(live, &prepared, request, k, trace);
     }
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
@@ -119,22 +112,15 @@ pub(crate) fn run_many(
 ) -> Result<Vec<Hits>, Error> {
     let snapshot = live.snapshot.load_full();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let passing = fused::passing(&snapshot, ensemble, request)?;
+        let prepared = Prepared::of(&snapshot, ensemble, request)?;
         // What passes is known by now, and lists in filters may be long.
         let mut bare = request.clone();
         bare.filters.clear();
         let each = users.par_iter().enumerate().map(|(at, user)| {
             let mut request = bare.clone();
             request.query = Some(Query::User(user));
-            let hits = fused::run(
-                live,
-                &snapshot,
-                ensemble,
-                &request,
-                passing.as_ref(),
-                k,
-                Trace::new(request.explain),
-            );
+            let trace = Trace::new(request.explain);
+            let hits = fused::run(live, &prepared, &request, k, trace);
             hits.map_err(|error| match error {
                 Error::User { source, .. } => Error::User {
                     at: Some(at),

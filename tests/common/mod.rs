@@ -3,6 +3,7 @@
 
 pub mod deep;
 pub mod plain;
+pub mod shop;
 pub mod towers;
 
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 //! It shares no code with the library. Whatever is not as the document says, it panics over.
 
 mod columns;
+mod recipe;
 mod space;
 mod towers;
 
@@ -39,8 +40,8 @@ pub struct Manifest {
     pub next_item: u32,
     pub items: Vec<(File, u64, u64)>,
     pub spaces: BTreeMap<String, Space>,
-    /// Name, and the weight of each space.
-    pub ensembles: Vec<(String, Vec<(String, f32)>)>,
+    /// Name, and the recipe as JSON.
+    pub ensembles: Vec<(String, Value)>,
 }
 
 pub struct Space {
@@ -297,12 +298,7 @@ impl Reader {
                 },
             )
         });
-        let ensembles = packed.list(|packed| {
-            let (name, method) = (packed.text(), packed.u32());
-            assert_eq!(method, 0);
-            let spaces = packed.list(|packed| (packed.text(), f32::from_bits(packed.u32())));
-            (name, spaces)
-        });
+        let ensembles = packed.list(|packed| (packed.text(), recipe::read(packed)));
         packed.done();
         Manifest {
             number,

@@ -192,7 +192,7 @@ fn contents(db: &Database) -> Model {
         ..Model::default()
     };
     if let Some(ensemble) = db.ensembles().get(ENSEMBLE) {
-        model.ensemble = ensemble.spaces().next().map(|(_, weight)| weight);
+        model.ensemble = ensemble.weights().next().map(|(_, weight)| weight);
     }
     if let Ok(generations) = db.generations(SPACE) {
         for generation in generations {

@@ -1,21 +1,24 @@
 //! `twinspire ensembles`: stored recipes that fuse several spaces.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use twinspire::{Database, Ensemble};
 
 use super::{open_to_read, open_to_write};
 use crate::args::{self, DatabaseArg};
-use crate::output::{Exit, Failure, Output, Table, short};
+use crate::output::{Exit, Failure, Output, Table};
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire ensembles shop.twin
   twinspire ensembles shop.twin --define home '{\"method\":\"weighted\",\"spaces\":{\"text\":0.4,\"unified\":0.6}}'
+  twinspire ensembles shop.twin --define staged '{\"method\":\"cascade\",\"stages\":[
+                      {\"space\":\"text\",\"take\":500},{\"space\":\"unified\",\"take\":50}]}'
   twinspire recall    shop.twin home --user '{\"query\":\"red shoes\"}'
   twinspire ensembles shop.twin --remove home
 
-A weighted ensemble scores an item by the sum of its scores in all spaces, each times its weight.
+A weighted ensemble scores an item by the sum of its scores in all spaces, each times its weight. A
+cascade takes the best of its first space and keeps, stage by stage, the best of these by the next.
 What there is afterwards is listed.";
 
 /// List the ensembles of a database, define one or remove one.
@@ -63,11 +66,7 @@ fn print(db: &Database, output: &Output) -> Result<(), Failure> {
         }
         let mut table = Table::new(&["ensemble", "recipe"]);
         for (name, ensemble) in &all {
-            let spaces = ensemble.spaces().map(|(space, weight)| {
-                let weight: Value = short(weight);
-                format!("{weight} × {space}")
-            });
-            table.row([name.clone(), spaces.collect::<Vec<_>>().join(" + ")]);
+            table.row([name.clone(), ensemble.to_string()]);
         }
         table.render()
     })

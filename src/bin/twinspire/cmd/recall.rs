@@ -108,7 +108,7 @@ enum Query {
 fn problems(db: &Database, space: &str, users: &[Value]) -> Result<Vec<String>, Failure> {
     let ensembles = db.ensembles();
     let spaces: Vec<String> = match ensembles.get(space) {
-        Some(ensemble) => ensemble.spaces().map(|(name, _)| name.to_owned()).collect(),
+        Some(ensemble) => ensemble.spaces().map(str::to_owned).collect(),
         None => vec![space.to_owned()],
     };
     let mut problems = Vec::new();
@@ -295,6 +295,19 @@ fn explanation(explain: &Explain) -> String {
         text.push_str(&table.render());
         text.push('\n');
     }
+    if !explain.fusion.is_empty() {
+        let mut table = Table::new(&["step", "space", ">of", ">kept"]);
+        for step in &explain.fusion {
+            table.row([
+                step.step.to_owned(),
+                step.space.clone().unwrap_or_default(),
+                step.of.map_or_else(String::new, |of| of.to_string()),
+                step.kept.to_string(),
+            ]);
+        }
+        text.push_str(&table.render());
+        text.push('\n');
+    }
     let micros = &explain.micros;
     text.push_str(&format!(
         "prepare {:.1} µs, query vector {:.1} µs, search {:.1} µs, answer {:.1} µs",
@@ -320,7 +333,10 @@ fn ranking(hits: &Hits, records: bool) -> String {
             hit.id.clone(),
             format!("{:.4}", hit.score),
         ];
-        let score = |name: &&String| format!("{:.4}", hit.channels[*name]);
+        let score = |name: &&String| match hit.channels.get(*name) {
+            Some(score) => format!("{score:.4}"),
+            None => "-".to_owned(),
+        };
         row.extend(channels.iter().map(score));
         if records {
             row.push(hit.record.as_ref().map_or_else(String::new, summary));

@@ -1,0 +1,44 @@
+//! A recipe in one line, for people.
+
+use super::Ensemble;
+use super::recipe::{Method, Stage};
+use std::collections::BTreeMap;
+use std::fmt;
+
+impl fmt::Display for Ensemble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.recipe.method {
+            Method::Weighted { spaces } => weights(f, spaces),
+            Method::Cascade { stages } => list(f, stages, " → ", stage),
+        }
+    }
+}
+
+fn stage(f: &mut fmt::Formatter<'_>, stage: &Stage) -> fmt::Result {
+    write!(f, "best {} by {}", stage.take, stage.space)?;
+    match stage.at_least {
+        Some(least) => write!(f, " from {least}"),
+        None => Ok(()),
+    }
+}
+
+fn weights(f: &mut fmt::Formatter<'_>, spaces: &BTreeMap<String, f32>) -> fmt::Result {
+    list(f, spaces, " + ", |f, (space, weight)| {
+        write!(f, "{weight} × {space}")
+    })
+}
+
+fn list<T>(
+    f: &mut fmt::Formatter<'_>,
+    all: impl IntoIterator<Item = T>,
+    between: &str,
+    each: impl Fn(&mut fmt::Formatter<'_>, T) -> fmt::Result,
+) -> fmt::Result {
+    for (at, one) in all.into_iter().enumerate() {
+        if at > 0 {
+            f.write_str(between)?;
+        }
+        each(f, one)?;
+    }
+    Ok(())
+}
