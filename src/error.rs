@@ -68,6 +68,15 @@ pub enum Error {
     /// A recall that asks for nothing.
     #[error("a recall of the top 0 items finds nothing; ask for 1 or more")]
     TopZero,
+    /// A least score for an ensemble whose answers have no score of their own.
+    #[error(
+        "ensemble {name:?} takes turns between its spaces, and its answers have no score that could \
+         be at least so much; leave the least score out"
+    )]
+    NoScore {
+        /// The ensemble.
+        name: String,
+    },
     /// A filter that is none, or that makes no sense for the fields the items have.
     #[error("the filter cannot be used: {source}")]
     Filter {
@@ -347,6 +356,7 @@ impl Error {
             | Self::User { .. }
             | Self::Vector { .. }
             | Self::TopZero
+            | Self::NoScore { .. }
             | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoItems

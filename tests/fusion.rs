@@ -6,7 +6,8 @@ mod common;
 use common::shop::{Asked, Ranked, Shop, asked, best, ranked, things, user};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use twinspire::Ensemble;
+use std::collections::BTreeMap;
+use twinspire::{Ensemble, Error, Normalisation};
 
 /// What a recall of the ensemble answers in exact mode, its channels' scores compared with the model's.
 fn answer(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) -> Ranked {
@@ -64,8 +65,207 @@ fn cascade(stages: &[(&str, u32, Option<f32>)]) -> Ensemble {
     stages.iter().fold(Ensemble::cascade(), add)
 }
 
+/// Spaces and their weights.
+fn weights() -> impl Strategy<Value = BTreeMap<&'static str, f32>> {
+    let weight = prop::sample::select(vec![0.25f32, 0.5, 1.0, 1.5, 2.0]);
+    prop::collection::btree_map(space(), weight, 1..4)
+}
+
+fn weighing(empty: Ensemble, weights: &BTreeMap<&str, f32>) -> Ensemble {
+    let add = |all: Ensemble, (space, weight): (&&str, &f32)| all.space(*space, *weight);
+    weights.iter().fold(empty, add)
+}
+
+fn by_rank(
+    shop: &Shop,
+    asked: &Asked,
+    weights: &BTreeMap<&str, f32>,
+    k: u32,
+    depth: u32,
+) -> Vec<(f32, usize)> {
+    let mut scores = BTreeMap::new();
+    for (space, weight) in weights {
+        for (rank, (_, at)) in (1..).zip(shop.list(space, asked, depth as usize)) {
+            *scores.entry(at).or_insert(0.0) += f64::from(*weight) / f64::from(k + rank);
+        }
+    }
+    scores
+        .into_iter()
+        .map(|(at, score)| (score as f32, at))
+        .collect()
+}
+
+/// Zero and unit of a list.
+fn scale(list: &Ranked, by: Normalisation) -> (f64, f64) {
+    let scores: Vec<f64> = list.iter().map(|(score, _)| f64::from(*score)).collect();
+    let Some((first, last)) = scores.first().zip(scores.last()) else {
+        return (0.0, 1.0);
+    };
+    let count = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / count;
+    let variance = scores.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+    let (zero, unit) = match by {
+        Normalisation::MinMax => (*last, first - last),
+        _ => (mean, variance.sqrt()),
+    };
+    (zero, if first == last { 1.0 } else { unit })
+}
+
+/// The quotas of shares, by trying: the whole part each, then one more to the largest fraction.
+fn places(shares: &[f32], k: usize) -> Vec<usize> {
+    let exact: Vec<f64> = shares
+        .iter()
+        .map(|share| f64::from(*share) * k as f64)
+        .collect();
+    let mut places: Vec<usize> = exact.iter().map(|x| x.floor() as usize).collect();
+    while places.iter().sum::<usize>() < k {
+        let missing = |at: &usize| exact[*at] - places[*at] as f64;
+        let all = (0..places.len()).rev();
+        let most = all
+            .max_by(|a, b| missing(a).total_cmp(&missing(b)))
+            .unwrap();
+        places[most] += 1;
+    }
+    places
+}
+
+fn turns(lists: &[Ranked], quotas: &[usize], k: usize) -> Vec<usize> {
+    let (mut answer, mut counts) = (Vec::new(), vec![0; lists.len()]);
+    for limited in [true, false] {
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for at in 0..lists.len() {
+                let mut rest = lists[at].iter().filter(|(_, item)| !answer.contains(item));
+                if answer.len() < k
+                    && (!limited || counts[at] < quotas[at])
+                    && let Some((_, item)) = rest.next()
+                {
+                    answer.push(*item);
+                    counts[at] += 1;
+                    moved = true;
+                }
+            }
+        }
+    }
+    answer
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn rank_fusion_adds_up_what_ranks_are_worth(
+        world in things(true),
+        asked in asked(true),
+        weights in weights(),
+        (constant, depth) in (0u32..80, 1u32..50),
+        least in prop::option::of(0.001f32..0.05),
+        k in 1usize..30,
+    ) {
+        let shop = Shop::new(world);
+        let asked = Asked { least, ..asked };
+        let ensemble = weighing(Ensemble::ranks(), &weights).k(constant).depth(depth);
+        let scores = by_rank(&shop, &asked, &weights, constant, depth);
+        prop_assert_eq!(answer(&shop, ensemble, &asked, k), best(scores, asked.least, k));
+        let user = user(&asked);
+        let hits = shop.recall("fused", &user, &asked).exact().top(k).unwrap();
+        for (hit, (_, at)) in hits.iter().zip(ranked(&hits)) {
+            for space in weights.keys() {
+                let list = shop.list(space, &asked, depth as usize);
+                let place = list.iter().position(|(_, item)| *item == at);
+                prop_assert_eq!(hit.ranks.get(*space).copied(), place.map(|at| at as u32 + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn normalised_scores_are_on_the_scales_of_the_lists(
+        world in things(true),
+        asked in asked(true),
+        weights in weights(),
+        depth in 1u32..50,
+        by in prop::sample::select(vec![Normalisation::MinMax, Normalisation::ZScore]),
+        least in prop::option::of(-2.0f32..1.0),
+        k in 1usize..30,
+    ) {
+        let shop = Shop::new(world);
+        let asked = Asked { least, ..asked };
+        let mut scales = BTreeMap::new();
+        for space in weights.keys() {
+            scales.insert(space, scale(&shop.list(space, &asked, depth as usize), by));
+        }
+        let fused = |at: usize| {
+            let each = weights.iter().map(|(space, weight)| {
+                let (zero, unit) = scales[space];
+                let score = f64::from(shop.score(space, at, &asked.user)?);
+                Some(f64::from(*weight) * ((score - zero) / unit))
+            });
+            each.sum::<Option<f64>>().map(|sum| sum as f32)
+        };
+        let all = shop.allowed(&asked).into_iter();
+        let expected = best(all.filter_map(|at| Some((fused(at)?, at))), None, usize::MAX);
+        let found = answer(&shop, weighing(Ensemble::normalised(by), &weights).depth(depth), &asked, k);
+        let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
+        for ((score, at), (due, _)) in found.iter().zip(&expected) {
+            prop_assert!(near(*score, *due), "{found:?} {expected:?}");
+            prop_assert!(near(*score, fused(*at).unwrap()));
+        }
+        let counted = |slack: f32| {
+            let least = least.map(|least| least + slack);
+            best(expected.iter().copied(), least, k).len()
+        };
+        prop_assert!((counted(1e-4)..=counted(-1e-4)).contains(&found.len()));
+    }
+
+    #[test]
+    fn quotas_are_taken_in_turns(
+        world in things(true),
+        asked in asked(true),
+        channels in prop::sample::subsequence(common::shop::SPACES.to_vec(), 1..=3).prop_shuffle(),
+        parts in vec(1u32..20, 3),
+        shares in any::<bool>(),
+        k in 1usize..40,
+    ) {
+        let shop = Shop::new(world);
+        let parts = &parts[..channels.len()];
+        let sum = parts.iter().sum::<u32>() as f32;
+        let parts_of_1: Vec<f32> = parts.iter().map(|part| *part as f32 / sum).collect();
+        let mut ensemble = Ensemble::quotas();
+        for (at, space) in channels.iter().enumerate() {
+            ensemble = match shares {
+                true => ensemble.share(*space, parts_of_1[at]),
+                false => ensemble.count(*space, parts[at]),
+            };
+        }
+        let quotas = match shares {
+            true => places(&parts_of_1, k),
+            false => parts.iter().map(|part| *part as usize).collect(),
+        };
+        let lists: Vec<Ranked> = channels.iter().map(|space| shop.list(space, &asked, usize::MAX)).collect();
+        let taken = turns(&lists, &quotas, k).into_iter();
+        let expected: Ranked = (1..).zip(taken).map(|(place, at)| (1.0 / place as f32, at)).collect();
+        prop_assert_eq!(answer(&shop, ensemble, &asked, k), expected);
+        let user = user(&asked);
+        let hits = shop.recall("fused", &user, &asked).exact().top(k).unwrap();
+        prop_assert!(hits.iter().all(|hit| !hit.ranks.is_empty()));
+        let least = shop.recall("fused", &user, &asked).all_at_least(0.0);
+        let refused = matches!(least, Err(Error::NoScore { .. }));
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn beams_agree_on_ranks_normalised_scores_and_quotas(
+        world in things(false), asked in asked(false), weights in weights(), k in 1usize..30,
+    ) {
+        let shop = Shop::new(world);
+        beams_agree(&shop, weighing(Ensemble::ranks(), &weights).depth(20), &asked, k);
+        for by in [Normalisation::MinMax, Normalisation::ZScore] {
+            beams_agree(&shop, weighing(Ensemble::normalised(by), &weights).depth(20), &asked, k);
+        }
+        let halves = Ensemble::quotas().share("near", 0.5).share("plane", 0.5);
+        beams_agree(&shop, halves, &asked, k);
+    }
 
     #[test]
     fn a_cascade_is_stage_after_stage(

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{Database, Ensemble, Metric, PublishOptions, Storage, Towers};
+use twinspire::{Database, Ensemble, Metric, Normalisation, PublishOptions, Storage, Towers};
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
@@ -188,6 +188,14 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     let staged = Ensemble::cascade().stage(SPACE, 40);
     let staged = staged.stage_at_least(HALVES, 20, -0.25);
     db.ensembles().define("staged", staged).unwrap();
+    let ranks = Ensemble::ranks().space(SPACE, 1.0).space(HALVES, 0.5);
+    db.ensembles().define("ranks", ranks.k(10)).unwrap();
+    let scaled = Ensemble::normalised(Normalisation::ZScore).space(SPACE, 1.0);
+    db.ensembles().define("scaled", scaled.depth(50)).unwrap();
+    let parts = Ensemble::quotas().share(SPACE, 0.75).share(HALVES, 0.25);
+    db.ensembles().define("parts", parts).unwrap();
+    let counts = Ensemble::quotas().count(HALVES, 6).count(SPACE, 4);
+    db.ensembles().define("counts", counts).unwrap();
     db.rollback(SPACE).unwrap();
     drop(db);
     let db = open_quietly(path);
@@ -402,7 +410,9 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     assert_eq!(compare(&path), firsts);
 
     let manifest = Reader::open(&path).manifest;
-    assert_eq!(manifest.ensembles[0].1["spaces"][SPACE], 0.75);
+    let recipes = manifest.ensembles.iter();
+    let home = recipes.clone().find(|(name, _)| name == "home");
+    assert_eq!(home.unwrap().1["spaces"][SPACE], 0.75);
     // A publish, and three seals; another publish; and as many of halves.
     let kept = |name: &str| {
         let space = &manifest.spaces[name];

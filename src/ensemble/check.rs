@@ -1,7 +1,7 @@
 //! What makes a recipe valid by itself.
 
-use super::recipe::{Method, Recipe, Stage};
-use std::collections::BTreeMap;
+use super::recipe::{Channel, Method, Recipe, Share, Stage};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most spaces an ensemble may fuse, and the most stages of a cascade.
 pub(crate) const MAX_SPACES: usize = 32;
@@ -14,6 +14,41 @@ pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
     match &recipe.method {
         Method::Weighted { spaces } => weights(spaces),
         Method::Cascade { stages } => cascade(stages),
+        Method::RankFusion { spaces, depth, .. } | Method::Normalised { spaces, depth, .. } => {
+            weights(spaces)?;
+            is_depth(*depth, "the depth of the lists")
+        }
+        Method::Quotas { channels } => quotas(channels),
+    }
+}
+
+/// How far from 1 the sum of shares may be, for those that have no end as decimals.
+const SLACK: f64 = 1e-3;
+
+fn quotas(channels: &[Channel]) -> Result<(), String> {
+    count(channels.len(), "channels")?;
+    let (mut names, mut sum, mut counts) = (BTreeSet::new(), 0.0, 0);
+    for Channel { space, share } in channels {
+        if !names.insert(space) {
+            return Err(format!("space {space:?} is named twice"));
+        }
+        match share {
+            Share::Share(share) if *share > 0.0 && *share <= 1.0 => sum += f64::from(*share),
+            Share::Share(share) => {
+                let due = "above 0 and at most 1 is due";
+                return Err(format!("the share of space {space:?} is {share}, {due}"));
+            }
+            Share::Count(count) => {
+                is_depth(*count, &format!("the count of space {space:?}"))?;
+                counts += 1;
+            }
+        }
+    }
+    match counts {
+        0 if (sum - 1.0).abs() > SLACK => Err(format!("the shares make {sum}, 1 is due")),
+        0 => Ok(()),
+        _ if counts == channels.len() => Ok(()),
+        _ => Err("it has shares and counts, one or the other is due".to_owned()),
     }
 }
 
@@ -33,7 +68,7 @@ fn cascade(stages: &[Stage]) -> Result<(), String> {
     count(stages.len(), "stages")?;
     for stage in stages {
         let space = &stage.space;
-        depth(stage.take, &format!("what stage {space:?} takes"))?;
+        is_depth(stage.take, &format!("what stage {space:?} takes"))?;
         if let Some(least) = stage.at_least.filter(|least| !least.is_finite()) {
             return Err(format!(
                 "the least score of stage {space:?} is {least}, a finite number is due"
@@ -50,7 +85,7 @@ fn count(count: usize, what: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn depth(depth: u32, what: &str) -> Result<(), String> {
+fn is_depth(depth: u32, what: &str) -> Result<(), String> {
     if depth == 0 || depth > MAX_DEPTH {
         return Err(format!("{what} is {depth}, 1 to {MAX_DEPTH} is due"));
     }

@@ -1,7 +1,8 @@
 //! A recipe in one line, for people.
 
 use super::Ensemble;
-use super::recipe::{Method, Stage};
+use super::normal::Normalisation;
+use super::recipe::{Channel, Method, Share, Stage};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,7 +11,27 @@ impl fmt::Display for Ensemble {
         match &self.recipe.method {
             Method::Weighted { spaces } => weights(f, spaces),
             Method::Cascade { stages } => list(f, stages, " → ", stage),
+            Method::RankFusion { spaces, k, depth } => {
+                write!(f, "ranks of the best {depth}, k {k}: ")?;
+                weights(f, spaces)
+            }
+            Method::Normalised { spaces, by, depth } => {
+                let by = match by {
+                    Normalisation::MinMax => "min-max",
+                    Normalisation::ZScore => "z-score",
+                };
+                write!(f, "{by} of the best {depth}: ")?;
+                weights(f, spaces)
+            }
+            Method::Quotas { channels } => list(f, channels, ", ", channel),
         }
+    }
+}
+
+fn channel(f: &mut fmt::Formatter<'_>, channel: &Channel) -> fmt::Result {
+    match channel.share {
+        Share::Share(share) => write!(f, "{share} of all by {}", channel.space),
+        Share::Count(count) => write!(f, "{count} by {}", channel.space),
     }
 }
 

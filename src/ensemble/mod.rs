@@ -5,11 +5,18 @@
 
 mod check;
 mod display;
+mod normal;
+mod quota;
 mod recipe;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use recipe::{Method, Recipe, Stage};
+pub use normal::Normalisation;
+pub(crate) use normal::{Scale, finite};
+pub(crate) use quota::quotas;
+pub(crate) use recipe::{Channel, Method, Recipe, Share, Stage};
+
+use recipe::{DEFAULT_DEPTH, DEFAULT_K};
 
 use bincode::de::Decoder;
 use bincode::enc::Encoder;
@@ -24,6 +31,9 @@ use std::collections::BTreeMap;
 /// |---|---|---|
 /// | [`weighted`](Self::weighted) | by the weighted sum of scores | `{"method": "weighted", "spaces": {"text": 0.4, "unified": 0.6}}` |
 /// | [`cascade`](Self::cascade) | by the last of several stages, each of which keeps the best of the one before | `{"method": "cascade", "stages": [{"space": "text", "take": 500}, {"space": "unified", "take": 50, "at_least": 0.2}]}` |
+/// | [`ranks`](Self::ranks) | by the ranks in the list of each space | `{"method": "rank_fusion", "spaces": {"text": 1, "unified": 2}, "k": 60, "depth": 100}` |
+/// | [`normalised`](Self::normalised) | by the weighted sum of scores on one scale | `{"method": "normalised", "spaces": {"text": 1, "unified": 2}, "by": "min_max", "depth": 100}` |
+/// | [`quotas`](Self::quotas) | of channels that take turns | `{"method": "quotas", "channels": [{"space": "text", "share": 0.7}, {"space": "new", "share": 0.3}]}` |
 ///
 /// A recipe is put together by calls, or read from JSON:
 ///
@@ -69,18 +79,100 @@ impl Ensemble {
         Self::of(Method::Cascade { stages })
     }
 
-    /// Adds a space, or gives it another weight: above 0, and finite.
+    /// Reciprocal rank fusion, Σ weight / (k + rank) (Cormack, Clarke and Buettcher, SIGIR 2009): ranks
+    /// are from 1 within the best [`depth`](Self::depth) of each space, 100 by default, and
+    /// [`k`](Self::k) is 60. An item outside of a list gets nothing from it, so that an answer has no items
+    /// but those of the lists. For scores that cannot be compared at all. In JSON `spaces` may be a list
+    /// of names, whose weights are 1.
+    #[must_use]
+    pub fn ranks() -> Self {
+        Self::of(Method::RankFusion {
+            spaces: BTreeMap::new(),
+            k: DEFAULT_K,
+            depth: DEFAULT_DEPTH,
+        })
+    }
+
+    /// The weighted sum of scores on one scale, Σ weight · (score − zero) / unit: zero and unit are those
+    /// of the best [`depth`](Self::depth) of each space for this query, 100 by default, as the
+    /// [normalisation](Normalisation) says. Every item is on these scales, in the lists or not, by its
+    /// scores from the stored vectors; those without a vector in one of the spaces are not
+    /// answered with.
+    #[must_use]
+    pub fn normalised(by: Normalisation) -> Self {
+        Self::of(Method::Normalised {
+            spaces: BTreeMap::new(),
+            by,
+            depth: DEFAULT_DEPTH,
+        })
+    }
+
+    /// Channels take turns, in the order in which they are added: each takes its best that no other has
+    /// taken, until its quota is full. What is left then, as some found too little, is filled by the best
+    /// that remain, turn by turn. Scores of different spaces are never compared: an answer's score
+    /// is one over its place.
+    ///
+    /// Quotas are [shares](Self::share) of the whole answer or [counts](Self::count).
+    #[must_use]
+    pub fn quotas() -> Self {
+        let channels = Vec::new();
+        Self::of(Method::Quotas { channels })
+    }
+
+    /// Adds a space, or gives it another weight: above 0, and finite. For [`weighted`](Self::weighted),
+    /// [`ranks`](Self::ranks) and [`normalised`](Self::normalised).
     #[must_use]
     pub fn space(mut self, name: impl Into<String>, weight: f32) -> Self {
-        match &mut self.recipe.method {
-            Method::Weighted { spaces } => {
+        match self.recipe.method.weights_mut() {
+            Some(spaces) => {
                 spaces.insert(name.into(), weight);
                 self
             }
-            Method::Cascade { .. } => {
-                self.misused("`space` gives a weight, which it does not have")
-            }
+            None => self.misused("`space` gives a weight, which it does not have"),
         }
+    }
+
+    /// What [`ranks`](Self::ranks) adds to every rank: the larger, the less the first places are ahead.
+    #[must_use]
+    pub fn k(mut self, constant: u32) -> Self {
+        if let Method::RankFusion { k, .. } = &mut self.recipe.method {
+            *k = constant;
+            return self;
+        }
+        self.misused("`k` is for ranks")
+    }
+
+    /// How long the lists of [`ranks`](Self::ranks) and [`normalised`](Self::normalised) are, 1 to 100,000.
+    #[must_use]
+    pub fn depth(mut self, items: u32) -> Self {
+        match &mut self.recipe.method {
+            Method::RankFusion { depth, .. } | Method::Normalised { depth, .. } => {
+                *depth = items;
+                self
+            }
+            _ => self.misused("`depth` is for ranks and normalised scores"),
+        }
+    }
+
+    /// Adds a channel to [`quotas`](Self::quotas) by its share of the answer; all shares make 1. A channel
+    /// has the whole part of its share of `k`, and what is left over goes to the largest fractions.
+    #[must_use]
+    pub fn share(self, space: impl Into<String>, share: f32) -> Self {
+        self.with_channel(space.into(), Share::Share(share))
+    }
+
+    /// Adds a channel to [`quotas`](Self::quotas) by how many it takes.
+    #[must_use]
+    pub fn count(self, space: impl Into<String>, count: u32) -> Self {
+        self.with_channel(space.into(), Share::Count(count))
+    }
+
+    fn with_channel(mut self, space: String, share: Share) -> Self {
+        if let Method::Quotas { channels } = &mut self.recipe.method {
+            channels.push(Channel { space, share });
+            return self;
+        }
+        self.misused("`share` and `count` are for quotas")
     }
 
     /// Adds a stage to a cascade: its best `take` are kept, 1 to 100,000.

@@ -1,7 +1,10 @@
 //! What a recipe says, as it is stored and as JSON.
 
+use super::normal::Normalisation;
 use bincode::{Decode, Encode};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// All that an ensemble says.
@@ -26,6 +29,66 @@ pub(crate) enum Method {
         /// The stages, in order.
         stages: Vec<Stage>,
     },
+    /// By the ranks in the lists of the spaces.
+    RankFusion {
+        /// The weight of each space.
+        #[serde(deserialize_with = "weights_or_names")]
+        spaces: BTreeMap<String, f32>,
+        /// Added to every rank.
+        #[serde(default = "default_k")]
+        k: u32,
+        /// How long the lists are.
+        #[serde(default = "default_depth")]
+        depth: u32,
+    },
+    /// By the weighted sum of normalised scores.
+    Normalised {
+        /// The weight of each space.
+        #[serde(deserialize_with = "weights_or_names")]
+        spaces: BTreeMap<String, f32>,
+        /// How they are normalised.
+        by: Normalisation,
+        /// How long the lists are that say how.
+        #[serde(default = "default_depth")]
+        depth: u32,
+    },
+    /// In turns.
+    Quotas {
+        /// Those who take them, in order.
+        channels: Vec<Channel>,
+    },
+}
+
+/// What is added to ranks unless something else is said.
+pub(super) const DEFAULT_K: u32 = 60;
+/// How long lists are unless something else is said.
+pub(super) const DEFAULT_DEPTH: u32 = 100;
+
+fn default_k() -> u32 {
+    DEFAULT_K
+}
+
+fn default_depth() -> u32 {
+    DEFAULT_DEPTH
+}
+
+/// A weight of each space, or a list of spaces that all have the weight 1.
+fn weights_or_names<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f32>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    if !value.is_array() {
+        return serde_json::from_value(value).map_err(D::Error::custom);
+    }
+    let names: Vec<String> = serde_json::from_value(value).map_err(D::Error::custom)?;
+    let mut weights = BTreeMap::new();
+    for name in names {
+        if let Some((name, _)) = weights.get_key_value(&name) {
+            return Err(D::Error::custom(format!("space {name:?} is named twice")));
+        }
+        weights.insert(name, 1.0);
+    }
+    Ok(weights)
 }
 
 /// A stage of a cascade.
@@ -41,19 +104,84 @@ pub(crate) struct Stage {
     pub(crate) at_least: Option<f32>,
 }
 
+/// A channel that takes turns.
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, Deserialize)]
+#[serde(try_from = "ChannelText", into = "ChannelText")]
+pub(crate) struct Channel {
+    /// Its space.
+    pub(crate) space: String,
+    /// How much of the answer it takes.
+    pub(crate) share: Share,
+}
+
+/// How much of an answer a channel takes.
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+pub(crate) enum Share {
+    /// A part of it; those of all channels make 1.
+    Share(f32),
+    /// So many.
+    Count(u32),
+}
+
+/// A channel as JSON has it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChannelText {
+    space: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+}
+
+impl From<Channel> for ChannelText {
+    fn from(channel: Channel) -> Self {
+        let (share, count) = match channel.share {
+            Share::Share(share) => (Some(share), None),
+            Share::Count(count) => (None, Some(count)),
+        };
+        let space = channel.space;
+        Self {
+            space,
+            share,
+            count,
+        }
+    }
+}
+
+impl TryFrom<ChannelText> for Channel {
+    type Error = String;
+
+    fn try_from(text: ChannelText) -> Result<Self, String> {
+        let space = text.space;
+        let share = match (text.share, text.count) {
+            (Some(share), None) => Share::Share(share),
+            (None, Some(count)) => Share::Count(count),
+            _ => return Err(format!("channel {space:?} needs a `share` or a `count`")),
+        };
+        Ok(Self { space, share })
+    }
+}
+
 impl Method {
     /// As JSON has it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Weighted { .. } => "weighted",
             Self::Cascade { .. } => "cascade",
+            Self::RankFusion { .. } => "rank_fusion",
+            Self::Normalised { .. } => "normalised",
+            Self::Quotas { .. } => "quotas",
         }
     }
 
     /// The spaces in the order of the recipe, as often as they are named.
     pub(crate) fn named(&self) -> Vec<&str> {
         match self {
-            Self::Weighted { spaces } => spaces.keys().map(String::as_str).collect(),
+            Self::Weighted { spaces }
+            | Self::RankFusion { spaces, .. }
+            | Self::Normalised { spaces, .. } => spaces.keys().map(String::as_str).collect(),
+            Self::Quotas { channels } => channels.iter().map(|c| c.space.as_str()).collect(),
             Self::Cascade { stages } => stages.iter().map(|stage| stage.space.as_str()).collect(),
         }
     }
@@ -61,8 +189,20 @@ impl Method {
     /// The weights of spaces, if they have any.
     pub(crate) fn weights(&self) -> Option<&BTreeMap<String, f32>> {
         match self {
-            Self::Weighted { spaces } => Some(spaces),
-            Self::Cascade { .. } => None,
+            Self::Weighted { spaces }
+            | Self::RankFusion { spaces, .. }
+            | Self::Normalised { spaces, .. } => Some(spaces),
+            Self::Cascade { .. } | Self::Quotas { .. } => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn weights_mut(&mut self) -> Option<&mut BTreeMap<String, f32>> {
+        match self {
+            Self::Weighted { spaces }
+            | Self::RankFusion { spaces, .. }
+            | Self::Normalised { spaces, .. } => Some(spaces),
+            Self::Cascade { .. } | Self::Quotas { .. } => None,
         }
     }
 }

@@ -19,6 +19,37 @@ fn all() -> Vec<(Ensemble, &'static str, &'static str)> {
             r#"{"method":"cascade","stages":[{"space":"text","take":500},{"space":"all","take":50,"at_least":-0.5}]}"#,
             "best 500 by text → best 50 by all from -0.5",
         ),
+        (
+            Ensemble::ranks()
+                .space("text", 1.0)
+                .space("all", 0.5)
+                .k(10)
+                .depth(20),
+            r#"{"method":"rank_fusion","spaces":{"all":0.5,"text":1.0},"k":10,"depth":20}"#,
+            "ranks of the best 20, k 10: 0.5 × all + 1 × text",
+        ),
+        (
+            Ensemble::normalised(Normalisation::MinMax)
+                .space("text", 1.0)
+                .depth(20),
+            r#"{"method":"normalised","spaces":{"text":1.0},"by":"min_max","depth":20}"#,
+            "min-max of the best 20: 1 × text",
+        ),
+        (
+            Ensemble::normalised(Normalisation::ZScore).space("text", 1.0),
+            r#"{"method":"normalised","spaces":{"text":1.0},"by":"z_score","depth":100}"#,
+            "z-score of the best 100: 1 × text",
+        ),
+        (
+            Ensemble::quotas().share("text", 0.75).share("all", 0.25),
+            r#"{"method":"quotas","channels":[{"space":"text","share":0.75},{"space":"all","share":0.25}]}"#,
+            "0.75 of all by text, 0.25 of all by all",
+        ),
+        (
+            Ensemble::quotas().count("text", 6).count("all", 4),
+            r#"{"method":"quotas","channels":[{"space":"text","count":6},{"space":"all","count":4}]}"#,
+            "6 by text, 4 by all",
+        ),
     ]
 }
 
@@ -49,6 +80,12 @@ fn json_that_is_no_recipe_is_refused() {
         r#"{"method":"cascade","stages":[{"space":"a"}]}"#,
         r#"{"method":"cascade","stages":[{"space":"a","take":-1}]}"#,
         r#"{"method":"cascade","stages":[{"space":"a","take":1,"least":1}]}"#,
+        r#"{"method":"rank_fusion","spaces":["a","a"]}"#,
+        r#"{"method":"rank_fusion","spaces":["a"],"k":0.5}"#,
+        r#"{"method":"normalised","spaces":["a"]}"#,
+        r#"{"method":"normalised","spaces":["a"],"by":"guess"}"#,
+        r#"{"method":"quotas","channels":[{"space":"a"}]}"#,
+        r#"{"method":"quotas","channels":[{"space":"a","share":0.5,"count":1}]}"#,
     ] {
         assert!(serde_json::from_str::<Ensemble>(json).is_err(), "{json}");
     }
@@ -75,6 +112,50 @@ fn a_recipe_that_means_nothing_is_told_why() {
     }
     let nan = cascade().stage_at_least("text", 1, f32::NAN);
     assert!(says(&nan).contains("finite"));
+
+    for list in [Ensemble::ranks, || {
+        Ensemble::normalised(Normalisation::ZScore)
+    }] {
+        assert!(says(&list()).contains("0 spaces"));
+        assert!(says(&list().space("a", f32::NAN)).contains("weight of space \"a\""));
+        for depth in [0, 100_001] {
+            let problem = says(&list().space("a", 1.0).depth(depth));
+            assert!(problem.contains("depth of the lists"), "{problem}");
+        }
+    }
+
+    let quotas = Ensemble::quotas;
+    assert!(says(&quotas()).contains("0 channels"));
+    assert!(says(&quotas().share("a", 0.5).share("a", 0.5)).contains("twice"));
+    assert!(says(&quotas().share("a", 0.5).share("b", 0.4)).contains("make 0.9"));
+    assert!(says(&quotas().share("a", 0.5).count("b", 4)).contains("one or the other"));
+    assert!(says(&quotas().count("a", 0)).contains("count of space \"a\""));
+    for share in [0.0, -0.5, 1.5, f32::NAN] {
+        let problem = says(&quotas().share("a", share));
+        assert!(problem.contains("share of space \"a\""), "{problem}");
+    }
+    let thirds = quotas()
+        .share("a", 0.3333)
+        .share("b", 0.3333)
+        .share("c", 0.3333);
+    assert_eq!(says(&thirds), "");
+}
+
+#[test]
+fn names_alone_have_the_weight_one() {
+    let json = r#"{"method":"rank_fusion","spaces":["a","b"]}"#;
+    let expected = Ensemble::ranks().space("a", 1.0).space("b", 1.0);
+    assert_eq!(serde_json::from_str::<Ensemble>(json).unwrap(), expected);
+}
+
+#[test]
+fn equal_scores_are_moved_and_not_stretched() {
+    for by in [Normalisation::MinMax, Normalisation::ZScore] {
+        assert_eq!(by.scale([0.5; 7].into_iter()).of(2.5), 2.0);
+        assert_eq!(by.scale([].into_iter()).of(-3.0), -3.0);
+        let scale = by.scale([1.0, 3.0, f32::NEG_INFINITY].into_iter());
+        assert_eq!(scale.of(3.0), 1.0);
+    }
 }
 
 #[test]
@@ -83,6 +164,15 @@ fn a_call_that_does_not_fit_the_method_is_told() {
     assert_eq!(problem, "it is weighted: `stage` is for a cascade");
     let problem = says(&Ensemble::cascade().stage("b", 1).space("a", 1.0));
     assert!(problem.contains("cascade"), "{problem}");
+    for wrong in [
+        Ensemble::weighted().k(1),
+        Ensemble::normalised(Normalisation::MinMax).k(1),
+        Ensemble::cascade().depth(1),
+        Ensemble::ranks().share("a", 1.0),
+        Ensemble::quotas().space("a", 1.0),
+    ] {
+        assert!(says(&wrong).starts_with("it is "), "{wrong}");
+    }
 }
 
 #[test]

@@ -24,7 +24,8 @@ pub struct Explain {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FusionStep {
-    /// What it was: a `list` of a channel, a `stage` of a cascade, the `fusion` of all.
+    /// What it was: a `list` of a channel or one that gives its `scale`, a `stage` of a cascade,
+    /// what a channel took by its `quota`, the `fusion` of all.
     pub step: &'static str,
     /// The space that did it; none if it was of no one alone.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,9 +18,14 @@ pub struct Hit {
     /// was deleted while the recall ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
-    /// In a recall of an ensemble: the item's score in each of its spaces, by name.
+    /// In a recall of an ensemble: the item's score in each of its spaces, by name; not in those
+    /// where it has no vector.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, f32>,
+    /// In a recall of an ensemble that goes by ranks (rank fusion, quotas): the item's rank in the list
+    /// of each space that has it there, from 1.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ranks: BTreeMap<String, u32>,
 }
 
 /// The items found, best first. Of equal scores, the item stored first comes first.

@@ -261,12 +261,12 @@ fn answer(
         } else {
             None
         };
-        let channels = BTreeMap::new();
         Ok(Hit {
             id,
             score,
             record,
-            channels,
+            channels: BTreeMap::new(),
+            ranks: BTreeMap::new(),
         })
     });
     let hits = hits.collect::<Result<_, Error>>()?;

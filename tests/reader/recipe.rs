@@ -17,6 +17,23 @@ pub fn read(packed: &mut Packed<'_>) -> Value {
             });
             json!({"method": "cascade", "stages": stages})
         }
+        2 => {
+            let (spaces, k, depth) = (weights(packed), packed.u32(), packed.u32());
+            json!({"method": "rank_fusion", "spaces": spaces, "k": k, "depth": depth})
+        }
+        3 => {
+            let spaces = weights(packed);
+            let by = ["min_max", "z_score"][packed.u32() as usize];
+            json!({"method": "normalised", "spaces": spaces, "by": by, "depth": packed.u32()})
+        }
+        4 => {
+            let channels = packed.list(|packed| match (packed.text(), packed.u32()) {
+                (space, 0) => json!({"space": space, "share": packed.f32()}),
+                (space, 1) => json!({"space": space, "count": packed.u32()}),
+                other => panic!("a channel of {other:?}"),
+            });
+            json!({"method": "quotas", "channels": channels})
+        }
         other => panic!("method {other}"),
     }
 }

@@ -6,6 +6,9 @@
 //! effort; every other score is computed from the stored vectors.
 
 mod cascade;
+mod normalised;
+mod quotas;
+mod ranks;
 mod weighted;
 
 use super::explain::FusionStep;
@@ -16,7 +19,7 @@ use crate::ensemble::{Ensemble, Method};
 use crate::error::Error;
 use crate::ids::ItemNo;
 use crate::snapshot::{Live, Serving, Snapshot};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What recalls of an ensemble by one state have in common, whoever asks.
 pub(super) struct Prepared<'a> {
@@ -28,6 +31,26 @@ pub(super) struct Prepared<'a> {
 
 /// Items and what they are ranked by, best first.
 type Ranking = Vec<(f32, ItemNo)>;
+
+/// What a method answers.
+struct Fused {
+    best: Ranking,
+    /// Of each channel, the ranks in its list from 1; nothing if the method does not go by them.
+    ranks: Vec<HashMap<ItemNo, u32>>,
+}
+
+impl From<Ranking> for Fused {
+    fn from(best: Ranking) -> Self {
+        let ranks = Vec::new();
+        Self { best, ranks }
+    }
+}
+
+/// The ranks in a list.
+fn ranks_of(list: &Ranking) -> HashMap<ItemNo, u32> {
+    let items = list.iter().map(|(_, item)| *item);
+    items.zip(1..).collect()
+}
 
 impl<'a> Prepared<'a> {
     /// For requests with these filters.
@@ -61,6 +84,11 @@ pub(super) fn run(
     trace: Trace,
 ) -> Result<Hits, Error> {
     let snapshot = prepared.snapshot;
+    let takes_turns = matches!(prepared.ensemble.recipe().method, Method::Quotas { .. });
+    if takes_turns && request.at_least.is_some() {
+        let name = request.space.to_owned();
+        return Err(Error::NoScore { name });
+    }
     let mut hidden = hidden(live, request, k)?;
     trace.stage(|micros| &mut micros.prepare);
     let mut channels = Vec::new();
@@ -83,7 +111,7 @@ pub(super) fn run(
         hidden,
         trace: &trace,
     };
-    let best = fusing.best(k)?;
+    let Fused { best, ranks } = fusing.best(k)?;
     trace.stage(|micros| &mut micros.search);
     let channels = &fusing.channels;
     let hits = best.into_iter().map(|(score, item)| {
@@ -103,6 +131,11 @@ pub(super) fn run(
                 None
             },
             channels: scores.collect(),
+            ranks: ranks
+                .iter()
+                .zip(channels)
+                .filter_map(|(ranks, c)| Some((c.name.to_owned(), *ranks.get(&item)?)))
+                .collect(),
             id,
         })
     });
@@ -146,14 +179,26 @@ struct Fusing<'a> {
 }
 
 impl Fusing<'_> {
-    fn best(&self, k: usize) -> Result<Ranking, Error> {
-        match &self.prepared.ensemble.recipe().method {
+    fn best(&self, k: usize) -> Result<Fused, Error> {
+        let ranking = match &self.prepared.ensemble.recipe().method {
             Method::Weighted { spaces } => {
                 let weights: Vec<f32> = spaces.values().copied().collect();
                 weighted::best(self, k, &|scores| weighted::sum(&weights, scores))
             }
             Method::Cascade { stages } => cascade::best(self, stages, k),
-        }
+            Method::Normalised { spaces, by, depth } => {
+                normalised::best(self, spaces, (*by, *depth), k)
+            }
+            Method::RankFusion {
+                spaces,
+                k: constant,
+                depth,
+            } => {
+                return ranks::best(self, spaces, (*constant, *depth), k);
+            }
+            Method::Quotas { channels } => return quotas::best(self, channels, k),
+        };
+        ranking.map(Fused::from)
     }
 
     /// The channel of a space.

@@ -228,6 +228,9 @@ fn document(hits: &Hits) -> Value {
                     .map(|(name, s)| (name.clone(), short(*s)))
                     .collect();
             }
+            if !hit.ranks.is_empty() {
+                entry["ranks"] = json!(hit.ranks);
+            }
             entry
         })
         .collect();
@@ -333,9 +336,10 @@ fn ranking(hits: &Hits, records: bool) -> String {
             hit.id.clone(),
             format!("{:.4}", hit.score),
         ];
-        let score = |name: &&String| match hit.channels.get(*name) {
-            Some(score) => format!("{score:.4}"),
-            None => "-".to_owned(),
+        let score = |name: &&String| match (hit.channels.get(*name), hit.ranks.get(*name)) {
+            (Some(score), Some(rank)) => format!("{score:.4} #{rank}"),
+            (Some(score), None) => format!("{score:.4}"),
+            (None, _) => "-".to_owned(),
         };
         row.extend(channels.iter().map(score));
         if records {

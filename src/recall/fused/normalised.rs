@@ -1,0 +1,31 @@
+//! Scores of all channels brought to one scale, and their weighted sum.
+
+use super::{Fusing, Ranking, weighted};
+use crate::ensemble::{Normalisation, Scale, finite};
+use crate::error::Error;
+use std::collections::BTreeMap;
+
+/// The best `k` of all items. The lists give the scales alone: an item outside of them has its scores
+/// from the stored vectors, on the same scales.
+pub(super) fn best(
+    fusing: &Fusing<'_>,
+    weights: &BTreeMap<String, f32>,
+    (by, depth): (Normalisation, u32),
+    k: usize,
+) -> Result<Ranking, Error> {
+    let mut scales: Vec<(f64, Scale)> = Vec::with_capacity(fusing.channels.len());
+    for channel in &fusing.channels {
+        let list = fusing.list(channel, None, depth as usize)?;
+        fusing.step("scale", Some(channel.name), None, list.len());
+        let weight = weights.get(channel.name).copied().unwrap_or_default();
+        let scale = by.scale(list.iter().map(|(score, _)| *score));
+        scales.push((f64::from(weight), scale));
+    }
+    weighted::best(fusing, k, &|scores| {
+        let each = scales.iter().zip(scores);
+        finite(
+            each.map(|((weight, scale), score)| weight * scale.of(*score))
+                .sum(),
+        )
+    })
+}

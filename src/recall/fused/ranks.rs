@@ -1,0 +1,34 @@
+//! Ranks in the lists of the channels, in place of scores.
+
+use super::{Fused, Fusing, ranks_of};
+use crate::ensemble::finite;
+use crate::error::Error;
+use crate::ids::ItemNo;
+use std::collections::BTreeMap;
+
+/// The best `k` by Σ weight / (constant + rank).
+pub(super) fn best(
+    fusing: &Fusing<'_>,
+    weights: &BTreeMap<String, f32>,
+    (constant, depth): (u32, u32),
+    k: usize,
+) -> Result<Fused, Error> {
+    let mut scores: BTreeMap<ItemNo, f64> = BTreeMap::new();
+    let mut ranks = Vec::with_capacity(fusing.channels.len());
+    for channel in &fusing.channels {
+        let list = fusing.list(channel, None, depth as usize)?;
+        fusing.step("list", Some(channel.name), None, list.len());
+        let weight = f64::from(weights.get(channel.name).copied().unwrap_or_default());
+        for (rank, (_, item)) in (1u32..).zip(&list) {
+            *scores.entry(*item).or_default() += weight / (f64::from(constant) + f64::from(rank));
+        }
+        ranks.push(ranks_of(&list));
+    }
+    let count = scores.len();
+    let scored = scores
+        .into_iter()
+        .map(|(item, score)| (finite(score), item));
+    let best = fusing.rank(scored, k)?;
+    fusing.step("fusion", None, Some(count), best.len());
+    Ok(Fused { best, ranks })
+}
