@@ -69,7 +69,7 @@ pub use database::{
     Batch, Database, Ensembles, Export, Exported, GenerationInfo, Items, OpenOptions, Problem,
     Progress, PublishOptions, Recall, Repair, Report, RollbackOptions, SpaceStats, Stats, Towers,
 };
-pub use ensemble::{Ensemble, Normalisation};
+pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind, VectorlessError};
 pub use filter::{Field, Filter, FilterError, Literal};
 pub use graph::{Builder, DEFAULT_EF};

@@ -152,7 +152,7 @@ fn turns(lists: &[Ranked], quotas: &[usize], k: usize) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn rank_fusion_adds_up_what_ranks_are_worth(

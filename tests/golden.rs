@@ -18,7 +18,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{Database, Ensemble, Metric, Normalisation, PublishOptions, Storage, Towers};
+use twinspire::{
+    Business, Database, Diversity, Ensemble, Metric, Normalisation, PublishOptions, Storage, Towers,
+};
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
@@ -191,7 +193,10 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     let ranks = Ensemble::ranks().space(SPACE, 1.0).space(HALVES, 0.5);
     db.ensembles().define("ranks", ranks.k(10)).unwrap();
     let scaled = Ensemble::normalised(Normalisation::ZScore).space(SPACE, 1.0);
-    db.ensembles().define("scaled", scaled.depth(50)).unwrap();
+    let worth = Business::by("price").default_value(0.5).exponents(1.0, 0.5);
+    let scaled = scaled.depth(50).business(worth);
+    let scaled = scaled.diversity(Diversity::by(GIVEN, 0.75).depth(30));
+    db.ensembles().define("scaled", scaled).unwrap();
     let parts = Ensemble::quotas().share(SPACE, 0.75).share(HALVES, 0.25);
     db.ensembles().define("parts", parts).unwrap();
     let counts = Ensemble::quotas().count(HALVES, 6).count(SPACE, 4);

@@ -1,6 +1,9 @@
 //! What makes a recipe valid by itself.
 
+use super::business::{Business, MAX_EXPONENT};
+use super::diversity::{Diversity, MAX_POOL};
 use super::recipe::{Channel, Method, Recipe, Share, Stage};
+use crate::record::MAX_PATH_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most spaces an ensemble may fuse, and the most stages of a cascade.
@@ -11,7 +14,51 @@ pub(crate) const MAX_DEPTH: u32 = 100_000;
 
 /// What is wrong with a recipe by itself.
 pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
-    match &recipe.method {
+    method(&recipe.method)?;
+    if let Some(business) = &recipe.business {
+        if matches!(recipe.method, Method::Quotas { .. }) {
+            let why = "quotas take turns, and have no score that a field could be multiplied with";
+            return Err(why.to_owned());
+        }
+        worth(business)?;
+    }
+    recipe.diversity.as_ref().map_or(Ok(()), variety)
+}
+
+fn worth(business: &Business) -> Result<(), String> {
+    let bytes = business.field.len();
+    if bytes == 0 || bytes > MAX_PATH_BYTES {
+        return Err(format!(
+            "the path of the field has {bytes} bytes, 1 to {MAX_PATH_BYTES} are due"
+        ));
+    }
+    let default = business.default;
+    if !(default.is_finite() && default >= 0.0) {
+        return Err(format!("the default is {default}, 0 or more is due"));
+    }
+    for exponent in [business.score_exponent, business.field_exponent] {
+        if !(exponent > 0.0 && exponent <= MAX_EXPONENT) {
+            let due = format!("above 0 and at most {MAX_EXPONENT} is due");
+            return Err(format!("an exponent is {exponent}, {due}"));
+        }
+    }
+    Ok(())
+}
+
+fn variety(diversity: &Diversity) -> Result<(), String> {
+    let (lambda, depth) = (diversity.lambda, diversity.depth);
+    if !(0.0..=1.0).contains(&lambda) {
+        return Err(format!("lambda is {lambda}, 0 to 1 is due"));
+    }
+    if depth == 0 || depth > MAX_POOL {
+        let due = format!("1 to {MAX_POOL} is due");
+        return Err(format!("the depth of the diversity is {depth}, {due}"));
+    }
+    Ok(())
+}
+
+fn method(method: &Method) -> Result<(), String> {
+    match method {
         Method::Weighted { spaces } => weights(spaces),
         Method::Cascade { stages } => cascade(stages),
         Method::RankFusion { spaces, depth, .. } | Method::Normalised { spaces, depth, .. } => {

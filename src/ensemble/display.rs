@@ -1,6 +1,8 @@
 //! A recipe in one line, for people.
 
 use super::Ensemble;
+use super::business::Business;
+use super::diversity::Diversity;
 use super::normal::Normalisation;
 use super::recipe::{Channel, Method, Share, Stage};
 use std::collections::BTreeMap;
@@ -8,23 +10,52 @@ use std::fmt;
 
 impl fmt::Display for Ensemble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.recipe.method {
-            Method::Weighted { spaces } => weights(f, spaces),
-            Method::Cascade { stages } => list(f, stages, " → ", stage),
-            Method::RankFusion { spaces, k, depth } => {
-                write!(f, "ranks of the best {depth}, k {k}: ")?;
-                weights(f, spaces)
+        method(f, &self.recipe.method)?;
+        if let Some(business) = &self.recipe.business {
+            let Business {
+                field,
+                default,
+                score_exponent,
+                field_exponent,
+            } = business;
+            if *score_exponent != 1.0 {
+                write!(f, "; to the power of {score_exponent}")?;
             }
-            Method::Normalised { spaces, by, depth } => {
-                let by = match by {
-                    Normalisation::MinMax => "min-max",
-                    Normalisation::ZScore => "z-score",
-                };
-                write!(f, "{by} of the best {depth}: ")?;
-                weights(f, spaces)
+            write!(f, "; × {field}")?;
+            if *field_exponent != 1.0 {
+                write!(f, "^{field_exponent}")?;
             }
-            Method::Quotas { channels } => list(f, channels, ", ", channel),
+            write!(f, " (or {default})")?;
         }
+        if let Some(Diversity {
+            space,
+            lambda,
+            depth,
+        }) = &self.recipe.diversity
+        {
+            write!(f, "; of the best {depth} unlike by {space}, λ {lambda}")?;
+        }
+        Ok(())
+    }
+}
+
+fn method(f: &mut fmt::Formatter<'_>, method: &Method) -> fmt::Result {
+    match method {
+        Method::Weighted { spaces } => weights(f, spaces),
+        Method::Cascade { stages } => list(f, stages, " → ", stage),
+        Method::RankFusion { spaces, k, depth } => {
+            write!(f, "ranks of the best {depth}, k {k}: ")?;
+            weights(f, spaces)
+        }
+        Method::Normalised { spaces, by, depth } => {
+            let by = match by {
+                Normalisation::MinMax => "min-max",
+                Normalisation::ZScore => "z-score",
+            };
+            write!(f, "{by} of the best {depth}: ")?;
+            weights(f, spaces)
+        }
+        Method::Quotas { channels } => list(f, channels, ", ", channel),
     }
 }
 

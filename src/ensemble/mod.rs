@@ -3,14 +3,18 @@
 //! Pure: [what a recipe says](recipe), [what makes it valid](check), and the arithmetic of it. Which
 //! items are looked at is the business of `recall`.
 
+mod business;
 mod check;
 mod display;
+mod diversity;
 mod normal;
 mod quota;
 mod recipe;
 #[cfg(test)]
 mod tests;
 
+pub use business::Business;
+pub use diversity::Diversity;
 pub use normal::Normalisation;
 pub(crate) use normal::{Scale, finite};
 pub(crate) use quota::quotas;
@@ -34,6 +38,10 @@ use std::collections::BTreeMap;
 /// | [`ranks`](Self::ranks) | by the ranks in the list of each space | `{"method": "rank_fusion", "spaces": {"text": 1, "unified": 2}, "k": 60, "depth": 100}` |
 /// | [`normalised`](Self::normalised) | by the weighted sum of scores on one scale | `{"method": "normalised", "spaces": {"text": 1, "unified": 2}, "by": "min_max", "depth": 100}` |
 /// | [`quotas`](Self::quotas) | of channels that take turns | `{"method": "quotas", "channels": [{"space": "text", "share": 0.7}, {"space": "new", "share": 0.3}]}` |
+///
+/// To each belongs, if wanted, what items are worth ([`business`](Self::business), but not of quotas), and
+/// variety ([`diversity`](Self::diversity)), as in `{"method": "weighted", "spaces": {"text": 1},
+/// "business": {"field": "bid"}, "diversity": {"space": "text", "lambda": 0.7}}`.
 ///
 /// A recipe is put together by calls, or read from JSON:
 ///
@@ -200,6 +208,21 @@ impl Ensemble {
         self.misused("`stage` is for a cascade")
     }
 
+    /// Ranks by what items are worth as well, after any fusion by score; see [`Business`]. Not for
+    /// [`quotas`](Self::quotas), which have no score.
+    #[must_use]
+    pub fn business(mut self, business: Business) -> Self {
+        self.recipe.business = Some(business);
+        self
+    }
+
+    /// Chooses for variety too, after any fusion and what items are worth; see [`Diversity`].
+    #[must_use]
+    pub fn diversity(mut self, diversity: Diversity) -> Self {
+        self.recipe.diversity = Some(diversity);
+        self
+    }
+
     /// The spaces that are asked, each once, in the order of the recipe: of weights, by name.
     pub fn spaces(&self) -> impl Iterator<Item = &str> {
         let mut names: Vec<&str> = Vec::new();
@@ -230,7 +253,19 @@ impl Ensemble {
 
     /// All spaces that have to be there.
     pub(crate) fn needs(&self) -> impl Iterator<Item = &str> {
-        self.recipe.method.named().into_iter()
+        let compared = self.recipe.diversity.iter().map(Diversity::space);
+        self.recipe.method.named().into_iter().chain(compared)
+    }
+
+    /// The spaces whose scores are the fused one, or are added up to it; none if it is on another scale.
+    pub(crate) fn scored_by(&self) -> impl Iterator<Item = &str> {
+        let named = self.recipe.method.named();
+        let from = match &self.recipe.method {
+            Method::Weighted { .. } => 0,
+            Method::Cascade { .. } => named.len().saturating_sub(1),
+            _ => named.len(),
+        };
+        named.into_iter().skip(from)
     }
 
     /// What is wrong with it by itself, if anything.
@@ -243,7 +278,11 @@ impl Ensemble {
 
     fn of(method: Method) -> Self {
         Self {
-            recipe: Recipe { method },
+            recipe: Recipe {
+                method,
+                business: None,
+                diversity: None,
+            },
             misuse: None,
         }
     }

@@ -1,18 +1,42 @@
 //! What a recipe says, as it is stored and as JSON.
 
+use super::business::Business;
+use super::diversity::Diversity;
 use super::normal::Normalisation;
 use bincode::{Decode, Encode};
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// All that an ensemble says.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
 pub(crate) struct Recipe {
     /// How the spaces become one.
+    #[serde(flatten)]
     pub(crate) method: Method,
+    /// What items are worth besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) business: Option<Business>,
+    /// How variety counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) diversity: Option<Diversity>,
+}
+
+/// By hand, as serde cannot refuse unknown members of what it flattens.
+impl<'de> Deserialize<'de> for Recipe {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
+            serde_json::from_value(value).map_err(E::custom)
+        }
+        let mut members = Map::deserialize(deserializer)?;
+        let (business, diversity) = (members.remove("business"), members.remove("diversity"));
+        Ok(Self {
+            method: read(Value::Object(members))?,
+            business: business.map(read).transpose()?.flatten(),
+            diversity: diversity.map(read).transpose()?.flatten(),
+        })
+    }
 }
 
 /// How several spaces become one.

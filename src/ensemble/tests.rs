@@ -50,6 +50,14 @@ fn all() -> Vec<(Ensemble, &'static str, &'static str)> {
             r#"{"method":"quotas","channels":[{"space":"text","count":6},{"space":"all","count":4}]}"#,
             "6 by text, 4 by all",
         ),
+        (
+            Ensemble::weighted()
+                .space("text", 1.0)
+                .business(Business::by("bid").default_value(0.0).exponents(2.0, 0.5))
+                .diversity(Diversity::by("all", 0.75).depth(30)),
+            r#"{"method":"weighted","spaces":{"text":1.0},"business":{"field":"bid","default":0.0,"score_exponent":2.0,"field_exponent":0.5},"diversity":{"space":"all","lambda":0.75,"depth":30}}"#,
+            "1 × text; to the power of 2; × bid^0.5 (or 0); of the best 30 unlike by all, λ 0.75",
+        ),
     ]
 }
 
@@ -81,6 +89,9 @@ fn json_that_is_no_recipe_is_refused() {
         r#"{"method":"cascade","stages":[{"space":"a","take":-1}]}"#,
         r#"{"method":"cascade","stages":[{"space":"a","take":1,"least":1}]}"#,
         r#"{"method":"rank_fusion","spaces":["a","a"]}"#,
+        r#"{"method":"weighted","spaces":{"a":1},"business":{}}"#,
+        r#"{"method":"weighted","spaces":{"a":1},"business":{"field":"b","power":2}}"#,
+        r#"{"method":"weighted","spaces":{"a":1},"diversity":{"space":"a"}}"#,
         r#"{"method":"rank_fusion","spaces":["a"],"k":0.5}"#,
         r#"{"method":"normalised","spaces":["a"]}"#,
         r#"{"method":"normalised","spaces":["a"],"by":"guess"}"#,
@@ -139,6 +150,57 @@ fn a_recipe_that_means_nothing_is_told_why() {
         .share("b", 0.3333)
         .share("c", 0.3333);
     assert_eq!(says(&thirds), "");
+}
+
+#[test]
+fn worth_and_variety_that_mean_nothing_are_told_why() {
+    let with = |business: Business| says(&Ensemble::weighted().space("a", 1.0).business(business));
+    let bid = || Business::by("bid");
+    assert_eq!(with(bid()), "");
+    assert!(with(Business::by("")).contains("0 bytes"));
+    assert!(with(Business::by("x".repeat(257))).contains("257 bytes"));
+    for default in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(with(bid().default_value(default)).contains("default"));
+    }
+    for exponent in [0.0, -1.0, 17.0, f64::NAN] {
+        assert!(with(bid().exponents(exponent, 1.0)).contains("exponent"));
+        assert!(with(bid().exponents(1.0, exponent)).contains("exponent"));
+    }
+    let turns = Ensemble::quotas().share("a", 1.0);
+    assert!(says(&turns.clone().business(bid())).contains("no score"));
+    let various = |diversity| says(&turns.clone().diversity(diversity));
+    assert_eq!(various(Diversity::by("b", 1.0)), "");
+    for lambda in [-0.1, 1.1, f32::NAN] {
+        assert!(various(Diversity::by("b", lambda)).contains("lambda"));
+    }
+    for depth in [0, 1001] {
+        assert!(various(Diversity::by("b", 0.5).depth(depth)).contains("depth of the diversity"));
+    }
+    let both = Ensemble::cascade().stage("a", 9).stage("c", 5);
+    let both = both.diversity(Diversity::by("b", 0.5));
+    assert_eq!(both.needs().collect::<Vec<_>>(), ["a", "c", "b"]);
+    assert_eq!(both.spaces().collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(both.scored_by().collect::<Vec<_>>(), ["c"]);
+}
+
+/// As a hostile author would write it: whatever a recipe cannot be, its bytes are refused or told.
+#[test]
+fn bytes_of_recipes_cut_short_or_changed_do_no_harm() {
+    for (ensemble, ..) in all() {
+        let bytes = crate::wire::pack(&ensemble).unwrap();
+        for cut in 0..bytes.len() {
+            assert!(crate::wire::unpack::<Ensemble>(&bytes[..cut]).is_err());
+        }
+        for at in 0..bytes.len() {
+            for value in [0, 1, 7, 0x7f, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                if let Ok(read) = crate::wire::unpack::<Ensemble>(&changed) {
+                    let (_, _) = (read.problem(), read.to_string());
+                }
+            }
+        }
+    }
 }
 
 #[test]

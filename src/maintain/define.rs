@@ -4,7 +4,8 @@ use super::{Writing, commit};
 use crate::ensemble::Ensemble;
 use crate::error::Error;
 use crate::files::names;
-use crate::snapshot::{Live, Sealed, Snapshot};
+use crate::kernel::Metric;
+use crate::snapshot::{Live, NumberField, Sealed, Snapshot};
 use std::sync::Arc;
 
 /// Stores an ensemble in the place of what has its name, or (none) drops it; false when there is
@@ -35,6 +36,10 @@ pub(crate) fn define(
         for space in ensemble.needs() {
             before.space(space)?;
         }
+        if let Some(what) = worthless(ensemble, &before)? {
+            let name = name.to_owned();
+            return Err(Error::Ensemble { name, what });
+        }
     } else if !manifest.ensembles.contains_key(name) {
         return Ok(false);
     }
@@ -43,4 +48,26 @@ pub(crate) fn define(
     let spaces = before.spaces.clone();
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
     Ok(true)
+}
+
+/// Why ranking by what items are worth means nothing here, if so.
+fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<String>, Error> {
+    let Some(business) = &ensemble.recipe().business else {
+        return Ok(None);
+    };
+    let field = business.field();
+    if NumberField::of(snapshot, field).range().is_none() {
+        return Ok(Some(format!("no item has a number in field {field:?}")));
+    }
+    let (mut spaces, mut distances) = (0, 0);
+    for space in ensemble.scored_by() {
+        spaces += 1;
+        let metric = snapshot.space(space)?.base.generation.metric;
+        distances += usize::from(metric == Metric::L2);
+    }
+    let below = spaces > 0 && spaces == distances;
+    Ok(below.then(|| {
+        "scores by L2 are never above 0, and what is worth more would come later; normalise them"
+            .to_owned()
+    }))
 }

@@ -25,7 +25,7 @@ pub struct Explain {
 #[non_exhaustive]
 pub struct FusionStep {
     /// What it was: a `list` of a channel or one that gives its `scale`, a `stage` of a cascade,
-    /// what a channel took by its `quota`, the `fusion` of all.
+    /// what a channel took by its `quota`, the `fusion` of all, the choice for `diversity`.
     pub step: &'static str,
     /// The space that did it; none if it was of no one alone.
     #[serde(skip_serializing_if = "Option::is_none")]

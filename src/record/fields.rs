@@ -171,6 +171,18 @@ impl Fields {
         self.fields.get(at.ok()?).map(|(_, value)| value)
     }
 
+    /// The largest number that a field holds.
+    pub(crate) fn largest_number(&self, path: &str) -> Option<f64> {
+        let FieldValue::Terms { terms, .. } = self.field(path)? else {
+            return None;
+        };
+        // In order: numbers come before texts.
+        terms.iter().rev().find_map(|term| match term {
+            Term::Number(number) => Some(*number),
+            Term::Bool(_) | Term::Text(_) => None,
+        })
+    }
+
     /// All fields, sorted by path.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
         let fields = self.fields.iter();

@@ -7,6 +7,7 @@
 
 mod batches;
 mod measure;
+mod numbers;
 mod overlay;
 mod parts;
 mod remembered;
@@ -14,6 +15,7 @@ mod reservoir;
 
 pub(crate) use batches::in_batches;
 pub(crate) use measure::{measure, simulated};
+pub(crate) use numbers::NumberField;
 pub(crate) use overlay::{Late, Moment, Overlay, Told, catch_up, embed, parse, without};
 pub(crate) use parts::Part;
 pub(crate) use remembered::{Memory, NodeSet, Remembered};

@@ -5,6 +5,26 @@ use serde_json::{Map, Value, json};
 
 /// A recipe as JSON.
 pub fn read(packed: &mut Packed<'_>) -> Value {
+    let mut recipe = method(packed);
+    let business = packed.option(|packed| {
+        let field = packed.text();
+        let [default, score, value] = [(); 3].map(|()| f64::from_bits(packed.u64()));
+        json!({
+            "field": field, "default": default, "score_exponent": score, "field_exponent": value
+        })
+    });
+    let diversity = packed.option(
+        |packed| json!({"space": packed.text(), "lambda": packed.f32(), "depth": packed.u32()}),
+    );
+    for (name, part) in [("business", business), ("diversity", diversity)] {
+        if let Some(part) = part {
+            recipe[name] = part;
+        }
+    }
+    recipe
+}
+
+fn method(packed: &mut Packed<'_>) -> Value {
     match packed.u32() {
         0 => json!({"method": "weighted", "spaces": weights(packed)}),
         1 => {

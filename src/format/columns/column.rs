@@ -67,6 +67,20 @@ impl<'a> Column<'a> {
         self.shape.kinds()
     }
 
+    /// The largest number of a row.
+    pub(crate) fn largest_number(self, row: u32) -> Option<f64> {
+        let ordinals = self.kind(Kind::Number);
+        let mut entries = self.entries_of(row).iter().rev();
+        let ordinal = entries.find(|ordinal| ordinals.contains(ordinal))?;
+        let number = self.numbers.get((ordinal - ordinals.start) as usize)?;
+        number.is_finite().then_some(*number)
+    }
+
+    /// The least and the largest number of all rows.
+    pub(crate) fn number_range(self) -> Option<(f64, f64)> {
+        Some((*self.numbers.first()?, *self.numbers.last()?))
+    }
+
     /// The rows that match a test.
     pub(crate) fn resolve(self, test: &Test) -> Matches<'a> {
         let mut matches = Matches {

@@ -5,7 +5,9 @@
 //! here. Lists come from the search of a space, with what the request says of filters, exclusions and
 //! effort; every other score is computed from the stored vectors.
 
+mod business;
 mod cascade;
+mod diversity;
 mod normalised;
 mod quotas;
 mod ranks;
@@ -19,6 +21,7 @@ use crate::ensemble::{Ensemble, Method};
 use crate::error::Error;
 use crate::ids::ItemNo;
 use crate::snapshot::{Live, Serving, Snapshot};
+use business::Worth;
 use std::collections::{HashMap, HashSet};
 
 /// What recalls of an ensemble by one state have in common, whoever asks.
@@ -27,6 +30,8 @@ pub(super) struct Prepared<'a> {
     ensemble: &'a Ensemble,
     /// The items that pass the filters.
     passing: Option<Passing<'a>>,
+    /// What items are worth besides.
+    worth: Option<Worth<'a>>,
 }
 
 /// Items and what they are ranked by, best first.
@@ -67,10 +72,12 @@ impl<'a> Prepared<'a> {
             servings.map(|serving| &**serving),
             &request.filters,
         )?;
+        let business = ensemble.recipe().business.as_ref();
         Ok(Self {
             snapshot,
             ensemble,
             passing,
+            worth: business.map(|business| Worth::of(snapshot, business)),
         })
     }
 }
@@ -111,7 +118,15 @@ pub(super) fn run(
         hidden,
         trace: &trace,
     };
-    let Fused { best, ranks } = fusing.best(k)?;
+    let diversity = prepared.ensemble.recipe().diversity.as_ref();
+    let fused = fusing.best(diversity.map_or(k, |diversity| k.max(diversity.pool())))?;
+    let Fused { mut best, ranks } = fused;
+    if let Some(diversity) = diversity {
+        let of = best.len();
+        best = diversity::choose(snapshot, diversity, best, k)?;
+        best.truncate(k);
+        fusing.step("diversity", Some(diversity.space()), Some(of), best.len());
+    }
     trace.stage(|micros| &mut micros.search);
     let channels = &fusing.channels;
     let hits = best.into_iter().map(|(score, item)| {
@@ -231,7 +246,7 @@ impl Fusing<'_> {
         self.request.at_least.unwrap_or(f32::NEG_INFINITY)
     }
 
-    /// The best `k` of some items, by what they are ranked by.
+    /// The best `k` of some items, by their scores and what they are worth.
     fn rank(
         &self,
         scored: impl IntoIterator<Item = (f32, ItemNo)>,
@@ -239,9 +254,19 @@ impl Fusing<'_> {
     ) -> Result<Ranking, Error> {
         let mut best = Best::above(self.least(), k);
         for (score, item) in scored {
-            best.offer(score, item);
+            let value = match &self.prepared.worth {
+                Some(worth) => worth.value(score, item)?,
+                None => score,
+            };
+            best.offer(value, item);
         }
         Ok(best.into_sorted())
+    }
+
+    /// No item with this score or less is ranked by more.
+    fn bound(&self, score: f32) -> f32 {
+        let worth = self.prepared.worth.as_ref();
+        worth.map_or(score, |worth| worth.bound(score))
     }
 
     /// Notes a step of the fusion: `kept` of so many items.

@@ -58,7 +58,7 @@ pub(super) fn best(
         });
         let best = fusing.rank(scored, k)?;
         fusing.step("fusion", None, Some(count), best.len());
-        let bound = fuse(&worst);
+        let bound = fusing.bound(fuse(&worst));
         let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
         let certain = full || bound < fusing.least();
         if certain || bound == f32::NEG_INFINITY || reach >= items {

@@ -1,0 +1,35 @@
+//! What items are worth, in what they are ranked by.
+
+use crate::ensemble::Business;
+use crate::error::Error;
+use crate::ids::ItemNo;
+use crate::snapshot::{NumberField, Snapshot};
+
+/// The worth of the items of a state.
+pub(super) struct Worth<'a> {
+    business: &'a Business,
+    field: NumberField<'a>,
+    range: Option<(f64, f64)>,
+}
+
+impl<'a> Worth<'a> {
+    /// Of a state.
+    pub(super) fn of(snapshot: &'a Snapshot, business: &'a Business) -> Self {
+        let field = NumberField::of(snapshot, business.field());
+        Self {
+            business,
+            range: field.range(),
+            field,
+        }
+    }
+
+    /// What an item with this score is ranked by.
+    pub(super) fn value(&self, score: f32, item: ItemNo) -> Result<f32, Error> {
+        Ok(self.business.value(score, self.field.of_item(item)?))
+    }
+
+    /// No item that scores `score` or less is ranked by more.
+    pub(super) fn bound(&self, score: f32) -> f32 {
+        self.business.bound(score, self.range)
+    }
+}

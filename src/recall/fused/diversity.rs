@@ -1,0 +1,36 @@
+//! The best of a fusion, reordered so that they are not all alike.
+
+use super::Ranking;
+use crate::ensemble::Diversity;
+use crate::error::Error;
+use crate::kernel::Metric;
+use crate::snapshot::Snapshot;
+
+/// The first `k` of a ranking are chosen from its best; the rest follows as it is.
+pub(super) fn choose(
+    snapshot: &Snapshot,
+    diversity: &Diversity,
+    mut ranking: Ranking,
+    k: usize,
+) -> Result<Ranking, Error> {
+    let rest = ranking.split_off(ranking.len().min(diversity.pool()));
+    let serving = snapshot.space(diversity.space())?;
+    let vector = |item| {
+        let vector = serving.vector(item)?.to_vec();
+        let length = dot(&vector, &vector).sqrt();
+        (length > 0.0 && length.is_finite()).then_some((vector, length))
+    };
+    let vectors: Vec<_> = ranking.iter().map(|(_, item)| vector(*item)).collect();
+    let cosine = |a: usize, b: usize| match (vectors.get(a), vectors.get(b)) {
+        (Some(Some((a, of_a))), Some(Some((b, of_b)))) => dot(a, b) / (of_a * of_b),
+        _ => 0.0,
+    };
+    let scores: Vec<f32> = ranking.iter().map(|(score, _)| *score).collect();
+    let chosen = diversity.choose(&scores, k, cosine).into_iter();
+    let chosen = chosen.filter_map(|at| ranking.get(at).copied());
+    Ok(chosen.chain(rest).collect())
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    Metric::InnerProduct.score(a, b)
+}

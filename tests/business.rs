@@ -1,0 +1,272 @@
+//! What items are worth and how unlike they are, in answers of ensembles, against plain models.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::shop::{Asked, Ranked, Shop, Thing, asked, best, id, ranked, record, things, user};
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use twinspire::{Business, Database, Diversity, Ensemble, Error, Normalisation};
+
+#[derive(Clone, Copy, Debug)]
+struct Worth {
+    default: f64,
+    score: f64,
+    field: f64,
+}
+
+fn worth() -> impl Strategy<Value = Worth> {
+    let exponent = || prop::sample::select(vec![1.0, 1.0, 2.0, 0.5]);
+    let default = prop::sample::select(vec![0.0, 1.0, 2.5]);
+    (default, exponent(), exponent()).prop_map(|(default, score, field)| Worth {
+        default,
+        score,
+        field,
+    })
+}
+
+impl Worth {
+    fn recipe(self) -> Business {
+        let Self {
+            default,
+            score,
+            field,
+        } = self;
+        let business = Business::by("bid");
+        business.default_value(default).exponents(score, field)
+    }
+
+    /// score^a × value^b, with the sign of the score and nothing below 0 in the value.
+    fn value(self, score: f32, thing: &Thing) -> f32 {
+        let value = thing.bid.unwrap_or(self.default).max(0.0).powf(self.field);
+        let score = f64::from(score);
+        let fit = score.abs().powf(self.score) * if score < 0.0 { -1.0 } else { 1.0 };
+        (fit * value) as f32 + 0.0
+    }
+}
+
+fn near(a: f32, b: f32) -> bool {
+    (a - b).abs() <= 1e-5 * (1.0 + b.abs())
+}
+
+/// Whether an answer is the best of a model, up to the last digits: as many, each with its value, and at
+/// every place what is due there.
+fn same(found: &Ranked, all: &Ranked, k: usize) -> bool {
+    let values: BTreeMap<usize, f32> = all.iter().map(|(value, at)| (*at, *value)).collect();
+    found.len() == k.min(all.len())
+        && found
+            .iter()
+            .zip(all)
+            .all(|((value, at), (due, _))| near(*value, *due) && near(*value, values[at]))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn the_best_by_score_and_worth_are_found(
+        world in things(true), asked in asked(true), worth in worth(), k in 1usize..30,
+    ) {
+        let mut world = world;
+        world.0[0].bid = Some(1.0);
+        world.1.retain(|(at, _)| *at > 0);
+        let shop = Shop::new(world);
+        let user = user(&asked);
+        let model = |fused: &dyn Fn(usize) -> Option<f32>| {
+            let all = shop.allowed(&asked).into_iter();
+            let valued = all.filter_map(|at| Some((worth.value(fused(at)?, &shop.things[at]), at)));
+            best(valued, None, usize::MAX)
+        };
+        let ask = |name: &str, ensemble: Ensemble, all: Ranked| {
+            let ensemble = ensemble.business(worth.recipe());
+            shop.db.ensembles().define(name, ensemble).unwrap();
+            // The first reaches further until a bound proves the answer, the second scores all.
+            for recall in [
+                shop.recall(name, &user, &asked).ef(1000),
+                shop.recall(name, &user, &asked).exact(),
+            ] {
+                let found = ranked(&recall.top(k).unwrap());
+                prop_assert!(same(&found, &all, k), "{name}: {found:?} {all:?}");
+            }
+            Ok(())
+        };
+        let score = |space: &'static str| {
+            let shop = &shop;
+            let user = asked.user;
+            move |at| shop.score(space, at, &user)
+        };
+        let plane = model(&score("plane"));
+        ask("single", Ensemble::weighted().space("plane", 1.0), plane.clone())?;
+        let both = model(&|at| Some(0.5 * score("other")(at)? + 2.0 * score("plane")(at)?));
+        ask("both", Ensemble::weighted().space("other", 0.5).space("plane", 2.0), both)?;
+        ask("staged", Ensemble::cascade().stage("near", 1000).stage("plane", 1000), plane)?;
+    }
+
+    #[test]
+    fn a_narrow_beam_reaches_as_far_as_the_bound_asks(
+        world in things(false), asked in asked(false), k in 1usize..6,
+    ) {
+        let mut world = world;
+        world.0[0].bid = Some(1.0);
+        world.1.retain(|(at, _)| *at > 0);
+        let shop = Shop::new(world);
+        let user = user(&asked);
+        for ensemble in [
+            Ensemble::weighted().space("plane", 1.0),
+            Ensemble::ranks().space("plane", 1.0).space("near", 0.5),
+            Ensemble::normalised(Normalisation::MinMax).space("near", 1.0).space("plane", 0.5),
+        ] {
+            let ensemble = ensemble.business(Business::by("bid"));
+            shop.db.ensembles().define("valued", ensemble).unwrap();
+            let recall = || shop.recall("valued", &user, &asked);
+            let exact = ranked(&recall().exact().top(k).unwrap());
+            // As so few items lie in one segment or two, a beam of k finds the best k of a space.
+            let beams = ranked(&recall().ef(30).top(k).unwrap());
+            prop_assert!(same(&beams, &exact, k), "{beams:?} {exact:?}");
+        }
+    }
+
+    #[test]
+    fn each_choice_for_variety_is_the_best_there_was(
+        world in things(false),
+        asked in asked(false),
+        (lambda, depth) in (0.0f32..=1.0, 1u32..40),
+        k in 1usize..20,
+    ) {
+        let shop = Shop::new(world);
+        let user = user(&asked);
+        let plain = Ensemble::weighted().space("plane", 1.0);
+        let various = plain.clone().diversity(Diversity::by("near", lambda).depth(depth));
+        shop.db.ensembles().define("plain", plain).unwrap();
+        shop.db.ensembles().define("various", various).unwrap();
+        let depth = depth as usize;
+        let mut pool = ranked(&shop.recall("plain", &user, &asked).exact().top(k.max(depth)).unwrap());
+        let rest = pool.split_off(depth.min(pool.len()));
+        let found = ranked(&shop.recall("various", &user, &asked).exact().top(k).unwrap());
+        prop_assert_eq!(found.len(), k.min(pool.len() + rest.len()));
+        let cosine = |a: usize, b: usize| {
+            let [a, b] = [a, b].map(|at| shop.things[at].numbers);
+            let length = |v: [f32; 3]| v[0].hypot(v[1]);
+            let product = length(a) * length(b);
+            if product > 0.0 { (a[0] * b[0] + a[1] * b[1]) / product } else { 0.0 }
+        };
+        let mut chosen: Vec<usize> = Vec::new();
+        for (score, at) in found.iter().take(depth) {
+            let worth = |score: f32, at: usize| {
+                let alike = chosen.iter().map(|other| cosine(at, *other));
+                let most = alike.reduce(f32::max).unwrap_or(0.0);
+                lambda * score - (1.0 - lambda) * most
+            };
+            let left = pool.iter().filter(|(_, at)| !chosen.contains(at));
+            let most = left.map(|(score, at)| worth(*score, *at)).reduce(f32::max).unwrap();
+            prop_assert!(pool.contains(&(*score, *at)) && !chosen.contains(at));
+            prop_assert!(worth(*score, *at) >= most - 1e-5, "{found:?} {pool:?}");
+            chosen.push(*at);
+        }
+        let beyond: Ranked = found.into_iter().skip(depth).collect();
+        prop_assert_eq!(&beyond[..], &rest[..beyond.len()]);
+    }
+}
+
+fn small() -> Shop {
+    let thing = |x: f32, bid| Thing {
+        numbers: [x, 0.0, 0.0],
+        z: true,
+        group: 0,
+        bid,
+    };
+    let things = vec![
+        thing(1.0, Some(1.0)),
+        thing(2.0, None),
+        thing(-1.0, Some(3.0)),
+    ];
+    Shop::new((things, Vec::new()))
+}
+
+#[test]
+fn a_bid_counts_at_once_when_it_changes() {
+    let shop = small();
+    let plane = Ensemble::weighted().space("plane", 1.0);
+    let valued = plane.business(Business::by("bid"));
+    shop.db.ensembles().define("valued", valued).unwrap();
+    let asked = Asked {
+        user: [1.0, 0.0, 0.0],
+        ..Asked::default()
+    };
+    let user = user(&asked);
+    let ask = || ranked(&shop.recall("valued", &user, &asked).top(3).unwrap());
+    assert_eq!(ask(), [(2.0, 1), (1.0, 0), (-3.0, 2)]);
+    let bid = |bid| {
+        let thing = Thing {
+            bid: Some(bid),
+            ..shop.things[0].clone()
+        };
+        shop.db.items().put(&record(0, &thing)).unwrap();
+    };
+    bid(5.0);
+    assert_eq!(ask(), [(5.0, 0), (2.0, 1), (-3.0, 2)]);
+    shop.db.seal().unwrap();
+    assert_eq!(ask(), [(5.0, 0), (2.0, 1), (-3.0, 2)]);
+    bid(-2.0);
+    assert_eq!(ask(), [(2.0, 1), (0.0, 0), (-3.0, 2)]);
+    shop.db.items().delete(&id(1)).unwrap();
+    assert_eq!(ask(), [(0.0, 0), (-3.0, 2)]);
+}
+
+#[test]
+fn worth_that_means_nothing_here_is_refused() {
+    let shop = small();
+    let define = |ensemble: Ensemble| shop.db.ensembles().define("valued", ensemble);
+    let refused = |ensemble: Ensemble, why: &str| {
+        let error = define(ensemble).unwrap_err();
+        assert!(
+            matches!(error, Error::Ensemble { .. }) && error.to_string().contains(why),
+            "{error}"
+        );
+    };
+    let bid = || Business::by("bid");
+    let plane = || Ensemble::weighted().space("plane", 1.0);
+    refused(plane().business(Business::by("no")), "no item has a number");
+    refused(plane().business(Business::by("id")), "no item has a number");
+    let near = Ensemble::weighted().space("near", 1.0);
+    refused(near.business(bid()), "L2");
+    let staged = Ensemble::cascade().stage("plane", 9).stage("near", 5);
+    refused(staged.business(bid()), "L2");
+    let scaled = Ensemble::normalised(Normalisation::MinMax).space("near", 1.0);
+    define(scaled.business(bid())).unwrap();
+    let no_space = plane().diversity(Diversity::by("no", 0.5));
+    assert!(matches!(define(no_space), Err(Error::UnknownSpace { .. })));
+}
+
+#[test]
+fn a_field_without_a_column_is_read_from_the_records() {
+    let (_dir, path) = common::directory();
+    let db = Database::options().background(false).open(&path).unwrap();
+    let records = (0..40).map(|at| {
+        // More fields than have columns; the bid comes after them.
+        let mut record = json!({"id": id(at), "x": at % 7, "y": 1, "bid": at % 5});
+        let more = (0..600).map(|n| (format!("a{n:03}"), json!(n)));
+        record
+            .as_object_mut()
+            .unwrap()
+            .extend(more.filter(|_| at == 0));
+        record
+    });
+    db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
+    db.publish("plane", common::shop::towers("inner_product", &["x", "y"]))
+        .unwrap();
+    let valued = Ensemble::weighted().space("plane", 1.0);
+    let valued = valued.business(Business::by("bid"));
+    db.ensembles().define("valued", valued).unwrap();
+    let all = (0..40).map(|at| ((at % 7) as f32 * (at % 5) as f32, at));
+    let expected = best(all, None, 6);
+    let user = json!({"x": 1, "y": 0});
+    for recall in [db.recall("valued").exact(), db.recall("valued").ef(1)] {
+        let hits = recall.user(&user).explain().top(6).unwrap();
+        assert_eq!(ranked(&hits), expected);
+        let lists = &hits.explained().unwrap().fusion;
+        let reached = lists.iter().filter(|step| step.step == "list");
+        assert_eq!(reached.last().unwrap().kept, 40, "there is no bound");
+    }
+}
