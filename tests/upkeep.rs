@@ -268,6 +268,36 @@ fn ensembles_are_defined_recalled_and_removed() {
     let wrong = r#"{"method":"weighted","spaces":{"s":-1}}"#;
     assert_eq!(run(&["ensembles", &db, "--define", "home", wrong]).exit, 1);
     assert_eq!(run(&["ensembles", &db, "--define", "home", "{}"]).exit, 2);
+    for (recipe, shown) in [
+        (
+            r#"{"method":"cascade","stages":[{"space":"s","take":9},{"space":"s","take":5}]}"#,
+            "best 9 by s → best 5 by s",
+        ),
+        (
+            r#"{"method":"normalised","spaces":["s"],"by":"min_max","business":{"field":"price"}}"#,
+            "min-max of the best 100: 1 × s; × price (or 1)",
+        ),
+        (
+            r#"{"method":"rank_fusion","spaces":["s"],"diversity":{"space":"s","lambda":0.5}}"#,
+            "unlike by s, λ 0.5",
+        ),
+    ] {
+        json_of(&["ensembles", &db, "--define", "home", recipe]);
+        let listed = run(&["ensembles", &db]).out;
+        assert!(listed.contains(shown), "{listed}");
+    }
+    let found = json_of(&["similar", &db, "home", "B001", "--top", "3"]);
+    let next = json_of(&[
+        "similar", &db, "home", "B001", "--top", "2", "--offset", "1",
+    ]);
+    assert_eq!(found["hits"][1], next["hits"][0]);
+    assert_eq!(found["hits"][0]["ranks"]["s"], 1);
+    let told = run(&["similar", &db, "home", "B001", "--explain"]).out;
+    assert!(told.contains("diversity") && told.contains("#1"), "{told}");
+    let wrong = r#"{"method":"cascade","stages":[{"space":"s","take":0}]}"#;
+    assert_eq!(run(&["ensembles", &db, "--define", "home", wrong]).exit, 1);
+    let wrong = r#"{"method":"guess","spaces":["s"]}"#;
+    assert_eq!(run(&["ensembles", &db, "--define", "home", wrong]).exit, 2);
     let none = run(&["ensembles", &db, "--remove", "home"]);
     assert_eq!(none.out.trim(), "no ensembles");
     assert_eq!(run(&["ensembles", &db, "--remove", "home"]).exit, 3);

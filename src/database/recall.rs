@@ -127,7 +127,8 @@ impl<'a> Recall<'a> {
     }
 
     /// Answers only with items that score at least this, by their exact score; the boundary belongs
-    /// to it.
+    /// to it. Of an ensemble that is the score its answers have, with what they are worth; quotas have
+    /// none, and refuse it.
     pub fn at_least(mut self, score: f32) -> Self {
         self.request.at_least = Some(score);
         self
@@ -147,6 +148,22 @@ impl<'a> Recall<'a> {
         self
     }
 
+    /// Leaves out the first `n` of the answer: `top(10)` gives places 11 to 20 with an offset of 10. What
+    /// comes before has to be found all the same.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// # let user = serde_json::json!({});
+    /// let second_page = db.recall("unified").user(&user).offset(10).top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn offset(mut self, n: usize) -> Self {
+        self.request.offset = n;
+        self
+    }
+
     /// Gives the record of each item as well.
     pub fn records(mut self) -> Self {
         self.request.records = true;
@@ -163,7 +180,7 @@ impl<'a> Recall<'a> {
     ///
     /// # Errors
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
-    /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`] and, for a `k` of 0, [`Error::TopZero`].
+    /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`], [`Error::NoScore`] and, for a `k` of 0, [`Error::TopZero`].
     pub fn top(self, k: usize) -> Result<Hits, Error> {
         run(&self.database.live(), &self.request, k)
     }

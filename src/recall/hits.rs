@@ -12,7 +12,8 @@ use std::ops::Deref;
 pub struct Hit {
     /// The item's id.
     pub id: String,
-    /// How well it fits; larger is better under every [`Metric`](crate::Metric).
+    /// How well it fits; larger is better under every [`Metric`](crate::Metric). In a recall of an
+    /// [`Ensemble`](crate::Ensemble), what its method makes of the scores of its spaces.
     pub score: f32,
     /// The item's record as it is now, if the recall asked for records; none as well when the item
     /// was deleted while the recall ran.
@@ -28,7 +29,8 @@ pub struct Hit {
     pub ranks: BTreeMap<String, u32>,
 }
 
-/// The items found, best first. Of equal scores, the item stored first comes first.
+/// The items found, best first. Of equal scores, the item stored first comes first. What was chosen for
+/// [variety](crate::Diversity) is in the order of the choice.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hits {
     generation: GenerationNo,

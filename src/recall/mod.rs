@@ -249,9 +249,10 @@ fn answer(
     sought: Sought<'_>,
     k: usize,
 ) -> Result<Hits, Error> {
-    let best = best_of(serving, sought, k)?;
+    let offset = sought.request.offset;
+    let best = best_of(serving, sought, k.saturating_add(offset))?;
     sought.trace.stage(|micros| &mut micros.search);
-    let hits = best.into_iter().map(|(score, item)| {
+    let hits = best.into_iter().skip(offset).map(|(score, item)| {
         let id = match serving.overlay.get(&item) {
             Some(late) => late.id.clone(),
             None => snapshot.sealed.id(item)?.to_owned(),

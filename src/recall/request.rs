@@ -30,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) at_least: Option<f32>,
     /// Whether every item is scored.
     pub(crate) exact: bool,
+    /// So many of the best are left out of the answer.
+    pub(crate) offset: usize,
     /// Whether hits carry their records.
     pub(crate) records: bool,
     /// Whether what was done is told.
@@ -61,6 +63,7 @@ impl<'a> Request<'a> {
             target: None,
             at_least: None,
             exact: false,
+            offset: 0,
             records: false,
             explain: false,
         }

@@ -70,6 +70,9 @@ pub struct SearchArgs {
     /// How many items to return
     #[arg(short = 'k', long, value_name = "K", default_value_t = 10)]
     pub top: usize,
+    /// How many of the best to leave out, as for a second page
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: usize,
     /// How widely to search the graph: more finds more and takes longer
     #[arg(long, value_name = "N", conflicts_with = "exact")]
     pub ef: Option<usize>,

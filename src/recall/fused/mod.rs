@@ -118,6 +118,7 @@ pub(super) fn run(
         hidden,
         trace: &trace,
     };
+    let k = k.saturating_add(request.offset);
     let diversity = prepared.ensemble.recipe().diversity.as_ref();
     let fused = fusing.best(diversity.map_or(k, |diversity| k.max(diversity.pool())))?;
     let Fused { mut best, ranks } = fused;
@@ -129,7 +130,7 @@ pub(super) fn run(
     }
     trace.stage(|micros| &mut micros.search);
     let channels = &fusing.channels;
-    let hits = best.into_iter().map(|(score, item)| {
+    let hits = best.into_iter().skip(request.offset).map(|(score, item)| {
         let scores = channels
             .iter()
             .filter_map(|channel| Some((channel.name.to_owned(), channel.score(item)?)));

@@ -169,7 +169,9 @@ fn numbers(value: &Value) -> Result<Vec<f32>, Failure> {
 
 /// A recall with the options of the command line.
 pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire::Recall<'a> {
-    let mut recall = recall.exclude(search.exclude.iter().cloned());
+    let mut recall = recall
+        .exclude(search.exclude.iter().cloned())
+        .offset(search.offset);
     if let Some(ef) = search.ef {
         recall = recall.ef(ef);
     }
