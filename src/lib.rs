@@ -86,3 +86,8 @@ pub use tower::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Those of the guide to ensembles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/ensembles.md")]
+struct EnsemblesGuide;

@@ -40,7 +40,7 @@ impl Ensembles<'_> {
     /// Stores an ensemble under a name, in the place of the one that has it.
     ///
     /// # Errors
-    /// [`Error::Ensemble`] when a weight is not above 0 or there is no space, [`Error::UnknownSpace`],
+    /// [`Error::Ensemble`] when the recipe means nothing, and says why, [`Error::UnknownSpace`],
     /// [`Error::NameTaken`] by a space, and [`Error::SpaceName`], whose rules hold here too.
     pub fn define(&self, name: &str, ensemble: Ensemble) -> Result<(), Error> {
         let database = self.database;

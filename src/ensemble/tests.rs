@@ -249,3 +249,17 @@ fn spaces_are_named_once_and_in_order() {
     let weights: Vec<_> = weighted.weights().collect();
     assert_eq!(weights, [("a", 2.0), ("b", 1.0)]);
 }
+
+#[test]
+fn the_recipes_of_the_guide_are_recipes() {
+    let guide = include_str!("../../docs/ensembles.md");
+    let blocks = guide.split("```json\n").skip(1);
+    let recipes: Vec<Ensemble> = blocks
+        .map(|block| serde_json::from_str(block.split("```").next().unwrap()).unwrap())
+        .collect();
+    let methods: Vec<&str> = recipes.iter().map(Ensemble::method).collect();
+    for method in ["weighted", "cascade", "rank_fusion", "normalised", "quotas"] {
+        assert!(methods.contains(&method), "{method}");
+    }
+    assert!(recipes.iter().all(|recipe| says(recipe).is_empty()));
+}

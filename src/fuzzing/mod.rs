@@ -316,6 +316,12 @@ fn ask(database: &Database, user: &Value) {
             assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:?}");
         }
     }
+    // One of every method.
+    for name in database.ensembles().list().into_keys() {
+        if let Ok(hits) = database.recall(&name).user(user).top(5) {
+            assert!(hits.iter().all(|hit| !hit.score.is_nan()), "{hits:?}");
+        }
+    }
 }
 
 /// Files as a database directory.

@@ -1,6 +1,8 @@
 //! Every target on thousands of mutations of what it is made for.
 
 use super::*;
+use crate::ensemble::{Business, Diversity, Ensemble};
+use crate::store;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -188,5 +190,29 @@ fn the_golden_database_itself_is_opened_and_answers() {
             // An older manifest misses what was sealed since.
             Err(error) => assert!(matches!(error, Error::Lost { .. }), "{path:?}: {error}"),
         }
+    }
+}
+
+#[test]
+fn a_manifest_with_a_recipe_that_means_nothing_is_refused() {
+    let one = || Ensemble::weighted().space(SPACE, 1.0);
+    let hostile = [
+        Ensemble::weighted().space(SPACE, f32::NAN),
+        Ensemble::cascade(),
+        Ensemble::cascade().stage(SPACE, u32::MAX),
+        Ensemble::ranks().space(SPACE, 1.0).depth(0),
+        Ensemble::quotas().share(SPACE, 2.0),
+        one().business(Business::by("price").default_value(f64::NAN)),
+        one().business(Business::by("price").exponents(-1.0, 1.0)),
+        one().diversity(Diversity::by(SPACE, 7.0)),
+        one().diversity(Diversity::by(SPACE, 0.5).depth(u32::MAX)),
+    ];
+    for ensemble in hostile {
+        let directory = load(&golden());
+        let manifest = store::load(&directory).unwrap().unwrap();
+        let bad = manifest.with_ensemble("bad", Some(ensemble));
+        store::commit(&directory, &bad).unwrap();
+        let error = store::load(&directory).unwrap_err().to_string();
+        assert!(error.contains("ensemble \"bad\": "), "{error}");
     }
 }

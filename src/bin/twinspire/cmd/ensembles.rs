@@ -17,9 +17,16 @@ Examples:
   twinspire recall    shop.twin home --user '{\"query\":\"red shoes\"}'
   twinspire ensembles shop.twin --remove home
 
-A weighted ensemble scores an item by the sum of its scores in all spaces, each times its weight. A
-cascade takes the best of its first space and keeps, stage by stage, the best of these by the next.
-What there is afterwards is listed.";
+Methods:
+  weighted     the sum of an item's scores in all spaces, each times its weight
+  cascade      the best of the first space, of these the best by the next, and so on
+  rank_fusion  {\"spaces\":{\"text\":1,\"unified\":2},\"k\":60,\"depth\":100}: the sum of weight / (k + rank)
+  normalised   {\"spaces\":{…},\"by\":\"min_max\",\"depth\":100}: as weighted, on one scale (or z_score)
+  quotas       {\"channels\":[{\"space\":\"text\",\"share\":0.7},{\"space\":\"new\",\"share\":0.3}]}: in turns
+To each may be added:
+  \"business\":{\"field\":\"bid\"}                       ranks by score × field, but not quotas
+  \"diversity\":{\"space\":\"unified\",\"lambda\":0.7}    chooses what is unlike the rest
+docs/ensembles.md tells more. What there is afterwards is listed.";
 
 /// List the ensembles of a database, define one or remove one.
 #[derive(Debug, Args)]
