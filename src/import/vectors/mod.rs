@@ -277,7 +277,7 @@ pub fn jsonl_from(
 }
 
 /// Vectors from a Parquet file: a column of ids, texts or whole numbers, and a column of lists of
-/// floats or doubles, as pyarrow, pandas, polars, DuckDB and Spark write them. Pages may be compressed
+/// floats or doubles, as pyarrow, pandas, polars and DuckDB write them. Pages may be compressed
 /// with Snappy, gzip, LZ4 or Zstandard.
 ///
 /// # Errors
