@@ -175,6 +175,28 @@ pub enum Error {
         /// What it keeps.
         kept: Vec<GenerationNo>,
     },
+    /// A fused generation that was made of others than its members answer with.
+    #[error(
+        "generation {generation} of fused space {space:?} was made of {}; publish it again, or roll \
+         its members back", out_of_step(.members)
+    )]
+    OutOfStep {
+        /// The fused space.
+        space: String,
+        /// The generation that cannot answer.
+        generation: GenerationNo,
+        /// The members that are another now: each with the generation it was made of, and the one that
+        /// answers, if the space is there.
+        members: Vec<(String, GenerationNo, Option<GenerationNo>)>,
+    },
+    /// Spaces that cannot be fused.
+    #[error("space {space:?} cannot be fused: {what}")]
+    Fused {
+        /// The space that would be made.
+        space: String,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
     /// The active generation is the oldest there is.
     #[error("space {space:?} keeps no generation before the active one, {active}")]
     NoEarlierGeneration {
@@ -321,6 +343,16 @@ fn known_spaces(known: &[String]) -> String {
     }
 }
 
+fn out_of_step(members: &[(String, GenerationNo, Option<GenerationNo>)]) -> String {
+    let each = members.iter().map(|(name, made_of, active)| match active {
+        Some(active) => {
+            format!("generation {made_of} of {name:?}, which answers with {active} now")
+        }
+        None => format!("generation {made_of} of {name:?}, which is gone"),
+    });
+    each.collect::<Vec<_>>().join(" and ")
+}
+
 fn list(numbers: &[GenerationNo]) -> String {
     let texts: Vec<_> = numbers.iter().map(ToString::to_string).collect();
     texts.join(", ")
@@ -345,6 +377,17 @@ pub enum ErrorKind {
 }
 
 impl Error {
+    /// The same, of a user whose place in a batch is known.
+    pub(crate) fn of_user(self, at: usize) -> Self {
+        match self {
+            Self::User { source, .. } => Self::User {
+                at: Some(at),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// What kind of error this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -367,6 +410,7 @@ impl Error {
             | Self::Graph { .. }
             | Self::SpaceName { .. }
             | Self::Ensemble { .. }
+            | Self::Fused { .. }
             | Self::NameTaken { .. }
             | Self::Towers { .. }
             | Self::ReadOnly
@@ -380,7 +424,8 @@ impl Error {
             | Self::UnknownSpace { .. }
             | Self::UnknownItem { .. }
             | Self::UnknownGeneration { .. }
-            | Self::NoEarlierGeneration { .. } => ErrorKind::NotFound,
+            | Self::NoEarlierGeneration { .. }
+            | Self::OutOfStep { .. } => ErrorKind::NotFound,
             Self::Locked { .. } => ErrorKind::Busy,
             Self::Corrupt { .. } | Self::Lost { .. } => ErrorKind::Corrupt,
             Self::Io { .. } | Self::Poisoned => ErrorKind::Io,

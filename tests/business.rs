@@ -297,8 +297,51 @@ fn a_field_without_a_column_is_read_from_the_records() {
     for recall in [db.recall("valued").exact(), db.recall("valued").ef(1)] {
         let hits = recall.user(&user).explain().top(6).unwrap();
         assert_eq!(ranked(&hits), expected);
-        let lists = &hits.explained().unwrap().fusion;
-        let mut reached = lists.iter().filter(|step| step.step == "list");
-        assert_eq!(reached.next_back().unwrap().kept, 40, "there is no bound");
+        let last = hits.explained().unwrap().fusion.last().unwrap();
+        assert_eq!((last.step, last.of), ("all", Some(40)), "there is no bound");
+    }
+}
+
+#[test]
+fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
+    let (_dir, path) = common::directory();
+    let db = Database::options().background(false).open(&path).unwrap();
+    // Few bids are high, and one of a hundred of these is fresh.
+    let bid = |at: usize| match at % 97 {
+        0 => 4.0 + (at % 7) as f64,
+        rest => 1.0 + rest as f64 / 200.0,
+    };
+    let record = |at: usize| {
+        let angle = (at * 37 % 4_001) as f64 / 4_001.0 * std::f64::consts::TAU;
+        json!({"id": id(at), "x": angle.cos(), "y": angle.sin(), "bid": bid(at), "group": at % 2})
+    };
+    let records: Vec<_> = (0..4_000).map(record).collect();
+    let (sealed, fresh) = records.split_at(3_960);
+    db.items().put_many(sealed).unwrap();
+    db.publish("plane", common::shop::towers("inner_product", &["x", "y"]))
+        .unwrap();
+    db.items().put_many(fresh).unwrap();
+    let valued = Ensemble::weighted().space("plane", 1.0);
+    let valued = valued.business(Business::by("bid"));
+    db.ensembles().define("valued", valued).unwrap();
+    for at in 0..24 {
+        let angle = f64::from(at) / 24.0 * std::f64::consts::TAU;
+        let user = json!({"x": angle.cos(), "y": angle.sin()});
+        for filter in [None, Some("group = 1")] {
+            let ask = || {
+                let recall = db
+                    .recall("valued")
+                    .user(&user)
+                    .exclude([id(97 * at as usize)]);
+                match filter {
+                    Some(filter) => recall.filter(filter),
+                    None => recall,
+                }
+            };
+            let hits = ask().ef(16).explain().top(8).unwrap();
+            assert_eq!(ranked(&hits), ranked(&ask().exact().top(8).unwrap()));
+            let steps = &hits.explained().unwrap().fusion;
+            assert!(steps.iter().all(|step| step.step != "all"), "{steps:?}");
+        }
     }
 }

@@ -526,4 +526,20 @@ fn vectors_from_elsewhere_are_published_from_files() {
     );
     let usage = run(&["publish", &db, "clip"]);
     assert_eq!(usage.exit, 2);
+
+    // Both fused, and an ensemble that walks the one graph.
+    let fused = json_of(&["publish", &db, "both", "--fuse", "clip", "copy"]);
+    assert_eq!(
+        fused["generation"]["members"],
+        json!({"clip": 1, "copy": 1})
+    );
+    let listed = run(&["generations", &db, "both"]);
+    assert!(listed.out.contains("clip 1 + copy 1"), "{}", listed.out);
+    let recipe = r#"{"method":"weighted","spaces":{"clip":0.5,"copy":0.25},"fused":"both"}"#;
+    run(&["ensembles", &db, "--define", "home", recipe]);
+    let found = json_of(&["recall", &db, "home", "--vector", "[0, 2]", "--top", "1"]);
+    assert_eq!(found["hits"][0]["id"], "c");
+    assert_eq!(found["hits"][0]["score"], 1.25);
+    let alone = run(&["publish", &db, "both", "--fuse", "clip"]);
+    assert_eq!(alone.exit, 2);
 }

@@ -96,8 +96,16 @@ fn by_rank(
         .collect()
 }
 
-/// Zero and unit of a list.
-fn scale(list: &Ranked, by: Normalisation) -> (f64, f64) {
+/// Zero and unit of a space: of its list, or as it was measured.
+fn scale(shop: &Shop, space: &str, list: &Ranked, by: Normalisation) -> (f64, f64) {
+    if by == Normalisation::Calibration {
+        let known = &shop.db.stats().unwrap().spaces[space].calibration;
+        let (zero, one) = (
+            f64::from(known.hundredth_score),
+            f64::from(known.best_score),
+        );
+        return (zero, if one > zero { one - zero } else { 1.0 });
+    }
     let scores: Vec<f64> = list.iter().map(|(score, _)| f64::from(*score)).collect();
     let Some((first, last)) = scores.first().zip(scores.last()) else {
         return (0.0, 1.0);
@@ -186,7 +194,9 @@ proptest! {
         asked in asked(true),
         weights in weights(),
         depth in 1u32..50,
-        by in prop::sample::select(vec![Normalisation::MinMax, Normalisation::ZScore]),
+        by in prop::sample::select(vec![
+            Normalisation::MinMax, Normalisation::ZScore, Normalisation::Calibration
+        ]),
         least in prop::option::of(-2.0f32..1.0),
         k in 1usize..30,
     ) {
@@ -194,7 +204,7 @@ proptest! {
         let asked = Asked { least, ..asked };
         let mut scales = BTreeMap::new();
         for space in weights.keys() {
-            scales.insert(space, scale(&shop.list(space, &asked, depth as usize), by));
+            scales.insert(space, scale(&shop, space, &shop.list(space, &asked, depth as usize), by));
         }
         let fused = |at: usize| {
             let each = weights.iter().map(|(space, weight)| {

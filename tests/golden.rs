@@ -19,12 +19,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use twinspire::{
-    Business, Database, Diversity, Ensemble, Metric, Normalisation, PublishOptions, Storage, Towers,
+    Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, PublishOptions, Storage,
+    Towers,
 };
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
 const HALVES: &str = "halves";
+/// A space whose vectors are those of the two before, one behind the other.
+const FUSED: &str = "both";
 /// A space whose vectors come from elsewhere.
 const GIVEN: &str = "given";
 const WORDS: [&str; 7] = ["red", "Rote", "lamp", "bike-light", "Çanta", "x", "1950s"];
@@ -180,16 +183,21 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     let some = PublishOptions::new().leave_out(|_| ());
     let published = db.publish_vectors_with(GIVEN, towers, vectors, &some);
     assert_eq!(published.unwrap().left_out, 17);
+    db.publish_fused(FUSED, [HALVES, SPACE]).unwrap();
     put(&db, &[changed(20), item(200)]);
     db.items().delete("B021").unwrap();
     db.seal().unwrap();
     db.publish(SPACE, open(1)).unwrap();
     put(&db, &[changed(5), item(201)]);
-    let both = Ensemble::weighted().space(SPACE, 0.75).space(HALVES, 0.5);
-    db.ensembles().define("home", both).unwrap();
+    let both = || Ensemble::weighted().space(SPACE, 0.75).space(HALVES, 0.5);
+    db.ensembles().define("home", both().fused(FUSED)).unwrap();
+    let with_given = both().space(GIVEN, 0.25).missing(-1.5);
+    db.ensembles().define("partly", with_given).unwrap();
     let staged = Ensemble::cascade().stage(SPACE, 40);
     let staged = staged.stage_at_least(HALVES, 20, -0.25);
     db.ensembles().define("staged", staged).unwrap();
+    let calibrated = Ensemble::normalised(Normalisation::Calibration).space(HALVES, 2.0);
+    db.ensembles().define("calibrated", calibrated).unwrap();
     let ranks = Ensemble::ranks().space(SPACE, 1.0).space(HALVES, 0.5);
     db.ensembles().define("ranks", ranks.k(10)).unwrap();
     let scaled = Ensemble::normalised(Normalisation::ZScore).space(SPACE, 1.0);
@@ -224,14 +232,12 @@ fn open_quietly(path: &Path) -> Database {
     Database::options().background(false).open(path).unwrap()
 }
 
-/// The answers the second reader finds in a space: ids and scores of all items, best first.
-fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32)>> {
-    let space = &reader.manifest.spaces[name];
-    let active = |generation: &&reader::Generation| generation.number == space.active;
-    let generation = space.generations.iter().find(active).unwrap();
-    assert_eq!(generation.recall, 1.0, "so few items are all found");
+/// The vectors the second reader finds in a space, by id.
+fn vectors(reader: &Reader, name: &str) -> BTreeMap<String, Vec<f32>> {
+    let generation = active(reader, name);
     let (towers, segments) = (reader.towers(name, generation), reader.segments(generation));
-    let mut vectors: Vec<(String, Vec<f32>)> = Vec::new();
+    let mut vectors = BTreeMap::new();
+    let in_members = members(reader, generation);
     for (at, segment) in segments.iter().enumerate() {
         assert!(
             segment.upper_layers() > 0 || at > 0,
@@ -247,74 +253,122 @@ fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32
             (segment.dimension as u32, segment.metric, segment.half),
             (generation.dimension, generation.metric, name == HALVES)
         );
-        for (item, vector) in segment
-            .items
-            .iter()
-            .zip(segment.vectors.chunks(segment.dimension))
-        {
+        let stored = segment.vectors.chunks(segment.dimension);
+        for (item, vector) in segment.items.iter().zip(stored) {
             let version = &reader.items[item];
-            if version.revision <= generation.cut && !hidden(item) {
-                if !towers.has(Tower::Item) {
-                    vectors.push((version.id.clone(), vector.to_vec()));
-                    continue;
-                }
-                let embedded = towers
-                    .embed(Tower::Item, version.record.as_ref().unwrap())
-                    .unwrap();
-                let halves = if segment.half { 2f32.powi(-11) } else { 0.0 };
-                let far = vector
-                    .iter()
-                    .zip(&embedded)
-                    .find(|(a, b)| (*a - *b).abs() > 1e-5 + halves * b.abs());
-                assert_eq!(
-                    far, None,
-                    "{}: {vector:?} is stored, {embedded:?} is due",
-                    version.id
-                );
-                vectors.push((version.id.clone(), vector.to_vec()));
+            if version.revision > generation.cut || hidden(item) {
+                continue;
             }
+            vectors.insert(version.id.clone(), vector.to_vec());
+            let due = match &in_members {
+                Some(members) => members[&version.id].clone(),
+                None if !towers.has(Tower::Item) => continue,
+                None => towers
+                    .embed(Tower::Item, version.record.as_ref().unwrap())
+                    .unwrap(),
+            };
+            let halves = if segment.half { 2f32.powi(-11) } else { 0.0 };
+            let far = |(a, b): &(&f32, &f32)| (*a - *b).abs() > 1e-5 + halves * b.abs();
+            assert_eq!(
+                vector.iter().zip(&due).find(far),
+                None,
+                "{}: {vector:?} is stored, {due:?} is due",
+                version.id
+            );
         }
         for (node, vector) in segment.vectors.chunks(segment.dimension).enumerate() {
             let found = segment.search(vector, 100);
             // Halves are not quite of length 1: a longer one can be before it.
             let first = found.iter().position(|found| *found == node as u32);
-            let leads = first.is_some_and(|first| first == 0 || segment.half);
+            let leads = first.is_some_and(|first| first == 0 || segment.half || name == FUSED);
             assert!(leads, "the graph leads to every vector");
         }
     }
-    for version in reader
+    let late = reader
         .items
         .values()
-        .filter(|version| version.revision > generation.cut)
-    {
-        if let Some(record) = &version.record
-            && towers.has(Tower::Item)
-        {
+        .filter(|version| version.revision > generation.cut);
+    for version in late {
+        let Some(record) = &version.record else {
+            continue;
+        };
+        if let Some(members) = &in_members {
+            let vector = members.get(&version.id).cloned();
+            vectors.extend(vector.map(|vector| (version.id.clone(), vector)));
+        } else if towers.has(Tower::Item) {
             let mut vector = towers.embed(Tower::Item, record).unwrap();
             if generation.half {
                 vector.iter_mut().for_each(|x| *x = rounded(*x));
             }
-            vectors.push((version.id.clone(), vector));
+            vectors.insert(version.id.clone(), vector);
         }
     }
-    let answer = |user: &Value| {
-        let query = match towers.has(Tower::User) {
-            true => towers.embed(Tower::User, user).unwrap(),
-            false => given(user.as_object().unwrap().len()),
-        };
-        let scored = vectors
-            .iter()
-            .map(|(id, vector)| (id.clone(), score(generation.metric, &query, vector)));
-        let mut scored: Vec<_> = scored.collect();
-        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
-        scored
-    };
+    vectors
+}
+
+/// The active generation of a space.
+fn active<'a>(reader: &'a Reader, name: &str) -> &'a reader::Generation {
+    let space = &reader.manifest.spaces[name];
+    let active = |generation: &&reader::Generation| generation.number == space.active;
+    space.generations.iter().find(active).unwrap()
+}
+
+/// Of a fused generation: the vectors of its members, one behind the other.
+fn members(reader: &Reader, generation: &reader::Generation) -> Option<BTreeMap<String, Vec<f32>>> {
+    let mut all: Option<BTreeMap<String, Vec<f32>>> = None;
+    for (member, number) in &generation.members {
+        assert_eq!(active(reader, member).number, *number);
+        let mut own = vectors(reader, member);
+        all = Some(match all {
+            None => own,
+            Some(mut all) => {
+                all.retain(|id, _| own.contains_key(id));
+                for (id, vector) in &mut all {
+                    vector.append(own.get_mut(id).unwrap());
+                }
+                all
+            }
+        });
+    }
+    all
+}
+
+/// What the second reader asks a space with for a user.
+fn query(reader: &Reader, name: &str, user: &Value) -> Vec<f32> {
+    let generation = active(reader, name);
+    if !generation.members.is_empty() {
+        let members = generation.members.iter();
+        return members
+            .flat_map(|(member, _)| query(reader, member, user))
+            .collect();
+    }
+    let towers = reader.towers(name, generation);
+    match towers.has(Tower::User) {
+        true => towers.embed(Tower::User, user).unwrap(),
+        false => given(user.as_object().unwrap().len()),
+    }
+}
+
+/// The answers the second reader finds in a space: ids and scores of all items, best first.
+fn answers(reader: &Reader, name: &str, users: &[Value]) -> Vec<Vec<(String, f32)>> {
+    let generation = active(reader, name);
+    let towers = reader.towers(name, generation);
+    assert_eq!(generation.recall, 1.0, "so few items are all found");
     assert!(
         !towers.has(Tower::User) || towers.embed(Tower::User, &json!({"agee": 3})).is_none(),
         "a typing error"
     );
-    assert_eq!(generation.partial, name == GIVEN);
-    assert_eq!(generation.left_out > 0, generation.partial);
+    assert_eq!(generation.partial, [GIVEN, FUSED].contains(&name));
+    assert_eq!(generation.left_out > 0, name == GIVEN);
+    let vectors = vectors(reader, name);
+    let answer = |user: &Value| {
+        let query = query(reader, name, user);
+        let each = vectors.iter();
+        let scored = each.map(|(id, v)| (id.clone(), score(generation.metric, &query, v)));
+        let mut scored: Vec<_> = scored.collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+        scored
+    };
     users.iter().map(answer).collect()
 }
 
@@ -331,7 +385,15 @@ fn compare(path: &Path) -> Vec<Vec<String>> {
         assert_eq!(serde_json::to_value(stored).unwrap(), *recipe, "{name}");
     }
     let mut firsts = Vec::new();
-    let asked = [SPACE, HALVES, GIVEN].into_iter().flat_map(|space| {
+    let made_of = &active(&reader, FUSED).members;
+    let in_step = |(member, number): &(String, u64)| active(&reader, member).number == *number;
+    let mut spaces = vec![SPACE, HALVES, GIVEN, FUSED];
+    if !made_of.iter().all(in_step) {
+        spaces.pop();
+        let refused = db.recall(FUSED).user(&json!({})).top(1);
+        assert!(matches!(refused, Err(Error::OutOfStep { .. })));
+    }
+    let asked = spaces.into_iter().flat_map(|space| {
         let expected = answers(&reader, space, &users());
         let asked = users().into_iter().zip(expected);
         asked.map(move |(user, expected)| (space, user, expected))
@@ -428,6 +490,7 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     assert_eq!(kept(SPACE), (1, vec![(1, false, 4), (2, false, 1)]));
     assert_eq!(kept(HALVES), (1, vec![(1, true, 4)]));
     assert_eq!(kept(GIVEN), (1, vec![(1, false, 4)]));
+    assert_eq!(kept(FUSED), (1, vec![(1, false, 4)]));
     let db = Database::open(&path).unwrap();
     db.items().put(&item(203)).unwrap();
     db.rollback_to(SPACE, twinspire::GenerationNo(2)).unwrap();
@@ -451,6 +514,6 @@ fn the_worked_example_of_the_format_is_the_golden_journal() {
             .map(|byte| u8::from_str_radix(byte, 16));
         bytes.extend(line.map(Result::unwrap));
     }
-    let golden = root.join("tests/golden/v1/journal/journal-000025");
+    let golden = root.join("tests/golden/v1/journal/journal-000029");
     assert_eq!(bytes, fs::read(golden).unwrap());
 }

@@ -165,11 +165,11 @@ fn numbers(bytes: &[u8]) -> Vec<f32> {
 }
 
 /// A draw from the normal distribution, near enough: the sum of twelve uniform ones.
-fn normal(random: &mut Pcg64Mcg) -> f32 {
+pub fn normal(random: &mut Pcg64Mcg) -> f32 {
     (0..12).map(|_| random.random::<f32>()).sum::<f32>() - 6.0
 }
 
-fn unit(vector: Vec<f32>) -> Vec<f32> {
+pub fn unit(vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     vector.into_iter().map(|x| x / length).collect()
 }

@@ -5,6 +5,7 @@ mod check;
 mod copies;
 mod ensembles;
 mod export;
+mod fused;
 mod inspect;
 mod items;
 mod open;

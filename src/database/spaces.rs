@@ -8,6 +8,7 @@ use crate::kernel::{Metric, Storage};
 use crate::maintain::{self, Publish, Source, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,6 +37,9 @@ pub struct GenerationInfo {
     pub partial: bool,
     /// How many items had none when it was published.
     pub left_out: u64,
+    /// Of a [fused](Database::publish_fused) space: the spaces and generations that it was made of.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, GenerationNo>,
     /// recall@10 of its graph at the default efSearch against exact search, measured when it was
     /// published on queries that lie between two of its items.
     pub recall: f32,
@@ -67,7 +71,7 @@ type LeftOut<'a> = Box<dyn Fn(&Error) + Sync + 'a>;
 pub struct PublishOptions<'a> {
     retain: usize,
     builder: Builder,
-    storage: Storage,
+    pub(super) storage: Storage,
     left_out: Option<LeftOut<'a>>,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
     cancelled: Option<&'a AtomicBool>,
@@ -228,7 +232,7 @@ impl Database {
         towers: Towers,
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
-        self.publish_from(space, &towers, Source::Tower, options)
+        self.publish_from(space, &towers, Source::Tower, options.storage, options)
     }
 
     /// [`publish`](Self::publish), with vectors of the items that were computed elsewhere: each with
@@ -293,14 +297,16 @@ impl Database {
     {
         let vectors = vectors.into_iter();
         let mut vectors = vectors.map(|given| given.map_err(E::into));
-        self.publish_from(space, &towers, Source::Given(&mut vectors), options)
+        let source = Source::Given(&mut vectors);
+        self.publish_from(space, &towers, source, options.storage, options)
     }
 
-    fn publish_from(
+    pub(super) fn publish_from(
         &self,
         space: &str,
         towers: &Towers,
         source: Source<'_>,
+        storage: Storage,
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
         let writing = self.writing()?;
@@ -321,7 +327,7 @@ impl Database {
             parts: &towers.parts,
             retain: options.retain,
             builder: options.builder,
-            storage: options.storage,
+            storage,
             left_out: options.left_out.as_deref(),
             progress: &progress,
             cancelled: options.cancelled.unwrap_or(&never),
@@ -403,11 +409,13 @@ impl Database {
     /// The names of all spaces, sorted.
     #[must_use]
     pub fn spaces(&self) -> Vec<String> {
-        self.live().snapshot.load().spaces.keys().cloned().collect()
+        let live = self.live();
+        let snapshot = live.snapshot.load();
+        snapshot.sealed.manifest.spaces.keys().cloned().collect()
     }
 }
 
-fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
+pub(super) fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
     let items = generation.segments.iter().map(|s| u64::from(s.nodes));
     GenerationInfo {
         number: generation.number,
@@ -418,6 +426,7 @@ fn info(generation: &Generation, active: GenerationNo) -> GenerationInfo {
         storage: generation.storage,
         partial: generation.partial,
         left_out: generation.left_out,
+        members: generation.members.clone(),
         recall: generation.recall,
         cut: generation.cut,
         towers_hash: generation.towers_hash,

@@ -59,7 +59,24 @@ fn variety(diversity: &Diversity) -> Result<(), String> {
 
 fn method(method: &Method) -> Result<(), String> {
     match method {
-        Method::Weighted { spaces } => weights(spaces),
+        Method::Weighted {
+            spaces,
+            missing,
+            fused,
+        } => {
+            weights(spaces)?;
+            match missing {
+                Some(score) if !score.is_finite() => Err(format!(
+                    "what is missing scores {score}, a finite number is due"
+                )),
+                Some(_) if fused.is_some() => Err(
+                    "a fused space has no items without a vector in one of its members: give \
+                     `missing` or `fused`"
+                        .to_owned(),
+                ),
+                _ => Ok(()),
+            }
+        }
         Method::Cascade { stages } => cascade(stages),
         Method::RankFusion { spaces, depth, .. } | Method::Normalised { spaces, depth, .. } => {
             weights(spaces)?;

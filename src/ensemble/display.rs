@@ -41,18 +41,31 @@ impl fmt::Display for Ensemble {
 
 fn method(f: &mut fmt::Formatter<'_>, method: &Method) -> fmt::Result {
     match method {
-        Method::Weighted { spaces } => weights(f, spaces),
+        Method::Weighted {
+            spaces,
+            missing,
+            fused,
+        } => {
+            weights(f, spaces)?;
+            if let Some(score) = missing {
+                write!(f, "; {score} where there is no vector")?;
+            }
+            if let Some(fused) = fused {
+                write!(f, "; by the graph of {fused}")?;
+            }
+            Ok(())
+        }
         Method::Cascade { stages } => list(f, stages, " → ", stage),
         Method::RankFusion { spaces, k, depth } => {
             write!(f, "ranks of the best {depth}, k {k}: ")?;
             weights(f, spaces)
         }
         Method::Normalised { spaces, by, depth } => {
-            let by = match by {
-                Normalisation::MinMax => "min-max",
-                Normalisation::ZScore => "z-score",
-            };
-            write!(f, "{by} of the best {depth}: ")?;
+            match by {
+                Normalisation::MinMax => write!(f, "min-max of the best {depth}: ")?,
+                Normalisation::ZScore => write!(f, "z-score of the best {depth}: ")?,
+                Normalisation::Calibration => write!(f, "by calibration: ")?,
+            }
             weights(f, spaces)
         }
         Method::Quotas { channels } => list(f, channels, ", ", channel),

@@ -70,11 +70,14 @@ impl Ensemble {
     /// The weighted sum of an item's scores in all spaces, Σ weight · score (Huang et al.,
     /// Embedding-based Retrieval in Facebook Search, KDD 2020, section 5.2): the inner product of
     /// concatenated vectors, each space's weighted. Items without a vector in one of the spaces are not
-    /// answered with.
+    /// answered with, unless it is said what they [score](Self::missing) there.
     #[must_use]
     pub fn weighted() -> Self {
-        let spaces = BTreeMap::new();
-        Self::of(Method::Weighted { spaces })
+        Self::of(Method::Weighted {
+            spaces: BTreeMap::new(),
+            missing: None,
+            fused: None,
+        })
     }
 
     /// Stages, one after the other (ibid., the cascade): the first recalls the best of its space, each
@@ -138,6 +141,30 @@ impl Ensemble {
             }
             None => self.misused("`space` gives a weight, which it does not have"),
         }
+    }
+
+    /// What an item scores in a space where it has no vector, for [`weighted`](Self::weighted): 0 under
+    /// cosine makes it neither near nor far. Without this such items are left out.
+    #[must_use]
+    pub fn missing(mut self, score: f32) -> Self {
+        if let Method::Weighted { missing, .. } = &mut self.recipe.method {
+            *missing = Some(score);
+            return self;
+        }
+        self.misused("`missing` is for weighted")
+    }
+
+    /// Walks the one graph of a [fused space](crate::Database::publish_fused) of the same spaces, in place of
+    /// one graph for each, for [`weighted`](Self::weighted). The weights are those of the ensemble, whatever
+    /// they are. While the fused space is out of step with its members, and in exact mode, the spaces are
+    /// asked one by one, as without this.
+    #[must_use]
+    pub fn fused(mut self, space: impl Into<String>) -> Self {
+        if let Method::Weighted { fused, .. } = &mut self.recipe.method {
+            *fused = Some(space.into());
+            return self;
+        }
+        self.misused("`fused` is for weighted")
     }
 
     /// What [`ranks`](Self::ranks) adds to every rank: the larger, the less the first places are ahead.
@@ -254,7 +281,9 @@ impl Ensemble {
     /// All spaces that have to be there.
     pub(crate) fn needs(&self) -> impl Iterator<Item = &str> {
         let compared = self.recipe.diversity.iter().map(Diversity::space);
-        self.recipe.method.named().into_iter().chain(compared)
+        let fused = self.recipe.method.fused();
+        let named = self.recipe.method.named().into_iter();
+        named.chain(compared).chain(fused)
     }
 
     /// The spaces whose scores are the fused one, or are added up to it; none if it is on another scale.

@@ -13,6 +13,12 @@ pub enum Normalisation {
     MinMax,
     /// (score − mean) / standard deviation, both of the list (of n, not n − 1).
     ZScore,
+    /// (score − hundredth) / (best − hundredth), of the scores that the best and the hundredth item of a
+    /// query have on the average, as they were measured when the generation was published or last
+    /// [calibrated](crate::Database::calibrate): 1 for an item as near as the best usually is. The scale is
+    /// the same for every query, so that a space that has nothing near for a user counts for little,
+    /// and scores of different users can be compared. No list is made for it.
+    Calibration,
 }
 
 /// What a normalisation makes of a list: `(score − zero) / unit`.
@@ -23,7 +29,7 @@ pub(crate) struct Scale {
 }
 
 impl Normalisation {
-    /// The scale of a list. Scores that are all equal have no width: then they are moved to 0 alone, and
+    /// The scale of a list, for those that go by one. Scores that are all equal have no width: then they are moved to 0 alone, and
     /// the unit stays 1.
     pub(crate) fn scale(self, list: impl Iterator<Item = f32>) -> Scale {
         let list: Vec<f64> = list.filter(|x| x.is_finite()).map(f64::from).collect();
@@ -33,6 +39,7 @@ impl Normalisation {
         }
         let count = list.len() as f64;
         let (zero, width) = match self {
+            Self::Calibration => (0.0, 1.0),
             Self::MinMax => {
                 let least = list.iter().copied().fold(f64::INFINITY, f64::min);
                 let most = list.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -52,6 +59,15 @@ impl Normalisation {
 }
 
 impl Scale {
+    /// From 0 at one score to 1 at another; without a width scores are moved alone.
+    pub(crate) fn between(zero: f32, one: f32) -> Self {
+        let (zero, width) = (f64::from(zero), f64::from(one) - f64::from(zero));
+        let sound = zero.is_finite() && width.is_finite() && width > 0.0;
+        let unit = if sound { width } else { 1.0 };
+        let zero = if zero.is_finite() { zero } else { 0.0 };
+        Self { zero, unit }
+    }
+
     /// A score on this scale.
     pub(crate) fn of(self, score: f32) -> f64 {
         (f64::from(score) - self.zero) / self.unit

@@ -47,6 +47,12 @@ pub(crate) enum Method {
     Weighted {
         /// The weight of each space.
         spaces: BTreeMap<String, f32>,
+        /// The score that counts where an item has no vector; without it such items are left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        missing: Option<f32>,
+        /// A fused space of these spaces, whose graph is walked in place of theirs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fused: Option<String>,
     },
     /// The first recalls, each further one keeps some of what the one before kept.
     Cascade {
@@ -202,7 +208,7 @@ impl Method {
     /// The spaces in the order of the recipe, as often as they are named.
     pub(crate) fn named(&self) -> Vec<&str> {
         match self {
-            Self::Weighted { spaces }
+            Self::Weighted { spaces, .. }
             | Self::RankFusion { spaces, .. }
             | Self::Normalised { spaces, .. } => spaces.keys().map(String::as_str).collect(),
             Self::Quotas { channels } => channels.iter().map(|c| c.space.as_str()).collect(),
@@ -210,10 +216,18 @@ impl Method {
         }
     }
 
+    /// The fused space that is to be walked, if there is one.
+    pub(crate) fn fused(&self) -> Option<&str> {
+        match self {
+            Self::Weighted { fused, .. } => fused.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The weights of spaces, if they have any.
     pub(crate) fn weights(&self) -> Option<&BTreeMap<String, f32>> {
         match self {
-            Self::Weighted { spaces }
+            Self::Weighted { spaces, .. }
             | Self::RankFusion { spaces, .. }
             | Self::Normalised { spaces, .. } => Some(spaces),
             Self::Cascade { .. } | Self::Quotas { .. } => None,
@@ -223,7 +237,7 @@ impl Method {
     /// The same, to be changed.
     pub(super) fn weights_mut(&mut self) -> Option<&mut BTreeMap<String, f32>> {
         match self {
-            Self::Weighted { spaces }
+            Self::Weighted { spaces, .. }
             | Self::RankFusion { spaces, .. }
             | Self::Normalised { spaces, .. } => Some(spaces),
             Self::Cascade { .. } | Self::Quotas { .. } => None,

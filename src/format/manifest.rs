@@ -2,7 +2,8 @@
 
 use super::FormatError;
 use super::container::{Kind, Sections};
-use crate::manifest::Manifest;
+use crate::kernel::Metric;
+use crate::manifest::{Generation, Manifest};
 use crate::wire::{pack, unpack};
 
 /// The section with the packed manifest.
@@ -38,6 +39,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
                 format!("space {name:?} has no valid name or no active generation"),
             ));
         }
+        let mut generations = space.generations.iter();
+        if let Some(other) = generations.find(|generation| !fits(&manifest, generation)) {
+            let what = format!(
+                "space {name:?}: members of generation {} do not fit",
+                other.number
+            );
+            return Err(FormatError::bad("state", what));
+        }
     }
     for (name, ensemble) in &manifest.ensembles {
         if manifest.spaces.contains_key(name) || !crate::files::names::is_space_name(name) {
@@ -50,4 +59,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         }
     }
     Ok(manifest)
+}
+
+/// Whether a generation can be made of its members, as far as they are kept.
+fn fits(manifest: &Manifest, generation: &Generation) -> bool {
+    let mut kept = Vec::new();
+    for (name, number) in &generation.members {
+        let member = manifest
+            .spaces
+            .get(name)
+            .and_then(|space| space.generation(*number));
+        kept.extend(member);
+    }
+    let components: u64 = kept.iter().map(|member| u64::from(member.dimension)).sum();
+    let all_kept = kept.len() == generation.members.len();
+    !generation.is_fused()
+        || generation.metric == Metric::InnerProduct
+            && kept.iter().all(|member| !member.is_fused())
+            && (!all_kept || components == u64::from(generation.dimension))
 }

@@ -5,6 +5,7 @@ use crate::ensemble::Ensemble;
 use crate::error::Error;
 use crate::files::names;
 use crate::kernel::Metric;
+use crate::manifest::Manifest;
 use crate::snapshot::{Live, NumberField, Sealed, Snapshot};
 use std::sync::Arc;
 
@@ -34,7 +35,11 @@ pub(crate) fn define(
             return Err(Error::Ensemble { name, what });
         }
         for space in ensemble.needs() {
-            before.space(space)?;
+            before.kept(space)?;
+        }
+        if let Some(what) = unlike(ensemble, manifest) {
+            let name = name.to_owned();
+            return Err(Error::Ensemble { name, what });
         }
         if let Some(what) = worthless(ensemble, &before)? {
             let name = name.to_owned();
@@ -50,6 +55,23 @@ pub(crate) fn define(
     Ok(true)
 }
 
+/// Why the fused space of an ensemble cannot stand for its spaces, if so.
+fn unlike(ensemble: &Ensemble, manifest: &Manifest) -> Option<String> {
+    let fused = ensemble.recipe().method.fused()?;
+    let active = manifest.spaces.get(fused)?.active()?;
+    if active.members.keys().eq(ensemble.spaces()) {
+        return None;
+    }
+    if !active.is_fused() {
+        return Some(format!("space {fused:?} is not a fused one"));
+    }
+    let members: Vec<&str> = active.members.keys().map(String::as_str).collect();
+    let members = members.join(", ");
+    Some(format!(
+        "fused space {fused:?} is made of {members}: the ensemble has to weigh these, and no others"
+    ))
+}
+
 /// Why ranking by what items are worth means nothing here, if so.
 fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<String>, Error> {
     let Some(business) = &ensemble.recipe().business else {
@@ -62,8 +84,8 @@ fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<String>,
     let (mut spaces, mut distances) = (0, 0);
     for space in ensemble.scored_by() {
         spaces += 1;
-        let metric = snapshot.space(space)?.base.generation.metric;
-        distances += usize::from(metric == Metric::L2);
+        let metric = snapshot.kept(space)?.active().map(|active| active.metric);
+        distances += usize::from(metric == Some(Metric::L2));
     }
     let below = spaces > 0 && spaces == distances;
     Ok(below.then(|| {

@@ -5,11 +5,13 @@ use crate::error::Error;
 use crate::ids::FileNo;
 use crate::manifest::{Manifest, TransitionError};
 use crate::snapshot::{Base, Live, Moment, Overlay, Sealed, Serving, Snapshot, Told, catch_up};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Makes `base` answer for a space: what was written since it was cut is embedded with its own tower
 /// first, most of it while others write, the rest while they wait; `told` of it. `change` gives the manifest in
-/// which it is active. The state must be held.
+/// which it is active. Fused spaces follow in the same moment: they answer again, with another
+/// generation, or no longer. The state must be held.
 pub(super) fn flip(
     live: &Live,
     writing: &Writing,
@@ -35,13 +37,35 @@ pub(super) fn flip(
     catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;
     let before = live.snapshot.load_full();
+    if !before
+        .sealed
+        .manifest
+        .out_of_step(&base.generation)
+        .is_empty()
+    {
+        return Err(before.out_of_step(space, &base.generation));
+    }
     let fresh = live.index.all();
     catch_up(&before, &fresh, caught_up)?;
     let next = change(&before.sealed.manifest, writer.next_file)?;
-    let mut spaces = before.spaces.clone();
-    let serving = Serving { base, overlay };
-    spaces.insert(space.to_owned(), Arc::new(serving));
     let sealed = Sealed::new(next.clone(), before.sealed.items.clone());
+    let serving = Arc::new(Serving { base, overlay });
+    let mut spaces = BTreeMap::new();
+    for (name, generation) in next.serving() {
+        let known = match name == space {
+            true => Some(&serving),
+            false => before.spaces.get(name),
+        };
+        let known = known.filter(|known| known.base.generation.number == generation.number);
+        let serving = match known {
+            Some(known) => Arc::clone(known),
+            None => {
+                let base = Base::open(&live.directory, name, generation, None)?;
+                Arc::new(Serving::new(name, base.into(), &sealed, &fresh, &spaces)?)
+            }
+        };
+        spaces.insert(name.to_owned(), serving);
+    }
     let sealed = Arc::new(sealed);
     commit(live, &mut writer, &next, Snapshot { sealed, spaces })
 }

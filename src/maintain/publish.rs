@@ -14,6 +14,7 @@ use crate::manifest::{Calibration, Generation};
 use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
 use crate::store::{self, SpaceSegment, write_towers};
 use crate::tower::{Model, NamedBlob, Side, content_hash};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -107,8 +108,15 @@ pub(crate) fn publish(
         });
     }
     let manifest = &live.snapshot.load().sealed.manifest;
-    if manifest.ensembles.contains_key(publish.space) {
-        let (name, what) = (publish.space.to_owned(), "an ensemble");
+    let fuses = matches!(source, Source::Members(_));
+    let taken = match manifest.spaces.get(publish.space) {
+        _ if manifest.ensembles.contains_key(publish.space) => Some("an ensemble"),
+        Some(space) if space.is_fused() && !fuses => Some("a fused space"),
+        Some(space) if !space.is_fused() && fuses => Some("a space with vectors of its own"),
+        _ => None,
+    };
+    if let Some(what) = taken {
+        let name = publish.space.to_owned();
         return Err(Error::NameTaken { name, what });
     }
     let _publishing = held(&writing.publishing);
@@ -139,12 +147,15 @@ fn build(
     source: Source<'_>,
 ) -> Result<Generation, Error> {
     let (space, schema, sealed) = (publish.space, &publish.model.schema, &before.sealed);
-    let serving = before.spaces.get(space).map(|serving| &*serving.base);
+    let members = match &source {
+        Source::Members(members) => (*members).clone(),
+        _ => BTreeMap::new(),
+    };
     let Vectors {
         items,
         vectors,
         left_out,
-    } = Vectors::new(publish, sealed, serving, source)?;
+    } = Vectors::new(publish, before, source)?;
     let contents = Contents {
         metric: schema.metric,
         storage: publish.storage,
@@ -176,6 +187,7 @@ fn build(
         storage: publish.storage,
         partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
         left_out,
+        members,
         segments: vec![file],
         towers_hash: content_hash(
             towers

@@ -1,14 +1,15 @@
 //! The vectors of a publish: computed by the item tower, taken over from the generation before where
-//! that had the same tower, or given.
+//! that had the same tower, given, or those of other spaces one behind the other.
 
 use super::publish::{Publish, Stage};
 use crate::error::Error;
-use crate::ids::{ItemNo, Revision};
+use crate::ids::{GenerationNo, ItemNo, Revision};
 use crate::kernel::{Row, Storage, prepare};
-use crate::snapshot::{Base, Sealed, parse};
+use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
 use crate::tower::{Reading, Side};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Items embedded at a time by one thread.
@@ -20,6 +21,8 @@ pub(crate) enum Source<'a> {
     Tower,
     /// From elsewhere, by id.
     Given(&'a mut dyn Iterator<Item = Given>),
+    /// From these spaces, as they are in these generations.
+    Members(&'a BTreeMap<String, GenerationNo>),
 }
 
 /// A vector from elsewhere.
@@ -39,13 +42,13 @@ pub(crate) struct Vectors {
 type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
 
 impl Vectors {
-    /// Those of all sealed items; `before` is what the space served when they were sealed.
+    /// Those of all sealed items of a state, to which nothing is to be added but what is written.
     pub(crate) fn new(
         publish: &Publish<'_>,
-        sealed: &Sealed,
-        before: Option<&Base>,
+        before: &Snapshot,
         source: Source<'_>,
     ) -> Result<Self, Error> {
+        let sealed = &before.sealed;
         let mut versions: Vec<Version<'_>> = Vec::new();
         for (item, (segment, row)) in sealed.newest(Revision(0)) {
             if segment.row(row)?.record.is_some() {
@@ -58,7 +61,12 @@ impl Vectors {
         publish.told(Stage::Embed, 0, versions.len() as u64)?;
         let mut vectors = vec![0.0; versions.len() * publish.dimension()];
         let there = match source {
-            Source::Tower => embed(publish, &versions, before, &mut vectors)?,
+            Source::Tower => {
+                let before = before.spaces.get(publish.space);
+                let before = before.map(|serving| &*serving.base);
+                embed(publish, &versions, before, &mut vectors)?
+            }
+            Source::Members(members) => fuse(publish, &versions, before, members, &mut vectors)?,
             Source::Given(given) => take(publish, &versions, sealed, given, &mut vectors)?,
         };
         let left_out = there.iter().filter(|there| !**there).count();
@@ -160,6 +168,34 @@ fn embed_batch(
             })?;
         }
     }
+    Ok(there)
+}
+
+/// Puts the vectors of other spaces one behind the other; says which items have one in all of them.
+fn fuse(
+    publish: &Publish<'_>,
+    versions: &[Version<'_>],
+    before: &Snapshot,
+    members: &BTreeMap<String, GenerationNo>,
+    vectors: &mut [f32],
+) -> Result<Vec<bool>, Error> {
+    let servings = members.keys().map(|member| before.space(member));
+    let servings = servings.collect::<Result<Vec<_>, _>>()?;
+    let total = versions.len() as u64;
+    let each = vectors.par_chunks_exact_mut(publish.dimension());
+    let there = each.zip(versions).map(|(vector, (item, ..))| {
+        let mut all = Vec::with_capacity(vector.len());
+        for serving in &servings {
+            match serving.vector(*item) {
+                Some(part) => part.append_to(&mut all),
+                None => return false,
+            }
+        }
+        vector.copy_from_slice(&all);
+        true
+    });
+    let there = there.collect();
+    publish.told(Stage::Embed, total, total)?;
     Ok(there)
 }
 

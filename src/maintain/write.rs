@@ -4,6 +4,7 @@ use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
 use crate::ids::{ItemNo, Revision};
+use crate::kernel::Vector;
 use crate::record::Fields;
 use crate::snapshot::{Late, Live, embed, in_batches};
 use serde_json::Value;
@@ -65,7 +66,8 @@ pub(crate) fn write(
         }
     };
     let revisions = (writer.journal.last().next().0..).map(Revision);
-    for (space, serving) in &mut next.spaces {
+    let order = before.sealed.manifest.serving();
+    for (space, serving) in order.filter_map(|(space, _)| before.spaces.get_key_value(space)) {
         let mut changed = (**serving).clone();
         let there = ops.iter().zip(records);
         let there = there.filter_map(|(op, (id, record))| Some((op.item, *id, (*record)?)));
@@ -73,8 +75,14 @@ pub(crate) fn write(
         let vectors = in_batches(&there, |there| {
             let ids: Vec<&str> = there.iter().map(|(_, id, _)| *id).collect();
             let records: Vec<&Value> = there.iter().map(|(.., record)| *record).collect();
-            let had = |at: usize| changed.vector(there.get(at)?.0);
-            embed(space, &changed.base, &ids, &records, had)
+            let given = |at: usize| {
+                let (item, ..) = there.get(at)?;
+                match changed.base.generation.is_fused() {
+                    true => changed.base.fuse(&next.spaces, *item),
+                    false => changed.vector(*item).map(Vector::from),
+                }
+            };
+            embed(space, &changed.base, &ids, &records, given)
         });
         let mut vectors = vectors?.into_iter();
         let calls = revisions.clone().zip(&ops).zip(&fields);
@@ -92,7 +100,7 @@ pub(crate) fn write(
             };
             changed.overlay.insert(op.item, Arc::new(late));
         }
-        *serving = Arc::new(changed);
+        next.spaces.insert(space.clone(), Arc::new(changed));
     }
     let super::Writer {
         journal, next_file, ..

@@ -17,6 +17,11 @@ pub struct Calibration {
     /// Whether they are vectors that the database was asked with; else they lie between two items,
     /// as a user's vector lies between interests.
     pub real: bool,
+    /// The mean score of the best item of a query.
+    pub best_score: f32,
+    /// The mean score of the hundredth item of a query, or of the last where there are fewer. Between these
+    /// two is what an [ensemble](crate::Normalisation::Calibration) takes for the space's scale.
+    pub hundredth_score: f32,
     /// By increasing `ef`. The widest finds all of a sample, or is as wide as there are items.
     pub points: Vec<CalibrationPoint>,
 }
@@ -91,6 +96,8 @@ mod tests {
         Calibration {
             queries: 100,
             real: true,
+            best_score: 0.0,
+            hundredth_score: 0.0,
             points: recalls.iter().map(point).collect(),
         }
     }

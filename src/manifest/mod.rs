@@ -92,6 +92,9 @@ pub(crate) struct Generation {
     pub(crate) partial: bool,
     /// How many were when it was published.
     pub(crate) left_out: u64,
+    /// Of a fused space: the spaces whose vectors, one behind the other in this order, are its own, and
+    /// the generation of each. Empty otherwise.
+    pub(crate) members: BTreeMap<String, GenerationNo>,
     /// Its space segments, oldest first; what a later one says of an item counts.
     pub(crate) segments: Vec<SpaceFile>,
     /// The files of its towers directory.
@@ -142,9 +145,52 @@ impl Manifest {
             ensembles: BTreeMap::new(),
         }
     }
+
+    /// The generations that answer, each after those that it is made of. A fused one that is out of step
+    /// does not.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = (&str, &Generation)> {
+        let active = || {
+            let spaces = self.spaces.iter();
+            spaces.filter_map(|(name, space)| Some((name.as_str(), space.active()?)))
+        };
+        let fused = active().filter(|(_, generation)| generation.is_fused());
+        active()
+            .filter(|(_, generation)| !generation.is_fused())
+            .chain(fused.filter(|(_, generation)| self.out_of_step(generation).is_empty()))
+    }
+
+    /// The members of a fused generation that answer with another generation than it was made of: each
+    /// with the one it was made of and the active one, if there is one.
+    pub(crate) fn out_of_step(
+        &self,
+        generation: &Generation,
+    ) -> Vec<(String, GenerationNo, Option<GenerationNo>)> {
+        let members = generation.members.iter().filter_map(|(name, made_of)| {
+            let active = self.spaces.get(name).map(|space| space.active);
+            (active != Some(*made_of)).then(|| (name.clone(), *made_of, active))
+        });
+        members.collect()
+    }
+}
+
+impl Generation {
+    /// Whether its vectors are those of other spaces.
+    pub(crate) fn is_fused(&self) -> bool {
+        !self.members.is_empty()
+    }
 }
 
 impl Space {
+    /// The generation that answers.
+    pub(crate) fn active(&self) -> Option<&Generation> {
+        self.generation(self.active)
+    }
+
+    /// Whether its vectors are those of other spaces.
+    pub(crate) fn is_fused(&self) -> bool {
+        self.active().is_some_and(Generation::is_fused)
+    }
+
     /// The generation of this number, if it is kept.
     pub(crate) fn generation(&self, number: GenerationNo) -> Option<&Generation> {
         self.generations.iter().find(|g| g.number == number)

@@ -97,6 +97,7 @@ impl Manifest {
         entry.active = number;
         entry.next = GenerationNo(number.0 + 1);
         entry.let_go(retain, |kept| kept != before || retain < 2);
+        next.follow();
         Ok(next)
     }
 
@@ -122,7 +123,32 @@ impl Manifest {
             .ok_or(TransitionError::UnknownSpace)?;
         entry.generation_mut(number)?;
         entry.active = number;
+        next.follow();
         Ok(next)
+    }
+
+    /// Each fused space goes over to its newest generation that was made of what its members answer with
+    /// now, if its own was not and there is such a one.
+    fn follow(&mut self) {
+        let active: BTreeMap<String, GenerationNo> = {
+            let spaces = self.spaces.iter();
+            spaces
+                .map(|(name, space)| (name.clone(), space.active))
+                .collect()
+        };
+        let in_step = |generation: &Generation| {
+            let mut members = generation.members.iter();
+            members.all(|(name, made_of)| active.get(name) == Some(made_of))
+        };
+        for space in self.spaces.values_mut() {
+            let others = space.generations.iter().rev();
+            let best = space
+                .active()
+                .into_iter()
+                .chain(others)
+                .find(|g| in_step(g));
+            space.active = best.map_or(space.active, |best| best.number);
+        }
     }
 
     /// The active generation of `space`, which is to be `number`, was measured again.
@@ -250,6 +276,7 @@ mod tests {
             storage: Storage::Full,
             partial: false,
             left_out: 0,
+            members: BTreeMap::new(),
             segments: Vec::new(),
             towers: Vec::new(),
             towers_hash: number,

@@ -70,6 +70,13 @@ impl Best {
         worst.map_or(self.floor, |Reverse(worst)| worst.score)
     }
 
+    /// The best, in no order.
+    pub(crate) fn into_unsorted(self) -> Vec<(f32, ItemNo)> {
+        let all = self.heap.into_iter();
+        all.map(|Reverse(offer)| (offer.score, offer.item))
+            .collect()
+    }
+
     /// The best, best first.
     pub(crate) fn into_sorted(self) -> Vec<(f32, ItemNo)> {
         let sorted = self.heap.into_sorted_vec();

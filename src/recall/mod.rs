@@ -35,7 +35,7 @@ use filtered::Passing;
 use fused::Prepared;
 use rayon::prelude::*;
 use serde_json::Value;
-use space::best_of;
+use space::{all_of, best_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 
@@ -81,11 +81,22 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
         let prepared = Prepared::of(&snapshot, ensemble, request)?;
         return fused::run(live, &prepared, request, k, trace);
     }
+    of_space(live, &snapshot, request, k, trace)
+}
+
+/// Answers one request of a space.
+fn of_space(
+    live: &Live,
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    k: usize,
+    trace: Trace,
+) -> Result<Hits, Error> {
     let serving = snapshot.space(request.space)?;
     let mut hidden = hidden(live, request, k)?;
-    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
+    let passing = Passing::of(snapshot, [&**serving].into_iter(), &request.filters)?;
     trace.stage(|micros| &mut micros.prepare);
-    let vector = query_vector(live, serving, request.space, request, &mut hidden)?;
+    let vector = query_vector(live, snapshot, request.space, request, &mut hidden)?;
     let number = serving.base.generation.number;
     live.asked.notice(request.space, number, &vector);
     trace.stage(|micros| &mut micros.query);
@@ -98,7 +109,7 @@ pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, 
         at_least: request.at_least,
         trace: &trace,
     };
-    let mut hits = answer(live, &snapshot, serving, sought, k)?;
+    let mut hits = answer(live, snapshot, serving, sought, k)?;
     hits.explain(trace);
     Ok(hits)
 }
@@ -121,17 +132,20 @@ pub(crate) fn run_many(
             request.query = Some(Query::User(user));
             let trace = Trace::new(request.explain);
             let hits = fused::run(live, &prepared, &request, k, trace);
-            hits.map_err(|error| match error {
-                Error::User { source, .. } => Error::User {
-                    at: Some(at),
-                    source,
-                },
-                other => other,
-            })
+            hits.map_err(|error| error.of_user(at))
         });
         return each.collect();
     }
     let serving = snapshot.space(request.space)?;
+    if serving.base.generation.is_fused() {
+        let each = users.par_iter().enumerate().map(|(at, user)| {
+            let mut request = request.clone();
+            request.query = Some(Query::User(user));
+            let hits = of_space(live, &snapshot, &request, k, Trace::new(request.explain));
+            hits.map_err(|error| error.of_user(at))
+        });
+        return each.collect();
+    }
     let hidden = hidden(live, request, k)?;
     let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
     let vectors = embed_users(live, serving, users, request.check, Some(()))?;
@@ -169,15 +183,26 @@ fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo
     Ok(hidden)
 }
 
-/// The query vector of a request in a space; an item that others should be similar to is hidden.
+/// The query vector of a request in a space; an item that others should be similar to is hidden. That of
+/// a user in a fused space is made of those in its members, as are its items' vectors.
 fn query_vector(
     live: &Live,
-    serving: &Serving,
+    snapshot: &Snapshot,
     space: &str,
     request: &Request<'_>,
     hidden: &mut HashSet<ItemNo>,
 ) -> Result<Vec<f32>, Error> {
-    match request.query_in(space)? {
+    let serving = snapshot.space(space)?;
+    let generation = &serving.base.generation;
+    let query = request.query_in(space);
+    if generation.is_fused() && !matches!(query, Ok(Query::Vector(_) | Query::Similar(_))) {
+        let mut vector = Vec::with_capacity(generation.dimension as usize);
+        for member in generation.members.keys() {
+            vector.extend(query_vector(live, snapshot, member, request, hidden)?);
+        }
+        return Ok(vector);
+    }
+    match query? {
         Query::User(user) => {
             let one = std::slice::from_ref(user);
             embed_users(live, serving, one, request.check, None)

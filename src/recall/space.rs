@@ -16,6 +16,21 @@ pub(super) fn best_of(
     sought: Sought<'_>,
     k: usize,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
+    let effort = sought.request.effort(&serving.base.generation, k);
+    Ok(search_space(serving, sought, effort, k)?.into_sorted())
+}
+
+/// Every item of a space that may be answered with, each with its score, in no order.
+pub(super) fn all_of(serving: &Serving, sought: Sought<'_>) -> Result<Vec<(f32, ItemNo)>, Error> {
+    Ok(search_space(serving, sought, Effort::Exact, usize::MAX)?.into_unsorted())
+}
+
+fn search_space(
+    serving: &Serving,
+    sought: Sought<'_>,
+    effort: Effort,
+    k: usize,
+) -> Result<Best, Error> {
     let (query, generation) = (sought.query, &serving.base.generation);
     let metric = generation.metric;
     let mut best = Best::above(sought.at_least.unwrap_or(f32::NEG_INFINITY), k);
@@ -27,7 +42,6 @@ pub(super) fn best_of(
             best.offer(metric.score(query, vector), *item);
         }
     }
-    let effort = sought.request.effort(generation, k);
     sought.trace.space(|| SpaceSearch {
         space: sought.space.to_owned(),
         generation: generation.number,
@@ -46,7 +60,7 @@ pub(super) fn best_of(
             .trace
             .segment(file, part.segment.items().len(), search)?;
     }
-    Ok(best.into_sorted())
+    Ok(best)
 }
 
 /// Offers the best of a segment, and tells how they were found.

@@ -31,41 +31,66 @@ pub(crate) fn measure(
     let efs = EFS
         .get(..=enough.unwrap_or(EFS.len() - 1))
         .unwrap_or_default();
-    let found = queries.par_chunks(dimension * TOGETHER).map(|queries| {
+    let sums = queries.par_chunks(dimension * TOGETHER).map(|queries| {
         let right = exact_scores(parts, queries, dimension);
         let scratch = &mut Scratch::default();
-        let mut found = vec![[0.0f64; KS.len()]; efs.len()];
+        let mut sums = Sums::new(efs.len());
         for (query, right) in queries.chunks_exact(dimension).zip(&right) {
-            for (found, ef) in found.iter_mut().zip(efs) {
+            sums.best += f64::from(right.first().copied().unwrap_or_default());
+            sums.last += f64::from(right.last().copied().unwrap_or_default());
+            for (found, ef) in sums.found.iter_mut().zip(efs) {
                 for (found, k) in found.iter_mut().zip(KS) {
                     *found += share(parts, query, right, k, *ef as usize, scratch)?;
                 }
             }
         }
         done((queries.len() / dimension) as u64)?;
-        Ok(found)
+        Ok(sums)
     });
-    let none = || vec![[0.0; KS.len()]; efs.len()];
-    let found = found.try_reduce(none, |mut sums, found: Vec<[f64; KS.len()]>| {
-        let each = sums.iter_mut().flatten().zip(found.iter().flatten());
-        each.for_each(|(sum, found)| *sum += found);
-        Ok::<_, Error>(sums)
-    })?;
+    let sums = sums.try_reduce(|| Sums::new(efs.len()), |a, b| Ok::<_, Error>(a.plus(&b)))?;
     let count = queries.len() / dimension;
     let mean = |sum: f64| (sum / count.max(1) as f64) as f32;
-    let points = efs
-        .iter()
-        .zip(found)
-        .map(|(ef, [ten, hundred])| CalibrationPoint {
-            ef: *ef,
-            recall_at_10: mean(ten),
-            recall_at_100: mean(hundred),
-        });
+    let points = efs.iter().zip(sums.found);
+    let points = points.map(|(ef, [ten, hundred])| CalibrationPoint {
+        ef: *ef,
+        recall_at_10: mean(ten),
+        recall_at_100: mean(hundred),
+    });
     Ok(Calibration {
         queries: count as u32,
         real,
+        best_score: mean(sums.best),
+        hundredth_score: mean(sums.last),
         points: points.collect(),
     })
+}
+
+/// What was measured of some queries, added up.
+struct Sums {
+    /// Their best scores, and their last that are compared.
+    best: f64,
+    last: f64,
+    /// For each width, the shares of the exact answers that were found.
+    found: Vec<[f64; KS.len()]>,
+}
+
+impl Sums {
+    fn new(widths: usize) -> Self {
+        Self {
+            best: 0.0,
+            last: 0.0,
+            found: vec![[0.0; KS.len()]; widths],
+        }
+    }
+
+    fn plus(mut self, other: &Self) -> Self {
+        self.best += other.best;
+        self.last += other.last;
+        let each = self.found.iter_mut().flatten();
+        each.zip(other.found.iter().flatten())
+            .for_each(|(sum, found)| *sum += found);
+        self
+    }
 }
 
 /// For each query the best scores there are, best first, as many as are ever compared.

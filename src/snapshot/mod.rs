@@ -149,21 +149,35 @@ impl Snapshot {
             before.map(|b| &*b.sealed),
         )?);
         let mut spaces = BTreeMap::new();
-        for (name, space) in &sealed.manifest.spaces {
-            if let Some(generation) = space.generation(space.active) {
-                let before = before.and_then(|before| before.spaces.get(name));
-                let before = before.map(|serving| &*serving.base);
-                let base = Base::open(directory, name, generation, before)?;
-                let serving = Serving::new(name, base.into(), &sealed, fresh, &spaces)?;
-                spaces.insert(name.clone(), Arc::new(serving));
-            }
+        for (name, generation) in sealed.manifest.serving() {
+            let before = before.and_then(|before| before.spaces.get(name));
+            let before = before.map(|serving| &*serving.base);
+            let base = Base::open(directory, name, generation, before)?;
+            let serving = Serving::new(name, base.into(), &sealed, fresh, &spaces)?;
+            spaces.insert(name.to_owned(), Arc::new(serving));
         }
         Ok(Self { sealed, spaces })
     }
 
     /// What a space serves.
     pub(crate) fn space(&self, name: &str) -> Result<&Arc<Serving>, Error> {
-        self.spaces.get(name).ok_or_else(|| self.unknown(name))
+        self.spaces.get(name).ok_or_else(|| {
+            let kept = self.sealed.manifest.spaces.get(name);
+            let active = kept.and_then(Space::active);
+            active.map_or_else(
+                || self.unknown(name),
+                |active| self.out_of_step(name, active),
+            )
+        })
+    }
+
+    /// The error of a fused generation whose members answer with others than it was made of.
+    pub(crate) fn out_of_step(&self, space: &str, generation: &Generation) -> Error {
+        Error::OutOfStep {
+            space: space.to_owned(),
+            generation: generation.number,
+            members: self.sealed.manifest.out_of_step(generation),
+        }
     }
 
     /// The generations a space keeps.
@@ -298,6 +312,21 @@ impl Base {
         };
         (schema.dimension as usize, schema.metric) == (dimension, metric)
             && self.parts.iter().all(of_segment)
+    }
+
+    /// The vector of an item in a fused generation: those of its members, one behind the other. None if it
+    /// has none in one of them.
+    pub(crate) fn fuse(
+        &self,
+        spaces: &BTreeMap<String, Arc<Serving>>,
+        item: ItemNo,
+    ) -> Option<Vector> {
+        let mut vector = Vec::with_capacity(self.generation.dimension as usize);
+        for member in self.generation.members.keys() {
+            spaces.get(member)?.vector(item)?.append_to(&mut vector);
+        }
+        // What members store can be stored.
+        Vector::of(self.generation.storage, vector).ok()
     }
 
     /// The vector of an item as of the cut.

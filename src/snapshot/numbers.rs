@@ -2,10 +2,12 @@
 
 use super::{Overlay, Sealed, Snapshot};
 use crate::error::Error;
-use crate::format::columns::Lookup;
+use crate::format::columns::{Column, Lookup};
 use crate::format::search_dense;
 use crate::ids::ItemNo;
+use crate::record::{Term, Test};
 use crate::store::ItemsSegment;
+use std::ops::Bound;
 
 /// The numbers that items have in a field: of a list, the largest.
 pub(crate) struct NumberField<'a> {
@@ -46,6 +48,56 @@ impl<'a> NumberField<'a> {
             };
         }
         Ok(None)
+    }
+
+    /// A number that about `count` items exceed; none where columns cannot tell.
+    pub(crate) fn largest_but(&self, count: usize) -> Option<f64> {
+        let mut rows = 0;
+        let mut longest: Option<(usize, Column<'_>)> = None;
+        for (segment, lookup) in &self.segments {
+            rows += segment.rows();
+            match lookup {
+                Lookup::Unindexed => return None,
+                Lookup::Column(column) if longest.is_none_or(|(rows, _)| segment.rows() > rows) => {
+                    longest = Some((segment.rows(), *column));
+                }
+                _ => {}
+            }
+        }
+        let (of, column) = longest?;
+        // As many of the longest as its share of the rows.
+        let count = (count as f64 * of as f64 / rows as f64) as usize;
+        column.number_but(count)
+    }
+
+    /// The items with a number above this one, and perhaps some that had one; none where columns cannot
+    /// tell.
+    pub(crate) fn above(&self, number: f64) -> Option<Vec<ItemNo>> {
+        let mut found = Vec::new();
+        let test = Test::Between {
+            low: Bound::Excluded(Term::Number(number)),
+            high: Bound::Unbounded,
+        };
+        for (segment, lookup) in &self.segments {
+            match lookup {
+                Lookup::Absent => {}
+                Lookup::Unindexed => return None,
+                Lookup::Column(column) => {
+                    let numbers = segment.numbers();
+                    column.resolve(&test).each_rows(|rows| {
+                        let items = rows.iter().filter_map(|row| numbers.get(*row as usize));
+                        found.extend(items.copied().map(ItemNo));
+                    });
+                }
+            }
+        }
+        let fresh = self.fresh.into_iter().flatten();
+        let fresh = fresh.filter(|(_, late)| {
+            let has = late.fields.largest_number(self.path);
+            has.is_some_and(|has| has > number)
+        });
+        found.extend(fresh.map(|(item, _)| *item));
+        Some(found)
     }
 
     /// The least and the largest number that is stored; everything where columns cannot tell.

@@ -4,7 +4,7 @@ use super::{Base, Sealed, Serving, in_batches};
 use crate::catalog::Fresh;
 use crate::error::Error;
 use crate::ids::{ItemNo, Revision};
-use crate::kernel::{Row, Vector};
+use crate::kernel::Vector;
 use crate::record::Fields;
 use crate::tower::{Reading, Side};
 use serde_json::Value;
@@ -45,17 +45,16 @@ pub(crate) struct Moment<'a> {
 pub(crate) type Told<'a> = &'a (dyn Fn(u64, u64) -> Result<(), Error> + Sync);
 
 /// The vectors that items have in a generation of a space, if they have one there: the item tower's of
-/// the record, which has to be fit to be stored; or, where vectors come from elsewhere, the one it `had`.
-pub(crate) fn embed<'a, R: Borrow<Value>>(
+/// the record, which has to be fit to be stored; or, where vectors come from elsewhere, the one `given`.
+pub(crate) fn embed<R: Borrow<Value>>(
     space: &str,
     base: &Base,
     ids: &[&str],
     records: &[R],
-    had: impl Fn(usize) -> Option<Row<'a>>,
+    given: impl Fn(usize) -> Option<Vector>,
 ) -> Result<Vec<Option<Vector>>, Error> {
     if !base.model.has(Side::Item) {
-        let had = (0..records.len()).map(|at| had(at).map(Vector::from));
-        return Ok(had.collect());
+        return Ok((0..records.len()).map(given).collect());
     }
     let vectors = base
         .model
@@ -141,13 +140,16 @@ fn late(
         .iter()
         .map(|version| parse(version.id, version.record.unwrap_or_default()));
     let records = records.collect::<Result<Vec<Value>, _>>()?;
-    // What was deleted since the cut lost the vector it had, put again or not.
-    let had = |at: usize| {
+    let given = |at: usize| {
         let version = there.get(at)?;
+        if base.generation.is_fused() {
+            return base.fuse(others, version.item);
+        }
+        // What was deleted since the cut lost the vector it had, put again or not.
         let kept = version.since <= base.generation.cut;
-        kept.then(|| base.vector(version.item))?
+        kept.then(|| base.vector(version.item))?.map(Vector::from)
     };
-    let vectors = embed(space, base, &ids, &records, had)?;
+    let vectors = embed(space, base, &ids, &records, given)?;
     let mut embedded = records.iter().zip(vectors);
     let late = versions.iter().map(|version| {
         let (mut vector, mut fields) = (None, Arc::default());

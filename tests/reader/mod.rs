@@ -59,6 +59,8 @@ pub struct Generation {
     /// Whether items may be without a vector, and how many were when it was published.
     pub partial: bool,
     pub left_out: u64,
+    /// Of a fused space: the spaces and generations it is made of.
+    pub members: Vec<(String, u64)>,
     pub segments: Vec<(File, u32, u32)>,
     pub towers: Vec<(String, u64, u64)>,
     pub towers_hash: u64,
@@ -126,12 +128,16 @@ impl<'a> Packed<'a> {
         let half = self.half();
         let partial = self.take(1) == [1];
         let left_out = self.u64();
+        let members = self.list(|packed| (packed.text(), packed.u64()));
+        assert!(members.is_sorted());
         let segments = self.list(|packed| (packed.file(), packed.u32(), packed.u32()));
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = self.f32();
         let _queries = self.u32();
         assert!(matches!(self.take(1), [0 | 1]));
+        let (best, hundredth) = (self.f32(), self.f32());
+        assert!(best >= hundredth);
         let widths = self.list(|packed| (packed.u32(), packed.f32(), packed.f32()));
         assert!(widths.is_sorted_by(|a, b| a.0 < b.0));
         Generation {
@@ -142,6 +148,7 @@ impl<'a> Packed<'a> {
             half,
             partial,
             left_out,
+            members,
             segments,
             towers,
             towers_hash,

@@ -26,7 +26,16 @@ pub fn read(packed: &mut Packed<'_>) -> Value {
 
 fn method(packed: &mut Packed<'_>) -> Value {
     match packed.u32() {
-        0 => json!({"method": "weighted", "spaces": weights(packed)}),
+        0 => {
+            let mut recipe = json!({"method": "weighted", "spaces": weights(packed)});
+            if let Some(missing) = packed.option(Packed::f32) {
+                recipe["missing"] = json!(missing);
+            }
+            if let Some(fused) = packed.option(Packed::text) {
+                recipe["fused"] = json!(fused);
+            }
+            recipe
+        }
         1 => {
             let stages = packed.list(|packed| {
                 let mut stage = json!({"space": packed.text(), "take": packed.u32()});
@@ -43,7 +52,7 @@ fn method(packed: &mut Packed<'_>) -> Value {
         }
         3 => {
             let spaces = weights(packed);
-            let by = ["min_max", "z_score"][packed.u32() as usize];
+            let by = ["min_max", "z_score", "calibration"][packed.u32() as usize];
             json!({"method": "normalised", "spaces": spaces, "by": by, "depth": packed.u32()})
         }
         4 => {

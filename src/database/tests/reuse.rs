@@ -3,6 +3,7 @@
 use super::*;
 use crate::graph::Builder;
 use crate::maintain::{Publish, Source, Vectors};
+use crate::snapshot::{Overlay, Serving, Snapshot};
 use crate::tower::Model as Trained;
 use std::sync::atomic::AtomicBool;
 
@@ -23,8 +24,11 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
         progress: &|_, _, _| (),
         cancelled: &AtomicBool::new(false),
     };
-    let sealed = Arc::clone(&db.live().snapshot.load().sealed);
-    let made = Vectors::new(&publish, &sealed, Some(before), Source::Tower);
+    let mut snapshot = Snapshot::clone(&db.live().snapshot.load());
+    let (base, overlay) = (Arc::new(before.clone()), Overlay::default());
+    let serving = Serving { base, overlay };
+    snapshot.spaces.insert(SPACE.to_owned(), Arc::new(serving));
+    let made = Vectors::new(&publish, &snapshot, Source::Tower);
     made.unwrap().vectors
 }
 

@@ -81,6 +81,24 @@ impl<'a> Column<'a> {
         Some((*self.numbers.first()?, *self.numbers.last()?))
     }
 
+    /// A number that about `count` rows exceed.
+    pub(crate) fn number_but(self, count: usize) -> Option<f64> {
+        let ordinals = self.kind(Kind::Number);
+        let end = self.postings_start(ordinals.end);
+        let (mut from, mut to) = (ordinals.start, ordinals.end);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if end.saturating_sub(self.postings_start(middle)) > count {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        // Of the last one that is too much, only what exceeds it is asked for.
+        let at = from.checked_sub(1)?.checked_sub(ordinals.start)?;
+        self.numbers.get(at as usize).copied()
+    }
+
     /// The rows that match a test.
     pub(crate) fn resolve(self, test: &Test) -> Matches<'a> {
         let mut matches = Matches {

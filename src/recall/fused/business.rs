@@ -28,8 +28,17 @@ impl<'a> Worth<'a> {
         Ok(self.business.value(score, self.field.of_item(item)?))
     }
 
-    /// No item that scores `score` or less is ranked by more.
-    pub(super) fn bound(&self, score: f32) -> f32 {
-        self.business.bound(score, self.range)
+    /// No item that scores `score` or less, and whose number is not above `largest`, is ranked by more.
+    pub(super) fn bound(&self, score: f32, largest: f64) -> f32 {
+        let range = self.range.map(|(least, most)| (least, most.min(largest)));
+        self.business.bound(score, range)
+    }
+
+    /// About so many of the items with the largest numbers, and a number that no other item's exceeds.
+    pub(super) fn highest(&self, count: usize) -> (Vec<ItemNo>, f64) {
+        let none = || (Vec::new(), f64::INFINITY);
+        let largest = self.field.largest_but(count);
+        let found = largest.and_then(|largest| Some((self.field.above(largest)?, largest)));
+        found.unwrap_or_else(none)
     }
 }

@@ -7,21 +7,25 @@
 
 mod business;
 mod cascade;
+mod certain;
 mod diversity;
 mod normalised;
+mod one_graph;
 mod quotas;
 mod ranks;
 mod weighted;
 
 use super::explain::FusionStep;
 use super::{
-    Best, Hit, Hits, Passing, Request, Sought, Trace, best_of, hidden, query_vector, record,
+    Best, Hit, Hits, Passing, Request, Sought, Trace, all_of, best_of, hidden, query_vector, record,
 };
 use crate::ensemble::{Ensemble, Method};
 use crate::error::Error;
 use crate::ids::ItemNo;
+use crate::kernel::Row;
 use crate::snapshot::{Live, Serving, Snapshot};
 use business::Worth;
+use certain::Scoring;
 use std::collections::{HashMap, HashSet};
 
 /// What recalls of an ensemble by one state have in common, whoever asks.
@@ -101,7 +105,7 @@ pub(super) fn run(
     let mut channels = Vec::new();
     for name in prepared.ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
-        let query = query_vector(live, serving, name, request, &mut hidden)?;
+        let query = query_vector(live, snapshot, name, request, &mut hidden)?;
         let number = serving.base.generation.number;
         live.asked.notice(name, number, &query);
         channels.push(Channel {
@@ -176,9 +180,17 @@ struct Channel<'a> {
 impl Channel<'_> {
     /// The score of an item; none if it is not there, or no number.
     fn score(&self, item: ItemNo) -> Option<f32> {
-        let vector = self.serving.vector(item)?;
-        let metric = self.serving.base.generation.metric;
-        let score = metric.score(&self.query, vector);
+        self.score_of(self.serving.vector(item)?)
+    }
+
+    /// The score of a vector.
+    fn score_of(&self, vector: Row<'_>) -> Option<f32> {
+        let score = self
+            .serving
+            .base
+            .generation
+            .metric
+            .score(&self.query, vector);
         (!score.is_nan()).then_some(score)
     }
 }
@@ -197,9 +209,23 @@ struct Fusing<'a> {
 impl Fusing<'_> {
     fn best(&self, k: usize) -> Result<Fused, Error> {
         let ranking = match &self.prepared.ensemble.recipe().method {
-            Method::Weighted { spaces } => {
+            Method::Weighted {
+                spaces,
+                missing,
+                fused,
+            } => {
                 let weights: Vec<f32> = spaces.values().copied().collect();
-                weighted::best(self, k, &|scores| weighted::sum(&weights, scores))
+                let scoring = Scoring {
+                    missing: *missing,
+                    fuse: &|scores| weighted::sum(&weights, scores),
+                };
+                let graph = fused.as_deref().map(|name| (name, self.one_graph(name)));
+                match graph {
+                    Some((name, Some(graph))) => {
+                        one_graph::best(self, (name, graph), &weights, &scoring, k)
+                    }
+                    _ => weighted::best(self, &scoring, k),
+                }
             }
             Method::Cascade { stages } => cascade::best(self, stages, k),
             Method::Normalised { spaces, by, depth } => {
@@ -230,7 +256,16 @@ impl Fusing<'_> {
         at_least: Option<f32>,
         k: usize,
     ) -> Result<Ranking, Error> {
-        let sought = Sought {
+        best_of(channel.serving, self.sought(channel, at_least), k)
+    }
+
+    /// All items of a space that may be answered with, in no order.
+    fn all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
+        all_of(channel.serving, self.sought(channel, None))
+    }
+
+    fn sought<'a>(&'a self, channel: &'a Channel<'_>, at_least: Option<f32>) -> Sought<'a> {
+        Sought {
             request: self.request,
             query: &channel.query,
             hidden: &self.hidden,
@@ -238,8 +273,7 @@ impl Fusing<'_> {
             at_least,
             space: channel.name,
             trace: self.trace,
-        };
-        best_of(channel.serving, sought, k)
+        }
     }
 
     /// The least score that an answer may have.
@@ -264,10 +298,46 @@ impl Fusing<'_> {
         Ok(best.into_sorted())
     }
 
-    /// No item with this score or less is ranked by more.
-    fn bound(&self, score: f32) -> f32 {
+    /// No item with this score or less, and no larger field than this, is ranked by more.
+    fn bound(&self, score: f32, largest: f64) -> f32 {
         let worth = self.prepared.worth.as_ref();
-        worth.map_or(score, |worth| worth.bound(score))
+        worth.map_or(score, |worth| worth.bound(score, largest))
+    }
+
+    /// About so many of the items that are worth most, of those that may be answered with, and a number
+    /// that the field of no other item exceeds; none where items are worth nothing besides.
+    fn worth_most(&self, count: usize) -> Result<(Vec<ItemNo>, f64), Error> {
+        let Some(worth) = &self.prepared.worth else {
+            return Ok((Vec::new(), f64::INFINITY));
+        };
+        let (mut items, largest) = worth.highest(count);
+        let mut failed = None;
+        items.retain(|item| {
+            let may = self.may_answer(*item);
+            may.unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        });
+        failed.map_or(Ok((items, largest)), Err)
+    }
+
+    /// Whether an item passes the filters and is not excluded.
+    fn may_answer(&self, item: ItemNo) -> Result<bool, Error> {
+        if self.hidden.contains(&item) {
+            return Ok(false);
+        }
+        let Some(passing) = &self.prepared.passing else {
+            return Ok(true);
+        };
+        let late = self
+            .channels
+            .iter()
+            .find_map(|c| c.serving.overlay.get(&item));
+        late.map_or_else(
+            || passing.passes(item),
+            |late| Ok(passing.late_passes(late)),
+        )
     }
 
     /// Notes a step of the fusion: `kept` of so many items.

@@ -1,5 +1,6 @@
 //! Scores of all channels brought to one scale, and their weighted sum.
 
+use super::certain::Scoring;
 use super::{Fusing, Ranking, weighted};
 use crate::ensemble::{Normalisation, Scale, finite};
 use crate::error::Error;
@@ -15,17 +16,25 @@ pub(super) fn best(
 ) -> Result<Ranking, Error> {
     let mut scales: Vec<(f64, Scale)> = Vec::with_capacity(fusing.channels.len());
     for channel in &fusing.channels {
-        let list = fusing.list(channel, None, depth as usize)?;
-        fusing.step("scale", Some(channel.name), None, list.len());
         let weight = weights.get(channel.name).copied().unwrap_or_default();
-        let scale = by.scale(list.iter().map(|(score, _)| *score));
+        let scale = if by == Normalisation::Calibration {
+            let known = &channel.serving.base.generation.calibration;
+            Scale::between(known.hundredth_score, known.best_score)
+        } else {
+            let list = fusing.list(channel, None, depth as usize)?;
+            fusing.step("scale", Some(channel.name), None, list.len());
+            by.scale(list.iter().map(|(score, _)| *score))
+        };
         scales.push((f64::from(weight), scale));
     }
-    weighted::best(fusing, k, &|scores| {
+    let fuse = |scores: &[f32]| {
         let each = scales.iter().zip(scores);
-        finite(
-            each.map(|((weight, scale), score)| weight * scale.of(*score))
-                .sum(),
-        )
-    })
+        let each = each.map(|((weight, scale), score)| weight * scale.of(*score));
+        finite(each.sum())
+    };
+    let scoring = Scoring {
+        missing: None,
+        fuse: &fuse,
+    };
+    weighted::best(fusing, &scoring, k)
 }

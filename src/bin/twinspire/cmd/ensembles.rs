@@ -18,10 +18,12 @@ Examples:
   twinspire ensembles shop.twin --remove home
 
 Methods:
-  weighted     the sum of an item's scores in all spaces, each times its weight
+  weighted     the sum of an item's scores in all spaces, each times its weight; with \"fused\":SPACE by the
+               one graph of a fused space (publish --fuse), with \"missing\":0 where there is no vector
   cascade      the best of the first space, of these the best by the next, and so on
   rank_fusion  {\"spaces\":{\"text\":1,\"unified\":2},\"k\":60,\"depth\":100}: the sum of weight / (k + rank)
-  normalised   {\"spaces\":{…},\"by\":\"min_max\",\"depth\":100}: as weighted, on one scale (or z_score)
+  normalised   {\"spaces\":{…},\"by\":\"min_max\",\"depth\":100}: as weighted, on one scale (z_score,
+               calibration)
   quotas       {\"channels\":[{\"space\":\"text\",\"share\":0.7},{\"space\":\"new\",\"share\":0.3}]}: in turns
 To each may be added:
   \"business\":{\"field\":\"bid\"}                       ranks by score × field, but not quotas

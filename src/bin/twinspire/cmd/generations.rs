@@ -56,7 +56,7 @@ pub fn print_one(
 }
 
 fn document(generation: &GenerationInfo) -> Value {
-    json!({
+    let mut document = json!({
         "number": generation.number,
         "active": generation.active,
         "items": generation.items,
@@ -69,7 +69,11 @@ fn document(generation: &GenerationInfo) -> Value {
         "created_unix_ms": generation.created_unix_ms,
         // As text: not every reader of JSON keeps 64 bits.
         "towers_hash": format!("{:016x}", generation.towers_hash),
-    })
+    });
+    if !generation.members.is_empty() {
+        document["members"] = json!(generation.members);
+    }
+    document
 }
 
 fn table(all: &[GenerationInfo]) -> String {
@@ -100,8 +104,18 @@ fn table(all: &[GenerationInfo]) -> String {
             generation.storage.to_string(),
             format!("{:.3}", generation.recall),
             moment(generation.created_unix_ms),
-            format!("{:016x}", generation.towers_hash),
+            match generation.members.is_empty() {
+                true => format!("{:016x}", generation.towers_hash),
+                false => made_of(generation),
+            },
         ]);
     }
     table.render()
+}
+
+/// The members of a fused generation, each with its own generation.
+fn made_of(generation: &GenerationInfo) -> String {
+    let members = generation.members.iter();
+    let members = members.map(|(space, number)| format!("{space} {number}"));
+    members.collect::<Vec<_>>().join(" + ")
 }

@@ -20,6 +20,7 @@ Examples:
   twinspire publish movies.twin movies models/movies --leave-out
   twinspire publish shop.twin clip --vectors items.npy --ids items.txt --metric cosine
   twinspire publish shop.twin clip models/user --vectors items.parquet --vector-column embedding
+  twinspire publish shop.twin both --fuse text unified
 
 Every item is embedded with the item tower, the graph is built and searched for a check, and the space
 moves to it in one step: recalls see the old generation whole or the new one whole. The old one is kept
@@ -27,7 +28,10 @@ for `twinspire rollback`.
 
 Vectors that were computed elsewhere take the place of an item tower: .npy, .fvecs and .bvecs (ids in a
 file of their own, a line each, or else the numbers of the rows), JSON lines, Parquet. Without TOWERS
-the space is asked with `twinspire recall --vector` and `twinspire similar`.";
+the space is asked with `twinspire recall --vector` and `twinspire similar`.
+
+A fused space has one graph over the vectors of several spaces, one behind the other. Weighted ensembles of
+these that name it (\"fused\": \"both\") walk it in place of theirs. Publish it again after its members.";
 
 /// How many items that are left out are shown one by one.
 const LEFT_OUT_SHOWN: usize = 5;
@@ -39,7 +43,7 @@ pub struct PublishArgs {
     #[command(flatten)]
     target: SpaceArgs,
     /// The towers: a directory with tower.json and its weights, as `train` writes it
-    #[arg(value_name = "TOWERS", required_unless_present = "vectors")]
+    #[arg(value_name = "TOWERS", required_unless_present_any = ["vectors", "fuse"])]
     towers: Option<PathBuf>,
     /// How many generations the space keeps, this one among them, at least 1
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
@@ -51,6 +55,10 @@ pub struct PublishArgs {
     /// count them, instead of stopping at the first
     #[arg(long)]
     leave_out: bool,
+    /// Fuse these spaces: their vectors are put one behind the other, and nothing is embedded
+    #[arg(long, value_name = "SPACE", num_args = 2..,
+          conflicts_with_all = ["towers", "vectors", "half", "leave_out"])]
+    fuse: Vec<String>,
     #[command(flatten)]
     from: VectorArgs,
 }
@@ -112,7 +120,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         options = options.leave_out(|error| tell(error));
     }
     let published = match (source, towers) {
-        (None, None) => return Err(Failure::usage("TOWERS or --vectors expected")),
+        (None, None) => db.publish_fused_with(space, args.fuse, &options),
         (None, Some(towers)) => db.publish_with(space, towers, &options),
         (Some(vectors), towers) => {
             let mut vectors = vectors.peekable();

@@ -109,7 +109,10 @@ fn problems(db: &Database, space: &str, users: &[Value]) -> Result<Vec<String>, 
     let ensembles = db.ensembles();
     let spaces: Vec<String> = match ensembles.get(space) {
         Some(ensemble) => ensemble.spaces().map(str::to_owned).collect(),
-        None => vec![space.to_owned()],
+        None => match db.members(space)? {
+            none if none.is_empty() => vec![space.to_owned()],
+            members => members.into_keys().collect(),
+        },
     };
     let mut problems = Vec::new();
     for (at, user) in users.iter().enumerate() {

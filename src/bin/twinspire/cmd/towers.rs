@@ -88,7 +88,12 @@ fn inspected(args: &InspectArgs) -> Result<Vec<Inspected>, Failure> {
     let db = open_to_read(&args.path)?;
     let spaces = match &args.space {
         Some(space) => vec![space.clone()],
-        None => db.spaces(),
+        None => {
+            let mut spaces = db.spaces();
+            // A fused space has no towers but those of its members.
+            spaces.retain(|space| db.members(space).is_ok_and(|members| members.is_empty()));
+            spaces
+        }
     };
     let each = spaces.into_iter().map(|space| {
         let generations = db.generations(&space)?;

@@ -1,0 +1,442 @@
+//! A fused space answers as its members do, and only while it is in step with them.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::directory;
+use common::shop::{id, towers};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use twinspire::{
+    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Hits, Metric, PublishOptions,
+    Storage, Towers,
+};
+
+const WEIGHTS: [f32; 2] = [0.4, 0.6];
+
+fn record(at: usize, [x, y, z]: [f32; 3]) -> Value {
+    let mut record = json!({"id": id(at), "x": x, "y": y, "group": at % 3, "bid": 1 + at % 4});
+    if z < 1.0 {
+        // Without one it has no vector in the space "flat".
+        record["z"] = json!(z);
+    }
+    record
+}
+
+/// Another generation of a member, with towers that are not those of the one before.
+fn publish(db: &Database, member: &str, turned: bool) {
+    let mut fields = match member {
+        "plane" => ["x", "y"],
+        _ => ["y", "z"],
+    };
+    if turned {
+        fields.reverse();
+    }
+    let partly = PublishOptions::new().leave_out(|_| ());
+    let towers = towers("inner_product", &fields);
+    db.publish_with(member, towers, &partly).unwrap();
+}
+
+fn open(path: &Path) -> Database {
+    Database::options().background(false).open(path).unwrap()
+}
+
+fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
+    let db = open(path);
+    let records = items.iter().enumerate();
+    let records: Vec<Value> = records.map(|(at, numbers)| record(at, *numbers)).collect();
+    db.items().put_many(&records).unwrap();
+    publish(&db, "plane", false);
+    publish(&db, "flat", false);
+    db.publish_fused("both", ["plane", "flat"]).unwrap();
+    define(&db, WEIGHTS);
+    db
+}
+
+/// The same recipe through the graph of the fused space, and without it.
+fn define(db: &Database, [plane, flat]: [f32; 2]) {
+    let weighted = || {
+        Ensemble::weighted()
+            .space("plane", plane)
+            .space("flat", flat)
+    };
+    let recipes = [
+        ("plain", weighted()),
+        ("through", weighted().fused("both")),
+        ("plain-bid", weighted().business(Business::by("bid"))),
+        (
+            "through-bid",
+            weighted().fused("both").business(Business::by("bid")),
+        ),
+    ];
+    for (name, recipe) in recipes {
+        db.ensembles().define(name, recipe).unwrap();
+    }
+}
+
+fn found(hits: &Hits) -> Vec<(String, f32)> {
+    hits.iter().map(|hit| (hit.id.clone(), hit.score)).collect()
+}
+
+/// All ways to ask give what the members give one by one in exact mode. Whether the graph was used.
+fn agrees(db: &Database, user: &Value, k: usize) -> bool {
+    for bid in ["", "-bid"] {
+        for filter in [None, Some("group = 1")] {
+            let ask = |name: &str, exact: bool| {
+                let name = format!("{name}{bid}");
+                let recall = db
+                    .recall(&name)
+                    .user(user)
+                    .ef(1_000)
+                    .exclude([id(2)])
+                    .offset(1);
+                let recall = match filter {
+                    Some(filter) => recall.filter(filter),
+                    None => recall,
+                };
+                let recall = if exact { recall.exact() } else { recall };
+                found(&recall.top(k).unwrap())
+            };
+            let exact = ask("plain", true);
+            assert_eq!(ask("through", true), exact);
+            assert_eq!(ask("through", false), exact);
+            let least = exact.last().map_or(0.0, |(_, score)| *score);
+            let within = |name: &str| {
+                let name = format!("{name}{bid}");
+                found(
+                    &db.recall(&name)
+                        .user(user)
+                        .ef(1_000)
+                        .all_at_least(least)
+                        .unwrap(),
+                )
+            };
+            assert_eq!(within("through"), within("plain"));
+        }
+    }
+    let explained = db.recall("through").user(user).explain().top(k).unwrap();
+    let searches = &explained.explained().unwrap().searches;
+    searches.iter().any(|search| search.space == "both")
+}
+
+fn numbers() -> impl Strategy<Value = [f32; 3]> {
+    [-1.0f32..1.0, -1.0f32..1.0, -1.0f32..1.3]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Vec<(usize, [f32; 3])>),
+    Delete(usize),
+    Seal,
+    Merge,
+    Publish(bool, bool),
+    Rollback(bool),
+    Fuse,
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => vec((0usize..90, numbers()), 1..9).prop_map(Step::Put),
+        2 => (0usize..90).prop_map(Step::Delete),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Merge),
+        1 => any::<(bool, bool)>().prop_map(|(which, turned)| Step::Publish(which, turned)),
+        2 => any::<bool>().prop_map(Step::Rollback),
+        1 => Just(Step::Fuse),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn it_answers_as_its_members_do_whatever_is_written_published_or_rolled_back(
+        items in vec(numbers(), 3..60),
+        steps in vec(step(), 1..14),
+        user in numbers(),
+        weights in [0.05f32..2.0, 0.05f32..2.0],
+        k in 1usize..12,
+    ) {
+        let items: Vec<_> = items.into_iter().map(|[x, y, z]| [x, y, z.min(0.99)]).collect();
+        let (_dir, path) = directory();
+        let mut db = shop(&path, &items);
+        define(&db, weights);
+        let [x, y, z] = user;
+        let user = json!({"x": x, "y": y, "z": z});
+        prop_assert!(agrees(&db, &user, k));
+        for step in steps {
+            match step {
+                Step::Put(records) => {
+                    let records: BTreeMap<usize, [f32; 3]> = records.into_iter().collect();
+                    let records = records.iter().map(|(at, numbers)| record(*at, *numbers));
+                    db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
+                }
+                Step::Delete(at) => drop(db.items().delete(&id(at)).unwrap()),
+                Step::Seal => drop(db.seal().unwrap()),
+                Step::Merge => db.merge().unwrap(),
+                Step::Publish(plane, turned) => {
+                    publish(&db, if plane { "plane" } else { "flat" }, turned);
+                }
+                Step::Rollback(plane) => {
+                    let rolled = db.rollback(if plane { "plane" } else { "flat" });
+                    let refused = rolled.err();
+                    let none = |error: &Error| matches!(error, Error::NoEarlierGeneration { .. });
+                    prop_assert!(refused.as_ref().is_none_or(none), "{:?}", refused);
+                }
+                Step::Fuse => drop(db.publish_fused("both", ["flat", "plane"]).unwrap()),
+                Step::Reopen => {
+                    drop(db);
+                    db = open(&path);
+                }
+            }
+            let members = db.members("both").unwrap();
+            let in_step = members.iter().all(|(name, made_of)| {
+                let mut all = db.generations(name).unwrap().into_iter();
+                all.any(|generation| generation.active && generation.number == *made_of)
+            });
+            prop_assert_eq!(agrees(&db, &user, k), in_step);
+            let direct = db.recall("both").user(&user).exact().top(k);
+            prop_assert_eq!(direct.is_ok(), in_step);
+        }
+        prop_assert!(db.check().unwrap().is_clean());
+    }
+}
+
+fn user() -> Value {
+    json!({"x": 0.3, "y": -0.4, "z": 0.5})
+}
+
+fn grid() -> Vec<[f32; 3]> {
+    let part = |at: usize, by: usize| ((at * by) % 17) as f32 / 17.0 - 0.5;
+    (0..60)
+        .map(|at| [part(at, 3), part(at, 5), part(at, 7)])
+        .collect()
+}
+
+#[test]
+fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
+    let (_dir, path) = directory();
+    let db = shop(&path, &grid());
+    let first = found(&db.recall("both").user(&user()).top(5).unwrap());
+    publish(&db, "plane", true);
+    let refused = db.recall("both").user(&user()).top(5).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert_eq!(
+        refused.to_string(),
+        "generation 1 of fused space \"both\" was made of generation 1 of \"plane\", which answers with \
+         2 now; publish it again, or roll its members back"
+    );
+    assert!(!agrees(&db, &user(), 5));
+    // Written while it is out of step: by the members alone, and here when it is back.
+    db.items().put(&record(60, [0.9, -0.9, 0.9])).unwrap();
+    db.items().delete(&first[0].0).unwrap();
+    db.seal().unwrap();
+    db.publish_fused("both", ["plane", "flat"]).unwrap();
+    assert!(agrees(&db, &user(), 5));
+    db.rollback("plane").unwrap();
+    assert_eq!(
+        db.generations("both")
+            .unwrap()
+            .iter()
+            .position(|g| g.active),
+        Some(0)
+    );
+    assert!(agrees(&db, &user(), 5));
+    let back = found(&db.recall("both").user(&user()).top(5).unwrap());
+    assert_eq!(back[0].0, id(60));
+    assert!(back.iter().all(|(id, _)| *id != first[0].0));
+    // By itself it can only go where its members are.
+    let newer = db.rollback_to("both", GenerationNo(2)).unwrap_err();
+    assert!(matches!(newer, Error::OutOfStep { .. }), "{newer}");
+    db.rollback_to("plane", GenerationNo(2)).unwrap();
+    assert_eq!(
+        db.generations("both")
+            .unwrap()
+            .iter()
+            .position(|g| g.active),
+        Some(1)
+    );
+    assert!(agrees(&db, &user(), 5));
+}
+
+#[test]
+fn a_recall_of_it_weighs_its_members_equally_and_takes_what_they_take() {
+    let (_dir, path) = directory();
+    let db = shop(&path, &grid());
+    define(&db, [1.0, 1.0]);
+    let direct = |recall: twinspire::Recall<'_>| {
+        let hits = recall.exact().top(7).unwrap();
+        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+    };
+    let user = user();
+    let one = direct(db.recall("both").user(&user));
+    assert_eq!(one, direct(db.recall("plain").user(&user)));
+    let recall = db.recall("both").vector_in("plane", &[0.3, -0.4]);
+    assert_eq!(one, direct(recall.user_in("flat", &user)));
+    // Its members in the order of their names: flat, then plane.
+    assert_eq!(
+        one,
+        direct(db.recall("both").vector(&[-0.4, 0.5, 0.3, -0.4]))
+    );
+    assert!(
+        direct(db.recall("both").similar(&id(7)))
+            .iter()
+            .all(|found| *found != id(7))
+    );
+    let users = [user.clone(), user];
+    let batch = db.recall("both").exact().users(&users).top(7).unwrap();
+    for hits in &batch {
+        assert!(hits.iter().map(|hit| &hit.id).eq(&one));
+    }
+    let wrong = db
+        .recall("both")
+        .users(&[json!({}), json!({"x": "?"})])
+        .top(1)
+        .unwrap_err();
+    assert!(wrong.to_string().starts_with("user "), "{wrong}");
+}
+
+#[test]
+fn it_is_kept_in_snapshots_and_repaired_with_them() {
+    let (_dir, path) = directory();
+    let db = shop(&path, &grid());
+    let (_other, copy) = directory();
+    db.snapshot(&copy).unwrap();
+    drop(db);
+    let copied = open(&copy);
+    assert!(agrees(&copied, &user(), 5));
+    assert!(copied.check().unwrap().is_clean());
+    let info = &copied.generations("both").unwrap()[0];
+    assert!(info.partial && info.dimension == 4 && info.metric == Metric::InnerProduct);
+    assert_eq!(
+        info.members,
+        BTreeMap::from(["flat", "plane"].map(|m| (m.to_owned(), GenerationNo(1))))
+    );
+    drop(copied);
+    assert!(Database::repair(&copy).unwrap().is_clean());
+}
+
+#[test]
+fn members_in_half_precision_make_a_fused_space_in_half_precision() {
+    let (_dir, path) = directory();
+    let db = open(&path);
+    db.items()
+        .put_many(&[record(0, [0.5, 0.25, 0.1]), record(1, [0.1, 0.2, 0.3])])
+        .unwrap();
+    let half = PublishOptions::new().storage(Storage::Half);
+    db.publish_with("plane", towers("cosine", &["x", "y"]), &half)
+        .unwrap();
+    db.publish("flat", towers("cosine", &["y", "z"])).unwrap();
+    assert_eq!(
+        db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
+        Storage::Full
+    );
+    let refused = db
+        .publish_fused_with("both", ["plane", "flat"], &half)
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("in full precision"),
+        "{refused}"
+    );
+    db.publish_with("flat", towers("cosine", &["y", "z"]), &half)
+        .unwrap();
+    assert_eq!(
+        db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
+        Storage::Half
+    );
+    define(&db, WEIGHTS);
+    assert!(agrees(&db, &user(), 2));
+}
+
+#[test]
+fn what_cannot_be_fused_is_refused_and_says_why() {
+    let (_dir, path) = directory();
+    let db = shop(&path, &grid());
+    db.publish("near", towers("l2", &["x"])).unwrap();
+    let refused = |space: &str, members: &[&str]| {
+        let error = db
+            .publish_fused(space, members.iter().copied())
+            .unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        refused("new", &["plane"]),
+        "space \"new\" cannot be fused: it has 1 members, 2 or more are due"
+    );
+    assert!(refused("new", &["plane", "plane"]).ends_with("\"plane\" is named twice"));
+    assert!(refused("new", &["plane", "both"]).contains("\"both\" is a fused space itself"));
+    assert!(refused("new", &["plane", "near"]).contains("\"near\" compares by L2"));
+    assert!(refused("new", &["plane", "gone"]).contains("no space or ensemble \"gone\""));
+    assert!(
+        refused("plane", &["plane", "flat"]).contains("a space with vectors of its own already")
+    );
+    assert!(refused("plain", &["plane", "flat"]).contains("an ensemble already"));
+    let own = db.publish("both", towers("l2", &["x"])).unwrap_err();
+    assert!(own.to_string().contains("a fused space already"), "{own}");
+
+    let define = |ensemble: Ensemble| {
+        db.ensembles()
+            .define("home", ensemble)
+            .unwrap_err()
+            .to_string()
+    };
+    let weighted = || Ensemble::weighted().space("plane", 1.0).space("flat", 1.0);
+    assert!(define(weighted().fused("near")).ends_with("space \"near\" is not a fused one"));
+    assert!(define(weighted().space("near", 1.0).fused("both")).contains("is made of flat, plane"));
+    assert!(define(weighted().fused("gone")).contains("no space or ensemble \"gone\""));
+    assert!(define(weighted().missing(0.0).fused("both")).contains("give `missing` or `fused`"));
+    assert!(
+        define(Ensemble::ranks().space("plane", 1.0).fused("both"))
+            .contains("`fused` is for weighted")
+    );
+}
+
+#[test]
+fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
+    let (_dir, path) = directory();
+    let db = open(&path);
+    let items = ["a", "b", "c"].map(|id| json!({"id": id}));
+    db.items().put_many(&items).unwrap();
+    let partly = PublishOptions::new().leave_out(|_| ());
+    let give = |space: &str, vectors: &[(&str, [f32; 2])]| {
+        let towers = Towers::without(space, 2, Metric::Cosine).unwrap();
+        let vectors = vectors
+            .iter()
+            .map(|(id, vector)| Ok::<_, Error>(((*id).to_owned(), vector.to_vec())));
+        db.publish_vectors_with(space, towers, vectors, &partly)
+            .unwrap();
+    };
+    give("text", &[("a", [1.0, 0.0]), ("b", [0.6, 0.8])]);
+    give("image", &[("b", [0.6, 0.8]), ("c", [1.0, 0.0])]);
+    let both = || Ensemble::weighted().space("text", 1.0).space("image", 1.0);
+    let ask = |ensemble: Ensemble, exact: bool| {
+        db.ensembles().define("home", ensemble).unwrap();
+        let recall = db.recall("home").vector(&[1.0, 0.0]);
+        let recall = if exact { recall.exact() } else { recall };
+        let hits = recall.top(3).unwrap();
+        hits.iter()
+            .map(|hit| (hit.id.clone(), hit.channels.len()))
+            .collect::<Vec<_>>()
+    };
+    let of = |hits: &[(&str, usize)]| -> Vec<_> {
+        hits.iter()
+            .map(|(id, channels)| ((*id).to_owned(), *channels))
+            .collect()
+    };
+    for exact in [true, false] {
+        assert_eq!(ask(both(), exact), of(&[("b", 2)]));
+        assert_eq!(
+            ask(both().missing(0.0), exact),
+            of(&[("b", 2), ("a", 1), ("c", 1)])
+        );
+        assert_eq!(
+            ask(both().missing(0.5), exact),
+            of(&[("a", 1), ("c", 1), ("b", 2)])
+        );
+    }
+}
