@@ -415,3 +415,21 @@ fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
         assert_eq!(answers(&open(&path)), left, "sealed: {sealed}");
     }
 }
+
+#[test]
+fn an_export_has_no_vector_of_an_item_that_was_left_out() {
+    let (_dir, path) = common::directory();
+    let db = Database::open(&path).unwrap();
+    db.items()
+        .put_many(&[json!({"id": "a"}), json!({"id": "b"})])
+        .unwrap();
+    let some = PublishOptions::new().leave_out(|_| ());
+    let towers = Towers::without("given", 2, Metric::L2).unwrap();
+    let vectors = [Ok::<_, Error>(("b".to_owned(), vec![1.0, 2.0]))];
+    db.publish_vectors_with("given", towers, vectors, &some)
+        .unwrap();
+    let all: Result<Vec<_>, Error> = db.export().vectors(["given"]).unwrap().collect();
+    let vectors = all.unwrap().into_iter().map(|exported| exported.vectors);
+    let of = |vector| BTreeMap::from([("given".to_owned(), vector)]);
+    assert!(vectors.eq([BTreeMap::new(), of(vec![1.0, 2.0])]));
+}

@@ -78,7 +78,7 @@ impl Database {
 
 impl Export {
     /// Gives the vectors of these spaces too, as they are compared: those of the generation that was
-    /// active.
+    /// active. An item that has none in a [partial](crate::GenerationInfo::partial) one has none here.
     ///
     /// # Errors
     /// [`Error::UnknownSpace`].
@@ -125,13 +125,18 @@ impl Export {
             }
             (None, None) => return Ok(None),
         };
-        let vectors = self.spaces.iter().map(|(space, serving)| {
-            let vector = serving.vector(item).ok_or_else(|| Error::Corrupt {
-                what: format!("item {item} has no vector in space {space}"),
-            })?;
-            Ok((space.clone(), vector.to_vec()))
-        });
-        let vectors = vectors.collect::<Result<_, Error>>()?;
+        let mut vectors = BTreeMap::new();
+        for (space, serving) in &self.spaces {
+            match serving.vector(item) {
+                Some(vector) => drop(vectors.insert(space.clone(), vector.to_vec())),
+                None if serving.base.generation.partial => {}
+                None => {
+                    return Err(Error::Corrupt {
+                        what: format!("item {item} has no vector in space {space}"),
+                    });
+                }
+            }
+        }
         Ok(Some(Exported { record, vectors }))
     }
 }
