@@ -1,0 +1,85 @@
+//! Two spaces over the same films, and every way to make them answer as one.
+//!
+//! ```sh
+//! cargo run --example ensembles
+//! ```
+//!
+//! The vectors are written by hand, so that one can see why an answer comes out as it does: what a film is
+//! about (robots, love, cooking), and how it feels (quiet, loud). In a database of one's own they come
+//! from towers: see `quickstart`.
+
+use serde_json::json;
+use std::error::Error;
+use twinspire::{Business, Database, Diversity, Ensemble, Metric, Normalisation, Towers};
+
+/// A film, what it is about, how it feels, and what showing it earns.
+const FILMS: [(&str, [f32; 3], [f32; 2], f64); 8] = [
+    ("Iron Kitchen", [0.7, 0.0, 0.7], [0.1, 0.9], 1.0),
+    ("The Last Robot", [1.0, 0.1, 0.0], [0.9, 0.2], 1.0),
+    ("Robots at War", [1.0, 0.0, 0.0], [0.0, 1.0], 3.0),
+    ("Robots at War II", [1.0, 0.0, 0.1], [0.1, 1.0], 3.0),
+    ("Love, Rebooted", [0.6, 0.8, 0.0], [0.8, 0.4], 2.0),
+    ("Simmer", [0.0, 0.3, 1.0], [1.0, 0.0], 1.0),
+    ("Letters", [0.0, 1.0, 0.0], [1.0, 0.1], 1.0),
+    ("Wedding Heist", [0.1, 0.8, 0.2], [0.2, 1.0], 2.0),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let home = tempfile::tempdir()?;
+    let db = Database::open(home.path().join("films.twin"))?;
+    let records = FILMS.map(|(name, _, _, earns)| json!({"id": name, "earns": earns}));
+    db.items().put_many(&records)?;
+    let about = FILMS.map(|(name, about, _, _)| (name, about));
+    let feel = FILMS.map(|(name, _, feel, _)| (name, feel));
+    db.publish_vectors("about", Towers::without("about", 3, Metric::Cosine)?, about)?;
+    db.publish_vectors("feel", Towers::without("feel", 2, Metric::Cosine)?, feel)?;
+    // One graph over both, for the weighted sum.
+    db.publish_fused("both", ["about", "feel"])?;
+
+    let weighted = || Ensemble::weighted().space("about", 0.6).space("feel", 0.4);
+    let recipes = [
+        ("weighted", weighted()),
+        ("by-one-graph", weighted().fused("both")),
+        (
+            "cascade",
+            Ensemble::cascade().stage("about", 4).stage("feel", 3),
+        ),
+        (
+            "ranks",
+            Ensemble::ranks().space("about", 1.0).space("feel", 1.0),
+        ),
+        (
+            "one-scale",
+            Ensemble::normalised(Normalisation::MinMax)
+                .space("about", 0.6)
+                .space("feel", 0.4),
+        ),
+        (
+            "turns",
+            Ensemble::quotas().count("about", 2).count("feel", 1),
+        ),
+        ("earning", weighted().business(Business::by("earns"))),
+        ("unlike", weighted().diversity(Diversity::by("about", 0.5))),
+    ];
+
+    println!("Someone who likes robots, and wants a quiet evening:\n");
+    for (name, recipe) in recipes {
+        db.ensembles().define(name, recipe.clone())?;
+        let recall = db
+            .recall(name)
+            .vector_in("about", &[1.0, 0.2, 0.0])
+            .vector_in("feel", &[1.0, 0.1]);
+        let hits = recall.top(3)?;
+        println!("{name}: {recipe}");
+        for hit in &hits {
+            let scores: Vec<String> = hit
+                .channels
+                .iter()
+                .map(|(space, score)| format!("{space} {score:.2}"))
+                .collect();
+            println!("  {:5.2}  {:16}  {}", hit.score, hit.id, scores.join(", "));
+        }
+        println!();
+    }
+    Ok(())
+}
