@@ -159,6 +159,36 @@ pub enum Error {
         /// The spaces and ensembles there are.
         known: Vec<String>,
     },
+    /// An ensemble where a space is needed.
+    #[error("{name:?} is an ensemble; name one of its spaces: {}", spaces.join(", "))]
+    NotASpace {
+        /// The ensemble.
+        name: String,
+        /// Its spaces.
+        spaces: Vec<String>,
+    },
+    /// Ranks that no recall has.
+    #[error("ranks {from} to {to} are none; the first rank is 1, and the range goes upwards")]
+    Ranks {
+        /// Where the range begins.
+        from: u32,
+        /// Where it ends.
+        to: u32,
+    },
+    /// A pair of a user and an item that cannot be mined.
+    #[error("pair {}: {source}", at + 1)]
+    Pair {
+        /// Its place in the stream, from 0.
+        at: u64,
+        /// Why not.
+        source: Box<Self>,
+    },
+    /// Pairs that cannot be read.
+    #[error("the pairs cannot be read: {source}")]
+    PairSource {
+        /// What their source says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No item of this id, or none in the space.
     #[error("there is no item {id:?}")]
     UnknownItem {
@@ -392,6 +422,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Pair { source, .. } => source.kind(),
             Self::Item { .. }
             | Self::DuplicateId { .. }
             | Self::CallTooLarge { .. }
@@ -403,6 +434,9 @@ impl Error {
             | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoItems
+            | Self::NotASpace { .. }
+            | Self::Ranks { .. }
+            | Self::PairSource { .. }
             | Self::ItemTower { .. }
             | Self::VectorSource { .. }
             | Self::ItemVector { .. }

@@ -66,8 +66,9 @@ pub mod train;
 mod wire;
 
 pub use database::{
-    Batch, Database, Ensembles, Export, Exported, GenerationInfo, Items, OpenOptions, Problem,
-    Progress, PublishOptions, Recall, Repair, Report, RollbackOptions, SpaceStats, Stats, Towers,
+    Batch, DEFAULT_PER_PAIR, DEFAULT_RANKS, Database, Ensembles, Export, Exported, GenerationInfo,
+    Items, Miner, Mining, OpenOptions, Pinned, Problem, Progress, PublishOptions, Recall, Repair,
+    Report, RollbackOptions, SpaceStats, Stats, Towers,
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind, VectorlessError};
@@ -76,7 +77,10 @@ pub use graph::{Builder, DEFAULT_EF};
 pub use ids::{GenerationNo, Revision};
 pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
-pub use recall::{Explain, FusionStep, Hit, Hits, SegmentSearch, SpaceSearch, StageMicros};
+pub use recall::{
+    ComparedItem, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits, Mined, Mover,
+    Negative, Pair, Place, SegmentSearch, SpaceSearch, StageMicros,
+};
 pub use record::{Event, RecordError};
 pub use tower::{
     FeatureCheck, FeatureInfo, LayerInfo, SelfTest, TableInfo, TowerError, TowerInfo, TowersInfo,

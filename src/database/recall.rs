@@ -3,7 +3,7 @@
 use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::recall::{Hits, Query, Request, run, run_many};
+use crate::recall::{Hits, Query, Request, View, run, run_many};
 use crate::tower::FeatureCheck;
 use serde_json::Value;
 
@@ -11,8 +11,26 @@ use serde_json::Value;
 #[derive(Clone)]
 #[must_use = "a recall finds nothing before `top` is called"]
 pub struct Recall<'a> {
-    database: &'a Database,
+    state: State<'a>,
     request: Request<'a>,
+}
+
+/// What answers a recall.
+#[derive(Clone)]
+enum State<'a> {
+    /// The state in force when it runs.
+    Now(&'a Database),
+    /// One that is held on to.
+    Pinned(&'a View),
+}
+
+impl State<'_> {
+    fn view(&self) -> View {
+        match self {
+            Self::Now(database) => View::now(database.live()),
+            Self::Pinned(view) => (*view).clone(),
+        }
+    }
 }
 
 /// A recall for many users.
@@ -40,13 +58,21 @@ impl Database {
     /// ```
     pub fn recall<'a>(&'a self, space: &'a str) -> Recall<'a> {
         Recall {
-            database: self,
+            state: State::Now(self),
             request: Request::new(space),
         }
     }
 }
 
 impl<'a> Recall<'a> {
+    /// A recall of a state that is held on to.
+    pub(super) fn pinned(view: &'a View, name: &'a str) -> Self {
+        Self {
+            state: State::Pinned(view),
+            request: Request::new(name),
+        }
+    }
+
     /// For a user: a JSON object of the raw features that the user tower reads.
     pub fn user(mut self, features: &'a Value) -> Self {
         self.request.query = Some(Query::User(features));
@@ -182,7 +208,7 @@ impl<'a> Recall<'a> {
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
     /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`], [`Error::NoScore`] and, for a `k` of 0, [`Error::TopZero`].
     pub fn top(self, k: usize) -> Result<Hits, Error> {
-        run(&self.database.live(), &self.request, k)
+        run(&self.state.view(), &self.request, k)
     }
 
     /// Every item that scores `least` or more, by its exact score, best first; the boundary belongs
@@ -192,7 +218,7 @@ impl<'a> Recall<'a> {
     /// As [`top`](Self::top).
     pub fn all_at_least(mut self, least: f32) -> Result<Hits, Error> {
         self.request.at_least = Some(least);
-        run(&self.database.live(), &self.request, usize::MAX)
+        run(&self.state.view(), &self.request, usize::MAX)
     }
 }
 
@@ -203,7 +229,7 @@ impl Batch<'_> {
     /// As [`Recall::top`]; [`Error::User`] tells the place of the user. It is all answers or none.
     pub fn top(self, k: usize) -> Result<Vec<Hits>, Error> {
         run_many(
-            &self.recall.database.live(),
+            &self.recall.state.view(),
             &self.recall.request,
             self.users,
             k,

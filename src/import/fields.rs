@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::recall::Pair;
 use crate::record::{Event, check_id, check_item, describe};
 
 /// Times beyond this are milliseconds or finer by mistake: it is the year 5138.
@@ -67,6 +68,31 @@ pub(super) fn event(mut record: Value) -> Result<Event, String> {
         at,
         weight,
     })
+}
+
+/// A pair to mine: `user`, `positive`, and maybe `known`; other fields are passed over.
+pub(super) fn pair(mut record: Value) -> Result<Pair, String> {
+    let Some(fields) = record.as_object_mut() else {
+        return Err(format!(
+            "a JSON object expected, found {}",
+            describe(&record)
+        ));
+    };
+    let user = fields.remove("user").unwrap_or_default();
+    if !user.is_object() {
+        let found = describe(&user);
+        return Err(at_field("user", "an object of the user's features", &found));
+    }
+    let positive = fields.remove("positive").unwrap_or_default();
+    let known = match fields.remove("known") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(known)) => {
+            let each = known.into_iter().map(|known| id("known", known));
+            each.collect::<Result<_, _>>()?
+        }
+        Some(other) => return Err(at_field("known", "a list of ids", &describe(&other))),
+    };
+    Ok(Pair::new(user, id("positive", positive)?).known(known))
 }
 
 /// An event from the texts of its cells.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::ImportError;
 use super::fields;
 use super::lines::{Lines, utf8};
+use crate::recall::Pair;
 use crate::record::Event;
 
 /// Items from a file: each line an object with an `id` (a whole number becomes its text).
@@ -35,6 +36,13 @@ pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
     Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
 }
 
+/// Pairs of users and items to [mine](crate::Database::mine) from a file: each line an object with the
+/// features of a `user`, the id `positive` of an item the user took, and maybe a list `known` of others (whole
+/// numbers become their texts).
+pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<Pair>, ImportError> {
+    Lines::open(path.as_ref(), pair)
+}
+
 /// Items from any reader, such as standard input; `name` is what errors call it.
 pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
     Lines::new(reader, name.as_ref(), item)
@@ -56,6 +64,15 @@ pub fn users_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>)
 /// Events from any reader; `name` is what errors call it.
 pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Event> {
     Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
+}
+
+/// Pairs from any reader; `name` is what errors call it.
+pub fn pairs_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Pair> {
+    Lines::new(reader, name.as_ref(), pair)
+}
+
+fn pair(line: &[u8]) -> Result<Pair, String> {
+    fields::pair(parse(line)?)
 }
 
 fn item(line: &[u8]) -> Result<Value, String> {

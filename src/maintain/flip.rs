@@ -5,7 +5,6 @@ use crate::error::Error;
 use crate::ids::FileNo;
 use crate::manifest::{Manifest, TransitionError};
 use crate::snapshot::{Base, Live, Moment, Overlay, Sealed, Serving, Snapshot, Told, catch_up};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Makes `base` answer for a space: what was written since it was cut is embedded with its own tower
@@ -37,35 +36,13 @@ pub(super) fn flip(
     catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;
     let before = live.snapshot.load_full();
-    if !before
-        .sealed
-        .manifest
-        .out_of_step(&base.generation)
-        .is_empty()
-    {
-        return Err(before.out_of_step(space, &base.generation));
-    }
+    before.check_step(space, &base.generation)?;
     let fresh = live.index.all();
     catch_up(&before, &fresh, caught_up)?;
     let next = change(&before.sealed.manifest, writer.next_file)?;
     let sealed = Sealed::new(next.clone(), before.sealed.items.clone());
-    let serving = Arc::new(Serving { base, overlay });
-    let mut spaces = BTreeMap::new();
-    for (name, generation) in next.serving() {
-        let known = match name == space {
-            true => Some(&serving),
-            false => before.spaces.get(name),
-        };
-        let known = known.filter(|known| known.base.generation.number == generation.number);
-        let serving = match known {
-            Some(known) => Arc::clone(known),
-            None => {
-                let base = Base::open(&live.directory, name, generation, None)?;
-                Arc::new(Serving::new(name, base.into(), &sealed, &fresh, &spaces)?)
-            }
-        };
-        spaces.insert(name.to_owned(), serving);
-    }
-    let sealed = Arc::new(sealed);
-    commit(live, &mut writer, &next, Snapshot { sealed, spaces })
+    let mut known = before.spaces.clone();
+    known.insert(space.to_owned(), Arc::new(Serving { base, overlay }));
+    let snapshot = Snapshot::serving(&live.directory, sealed.into(), &fresh, &known)?;
+    commit(live, &mut writer, &next, snapshot)
 }

@@ -38,9 +38,7 @@ pub(crate) fn rollback(
             }),
     };
     let generation = generation?;
-    if !before.sealed.manifest.out_of_step(generation).is_empty() {
-        return Err(before.out_of_step(space, generation));
-    }
+    before.check_step(space, generation)?;
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
     let base = Base::open(&live.directory, space, generation, serving)?;
     let number = generation.number;

@@ -7,28 +7,35 @@
 //! [fuses](fused) what they found.
 
 mod best;
+mod compare;
 mod explain;
 mod filtered;
 mod fused;
 mod hits;
+mod mine;
 mod part;
 mod plan;
 mod request;
 mod space;
 mod tree;
+mod view;
 
 pub(crate) use best::Best;
+pub use compare::{ComparedItem, Comparison, ComparisonSummary, Mover, Place};
 pub use explain::{Explain, FusionStep, SegmentSearch, SpaceSearch, StageMicros};
 pub use hits::{Hit, Hits};
+pub use mine::{Mined, Negative, Pair};
+pub(crate) use mine::{Order, mine};
 #[cfg(test)]
 pub(crate) use plan::{Plan, forced};
 pub(crate) use request::{Query, Request};
+pub(crate) use view::View;
 
 use crate::error::Error;
 use crate::graph::Scratch;
 use crate::ids::ItemNo;
 use crate::kernel::{Row, prepare};
-use crate::snapshot::{Late, Live, Serving, Snapshot, parse};
+use crate::snapshot::{Late, Serving};
 use crate::tower::{FeatureCheck, Reading, Side};
 use explain::Trace;
 use filtered::Passing;
@@ -74,31 +81,26 @@ thread_local! {
 }
 
 /// Answers one request.
-pub(crate) fn run(live: &Live, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
-    let snapshot = live.snapshot.load_full();
+pub(crate) fn run(view: &View, request: &Request<'_>, k: usize) -> Result<Hits, Error> {
+    let snapshot = view.snapshot();
     let trace = Trace::new(request.explain);
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let prepared = Prepared::of(&snapshot, ensemble, request)?;
-        return fused::run(live, &prepared, request, k, trace);
+        let prepared = Prepared::of(snapshot, ensemble, request)?;
+        return fused::run(view, &prepared, request, k, trace);
     }
-    of_space(live, &snapshot, request, k, trace)
+    of_space(view, request, k, trace)
 }
 
 /// Answers one request of a space.
-fn of_space(
-    live: &Live,
-    snapshot: &Snapshot,
-    request: &Request<'_>,
-    k: usize,
-    trace: Trace,
-) -> Result<Hits, Error> {
+fn of_space(view: &View, request: &Request<'_>, k: usize, trace: Trace) -> Result<Hits, Error> {
+    let snapshot = view.snapshot();
     let serving = snapshot.space(request.space)?;
-    let mut hidden = hidden(live, request, k)?;
+    let mut hidden = hidden(view, request, k)?;
     let passing = Passing::of(snapshot, [&**serving].into_iter(), &request.filters)?;
     trace.stage(|micros| &mut micros.prepare);
-    let vector = query_vector(live, snapshot, request.space, request, &mut hidden)?;
+    let vector = query_vector(view, request.space, request, &mut hidden)?;
     let number = serving.base.generation.number;
-    live.asked.notice(request.space, number, &vector);
+    view.notice(request.space, number, &vector);
     trace.stage(|micros| &mut micros.query);
     let sought = Sought {
         request,
@@ -109,21 +111,21 @@ fn of_space(
         at_least: request.at_least,
         trace: &trace,
     };
-    let mut hits = answer(live, snapshot, serving, sought, k)?;
+    let mut hits = answer(view, serving, sought, k)?;
     hits.explain(trace);
     Ok(hits)
 }
 
 /// Answers for many users, in their order, all by one snapshot.
 pub(crate) fn run_many(
-    live: &Live,
+    view: &View,
     request: &Request<'_>,
     users: &[Value],
     k: usize,
 ) -> Result<Vec<Hits>, Error> {
-    let snapshot = live.snapshot.load_full();
+    let snapshot = view.snapshot();
     if let Some(ensemble) = snapshot.sealed.manifest.ensembles.get(request.space) {
-        let prepared = Prepared::of(&snapshot, ensemble, request)?;
+        let prepared = Prepared::of(snapshot, ensemble, request)?;
         // What passes is known by now, and lists in filters may be long.
         let mut bare = request.clone();
         bare.filters.clear();
@@ -131,7 +133,7 @@ pub(crate) fn run_many(
             let mut request = bare.clone();
             request.query = Some(Query::User(user));
             let trace = Trace::new(request.explain);
-            let hits = fused::run(live, &prepared, &request, k, trace);
+            let hits = fused::run(view, &prepared, &request, k, trace);
             hits.map_err(|error| error.of_user(at))
         });
         return each.collect();
@@ -141,19 +143,19 @@ pub(crate) fn run_many(
         let each = users.par_iter().enumerate().map(|(at, user)| {
             let mut request = request.clone();
             request.query = Some(Query::User(user));
-            let hits = of_space(live, &snapshot, &request, k, Trace::new(request.explain));
+            let hits = of_space(view, &request, k, Trace::new(request.explain));
             hits.map_err(|error| error.of_user(at))
         });
         return each.collect();
     }
-    let hidden = hidden(live, request, k)?;
-    let passing = Passing::of(&snapshot, [&**serving].into_iter(), &request.filters)?;
-    let vectors = embed_users(live, serving, users, request.check, Some(()))?;
+    let hidden = hidden(view, request, k)?;
+    let passing = Passing::of(snapshot, [&**serving].into_iter(), &request.filters)?;
+    let vectors = embed_users(view, serving, users, request.check, Some(()))?;
     let each = vectors.chunks_exact(serving.base.model.schema.dimension as usize);
     let number = serving.base.generation.number;
     let queries: Vec<&[f32]> = each.collect();
     let answers = queries.into_par_iter().map(|query| {
-        live.asked.notice(request.space, number, query);
+        view.notice(request.space, number, query);
         let trace = Trace::new(request.explain);
         let sought = Sought {
             request,
@@ -164,7 +166,7 @@ pub(crate) fn run_many(
             at_least: request.at_least,
             trace: &trace,
         };
-        let mut hits = answer(live, &snapshot, serving, sought, k)?;
+        let mut hits = answer(view, serving, sought, k)?;
         hits.explain(trace);
         Ok(hits)
     });
@@ -172,13 +174,13 @@ pub(crate) fn run_many(
 }
 
 /// The items that must not be answered with; refuses a `k` of 0.
-fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo>, Error> {
+fn hidden(view: &View, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo>, Error> {
     if k == 0 {
         return Err(Error::TopZero);
     }
     let mut hidden = HashSet::with_capacity(request.exclude.len());
     for id in &request.exclude {
-        hidden.extend(live.find_item(id)?);
+        hidden.extend(view.find_item(id)?);
     }
     Ok(hidden)
 }
@@ -186,31 +188,30 @@ fn hidden(live: &Live, request: &Request<'_>, k: usize) -> Result<HashSet<ItemNo
 /// The query vector of a request in a space; an item that others should be similar to is hidden. That of
 /// a user in a fused space is made of those in its members, as are its items' vectors.
 fn query_vector(
-    live: &Live,
-    snapshot: &Snapshot,
+    view: &View,
     space: &str,
     request: &Request<'_>,
     hidden: &mut HashSet<ItemNo>,
 ) -> Result<Vec<f32>, Error> {
-    let serving = snapshot.space(space)?;
+    let serving = view.snapshot().space(space)?;
     let generation = &serving.base.generation;
     let query = request.query_in(space);
     if generation.is_fused() && !matches!(query, Ok(Query::Vector(_) | Query::Similar(_))) {
         let mut vector = Vec::with_capacity(generation.dimension as usize);
         for member in generation.members.keys() {
-            vector.extend(query_vector(live, snapshot, member, request, hidden)?);
+            vector.extend(query_vector(view, member, request, hidden)?);
         }
         return Ok(vector);
     }
     match query? {
         Query::User(user) => {
             let one = std::slice::from_ref(user);
-            embed_users(live, serving, one, request.check, None)
+            embed_users(view, serving, one, request.check, None)
         }
         Query::Vector(vector) => check_vector(serving, vector),
         Query::Similar(id) => {
             let unknown = || Error::UnknownItem { id: id.to_owned() };
-            let item = live.find_item(id)?.ok_or_else(unknown)?;
+            let item = view.find_item(id)?.ok_or_else(unknown)?;
             hidden.insert(item);
             Ok(serving.vector(item).ok_or_else(unknown)?.to_vec())
         }
@@ -219,14 +220,14 @@ fn query_vector(
 
 /// Query vectors of users; `batch` says whether an error tells the place of the user.
 fn embed_users(
-    live: &Live,
+    view: &View,
     serving: &Serving,
     users: &[Value],
     check: FeatureCheck,
     batch: Option<()>,
 ) -> Result<Vec<f32>, Error> {
     let failed = RefCell::new(None);
-    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match live.find_item(id) {
+    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match view.find_item(id) {
         Ok(item) => {
             if let Some(row) = item.and_then(|item| serving.vector(item)) {
                 read(row);
@@ -267,23 +268,17 @@ fn check_vector(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
     Ok(vector)
 }
 
-fn answer(
-    live: &Live,
-    snapshot: &Snapshot,
-    serving: &Serving,
-    sought: Sought<'_>,
-    k: usize,
-) -> Result<Hits, Error> {
+fn answer(view: &View, serving: &Serving, sought: Sought<'_>, k: usize) -> Result<Hits, Error> {
     let offset = sought.request.offset;
     let best = best_of(serving, sought, k.saturating_add(offset))?;
     sought.trace.stage(|micros| &mut micros.search);
     let hits = best.into_iter().skip(offset).map(|(score, item)| {
         let id = match serving.overlay.get(&item) {
             Some(late) => late.id.clone(),
-            None => snapshot.sealed.id(item)?.to_owned(),
+            None => view.snapshot().sealed.id(item)?.to_owned(),
         };
         let record = if sought.request.records {
-            record(live, &id)?
+            view.record(&id)?
         } else {
             None
         };
@@ -298,12 +293,4 @@ fn answer(
     let hits = hits.collect::<Result<_, Error>>()?;
     sought.trace.stage(|micros| &mut micros.answer);
     Ok(Hits::new(serving.base.generation.number, hits))
-}
-
-/// The newest record of an id; none when it was deleted after the snapshot was taken.
-fn record(live: &Live, id: &str) -> Result<Option<Value>, Error> {
-    match live.find(id)? {
-        Some((_, Some(text))) => parse(id, &text).map(Some),
-        _ => Ok(None),
-    }
 }

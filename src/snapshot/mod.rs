@@ -159,25 +159,51 @@ impl Snapshot {
         Ok(Self { sealed, spaces })
     }
 
+    /// A state whose spaces serve what its manifest says: `known` are those that are open already, the
+    /// others are opened, and caught up with what was written since they were cut.
+    pub(crate) fn serving(
+        directory: &Directory,
+        sealed: Arc<Sealed>,
+        fresh: &BTreeMap<String, Fresh>,
+        known: &BTreeMap<String, Arc<Serving>>,
+    ) -> Result<Self, Error> {
+        let mut spaces = BTreeMap::new();
+        for (name, generation) in sealed.manifest.serving() {
+            let before = known.get(name);
+            let serving = match before {
+                Some(same) if same.base.generation.number == generation.number => Arc::clone(same),
+                _ => {
+                    let before = before.map(|serving| &*serving.base);
+                    let base = Base::open(directory, name, generation, before)?;
+                    Arc::new(Serving::new(name, base.into(), &sealed, fresh, &spaces)?)
+                }
+            };
+            spaces.insert(name.to_owned(), serving);
+        }
+        Ok(Self { sealed, spaces })
+    }
+
     /// What a space serves.
     pub(crate) fn space(&self, name: &str) -> Result<&Arc<Serving>, Error> {
         self.spaces.get(name).ok_or_else(|| {
             let kept = self.sealed.manifest.spaces.get(name);
             let active = kept.and_then(Space::active);
-            active.map_or_else(
-                || self.unknown(name),
-                |active| self.out_of_step(name, active),
-            )
+            let checked = active.map_or(Ok(()), |active| self.check_step(name, active));
+            checked.err().unwrap_or_else(|| self.unknown(name))
         })
     }
 
-    /// The error of a fused generation whose members answer with others than it was made of.
-    pub(crate) fn out_of_step(&self, space: &str, generation: &Generation) -> Error {
-        Error::OutOfStep {
+    /// An error if the members of a fused generation answer with others than it was made of.
+    pub(crate) fn check_step(&self, space: &str, generation: &Generation) -> Result<(), Error> {
+        let members = self.sealed.manifest.out_of_step(generation);
+        if members.is_empty() {
+            return Ok(());
+        }
+        Err(Error::OutOfStep {
             space: space.to_owned(),
             generation: generation.number,
-            members: self.sealed.manifest.out_of_step(generation),
-        }
+            members,
+        })
     }
 
     /// The generations a space keeps.

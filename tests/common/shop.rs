@@ -32,7 +32,7 @@ pub struct Asked {
 }
 
 pub struct Shop {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub db: Database,
     /// As they are now, in the order in which they were stored first.
     pub things: Vec<Thing>,
@@ -156,10 +156,15 @@ impl Shop {
             }
         }
         Self {
-            _dir: dir,
+            dir,
             db,
             things: now,
         }
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("shop.twin")
     }
 
     pub fn recall<'a>(&'a self, name: &'a str, user: &'a Value, asked: &Asked) -> Recall<'a> {

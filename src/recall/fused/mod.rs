@@ -17,13 +17,13 @@ mod weighted;
 
 use super::explain::FusionStep;
 use super::{
-    Best, Hit, Hits, Passing, Request, Sought, Trace, all_of, best_of, hidden, query_vector, record,
+    Best, Hit, Hits, Passing, Request, Sought, Trace, View, all_of, best_of, hidden, query_vector,
 };
 use crate::ensemble::{Ensemble, Method};
 use crate::error::Error;
 use crate::ids::ItemNo;
 use crate::kernel::Row;
-use crate::snapshot::{Live, Serving, Snapshot};
+use crate::snapshot::{Serving, Snapshot};
 use business::Worth;
 use certain::Scoring;
 use std::collections::{HashMap, HashSet};
@@ -88,7 +88,7 @@ impl<'a> Prepared<'a> {
 
 /// Answers one request.
 pub(super) fn run(
-    live: &Live,
+    view: &View,
     prepared: &Prepared<'_>,
     request: &Request<'_>,
     k: usize,
@@ -100,14 +100,14 @@ pub(super) fn run(
         let name = request.space.to_owned();
         return Err(Error::NoScore { name });
     }
-    let mut hidden = hidden(live, request, k)?;
+    let mut hidden = hidden(view, request, k)?;
     trace.stage(|micros| &mut micros.prepare);
     let mut channels = Vec::new();
     for name in prepared.ensemble.spaces() {
         let serving = &**snapshot.space(name)?;
-        let query = query_vector(live, snapshot, name, request, &mut hidden)?;
+        let query = query_vector(view, name, request, &mut hidden)?;
         let number = serving.base.generation.number;
-        live.asked.notice(name, number, &query);
+        view.notice(name, number, &query);
         channels.push(Channel {
             name,
             serving,
@@ -146,7 +146,7 @@ pub(super) fn run(
         Ok(Hit {
             score,
             record: if request.records {
-                record(live, &id)?
+                view.record(&id)?
             } else {
                 None
             },
