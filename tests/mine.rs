@@ -9,6 +9,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::cell::RefCell;
+use std::sync::Mutex;
 use twinspire::{Database, Ensemble, Error, ErrorKind, GenerationNo, Mined, Negative, Pair};
 
 const SPACE: &str = "by-price";
@@ -65,14 +66,14 @@ proptest! {
             .collect();
         let to = from + more;
         let ranks = from as u32..=to as u32;
-        let left_out = RefCell::new(Vec::new());
+        let left_out = Mutex::new(Vec::new());
         let miner = || {
             let mut miner = shop.db.mine("other").ranks(ranks.clone()).exact().seed(seed);
             if let Some(group) = group {
                 miner = miner.filter(format!("group = {group}").as_str());
             }
             miner.hard_positives_beyond(bound as u32).leave_out(|error| {
-                left_out.borrow_mut().push(error.to_string());
+                left_out.lock().unwrap().push(error.to_string());
             })
         };
         let all: Result<Vec<Mined>, Error> =
@@ -83,7 +84,7 @@ proptest! {
             let Some((score, rank, negatives)) = model(&shop, asked, *positive, (from, to, bound))
             else {
                 let what = format!("pair {}: there is no item {:?}", at + 1, id(*positive));
-                prop_assert!(left_out.borrow().contains(&what));
+                prop_assert!(left_out.lock().unwrap().contains(&what));
                 continue;
             };
             let mined = mined.next().unwrap();

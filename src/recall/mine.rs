@@ -10,7 +10,7 @@ use super::filtered::Passing;
 use super::space::best_of;
 use super::{Request, Sought, View};
 use crate::error::Error;
-use crate::ids::ItemNo;
+use crate::ids::{GenerationNo, ItemNo};
 use crate::kernel::Row;
 use crate::snapshot::{Late, Serving};
 use crate::tower::{Reading, Side};
@@ -63,6 +63,8 @@ pub struct Mined {
     /// The pair's place in the stream, from 0.
     #[serde(rename = "pair")]
     pub at: u64,
+    /// The generation whose towers and vectors it was mined from, the same for all pairs of a mining.
+    pub generation: GenerationNo,
     /// The pair.
     #[serde(flatten)]
     pub pair: Pair,
@@ -150,6 +152,7 @@ pub(crate) fn mine(
     let mined = each.map(|((at, pair), found)| match found {
         Ok(found) => Ok(Mined {
             at,
+            generation: serving.base.generation.number,
             pair,
             positive_score: found.score,
             positive_rank: found.rank,

@@ -64,7 +64,7 @@ pub struct SpaceArgs {
     pub space: String,
 }
 
-/// How to search, and what to show of what was found.
+/// How to search.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
     /// How many items to return
@@ -73,30 +73,42 @@ pub struct SearchArgs {
     /// How many of the best to leave out, as for a second page
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub offset: usize,
-    /// How widely to search the graph: more finds more and takes longer
-    #[arg(long, value_name = "N", conflicts_with = "exact")]
-    pub ef: Option<usize>,
-    /// How much of the exact answer to find, from 0 to 1, in place of --ef
-    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"])]
-    pub recall_target: Option<f32>,
+    #[command(flatten)]
+    pub effort: EffortArgs,
     /// Answer only with items that score at least this
     #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
     pub at_least: Option<f32>,
-    /// Score every item instead of searching the graph
-    #[arg(long)]
-    pub exact: bool,
-    /// Tell how the answer was found, and what took how long
-    #[arg(long)]
-    pub explain: bool,
-    /// Show the record of each item
-    #[arg(long)]
-    pub records: bool,
     /// Answer only with items that match, as in "city = 'Seattle' and price < 30"
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// Items to leave out, such as those already seen (may be repeated)
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub exclude: Vec<String>,
+}
+
+/// How hard to search.
+#[derive(Debug, Args)]
+pub struct EffortArgs {
+    /// How widely to search the graph: more finds more and takes longer
+    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    pub ef: Option<usize>,
+    /// How much of the exact answer to find, from 0 to 1, in place of --ef
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"])]
+    pub recall_target: Option<f32>,
+    /// Score every item instead of searching the graph
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// What to show of what was found.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Tell how the answer was found, and what took how long
+    #[arg(long)]
+    pub explain: bool,
+    /// Show the record of each item
+    #[arg(long)]
+    pub records: bool,
 }
 
 /// How CSV files are written.
@@ -145,22 +157,34 @@ pub fn at_least_one(argument: &str) -> Result<usize, String> {
 
 /// JSON as an argument: the text itself, `@file`, or `-` for standard input.
 pub fn json(option: &str, argument: &str) -> Result<Value, Failure> {
-    let (text, origin) = if argument == "-" {
-        (
-            read(std::io::stdin().lock(), "standard input")?,
-            "standard input".to_owned(),
-        )
+    let (text, origin) = text(argument)?;
+    serde_json::from_str(&text).map_err(|error| no_json(option, &origin, &error))
+}
+
+/// JSON as an argument, as [`json`]; also several values one after the other, as in a file of JSON lines.
+pub fn json_values(option: &str, argument: &str) -> Result<Vec<Value>, Failure> {
+    let (text, origin) = text(argument)?;
+    let values = serde_json::Deserializer::from_str(&text).into_iter();
+    let values = values.collect::<Result<Vec<Value>, _>>();
+    values.map_err(|error| no_json(option, &origin, &error))
+}
+
+/// The text of an argument, and what it came from.
+fn text(argument: &str) -> Result<(String, String), Failure> {
+    if argument == "-" {
+        let origin = "standard input".to_owned();
+        Ok((read(std::io::stdin().lock(), &origin)?, origin))
     } else if let Some(path) = argument.strip_prefix('@') {
         let file = File::open(path).map_err(|error| Failure::reading(path, error))?;
-        (read(file, path)?, path.to_owned())
+        Ok((read(file, path)?, path.to_owned()))
     } else {
-        (argument.to_owned(), "the argument".to_owned())
-    };
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!("{option}: {origin} is not JSON: {error}")).hint(
-            "quote JSON for the shell, as in --user '{\"user_id\":\"42\"}', or use @file or -",
-        )
-    })
+        Ok((argument.to_owned(), "the argument".to_owned()))
+    }
+}
+
+fn no_json(option: &str, origin: &str, error: &serde_json::Error) -> Failure {
+    Failure::usage(format!("{option}: {origin} is not JSON: {error}"))
+        .hint("quote JSON for the shell, as in --user '{\"user_id\":\"42\"}', or use @file or -")
 }
 
 fn read(reader: impl Read, name: &str) -> Result<String, Failure> {
@@ -196,6 +220,8 @@ mod tests {
         let argument = format!("@{}", file.path().display());
         assert_eq!(json("--vector", &argument).unwrap()[1], 2);
         assert!(json("--user", "{").is_err());
+        assert_eq!(json_values("--user", "{} {\"a\":1}\n[2]").unwrap().len(), 3);
+        assert!(json_values("--user", "{} {").is_err());
         assert!(json("--user", "@/no/such/file").is_err());
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! One file a command under `cmd`, all of one shape: parse, call, print. `args` is what a user types,
 //! `output` what comes back: results on standard output (tables, or one JSON document with `--json`),
-//! errors and progress on standard error, and an exit code that means something.
+//! errors and progress on standard error, and an exit code that means something. `next` is how commands
+//! write files.
 
 mod args;
 mod cmd;
+mod next;
 mod output;
 
 use std::process::ExitCode;

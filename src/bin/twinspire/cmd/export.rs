@@ -1,13 +1,7 @@
 //! `twinspire export`: every item as JSON lines.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the file written here is the user's, not the database's"
-)]
-
-use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -15,6 +9,7 @@ use twinspire::Export;
 
 use super::open_to_read;
 use crate::args::DatabaseArg;
+use crate::next::Next;
 use crate::output::{Exit, Failure, Output, Unit, counted};
 
 const EXAMPLES: &str = "\
@@ -62,7 +57,7 @@ pub fn run(args: ExportArgs, output: &Output) -> Result<Exit, Failure> {
     let name = path.display().to_string();
     let failed = |error: io::Error| Failure::writing(&name, error);
     let next = Next::create(path).map_err(failed)?;
-    let mut out = BufWriter::with_capacity(1 << 16, &next.file);
+    let mut out = BufWriter::with_capacity(1 << 16, next.file());
     let items = match write(export, &args, &mut out, output) {
         Err(Halt::Write(error)) => return Err(failed(error)),
         Err(halt) => return Err(halt.into()),
@@ -124,41 +119,4 @@ fn write(
         bar.finish_and_clear();
     }
     Ok(items)
-}
-
-/// A file beside the one that is asked for, gone when it is dropped before it took that one's place.
-struct Next {
-    path: PathBuf,
-    target: PathBuf,
-    file: File,
-}
-
-impl Next {
-    fn create(path: &Path) -> io::Result<Self> {
-        if path.metadata().is_ok_and(|found| !found.is_file()) {
-            // Such as /dev/null, in whose place a file would do harm.
-            let what = "it is not a file that could be replaced; `>` writes into anything";
-            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
-        }
-        // Where a link leads, so that it goes on leading there.
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.next", std::process::id()));
-        let path = target.with_file_name(name);
-        let file = File::create_new(&path)?;
-        Ok(Self { path, target, file })
-    }
-
-    /// Makes the file durable, then visible under its name.
-    fn put_in_place(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        std::fs::rename(&self.path, &self.target)
-    }
-}
-
-impl Drop for Next {
-    fn drop(&mut self) {
-        // After the rename there is nothing of this name.
-        let _ = std::fs::remove_file(&self.path);
-    }
 }

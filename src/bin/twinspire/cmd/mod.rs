@@ -2,12 +2,14 @@
 
 mod audit;
 mod check;
+mod diff;
 mod ensembles;
 mod export;
 mod gc;
 mod generations;
 mod import;
 mod merge;
+mod mine;
 mod publish;
 mod recall;
 mod repair;
@@ -18,6 +20,7 @@ mod seal;
 mod similar;
 mod snapshot;
 mod stages;
+mod state;
 mod stats;
 mod towers;
 mod train;
@@ -46,6 +49,10 @@ pub enum Command {
     Recall(recall::RecallArgs),
     /// Find items like another item
     Similar(similar::SimilarArgs),
+    /// Compare what two generations or ensembles answer
+    Diff(diff::DiffArgs),
+    /// Find hard negatives and hard positives to train with
+    Mine(mine::MineArgs),
     /// List the generations of a space
     Generations(generations::GenerationsArgs),
     /// Serve an earlier generation of a space again
@@ -84,6 +91,8 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),
         Command::Similar(args) => similar::run(args, output),
+        Command::Diff(args) => diff::run(args, output),
+        Command::Mine(args) => mine::run(args, output),
         Command::Generations(args) => generations::run(args, output),
         Command::Rollback(args) => rollback::run(args, output),
         Command::Retain(args) => retain::run(args, output),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use twinspire::{Database, Explain, FeatureCheck, Hits};
 
 use super::open_to_read;
-use crate::args::{SearchArgs, SpaceArgs, json as json_argument};
+use crate::args::{SearchArgs, ShowArgs, SpaceArgs, json as json_argument};
 use crate::output::{Exit, Failure, Output, Table, short};
 
 const EXAMPLES: &str = "\
@@ -48,6 +48,8 @@ pub struct RecallArgs {
     check_features: Option<CheckArg>,
     #[command(flatten)]
     search: SearchArgs,
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 /// What to do about features that are not as the towers want them.
@@ -64,7 +66,7 @@ pub fn run(args: RecallArgs, output: &Output) -> Result<Exit, Failure> {
     let space = &args.target.space;
     let query = Query::new(args.user.as_deref(), args.vector.as_deref())?;
     let db = open_to_read(&args.target.database)?;
-    let mut recall = with(db.recall(space), &args.search);
+    let mut recall = shown(with(db.recall(space), &args.search), &args.show);
     if let Some(check) = args.check_features {
         let problems = problems(&db, space, query.users())?;
         recall = recall.check_features(match check {
@@ -83,15 +85,15 @@ pub fn run(args: RecallArgs, output: &Output) -> Result<Exit, Failure> {
     match query {
         Query::User(user) => {
             let hits = recall.user(&user).top(args.search.top)?;
-            print_one(space, &hits, args.search.records, output)?;
+            print_one(space, &hits, args.show.records, output)?;
         }
         Query::Vector(vector) => {
             let hits = recall.vector(&vector).top(args.search.top)?;
-            print_one(space, &hits, args.search.records, output)?;
+            print_one(space, &hits, args.show.records, output)?;
         }
         Query::Users(users) => {
             let all = recall.users(&users).top(args.search.top)?;
-            print_all(space, &all, args.search.records, output)?;
+            print_all(space, &all, args.show.records, output)?;
         }
     }
     Ok(Exit::Done)
@@ -175,10 +177,10 @@ pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire
     let mut recall = recall
         .exclude(search.exclude.iter().cloned())
         .offset(search.offset);
-    if let Some(ef) = search.ef {
+    if let Some(ef) = search.effort.ef {
         recall = recall.ef(ef);
     }
-    if let Some(share) = search.recall_target {
+    if let Some(share) = search.effort.recall_target {
         recall = recall.recall_target(share);
     }
     if let Some(least) = search.at_least {
@@ -187,13 +189,18 @@ pub fn with<'a>(recall: twinspire::Recall<'a>, search: &SearchArgs) -> twinspire
     if let Some(filter) = &search.filter {
         recall = recall.filter(filter);
     }
-    if search.exact {
+    if search.effort.exact {
         recall = recall.exact();
     }
-    if search.explain {
+    recall
+}
+
+/// A recall that gives what is to be shown.
+pub fn shown<'a>(mut recall: twinspire::Recall<'a>, show: &ShowArgs) -> twinspire::Recall<'a> {
+    if show.explain {
         recall = recall.explain();
     }
-    if search.records {
+    if show.records {
         recall = recall.records();
     }
     recall

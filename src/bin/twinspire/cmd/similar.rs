@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{open_to_read, recall};
-use crate::args::{SearchArgs, SpaceArgs};
+use crate::args::{SearchArgs, ShowArgs, SpaceArgs};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -22,14 +22,16 @@ pub struct SimilarArgs {
     id: String,
     #[command(flatten)]
     search: SearchArgs,
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 /// Runs the command.
 pub fn run(args: SimilarArgs, output: &Output) -> Result<Exit, Failure> {
     let db = open_to_read(&args.target.database)?;
-    let hits = recall::with(db.recall(&args.target.space), &args.search)
-        .similar(&args.id)
-        .top(args.search.top)?;
-    recall::print_one(&args.target.space, &hits, args.search.records, output)?;
+    let recall = recall::with(db.recall(&args.target.space), &args.search);
+    let recall = recall::shown(recall, &args.show);
+    let hits = recall.similar(&args.id).top(args.search.top)?;
+    recall::print_one(&args.target.space, &hits, args.show.records, output)?;
     Ok(Exit::Done)
 }
