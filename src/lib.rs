@@ -95,3 +95,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/ensembles.md")]
 struct EnsemblesGuide;
+
+/// Those of the guide to mining.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/mining.md")]
+struct MiningGuide;

@@ -25,6 +25,8 @@ fn help_teaches_every_command() {
         "publish",
         "recall",
         "similar",
+        "diff",
+        "mine",
         "generations",
         "rollback",
         "retain",

@@ -192,14 +192,14 @@ impl fmt::Display for Comparison {
             for item in &self.items {
                 if let Some(place) = item.first.filter(|place| place.rank == rank) {
                     *first = shown(&item.id);
-                    *score = format!("{:.4}", place.score);
+                    *score = digits(place.score);
                     *to = item
                         .second
                         .map_or("-".to_owned(), |place| place.rank.to_string());
                 }
                 if let Some(place) = item.second.filter(|place| place.rank == rank) {
                     *second = shown(&item.id);
-                    *other = format!("{:.4}", place.score);
+                    *other = digits(place.score);
                     *moved = match item.rise {
                         None => "new".to_owned(),
                         Some(0) => "=".to_owned(),
@@ -221,6 +221,11 @@ impl fmt::Display for Comparison {
             self.rbo
         )
     }
+}
+
+/// A score; the negative zero of a distance is a zero.
+fn digits(score: f32) -> String {
+    format!("{:.4}", score + 0.0)
 }
 
 /// An id without what a terminal would take for commands.

@@ -10,6 +10,7 @@ mod errors;
 mod fields;
 mod filters;
 mod flips;
+mod pin;
 mod repair;
 mod reuse;
 
