@@ -14,13 +14,16 @@ use twinspire::{Database, Ensemble, Error, ErrorKind, GenerationNo, Mined, Negat
 
 const SPACE: &str = "by-price";
 
+/// Negatives: rank, score and id.
+type Negatives = Vec<(u32, f32, String)>;
+
 /// What of a pair ought to be mined: the positive's score and rank, and all negatives at the ranks.
 fn model(
     shop: &Shop,
     asked: &Asked,
     positive: usize,
     (from, to, bound): (usize, usize, usize),
-) -> Option<(f32, Option<u32>, Vec<(u32, f32, String)>)> {
+) -> Option<(f32, Option<u32>, Negatives)> {
     let score = shop.score("other", positive, &asked.user)?;
     let mut others = shop.list("other", asked, usize::MAX);
     others.retain(|(_, at)| *at != positive);
@@ -36,7 +39,7 @@ fn model(
     Some((score, rank, negatives.collect()))
 }
 
-fn plain(negatives: &[Negative]) -> Vec<(u32, f32, String)> {
+fn plain(negatives: &[Negative]) -> Negatives {
     let each = negatives.iter();
     each.map(|negative| (negative.rank, negative.score, negative.id.clone()))
         .collect()

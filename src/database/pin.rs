@@ -21,7 +21,8 @@ pub struct Pinned {
 
 impl Database {
     /// Holds on to the state of this moment: every recall of what this gives sees the same items, the
-    /// same generations and the same recipes, whatever is written and published meanwhile.
+    /// same generations and the same recipes, whatever is written and published meanwhile. It waits for
+    /// a write that is under way, and copies what is not sealed yet; recalls of it wait for nobody.
     ///
     /// With [`Pinned::generation`], a space answers with another generation that it keeps, so that two
     /// can be compared side by side while one of them serves:

@@ -298,6 +298,54 @@ mod tests {
     }
 
     #[test]
+    fn pairs_are_a_user_a_positive_and_what_is_known() {
+        let pair_of = |line: &str| {
+            let mut all = pairs_from(Cursor::new(line.to_owned()), "pairs.jsonl");
+            all.next().unwrap().map_err(|error| error.to_string())
+        };
+        let user = || json!({"age": 4});
+        assert_eq!(
+            pair_of(r#"{"user":{"age":4},"positive":7,"known":["a",8],"at":3}"#),
+            Ok(Pair::new(user(), "7").known(["a", "8"]))
+        );
+        let bare = Ok(Pair::new(user(), "b"));
+        assert_eq!(
+            pair_of(r#"{"user":{"age":4},"positive":"b","known":null}"#),
+            bare
+        );
+        let written = serde_json::to_string(bare.as_ref().unwrap()).unwrap();
+        assert_eq!(written, r#"{"user":{"age":4},"positive":"b"}"#);
+        assert_eq!(pair_of(&written), bare);
+        for (line, says) in [
+            ("7", "a JSON object expected, found a number (7)"),
+            (
+                r#"{"positive":"b"}"#,
+                "field `user`: expected an object of the user's features, found null",
+            ),
+            (
+                r#"{"user":{}}"#,
+                "field `positive`: expected a string or a whole number, found null",
+            ),
+            (
+                r#"{"user":{},"positive":""}"#,
+                "field `positive`: expected a non-empty string",
+            ),
+            (
+                r#"{"user":{},"positive":"b","known":"c"}"#,
+                "field `known`: expected a list of ids",
+            ),
+            (
+                r#"{"user":{},"positive":"b","known":[1.5]}"#,
+                "field `known`: expected a string or a whole number",
+            ),
+        ] {
+            let error = pair_of(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+            assert!(error.starts_with("pairs.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
     fn nesting_without_end_is_an_error_not_a_crash() {
         let deep = format!("{{\"id\":{}", "[".repeat(100_000));
         let error = items_from(Cursor::new(deep), "deep")

@@ -468,7 +468,7 @@ mod tests {
                 2  b      0.9000   1  d       0.9000    new\n   \
                 3  c      0.8000   -  a       0.8000     -2\n   \
                 4                     e       0.7000    new\n\
-             2 of 4 in both (50.0 %), Jaccard 0.400, rank-biased overlap 0.560"
+             2 of 4 in both (50.0 %), Jaccard 0.400, rank-biased overlap 0.585"
         );
         let json = serde_json::to_value(&comparison).unwrap();
         assert_eq!(json["items"][1]["second"]["rank"], 1);

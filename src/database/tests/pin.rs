@@ -4,8 +4,9 @@ use super::*;
 use crate::ids::GenerationNo;
 use crate::recall::Pair;
 
+const ID: &str = "B01";
 /// More than enough for a full sample.
-const ASKED: usize = 5000;
+const ASKED: usize = 8192;
 
 #[test]
 fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
@@ -24,14 +25,18 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
     let before = now.generation(SPACE, one).unwrap();
     let ask = |state: &Pinned, name| {
         let hits = state.recall(name).users(&users).top(1).unwrap();
-        assert!(hits.iter().all(|hits| hits[0].id == "B001"));
+        assert!(hits.iter().all(|hits| hits[0].id == ID));
     };
 
     ask(&before, SPACE);
     ask(&before, ENSEMBLE);
-    let pairs = users.iter().map(|user| Pair::new(user.clone(), "B001"));
+    let pairs = users.iter().map(|user| Pair::new(user.clone(), ID));
     let mined = db.mine(SPACE).pairs(pairs).unwrap();
-    assert!(mined.map(Result::unwrap).all(|mined| mined.at < 5000));
+    assert!(
+        mined
+            .map(Result::unwrap)
+            .all(|mined| mined.pair.positive == ID)
+    );
     assert!(!sampled(one) && !sampled(two));
 
     ask(&now, SPACE);
