@@ -70,7 +70,10 @@ fn two_generations_are_shown_side_by_side() {
     assert_eq!(told["comparison"]["rbo"], 1.0);
     assert_eq!(told["comparison"]["items"][1]["id"], "B055");
     // Nothing of it is committed.
-    assert_eq!(json_of(&["generations", db, "near"])["active"], 2);
+    let kept = json_of(&["generations", db, "near"]);
+    let active: Vec<&Value> = kept["generations"].as_array().unwrap().iter().collect();
+    assert_eq!(active[0]["active"], false);
+    assert_eq!(active[1]["active"], true);
 }
 
 #[test]
@@ -324,7 +327,7 @@ fn plain(field: &Field) -> Value {
         Field::Long(value) => json!(value),
         Field::Float(value) => json!(f64::from(*value)),
         Field::Str(text) => json!(text),
-        other => panic!("no column is of {other:?}"),
+        other => json!(format!("a column of another type: {other}")),
     }
 }
 
