@@ -18,7 +18,7 @@ fn ids(hits: &Hits) -> Vec<&str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn a_pinned_generation_answers_as_a_rollback_to_it_would(
         shop in things(false),

@@ -12,8 +12,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 /// The ranks that negatives are taken from unless told otherwise: below the first hundred, which may
-/// be positives that nobody knows of, and still far nearer than chance (Huang et al., KDD 2020,
-/// section 6.1).
+/// be positives that nobody knows of, and still far nearer than chance (Huang et al., KDD 2020).
 pub const DEFAULT_RANKS: RangeInclusive<u32> = 101..=500;
 /// Negatives of each pair unless told otherwise.
 pub const DEFAULT_PER_PAIR: usize = 4;

@@ -1,5 +1,5 @@
 //! Mining training examples: for pairs of a user and an item the user took, the items that the space
-//! confuses with it (Huang et al., KDD 2020, section 6).
+//! confuses with it (hard mining in Huang et al., KDD 2020).
 //!
 //! Each pair is one search, in which the user's known positives are hidden, so that ranks count what
 //! could be a negative. The positive's rank follows from its exact score: whether a walk comes to it
