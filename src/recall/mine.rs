@@ -22,8 +22,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-/// So many users are embedded at a time; a task of a thread.
+/// At most so many users are embedded at a time; a task of a thread.
 const TASK: usize = 16;
+/// Few pairs are so many tasks. Not by the number of threads: the same pairs are embedded together
+/// on any machine.
+const TASKS: usize = 8;
 
 /// A user and an item that the user took; a line of the JSON lines that [`import`](crate::import) reads.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -145,8 +148,9 @@ pub(crate) fn mine(
         serving,
         passing: passing.as_ref(),
     };
-    let tasks = pairs.par_chunks(TASK).enumerate();
-    let found = tasks.map(|(task, pairs)| miner.task(from + (task * TASK) as u64, pairs));
+    let size = pairs.len().div_ceil(TASKS).clamp(1, TASK);
+    let tasks = pairs.par_chunks(size).enumerate();
+    let found = tasks.map(|(task, pairs)| miner.task(from + (task * size) as u64, pairs));
     let found: Vec<Vec<Result<Found, Error>>> = found.collect::<Result<_, Error>>()?;
     let each = (from..).zip(pairs).zip(found.into_iter().flatten());
     let mined = each.map(|((at, pair), found)| match found {

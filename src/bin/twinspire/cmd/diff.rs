@@ -20,13 +20,13 @@ A and B are each
   NAME                       a space or an ensemble, as it answers now
   SPACE@GENERATION           a space, with another generation that it keeps
   ENSEMBLE,SPACE@GENERATION  an ensemble, of which a space (or several, with more commas) answers so
-Nothing changes in the database: items written since a generation was cut are embedded with its own
-towers for this one comparison, as a rollback would do it.
+Nothing changes in the database: items written since a generation was cut are embedded with its
+own towers for this one comparison, as a rollback would do it.
 
 One user: both lists side by side; `to` is the rank that an item of A has in B, `moved` by how many
-places an item of B stands higher than in A. Several (a JSON list, or JSON lines): means over the users,
-and the items that moved most, by the sum of 1/rank in B less 1/rank in A. Rank-biased overlap is that of
-Webber, Moffat and Zobel (2010) with p = 0.9, extrapolated.";
+places an item of B stands higher than in A. Several (a JSON list, or JSON lines): means over the
+users, and the items that moved most, by the sum of 1/rank in B less 1/rank in A. Rank-biased
+overlap is that of Webber, Moffat and Zobel (2010) with p = 0.9, extrapolated.";
 
 /// How many of the items that moved most are told in JSON.
 const MOVERS: usize = 100;

@@ -24,20 +24,21 @@ use crate::output::{Exit, Failure, Output, Unit, counted};
 const EXAMPLES: &str = "\
 Examples:
   twinspire mine shop.twin movies --pairs clicks.jsonl --known-by user_id --out negatives.jsonl
-  twinspire mine shop.twin movies --pairs clicks.jsonl --ranks 101..500 --per-pair 4 --out negatives.parquet
+  twinspire mine shop.twin movies --pairs clicks.jsonl --ranks 201..400 --out negatives.parquet
   twinspire mine shop.twin movies --pairs clicks.jsonl --per-pair 0 --hard-beyond 1000 --only-hard
   twinspire mine shop.twin movies@5 --pairs - < clicks.jsonl | head
 
-A line of the pairs is a user and an item the user took; `known`, other items the user is known to have
-taken, may be left out:
+A line of the pairs is a user and an item the user took; `known`, other items the user is known
+to have taken, may be left out:
   {\"user\":{\"user_id\":\"42\"},\"positive\":\"B01\",\"known\":[\"B02\"]}
-For each pair the user's recall is searched as deep as the ranks go. The positive and the known items are
-not counted in ranks. What comes out is a line for each pair:
-  {\"pair\":0,\"generation\":6,\"user\":{…},\"positive\":\"B01\",\"positive_score\":0.71,\"positive_rank\":12,
-   \"hard_positive\":false,\"negatives\":[{\"id\":\"B77\",\"rank\":130,\"score\":0.55},…]}
-A positive without a rank lies deeper than was searched. Into a file called .parquet goes a flat table, a
-row for each negative: pair, user (JSON text), positive, positive_rank, positive_score, hard_positive,
-negative, negative_rank, negative_score; a pair without negatives is one row without these three.
+For each pair the user's recall is searched as deep as the ranks go; the positive and the known
+items are not counted in ranks. What comes out is a line for each pair:
+  {\"pair\":0,\"generation\":6,\"user\":{…},\"positive\":\"B01\",\"positive_score\":0.71,
+   \"positive_rank\":12,\"hard_positive\":false,\"negatives\":[{\"id\":\"B77\",\"rank\":130,\"score\":0.55},…]}
+A positive without a rank lies deeper than was searched. Into a file called .parquet goes a flat
+table, a row for each negative: pair, user (JSON text), positive, positive_rank, positive_score,
+hard_positive, negative, negative_rank, negative_score; a pair without negatives is one row without
+these three.
 docs/mining.md tells what to do with them.";
 
 /// What errors call standard input.
