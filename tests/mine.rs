@@ -46,7 +46,7 @@ fn plain(negatives: &[Negative]) -> Negatives {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn ranks_and_negatives_are_those_of_scoring_every_item(
         shop in things(true),
