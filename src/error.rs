@@ -159,10 +159,10 @@ pub enum Error {
         /// The spaces and ensembles there are.
         known: Vec<String>,
     },
-    /// An ensemble where a space is needed.
-    #[error("{name:?} is an ensemble; name one of its spaces: {}", spaces.join(", "))]
+    /// An ensemble where a space is needed, or a fused space where one with a user tower is.
+    #[error("{name:?} is made of several spaces; name one of them: {}", spaces.join(", "))]
     NotASpace {
-        /// The ensemble.
+        /// Its name.
         name: String,
         /// Its spaces.
         spaces: Vec<String>,

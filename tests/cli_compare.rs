@@ -366,7 +366,7 @@ fn bad_pairs_are_named_or_passed_over() {
         (
             &["mine", db, "home", "--pairs", "-"][..],
             1,
-            "name one of its spaces: ",
+            "name one of them: ",
         ),
         (
             &["mine", db, "near", "--pairs", "-", "--known-by", "id"],

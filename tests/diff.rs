@@ -134,7 +134,7 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let error = pinned.generation("home", GenerationNo(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "\"home\" is an ensemble; name one of its spaces: by-price"
+        "\"home\" is made of several spaces; name one of them: by-price"
     );
     let error = pinned.generation("none", GenerationNo(1)).unwrap_err();
     assert!(matches!(error, Error::UnknownSpace { .. }), "{error}");

@@ -235,7 +235,7 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
     };
     assert_eq!(
         says(db.mine("home")),
-        "\"home\" is an ensemble; name one of its spaces: by-price"
+        "\"home\" is made of several spaces; name one of them: by-price"
     );
     assert!(says(db.mine("none")).starts_with("there is no space or ensemble \"none\""));
     assert_eq!(

@@ -203,6 +203,20 @@ impl<'a> Miner<'a> {
     {
         let space = self.request.space;
         let generation = self.state.answers_with(space)?;
+        let members = &self
+            .state
+            .view()
+            .snapshot()
+            .space(space)?
+            .base
+            .generation
+            .members;
+        if !members.is_empty() {
+            return Err(Error::NotASpace {
+                name: space.to_owned(),
+                spaces: members.keys().cloned().collect(),
+            });
+        }
         let (from, to) = (*self.ranks.start(), *self.ranks.end());
         if from == 0 || from > to {
             return Err(Error::Ranks { from, to });

@@ -162,7 +162,7 @@ impl<'a> Recall<'a> {
 
     /// How many candidates the search of the graph keeps (efSearch); [`DEFAULT_EF`](crate::DEFAULT_EF)
     /// by default, and never fewer than are asked for. More finds more of the exact answer and
-    /// takes longer.
+    /// takes longer; a segment of no more items than that is scanned instead.
     pub fn ef(mut self, ef: usize) -> Self {
         self.request.ef = ef;
         self

@@ -79,6 +79,11 @@ fn best_of_part(
         let item = items.get(node as usize).map(|item| ItemNo(*item));
         part.shows(node) && item.is_some_and(|item| sought.shows(serving, item))
     };
+    let effort = match effort {
+        // Nothing is saved by a walk, which may end before it has met all.
+        Effort::Beam(ef) if ef >= items.len() => Effort::Exact,
+        other => other,
+    };
     match (effort, sought.at_least) {
         (Effort::Exact, _) => {
             scan(&part.segment, sought.query, shown, best);
