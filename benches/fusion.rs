@@ -29,7 +29,7 @@ const SPACES: [&str; 2] = ["text", "unified"];
 const FUSED: &str = "both";
 const WEIGHTS: [f32; 2] = [0.4, 0.6];
 const DIMENSION: usize = 128;
-const QUERIES: usize = 500;
+const QUERIES: usize = 200;
 const K: usize = 10;
 const ENOUGH: f64 = 0.95;
 const EFS: [usize; 9] = [10, 16, 24, 32, 48, 64, 96, 128, 256];
@@ -46,16 +46,15 @@ fn main() {
     let db = Database::open(home.path().join("fusion.twin")).unwrap();
     publish(&db, &world);
     for filter in [None, Some(FILTER)] {
-        let alone = curve(&db, &world, "text", filter);
+        let alone = curve(&db, &world, "text", filter, 0.9995);
         let enough = alone.iter().find(|found| found.recall >= ENOUGH);
         enough
             .into_iter()
             .for_each(|found| print("text", filter, found, &alone));
         for (name, recipe) in recipes() {
             db.ensembles().define(name, recipe).unwrap();
-            let curve = curve(&db, &world, name, filter);
-            let enough = curve.iter().find(|found| found.recall >= ENOUGH);
-            match enough {
+            let curve = curve(&db, &world, name, filter, ENOUGH);
+            match curve.last().filter(|found| found.recall >= ENOUGH) {
                 Some(found) => print(name, filter, found, &alone),
                 None => println!("{}", json!({"way": name, "filter": filter, "found": null})),
             }
@@ -105,8 +104,14 @@ fn print(way: &str, filter: Option<&str>, found: &Found, alone: &[Found]) {
     println!("{line}");
 }
 
-/// What beams find, from narrow to wide; of three rounds each the quickest.
-fn curve(db: &Database, world: &World, name: &str, filter: Option<&str>) -> Vec<Found> {
+/// What beams find, from narrow to wide until it is enough; of three rounds each the quickest.
+fn curve(
+    db: &Database,
+    world: &World,
+    name: &str,
+    filter: Option<&str>,
+    enough: f64,
+) -> Vec<Found> {
     let ask = |recall: Recall<'_>| {
         let recall = match filter {
             Some(filter) => recall.filter(filter),
@@ -137,7 +142,7 @@ fn curve(db: &Database, world: &World, name: &str, filter: Option<&str>) -> Vec<
     let exact: Vec<_> = exact.collect();
     let mut curve: Vec<Found> = Vec::new();
     for ef in EFS {
-        if curve.last().is_some_and(|found| found.recall >= 0.9995) {
+        if curve.last().is_some_and(|found| found.recall >= enough) {
             break;
         }
         let round = || {

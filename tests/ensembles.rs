@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{Database, Ensemble, Error, ErrorKind, Towers};
+use twinspire::{Database, Ensemble, Error, ErrorKind, Normalisation, Towers};
 
 /// Towers whose vectors are two fields of the record.
 fn towers(metric: &str, fields: [&str; 2]) -> Towers {
@@ -189,4 +189,93 @@ fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
         .vector_in("plane", &[1.0, 2.0])
         .vector_in("other", &[2.0, 3.0]);
     assert_eq!(vectors.top(2).unwrap()[0].id, "B001");
+}
+
+#[test]
+fn every_method_takes_what_a_recall_of_a_space_takes() {
+    let (_dir, path) = directory();
+    let part = |at: usize, by: usize| ((at * by) % 23) as f32 / 23.0 - 0.5;
+    let items = (0..80).map(|at| vec![part(at, 3), part(at, 5), part(at, 7)]);
+    let items: Vec<Vec<f32>> = items.collect();
+    let db = database(&path, &items);
+    let two = |all: Ensemble| all.space("plane", 1.0).space("other", 0.5);
+    let methods = [
+        ("weighted", two(Ensemble::weighted())),
+        (
+            "cascade",
+            Ensemble::cascade().stage("plane", 70).stage("other", 60),
+        ),
+        ("ranks", two(Ensemble::ranks()).depth(60)),
+        ("min-max", two(Ensemble::normalised(Normalisation::MinMax))),
+        (
+            "calibrated",
+            two(Ensemble::normalised(Normalisation::Calibration)),
+        ),
+        (
+            "quotas",
+            Ensemble::quotas().count("plane", 3).count("other", 3),
+        ),
+    ];
+    let user = json!({"x": 0.2, "y": -0.4, "z": 0.3});
+    for (name, ensemble) in methods {
+        db.ensembles().define(name, ensemble).unwrap();
+        let ask = || db.recall(name).user(&user).ef(100);
+        let ids = |hits: &[twinspire::Hit]| -> Vec<String> {
+            hits.iter().map(|hit| hit.id.clone()).collect()
+        };
+        let first = ask().records().top(12).unwrap();
+        assert_eq!(first.len(), 12);
+        for hit in &first {
+            assert_eq!(hit.record.as_ref().unwrap()["id"], json!(hit.id), "{name}");
+            assert_eq!(hit.channels.len(), 2, "{name}");
+        }
+        if name != "quotas" {
+            // Of quotas the lists are as long as the answer, and its scores are places.
+            assert_eq!(
+                ids(&ask().offset(5).top(7).unwrap()),
+                ids(&first[5..]),
+                "{name}"
+            );
+            let least = first[6].score;
+            let within = ask().all_at_least(least).unwrap();
+            assert!(
+                within.len() >= 7 && within.iter().all(|hit| hit.score >= least),
+                "{name}"
+            );
+            assert_eq!(ids(&within[..7]), ids(&first[..7]), "{name}");
+        }
+        let others = ask()
+            .exclude(ids(&first[..3]))
+            .filter("x < 0.4")
+            .top(9)
+            .unwrap();
+        assert_eq!(others.len(), 9, "{name}");
+        assert!(
+            others.iter().all(|hit| !ids(&first[..3]).contains(&hit.id)),
+            "{name}"
+        );
+        let enough = db
+            .recall(name)
+            .user(&user)
+            .recall_target(0.9)
+            .top(12)
+            .unwrap();
+        assert_eq!(enough.len(), 12, "{name}");
+        // The same user, told to each space by itself.
+        let nobody = json!({"x": 0, "y": 0, "z": 0});
+        let each = db.recall(name).user(&nobody).ef(100);
+        let each = each.user_in("plane", &user).user_in("other", &user);
+        assert_eq!(ids(&each.top(12).unwrap()), ids(&first), "{name}");
+        let apart = db.recall(name).vector_in("plane", &[0.2, -0.4]).ef(100);
+        let apart = apart.user_in("other", &user).explain().top(12).unwrap();
+        assert_eq!(ids(&apart), ids(&first), "{name}");
+        assert!(!apart.explained().unwrap().fusion.is_empty(), "{name}");
+        let batch = db
+            .recall(name)
+            .ef(100)
+            .users(&[user.clone()])
+            .top(12)
+            .unwrap();
+        assert_eq!(ids(&batch[0]), ids(&first), "{name}");
+    }
 }

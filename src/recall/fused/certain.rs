@@ -8,19 +8,21 @@
 use super::{Fusing, Ranking};
 use crate::error::Error;
 use crate::ids::ItemNo;
+use std::collections::HashSet;
 
 /// By how much further the lists reach when the answer is not certain yet.
-const FURTHER: usize = 4;
+const FURTHER: usize = 2;
 /// Lists that reach for more than one in so many items take longer than scoring all of them.
 const WORTH_WALKING: usize = 8;
-/// How many of the items that are worth most are looked at first.
-const FIRST_HIGHEST: usize = 128;
+/// For each item that lists reach for, so many of those that are worth most are looked at: an item found
+/// by a walk takes longer.
+const WORTH_MOST: usize = 2;
 
 /// What lists of some length gave.
 pub(super) struct Candidates {
     pub(super) items: Vec<ItemNo>,
-    /// No other item has a larger fused score than this; or, with none, than the least of these.
-    pub(super) bound: Option<f32>,
+    /// No other item has a larger fused score than this.
+    pub(super) bound: f32,
 }
 
 /// How a fusion scores.
@@ -42,28 +44,22 @@ pub(super) fn best(
 ) -> Result<Ranking, Error> {
     let share = fusing.prepared.passing.as_ref().map_or(1.0, |p| p.share());
     let passing = (most_items(fusing) as f64 * share) as usize;
-    let mut highest = FIRST_HIGHEST;
+    let (mut seen, mut scored) = (HashSet::new(), Ranking::new());
     while reach.saturating_mul(WORTH_WALKING) <= passing {
         let Candidates { mut items, bound } = look(reach)?;
-        let (worth_most, largest) = fusing.worth_most(highest)?;
-        let listed = scoring.score(fusing, &mut items);
-        let least = listed.iter().map(|(score, _)| *score);
-        let bound = bound.unwrap_or_else(|| least.fold(f32::INFINITY, f32::min));
-        let mut others = worth_most;
-        others.retain(|item| items.binary_search(item).is_err());
-        let others = scoring.score(fusing, &mut others);
-        let count = listed.len() + others.len();
-        let best = fusing.rank(listed.into_iter().chain(others), k)?;
-        fusing.step("fusion", None, Some(count), best.len());
+        let (worth_most, largest) = fusing.worth_most(reach.saturating_mul(WORTH_MOST))?;
+        items.extend(worth_most);
+        items.retain(|item| seen.insert(*item));
+        scored.extend(scoring.score(fusing, &mut items));
+        let best = fusing.rank(scored.iter().copied(), k)?;
+        fusing.step("fusion", None, Some(scored.len()), best.len());
         let bound = fusing.bound(bound, largest);
-        let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last >= bound);
+        // Of equal ones the item stored first would be due.
+        let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last > bound);
         if full || bound < fusing.least() || bound == f32::NEG_INFINITY {
             return Ok(best);
         }
-        (reach, highest) = (
-            reach.saturating_mul(FURTHER),
-            highest.saturating_mul(FURTHER),
-        );
+        reach = reach.saturating_mul(FURTHER);
     }
     everything(fusing, scoring, k)
 }

@@ -47,8 +47,11 @@ pub(super) fn best(
     };
     certain(fusing, scoring, k, reach, &|reach| {
         let items = list(reach)?;
+        let last = items.last().filter(|_| items.len() >= reach);
+        let last = last.map(|last| scoring.score(fusing, &mut vec![*last]));
+        let last = last.as_ref().and_then(|last| last.first());
         Ok(Candidates {
-            bound: (items.len() < reach).then_some(f32::NEG_INFINITY),
+            bound: last.map_or(f32::NEG_INFINITY, |(score, _)| *score),
             items,
         })
     })

@@ -6,6 +6,10 @@ use super::certain::{Candidates, Scoring, best as certain, everything, most_item
 use super::{Channel, Fusing, Ranking};
 use crate::error::Error;
 
+/// How many times as many as are wanted each space gives at least: what is best in the sum is seldom among
+/// the very first of any.
+const WIDER: usize = 6;
+
 /// The weighted sum.
 pub(super) fn sum(weights: &[f32], scores: &[f32]) -> f32 {
     let each = weights.iter().zip(scores);
@@ -20,7 +24,7 @@ pub(super) fn best(fusing: &Fusing<'_>, scoring: &Scoring<'_>, k: usize) -> Resu
         let k = if k == usize::MAX { 1 } else { k };
         match fusing.request.effort(&channel.serving.base.generation, k) {
             Effort::Exact => None,
-            Effort::Beam(ef) => Some(ef.max(k).max(1)),
+            Effort::Beam(ef) => Some(ef.max(k.saturating_mul(WIDER))),
         }
     };
     let wide: Option<Vec<usize>> = channels.iter().map(wide).collect();
@@ -46,10 +50,10 @@ pub(super) fn best(fusing: &Fusing<'_>, scoring: &Scoring<'_>, k: usize) -> Resu
         }
         Ok(Candidates {
             items: found,
-            bound: Some(match complete == channels.len() {
+            bound: match complete == channels.len() {
                 true => f32::NEG_INFINITY,
                 false => (scoring.fuse)(&worst),
-            }),
+            },
         })
     })
 }
