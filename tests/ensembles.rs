@@ -270,6 +270,16 @@ fn every_method_takes_what_a_recall_of_a_space_takes() {
         let apart = apart.user_in("other", &user).explain().top(12).unwrap();
         assert_eq!(ids(&apart), ids(&first), "{name}");
         assert!(!apart.explained().unwrap().fusion.is_empty(), "{name}");
+        for hit in &apart {
+            // As a recall of the space alone has it.
+            for (space, query) in [("plane", &[0.2, -0.4]), ("other", &[-0.4, 0.3])] {
+                let alone = db.recall(space).vector(query).exact().top(80).unwrap();
+                let place = alone.iter().position(|other| other.id == hit.id);
+                let rank = hit.ranks.get(space).map(|rank| *rank as usize - 1);
+                let listed = ["ranks", "quotas"].contains(&name);
+                assert!(rank == place || listed && rank.is_none(), "{name} {hit:?}");
+            }
+        }
         let batch = db
             .recall(name)
             .ef(100)

@@ -113,6 +113,13 @@ impl Trace {
         }
     }
 
+    /// What took the time since the last stage belongs to none.
+    pub(super) fn pass_over(&self) {
+        if let Some(notes) = &self.notes {
+            notes.borrow_mut().1 = Instant::now();
+        }
+    }
+
     /// A space is going to be searched.
     pub(super) fn space(&self, search: impl FnOnce() -> SpaceSearch) {
         if let Some(notes) = &self.notes {

@@ -24,7 +24,9 @@ pub struct Hit {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, f32>,
     /// In a recall of an ensemble that goes by ranks (rank fusion, quotas): the item's rank in the list
-    /// of each space that has it there, from 1.
+    /// of each space that has it there, from 1. In one of another ensemble that is to
+    /// [explain](crate::Recall::explain) itself: its rank among all items of each space that may be
+    /// answered with, found by scoring them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ranks: BTreeMap<String, u32>,
 }

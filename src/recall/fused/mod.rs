@@ -133,6 +133,11 @@ pub(super) fn run(
         fusing.step("diversity", Some(diversity.space()), Some(of), best.len());
     }
     trace.stage(|micros| &mut micros.search);
+    let ranks = match request.explain && ranks.is_empty() {
+        true => fusing.exact_ranks()?,
+        false => ranks,
+    };
+    trace.pass_over();
     let channels = &fusing.channels;
     let hits = best.into_iter().skip(request.offset).map(|(score, item)| {
         let scores = channels
@@ -262,6 +267,21 @@ impl Fusing<'_> {
     /// All items of a space that may be answered with, in no order.
     fn all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
         all_of(channel.serving, self.sought(channel, None))
+    }
+
+    /// Of each channel, the ranks of all items that may be answered with.
+    fn exact_ranks(&self) -> Result<Vec<HashMap<ItemNo, u32>>, Error> {
+        let unseen = Trace::new(false);
+        let ranks = self.channels.iter().map(|channel| {
+            let sought = Sought {
+                trace: &unseen,
+                ..self.sought(channel, None)
+            };
+            let mut all = all_of(channel.serving, sought)?;
+            all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            Ok(ranks_of(&all))
+        });
+        ranks.collect()
     }
 
     fn sought<'a>(&'a self, channel: &'a Channel<'_>, at_least: Option<f32>) -> Sought<'a> {
