@@ -87,6 +87,12 @@ impl Towers {
         Self::from_parts(model.to_parts()?)
     }
 
+    /// What they are made of.
+    #[cfg(feature = "train")]
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// Writes a towers directory. One that is there already is replaced whole, once the new one is
     /// on the disk.
     ///

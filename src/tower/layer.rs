@@ -156,8 +156,68 @@ impl Layer {
         }
     }
 
+    /// What a dense layer computes before its activation; nothing of other layers.
+    #[cfg(feature = "train")]
+    pub(crate) fn before_activation(&self, rows: usize, input: &[f32]) -> Vec<f32> {
+        let mut output = Aligned::default();
+        if let Step::Dense { weight, bias, .. } = &self.step {
+            let bias = bias.as_deref();
+            dense(input, weight, bias, Activation::Linear, rows, &mut output);
+        }
+        output.to_vec()
+    }
+
+    /// All that can be learnt, in the order of [`weights`](Self::weights): what is in memory.
+    #[cfg(feature = "train")]
+    pub(crate) fn weights_mut(&mut self) -> Vec<&mut [f32]> {
+        fn all(matrix: &mut Matrix) -> Option<&mut [f32]> {
+            matrix.owned_mut().and_then(|all| all.as_slice_mut())
+        }
+        match &mut self.step {
+            Step::Dense { weight, bias, .. } => {
+                let bias = bias.iter_mut().map(Vec::as_mut_slice);
+                all(weight).into_iter().chain(bias).collect()
+            }
+            Step::Bias(bias) => vec![bias],
+            Step::LayerNorm { weight, bias, .. }
+            | Step::Affine {
+                scale: weight,
+                shift: bias,
+            } => vec![weight, bias],
+            Step::FeatureWeights(weights) => {
+                let FeatureWeights {
+                    squeeze, excite, ..
+                } = &mut **weights;
+                let squeezed = all(&mut squeeze.0).into_iter().chain([&mut *squeeze.1]);
+                let excited = all(&mut excite.0).into_iter().chain([&mut *excite.1]);
+                squeezed.chain(excited).collect()
+            }
+            Step::Activation(_)
+            | Step::Add
+            | Step::Concat
+            | Step::L2Normalise
+            | Step::Scale(_)
+            | Step::Onnx(_) => Vec::new(),
+        }
+    }
+
+    /// The same layer with all that can be learnt in memory, in 32 bits.
+    #[cfg(feature = "train")]
+    pub(super) fn in_memory(&self) -> Self {
+        let mut layer = self.clone();
+        match &mut layer.step {
+            Step::Dense { weight, .. } => *weight = weight.in_memory(),
+            Step::FeatureWeights(weights) => {
+                weights.squeeze.0 = weights.squeeze.0.in_memory();
+                weights.excite.0 = weights.excite.0.in_memory();
+            }
+            _ => {}
+        }
+        layer
+    }
+
     /// All that was learnt, by the names of the tensors; an ONNX model keeps its own to itself.
-    pub(super) fn weights(&self) -> Vec<(&'static str, Weights<'_>)> {
+    pub(crate) fn weights(&self) -> Vec<(&'static str, Weights<'_>)> {
         match &self.step {
             Step::Dense { weight, bias, .. } => {
                 let bias = bias.iter().map(|bias| ("bias", Weights::F32(bias)));

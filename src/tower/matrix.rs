@@ -123,6 +123,17 @@ impl Matrix {
         self.weights().part(from, columns)
     }
 
+    /// The same weights in memory, in 32 bits.
+    #[cfg(feature = "train")]
+    pub(super) fn in_memory(&self) -> Self {
+        let all = self.weights().iter().collect();
+        match Array2::from_shape_vec((self.rows(), self.columns()), all) {
+            Ok(all) => Self::Owned(all),
+            // There are as many as rows and columns say.
+            Err(_) => self.clone(),
+        }
+    }
+
     /// What can be learnt of it: all that is in memory.
     #[cfg(any(test, feature = "train"))]
     pub(crate) fn owned_mut(&mut self) -> Option<&mut Array2<f32>> {

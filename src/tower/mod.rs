@@ -39,12 +39,12 @@ pub use selftest::SelfTest;
 pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
 #[cfg(feature = "train")]
 pub(crate) use {
-    encoded::Encoded,
+    encoded::{Encoded, Input},
     forward::Pass,
     layer::{Layer, Step},
     lookup::Lookup,
     matrix::Matrix,
-    model::{Table, Tower},
+    model::{Feature, Table, Tower},
 };
 
 use thiserror::Error;

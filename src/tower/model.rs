@@ -299,6 +299,29 @@ impl Model {
         self.tower(side).problems(&self.tables, record)
     }
 
+    /// The same model with all weights in memory, in 32 bits, there to be learnt.
+    #[cfg(feature = "train")]
+    pub(crate) fn in_memory(&self) -> Self {
+        let mut model = self.clone();
+        for table in &mut model.tables {
+            table.weights = table.weights.in_memory();
+        }
+        for tower in [&mut model.user, &mut model.item] {
+            let layers = tower.layers.iter().map(Layer::in_memory);
+            tower.layers = layers.collect();
+        }
+        model
+    }
+
+    /// The tower of a side, to be learnt.
+    #[cfg(feature = "train")]
+    pub(crate) fn tower_mut(&mut self, side: Side) -> &mut Tower {
+        match side {
+            Side::User => &mut self.user,
+            Side::Item => &mut self.item,
+        }
+    }
+
     /// How many numbers were learnt; of an ONNX model those that lie in it as numbers with a point.
     pub(crate) fn parameters(&self) -> usize {
         let tables = self.tables.iter().map(|table| table.weights.len());

@@ -56,6 +56,30 @@ pub enum TrainError {
         /// The most it may be.
         most: String,
     },
+    /// A feature or a layer that no gradient goes through.
+    #[error("{place} cannot be trained: {why}")]
+    Untrainable {
+        /// The tower, and what of it.
+        place: String,
+        /// Why, and what would do.
+        why: &'static str,
+    },
+    /// Something said in [`Overrides`](super::Overrides) that cannot be followed.
+    #[error("{place}: {what}")]
+    Override {
+        /// The tower, and the field or layer.
+        place: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Towers to begin with that are not of the towers to be trained.
+    #[error("the towers to begin with do not fit: {place}: {what}")]
+    WarmStart {
+        /// The tower or table.
+        place: String,
+        /// What is different.
+        what: &'static str,
+    },
     /// The loss is no number any more.
     #[error("the loss of pass {epoch} is not finite; try a smaller learning rate")]
     Diverged {

@@ -1,9 +1,12 @@
 //! How well a model recalls: the last event of each user is held out, and looked for among the
 //! first K.
 
+use super::network::parts;
 use crate::record::Event;
+use ndarray::{ArrayView2, s};
+use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Events, split by time within each user.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +42,58 @@ pub fn split(events: &[Event]) -> Split {
         split.train.extend(mine.into_iter().cloned());
     }
     split
+}
+
+/// Splits a log at a moment of each: what happened before it is learnt from, what happened at it or
+/// later is held out. `shares` are of all events, in order of time; those of the very moment at which a
+/// share ends are all held out together. Of what is left, half of the events by time are for validation.
+///
+/// Unlike [`split`] it lets nothing of the future into the training, not even that of other users.
+#[must_use]
+pub fn split_by_time(events: &[Event], train_share: f64) -> Split {
+    let mut times: Vec<i64> = events.iter().map(|event| event.at).collect();
+    times.sort_unstable();
+    let at = |share: f64| {
+        let place = (times.len() as f64 * share.clamp(0.0, 1.0)) as usize;
+        times.get(place).copied().unwrap_or(i64::MAX)
+    };
+    let (validation, test) = (at(train_share), at((1.0 + train_share) / 2.0));
+    let mut split = Split::default();
+    for event in events {
+        let part = match event.at {
+            at if at < validation => &mut split.train,
+            at if at < test => &mut split.validation,
+            _ => &mut split.test,
+        };
+        part.push(event.clone());
+    }
+    split
+}
+
+/// The rank, from 0, of one item for each user, by the inner products of vectors `[users, dimension]`
+/// and `[items, dimension]`. `wanted` gives the item and those that are left out of a user's ranking;
+/// an item that is left out itself has no rank. Equal scores are counted before it.
+pub(crate) fn ranks(
+    users: ArrayView2<'_, f32>,
+    items: ArrayView2<'_, f32>,
+    wanted: impl Fn(usize) -> (u32, HashSet<u32>) + Sync,
+) -> Vec<Option<usize>> {
+    let parts = parts(users.nrows());
+    let each = parts.par_iter().flat_map_iter(|part| {
+        let scores = users.slice(s![part.clone(), ..]).dot(&items.t());
+        let rows = part.clone().zip(scores.rows().into_iter());
+        let ranks = rows.map(|(at, scores)| {
+            let (item, hidden) = wanted(at);
+            let own = scores[item as usize];
+            let better = scores.iter().enumerate().filter(|(other, score)| {
+                let other = *other as u32;
+                **score >= own && other != item && !hidden.contains(&other)
+            });
+            (!hidden.contains(&item)).then(|| better.count())
+        });
+        ranks.collect::<Vec<_>>()
+    });
+    each.collect()
 }
 
 /// Averages over users, each with one item held out.
@@ -110,6 +165,32 @@ mod tests {
         assert_eq!(items(&split.test), ["4"]);
         assert_eq!(items(&split.validation), ["10"]);
         assert_eq!(items(&split.train), ["1", "9", "1", "2"]);
+    }
+
+    #[test]
+    fn a_split_by_time_keeps_the_future_out_of_the_training() {
+        let log: Vec<_> = (0..10).map(|at| event("u", "1", 10 - at)).collect();
+        let split = split_by_time(&log, 0.6);
+        let times = |events: &[Event]| events.iter().map(|event| event.at).collect::<Vec<_>>();
+        assert_eq!(times(&split.train), [6, 5, 4, 3, 2, 1]);
+        assert_eq!(times(&split.validation), [8, 7]);
+        assert_eq!(times(&split.test), [10, 9]);
+        let at_once: Vec<_> = (0..10).map(|_| event("u", "1", 3)).collect();
+        assert_eq!(split_by_time(&at_once, 0.6).test.len(), 10);
+        assert_eq!(split_by_time(&[], 0.6), Split::default());
+    }
+
+    #[test]
+    fn ranks_count_what_scores_as_much_and_is_not_left_out() {
+        let users = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
+        let items = ndarray::array![[0.9, 0.1], [0.5, 0.5], [0.5, 0.7], [0.1, 0.9]];
+        let found = ranks(users.view(), items.view(), |row| match row {
+            0 => (1, HashSet::new()),
+            _ => (0, HashSet::from([3, 1])),
+        });
+        assert_eq!(found, [Some(2), Some(1)]);
+        let hidden = ranks(users.view(), items.view(), |_| (1, HashSet::from([1])));
+        assert_eq!(hidden, [None, None]);
     }
 
     #[test]

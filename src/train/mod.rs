@@ -2,17 +2,27 @@
 //!
 //! A recipe takes a [`Dataset`] (items, users and events as JSON records), derives a schema from its
 //! columns, and learns the weights. The forward pass is the one that serves: a recipe runs the same
-//! towers and differentiates what they computed. A seed fixes the result on one machine.
+//! towers and differentiates what they computed. A seed fixes the result on machines of one kind,
+//! however many cores they have.
 //!
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
-//! - [`evaluate`]: hit rate and nDCG, and the split by time they are measured under.
+//! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
+//!
+//! # How a recipe is made
+//! `schema::Draft` describes the towers by the columns of the data and what the user says of them
+//! ([`Overrides`]); `network::random` gives a model its first weights; `sampler` makes examples of logs;
+//! for each batch of them `network::Network` computes vectors, one of `loss` says how they should
+//! change, and the network changes its weights; `course` counts, tells and ends. A recipe is a file
+//! with a `Config`, a function `train` and what it alone knows: which examples, which negatives.
 
-mod backward;
+mod config;
+mod course;
 mod dataset;
 mod error;
 pub mod evaluate;
 mod frequency;
 mod loss;
+mod network;
 mod optimiser;
 mod sampler;
 mod schema;
@@ -20,6 +30,8 @@ pub mod youtube;
 
 pub use dataset::Dataset;
 pub use error::TrainError;
+pub use optimiser::Method;
+pub use schema::{Overrides, TowerOverrides};
 
 use crate::database::Towers;
 
@@ -37,6 +49,10 @@ pub struct Progress {
     pub total: u64,
     /// The mean loss of this pass so far.
     pub loss: f32,
+    /// Examples learnt from in a second, so far.
+    pub examples_per_second: f64,
+    /// What the pass before came to on what was held out, if anything was.
+    pub validation: Option<f64>,
 }
 
 /// What a training came to.
@@ -57,6 +73,14 @@ pub struct Report {
     pub losses: Vec<f32>,
     /// Events learnt from in each pass.
     pub examples: u64,
+    /// What is measured on what is held out from learning, larger being better; none if nothing is.
+    pub metric: Option<&'static str>,
+    /// The metric after each pass.
+    pub validations: Vec<f64>,
+    /// The pass whose weights the towers have, from 1: the best by the metric, or the last.
+    pub kept: usize,
+    /// Examples learnt from in a second, without the time for reading and validation.
+    pub examples_per_second: f64,
     /// Numbers learnt.
     pub parameters: usize,
     /// Time taken, in seconds.

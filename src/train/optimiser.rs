@@ -1,92 +1,255 @@
-//! Adagrad (Duchi, Hazan and Singer, JMLR 2011): each weight's step shrinks with the squares of its
-//! own past gradients. A row of a table that was not read is not touched, so a rare item's
-//! embedding still moves far when it is seen at last.
+//! How weights follow their gradients.
+//!
+//! Adagrad (Duchi, Hazan and Singer, JMLR 2011): each weight's step shrinks with the squares of its own
+//! past gradients. Adam (Kingma and Ba, ICLR 2015): steps of about the learning rate, by running means
+//! of the gradient and of its square. Both are lazy: a row of a table that was not read is not touched
+//! (under Adam its means rest meanwhile), so a rare item's embedding still moves far when it is seen
+//! at last.
 
-use super::backward::{Gradients, LikeLayers, side_index};
-use crate::tower::{Matrix, Model, Side, Step};
-use ndarray::{Array2, ArrayViewMut1, Zip};
+use super::network::{Gradients, side_index};
+use crate::tower::{Matrix, Model, Side};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// Keeps the first steps from being as large as the rate whatever the gradient.
+/// Keeps the first steps of Adagrad from being as large as the rate whatever the gradient.
 const INITIAL: f32 = 1e-8;
+/// How much of Adam's running mean of the gradients is kept at each step.
+const KEPT: f32 = 0.9;
+/// How much of its running mean of their squares is.
+const KEPT_SQUARES: f32 = 0.999;
+/// Keeps Adam from dividing by zero.
+const EPSILON: f32 = 1e-8;
+/// Rows of a table that one thread changes at a time.
+const ROWS: usize = 1024;
 
-/// The optimiser, with the sums of squares it keeps for every weight.
-pub(crate) struct Adagrad {
-    rate: f32,
-    decay: f32,
-    tables: Vec<Array2<f32>>,
-    layers: [LikeLayers; 2],
+/// How weights follow their gradients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Steps that shrink with the squares of a weight's own past gradients (Duchi, Hazan and Singer,
+    /// JMLR 2011).
+    #[default]
+    Adagrad,
+    /// Steps by running means of the gradient and of its square (Kingma and Ba, ICLR 2015); rows of
+    /// tables rest where they are not read.
+    Adam,
 }
 
-impl Adagrad {
-    /// For a model, with a learning rate, and a weight decay for the rows of tables.
-    pub(crate) fn new(model: &Model, rate: f32, decay: f32) -> Self {
-        let mut layers = Gradients::new(model).layers;
-        for (weight, bias) in layers.iter_mut().flatten().flatten() {
-            weight.fill(INITIAL);
-            bias.fill(INITIAL);
+/// A method and its numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) method: Method,
+    /// The learning rate.
+    pub(crate) rate: f32,
+    /// Pulls the rows of tables towards zero when they are read.
+    pub(crate) decay: f32,
+}
+
+/// The optimiser, with what it keeps for every weight.
+pub(crate) struct Optimiser {
+    rule: Rule,
+    steps: i32,
+    tables: Vec<Kept>,
+    layers: [Vec<Vec<Kept>>; 2],
+}
+
+/// What is kept for each weight of a tensor: under Adagrad the sum of squares, under Adam the running
+/// means of squares and of gradients.
+struct Kept {
+    squares: Vec<f32>,
+    means: Vec<f32>,
+}
+
+impl Kept {
+    fn new(method: Method, weights: usize) -> Self {
+        match method {
+            Method::Adagrad => Self {
+                squares: vec![INITIAL; weights],
+                means: Vec::new(),
+            },
+            Method::Adam => Self {
+                squares: vec![0.0; weights],
+                means: vec![0.0; weights],
+            },
         }
+    }
+}
+
+/// A rule at one step.
+#[derive(Clone, Copy)]
+struct Now {
+    method: Method,
+    rate: f32,
+    /// Adam's corrections for means that began at zero.
+    corrections: [f32; 2],
+}
+
+impl Optimiser {
+    /// An optimiser for a model.
+    pub(crate) fn new(model: &Model, rule: Rule) -> Self {
+        let new = |weights| Kept::new(rule.method, weights);
         let tables = model.tables.iter();
         Self {
-            rate,
-            decay,
-            tables: tables
-                .map(|table| {
-                    let shape = (table.weights.rows(), table.weights.columns());
-                    Array2::from_elem(shape, INITIAL)
-                })
-                .collect(),
-            layers,
+            rule,
+            steps: 0,
+            tables: tables.map(|table| new(table.weights.len())).collect(),
+            layers: [Side::User, Side::Item].map(|side| {
+                let layers = model.tower(side).layers.iter();
+                let layers = layers.map(|layer| {
+                    let tensors = layer.weights().into_iter();
+                    tensors.map(|(_, all)| new(all.len())).collect()
+                });
+                layers.collect()
+            }),
         }
     }
 
-    /// Takes one step down the gradients.
-    pub(crate) fn step(&mut self, model: &mut Model, gradients: &Gradients) {
-        let (rate, decay) = (self.rate, self.decay);
-        let update = |weight: &mut f32, gradient: f32, squares: &mut f32| {
-            *squares += gradient * gradient;
-            *weight -= rate * gradient / squares.sqrt();
+    /// Takes one step down the gradients, with so much of the learning rate.
+    pub(crate) fn step(&mut self, model: &mut Model, gradients: &Gradients, share: f32) {
+        self.steps = self.steps.saturating_add(1);
+        let correction = |kept: f32| 1.0 - kept.powi(self.steps);
+        let now = Now {
+            method: self.rule.method,
+            rate: self.rule.rate * share,
+            corrections: [correction(KEPT), correction(KEPT_SQUARES)],
         };
+        let decay = self.rule.decay;
         let tables = model.tables.iter_mut().zip(&mut self.tables);
-        for ((table, squares), gradients) in tables.zip(&gradients.tables) {
-            let Some(weights) = table.weights.owned_mut() else {
+        for ((table, kept), gradients) in tables.zip(&gradients.tables) {
+            let Matrix::Owned(weights) = &mut table.weights else {
                 continue;
             };
-            for (row, gradient) in gradients.iter() {
-                let weights = weights.row_mut(row as usize);
-                let squares = squares.row_mut(row as usize);
-                for ((weight, squares), gradient) in weights.into_iter().zip(squares).zip(gradient)
-                {
-                    update(weight, gradient + decay * *weight, squares);
-                }
+            let width = weights.ncols();
+            if let Some(weights) = weights.as_slice_mut().filter(|_| width > 0) {
+                now.rows(weights, kept, width, &gradients.in_order(), decay);
             }
         }
         for side in [Side::User, Side::Item] {
-            let tower = match side {
-                Side::User => &mut model.user,
-                Side::Item => &mut model.item,
-            };
             let at = side_index(side);
+            let layers = model.tower_mut(side).layers.iter_mut();
             let kept = self.layers[at].iter_mut().zip(&gradients.layers[at]);
-            for (layer, kept) in tower.layers.iter_mut().zip(kept) {
-                if let (
-                    Step::Dense {
-                        weight: Matrix::Owned(weight),
-                        bias: Some(bias),
-                        ..
-                    },
-                    (Some(squares), Some(gradient)),
-                ) = (&mut layer.step, kept)
-                {
-                    let bias = ArrayViewMut1::from(bias);
-                    Zip::from(weight)
-                        .and(&gradient.0)
-                        .and(&mut squares.0)
-                        .for_each(|w, g, s| update(w, *g, s));
-                    Zip::from(bias)
-                        .and(&gradient.1)
-                        .and(&mut squares.1)
-                        .for_each(|w, g, s| update(w, *g, s));
+            for (layer, (kept, gradients)) in layers.zip(kept) {
+                let tensors = layer.weights_mut().into_iter().zip(kept).zip(gradients);
+                for ((weights, kept), gradient) in tensors {
+                    let means = &mut kept.means;
+                    now.change(weights, &mut kept.squares, means, gradient, 0.0);
                 }
+            }
+        }
+    }
+}
+
+impl Now {
+    /// Changes the rows of a table that have a gradient, many at a time.
+    fn rows(
+        self,
+        weights: &mut [f32],
+        kept: &mut Kept,
+        width: usize,
+        gradients: &[(u32, &[f32])],
+        decay: f32,
+    ) {
+        let size = ROWS * width;
+        // Of Adagrad there are no means: as many empty lists as there are chunks.
+        let chunks = weights.len().div_ceil(size);
+        let mut means: Vec<&mut [f32]> = kept.means.chunks_mut(size).collect();
+        means.resize_with(chunks, Default::default);
+        let squares = kept.squares.par_chunks_mut(size);
+        let all = weights.par_chunks_mut(size).zip(squares).zip(means);
+        all.enumerate()
+            .for_each(|(chunk, ((weights, squares), means))| {
+                let first = chunk * ROWS;
+                let before = |row: usize| gradients.partition_point(|(at, _)| (*at as usize) < row);
+                for (row, gradient) in &gradients[before(first)..before(first + ROWS)] {
+                    let from = (*row as usize - first) * width;
+                    let row = from..from + width;
+                    let means = means.get_mut(row.clone()).unwrap_or_default();
+                    self.change(
+                        &mut weights[row.clone()],
+                        &mut squares[row],
+                        means,
+                        gradient,
+                        decay,
+                    );
+                }
+            });
+    }
+
+    /// Changes weights.
+    fn change(
+        self,
+        weights: &mut [f32],
+        squares: &mut [f32],
+        means: &mut [f32],
+        gradient: &[f32],
+        decay: f32,
+    ) {
+        let weights = weights.iter_mut().zip(squares).zip(gradient);
+        match self.method {
+            Method::Adagrad => weights.for_each(|((weight, squares), gradient)| {
+                let gradient = gradient + decay * *weight;
+                *squares += gradient * gradient;
+                *weight -= self.rate * gradient / squares.sqrt();
+            }),
+            Method::Adam => weights
+                .zip(means)
+                .for_each(|(((weight, square), gradient), mean)| {
+                    let [first, second] = self.corrections;
+                    let gradient = gradient + decay * *weight;
+                    *mean += (1.0 - KEPT) * (gradient - *mean);
+                    *square += (1.0 - KEPT_SQUARES) * (gradient * gradient - *square);
+                    *weight -= self.rate * (*mean / first) / ((*square / second).sqrt() + EPSILON);
+                }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(method: Method, steps: i32) -> Now {
+        Now {
+            method,
+            rate: 0.1,
+            corrections: [1.0 - KEPT.powi(steps), 1.0 - KEPT_SQUARES.powi(steps)],
+        }
+    }
+
+    #[test]
+    fn the_steps_are_those_worked_out_by_hand() {
+        for (method, expected) in [
+            // 0.1 · 2 / √4, then 0.1 · 1 / √5.
+            (Method::Adagrad, [-0.1, -0.144_721_4]),
+            // Of the first step the corrected means are g and g²: a step of the rate.
+            (Method::Adam, [-0.1, -0.193_217_9]),
+        ] {
+            let mut kept = Kept::new(method, 1);
+            let mut weight = [0.0];
+            for (at, gradient) in [2.0, 1.0].into_iter().enumerate() {
+                let means = &mut kept.means;
+                let now = now(method, at as i32 + 1);
+                now.change(&mut weight, &mut kept.squares, means, &[gradient], 0.0);
+                let error = (weight[0] - expected[at]).abs();
+                assert!(error < 1e-5, "{method:?} {at}: {weight:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_without_a_gradient_rest_and_the_others_do_not_depend_on_chunks() {
+        let (rows, width) = (3 * ROWS + 5, 2);
+        let touched = [0u32, 1023, 1024, 3076];
+        let gradient = [1.0f32, -2.0];
+        let all: Vec<_> = touched.iter().map(|row| (*row, &gradient[..])).collect();
+        for method in [Method::Adagrad, Method::Adam] {
+            let mut weights = vec![0.5; rows * width];
+            let mut kept = Kept::new(method, rows * width);
+            now(method, 1).rows(&mut weights, &mut kept, width, &all, 0.0);
+            for (row, weights) in weights.chunks(width).enumerate() {
+                let moved = weights[0] < 0.5 && weights[1] > 0.5;
+                assert_eq!(moved, touched.contains(&(row as u32)), "{method:?} {row}");
+                assert!(moved || weights == [0.5, 0.5]);
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::dataset::Dataset;
 use super::error::TrainError;
 use crate::record::{check_id, check_item};
+use crate::tower::{Encoded, Model, Side};
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
@@ -25,6 +26,15 @@ pub(crate) struct Example {
     pub(crate) user: u32,
     /// Which of the user's meetings.
     pub(crate) at: u32,
+}
+
+/// A meeting that is not learnt from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldOut {
+    /// The user.
+    pub(crate) user: u32,
+    /// The item that was met.
+    pub(crate) item: u32,
 }
 
 impl Logs {
@@ -81,6 +91,25 @@ impl Logs {
         })
     }
 
+    /// Takes the last meeting away from each user who has three or more, if asked to, unless it is one
+    /// with an item that was met before.
+    pub(crate) fn hold_out(&mut self, ask: bool) -> Vec<HeldOut> {
+        let mut out = Vec::new();
+        for (user, met) in self.met.iter_mut().enumerate().filter(|_| ask) {
+            if let [before @ .., (item, _)] = &met[..]
+                && before.len() > 1
+                && !before.iter().any(|(other, _)| other == item)
+            {
+                out.push(HeldOut {
+                    user: user as u32,
+                    item: *item,
+                });
+                met.pop();
+            }
+        }
+        out
+    }
+
     /// All meetings that count for anything.
     pub(crate) fn examples(&self) -> Vec<Example> {
         let each = self.met.iter().enumerate().flat_map(|(user, met)| {
@@ -99,11 +128,11 @@ impl Logs {
     /// What the user of an example had met before, newest last, the item itself left out.
     pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
         let met = &self.met[example.user as usize];
-        let (item, _) = met[example.at as usize];
+        let item = met.get(example.at as usize).map(|(item, _)| *item);
         let before = met[..example.at as usize].iter().rev();
         let others = before
             .map(|(other, _)| *other)
-            .filter(|other| *other != item);
+            .filter(|other| Some(*other) != item);
         into.clear();
         into.extend(others.take(limit));
         into.reverse();
@@ -111,8 +140,25 @@ impl Logs {
 }
 
 /// Puts the examples into an order of its own.
-pub(crate) fn shuffle(examples: &mut [Example], rng: &mut Pcg64Mcg) {
+pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
     examples.shuffle(rng);
+}
+
+/// Records by id as the tower of a side reads them.
+pub(crate) fn encode_all(
+    model: &Model,
+    side: Side,
+    records: &[(String, Value)],
+) -> Result<Vec<Encoded>, TrainError> {
+    let what = match side {
+        Side::User => "user",
+        Side::Item => "item",
+    };
+    let each = records.iter().enumerate().map(|(at, (_, record))| {
+        let encoded = model.tower(side).encode_alone(&model.tables, record);
+        encoded.map_err(|source| TrainError::Record { what, at, source })
+    });
+    each.collect()
 }
 
 /// Ids to numbers.

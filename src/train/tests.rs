@@ -1,12 +1,6 @@
-use super::backward::{Gradients, backward, view};
-use super::loss::{Batch, softmax};
-use super::youtube::{self, Config, initial};
+use super::youtube::{self, Config};
 use super::*;
 use crate::record::Event;
-use crate::tower::schema::Activation;
-use crate::tower::{Encoded, Model, Pass, Side, Step};
-use rand::SeedableRng;
-use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 
 /// Users of two tastes, and items of two kinds that say so in every kind of column.
@@ -44,155 +38,6 @@ fn small() -> Config {
         learning_rate: 0.1,
         ..Config::default()
     }
-}
-
-/// The loss of a fixed batch, and its gradients when asked for.
-fn loss_of(
-    model: &Model,
-    users: &[&Encoded],
-    items: &[&Encoded],
-    into: Option<&mut Gradients>,
-) -> f32 {
-    let (mut user, mut item) = (Pass::default(), Pass::default());
-    model
-        .user
-        .forward(&model.tables, users.iter().copied(), &mut user)
-        .unwrap();
-    model
-        .item
-        .forward(&model.tables, items.iter().copied(), &mut item)
-        .unwrap();
-    let batch = Batch {
-        positives: &[0, 2, 1],
-        rewards: &[1.0, 3.0, 0.5],
-        ln_probability: &[-1.0, -0.2, -3.0],
-        temperature: 0.5,
-    };
-    // The first user met the second item elsewhere.
-    let known = |row: usize, hide: &mut dyn FnMut(usize)| {
-        if row == 0 {
-            hide(1);
-        }
-    };
-    let vectors = [(&user, users), (&item, items)].map(|(pass, of)| view(pass.last(), of.len()));
-    let loss = softmax(vectors[0], vectors[1], &batch, known);
-    if let Some(into) = into {
-        backward(model, Side::User, users, &user, loss.users, into);
-        backward(model, Side::Item, items, &item, loss.items, into);
-    }
-    loss.value
-}
-
-#[test]
-fn every_gradient_agrees_with_finite_differences() {
-    let config = Config {
-        hidden: vec![6],
-        ..small()
-    };
-    let ids = |name: &str, count| (0..count).map(|n| format!("{name}{n}")).collect();
-    let schema = schema::derive(&world(4), ids("i", 20), ids("u", 30), &config);
-    let mut model = initial(schema, &mut Pcg64Mcg::seed_from_u64(3)).unwrap();
-    model
-        .tables
-        .iter_mut()
-        .for_each(|table| *table.weights.owned_mut().unwrap() *= 8.0);
-    if let Step::Dense {
-        activation,
-        bias: Some(bias),
-        ..
-    } = &mut model.user.layers[0].step
-    {
-        *activation = Activation::Tanh;
-        bias.fill(0.1);
-    }
-    let encode = |model: &Model, side: Side, record: Value| {
-        let tower = model.tower(side);
-        tower.encode_alone(&model.tables, &record).unwrap()
-    };
-    let users = [
-        json!({"user_id": "u1", "age": 33, "city": "day", "history": ["i1", "i2", "i3", "i2"]}),
-        json!({"user_id": "who?", "history": ["i4"]}),
-        json!({"age": 21, "history": []}),
-    ]
-    .map(|user| encode(&model, Side::User, user));
-    let items = [
-        json!({"id": "i1", "title": "day thing", "tags": ["day", "all"], "year": 1990}),
-        json!({"id": "new", "title": "thing", "tags": []}),
-        json!({"id": "i2", "tags": ["night"], "year": 1981}),
-    ]
-    .map(|item| encode(&model, Side::Item, item));
-    let (users, items): (Vec<_>, Vec<_>) = (users.iter().collect(), items.iter().collect());
-    let mut gradients = Gradients::new(&model);
-    loss_of(&model, &users, &items, Some(&mut gradients));
-
-    let step = 2e-3;
-    let mut checked = 0;
-    let mut agrees = |place: String, found: f32, change: &dyn Fn(&mut Model, f32)| {
-        let at = |delta: f32| {
-            let mut changed = model.clone();
-            change(&mut changed, delta);
-            f64::from(loss_of(&changed, &users, &items, None))
-        };
-        let expected = (at(step) - at(-step)) / f64::from(2.0 * step);
-        let error = (f64::from(found) - expected).abs();
-        assert!(
-            error < 2e-3 + 0.02 * expected.abs(),
-            "{place}: {found}, should be {expected}"
-        );
-        checked += usize::from(expected.abs() > 1e-2);
-    };
-    for (table, rows) in gradients.tables.iter().enumerate() {
-        let name = &model.tables[table].name;
-        for (row, gradient) in rows.iter() {
-            for (column, found) in gradient.iter().enumerate() {
-                agrees(format!("{name} {row} {column}"), *found, &|model, delta| {
-                    let weights = model.tables[table].weights.owned_mut().unwrap();
-                    weights[[row as usize, column]] += delta;
-                });
-            }
-        }
-    }
-    for (side, layers) in gradients.layers.iter().enumerate() {
-        for (at, layer) in layers.iter().enumerate() {
-            let Some((weights, biases)) = layer else {
-                continue;
-            };
-            let dense = |model: &mut Model, delta: f32, place: Option<(usize, usize)>, unit| {
-                let tower = if side == 0 {
-                    &mut model.user
-                } else {
-                    &mut model.item
-                };
-                if let Step::Dense {
-                    weight,
-                    bias: Some(bias),
-                    ..
-                } = &mut tower.layers[at].step
-                {
-                    match place {
-                        Some(place) => weight.owned_mut().unwrap()[place] += delta,
-                        None => bias[unit] += delta,
-                    }
-                }
-            };
-            for (place, found) in weights.indexed_iter() {
-                let name = format!("{side} layer {at} {place:?}");
-                agrees(name, *found, &|model, delta| {
-                    dense(model, delta, Some(place), 0)
-                });
-            }
-            for (unit, found) in biases.iter().enumerate() {
-                let name = format!("{side} layer {at} bias {unit}");
-                agrees(name, *found, &|model, delta| {
-                    dense(model, delta, None, unit)
-                });
-            }
-        }
-    }
-    assert!(
-        checked > 200,
-        "few gradients are large enough to compare: {checked}"
-    );
 }
 
 /// How many of a user's first five items are of the kind of odd numbers.
@@ -267,6 +112,69 @@ fn a_seed_fixes_the_model_and_progress_is_told() {
     assert_eq!((last.epoch, last.done, last.total), (12, 60, 60));
     assert_eq!(told.len(), 60);
     assert_eq!(one.report.examples, 150);
+    assert!(last.examples_per_second > 0.0 && one.report.examples_per_second > 0.0);
+}
+
+#[test]
+fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
+    let config = Config {
+        epochs: 40,
+        patience: 2,
+        ..small()
+    };
+    let report = youtube::train(&world(8), &config, |_| {}).unwrap().report;
+    let passes = report.validations.len();
+    assert!(passes < 40 && passes == report.losses.len(), "{report:?}");
+    assert_eq!((report.metric, passes - report.kept), (Some("hit@10"), 2));
+    let best = report.validations.iter().copied().fold(0.0, f64::max);
+    assert_eq!(report.validations[report.kept - 1], best);
+    assert_eq!(report.examples, 210, "the last event of each is held out");
+    // The weights are those of that pass: a training that ends there has the same.
+    let shorter = Config {
+        epochs: report.kept,
+        ..config.clone()
+    };
+    let hash = |config: &Config| {
+        youtube::train(&world(8), config, |_| {})
+            .unwrap()
+            .towers
+            .hash()
+    };
+    assert_eq!(hash(&config), hash(&shorter));
+}
+
+#[test]
+fn a_warm_start_begins_where_the_earlier_training_ended() {
+    let train = |earlier: Option<&Towers>, config: &Config| {
+        youtube::train_from(earlier, &world(8), config, |_| {})
+    };
+    let first = train(None, &small()).unwrap();
+    let again = train(Some(&first.towers), &small()).unwrap();
+    let (before, after) = (&first.report.losses, &again.report.losses);
+    assert!(after[0] < before[0] - 0.1, "{before:?} {after:?}");
+    let other = Config {
+        hidden: vec![5],
+        ..small()
+    };
+    let error = train(Some(&first.towers), &other).unwrap_err().to_string();
+    assert!(
+        error.contains("the towers to begin with do not fit: user tower"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_are_read_from_json_and_unknown_ones_are_refused() {
+    let read = |text: &str| serde_json::from_str::<Config>(text);
+    let config = read(r#"{"epochs": 3, "optimiser": "adam"}"#).unwrap();
+    let expected = Config {
+        epochs: 3,
+        optimiser: Method::Adam,
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
+    let error = read(r#"{"epoch": 3}"#).unwrap_err().to_string();
+    assert!(error.contains("unknown field `epoch`"), "{error}");
 }
 
 #[test]

@@ -8,29 +8,41 @@
 //! probability of that, estimated on the stream. Unknown users and items have a row of their own,
 //! learnt by hiding known ids now and then.
 
-use super::backward::{Gradients, backward, view};
+use super::config::within;
+use super::course::{Course, Stopping};
 use super::dataset::Dataset;
 use super::error::TrainError;
+use super::evaluate::{metrics, ranks};
 use super::frequency::Frequency;
-use super::loss::{Batch, softmax};
-use super::optimiser::Adagrad;
-use super::sampler::{Example, Logs, shuffle};
-use super::{Progress, Report, Trained, schema};
+use super::loss::in_batch::{Batch, softmax};
+use super::network::{Network, random, warm};
+use super::optimiser::{Method, Rule};
+use super::sampler::{Example, HeldOut, Logs, encode_all, shuffle};
+use super::schema::{Draft, Overrides, Widths, known, optional};
+use super::{Progress, Trained};
 use crate::database::Towers;
 use crate::kernel::MAX_DIMENSION;
-use crate::tower::schema::{LayerKind, Schema};
-use crate::tower::{Encoded, Layer, Lookup, Matrix, Model, Pass, Side, Step, Table, Tower};
-use ndarray::Array2;
+use crate::tower::schema::{
+    Activation, FeatureKind, FeatureSchema, LayerKind, LayerSchema, Missing, OtherFields, Pooling,
+    Schema, TowerSchema,
+};
+use crate::tower::{Encoded, Side};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-use std::time::Instant;
+use std::collections::{HashMap, HashSet};
+
+/// The feature that holds a user's past items, newest last.
+const HISTORY: &str = "history";
+/// The table of items, shared by history and item id.
+const ITEMS: &str = "item_id";
+/// Buckets of the table of letter trigrams.
+const TRIGRAM_BUCKETS: u32 = 8192;
 
 /// Settings of the recipe.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Components of the vectors, and of the items' embeddings.
     pub dimension: usize,
@@ -51,7 +63,9 @@ pub struct Config {
     pub batch: usize,
     /// What scores are divided by before the softmax.
     pub temperature: f32,
-    /// The learning rate of Adagrad.
+    /// How weights follow their gradients.
+    pub optimiser: Method,
+    /// The learning rate.
     pub learning_rate: f32,
     /// Pulls embeddings towards zero.
     pub weight_decay: f32,
@@ -60,6 +74,12 @@ pub struct Config {
     pub frequency_rate: f32,
     /// The share of ids hidden while learning, so that unknown ones have a meaning.
     pub id_dropout: f32,
+    /// After how many passes without a better hit@10 on validation the training ends; the best weights
+    /// are kept. The last event of each user is held out for it. With 0, all events are learnt from in
+    /// every pass.
+    pub patience: usize,
+    /// What is to be read of the fields and how towers are built, in place of what the data says.
+    pub schema: Overrides,
     /// What the random numbers start from.
     pub seed: u64,
 }
@@ -76,10 +96,13 @@ impl Default for Config {
             epochs: 5,
             batch: 512,
             temperature: 0.1,
+            optimiser: Method::Adagrad,
             learning_rate: 0.05,
             weight_decay: 0.0,
             frequency_rate: 0.02,
             id_dropout: 0.1,
+            patience: 0,
+            schema: Overrides::default(),
             seed: 42,
         }
     }
@@ -96,50 +119,128 @@ const FREQUENCY_CELLS: usize = 1 << 18;
 pub fn train(
     data: &Dataset,
     config: &Config,
-    mut progress: impl FnMut(Progress),
+    progress: impl FnMut(Progress),
 ) -> Result<Trained, TrainError> {
-    let started = Instant::now();
+    train_from(None, data, config, progress)
+}
+
+/// As [`train`], but with weights that begin where those of earlier towers of the same kind ended:
+/// ids that were not there yet begin anew, everything else has to be the same.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what is different.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
     config.check()?;
-    let logs = Logs::new(data)?;
+    let mut course = Course::new(config.epochs, progress);
+    let mut logs = Logs::new(data)?;
+    let held_out = logs.hold_out(config.patience > 0);
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
-    let ids = |named: &[(String, Value)]| named.iter().map(|(id, _)| id.clone()).collect();
-    let schema = schema::derive(data, ids(&logs.items), ids(&logs.users), config);
-    let mut learner = Learner::new(initial(schema, &mut rng)?, &logs, config)?;
-    let mut examples = logs.examples();
-    let batches = examples.len().div_ceil(config.batch) as u64;
-    let total = batches * config.epochs as u64;
-    let (mut losses, mut done) = (Vec::new(), 0);
-    for epoch in 1..=config.epochs {
-        shuffle(&mut examples, &mut rng);
-        let (mut sum, mut seen) = (0.0f64, 0);
-        for batch in examples.chunks(config.batch) {
-            sum += f64::from(learner.learn(batch, &mut rng)) * batch.len() as f64;
-            seen += batch.len();
-            done += 1;
-            let loss = (sum / seen as f64) as f32;
-            if !loss.is_finite() {
-                return Err(TrainError::Diverged { epoch });
-            }
-            progress(Progress {
-                epoch,
-                epochs: config.epochs,
-                done,
-                total,
-                loss,
-            });
-        }
-        losses.push((sum / seen.max(1) as f64) as f32);
+    let mut model = random(describe(data, &logs, config)?, &mut rng)?;
+    if let Some(earlier) = earlier {
+        warm(&mut model, earlier.model())?;
     }
-    let towers = Towers::from_model(&learner.model)?;
-    Ok(Trained {
-        report: Report {
-            losses,
-            examples: examples.len() as u64,
-            parameters: towers.parameters(),
-            seconds: started.elapsed().as_secs_f64(),
+    let rule = Rule {
+        method: config.optimiser,
+        rate: config.learning_rate,
+        decay: config.weight_decay,
+    };
+    let network = Network::new(model, rule, false);
+    let mut learner = Learner::new(network, &logs, config)?;
+    let mut examples = logs.examples();
+    course.expect(examples.len(), config.batch);
+    let mut stopping = Stopping::new(config.patience);
+    for _ in 1..=config.epochs {
+        shuffle(&mut examples, &mut rng);
+        for batch in examples.chunks(config.batch) {
+            let loss = learner.learn(batch, &mut rng);
+            course.batch(loss, batch.len())?;
+        }
+        course.end_pass();
+        if config.patience > 0 {
+            let hits = learner.hits(&held_out);
+            course.validate("hit@10", hits);
+            if !stopping.goes_on(hits, &learner.network.model) {
+                break;
+            }
+        }
+    }
+    let (model, best) = stopping.best(learner.network.model);
+    course.finish(&model, best)
+}
+
+/// The schema of the two towers.
+pub(super) fn describe(data: &Dataset, logs: &Logs, config: &Config) -> Result<Schema, TrainError> {
+    let widths = Widths {
+        category: config.category_dimension,
+        text: config.text_dimension,
+        buckets: TRIGRAM_BUCKETS,
+    };
+    let ids = |named: &[(String, Value)]| named.iter().map(|(id, _)| id.clone()).collect();
+    let mut draft = Draft::new(&config.schema, widths);
+    let shared = draft.table(ITEMS, config.dimension, known(ids(&logs.items)));
+    let histories = config.history.iter().map(|items| {
+        optional(FeatureKind::Ids {
+            field: HISTORY.to_owned(),
+            table: shared.clone(),
+            pooling: Pooling::Mean,
+            limit: *items as u32,
+            recency: None,
+        })
+    });
+    // First, so that the sampler knows where they are.
+    let mut user: Vec<_> = histories.collect();
+    if config.user_dimension > 0 {
+        user.push(optional(FeatureKind::Id {
+            field: "user_id".to_owned(),
+            table: draft.table("user_id", config.user_dimension, known(ids(&logs.users))),
+        }));
+    }
+    let mut item = vec![FeatureSchema {
+        missing: Missing::Error,
+        kind: FeatureKind::Id {
+            field: "id".to_owned(),
+            table: shared,
         },
-        towers,
-    })
+    }];
+    let of_users = draft.features(Side::User, &data.users, &["user_id", HISTORY])?;
+    user.extend(of_users.read);
+    item.extend(draft.features(Side::Item, &data.items, &["id"])?.read);
+    let mut unread = of_users.unread;
+    unread.insert(0, "user_id".to_owned());
+    let user = TowerSchema {
+        features: user,
+        layers: draft.layers(Side::User, layers(config))?,
+        other_fields: Some(OtherFields::Allow(unread)),
+    };
+    let item = TowerSchema {
+        features: item,
+        layers: draft.layers(Side::Item, layers(config))?,
+        other_fields: None,
+    };
+    draft.finish("youtube two-tower", config.dimension, user, item)
+}
+
+/// The layers of either tower.
+fn layers(config: &Config) -> Vec<LayerSchema> {
+    let dense = |units: usize, activation| {
+        LayerSchema::of(LayerKind::Dense {
+            units: units as u32,
+            activation,
+            bias: true,
+        })
+    };
+    let hidden = config.hidden.iter();
+    let mut layers: Vec<_> = hidden
+        .map(|units| dense(*units, Activation::Relu))
+        .collect();
+    layers.push(dense(config.dimension, Activation::Linear));
+    layers.push(LayerSchema::of(LayerKind::L2Normalise {}));
+    layers
 }
 
 impl Config {
@@ -161,80 +262,18 @@ impl Config {
         within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
         within("weight_decay", self.weight_decay, 0.0..=1.0)?;
         within("frequency_rate", self.frequency_rate, 0.0..=1.0)?;
-        within("id_dropout", self.id_dropout, 0.0..=0.9)
+        within("id_dropout", self.id_dropout, 0.0..=0.9)?;
+        within("patience", self.patience, 0..=most)
     }
-}
-
-/// Refuses a setting out of its range.
-fn within<T: PartialOrd + Display>(
-    knob: &'static str,
-    found: T,
-    range: RangeInclusive<T>,
-) -> Result<(), TrainError> {
-    if range.contains(&found) {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        knob,
-        found: found.to_string(),
-        least: range.start().to_string(),
-        most: range.end().to_string(),
-    })
-}
-
-/// A model whose weights are small random numbers: embeddings of about unit length over all
-/// features, dense layers by Glorot's rule.
-pub(super) fn initial(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainError> {
-    let mut uniform = |rows: usize, columns: usize, bound: f32| {
-        let number = || rng.random_range(-bound..=bound);
-        Matrix::from(Array2::from_shape_simple_fn((rows, columns), number))
-    };
-    let mut tables = Vec::new();
-    for (name, table) in &schema.tables {
-        let lookup = Lookup::new(name, &table.lookup)?;
-        let dimension = table.dimension.unwrap_or(0) as usize;
-        let bound = (3.0 / dimension as f32).sqrt() * 0.1;
-        tables.push(Table {
-            name: name.clone(),
-            weights: uniform(lookup.rows(), dimension, bound),
-            lookup,
-        });
-    }
-    Model::assemble(schema, tables, |side, description, schema, _| {
-        let wirings = schema.wiring(side, description)?;
-        let layers = description.layers.iter().zip(wirings);
-        let layers = layers.map(|(layer, wiring)| {
-            let (inputs, width) = (wiring.inputs, wiring.outputs);
-            let step = match layer.kind {
-                LayerKind::Dense { activation, .. } => Step::Dense {
-                    weight: uniform(width, inputs, (6.0 / (inputs + width) as f32).sqrt()),
-                    bias: Some(vec![0.0; width]),
-                    activation,
-                },
-                // The recipe makes no others.
-                _ => Step::L2Normalise,
-            };
-            Layer {
-                from: wiring.from,
-                width,
-                step,
-            }
-        });
-        Ok(Tower::new(side, description, layers.collect(), schema))
-    })
 }
 
 /// Everything a step needs.
 struct Learner<'a> {
-    model: Model,
+    network: Network,
     logs: &'a Logs,
     config: &'a Config,
     users: Vec<Encoded>,
     items: Vec<Encoded>,
-    optimiser: Adagrad,
-    gradients: Gradients,
-    /// What became of the users and of the items of a batch.
-    passes: [Pass; 2],
     frequency: Frequency,
     /// The feature of the user's id, if there is one, and the row of unknown users.
     user_id: Option<(usize, u32)>,
@@ -243,33 +282,33 @@ struct Learner<'a> {
 }
 
 impl<'a> Learner<'a> {
-    fn new(model: Model, logs: &'a Logs, config: &'a Config) -> Result<Self, TrainError> {
-        let encode = |tower: &Tower, what, records: &[(String, Value)]| {
-            let each = records.iter().enumerate().map(|(at, (_, record))| {
-                let encoded = tower.encode_alone(&model.tables, record);
-                encoded.map_err(|source| TrainError::Record { what, at, source })
-            });
-            each.collect::<Result<Vec<_>, _>>()
-        };
-        let users = encode(&model.user, "user", &logs.users)?;
-        let items = encode(&model.item, "item", &logs.items)?;
-        let features = model.user.features.iter();
+    fn new(network: Network, logs: &'a Logs, config: &'a Config) -> Result<Self, TrainError> {
+        let features = network.model.user.features.iter();
         let user_id = features
             .map(|f| f.schema.field())
             .position(|f| f == "user_id");
         Ok(Self {
-            optimiser: Adagrad::new(&model, config.learning_rate, config.weight_decay),
-            gradients: Gradients::new(&model),
-            passes: Default::default(),
+            users: encode_all(&network.model, Side::User, &logs.users)?,
+            items: encode_all(&network.model, Side::Item, &logs.items)?,
             frequency: Frequency::new(FREQUENCY_CELLS, config.frequency_rate),
             user_id: user_id.map(|at| (at, logs.users.len() as u32)),
             unknown_item: logs.items.len() as u32,
-            model,
+            network,
             logs,
             config,
-            users,
-            items,
         })
+    }
+
+    /// A user at the moment of an example.
+    fn user(&self, example: Example, history: &mut Vec<u32>) -> Encoded {
+        let longest = self.config.history.iter().copied().max().unwrap_or(0);
+        self.logs.history(example, longest, history);
+        let mut user = self.users[example.user as usize].clone();
+        for (at, limit) in self.config.history.iter().enumerate() {
+            let from = history.len().saturating_sub(*limit);
+            user.set_rows(at, &history[from..]);
+        }
+        user
     }
 
     /// One step; gives the mean loss of the batch.
@@ -282,7 +321,6 @@ impl<'a> Learner<'a> {
         let mut rewards = Vec::with_capacity(examples.len());
         let mut users = Vec::with_capacity(examples.len());
         let mut history = Vec::new();
-        let longest = self.config.history.iter().copied().max().unwrap_or(0);
         for example in examples {
             let (item, reward) = self.logs.met[example.user as usize][example.at as usize];
             positives.push(*columns.entry(item).or_insert_with(|| {
@@ -290,12 +328,7 @@ impl<'a> Learner<'a> {
                 items.len() - 1
             }));
             rewards.push(reward);
-            self.logs.history(*example, longest, &mut history);
-            let mut user = self.users[example.user as usize].clone();
-            for (at, limit) in self.config.history.iter().enumerate() {
-                let from = history.len().saturating_sub(*limit);
-                user.set_rows(at, &history[from..]);
-            }
+            let mut user = self.user(*example, &mut history);
             if let Some((at, unknown)) = self.user_id.filter(|_| hide()) {
                 user.set_rows(at, &[unknown]);
             }
@@ -320,12 +353,9 @@ impl<'a> Learner<'a> {
         };
         let ln_probability: Vec<_> = items.iter().map(ln).collect();
 
-        let (users, encoded): (Vec<_>, Vec<_>) = (users.iter().collect(), encoded.iter().collect());
-        let (tables, [user_pass, item_pass]) = (&self.model.tables, &mut self.passes);
-        let (user, item) = (&self.model.user, &self.model.item);
-        // Of the layers that the recipe makes, none can fail.
-        let _ = user.forward(tables, users.iter().copied(), user_pass);
-        let _ = item.forward(tables, encoded.iter().copied(), item_pass);
+        let network = &mut self.network;
+        let user_vectors = network.forward(Side::User, &users);
+        let item_vectors = network.forward(Side::Item, &encoded);
         let batch = Batch {
             positives: &positives,
             rewards: &rewards,
@@ -339,24 +369,34 @@ impl<'a> Learner<'a> {
                 }
             }
         };
-        let loss = softmax(
-            view(user_pass.last(), users.len()),
-            view(item_pass.last(), encoded.len()),
-            &batch,
-            known,
-        );
-        self.gradients.clear();
-        let into = &mut self.gradients;
-        backward(&self.model, Side::User, &users, user_pass, loss.users, into);
-        backward(
-            &self.model,
-            Side::Item,
-            &encoded,
-            item_pass,
-            loss.items,
-            into,
-        );
-        self.optimiser.step(&mut self.model, &self.gradients);
+        let loss = softmax(user_vectors.view(), item_vectors.view(), &batch, known);
+        network.backward(Side::User, &users, loss.users.view());
+        network.backward(Side::Item, &encoded, loss.items.view());
+        network.step(1.0);
         loss.value
+    }
+
+    /// The share of held-out items that are among the first ten of their user, of the items that the
+    /// user had not met before.
+    fn hits(&mut self, held_out: &[HeldOut]) -> f64 {
+        let mut history = Vec::new();
+        let users = held_out.iter().map(|out| {
+            // One place behind the last: all that was met before.
+            let met = self.logs.met[out.user as usize].len();
+            let example = Example {
+                user: out.user,
+                at: met as u32,
+            };
+            self.user(example, &mut history)
+        });
+        let users: Vec<_> = users.collect();
+        let users = self.network.forward(Side::User, &users);
+        let items = self.network.forward(Side::Item, &self.items);
+        let found = ranks(users.view(), items.view(), |row| {
+            let met = &self.logs.met[held_out[row].user as usize];
+            let met: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
+            (held_out[row].item, met)
+        });
+        metrics(&found).hit_10
     }
 }

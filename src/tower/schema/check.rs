@@ -30,7 +30,8 @@ pub(crate) struct Wiring {
 }
 
 impl Schema {
-    pub(super) fn validate(&self) -> Result<(), TowerError> {
+    /// Whether towers can be of this description.
+    pub(crate) fn validate(&self) -> Result<(), TowerError> {
         if self.format != FORMAT {
             let what = format!("is {}, this program reads {FORMAT}", self.format);
             return Err(TowerError::schema("format", what));

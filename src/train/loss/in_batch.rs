@@ -1,17 +1,8 @@
 //! Softmax over the items of the batch, corrected for how often each is in a batch (Yi et al.,
 //! RecSys 2019, section 3).
 
-use ndarray::{Array2, ArrayView2};
-
-/// The loss of a batch and its gradients.
-pub(crate) struct Loss {
-    /// The mean over the batch, each example weighted by its reward.
-    pub(crate) value: f32,
-    /// By the users' vectors.
-    pub(crate) users: Array2<f32>,
-    /// By the items' vectors.
-    pub(crate) items: Array2<f32>,
-}
+use super::{Loss, cross_entropy, of_scores};
+use ndarray::ArrayView2;
 
 /// What a batch is besides its vectors.
 pub(crate) struct Batch<'a> {
@@ -34,13 +25,11 @@ pub(crate) fn softmax(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
     batch: &Batch<'_>,
-    known: impl Fn(usize, &mut dyn FnMut(usize)),
+    known: impl Fn(usize, &mut dyn FnMut(usize)) + Sync,
 ) -> Loss {
-    let mut scores = users.dot(&items.t());
     let total = batch.rewards.iter().sum::<f32>().max(f32::MIN_POSITIVE);
-    let mut value = 0.0f64;
-    for (at, mut row) in scores.rows_mut().into_iter().enumerate() {
-        let (positive, reward) = (batch.positives[at], batch.rewards[at]);
+    of_scores(users, items, |at, row| {
+        let (positive, share) = (batch.positives[at], batch.rewards[at] / total);
         for (score, correction) in row.iter_mut().zip(batch.ln_probability) {
             *score = *score / batch.temperature - correction;
         }
@@ -49,23 +38,34 @@ pub(crate) fn softmax(
                 row[item] = f32::NEG_INFINITY;
             }
         });
-        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let own = row[positive];
-        let mut sum = 0.0;
-        row.mapv_inplace(|score| {
-            let power = (score - most).exp();
-            sum += power;
-            power
+        let loss = cross_entropy(row, positive);
+        let factor = share / batch.temperature;
+        row.iter_mut().for_each(|gradient| *gradient *= factor);
+        f64::from(share * loss)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, vectors};
+    use super::*;
+
+    #[test]
+    fn the_gradients_agree_with_finite_differences() {
+        let (users, items) = (vectors(3, 4, 0.0), vectors(5, 4, 7.0));
+        check(&users, &items, |users, items| {
+            let batch = Batch {
+                positives: &[0, 4, 1],
+                rewards: &[1.0, 3.0, 0.5],
+                ln_probability: &[-1.0, -0.2, -3.0, -2.0, -0.5],
+                temperature: 0.5,
+            };
+            // The first user met the second item elsewhere.
+            softmax(users, items, &batch, |row, hide| {
+                if row == 0 {
+                    hide(1);
+                }
+            })
         });
-        value += f64::from(reward * (sum.ln() + most - own));
-        // From here on the gradient by the score.
-        row /= sum;
-        row[positive] -= 1.0;
-        row *= reward / (total * batch.temperature);
-    }
-    Loss {
-        value: (value / f64::from(total)) as f32,
-        users: scores.dot(&items),
-        items: scores.t().dot(&users),
     }
 }

@@ -1,0 +1,147 @@
+//! A network under training: the two towers, forward and back, and the optimiser. It knows of no recipe.
+//!
+//! A recipe gives records of a side to [`Network::forward`], which gives their vectors; a loss gives
+//! the gradient of these to [`Network::backward`]; [`Network::step`] changes the weights.
+//!
+//! - `initial`: where weights begin.
+//! - `trainable`: what can be differentiated.
+//! - `backward`, `slope`: how.
+//! - `gradients`: sums over the records of a batch.
+//!
+//! A batch is cut into parts by its size alone, each with a pass and gradients of its own, and these
+//! are added in a fixed order: the same seed gives the same weights, to the bit, on any number of cores
+//! of one kind. Cost: dense layers are three matrix products, an embedding that is read costs its row
+//! twice; memory is that of the weights times two or three for the optimiser, and the dense layers once
+//! more for each part.
+
+mod backward;
+mod gradients;
+mod initial;
+mod slope;
+mod trainable;
+
+pub(crate) use backward::view;
+pub(crate) use gradients::{Gradients, side_index};
+pub(crate) use initial::{random, warm};
+pub(crate) use trainable::checked;
+
+use super::optimiser::{Optimiser, Rule};
+use crate::tower::{Encoded, Model, Pass, Side};
+use backward::backward;
+use ndarray::{Array2, ArrayView2, s};
+use rayon::prelude::*;
+use std::borrow::Borrow;
+use std::ops::Range;
+
+/// Into how many parts a batch is cut at most.
+const PARTS: usize = 8;
+/// Records of a part at least, for less is not worth a thread.
+const LEAST: usize = 8;
+
+/// The parts of a batch of so many records.
+pub(crate) fn parts(records: usize) -> Vec<Range<usize>> {
+    let size = records.div_ceil(PARTS).max(LEAST);
+    let starts = (0..records).step_by(size);
+    starts
+        .map(|from| from..(from + size).min(records))
+        .collect()
+}
+
+/// Two towers that learn.
+pub(crate) struct Network {
+    /// What has been learnt so far.
+    pub(crate) model: Model,
+    optimiser: Optimiser,
+    /// Of each part of a batch.
+    gradients: Vec<Gradients>,
+    /// What became of the parts of the users and of the items that went through last.
+    passes: [Vec<Pass>; 2],
+    /// Whether both towers have the same layers, learnt by both.
+    tied: bool,
+}
+
+impl Network {
+    /// A network of a model whose description was [checked] and whose weights are in memory. Where
+    /// towers are `tied`, the layers of the item tower become those of the user tower and stay so;
+    /// their shapes have to be the same.
+    pub(crate) fn new(mut model: Model, rule: Rule, tied: bool) -> Self {
+        if tied {
+            model.item.layers = model.user.layers.clone();
+        }
+        Self {
+            optimiser: Optimiser::new(&model, rule),
+            gradients: Vec::new(),
+            passes: Default::default(),
+            tied,
+            model,
+        }
+    }
+
+    /// The vectors of records, a row for each.
+    pub(crate) fn forward<E: Borrow<Encoded> + Sync>(
+        &mut self,
+        side: Side,
+        batch: &[E],
+    ) -> Array2<f32> {
+        let parts = parts(batch.len());
+        let passes = &mut self.passes[side_index(side)];
+        passes.resize_with(parts.len().max(passes.len()), Pass::default);
+        let (tower, tables) = (self.model.tower(side), &self.model.tables);
+        let each = passes.par_iter_mut().zip(&parts);
+        each.for_each(|(pass, part)| {
+            let records = batch[part.clone()].iter().map(Borrow::borrow);
+            // Of the layers that can be trained, none can fail.
+            let _ = tower.forward(tables, records, pass);
+        });
+        let width = self.model.schema.dimension as usize;
+        let mut vectors = Array2::zeros((batch.len(), width));
+        for (pass, part) in passes.iter().zip(&parts) {
+            let rows = view(pass.last(), part.len());
+            vectors.slice_mut(s![part.clone(), ..]).assign(&rows);
+        }
+        vectors
+    }
+
+    /// Adds to the gradients of all weights what the gradient of the vectors of a side comes to. The
+    /// batch is the one that went [`forward`](Self::forward) last.
+    pub(crate) fn backward<E: Borrow<Encoded> + Sync>(
+        &mut self,
+        side: Side,
+        batch: &[E],
+        gradient: ArrayView2<'_, f32>,
+    ) {
+        let parts = parts(batch.len());
+        while self.gradients.len() < parts.len() {
+            self.gradients.push(Gradients::new(&self.model));
+        }
+        let model = &self.model;
+        let passes = &self.passes[side_index(side)];
+        let each = self.gradients.par_iter_mut().zip(passes).zip(&parts);
+        each.for_each(|((into, pass), part)| {
+            let gradient = gradient.slice(s![part.clone(), ..]).to_owned();
+            backward(model, side, &batch[part.clone()], pass, gradient, into);
+        });
+    }
+
+    /// One step down the gradients, which are zero again afterwards; `share` of the learning rate.
+    pub(crate) fn step(&mut self, share: f32) {
+        let tied = self.tied;
+        if let Some(gradients) = self.summed() {
+            if tied {
+                gradients.tie();
+            }
+            let gradients = &self.gradients[0];
+            self.optimiser.step(&mut self.model, gradients, share);
+            self.gradients.par_iter_mut().for_each(Gradients::clear);
+        }
+    }
+
+    /// The gradients of the whole batch.
+    fn summed(&mut self) -> Option<&mut Gradients> {
+        gradients::sum(&mut self.gradients);
+        self.gradients.first_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What the values of each field are.
+
+use crate::record::Place;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names of fields that hold text to be read by its grams, whatever it looks like.
+const TEXTS: [&str; 6] = ["title", "name", "text", "description", "body", "query"];
+/// A column of strings with more different ones than this is not a category.
+const MAX_CATEGORIES: usize = 2000;
+
+/// What the values of a field are.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Column {
+    /// Numbers, and how they are spread.
+    Number { mean: f32, deviation: f32 },
+    /// Strings, or lists of them, of which many records have the same.
+    Categories(Vec<String>),
+    /// Texts.
+    Text,
+    /// Points on the earth.
+    Place,
+}
+
+/// What each field is that a record has; none for one that no feature can be made for by itself.
+pub(super) fn columns(records: &[Value]) -> BTreeMap<String, Option<Column>> {
+    let mut values: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for (field, value) in records.iter().filter_map(Value::as_object).flatten() {
+        if !value.is_null() {
+            values.entry(field).or_default().push(value);
+        }
+    }
+    let named = values.into_iter();
+    named
+        .map(|(field, values)| (field.to_owned(), column(field, &values)))
+        .collect()
+}
+
+fn column(field: &str, values: &[&Value]) -> Option<Column> {
+    if values.iter().all(|value| value.is_number()) {
+        return numbers(values);
+    }
+    if TEXTS.contains(&field) && values.iter().all(|value| value.is_string()) {
+        return Some(Column::Text);
+    }
+    let is_place = |value: &&Value| value.as_object().and_then(Place::of).is_some();
+    if values.iter().all(is_place) {
+        return Some(Column::Place);
+    }
+    categories(values)
+}
+
+/// Numbers that are not all the same.
+fn numbers(values: &[&Value]) -> Option<Column> {
+    let numbers: Vec<f64> = values.iter().filter_map(|value| value.as_f64()).collect();
+    let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+    let squares = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+    let deviation = (squares / numbers.len() as f64).sqrt() as f32;
+    let fits = deviation.is_finite() && deviation > 0.0 && (mean as f32).is_finite();
+    fits.then_some(Column::Number {
+        mean: mean as f32,
+        deviation,
+    })
+}
+
+fn categories(values: &[&Value]) -> Option<Column> {
+    let distinct = strings(values)?;
+    let some = !distinct.is_empty() && distinct.len() <= MAX_CATEGORIES;
+    // Nearly a string of its own for every record: nothing would be learnt about others.
+    let shared = distinct.len() * 2 <= values.len() || distinct.len() < 16;
+    (some && shared).then(|| Column::Categories(distinct.into_iter().collect()))
+}
+
+/// The different strings of values that are strings or lists of them; none if others are among them.
+fn strings(values: &[&Value]) -> Option<BTreeSet<String>> {
+    let mut distinct = BTreeSet::new();
+    for value in values {
+        match value {
+            Value::String(text) => drop(distinct.insert(text.clone())),
+            Value::Array(list) => {
+                for value in list {
+                    distinct.insert(value.as_str()?.to_owned());
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(distinct)
+}
