@@ -101,7 +101,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         ),
         (
             &["train", "youtube", "--out", "towers"],
-            "--movielens <DIR>|--events <FILE>",
+            "--movielens <DIR>|--items <FILE>|--events <FILE>",
         ),
     ] {
         let run = run(arguments);
@@ -459,6 +459,83 @@ fn from_raw_logs_to_recalls() {
         "{}",
         nothing.err
     );
+}
+
+#[test]
+fn texts_are_found_by_towers_that_learnt_from_them_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let topics = ["wing lift drag", "shock body blunt", "heat plate flow"];
+    let documents = (0..30).map(|n| {
+        let words: Vec<_> = topics[n % 3].split(' ').collect();
+        let [a, b, c] = words[..] else { panic!() };
+        let text = format!("{a} {b} {n}. The {b} of a {c}. {c} and {a} again.");
+        json!({"id": n.to_string(), "body": text}).to_string()
+    });
+    let documents: Vec<_> = documents.collect();
+    file(dir.path(), "docs.jsonl", &documents.join("\n"));
+    file(
+        dir.path(),
+        "settings.json",
+        r#"{"activation": "linear", "words": 1, "negatives": 0, "epochs": 99, "document": "body"}"#,
+    );
+    let [docs, towers, settings, page] =
+        ["docs.jsonl", "towers", "settings.json", "page.html"].map(path);
+    let arguments = [
+        "train",
+        "dssm",
+        "--items",
+        &docs,
+        "--out",
+        &towers,
+        "--config",
+        &settings,
+        "--hidden=",
+        "--dimension",
+        "8",
+        "--epochs",
+        "20",
+        "--patience",
+        "20",
+        "--learning-rate",
+        "0.02",
+        "--report",
+        &page,
+    ];
+    let trained = json_of(&arguments);
+    assert_eq!(trained["loss_of_each_pass"].as_array().unwrap().len(), 20);
+    assert_eq!(trained["validation"]["metric"], "mrr");
+    assert!(trained["examples_per_second"].as_f64().unwrap() > 0.0);
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("<svg") && page.contains("<th>epochs<td><code>20</code>"));
+
+    let db = path("texts.twin");
+    json_of(&["import", &db, &docs]);
+    json_of(&["publish", &db, "texts", &towers]);
+    let query = r#"{"query": "the lift of wings"}"#;
+    let found = json_of(&["recall", &db, "texts", "--user", query, "--top", "8"]);
+    let ids = found["hits"].as_array().unwrap().iter();
+    let ids: Vec<u32> = ids
+        .map(|hit| hit["id"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(ids.iter().all(|id| id % 3 == 0), "{ids:?}");
+
+    let again = json_of(&[&arguments[..], &["--warm-start", &towers]].concat());
+    let first = |trained: &Value| trained["loss_of_each_pass"][0].as_f64().unwrap();
+    assert!(first(&again) < first(&trained));
+    let wrong = file(dir.path(), "wrong.json", r#"{"epoch": 3}"#);
+    let wrong = run(&[
+        "train",
+        "dssm",
+        "--items",
+        &docs,
+        "--out",
+        &towers,
+        "--config",
+        wrong.to_str().unwrap(),
+    ]);
+    assert_eq!(wrong.exit, 2);
+    assert!(wrong.err.contains("unknown field `epoch`"), "{}", wrong.err);
 }
 
 #[test]

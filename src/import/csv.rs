@@ -116,8 +116,8 @@ pub fn users_from(
     )
 }
 
-/// Events from a file with a header row: columns `user` or `user_id`, `item` or `item_id`,
-/// `timestamp` or `at` in Unix seconds, and maybe `weight` or `rating`.
+/// Events from a file with a header row: columns `user` or `user_id` (or else `query`, where what was
+/// asked stands for who asked), `item` or `item_id`, `timestamp` or `at` in Unix seconds, and maybe `weight` or `rating`.
 pub fn events(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Rows<Event>, ImportError> {
     let path = path.as_ref();
     events_from(open_text(path)?, path, options)
@@ -131,16 +131,16 @@ pub fn events_from(
 ) -> Result<Rows<Event>, ImportError> {
     let path = name.as_ref();
     let (reader, header) = start(reader, path, options)?;
-    let find = |names: [&str; 2]| {
+    let find = |names: &[&str]| {
         names
             .iter()
             .find_map(|name| header.iter().position(|column| column == *name))
     };
-    let need = |names: [&str; 2]| find(names).ok_or_else(|| missing(path, &names, &header));
-    let user = need(["user", "user_id"])?;
-    let item = need(["item", "item_id"])?;
-    let at = need(["timestamp", "at"])?;
-    let weight = find(["weight", "rating"]);
+    let need = |names: &[&str]| find(names).ok_or_else(|| missing(path, names, &header));
+    let user = need(&["user", "user_id", "query"])?;
+    let item = need(&["item", "item_id"])?;
+    let at = need(&["timestamp", "at"])?;
+    let weight = find(&["weight", "rating"]);
     Ok(Rows::new(path, reader, move |row: &StringRecord| {
         let cell = |column: usize| row.get(column).unwrap_or_default();
         fields::event_of_text(cell(user), cell(item), cell(at), weight.map(cell))

@@ -40,7 +40,7 @@ pub(super) fn user(mut record: Value) -> Result<Value, String> {
     Ok(record)
 }
 
-/// An event: `user`/`user_id`, `item`/`item_id`, `timestamp`/`at`, and maybe `weight`/`rating`.
+/// An event: `user`/`user_id`/`query`, `item`/`item_id`, `timestamp`/`at`, and maybe `weight`/`rating`.
 pub(super) fn event(mut record: Value) -> Result<Event, String> {
     let Some(fields) = record.as_object_mut() else {
         return Err(format!(
@@ -48,7 +48,12 @@ pub(super) fn event(mut record: Value) -> Result<Event, String> {
             describe(&record)
         ));
     };
-    let user = event_id(fields, "user", "user_id")?;
+    let user = match take(fields, "query", "query") {
+        Some((name, query)) if !fields.contains_key("user") && !fields.contains_key("user_id") => {
+            id(name, query)?
+        }
+        _ => event_id(fields, "user", "user_id")?,
+    };
     let item = event_id(fields, "item", "item_id")?;
     let at = match take(fields, "timestamp", "at") {
         Some((name, value)) => seconds(name, &value)?,

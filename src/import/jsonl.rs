@@ -30,8 +30,9 @@ pub fn users(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
     Lines::open(path.as_ref(), |line| fields::user(parse(line)?))
 }
 
-/// Events from a file: each line an object with `user` or `user_id`, `item` or `item_id`,
-/// `timestamp` or `at` in Unix seconds, and maybe `weight` or `rating` (1 when absent).
+/// Events from a file: each line an object with `user` or `user_id` (or else `query`, where what was
+/// asked stands for who asked), `item` or `item_id`, `timestamp` or `at` in Unix seconds, and maybe
+/// `weight` or `rating` (1 when absent).
 pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
     Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
 }
@@ -214,6 +215,8 @@ mod tests {
             r#"{"user_id":"u1","item_id":7,"timestamp":"12","rating":"1.0"}"#,
             r#"{"user":"u1","item":"7","at":12.75,"weight":true}"#,
             r#"{"user":null,"user_id":"u1","item":"7","at":12,"weight":null}"#,
+            r#"{"query":"u1","item":"7","at":12}"#,
+            r#"{"query":"red shoes","user":"u1","item":"7","at":12}"#,
         ] {
             assert_eq!(event_of(line).as_ref(), Ok(&expected), "{line}");
         }

@@ -135,6 +135,13 @@ pub fn metrics(ranks: &[Option<usize>]) -> Metrics {
     }
 }
 
+/// The mean of one over the place of each; nothing for what was not found.
+pub(crate) fn mean_reciprocal_rank(ranks: &[Option<usize>]) -> f64 {
+    let found = ranks.iter().flatten();
+    let sum: f64 = found.map(|rank| 1.0 / (rank + 1) as f64).sum();
+    sum / ranks.len().max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +205,8 @@ mod tests {
         let found = metrics(&[Some(0), Some(9), Some(60), None]);
         assert_eq!((found.hit_1, found.hit_10), (0.25, 0.5));
         assert_eq!((found.hit_50, found.hit_100), (0.5, 0.75));
+        let reciprocal = mean_reciprocal_rank(&[Some(0), Some(3), None]);
+        assert!((reciprocal - 1.25 / 3.0).abs() < 1e-12);
         assert!((found.ndcg_10 - (1.0 + 1.0 / 11f64.log2()) / 4.0).abs() < 1e-12);
     }
 }

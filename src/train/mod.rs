@@ -5,7 +5,9 @@
 //! towers and differentiates what they computed. A seed fixes the result on machines of one kind,
 //! however many cores they have.
 //!
+//! - [`dssm`]: text to text, softmax over a clicked document and others (Huang et al., CIKM 2013).
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
+//! - [`report`]: a page of HTML that tells how a training went.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
 //! # How a recipe is made
@@ -18,12 +20,14 @@
 mod config;
 mod course;
 mod dataset;
+pub mod dssm;
 mod error;
 pub mod evaluate;
 mod frequency;
 mod loss;
 mod network;
 mod optimiser;
+pub mod report;
 mod sampler;
 mod schema;
 pub mod youtube;

@@ -31,12 +31,15 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 /// The feature that holds a user's past items, newest last.
 const HISTORY: &str = "history";
 /// The table of items, shared by history and item id.
 const ITEMS: &str = "item_id";
+/// Items of a user's history that [`queries`] gives at most.
+const MOST_SHOWN: usize = 20;
 /// Buckets of the table of letter trigrams.
 const TRIGRAM_BUCKETS: u32 = 8192;
 
@@ -171,6 +174,25 @@ pub fn train_from(
     }
     let (model, best) = stopping.best(learner.network.model);
     course.finish(&model, best)
+}
+
+/// The features of some users as they are now, to ask trained towers with: the first of those who met
+/// the most.
+#[must_use]
+pub fn queries(data: &Dataset, count: usize) -> Vec<Value> {
+    let Ok(logs) = Logs::new(data) else {
+        return Vec::new();
+    };
+    let mut users: Vec<usize> = (0..logs.users.len()).collect();
+    users.sort_by_key(|user| Reverse(logs.met[*user].len()));
+    let each = users.into_iter().take(count).map(|user| {
+        let met = logs.met[user].iter().rev().take(MOST_SHOWN).rev();
+        let ids = met.filter_map(|(item, _)| logs.items.get(*item as usize));
+        let mut record = logs.users[user].1.clone();
+        record[HISTORY] = ids.map(|(id, _)| id.clone()).collect();
+        record
+    });
+    each.collect()
 }
 
 /// The schema of the two towers.

@@ -424,6 +424,9 @@ def text_feature(model, feature, value):
         grams = {"letters": [3, 3]}
     if "letters" in grams:
         strings = letter_grams(words, grams["letters"])
+    elif "both" in grams:
+        of_words = [" ".join(run) for run in runs(words, grams["both"]["words"])]
+        strings = letter_grams(words, grams["both"]["letters"]) + [f"#{run}#" for run in of_words]
     else:
         strings = [" ".join(run) for run in runs(words, grams["words"])]
     return pool_strings(model, feature, strings)
@@ -1880,6 +1883,8 @@ def write_grams():
         {"grams": {"words": [1, 2]}, "limit": 3},
         {"grams": {"words": [2, 3]}, "pooling": "sum"},
         {"grams": {"words": [1, 8]}, "pooling": "max"},
+        {"grams": {"both": {"letters": [2, 3], "words": [1, 2]}}, "pooling": "sqrtn"},
+        {"grams": {"both": {"letters": [5, 6], "words": [2, 2]}}, "limit": 4},
     ]
     schema = {
         "dimension": 16,

@@ -48,12 +48,13 @@ pub(crate) fn grams<E>(
         let from = word.as_ptr() as usize - lower.as_ptr() as usize;
         from..from + word.len()
     }));
-    let [from, to] = match grams {
-        Grams::Trigrams => [3, 3],
-        Grams::Letters(letters) => letters,
-        Grams::Words(words_of) => return runs_of_words(lower, words, words_of, marked, each),
+    let ([from, to], runs) = match grams {
+        Grams::Trigrams => ([3, 3], None),
+        Grams::Letters(letters) => (letters, None),
+        Grams::Both { letters, words } => (letters, Some(words)),
+        Grams::Words(of) => return runs_of_words(lower, words, of, "", marked, each),
     };
-    for word in words {
+    for word in &*words {
         marked.clear();
         marked.push('#');
         marked.push_str(lower.get(word.clone()).unwrap_or_default());
@@ -71,26 +72,33 @@ pub(crate) fn grams<E>(
             }
         }
     }
-    Ok(())
+    match runs {
+        // A word is not to be taken for letters of another.
+        Some(of) => runs_of_words(lower, words, of, "#", marked, each),
+        None => Ok(()),
+    }
 }
 
-/// All runs of so many words, joined by a space.
+/// All runs of so many words, joined by a space, between two marks.
 fn runs_of_words<E>(
     text: &str,
     words: &[Range<usize>],
     [from, to]: [u32; 2],
+    mark: &str,
     joined: &mut String,
     mut each: impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
     for length in from as usize..=to as usize {
         for run in words.windows(length.max(1)) {
             joined.clear();
+            joined.push_str(mark);
             for word in run {
-                if !joined.is_empty() {
+                if joined.len() > mark.len() {
                     joined.push(' ');
                 }
                 joined.push_str(text.get(word.clone()).unwrap_or_default());
             }
+            joined.push_str(mark);
             each(joined)?;
         }
     }
@@ -144,6 +152,14 @@ mod tests {
         assert_eq!(words(2), ["one", "two", "one two"]);
         assert_eq!(words(1), ["one"]);
         assert_eq!(of("a b", Grams::Words([3, 3]), 9), Vec::<String>::new());
+        let both = Grams::Both {
+            letters: [4, 4],
+            words: [1, 2],
+        };
+        assert_eq!(
+            of("Old ox", both, 9),
+            ["#old", "old#", "#ox#", "#old#", "#ox#", "#old ox#"]
+        );
         assert_eq!(of("ΟΔΟΣ", Grams::Words([1, 1]), 9), ["οδος"]);
     }
 }

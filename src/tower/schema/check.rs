@@ -165,6 +165,9 @@ impl Schema {
                 Grams::Trigrams => Ok(()),
                 Grams::Letters(letters) => range(*letters, MAX_LETTERS),
                 Grams::Words(words) => range(*words, MAX_WORDS),
+                Grams::Both { letters, words } => {
+                    range(*letters, MAX_LETTERS).and_then(|()| range(*words, MAX_WORDS))
+                }
             },
             FeatureKind::Buckets { boundaries, .. } => {
                 let right = !boundaries.is_empty()

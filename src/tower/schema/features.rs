@@ -232,6 +232,13 @@ pub(crate) enum Grams {
     Letters([u32; 2]),
     /// So many words in a row, between the two.
     Words([u32; 2]),
+    /// Grams of letters, and after them those of words, each between two marks.
+    Both {
+        /// So many letters of a word, between the two.
+        letters: [u32; 2],
+        /// So many words in a row, between the two.
+        words: [u32; 2],
+    },
 }
 
 /// A point, or the field that has it.

@@ -7,6 +7,7 @@
 //! - `trainable`: what can be differentiated.
 //! - `backward`, `slope`: how.
 //! - `gradients`: sums over the records of a batch.
+//! - `average`: a running mean of the weights.
 //!
 //! A batch is cut into parts by its size alone, each with a pass and gradients of its own, and these
 //! are added in a fixed order: the same seed gives the same weights, to the bit, on any number of cores
@@ -14,6 +15,7 @@
 //! twice; memory is that of the weights times two or three for the optimiser, and the dense layers once
 //! more for each part.
 
+mod average;
 mod backward;
 mod gradients;
 mod initial;
@@ -27,6 +29,7 @@ pub(crate) use trainable::checked;
 
 use super::optimiser::{Optimiser, Rule};
 use crate::tower::{Encoded, Model, Pass, Side};
+use average::Average;
 use backward::backward;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
@@ -47,6 +50,32 @@ pub(crate) fn parts(records: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
+/// The vectors of records by the tower of a side, a row for each; `passes` is what became of each part
+/// on its way.
+pub(crate) fn vectors<E: Borrow<Encoded> + Sync>(
+    model: &Model,
+    side: Side,
+    batch: &[E],
+    passes: &mut Vec<Pass>,
+) -> Array2<f32> {
+    let parts = parts(batch.len());
+    passes.resize_with(parts.len().max(passes.len()), Pass::default);
+    let (tower, tables) = (model.tower(side), &model.tables);
+    let each = passes.par_iter_mut().zip(&parts);
+    each.for_each(|(pass, part)| {
+        let records = batch[part.clone()].iter().map(Borrow::borrow);
+        // Of the layers that can be trained, none can fail.
+        let _ = tower.forward(tables, records, pass);
+    });
+    let width = model.schema.dimension as usize;
+    let mut vectors = Array2::zeros((batch.len(), width));
+    for (pass, part) in passes.iter().zip(&parts) {
+        let rows = view(pass.last(), part.len());
+        vectors.slice_mut(s![part.clone(), ..]).assign(&rows);
+    }
+    vectors
+}
+
 /// Two towers that learn.
 pub(crate) struct Network {
     /// What has been learnt so far.
@@ -58,6 +87,7 @@ pub(crate) struct Network {
     passes: [Vec<Pass>; 2],
     /// Whether both towers have the same layers, learnt by both.
     tied: bool,
+    average: Option<Average>,
 }
 
 impl Network {
@@ -73,7 +103,23 @@ impl Network {
             gradients: Vec::new(),
             passes: Default::default(),
             tied,
+            average: None,
             model,
+        }
+    }
+
+    /// Keeps a running mean of the weights from here on: at each step this share of it is kept (Polyak
+    /// and Juditsky, 1992, with old weights forgotten). With 0 nothing is kept.
+    pub(crate) fn averaged(mut self, kept: f32) -> Self {
+        self.average = (kept > 0.0).then(|| Average::new(kept, &self.model));
+        self
+    }
+
+    /// What has been learnt: the running mean of the weights if it is kept, or else the weights.
+    pub(crate) fn learnt(&self) -> &Model {
+        match &self.average {
+            Some(average) => &average.model,
+            None => &self.model,
         }
     }
 
@@ -83,23 +129,7 @@ impl Network {
         side: Side,
         batch: &[E],
     ) -> Array2<f32> {
-        let parts = parts(batch.len());
-        let passes = &mut self.passes[side_index(side)];
-        passes.resize_with(parts.len().max(passes.len()), Pass::default);
-        let (tower, tables) = (self.model.tower(side), &self.model.tables);
-        let each = passes.par_iter_mut().zip(&parts);
-        each.for_each(|(pass, part)| {
-            let records = batch[part.clone()].iter().map(Borrow::borrow);
-            // Of the layers that can be trained, none can fail.
-            let _ = tower.forward(tables, records, pass);
-        });
-        let width = self.model.schema.dimension as usize;
-        let mut vectors = Array2::zeros((batch.len(), width));
-        for (pass, part) in passes.iter().zip(&parts) {
-            let rows = view(pass.last(), part.len());
-            vectors.slice_mut(s![part.clone(), ..]).assign(&rows);
-        }
-        vectors
+        vectors(&self.model, side, batch, &mut self.passes[side_index(side)])
     }
 
     /// Adds to the gradients of all weights what the gradient of the vectors of a side comes to. The
@@ -133,6 +163,9 @@ impl Network {
             let gradients = &self.gradients[0];
             self.optimiser.step(&mut self.model, gradients, share);
             self.gradients.par_iter_mut().for_each(Gradients::clear);
+            if let Some(average) = &mut self.average {
+                average.follow(&self.model);
+            }
         }
     }
 

@@ -1,0 +1,120 @@
+//! DSSM on Cranfield: text to text, learnt from the documents alone.
+//!
+//! Each setting is trained twice: once with a tenth of the documents held out, whose sentences have to
+//! find the rest of their documents, which tells after how many passes to stop and what the setting is
+//! worth; and once on all documents, for so many passes. The queries and their judgements are met when
+//! the second one's towers answer from a database, and nothing is chosen by that.
+
+use crate::cranfield::{Cranfield, DEPTH, Quality};
+use serde_json::{Map, Value, json};
+use std::error::Error;
+use std::path::Path;
+use twinspire::train::dssm::{Config, train};
+use twinspire::train::{Dataset, Report};
+use twinspire::{Database, PublishOptions, Towers};
+
+const SPACE: &str = "text";
+
+/// Passes without a better validation after which a training ends.
+const PATIENCE: usize = 3;
+
+/// What is tried: the paper's setting, the one that is taken, and what each of its parts gives.
+fn built_in() -> Vec<(String, Value)> {
+    let taken = json!({
+        "hidden": [], "activation": "linear", "words": 1, "gamma": 6, "negatives": 0,
+        "word_dropout": 0.3, "learning_rate": 0.003, "average": 0.98, "epochs": 12
+    });
+    let all = [
+        (
+            "paper: trigrams, 300-300-128 tanh, 4 negatives",
+            json!({"epochs": 12}),
+        ),
+        (
+            "taken: linear, words, all negatives, dropout, mean",
+            taken.clone(),
+        ),
+    ];
+    all.map(|(name, settings)| (name.to_owned(), settings))
+        .into()
+}
+
+/// Tries settings: the built-in ones, or those of a file.
+pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let cranfield = Cranfield::read(dir)?;
+    let (documents, queries) = (cranfield.documents.len(), cranfield.queries.len());
+    println!("Cranfield: {documents} documents, {queries} queries with relevant documents.\n");
+    println!(
+        "{:<52} {:>6} {:>7} {:>8} {:>10} {:>11}",
+        "", "mrr", "passes", "nDCG@10", "recall@100", "examples/s"
+    );
+    let bm25 = cranfield.judge(&cranfield.bm25());
+    line("BM25", None, bm25);
+    let settings = match settings {
+        None => built_in(),
+        Some(file) => {
+            let all: Map<String, Value> = serde_json::from_slice(&std::fs::read(file)?)?;
+            all.into_iter().collect()
+        }
+    };
+    let data = Dataset {
+        items: cranfield.documents.clone(),
+        ..Dataset::default()
+    };
+    let mut best: Option<(f64, String)> = None;
+    for (name, settings) in settings {
+        let config: Config = serde_json::from_value(settings)?;
+        let watched = Config {
+            patience: PATIENCE,
+            ..config.clone()
+        };
+        let report = train(&data, &watched, |_| {})?.report;
+        let mrr = report.validations.iter().copied().fold(0.0, f64::max);
+        let whole = Config {
+            epochs: report.kept,
+            ..config
+        };
+        let towers = train(&data, &whole, |_| {})?.towers;
+        line(&name, Some(&report), judge(&cranfield, towers)?);
+        if best.as_ref().is_none_or(|(least, _)| mrr > *least) {
+            best = Some((mrr, name));
+        }
+    }
+    if let Some((mrr, name)) = best {
+        println!("\nBest by the held-out documents, mean reciprocal rank {mrr:.4}: {name}.");
+    }
+    Ok(())
+}
+
+/// How good the answers of a database are in which the towers are published.
+fn judge(cranfield: &Cranfield, towers: Towers) -> Result<Quality, Box<dyn Error>> {
+    let dir = tempfile::tempdir()?;
+    let db = Database::open(dir.path().join("cranfield.twin"))?;
+    db.items().put_many(&cranfield.documents)?;
+    // Two of the documents are empty.
+    let options = PublishOptions::new().leave_out(|_| {});
+    db.publish_with(SPACE, towers, &options)?;
+    let each = cranfield.queries.iter().map(|query| {
+        let hits = db
+            .recall(SPACE)
+            .user(&json!({"query": query.text}))
+            .top(DEPTH)?;
+        Ok(hits.iter().map(|hit| hit.id.clone()).collect())
+    });
+    let answers: Vec<Vec<String>> = each.collect::<Result<_, twinspire::Error>>()?;
+    Ok(cranfield.judge(&answers))
+}
+
+fn line(name: &str, report: Option<&Report>, quality: Quality) {
+    let (mrr, passes, speed) = match report {
+        None => Default::default(),
+        Some(report) => (
+            format!("{:.4}", report.validations[report.kept - 1]),
+            report.kept.to_string(),
+            format!("{:.0}", report.examples_per_second),
+        ),
+    };
+    println!(
+        "{name:<52} {mrr:>6} {passes:>7} {:>8.4} {:>10.4} {speed:>11}",
+        quality.ndcg_10, quality.recall_100
+    );
+}

@@ -1,0 +1,41 @@
+//! The training recipes, each measured on a public collection.
+//!
+//! ```sh
+//! cargo run --release --features train --example recipes -- dssm CRANFIELD_DIR
+//! ```
+//!
+//! A recipe is a module beside: how the collection is read, what is tried, how it is judged. Towers are
+//! chosen by what was held out of the training data, published into a database and asked through it.
+
+mod cranfield;
+mod dssm;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: recipes dssm CRANFIELD_DIR [--config FILE]
+
+  dssm  text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from the
+        documents alone: no query and no judgement is seen in training
+
+  --config FILE  settings to try in place of the built-in ones: a JSON object of name to settings";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome: Result<(), Box<dyn Error>> = match arguments[..] {
+        ["dssm", dir] => dssm::run(dir.as_ref(), None),
+        ["dssm", dir, "--config", file] => dssm::run(dir.as_ref(), Some(file.as_ref())),
+        ["--help" | "-h"] | [] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("wrong usage\n\n{HELP}").into()),
+    };
+    if let Err(error) = outcome {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,151 @@
+//! `twinspire train dssm`.
+
+use clap::Args;
+use twinspire::train::dssm;
+
+use super::data::DataArgs;
+use super::run::{RunArgs, SHOWN, set};
+use crate::output::{Exit, Failure, Output};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire train dssm --items documents.jsonl --out models/text
+  twinspire train dssm --items documents.jsonl --users queries.jsonl --events clicks.csv --out models/text
+  twinspire train dssm --items documents.jsonl --out models/text --hidden= --words 1 --negatives 0 \\
+      --word-dropout 0.3 --gamma 6 --config linear.json
+
+Files (JSON lines or CSV, told by the name):
+  items   the documents, one object each, with an `id` and a `text` (or what --document names)
+  users   the queries, one object each, with a `user_id` and a `query` (or what --query names)
+  events  clicks: `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`; the id of
+          a query without an object of its own is its text
+
+Without events the towers learn from the documents alone: each sentence asks for the rest of its
+document. Settings that have no flag are those of `--config`; for few documents, no hidden layers and
+{\"activation\": \"linear\"} do better than the paper's layers.";
+
+/// Text to text, softmax over a clicked document and others.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DssmArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// The field of a query that has its text [default: query]
+    #[arg(long, value_name = "FIELD")]
+    query: Option<String>,
+    /// The field of an item that has the text of the document [default: text]
+    #[arg(long, value_name = "FIELD")]
+    document: Option<String>,
+    /// Components of the vectors [default: 128]
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
+    /// Units of the layers before the vectors [default: 300,300]
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    hidden: Option<Vec<String>>,
+    /// Up to how many words make a gram beside those of letters; 0 for none [default: 0]
+    #[arg(long, value_name = "N")]
+    words: Option<usize>,
+    /// What cosines are multiplied by before the softmax [default: 10]
+    #[arg(long, value_name = "X")]
+    gamma: Option<f32>,
+    /// Negatives of a query, drawn from the documents of the batch; 0 for all of them [default: 4]
+    #[arg(long, value_name = "N")]
+    negatives: Option<usize>,
+    /// The share of words left out of each text while learning [default: 0]
+    #[arg(long, value_name = "X")]
+    word_dropout: Option<f32>,
+    /// Passes over the examples [default: 10]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Examples in a batch [default: 128]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// The learning rate [default: 0.002]
+    #[arg(long, value_name = "X")]
+    learning_rate: Option<f32>,
+    /// Passes without a better rank of held-out documents after which to end; 0 to hold none out
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// What the random numbers start from [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl DssmArgs {
+    /// Runs the recipe.
+    pub fn run(self, output: &Output) -> Result<Exit, Failure> {
+        let mut config: dssm::Config = self.run.config()?;
+        set(&mut config.query, self.query);
+        set(&mut config.document, self.document);
+        set(&mut config.dimension, self.dimension);
+        set(&mut config.hidden, self.hidden.map(units).transpose()?);
+        set(&mut config.words, self.words);
+        set(&mut config.gamma, self.gamma);
+        set(&mut config.negatives, self.negatives);
+        set(&mut config.word_dropout, self.word_dropout);
+        set(&mut config.epochs, self.epochs);
+        set(&mut config.batch, self.batch);
+        set(&mut config.learning_rate, self.learning_rate);
+        set(&mut config.patience, self.patience);
+        set(&mut config.seed, self.seed);
+        let data = self.data.read(output)?;
+        let queries = dssm::queries(&data, &config, SHOWN);
+        self.run
+            .run("dssm", &config, &data, &queries, output, |from, tell| {
+                dssm::train_from(from, &data, &config, tell)
+            })
+    }
+}
+
+/// Layers by their units; `--hidden=` is none.
+fn units(given: Vec<String>) -> Result<Vec<usize>, Failure> {
+    let given = given.iter().filter(|units| !units.is_empty());
+    let each = given.map(|units| {
+        let wrong = |_| Failure::usage(format!("--hidden: a number expected, not {units}"));
+        units.parse().map_err(wrong)
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: DssmArgs,
+    }
+
+    #[test]
+    fn the_help_tells_the_defaults_there_are() {
+        let help = <Alone as clap::CommandFactory>::command()
+            .render_long_help()
+            .to_string();
+        let config = dssm::Config::default();
+        for (flag, value) in [
+            ("--query", config.query.clone()),
+            ("--document", config.document.clone()),
+            ("--dimension", config.dimension.to_string()),
+            ("--hidden", "300,300".to_owned()),
+            ("--words", config.words.to_string()),
+            ("--gamma", config.gamma.to_string()),
+            ("--negatives", config.negatives.to_string()),
+            ("--word-dropout", config.word_dropout.to_string()),
+            ("--epochs", config.epochs.to_string()),
+            ("--batch", config.batch.to_string()),
+            ("--learning-rate", config.learning_rate.to_string()),
+            ("--patience", config.patience.to_string()),
+            ("--seed", config.seed.to_string()),
+        ] {
+            let told = help.split(flag).nth(1).unwrap();
+            let told = told.split("[default: ").nth(1).unwrap();
+            assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
+        }
+        assert_eq!(config.hidden, [300, 300]);
+    }
+}

@@ -1,0 +1,47 @@
+//! `twinspire train`: towers from raw logs.
+//!
+//! `data` is where the logs are, `run` what all recipes have: settings from a file and from flags, a bar,
+//! the towers and a report. Each recipe is a file of its own with its flags.
+
+mod data;
+mod dssm;
+mod run;
+mod youtube;
+
+use clap::{Args, Subcommand};
+
+use crate::output::{Exit, Failure, Output};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire train youtube --movielens ml-100k --out models/movies
+  twinspire train youtube --items items.jsonl --events log.csv --out models/shop
+  twinspire train dssm --items documents.jsonl --out models/text --report text.html
+
+Then:
+  twinspire publish movies.twin movies models/movies";
+
+/// Learn towers from raw logs.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TrainArgs {
+    #[command(subcommand)]
+    recipe: Recipe,
+}
+
+/// The recipes.
+#[derive(Debug, Subcommand)]
+enum Recipe {
+    /// Text to text, softmax over a clicked document and others (Huang et al., CIKM 2013)
+    Dssm(dssm::DssmArgs),
+    /// Two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019)
+    Youtube(youtube::YoutubeArgs),
+}
+
+/// Runs the command.
+pub fn run(args: TrainArgs, output: &Output) -> Result<Exit, Failure> {
+    match args.recipe {
+        Recipe::Dssm(args) => args.run(output),
+        Recipe::Youtube(args) => args.run(output),
+    }
+}

@@ -1,0 +1,129 @@
+//! What all recipes have.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a report is no file of a database; it may be written anew at any time"
+)]
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use twinspire::Towers;
+use twinspire::train::report::samples;
+use twinspire::train::{Dataset, Progress, TrainError, Trained};
+
+use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
+
+/// Queries that a report shows answers to.
+pub const SHOWN: usize = 8;
+/// How many answers it shows to each.
+const TOP: usize = 5;
+
+/// What all recipes are told.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Where to write the towers: a directory, replaced whole when it holds towers
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Settings as a JSON object; flags count more
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Begin with the weights of these towers, which have to read and compute the same
+    #[arg(long, value_name = "DIR")]
+    warm_start: Option<PathBuf>,
+    /// Write a page that tells how it went: settings, curves, some answers
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+}
+
+/// Puts a flag that was given in the place of a setting.
+pub fn set<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(flag) = flag {
+        *setting = flag;
+    }
+}
+
+impl RunArgs {
+    /// The settings of the file, or the defaults.
+    pub fn config<C: DeserializeOwned + Default>(&self) -> Result<C, Failure> {
+        let Some(path) = &self.config else {
+            return Ok(C::default());
+        };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(&name, error))?;
+        serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))
+    }
+
+    /// Trains, saves the towers and tells of it. `train` gets the towers to begin with, if any.
+    pub fn run<C: Serialize>(
+        &self,
+        recipe: &str,
+        config: &C,
+        data: &Dataset,
+        queries: &[Value],
+        output: &Output,
+        train: impl FnOnce(Option<&Towers>, &mut dyn FnMut(Progress)) -> Result<Trained, TrainError>,
+    ) -> Result<Exit, Failure> {
+        let earlier = self.warm_start.as_ref().map(Towers::open).transpose()?;
+        let bar = output.bar("training", 1, Unit::Count);
+        let mut tell = |progress: Progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            let Progress {
+                epoch,
+                epochs,
+                loss,
+                examples_per_second: speed,
+                ..
+            } = progress;
+            bar.set_message(format!(
+                "pass {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s"
+            ));
+        };
+        let trained = train(earlier.as_ref(), &mut tell);
+        bar.finish_and_clear();
+        let Trained { towers, report, .. } = trained.map_err(Failure::failed)?;
+        towers.save(&self.out)?;
+        if let Some(path) = &self.report {
+            let samples = samples(&towers, queries, &data.items, TOP)?;
+            let title = format!("twinspire train {recipe}");
+            write(path, &report.to_html(&title, config, &samples))?;
+        }
+        let losses: Vec<Value> = report.losses.iter().map(|loss| short(*loss)).collect();
+        let mut document = json!({
+            "towers": self.out,
+            "items": data.items.len(),
+            "users": data.users.len(),
+            "events": data.events.len(),
+            "examples": report.examples,
+            "parameters": report.parameters,
+            "dimension": towers.dimension(),
+            "metric": towers.metric().to_string(),
+            "loss_of_each_pass": losses,
+            "examples_per_second": report.examples_per_second.round(),
+            "seconds": (report.seconds * 100.0).round() / 100.0,
+        });
+        if let Some(metric) = report.metric {
+            document["validation"] = json!({
+                "metric": metric,
+                "of_each_pass": report.validations,
+                "kept": report.kept,
+            });
+        }
+        output.result(&document, || {
+            format!(
+                "trained on {}\n{}",
+                counted(report.examples, "example"),
+                outline(&document)
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn write(path: &Path, page: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::writing(&path.display().to_string(), error);
+    std::fs::write(path, page).map_err(failed)
+}

@@ -1,0 +1,331 @@
+//! DSSM: text to text, from clicks or from the documents alone (Huang et al., CIKM 2013,
+//! <https://doi.org/10.1145/2505515.2505665>).
+//!
+//! Both towers read a text as its letter trigrams ("word hashing", section 3.2), and if wanted whole
+//! words beside them. The sum of their embeddings is the first layer, of which only the rows are read
+//! that a text has: the 30,000 numbers of the paper are never there. Behind it come dense layers of
+//! hyperbolic tangents, and the cosine. The loss is a softmax with a factor γ over the clicked document
+//! and some others.
+//!
+//! [`train`] learns from a log of queries and clicked documents: users are queries, with a text in the
+//! field [`Config::query`], or queries whose id is their text. Without events it learns from the
+//! documents alone ([`documents`]): each sentence is a query for the rest of its document. That, the
+//! omission of words at random and the running mean of the weights are not of the paper.
+
+mod config;
+mod examples;
+
+pub use config::{Activation, Config};
+
+use super::course::{Course, Stopping};
+use super::dataset::Dataset;
+use super::error::TrainError;
+use super::evaluate::{mean_reciprocal_rank, ranks};
+use super::loss::sampled::{Batch, softmax};
+use super::network::{Network, checked, random, vectors, warm};
+use super::optimiser::Rule;
+use super::sampler::shuffle;
+use super::schema::hashed;
+use super::{Progress, Trained};
+use crate::database::Towers;
+use crate::kernel::Metric;
+use crate::tower::schema::{
+    FORMAT, FeatureKind, FeatureSchema, Grams, LayerKind, LayerSchema, Missing, OtherFields,
+    Pooling, Schema, TableSchema, TowerSchema,
+};
+use crate::tower::{Encoded, Model, Side};
+use examples::{Example, Examples};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+
+/// Held-out examples that are looked at after each pass, at most.
+const MAX_HELD_OUT: usize = 2000;
+
+/// Learns both towers from the data. `progress` is told after every batch.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::{Value, json};
+/// use twinspire::train::{Dataset, dssm};
+///
+/// let documents = Dataset {
+///     items: vec![
+///         json!({"id": "1", "text": "Heat of thin wings. The heat in a thin wing grows with its speed."}),
+///         json!({"id": "2", "text": "Shocks at blunt bodies. A shock stands before a blunt body."}),
+///     ],
+///     ..Dataset::default()
+/// };
+/// let config = dssm::Config { dimension: 8, hidden: vec![], epochs: 3, ..dssm::Config::default() };
+/// let towers = dssm::train(&documents, &config, |_| {})?.towers;
+/// let query = towers.embed_user(&json!({"query": "how hot is a thin wing?"}))?;
+/// assert_eq!(query.len(), 8);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    train_from(None, data, config, progress)
+}
+
+/// As [`train`], but with weights that begin where those of earlier towers with the same settings ended.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what is different.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    config.check()?;
+    let mut course = Course::new(config.epochs, progress);
+    let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
+    let texts = Examples::new(data, config)?;
+    let share = if config.patience > 0 {
+        config.held_out
+    } else {
+        0.0
+    };
+    let (mut examples, mut held_out) = texts.split(share, &mut rng);
+    if examples.is_empty() {
+        let what = "examples: no document of two sentences, no click on a document with a text";
+        return Err(TrainError::Empty { what });
+    }
+    held_out.truncate(MAX_HELD_OUT);
+    let mut model = random(describe(config)?, &mut rng)?;
+    scatter(&mut model, &mut rng);
+    if let Some(earlier) = earlier {
+        warm(&mut model, earlier.model())?;
+    }
+    let rule = Rule {
+        method: config.optimiser,
+        rate: config.learning_rate,
+        decay: 0.0,
+    };
+    let network = Network::new(model, rule, config.shared).averaged(config.average);
+    let mut learner = Learner {
+        network,
+        texts: &texts,
+        config,
+        step: 0,
+    };
+    course.expect(examples.len(), config.batch);
+    let mut stopping = Stopping::new(config.patience);
+    for _ in 1..=config.epochs {
+        shuffle(&mut examples, &mut rng);
+        for batch in examples.chunks(config.batch) {
+            let loss = learner.learn(batch, &mut rng)?;
+            course.batch(loss, batch.len())?;
+        }
+        course.end_pass();
+        if config.patience > 0 && !held_out.is_empty() {
+            let mrr = learner.validate(&held_out)?;
+            course.validate("mrr", mrr);
+            if !stopping.goes_on(mrr, learner.network.learnt()) {
+                break;
+            }
+        }
+    }
+    let (model, best) = stopping.best(learner.network.learnt().clone());
+    course.finish(&model, best)
+}
+
+/// Some queries to ask trained towers with: those of the log, or first sentences of documents.
+#[must_use]
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let Ok(texts) = Examples::new(data, config) else {
+        return Vec::new();
+    };
+    let queries = texts.queries().into_iter().take(count);
+    queries.map(|text| json!({ &config.query: text })).collect()
+}
+
+/// The schema of the two towers.
+fn describe(config: &Config) -> Result<Schema, TrainError> {
+    let first = config.hidden.first().copied();
+    let table = |_| TableSchema {
+        dimension: Some(first.unwrap_or(config.dimension) as u32),
+        lookup: hashed(config.buckets),
+    };
+    let names = if config.shared {
+        ["grams", "grams"]
+    } else {
+        ["query", "document"]
+    };
+    let tables: BTreeMap<String, _> = names.map(|name| (name.to_owned(), table(name))).into();
+    let grams = match config.words {
+        0 => Grams::Letters(config.letters),
+        words => Grams::Both {
+            letters: config.letters,
+            words: [1, words as u32],
+        },
+    };
+    let activation = config.activation.of_layers();
+    let mut layers = Vec::new();
+    let mut layer = |kind| layers.push(LayerSchema::of(kind));
+    if first.is_some() {
+        layer(LayerKind::Bias {});
+    }
+    layer(LayerKind::Activation { activation });
+    let after = config.hidden.iter().skip(1).copied();
+    let last = first.map(|_| config.dimension);
+    for units in after.chain(last) {
+        layer(LayerKind::Dense {
+            units: units as u32,
+            activation,
+            bias: true,
+        });
+    }
+    layer(LayerKind::L2Normalise {});
+    let tower = |field: &str, table: &str, other_fields| TowerSchema {
+        features: vec![FeatureSchema {
+            missing: Missing::Error,
+            kind: FeatureKind::Text {
+                field: field.to_owned(),
+                table: table.to_owned(),
+                pooling: Pooling::Sqrtn,
+                grams,
+                limit: None,
+            },
+        }],
+        layers: layers.clone(),
+        other_fields,
+    };
+    let known = OtherFields::Allow(vec!["user_id".to_owned()]);
+    checked(Schema {
+        format: FORMAT,
+        name: "dssm".to_owned(),
+        dimension: config.dimension as u32,
+        metric: Metric::Cosine,
+        user: Some(tower(&config.query, names[0], Some(known))),
+        item: Some(tower(&config.document, names[1], None)),
+        tables,
+    })
+}
+
+/// The first weights of the tables, which are the first layer: ±√(6 / (inputs + units)), as in section
+/// 3.4. Grams that are never met stay so small that they hardly count.
+fn scatter(model: &mut Model, rng: &mut Pcg64Mcg) {
+    for table in &mut model.tables {
+        if let Some(weights) = table.weights.owned_mut() {
+            let bound = (6.0 / (weights.nrows() + weights.ncols()) as f32).sqrt();
+            weights.mapv_inplace(|_| rng.random_range(-bound..=bound));
+        }
+    }
+}
+
+/// Everything a step needs.
+struct Learner<'a> {
+    network: Network,
+    texts: &'a Examples,
+    config: &'a Config,
+    step: u64,
+}
+
+impl Learner<'_> {
+    /// One step; gives the mean loss of the batch.
+    fn learn(&mut self, batch: &[Example], rng: &mut Pcg64Mcg) -> Result<f32, TrainError> {
+        self.step += 1;
+        let seed = self.config.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let (texts, model, omitted) = (self.texts, &self.network.model, self.config.word_dropout);
+        let each = batch.par_iter().enumerate().map(|(at, example)| {
+            // Of its own, so that it does not matter which thread reads it.
+            let mut rng = Pcg64Mcg::seed_from_u64(seed.wrapping_add(at as u64));
+            let query = texts.query(*example, omitted, &mut rng);
+            let document = texts.document(*example, omitted, &mut rng);
+            Ok((
+                self.encode(model, Side::User, &query)?,
+                self.encode(model, Side::Item, &document)?,
+            ))
+        });
+        let each: Vec<(Encoded, Encoded)> = each.collect::<Result<_, TrainError>>()?;
+        let (queries, documents): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+        let negatives = self.negatives(batch, rng);
+        let weights: Vec<_> = batch.iter().map(|example| example.weight).collect();
+        let network = &mut self.network;
+        let query_vectors = network.forward(Side::User, &queries);
+        let document_vectors = network.forward(Side::Item, &documents);
+        let of_batch = Batch {
+            negatives: &negatives,
+            weights: &weights,
+            gamma: self.config.gamma,
+        };
+        let loss = softmax(query_vectors.view(), document_vectors.view(), &of_batch);
+        network.backward(Side::User, &queries, loss.users.view());
+        network.backward(Side::Item, &documents, loss.items.view());
+        network.step(1.0);
+        Ok(loss.value)
+    }
+
+    /// For each example, others of the batch whose documents it is not known to belong to.
+    fn negatives(&self, batch: &[Example], rng: &mut Pcg64Mcg) -> Vec<Vec<u32>> {
+        let each = batch.iter().map(|example| {
+            let others = 0..batch.len();
+            let strange = |other: &usize| !self.texts.belong(*example, batch[*other].document);
+            if self.config.negatives == 0 {
+                let others = others.filter(strange);
+                return others.map(|other| other as u32).collect();
+            }
+            // As many draws as it takes, but not for ever: a small batch may have no other document.
+            let draws = (0..self.config.negatives * 4).map(|_| rng.random_range(others.clone()));
+            let drawn = draws.filter(strange).take(self.config.negatives);
+            drawn.map(|other| other as u32).collect()
+        });
+        each.collect()
+    }
+
+    /// A text as a tower reads it.
+    fn encode(&self, model: &Model, side: Side, text: &str) -> Result<Encoded, TrainError> {
+        let (what, field) = match side {
+            Side::User => ("user", &self.config.query),
+            Side::Item => ("item", &self.config.document),
+        };
+        let encoded = model
+            .tower(side)
+            .encode_alone(&model.tables, &json!({field: text}));
+        encoded.map_err(|source| TrainError::Record {
+            what,
+            at: 0,
+            source,
+        })
+    }
+
+    /// The mean reciprocal rank of the documents of held-out examples among all documents.
+    fn validate(&self, held_out: &[Example]) -> Result<f64, TrainError> {
+        let model = self.network.learnt();
+        let rng = &mut Pcg64Mcg::seed_from_u64(0);
+        let mut passes = Vec::new();
+        let mut embed = |side, texts: Vec<String>| -> Result<_, TrainError> {
+            let each = texts.par_iter().map(|text| self.encode(model, side, text));
+            let encoded: Vec<_> = each.collect::<Result<_, _>>()?;
+            Ok(vectors(model, side, &encoded, &mut passes))
+        };
+        let queries = held_out.iter().map(|out| self.texts.query(*out, 0.0, rng));
+        let queries = embed(Side::User, queries.collect())?;
+        let own = held_out
+            .iter()
+            .map(|out| self.texts.document(*out, 0.0, rng));
+        let own = embed(Side::Item, own.collect())?;
+        let all = embed(Side::Item, self.texts.whole_documents())?;
+        // What is left of the own document stands in for it behind all others.
+        let all = ndarray::concatenate![ndarray::Axis(0), all, own];
+        let documents = self.texts.documents() as u32;
+        let found = ranks(queries.view(), all.view(), |row| {
+            let others = (0..held_out.len() as u32).filter(|other| *other != row as u32);
+            let hidden = others.map(|other| documents + other);
+            let known = (0..documents).filter(|other| self.texts.belong(held_out[row], *other));
+            let hidden: HashSet<u32> = hidden.chain(known).collect();
+            (documents + row as u32, hidden)
+        });
+        Ok(mean_reciprocal_rank(&found))
+    }
+}
