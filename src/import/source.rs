@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::csv::{self, CsvOptions, Rows};
 use super::error::ImportError;
 use super::lines::Lines;
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{jsonl, movielens};
 use crate::record::Event;
 
@@ -23,6 +25,9 @@ pub enum Format {
     Csv,
     /// A MovieLens-100K directory.
     MovieLens,
+    /// Parquet, a field a column: `.parquet`, with the feature `parquet` of this crate.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// A file or directory whose kind is known and whose records can be asked for.
@@ -56,9 +61,11 @@ pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
     let format = match extension.as_str() {
         "jsonl" | "ndjson" | "json" => Format::JsonLines,
         "csv" | "tsv" => Format::Csv,
+        #[cfg(feature = "parquet")]
+        "parquet" => Format::Parquet,
         _ => {
-            let what = "a file called .jsonl, .ndjson, .json, .csv or .tsv expected, or a \
-                        MovieLens-100K directory";
+            let what = "a file called .jsonl, .ndjson, .json, .csv, .tsv or (where the crate has the \
+                        feature `parquet`) .parquet expected, or a MovieLens-100K directory";
             return Err(ImportError::file(path, what));
         }
     };
@@ -93,7 +100,7 @@ impl Source {
     fn file(&self, name: &str) -> PathBuf {
         match self.format {
             Format::MovieLens => self.path.join(name),
-            Format::JsonLines | Format::Export | Format::Csv => self.path.clone(),
+            _ => self.path.clone(),
         }
     }
 
@@ -108,6 +115,8 @@ impl Source {
             Format::Export => jsonl::exported(&self.path)?.into(),
             Format::Csv => csv::items(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::items(&self.path)?.into(),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => parquet::items(&self.path)?.into(),
         };
         Ok(records.sized(&self.file("u.item")))
     }
@@ -119,6 +128,8 @@ impl Source {
             Format::Export => return Err(self.items_alone()),
             Format::Csv => csv::users(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::users(&self.path)?.into(),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => parquet::users(&self.path)?.into(),
         };
         Ok(records.sized(&self.file("u.user")))
     }
@@ -130,6 +141,8 @@ impl Source {
             Format::Export => return Err(self.items_alone()),
             Format::Csv => csv::events(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::events(self.path.join("u.data"))?.into(),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => parquet::events(&self.path)?.into(),
         };
         Ok(records.sized(&self.file("u.data")))
     }
@@ -146,6 +159,8 @@ pub struct Records<T> {
 enum Inner<T> {
     Lines(Lines<T>),
     Rows(Box<Rows<T>>),
+    #[cfg(feature = "parquet")]
+    Table(Box<parquet::Rows<T>>),
 }
 
 impl<T> Records<T> {
@@ -169,6 +184,8 @@ impl<T> Records<T> {
         match &self.inner {
             Inner::Lines(lines) => lines.bytes_read(),
             Inner::Rows(rows) => rows.bytes_read(),
+            #[cfg(feature = "parquet")]
+            Inner::Table(rows) => rows.bytes_read(),
         }
     }
 
@@ -186,6 +203,8 @@ impl<T> Iterator for Records<T> {
         match &mut self.inner {
             Inner::Lines(lines) => lines.next(),
             Inner::Rows(rows) => rows.next(),
+            #[cfg(feature = "parquet")]
+            Inner::Table(rows) => rows.next(),
         }
     }
 }
@@ -199,6 +218,13 @@ impl<T> From<Lines<T>> for Records<T> {
 impl<T> From<Rows<T>> for Records<T> {
     fn from(rows: Rows<T>) -> Self {
         Self::of(Inner::Rows(Box::new(rows)))
+    }
+}
+
+#[cfg(feature = "parquet")]
+impl<T> From<parquet::Rows<T>> for Records<T> {
+    fn from(rows: parquet::Rows<T>) -> Self {
+        Self::of(Inner::Table(Box::new(rows)))
     }
 }
 
@@ -228,7 +254,7 @@ mod tests {
         ] {
             assert_eq!(format(&add(dir, name, "")), Ok(kind));
         }
-        let error = format(&add(dir, "a.parquet", "")).unwrap_err();
+        let error = format(&add(dir, "a.xlsx", "")).unwrap_err();
         assert!(
             error.to_string().contains("a file called .jsonl, .ndjson"),
             "{error}"

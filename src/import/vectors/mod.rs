@@ -40,6 +40,9 @@ mod npy;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+
+#[cfg(feature = "parquet")]
+pub(super) use self::parquet::records::Records as ParquetRecords;
 #[cfg(test)]
 mod tests;
 

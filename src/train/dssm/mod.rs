@@ -123,12 +123,12 @@ pub fn train_from(
     for _ in 1..=config.epochs {
         shuffle(&mut examples, &mut rng);
         for batch in examples.chunks(config.batch) {
-            let loss = learner.learn(batch, &mut rng)?;
+            let loss = learner.learn(batch, &mut rng);
             course.batch(loss, batch.len())?;
         }
         course.end_pass();
         if config.patience > 0 && !held_out.is_empty() {
-            let mrr = learner.validate(&held_out)?;
+            let mrr = learner.validate(&held_out);
             course.validate("mrr", mrr);
             if !stopping.goes_on(mrr, learner.network.learnt()) {
                 break;
@@ -233,7 +233,7 @@ struct Learner<'a> {
 
 impl Learner<'_> {
     /// One step; gives the mean loss of the batch.
-    fn learn(&mut self, batch: &[Example], rng: &mut Pcg64Mcg) -> Result<f32, TrainError> {
+    fn learn(&mut self, batch: &[Example], rng: &mut Pcg64Mcg) -> f32 {
         self.step += 1;
         let seed = self.config.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (texts, model, omitted) = (self.texts, &self.network.model, self.config.word_dropout);
@@ -242,13 +242,10 @@ impl Learner<'_> {
             let mut rng = Pcg64Mcg::seed_from_u64(seed.wrapping_add(at as u64));
             let query = texts.query(*example, omitted, &mut rng);
             let document = texts.document(*example, omitted, &mut rng);
-            Ok((
-                self.encode(model, Side::User, &query)?,
-                self.encode(model, Side::Item, &document)?,
-            ))
+            let query = self.encode(model, Side::User, &query);
+            (query, self.encode(model, Side::Item, &document))
         });
-        let each: Vec<(Encoded, Encoded)> = each.collect::<Result<_, TrainError>>()?;
-        let (queries, documents): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+        let (queries, documents): (Vec<_>, Vec<_>) = each.unzip();
         let negatives = self.negatives(batch, rng);
         let weights: Vec<_> = batch.iter().map(|example| example.weight).collect();
         let network = &mut self.network;
@@ -263,7 +260,7 @@ impl Learner<'_> {
         network.backward(Side::User, &queries, loss.users.view());
         network.backward(Side::Item, &documents, loss.items.view());
         network.step(1.0);
-        Ok(loss.value)
+        loss.value
     }
 
     /// For each example, others of the batch whose documents it is not known to belong to.
@@ -283,41 +280,34 @@ impl Learner<'_> {
         each.collect()
     }
 
-    /// A text as a tower reads it.
-    fn encode(&self, model: &Model, side: Side, text: &str) -> Result<Encoded, TrainError> {
-        let (what, field) = match side {
-            Side::User => ("user", &self.config.query),
-            Side::Item => ("item", &self.config.document),
+    /// A text as a tower reads it, which it always can: any gram has a row.
+    fn encode(&self, model: &Model, side: Side, text: &str) -> Encoded {
+        let field = match side {
+            Side::User => &self.config.query,
+            Side::Item => &self.config.document,
         };
         let encoded = model
             .tower(side)
-            .encode_alone(&model.tables, &json!({field: text}));
-        encoded.map_err(|source| TrainError::Record {
-            what,
-            at: 0,
-            source,
-        })
+            .encode_alone(&model.tables, &json!({ field: text }));
+        encoded.unwrap_or_default()
     }
 
     /// The mean reciprocal rank of the documents of held-out examples among all documents.
-    fn validate(&self, held_out: &[Example]) -> Result<f64, TrainError> {
+    fn validate(&self, held_out: &[Example]) -> f64 {
         let model = self.network.learnt();
         let rng = &mut Pcg64Mcg::seed_from_u64(0);
-        let mut passes = Vec::new();
-        let mut embed = |side, texts: Vec<String>| -> Result<_, TrainError> {
-            let each = texts.par_iter().map(|text| self.encode(model, side, text));
-            let encoded: Vec<_> = each.collect::<Result<_, _>>()?;
-            Ok(vectors(model, side, &encoded, &mut passes))
+        let embed = |side, texts: Vec<String>| {
+            let each = texts.par_iter();
+            let encoded: Vec<_> = each.map(|text| self.encode(model, side, text)).collect();
+            vectors(model, side, &encoded, &mut Vec::new())
         };
         let queries = held_out.iter().map(|out| self.texts.query(*out, 0.0, rng));
-        let queries = embed(Side::User, queries.collect())?;
-        let own = held_out
-            .iter()
-            .map(|out| self.texts.document(*out, 0.0, rng));
-        let own = embed(Side::Item, own.collect())?;
-        let all = embed(Side::Item, self.texts.whole_documents())?;
+        let queries = embed(Side::User, queries.collect());
+        let own = held_out.iter();
+        let own = own.map(|out| self.texts.document(*out, 0.0, rng));
         // What is left of the own document stands in for it behind all others.
-        let all = ndarray::concatenate![ndarray::Axis(0), all, own];
+        let all = self.texts.whole_documents().into_iter().chain(own);
+        let all = embed(Side::Item, all.collect());
         let documents = self.texts.documents() as u32;
         let found = ranks(queries.view(), all.view(), |row| {
             let others = (0..held_out.len() as u32).filter(|other| *other != row as u32);
@@ -326,6 +316,9 @@ impl Learner<'_> {
             let hidden: HashSet<u32> = hidden.chain(known).collect();
             (documents + row as u32, hidden)
         });
-        Ok(mean_reciprocal_rank(&found))
+        mean_reciprocal_rank(&found)
     }
 }
+
+#[cfg(test)]
+mod tests;

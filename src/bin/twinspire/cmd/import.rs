@@ -25,6 +25,7 @@ Files:
   JSON lines  one object a line, each with an `id`
   CSV         a header row with a column `id`; numbers, true and false are told by
               the cell, an empty cell is an absent field
+  Parquet     a column `id`; a column is a field, times become seconds since 1970
   MovieLens   u.item (u.data and u.user are read by `twinspire train`)
   export      what `twinspire export --vectors` wrote: the items are taken, and the vectors
               passed over, for a publish with the same towers computes the same again;
@@ -47,7 +48,7 @@ pub struct ImportArgs {
     /// The database: a directory such as shop.twin
     #[arg(value_name = "DB")]
     database: PathBuf,
-    /// A file (.jsonl, .ndjson, .json, .csv, .tsv), a MovieLens directory, or - for standard input
+    /// A file (.jsonl, .ndjson, .json, .csv, .tsv, .parquet), a MovieLens directory, or - for standard input
     path: PathBuf,
     /// What the file holds
     #[arg(long, value_enum, default_value_t = Kind::Items)]

@@ -134,14 +134,8 @@ struct Column<T: DataType> {
 
 impl<T: DataType> Column<T> {
     fn open(group: &RowGroupMetaData, leaf: usize, input: &Arc<Input>) -> Result<Self> {
-        let chunk = group.column(leaf);
-        let gzip = matches!(chunk.compression(), Compression::GZIP(_));
-        let bytes = Arc::new(Chunk::new(Arc::clone(input), gzip));
-        let rows = usize::try_from(group.num_rows())?;
-        let pages =
-            SerializedPageReader::new_with_properties(bytes, chunk, rows, None, properties())?;
-        let descriptor = chunk.column_descr_ptr();
-        let pages = Box::new(Pages::new(pages, Arc::clone(&descriptor)));
+        let pages = Box::new(pages_of(group, leaf, input)?);
+        let descriptor = group.column(leaf).column_descr_ptr();
         Ok(Self {
             reader: ColumnReaderImpl::new(Arc::clone(&descriptor), pages),
             descriptor,
@@ -209,6 +203,20 @@ impl<T: DataType> Column<T> {
         };
         Err(format!("field `{name}`: a vector expected, found {found}"))
     }
+}
+
+/// The pages of a column of a row group, each looked at before it is given.
+pub(super) fn pages_of(
+    group: &RowGroupMetaData,
+    leaf: usize,
+    input: &Arc<Input>,
+) -> Result<Pages<SerializedPageReader<Chunk>>> {
+    let chunk = group.column(leaf);
+    let gzip = matches!(chunk.compression(), Compression::GZIP(_));
+    let bytes = Arc::new(Chunk::new(Arc::clone(input), gzip));
+    let rows = usize::try_from(group.num_rows())?;
+    let pages = SerializedPageReader::new_with_properties(bytes, chunk, rows, None, properties())?;
+    Ok(Pages::new(pages, chunk.column_descr_ptr()))
 }
 
 fn properties() -> ReaderPropertiesPtr {

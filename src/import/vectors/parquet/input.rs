@@ -17,7 +17,7 @@ const MAX_PAGE_BYTES: u64 = 256 << 20;
 const HEADER_BYTES: [usize; 3] = [1 << 9, 1 << 14, 1 << 20];
 
 /// What can be read in any order.
-pub(in super::super) trait ReadSeek: Read + Seek + Send {}
+pub(in super::super::super) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
 /// A file, which is read a piece at a time.

@@ -8,6 +8,7 @@
 mod column;
 mod input;
 mod pages;
+pub(super) mod records;
 mod schema;
 mod thrift;
 
@@ -60,15 +61,14 @@ impl Rows {
         let input = Input::new(reader).map_err(|error| ImportError::io(path, &error))?;
         let footer = footer(&input, path)?;
         let at_fault = |what| ImportError::file(path, what);
-        thrift::check_footer(&footer).map_err(|what| at_fault(undecodable(&what)))?;
         let id = options.id_column.as_deref().unwrap_or("id");
         let vector = options.vector_column.as_deref().unwrap_or("vector");
         let read = guarded(|| {
-            let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;
+            let metadata = metadata(&footer)?;
             let schema = metadata.file_metadata().schema_descr();
             let columns = Columns::find(schema, id, vector);
             Ok(columns.and_then(|columns| {
-                check_groups(&metadata, columns)?;
+                check_groups(&metadata, &[columns.id, columns.vector])?;
                 Ok((metadata, columns))
             }))
         });
@@ -201,15 +201,21 @@ fn footer(input: &Input, path: &Path) -> Result<Vec<u8>, ImportError> {
     input.read(start, size).map_err(io)
 }
 
-/// What each row group declares of the two columns.
-fn check_groups(metadata: &ParquetMetaData, columns: Columns) -> Result<(), String> {
+/// The metadata of a footer, whose numbers are looked at first.
+fn metadata(footer: &[u8]) -> Result<ParquetMetaData, ParquetError> {
+    thrift::check_footer(footer).map_err(ParquetError::General)?;
+    ParquetMetaDataReader::decode_metadata(footer)
+}
+
+/// What each row group declares of the columns that are read.
+fn check_groups(metadata: &ParquetMetaData, columns: &[usize]) -> Result<(), String> {
     let mut rows: i64 = 0;
     for group in metadata.row_groups() {
         let declared = Some(group.num_rows()).filter(|rows| *rows >= 0);
         let sum = declared.and_then(|declared| rows.checked_add(declared));
         rows = sum.ok_or_else(|| undecodable("a number of rows that cannot be"))?;
-        for column in [columns.id, columns.vector] {
-            let compression = match group.column(column).compression() {
+        for column in columns {
+            let compression = match group.column(*column).compression() {
                 Compression::BROTLI(_) => "Brotli",
                 Compression::LZO => "LZO",
                 _ => continue,

@@ -14,7 +14,7 @@ Examples:
   twinspire train dssm --items documents.jsonl --out models/text --hidden= --words 1 --negatives 0 \\
       --word-dropout 0.3 --gamma 6 --config linear.json
 
-Files (JSON lines or CSV, told by the name):
+Files (JSON lines, CSV or Parquet, told by the name):
   items   the documents, one object each, with an `id` and a `text` (or what --document names)
   users   the queries, one object each, with a `user_id` and a `query` (or what --query names)
   events  clicks: `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`; the id of

@@ -13,7 +13,7 @@ Examples:
   twinspire train youtube --items items.jsonl --users users.csv --events log.csv --out models/shop
   twinspire train youtube --items items.csv --lists tags --events log.jsonl --out models/shop
 
-Files (JSON lines or CSV, told by the name):
+Files (JSON lines, CSV or Parquet, told by the name):
   items   one object each, with an `id`; every other field becomes a feature of the item tower
   users   one object each, with a `user_id`; every other field becomes a feature of the user tower
   events  `user`, `item`, `at` (seconds since 1970) and perhaps `weight`
