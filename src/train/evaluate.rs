@@ -81,7 +81,7 @@ pub(crate) fn ranks(
     let parts = parts(users.nrows());
     let each = parts.par_iter().flat_map_iter(|part| {
         let scores = users.slice(s![part.clone(), ..]).dot(&items.t());
-        let rows = part.clone().zip(scores.rows().into_iter());
+        let rows = part.clone().zip(scores.rows());
         let ranks = rows.map(|(at, scores)| {
             let (item, hidden) = wanted(at);
             let own = scores[item as usize];

@@ -9,7 +9,7 @@
 //!
 //! [`train`] learns from a log of queries and clicked documents: users are queries, with a text in the
 //! field [`Config::query`], or queries whose id is their text. Without events it learns from the
-//! documents alone ([`documents`]): each sentence is a query for the rest of its document. That, the
+//! documents alone: each sentence is a query for the rest of its document. That, the
 //! omission of words at random and the running mean of the weights are not of the paper.
 
 mod config;

@@ -126,6 +126,8 @@ mod tests {
         let help = <Alone as clap::CommandFactory>::command()
             .render_long_help()
             .to_string();
+        // However its lines are broken.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let config = dssm::Config::default();
         for (flag, value) in [
             ("--query", config.query.clone()),

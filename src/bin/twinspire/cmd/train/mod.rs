@@ -33,9 +33,9 @@ pub struct TrainArgs {
 #[derive(Debug, Subcommand)]
 enum Recipe {
     /// Text to text, softmax over a clicked document and others (Huang et al., CIKM 2013)
-    Dssm(dssm::DssmArgs),
+    Dssm(Box<dssm::DssmArgs>),
     /// Two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019)
-    Youtube(youtube::YoutubeArgs),
+    Youtube(Box<youtube::YoutubeArgs>),
 }
 
 /// Runs the command.
