@@ -12,8 +12,8 @@
 //! A batch is cut into parts by its size alone, each with a pass and gradients of its own, and these
 //! are added in a fixed order: the same seed gives the same weights, to the bit, on any number of cores
 //! of one kind. Cost: dense layers are three matrix products, an embedding that is read costs its row
-//! twice; memory is that of the weights times two or three for the optimiser, and the dense layers once
-//! more for each part.
+//! twice. Memory is that of the weights times two (Adagrad) or three (Adam), once more for a running
+//! mean, and for each of the parts that of the dense layers and four bytes a row of a table.
 
 mod average;
 mod backward;
