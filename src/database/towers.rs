@@ -6,10 +6,12 @@ use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
 use crate::record::RecordError;
 use crate::store::{StoreError, read_towers};
+#[cfg(feature = "train")]
+use crate::tower::FREQUENCY;
 use crate::tower::schema::Schema;
 use crate::tower::{
-    Model, NamedBlob, Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned,
-    content_hash,
+    FrequencyState, Model, NamedBlob, Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo,
+    aligned, content_hash,
 };
 use crate::wire::checksum;
 use serde_json::Value;
@@ -27,8 +29,8 @@ pub struct Towers {
 
 impl Towers {
     /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
-    /// other, and tries the self-test (`selftest.json`) if there is one. Other files in the directory are
-    /// left alone.
+    /// other, and tries the self-test (`selftest.json`) if there is one. What a training left to go on from
+    /// (`frequency.bin`) is kept with them. Other files in the directory are left alone.
     ///
     /// # Errors
     /// [`Error::Towers`] names the file, the place in it, and what would be right.
@@ -65,6 +67,7 @@ impl Towers {
     pub(crate) fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
         let model = Model::from_parts(&parts)?;
         model.check_finite()?;
+        FrequencyState::find(&parts)?;
         Ok(Self {
             self_test: model.self_test(&parts)?,
             model: Arc::new(model),
@@ -85,6 +88,22 @@ impl Towers {
     pub(crate) fn from_model(model: &Model) -> Result<Self, TowerError> {
         // Through the bytes, so that what is used is what would be read back.
         Self::from_parts(model.to_parts()?)
+    }
+
+    /// The same towers with how often items were met while they were trained.
+    #[cfg(feature = "train")]
+    pub(crate) fn with_frequency(mut self, state: &FrequencyState) -> Self {
+        let kept = self.parts.iter().filter(|(name, _)| name != FREQUENCY);
+        let blob = Arc::new(Blob::from_bytes(&state.to_bytes()));
+        let new = std::iter::once((FREQUENCY.to_owned(), blob));
+        self.parts = kept.cloned().chain(new).collect();
+        self
+    }
+
+    /// How often items were met while they were trained, if that was kept.
+    #[cfg(feature = "train")]
+    pub(crate) fn frequency(&self) -> Result<Option<FrequencyState>, TowerError> {
+        FrequencyState::find(&self.parts)
     }
 
     /// What they are made of.

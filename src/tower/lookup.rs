@@ -126,14 +126,28 @@ impl Lookup {
                     return Err(NotFound::Refuse("a string that is in the vocabulary"));
                 }
                 (None, Unknown::Skip) => return Err(NotFound::Skip),
-                (None, Unknown::Buckets(count)) => {
-                    let hash = HashFunction::Xxh3.hash(text, 0);
-                    rows.len() as u32 + bucket(hash, *count)
-                }
+                (None, Unknown::Buckets(count)) => spare(rows.len(), *count, text),
             }),
         }
         Ok(())
     }
+
+    /// The row that `text` has in a vocabulary that lacks it, if there is one for such.
+    #[cfg(feature = "train")]
+    pub(crate) fn row_of_unknown(&self, text: &str) -> Option<u32> {
+        match self {
+            Self::Vocabulary {
+                rows,
+                unknown: Unknown::Buckets(count),
+            } => Some(spare(rows.len(), *count, text)),
+            _ => None,
+        }
+    }
+}
+
+/// The row of a string that is in no vocabulary: one of those behind the known ones.
+fn spare(known: usize, count: u32, text: &str) -> u32 {
+    known as u32 + bucket(HashFunction::Xxh3.hash(text, 0), count)
 }
 
 impl HashFunction {

@@ -22,6 +22,7 @@ mod encoded;
 mod export;
 mod farmhash;
 mod forward;
+mod frequency;
 mod layer;
 mod lookup;
 mod matrix;
@@ -34,6 +35,7 @@ mod weights;
 pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
 pub use encode::FeatureCheck;
 pub(crate) use encode::Reading;
+pub(crate) use frequency::FrequencyState;
 pub(crate) use model::{EmbedError, Model, Side};
 pub use selftest::SelfTest;
 pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
@@ -41,6 +43,7 @@ pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash}
 pub(crate) use {
     encoded::{Encoded, Input},
     forward::Pass,
+    frequency::{Cell, FILE as FREQUENCY, MAX_CELLS, MAX_HASHES},
     layer::{Layer, Step},
     lookup::Lookup,
     matrix::Matrix,

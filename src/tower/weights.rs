@@ -14,7 +14,7 @@ use super::matrix::{Matrix, Precision};
 use super::model::{Feature, Model, Side, Table, Tower};
 use super::onnx::{Asked, OnnxModel};
 use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, Wiring};
-use super::{TowerError, onnx, selftest};
+use super::{TowerError, frequency, onnx, selftest};
 use crate::files::Blob;
 use crate::kernel::Weights;
 use crate::wire::Checksum;
@@ -33,7 +33,7 @@ pub(super) const USER: &str = "user.safetensors";
 pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
-pub(crate) const FILES: [&str; 7] = [
+pub(crate) const FILES: [&str; 8] = [
     schema::FILE,
     SHARED,
     USER,
@@ -41,6 +41,7 @@ pub(crate) const FILES: [&str; 7] = [
     selftest::FILE,
     onnx::USER,
     onnx::ITEM,
+    frequency::FILE,
 ];
 
 /// A hash over the files of a towers directory, given their checksums.

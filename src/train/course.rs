@@ -60,6 +60,16 @@ impl<P: FnMut(Progress)> Course<P> {
         self.learning = Instant::now();
     }
 
+    /// So many examples come in each of several windows, which are gone through one after the other, each
+    /// in as many passes as there were to be in all.
+    pub(crate) fn expect_windows(&mut self, windows: &[usize], batch: usize) {
+        let batches = windows.iter().map(|examples| examples.div_ceil(batch));
+        let batches = batches.sum::<usize>() * self.epochs;
+        self.epochs *= windows.len();
+        self.expect(windows.iter().sum(), batch);
+        self.batches = batches as u64;
+    }
+
     /// A batch was learnt from, with this mean loss.
     ///
     /// # Errors

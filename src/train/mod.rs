@@ -7,6 +7,7 @@
 //!
 //! - [`dssm`]: text to text, softmax over a clicked document and others (Huang et al., CIKM 2013).
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
+//! - [`frequency`]: how often an item is in a batch, estimated on the stream.
 //! - [`report`]: a page of HTML that tells how a training went.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
@@ -23,7 +24,7 @@ mod dataset;
 pub mod dssm;
 mod error;
 pub mod evaluate;
-mod frequency;
+pub mod frequency;
 mod loss;
 mod network;
 mod optimiser;

@@ -17,6 +17,8 @@ pub(crate) struct Logs {
     pub(crate) users: Vec<(String, Value)>,
     /// For each user, items met and their rewards, in order of time.
     pub(crate) met: Vec<Vec<(u32, f32)>>,
+    /// When each of these was, in seconds.
+    pub(crate) times: Vec<Vec<i64>>,
 }
 
 /// One meeting to learn from.
@@ -73,6 +75,7 @@ impl Logs {
         let mut order: Vec<usize> = (0..data.events.len()).collect();
         order.sort_by_key(|at| data.events[*at].at);
         let mut met: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
+        let mut times: Vec<Vec<i64>> = vec![Vec::new(); data.users.len()];
         for at in order {
             let event = &data.events[at];
             if !(event.weight.is_finite() && event.weight >= 0.0) {
@@ -83,11 +86,14 @@ impl Logs {
             let item = items.number(&event.item, || json!({"id": event.item}));
             met.resize(met.len().max(user as usize + 1), Vec::new());
             met[user as usize].push((item, event.weight));
+            times.resize(met.len(), Vec::new());
+            times[user as usize].push(event.at);
         }
         Ok(Self {
             items: items.records,
             users: users.records,
             met,
+            times,
         })
     }
 
@@ -95,7 +101,8 @@ impl Logs {
     /// with an item that was met before.
     pub(crate) fn hold_out(&mut self, ask: bool) -> Vec<HeldOut> {
         let mut out = Vec::new();
-        for (user, met) in self.met.iter_mut().enumerate().filter(|_| ask) {
+        let each = self.met.iter_mut().zip(&mut self.times).enumerate();
+        for (user, (met, times)) in each.filter(|_| ask) {
             if let [before @ .., (item, _)] = &met[..]
                 && before.len() > 1
                 && !before.iter().any(|(other, _)| other == item)
@@ -105,6 +112,7 @@ impl Logs {
                     item: *item,
                 });
                 met.pop();
+                times.pop();
             }
         }
         out
@@ -123,6 +131,21 @@ impl Logs {
             })
         });
         each.collect()
+    }
+
+    /// When the meeting of an example was, in seconds.
+    pub(crate) fn time(&self, example: Example) -> i64 {
+        self.times[example.user as usize][example.at as usize]
+    }
+
+    /// Examples cut into windows of so many seconds, in order of time, from the first of them on; empty
+    /// windows are left out.
+    pub(crate) fn windows(&self, examples: &mut [Example], seconds: u64) -> Vec<Vec<Example>> {
+        examples.sort_by_key(|example| self.time(*example));
+        let first = examples.first().map_or(0, |first| self.time(*first));
+        let window = |example: &Example| self.time(*example).abs_diff(first) / seconds.max(1);
+        let each = examples.chunk_by(|one, next| window(one) == window(next));
+        each.map(<[Example]>::to_vec).collect()
     }
 
     /// What the user of an example had met before, newest last, the item itself left out.

@@ -67,7 +67,8 @@ pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainE
 }
 
 /// Takes over what `before` has learnt: the layers, and the rows of tables, those of a vocabulary by
-/// their strings. Rows of strings that `before` did not have stay as they are.
+/// their strings. A string that `before` did not have begins where it was then: in the row of unknown
+/// strings that it shared; without such rows it stays as it is.
 ///
 /// # Errors
 /// [`TrainError::WarmStart`] when a tower reads other features or has other layers than before, or a
@@ -127,8 +128,12 @@ fn rows_of_strings(
     earlier: &Table,
 ) -> Vec<(usize, usize)> {
     let rows: HashMap<&String, usize> = then.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let row = |id: &String| {
+        let unknown = || earlier.lookup.row_of_unknown(id).map(|row| row as usize);
+        rows.get(id).copied().or_else(unknown)
+    };
     let known = now.iter().enumerate();
-    let known = known.filter_map(|(row, id)| Some((row, *rows.get(id)?)));
+    let known = known.filter_map(|(at, id)| Some((at, row(id)?)));
     let spare = |table: &Table, ids: &[String]| ids.len()..table.lookup.rows();
     let unknown = spare(table, now).zip(spare(earlier, then));
     known.chain(unknown).collect()

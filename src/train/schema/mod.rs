@@ -1,11 +1,14 @@
 //! A schema from the columns of the data: what there is to read decides what the towers read.
 //!
 //! `columns` looks at the values of each field, [`Overrides`] are what a user says instead, [`Draft`]
-//! puts the two together: a recipe adds features and layers of its own and finishes it.
+//! puts the two together: a recipe adds features and layers of its own and finishes it. [`go_on`] is for a
+//! recipe whose vocabularies grow from one training to the next.
 
 mod columns;
+mod earlier;
 mod overrides;
 
+pub(crate) use earlier::go_on;
 pub use overrides::{Overrides, TowerOverrides};
 
 use super::error::TrainError;
@@ -227,11 +230,11 @@ pub(crate) fn hashed(buckets: u32) -> LookupSchema {
     }
 }
 
-/// A look-up by list, with a row for all other strings.
-pub(crate) fn known(ids: Vec<String>) -> LookupSchema {
+/// A look-up by list, with so many rows that all other strings are hashed into.
+pub(crate) fn known(ids: Vec<String>, buckets: u32) -> LookupSchema {
     LookupSchema::Vocabulary {
         ids,
-        unknown: Unknown::Buckets(1),
+        unknown: Unknown::Buckets(buckets),
     }
 }
 

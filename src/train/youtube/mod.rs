@@ -1,0 +1,189 @@
+//! The YouTube two-tower recipe: sampling-bias-corrected neural modelling (Yi et al., RecSys 2019,
+//! <https://doi.org/10.1145/3298689.3346996>).
+//!
+//! User side: the mean of the embeddings of the items met last (`history`, from the same table as
+//! the item ids), the user id and every attribute found in the data. Item side: the id and every
+//! attribute; titles by letter trigrams. The loss is a softmax over the items of the batch, each example
+//! counting by the weight of its event (the paper's reward); as popular items are in a batch more often,
+//! each score is corrected by the logarithm of the probability of that, estimated on the stream
+//! ([`frequency`](super::frequency)). Unknown users and items are hashed into rows of their own, learnt by
+//! hiding known ids now and then.
+//!
+//! # Day by day
+//! With a [`window`](Config::window) the events are learnt from in order of time, each once. From one
+//! training to the next, [`train_from`] takes over the weights, and the estimator goes on counting, for
+//! its state is kept with the towers; with [`since`](Config::since) the older events make the histories
+//! and only the new ones are learnt from. New users and items get rows of their own, which begin as the
+//! rows of unknown ids that answered for them; nobody is forgotten, also who is not in today's data. The
+//! optimiser begins anew each time.
+
+mod config;
+mod describe;
+mod learner;
+
+pub use config::Config;
+
+use super::course::{Course, Stopping};
+use super::dataset::Dataset;
+use super::error::TrainError;
+use super::frequency::Frequency;
+use super::network::{Network, random, warm};
+use super::optimiser::Rule;
+use super::sampler::{Logs, shuffle};
+use super::schema::go_on;
+use super::{Progress, Trained};
+use crate::database::Towers;
+use describe::{USER_ID, describe};
+use learner::Learner;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use std::cmp::Reverse;
+
+/// The feature that holds a user's past items, newest last.
+const HISTORY: &str = "history";
+/// The table of items, shared by history and item id.
+const ITEMS: &str = "item_id";
+/// Items of a user's history that [`queries`] gives at most.
+const MOST_SHOWN: usize = 20;
+
+/// Learns both towers from the data. `progress` is told after every batch.
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    train_from(None, data, config, progress)
+}
+
+/// As [`train`], but beginning where the training of earlier towers ended: with their weights, and with
+/// their estimate of frequencies if it was kept. Users, items and categories that they did not know are
+/// added to what they know; all else has to be the same.
+///
+/// The next day, of which only the new event is learnt from:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::json;
+/// use twinspire::Event;
+/// use twinspire::train::{Dataset, youtube};
+///
+/// let met = |user: &str, item: &str, at| Event {
+///     user: user.to_owned(), item: item.to_owned(), at, weight: 1.0
+/// };
+/// let mut data = Dataset {
+///     items: vec![json!({"id": "a"}), json!({"id": "b"})],
+///     users: vec![],
+///     events: vec![met("u", "a", 0), met("u", "b", 10), met("v", "b", 20)],
+/// };
+/// let config = youtube::Config { dimension: 4, epochs: 1, ..youtube::Config::default() };
+/// let today = youtube::train(&data, &config, |_| {})?.towers;
+///
+/// let night = 86_400;
+/// data.items.push(json!({"id": "new"}));
+/// data.events.push(met("u", "new", night + 5));
+/// let config = youtube::Config { since: Some(night), ..config };
+/// let trained = youtube::train_from(Some(&today), &data, &config, |_| {})?;
+/// assert_eq!(trained.report.examples, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what is different.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    config.check()?;
+    let mut course = Course::new(config.epochs, progress);
+    let mut logs = Logs::new(data)?;
+    let held_out = logs.hold_out(config.patience > 0);
+    let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
+    let mut schema = describe(data, &logs, config)?;
+    let (cells, hashes) = (config.frequency_cells, config.frequency_hashes);
+    let mut frequency = Frequency::new(cells, hashes, config.frequency_rate)?;
+    if let Some(earlier) = earlier {
+        let own = [HISTORY, USER_ID, "id"];
+        schema = go_on(schema, &earlier.model().schema, &config.schema, &own)?;
+        let state = earlier.frequency()?.filter(|_| config.frequency_rate > 0.0);
+        state.map_or(Ok(()), |state| frequency.resume(&state))?;
+    }
+    let mut model = random(schema, &mut rng)?;
+    if let Some(earlier) = earlier {
+        warm(&mut model, earlier.model())?;
+    }
+    let rule = Rule {
+        method: config.optimiser,
+        rate: config.learning_rate,
+        decay: config.weight_decay,
+    };
+    let network = Network::new(model, rule, false);
+    let mut learner = Learner::new(network, &logs, config, frequency)?;
+    let mut examples = logs.examples();
+    if let Some(since) = config.since {
+        examples.retain(|example| logs.time(*example) >= since);
+    }
+    if examples.is_empty() {
+        let what = "events to learn from: none counts for anything and is as late as `since`";
+        return Err(TrainError::Empty { what });
+    }
+    let mut windows = match config.window {
+        0 => vec![examples],
+        seconds => logs.windows(&mut examples, seconds),
+    };
+    let sizes: Vec<_> = windows.iter().map(Vec::len).collect();
+    course.expect_windows(&sizes, config.batch);
+    let mut stopping = Stopping::new(config.patience);
+    'all: for examples in &mut windows {
+        if config.window > 0 {
+            learner.until = examples.last().map(|last| logs.time(*last));
+        }
+        for _ in 1..=config.epochs {
+            shuffle(examples, &mut rng);
+            for batch in examples.chunks(config.batch) {
+                let loss = learner.learn(batch, &mut rng);
+                course.batch(loss, batch.len())?;
+            }
+            course.end_pass();
+            if config.patience > 0 {
+                let hits = learner.hits(&held_out);
+                course.validate("hit@10", hits);
+                if !stopping.goes_on(hits, &learner.network.model) {
+                    break 'all;
+                }
+            }
+        }
+    }
+    let counted = (config.frequency_rate > 0.0).then(|| learner.frequency.state());
+    let (model, best) = stopping.best(learner.network.model);
+    let mut trained = course.finish(&model, best)?;
+    if let Some(state) = counted {
+        trained.towers = trained.towers.with_frequency(&state);
+    }
+    Ok(trained)
+}
+
+/// The features of some users as they are now, to ask trained towers with: the first of those who met
+/// the most.
+#[must_use]
+pub fn queries(data: &Dataset, count: usize) -> Vec<Value> {
+    let Ok(logs) = Logs::new(data) else {
+        return Vec::new();
+    };
+    let mut users: Vec<usize> = (0..logs.users.len()).collect();
+    users.sort_by_key(|user| Reverse(logs.met[*user].len()));
+    let each = users.into_iter().take(count).map(|user| {
+        let met = logs.met[user].iter().rev().take(MOST_SHOWN).rev();
+        let ids = met.filter_map(|(item, _)| logs.items.get(*item as usize));
+        let mut record = logs.users[user].1.clone();
+        record[HISTORY] = ids.map(|(id, _)| id.clone()).collect();
+        record
+    });
+    each.collect()
+}
