@@ -21,6 +21,7 @@ fn help_teaches_every_command() {
         "import",
         "export",
         "train",
+        "loop",
         "towers",
         "publish",
         "recall",

@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --features train --example recipes -- dssm CRANFIELD_DIR
+//! cargo run --release --features train --example recipes -- youtube MOVIELENS_DIR
 //! ```
 //!
 //! A recipe is a module beside: how the collection is read, what is tried, how it is judged. Towers are
@@ -9,16 +10,21 @@
 
 mod cranfield;
 mod dssm;
+mod youtube;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 const HELP: &str = "\
 usage: recipes dssm CRANFIELD_DIR [--config FILE]
+       recipes youtube MOVIELENS_DIR [--grid]
 
   dssm  text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from the
         documents alone: no query and no judgement is seen in training
+  youtube  two towers on MovieLens-100K (u.data, u.item, u.user): with and without the correction, by
+        popularity, in order of time; the estimator of frequencies on a simulated stream
 
+  --grid         how the settings were chosen, by validation alone
   --config FILE  settings to try in place of the built-in ones: a JSON object of name to settings";
 
 fn main() -> ExitCode {
@@ -27,6 +33,8 @@ fn main() -> ExitCode {
     let outcome: Result<(), Box<dyn Error>> = match arguments[..] {
         ["dssm", dir] => dssm::run(dir.as_ref(), None),
         ["dssm", dir, "--config", file] => dssm::run(dir.as_ref(), Some(file.as_ref())),
+        ["youtube", dir] => youtube::run(dir.as_ref()),
+        ["youtube", dir, "--grid"] => youtube::grid::run(dir.as_ref()),
         ["--help" | "-h"] | [] => {
             println!("{HELP}");
             Ok(())

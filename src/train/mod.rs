@@ -9,6 +9,7 @@
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
 //! - [`frequency`]: how often an item is in a batch, estimated on the stream.
 //! - [`report`]: a page of HTML that tells how a training went.
+//! - [`release`]: new towers published on trial, kept or rolled back.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
 //! # How a recipe is made
@@ -28,6 +29,7 @@ pub mod frequency;
 mod loss;
 mod network;
 mod optimiser;
+pub mod release;
 pub mod report;
 mod sampler;
 mod schema;

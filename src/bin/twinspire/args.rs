@@ -155,6 +155,22 @@ pub fn at_least_one(argument: &str) -> Result<usize, String> {
     }
 }
 
+/// A count that is no less than 2.
+pub fn at_least_two(argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(count) if count > 1 => Ok(count),
+        _ => Err("a whole number of at least 2 expected".to_owned()),
+    }
+}
+
+/// A number from 0 to 1.
+pub fn share(argument: &str) -> Result<f64, String> {
+    match argument.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to 1 expected".to_owned()),
+    }
+}
+
 /// JSON as an argument: the text itself, `@file`, or `-` for standard input.
 pub fn json(option: &str, argument: &str) -> Result<Value, Failure> {
     let (text, origin) = text(argument)?;

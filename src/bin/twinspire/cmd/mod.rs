@@ -24,6 +24,7 @@ mod state;
 mod stats;
 mod towers;
 mod train;
+mod train_loop;
 
 use std::path::Path;
 
@@ -41,6 +42,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Learn towers from raw logs
     Train(train::TrainArgs),
+    /// Learn from new logs, publish, and keep the new generation if it does as well
+    Loop(train_loop::LoopArgs),
     /// Tell what towers read and how they are built
     Towers(towers::TowersArgs),
     /// Embed every item with the towers and make the space serve them
@@ -87,6 +90,7 @@ pub fn run(command: Command, output: &Output) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(args, output),
         Command::Export(args) => export::run(args, output),
         Command::Train(args) => train::run(args, output),
+        Command::Loop(args) => train_loop::run(args, output),
         Command::Towers(args) => towers::run(args, output),
         Command::Publish(args) => publish::run(args, output),
         Command::Recall(args) => recall::run(args, output),

@@ -8,6 +8,9 @@ mod dssm;
 mod run;
 mod youtube;
 
+pub use data::DataArgs;
+pub use run::{config_of, set};
+
 use clap::{Args, Subcommand};
 
 use crate::output::{Exit, Failure, Output};

@@ -45,15 +45,20 @@ pub fn set<T>(setting: &mut T, flag: Option<T>) {
     }
 }
 
+/// The settings of a file, or the defaults.
+pub fn config_of<C: DeserializeOwned + Default>(path: Option<&Path>) -> Result<C, Failure> {
+    let Some(path) = path else {
+        return Ok(C::default());
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(&name, error))?;
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))
+}
+
 impl RunArgs {
     /// The settings of the file, or the defaults.
     pub fn config<C: DeserializeOwned + Default>(&self) -> Result<C, Failure> {
-        let Some(path) = &self.config else {
-            return Ok(C::default());
-        };
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(&name, error))?;
-        serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))
+        config_of(self.config.as_deref())
     }
 
     /// Trains, saves the towers and tells of it. `train` gets the towers to begin with, if any.

@@ -12,6 +12,9 @@ Examples:
   twinspire train youtube --movielens ml-100k --out models/movies
   twinspire train youtube --items items.jsonl --users users.csv --events log.csv --out models/shop
   twinspire train youtube --items items.csv --lists tags --events log.jsonl --out models/shop
+  twinspire train youtube --items items.jsonl --events log.csv --out models/shop --window 86400 --epochs 1
+  twinspire train youtube --items items.jsonl --events log.csv --out models/shop --epochs 1 \\
+      --warm-start models/shop --since 1764115200
 
 Files (JSON lines, CSV or Parquet, told by the name):
   items   one object each, with an `id`; every other field becomes a feature of the item tower
@@ -22,7 +25,11 @@ Settings that have no flag are those of `--config`, such as what is read of a fi
   {\"schema\": {\"user\": {\"fields\": {\"zip\": \"drop\"}}, \"item\": {\"fields\": {\"note\": \"text\"}}}}
 
 The towers ask a query for the user's fields and for `history`, the ids of the items met last, the
-latest at the end. Whatever is missing counts as unknown.";
+latest at the end. Whatever is missing counts as unknown.
+
+The last two examples learn day by day, each event once: all days of a log, then what came since. The
+second begins with the weights of the first and counts on where it ended; new users and items are added.
+`twinspire loop` does so with what a database serves, and publishes.";
 
 /// Two towers, in-batch softmax corrected for sampling bias.
 #[derive(Debug, Args)]
@@ -53,6 +60,16 @@ pub struct YoutubeArgs {
     /// The learning rate [default: 0.05]
     #[arg(long, value_name = "X")]
     learning_rate: Option<f32>,
+    /// How quickly the estimate of an item's frequency follows; 0 leaves the correction out
+    /// [default: 0.02]
+    #[arg(long, value_name = "X")]
+    frequency_rate: Option<f32>,
+    /// Learn window after window of so many seconds, in order of time; 0 shuffles all [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    window: Option<u64>,
+    /// Learn only from events from this moment on (seconds since 1970); older ones make histories
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    since: Option<i64>,
     /// Passes without a better hit@10 of held-out events after which to end; 0 to hold none out
     /// [default: 0]
     #[arg(long, value_name = "N")]
@@ -73,6 +90,9 @@ impl YoutubeArgs {
         set(&mut config.batch, self.batch);
         set(&mut config.temperature, self.temperature);
         set(&mut config.learning_rate, self.learning_rate);
+        set(&mut config.frequency_rate, self.frequency_rate);
+        set(&mut config.window, self.window);
+        set(&mut config.since, self.since.map(Some));
         set(&mut config.patience, self.patience);
         set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
@@ -110,6 +130,8 @@ mod tests {
             ("--batch", config.batch.to_string()),
             ("--temperature", config.temperature.to_string()),
             ("--learning-rate", config.learning_rate.to_string()),
+            ("--frequency-rate", config.frequency_rate.to_string()),
+            ("--window", config.window.to_string()),
             ("--patience", config.patience.to_string()),
             ("--seed", config.seed.to_string()),
         ] {

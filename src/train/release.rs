@@ -1,0 +1,304 @@
+//! Towers on trial: published, asked beside the generation that served, and kept or rolled back.
+//!
+//! [`hold_out`] takes the latest events away before a training, [`Cases`] makes questions of them, and
+//! [`release`] publishes the new towers, asks both generations the same and goes back if the new one does
+//! worse. It knows of no recipe: any towers can be tried whose users have logs. Recalls go on meanwhile and
+//! see one generation or the other; for the time of the trial they see the new one. `twinspire loop` is
+//! this with a training before it.
+
+use super::dataset::Dataset;
+use super::error::TrainError;
+use super::evaluate::{Metrics, metrics};
+use crate::database::{Database, PublishOptions, Towers};
+use crate::error::Error;
+use crate::ids::GenerationNo;
+use crate::record::Event;
+use crate::tower::FeatureCheck;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+
+/// How deep answers are looked at.
+const DEPTH: usize = 100;
+
+/// Takes away the latest of the events that are as late as `since` (of all of them without it): this
+/// share of them, and what else happened at the very moment at which they begin. A training on what is
+/// left knows nothing of the time from there on.
+#[must_use]
+pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event> {
+    let new = |event: &&Event| since.is_none_or(|since| event.at >= since);
+    let mut times: Vec<i64> = data.events.iter().filter(new).map(|e| e.at).collect();
+    times.sort_unstable();
+    let count = (times.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
+    let Some(from) = times.len().checked_sub(count).and_then(|at| times.get(at)) else {
+        return Vec::new();
+    };
+    let (held_out, left) = data.events.drain(..).partition(|event| event.at >= *from);
+    data.events = left;
+    held_out
+}
+
+/// Questions with known answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cases(Vec<Case>);
+
+/// What is asked, and what should be found.
+#[derive(Clone, Debug, PartialEq)]
+struct Case {
+    /// The user's record with `history`, the ids of the items met before, the latest at the end.
+    user: Value,
+    /// These, which are no answers.
+    met: Vec<String>,
+    /// The item that was met.
+    wanted: String,
+}
+
+impl Cases {
+    /// A case for each of these events in which a user meets an item for the first time, as the user was
+    /// at that moment: the record in `data`, and all that was met before, also in other events held out.
+    /// Of more than `most` every n-th is taken.
+    ///
+    /// # Errors
+    /// [`TrainError::Empty`] when there is none, for then nothing could be said of any towers.
+    pub fn new(data: &Dataset, held_out: &[Event], most: usize) -> Result<Self, TrainError> {
+        let mut events: Vec<(&Event, bool)> = data.events.iter().map(|e| (e, false)).collect();
+        events.extend(held_out.iter().map(|event| (event, true)));
+        events.sort_by_key(|(event, _)| event.at);
+        let records: HashMap<&str, &Value> = data
+            .users
+            .iter()
+            .filter_map(|user| Some((user.get("user_id")?.as_str()?, user)))
+            .collect();
+        let asked = held_out.iter().map(|event| event.user.as_str());
+        let asked: HashSet<&str> = asked.collect();
+        let mut met: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
+        // Where each case is in its user's life.
+        let mut found: Vec<(&Event, usize)> = Vec::new();
+        for (event, is_held_out) in events {
+            if !asked.contains(event.user.as_str()) {
+                continue;
+            }
+            let mine = met.entry(&event.user).or_default();
+            if is_held_out && !mine.iter().any(|(item, _)| *item == event.item) {
+                // What happened at the very same moment was not known yet.
+                found.push((event, mine.partition_point(|(_, at)| *at < event.at)));
+            }
+            mine.push((&event.item, event.at));
+        }
+        if found.is_empty() {
+            let what = "held-out events in which a user meets an item for the first time";
+            return Err(TrainError::Empty { what });
+        }
+        let step = found.len().div_ceil(most.max(1));
+        let each = found.into_iter().step_by(step).map(|(event, before)| {
+            let before = met[event.user.as_str()].iter().take(before);
+            let before: Vec<String> = before.map(|(item, _)| (*item).to_owned()).collect();
+            let record = records.get(event.user.as_str());
+            let mut user = record.map_or(json!({"user_id": event.user}), |&user| user.clone());
+            user["history"] = json!(before);
+            Case {
+                user,
+                met: before,
+                wanted: event.item.clone(),
+            }
+        });
+        Ok(Self(each.collect()))
+    }
+
+    /// How many there are; never none.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Where a generation has the wanted items, of those not met before; none where it is not among the
+    /// first hundred. Fields of users that the towers do not read are passed over.
+    fn ask(&self, state: &crate::database::Pinned, space: &str) -> Result<Metrics, Error> {
+        let each = self.0.iter().map(|case| {
+            let recall = state.recall(space).user(&case.user).exclude(&case.met);
+            let hits = recall.check_features(FeatureCheck::Lenient).top(DEPTH)?;
+            Ok(hits.iter().position(|hit| hit.id == case.wanted))
+        });
+        Ok(metrics(&each.collect::<Result<Vec<_>, Error>>()?))
+    }
+}
+
+/// How a generation did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Standing {
+    /// The generation.
+    pub generation: GenerationNo,
+    /// What it came to.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+}
+
+/// What became of new towers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// The generation that served before; none if it was the first of the space.
+    pub before: Option<Standing>,
+    /// The new one.
+    pub after: Standing,
+    /// Whether it serves; otherwise the one before does again.
+    pub kept: bool,
+}
+
+/// Publishes towers as a new generation of a space and asks it and the one that served the same. It is kept
+/// if its hit@10 is no more than `tolerance` below that of the one before, and rolled back otherwise; the
+/// first generation of a space is kept.
+///
+/// The options have to let the space keep two generations at least.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, mut data, since) = (twinspire::Database::open("m.twin")?, Default::default(), 0);
+/// use twinspire::PublishOptions;
+/// use twinspire::train::release::{Cases, hold_out, release};
+/// use twinspire::train::youtube::{Config, train_from};
+///
+/// let held_out = hold_out(&mut data, Some(since), 0.1);
+/// let config = Config { since: Some(since), epochs: 1, ..Config::default() };
+/// let towers = train_from(Some(&db.towers("movies")?), &data, &config, |_| {})?.towers;
+/// let cases = Cases::new(&data, &held_out, 10_000)?;
+/// let verdict = release(&db, "movies", towers, &cases, 0.005, &PublishOptions::new())?;
+/// println!("{}", if verdict.kept { "kept" } else { "rolled back" });
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Those of a publish, of recalls and of a rollback. After one of the latter two the new generation
+/// serves.
+pub fn release(
+    db: &Database,
+    space: &str,
+    towers: Towers,
+    cases: &Cases,
+    tolerance: f64,
+    options: &PublishOptions<'_>,
+) -> Result<Verdict, Error> {
+    let serves = db.spaces().iter().any(|name| name == space);
+    let before = serves.then(|| db.pin().answers_with(space)).transpose()?;
+    let new = db.publish_with(space, towers, options)?.number;
+    let now = db.pin();
+    let after = Standing {
+        generation: new,
+        metrics: cases.ask(&now, space)?,
+    };
+    let before = before.map(|number| {
+        Ok::<_, Error>(Standing {
+            generation: number,
+            metrics: cases.ask(&now.generation(space, number)?, space)?,
+        })
+    });
+    let before = before.transpose()?;
+    let worse = before.filter(|before| !keeps(before.metrics, after.metrics, tolerance));
+    if let Some(before) = worse {
+        db.rollback_to(space, before.generation)?;
+    }
+    Ok(Verdict {
+        before,
+        after,
+        kept: worse.is_none(),
+    })
+}
+
+/// The rule.
+fn keeps(before: Metrics, after: Metrics, tolerance: f64) -> bool {
+    // Shares of one number of cases: half a case is no difference.
+    after.hit_10 + tolerance >= before.hit_10 - 1e-9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event(user: &str, item: &str, at: i64) -> Event {
+        Event {
+            user: user.to_owned(),
+            item: item.to_owned(),
+            at,
+            weight: 1.0,
+        }
+    }
+
+    #[test]
+    fn cases_are_first_meetings_with_what_was_met_before() {
+        let data = Dataset {
+            users: vec![json!({"user_id": "u", "age": 30})],
+            events: vec![event("u", "a", 1), event("v", "x", 2)],
+            ..Dataset::default()
+        };
+        let held_out = [
+            event("u", "b", 5),
+            event("u", "c", 5),
+            event("u", "a", 6),
+            event("v", "y", 7),
+            event("u", "d", 8),
+        ];
+        let Cases(cases) = Cases::new(&data, &held_out, 100).unwrap();
+        let found = cases.iter().map(|case| (&case.user, case.wanted.as_str()));
+        let u = |history: &[&str]| json!({"user_id": "u", "age": 30, "history": history});
+        let expected = [
+            (u(&["a"]), "b"),
+            (u(&["a"]), "c"),
+            (json!({"user_id": "v", "history": ["x"]}), "y"),
+            (u(&["a", "b", "c", "a"]), "d"),
+        ];
+        let expected = expected.iter().map(|(user, wanted)| (user, *wanted));
+        assert!(found.eq(expected), "{cases:?}");
+        assert_eq!(Cases::new(&data, &held_out, 2).unwrap().len(), 2);
+        let error = Cases::new(&data, &held_out[2..3], 100).unwrap_err();
+        assert!(error.to_string().contains("no held-out events"), "{error}");
+    }
+
+    #[test]
+    fn the_rule_is_a_tolerance_below_what_served() {
+        let at = |hit_10| Metrics {
+            hit_10,
+            ..Metrics::default()
+        };
+        for (before, after, tolerance, kept) in [
+            (0.1, 0.1, 0.0, true),
+            (0.1, 0.11, 0.0, true),
+            (0.1, 0.09, 0.0, false),
+            (0.1, 0.09, 0.01, true),
+            (0.1, 0.08, 0.01, false),
+        ] {
+            assert_eq!(
+                keeps(at(before), at(after), tolerance),
+                kept,
+                "{before} {after}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_held_out_is_the_end_of_what_is_new(
+            times in prop::collection::vec(0i64..50, 1..60), since in prop::option::of(0i64..60),
+            share in 0.0f64..=1.0,
+        ) {
+            let events: Vec<_> = times.iter().map(|at| event("u", "a", *at)).collect();
+            let mut data = Dataset { events: events.clone(), ..Dataset::default() };
+            let held_out = hold_out(&mut data, since, share);
+            prop_assert_eq!(held_out.len() + data.events.len(), events.len());
+            let from = held_out.iter().map(|event| event.at).min();
+            let last = data.events.iter().map(|event| event.at).max();
+            if let (Some(from), Some(last)) = (from, last) {
+                prop_assert!(last < from);
+                prop_assert!(since.is_none_or(|since| since <= from));
+            }
+            let new = events.iter().filter(|e| since.is_none_or(|since| e.at >= since)).count();
+            let wanted = (new as f64 * share).round() as usize;
+            prop_assert!(held_out.len() >= wanted);
+            let later = held_out.iter().filter(|event| Some(event.at) > from).count();
+            prop_assert!(later < wanted.max(1));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Training goes on from day to day into a database that answers.
+#![cfg(feature = "train")]
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod common;
+
+use common::directory;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use twinspire::train::release::{Cases, hold_out, release};
+use twinspire::train::youtube::{Config, train, train_from};
+use twinspire::train::{Dataset, TrainError};
+use twinspire::{Database, Event, GenerationNo, PublishOptions, Towers};
+
+const DAY: i64 = 86_400;
+
+/// A shop in which everyone keeps to the even items or to the odd ones, and in which a user and two items
+/// are new every day. The last day is 5.
+fn shop(day: i64) -> Dataset {
+    let kind = |n: i64| if n % 2 == 0 { "even" } else { "odd" };
+    let items = (0..30 + 2 * day)
+        .map(|n| json!({"id": format!("i{n}"), "kind": kind(n), "year": 1990 + n}))
+        .collect();
+    let users = (0..20 + day)
+        .map(|n| json!({"user_id": format!("u{n}"), "age": 20 + n}))
+        .collect();
+    let events = (0..=day).flat_map(|day| {
+        (0..20 + day).flat_map(move |user| {
+            (0..6).map(move |step| {
+                let at = user * 7 + day * 11 + step * 3;
+                let items = (30 + 2 * day) / 2;
+                Event {
+                    user: format!("u{user}"),
+                    item: format!("i{}", at % items * 2 + user % 2),
+                    at: day * DAY + step * 60,
+                    weight: 1.0,
+                }
+            })
+        })
+    });
+    Dataset {
+        items,
+        users,
+        events: events.collect(),
+    }
+}
+
+fn small() -> Config {
+    Config {
+        dimension: 8,
+        user_dimension: 4,
+        category_dimension: 3,
+        batch: 64,
+        epochs: 6,
+        learning_rate: 0.1,
+        ..Config::default()
+    }
+}
+
+/// The towers of a day, from those of the day before.
+fn learn(day: i64, before: Option<&Towers>) -> Towers {
+    let config = Config {
+        since: before.map(|_| day * DAY),
+        ..small()
+    };
+    train_from(before, &shop(day), &config, |_| {})
+        .unwrap()
+        .towers
+}
+
+fn user(day: i64) -> Value {
+    let history: Vec<_> = (0..3).map(|n| format!("i{}", 2 * n + 1)).collect();
+    json!({"user_id": format!("u{}", 19 + day), "history": history})
+}
+
+#[test]
+fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
+    let first = learn(0, None);
+    let second = learn(1, Some(&first));
+    let day = train_from(
+        Some(&first),
+        &shop(1),
+        &Config {
+            since: Some(DAY),
+            ..small()
+        },
+        |_| {},
+    )
+    .unwrap();
+    assert_eq!(day.report.examples, 21 * 6, "the new events alone");
+    assert_eq!(day.towers.hash(), second.hash());
+    // The new item has a row of its own now.
+    let (new, unknown) = (json!({"id": "i31"}), json!({"id": "never met"}));
+    assert_eq!(
+        first.embed_item(&new).unwrap(),
+        first.embed_item(&unknown).unwrap()
+    );
+    assert_ne!(
+        second.embed_item(&new).unwrap(),
+        second.embed_item(&unknown).unwrap()
+    );
+    // Who is not in today's data is not forgotten.
+    let few = Dataset {
+        items: shop(1).items[30..].to_vec(),
+        users: Vec::new(),
+        events: shop(1).events.split_off(120),
+    };
+    let third = train_from(Some(&first), &few, &small(), |_| {})
+        .unwrap()
+        .towers;
+    let old = json!({"id": "i7", "kind": "odd", "year": 1997});
+    assert_ne!(
+        third.embed_item(&old).unwrap(),
+        third
+            .embed_item(&json!({"id": "never met", "kind": "odd", "year": 1997}))
+            .unwrap()
+    );
+    assert!(
+        third
+            .embed_user(&json!({"user_id": "u3", "age": 23}))
+            .is_ok()
+    );
+    // Without new events there is nothing to learn.
+    let config = Config {
+        since: Some(9 * DAY),
+        ..small()
+    };
+    let error = train_from(Some(&first), &shop(1), &config, |_| {}).unwrap_err();
+    assert!(matches!(error, TrainError::Empty { .. }), "{error}");
+}
+
+#[test]
+fn a_log_in_order_of_time_is_the_same_as_its_days_seen_one_by_one() {
+    let config = Config {
+        window: DAY as u64,
+        epochs: 1,
+        ..small()
+    };
+    let mut passes = Vec::new();
+    let trained = train(&shop(3), &config, |progress| passes.push(progress)).unwrap();
+    assert_eq!(trained.report.losses.len(), 4, "a pass for each day");
+    assert_eq!(trained.report.examples as usize, shop(3).events.len());
+    let last = passes.last().unwrap();
+    assert_eq!((last.epoch, last.epochs, last.done), (4, 4, last.total));
+    let error = train(
+        &shop(3),
+        &Config {
+            patience: 1,
+            ..config
+        },
+        |_| {},
+    );
+    assert!(error.unwrap_err().to_string().starts_with("patience is 1"));
+}
+
+#[test]
+fn what_is_counted_is_kept_with_the_towers_through_the_disk_and_a_database() {
+    let (dir, path) = directory();
+    let towers = learn(0, None);
+    let saved = dir.path().join("towers");
+    towers.save(&saved).unwrap();
+    let counted = std::fs::read(saved.join("frequency.bin")).unwrap();
+    assert_eq!(counted[..8], *b"TWINFREQ");
+    let opened = Towers::open(&saved).unwrap();
+    assert_eq!(opened.hash(), towers.hash());
+    opened.save(&saved).unwrap();
+    assert_eq!(std::fs::read(saved.join("frequency.bin")).unwrap(), counted);
+
+    let db = Database::open(&path).unwrap();
+    db.items().put_many(&shop(0).items).unwrap();
+    db.publish("shop", opened).unwrap();
+    drop(db);
+    let db = Database::open(&path).unwrap();
+    let served = db.towers("shop").unwrap();
+    assert_eq!(served.hash(), towers.hash());
+    assert!(db.check().unwrap().is_empty());
+    // The same day learnt from what is served and from what was trained.
+    let (next, expected) = (learn(1, Some(&served)), learn(1, Some(&towers)));
+    assert_eq!(next.hash(), expected.hash());
+    // Without the counts the next day is another one.
+    let clear = dir.path().join("clear");
+    std::fs::create_dir(&clear).unwrap();
+    for file in std::fs::read_dir(&saved).unwrap() {
+        let file = file.unwrap();
+        if file.file_name() != "frequency.bin" {
+            std::fs::copy(file.path(), clear.join(file.file_name())).unwrap();
+        }
+    }
+    let forgot = learn(1, Some(&Towers::open(&clear).unwrap()));
+    assert_ne!(forgot.hash(), expected.hash());
+
+    for damage in 0..3 {
+        let mut bytes = counted.clone();
+        match damage {
+            0 => bytes[40] ^= 1,
+            1 => bytes.truncate(50),
+            _ => bytes.clear(),
+        }
+        common::write(&saved, &[("frequency.bin".to_owned(), bytes)]);
+        let error = Towers::open(&saved).unwrap_err().to_string();
+        assert!(error.contains("frequency.bin"), "{error}");
+    }
+    let other = Config {
+        frequency_hashes: 2,
+        ..small()
+    };
+    let error = train_from(Some(&towers), &shop(1), &other, |_| {}).unwrap_err();
+    assert!(
+        error.to_string().contains("other `frequency_hashes`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    db.items().put_many(&shop(0).items).unwrap();
+    let keep = PublishOptions::new().retain(9);
+    let mut towers = learn(0, None);
+    db.publish_with("shop", towers.clone(), &keep).unwrap();
+    let done = AtomicBool::new(false);
+    let asked = user(0);
+    let answers = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut answers = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                answers.push(db.recall("shop").user(&asked).exact().top(10).unwrap());
+            }
+            answers
+        });
+        for day in 1..=4 {
+            towers = learn(day, Some(&towers));
+            db.publish_with("shop", towers.clone(), &keep).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        asking.join().unwrap()
+    });
+    let now = db.pin();
+    let mut seen = std::collections::BTreeSet::new();
+    let expected: Vec<_> = (1..=5)
+        .map(|number| {
+            let state = now.generation("shop", GenerationNo(number)).unwrap();
+            let all = state.recall("shop").user(&asked).exact().top(10);
+            all.unwrap().to_vec()
+        })
+        .collect();
+    for hits in &answers {
+        let number = hits.generation().0;
+        assert_eq!(
+            hits.to_vec(),
+            expected[number as usize - 1],
+            "generation {number}"
+        );
+        seen.insert(number);
+    }
+    assert!(seen.len() > 1, "answers came from several: {seen:?}");
+    let ordered = answers
+        .windows(2)
+        .all(|two| two[0].generation() <= two[1].generation());
+    assert!(ordered);
+}
+
+#[test]
+fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let mut data = shop(3);
+    db.items().put_many(&data.items).unwrap();
+    let held_out = hold_out(&mut data, Some(3 * DAY), 0.5);
+    let cases = Cases::new(&data, &held_out, 1000).unwrap();
+    assert!(cases.len() > 40);
+    let trained = |epochs, seed| {
+        let config = Config {
+            epochs,
+            seed,
+            ..small()
+        };
+        train(&data, &config, |_| {}).unwrap().towers
+    };
+    let good = trained(12, 1);
+    let options = PublishOptions::new();
+    let try_out = |towers: &Towers, tolerance| {
+        release(&db, "shop", towers.clone(), &cases, tolerance, &options).unwrap()
+    };
+    let first = try_out(&good, 0.0);
+    assert!(first.kept && first.before.is_none());
+    let again = try_out(&good, 0.0);
+    assert!(again.kept, "as good is good enough");
+    assert_eq!(again.before.unwrap().metrics, again.after.metrics);
+    // Those who were told the opposite of what they like.
+    let mut upside_down = data.clone();
+    for event in &mut upside_down.events {
+        let number: usize = event.item[1..].parse().unwrap();
+        event.item = format!("i{}", number ^ 1);
+    }
+    let config = Config {
+        epochs: 12,
+        ..small()
+    };
+    let bad = train(&upside_down, &config, |_| {}).unwrap().towers;
+    let verdict = try_out(&bad, 0.05);
+    assert!(!verdict.kept, "{verdict:?}");
+    assert!(verdict.after.metrics.hit_10 + 0.05 < verdict.before.unwrap().metrics.hit_10);
+    assert_eq!(db.pin().answers_with("shop").unwrap(), GenerationNo(2));
+    assert_eq!(db.towers("shop").unwrap().hash(), good.hash());
+    assert!(try_out(&bad, 1.0).kept, "whatever the tolerance allows");
+}
