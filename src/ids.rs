@@ -1,7 +1,7 @@
 //! The numbers things are known by: newtypes, so that a node is never taken for an item.
 
 use bincode::{Decode, Encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! number {
@@ -9,6 +9,7 @@ macro_rules! number {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize,
+            Deserialize,
         )]
         #[serde(transparent)]
         $($vis)* struct $name(pub $inner);

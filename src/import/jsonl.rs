@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::ImportError;
 use super::fields;
 use super::lines::{Lines, utf8};
-use crate::recall::Pair;
+use crate::recall::{Mined, Pair};
 use crate::record::Event;
 
 /// Items from a file: each line an object with an `id` (a whole number becomes its text).
@@ -44,6 +44,12 @@ pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<Pair>, ImportError> {
     Lines::open(path.as_ref(), pair)
 }
 
+/// What was mined, from a file that `twinspire mine` wrote, to train with: each line an object with a
+/// `user`, a `positive` and `negatives`, each of these an object with an `id`.
+pub fn mined(path: impl AsRef<Path>) -> Result<Lines<Mined>, ImportError> {
+    Lines::open(path.as_ref(), mining)
+}
+
 /// Items from any reader, such as standard input; `name` is what errors call it.
 pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
     Lines::new(reader, name.as_ref(), item)
@@ -67,6 +73,11 @@ pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>
     Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
 }
 
+/// What was mined, from any reader; `name` is what errors call it.
+pub fn mined_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Mined> {
+    Lines::new(reader, name.as_ref(), mining)
+}
+
 /// Pairs from any reader; `name` is what errors call it.
 pub fn pairs_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Pair> {
     Lines::new(reader, name.as_ref(), pair)
@@ -74,6 +85,11 @@ pub fn pairs_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>)
 
 fn pair(line: &[u8]) -> Result<Pair, String> {
     fields::pair(parse(line)?)
+}
+
+fn mining(line: &[u8]) -> Result<Mined, String> {
+    let mined = serde_json::from_value(parse(line)?);
+    mined.map_err(|error| format!("not what `mine` writes: {error}"))
 }
 
 fn item(line: &[u8]) -> Result<Value, String> {
@@ -345,6 +361,37 @@ mod tests {
             let error = pair_of(line).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");
             assert!(error.starts_with("pairs.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
+    fn what_was_mined_is_read_as_it_was_written() {
+        let mined_of = |line: &str| {
+            let mut all = mined_from(Cursor::new(line.to_owned()), "hard.jsonl");
+            all.next().unwrap().map_err(|error| error.to_string())
+        };
+        let written = r#"{"pair":3,"generation":2,"user":{"age":4},"positive":"b","positive_score":0.5,"positive_rank":null,"hard_positive":true,"negatives":[{"id":"c","rank":101,"score":0.25}]}"#;
+        let mined = mined_of(written).unwrap();
+        assert_eq!(mined.pair, Pair::new(json!({"age": 4}), "b"));
+        assert_eq!((mined.at, mined.hard_positive), (3, true));
+        assert_eq!(
+            (&*mined.negatives[0].id, mined.negatives[0].rank),
+            ("c", 101)
+        );
+        assert_eq!(serde_json::to_string(&mined).unwrap(), written);
+        let least = mined_of(r#"{"user":{},"positive":"b","negatives":[{"id":"c"}]}"#).unwrap();
+        assert_eq!((least.negatives.len(), least.hard_positive), (1, false));
+        for (line, says) in [
+            (r#"{"user":{}}"#, "missing field `positive`"),
+            (
+                r#"{"user":{},"positive":"b","negatives":["c"]}"#,
+                "expected struct Negative",
+            ),
+            ("{", "not JSON"),
+        ] {
+            let error = mined_of(line).unwrap_err();
+            assert!(error.contains(says), "{error}");
+            assert!(error.starts_with("hard.jsonl, line 1: "));
         }
     }
 

@@ -59,38 +59,46 @@ impl Pair {
     }
 }
 
-/// What was mined of a pair.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What was mined of a pair; a line of the JSON lines that the command `mine` writes. Of a line only
+/// `user` and `positive` are needed, so that negatives found elsewhere can be given in the same way.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Mined {
     /// The pair's place in the stream, from 0.
-    #[serde(rename = "pair")]
+    #[serde(rename = "pair", default)]
     pub at: u64,
     /// The generation whose towers and vectors it was mined from, the same for all pairs of a mining.
+    #[serde(default)]
     pub generation: GenerationNo,
     /// The pair.
     #[serde(flatten)]
     pub pair: Pair,
     /// The positive's exact score.
+    #[serde(default)]
     pub positive_score: f32,
     /// The positive's rank among what the recall answers with, from 1: one more than there are items with
     /// a better score, known positives not counted. None if it lies beyond the depth that was searched.
+    #[serde(default)]
     pub positive_rank: Option<u32>,
     /// Whether the space fails here: the positive is at no rank up to the bound.
+    #[serde(default)]
     pub hard_positive: bool,
     /// Items near the positive's user that nobody knows to be positives, best first.
+    #[serde(default)]
     pub negatives: Vec<Negative>,
 }
 
 /// An item that the user is not known to have taken.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Negative {
     /// The item's id.
     pub id: String,
     /// Its rank, from 1, among the items that are not known to be positives.
+    #[serde(default)]
     pub rank: u32,
     /// Its score.
+    #[serde(default)]
     pub score: f32,
 }
 

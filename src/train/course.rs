@@ -70,6 +70,14 @@ impl<P: FnMut(Progress)> Course<P> {
         self.batches = batches as u64;
     }
 
+    /// Of the passes, the first so many have another number of examples.
+    pub(crate) fn expect_first(&mut self, passes: usize, examples: usize, batch: usize) {
+        let usual = self.examples.div_ceil(batch.max(1) as u64);
+        let passes = passes as u64;
+        self.batches = self.batches.saturating_sub(usual * passes)
+            + examples.div_ceil(batch.max(1)) as u64 * passes;
+    }
+
     /// A batch was learnt from, with this mean loss.
     ///
     /// # Errors

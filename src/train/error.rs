@@ -44,6 +44,14 @@ pub enum TrainError {
         /// The weight.
         weight: f32,
     },
+    /// A mined pair that cannot be learnt from.
+    #[error("mined pair {at}: {what}")]
+    Mined {
+        /// Its place among those that were given, from 0.
+        at: usize,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A setting out of its range.
     #[error("{knob} is {found}; it must be between {least} and {most}")]
     Config {

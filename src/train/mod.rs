@@ -6,6 +6,7 @@
 //! however many cores they have.
 //!
 //! - [`dssm`]: text to text, softmax over a clicked document and others (Huang et al., CIKM 2013).
+//! - [`ebr`]: unified features, triplets with random and mined negatives (Huang et al., KDD 2020).
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
 //! - [`frequency`]: how often an item is in a batch, estimated on the stream.
 //! - [`report`]: a page of HTML that tells how a training went.
@@ -23,6 +24,7 @@ mod config;
 mod course;
 mod dataset;
 pub mod dssm;
+pub mod ebr;
 mod error;
 pub mod evaluate;
 pub mod frequency;

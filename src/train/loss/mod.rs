@@ -2,6 +2,7 @@
 //!
 //! - [`in_batch`]: softmax over the items of the batch, corrected for sampling bias (YouTube).
 //! - [`sampled`]: softmax over the clicked document and some that were not (DSSM).
+//! - [`triplet`]: what was met nearer than what was not, by a margin (EBR).
 //!
 //! All of them see a row of inner products for each user, those with every item of the batch, and say
 //! what the loss is and how it changes with each ([`of_scores`]); rows are dealt with on all cores and
@@ -9,6 +10,7 @@
 
 pub(crate) mod in_batch;
 pub(crate) mod sampled;
+pub(crate) mod triplet;
 
 use super::network::parts;
 use ndarray::{Array2, ArrayView2, s};

@@ -1,0 +1,144 @@
+//! Triplets: what was met should be nearer than what was not, by a margin (Huang et al., KDD 2020,
+//! section 3.1): Σ max(0, D(q, d⁺) − D(q, d⁻) + m) with D = 1 − cos.
+
+use super::{Loss, of_scores};
+use ndarray::ArrayView2;
+
+/// What a batch is besides its vectors.
+pub(crate) struct Batch<'a> {
+    /// For each user, the place of the item that was met among the items.
+    pub(crate) positives: &'a [usize],
+    /// For each user, its negatives among the items; one that is there twice counts twice.
+    pub(crate) negatives: &'a [Vec<u32>],
+    /// How much each example counts.
+    pub(crate) weights: &'a [f32],
+    /// By how much a negative has to be farther away.
+    pub(crate) margin: f32,
+    /// The first so many items are those that were met in this batch.
+    pub(crate) met: usize,
+    /// How many of these, the nearest that the user did not meet, are negatives beside the others
+    /// (online hard mining, section 6.1.1).
+    pub(crate) nearest: usize,
+}
+
+/// The loss of vectors `[users, dimension]` and `[different items, dimension]`, all of length 1: the sum
+/// over each user's negatives, and of that the mean over the users. `known` names items of the batch
+/// that are no negatives of a row.
+pub(crate) fn triplets(
+    users: ArrayView2<'_, f32>,
+    items: ArrayView2<'_, f32>,
+    batch: &Batch<'_>,
+    known: impl Fn(usize, u32) -> bool + Sync,
+) -> Loss {
+    let total = batch.weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+    of_scores(users, items, |at, row| {
+        let (positive, share) = (batch.positives[at], batch.weights[at] / total);
+        let own = row[positive];
+        let met = &row[..batch.met.min(row.len())];
+        let online = nearest(met, batch.nearest, |other| {
+            other as usize == positive || known(at, other)
+        });
+        let negatives = batch.negatives[at].iter().copied().chain(online);
+        // Where the margin is violated, and by how much.
+        let violated: Vec<(u32, f32)> = negatives
+            .map(|other| (other, row[other as usize] - own + batch.margin))
+            // A loss that is no number has to be seen.
+            .filter(|(_, by)| by.is_nan() || *by > 0.0)
+            .collect();
+        row.fill(0.0);
+        let mut loss = 0.0;
+        for (other, by) in violated {
+            loss += by;
+            row[other as usize] += share;
+            row[positive] -= share;
+        }
+        f64::from(share * loss)
+    })
+}
+
+/// The places of so many of the best scores, best first, but of none that is hidden; of equal scores the
+/// earlier one comes first.
+fn nearest(scores: &[f32], count: usize, hidden: impl Fn(u32) -> bool) -> Vec<u32> {
+    let mut best: Vec<u32> = Vec::with_capacity(count + 1);
+    if count == 0 {
+        return best;
+    }
+    for (at, score) in scores.iter().enumerate() {
+        let place = best.partition_point(|other| scores[*other as usize] >= *score);
+        if place < count && !hidden(at as u32) {
+            best.insert(place, at as u32);
+            best.truncate(count);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, vectors};
+    use super::*;
+    use ndarray::array;
+
+    fn batch<'a>(negatives: &'a [Vec<u32>], nearest: usize) -> Batch<'a> {
+        Batch {
+            positives: &[0, 2, 1],
+            negatives,
+            weights: &[1.0, 3.0, 0.5],
+            margin: 0.9,
+            met: 3,
+            nearest,
+        }
+    }
+
+    #[test]
+    fn the_gradients_agree_with_finite_differences() {
+        let (users, items) = (vectors(3, 4, 0.0), vectors(6, 4, 7.0));
+        let negatives = [vec![3, 4], vec![0, 5, 5], vec![]];
+        for nearest in 0..=2 {
+            check(&users, &items, |users, items| {
+                let batch = batch(&negatives, nearest);
+                triplets(users, items, &batch, |row, item| (row, item) == (0, 1))
+            });
+        }
+    }
+
+    #[test]
+    fn the_loss_is_that_worked_out_by_hand() {
+        let users = array![[1.0, 0.0]];
+        let items = array![[0.6, 0.8], [0.8, 0.6], [0.0, 1.0]];
+        let of = |negatives: Vec<u32>, nearest, known: u32| {
+            let batch = Batch {
+                positives: &[0],
+                negatives: &[negatives],
+                weights: &[2.0],
+                margin: 0.1,
+                met: 3,
+                nearest,
+            };
+            triplets(users.view(), items.view(), &batch, |_, item| item == known)
+        };
+        // D(q, d⁺) = 0.4, D(q, d⁻) = 0.2 and 1.
+        let near = of(vec![1], 0, 9);
+        assert!((near.value - 0.3).abs() < 1e-6, "{}", near.value);
+        assert!(
+            (&near.users - &array![[0.2, -0.2]])
+                .iter()
+                .all(|x| x.abs() < 1e-6)
+        );
+        let far = of(vec![2], 0, 9);
+        assert_eq!((far.value, far.users), (0.0, array![[0.0, 0.0]]));
+        // The nearest of the batch is the same one; known to be met it is none, and the next is far.
+        assert_eq!(of(vec![], 1, 9).value, near.value);
+        assert_eq!(of(vec![], 1, 1).value, 0.0);
+        assert_eq!(of(vec![1], 2, 9).value, 2.0 * near.value);
+    }
+
+    #[test]
+    fn the_nearest_are_the_best_scores_that_are_not_hidden() {
+        let scores = [0.1, 0.9, 0.5, 0.9, -1.0, 0.7];
+        assert_eq!(nearest(&scores, 2, |_| false), [1, 3]);
+        assert_eq!(nearest(&scores, 2, |at| at == 1), [3, 5]);
+        assert_eq!(nearest(&scores, 9, |at| at % 2 == 1), [2, 0, 4]);
+        assert!(nearest(&scores, 0, |_| false).is_empty());
+    }
+}
