@@ -222,7 +222,7 @@ fn describe(data: &Dataset, logs: &Logs, config: &Config) -> Result<Schema, Trai
     let mut draft = Draft::new(&config.schema, widths);
     let (mut user, mut item) = (Vec::new(), Vec::new());
     if config.item_dimension > 0 {
-        let table = draft.table(ITEMS, config.item_dimension, known(ids(&logs.items)));
+        let table = draft.table(ITEMS, config.item_dimension, known(ids(&logs.items), 1));
         // First, so that the learner knows where they are.
         user.extend(config.history.iter().map(|items| {
             optional(FeatureKind::Ids {
@@ -244,7 +244,7 @@ fn describe(data: &Dataset, logs: &Logs, config: &Config) -> Result<Schema, Trai
     if config.user_dimension > 0 {
         user.push(optional(FeatureKind::Id {
             field: "user_id".to_owned(),
-            table: draft.table("user_id", config.user_dimension, known(ids(&logs.users))),
+            table: draft.table("user_id", config.user_dimension, known(ids(&logs.users), 1)),
         }));
     }
     let mut of_users = draft.features(Side::User, &data.users, &["user_id", HISTORY])?;
