@@ -540,6 +540,101 @@ fn texts_are_found_by_towers_that_learnt_from_them_alone() {
 }
 
 #[test]
+fn what_a_database_confuses_is_learnt_from_and_both_models_answer_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let lines = |of: &dyn Fn(usize) -> Value| -> String {
+        let each = (0..60).map(|n| of(n).to_string() + "\n");
+        each.collect()
+    };
+    let kind = |n: usize| ["pizza", "noodles", "cheese"][n % 3];
+    let place = |n: usize| json!({"lat": 47.0 + (n % 5) as f64, "lon": 8.0});
+    let item = |n: usize| {
+        let title = format!("{} house", kind(n));
+        json!({"id": format!("i{n}"), "title": title, "at": place(n)})
+    };
+    let user = |n: usize| json!({"user_id": format!("u{n}"), "query": kind(n), "at": place(n)});
+    let event = |n: usize| json!({"user": format!("u{n}"), "item": format!("i{n}"), "at": n});
+    let files: [(&str, &dyn Fn(usize) -> Value); 3] =
+        [("items", &item), ("users", &user), ("events", &event)];
+    for (name, of) in files {
+        file(dir.path(), &format!("{name}.jsonl"), &lines(of));
+    }
+    let [items, users, events] = ["items.jsonl", "users.jsonl", "events.jsonl"].map(path);
+    let [db, easy, hard, pairs, mined] =
+        ["food.twin", "easy", "hard", "pairs.jsonl", "mined.jsonl"].map(path);
+    let train = [
+        "train",
+        "ebr",
+        "--items",
+        &items,
+        "--users",
+        &users,
+        "--events",
+        &events,
+        "--item-dimension",
+        "0",
+        "--user-dimension",
+        "0",
+        "--dimension",
+        "8",
+        "--negatives",
+        "20",
+    ];
+    let trained = json_of(&[&train[..], &["--out", &easy, "--pairs", &pairs]].concat());
+    assert_eq!(
+        (&trained["examples"], &trained["dimension"]),
+        (&json!(60), &json!(8))
+    );
+    json_of(&["import", &db, &items]);
+    json_of(&["publish", &db, "easy", &easy]);
+    let mine = [
+        "mine",
+        &db,
+        "easy",
+        "--pairs",
+        &pairs,
+        "--known-by",
+        "user_id",
+    ];
+    let told = json_of(&[&mine[..], &["--ranks", "2..9", "--out", &mined]].concat());
+    assert_eq!(
+        (&told["pairs"], &told["negatives"]),
+        (&json!(60), &json!(240))
+    );
+
+    let on = [&train[..], &["--out", &hard, "--hard", &mined]].concat();
+    let learnt = json_of(&[&on[..], &["--mix", "1:1", "--hard-passes", "2"]].concat());
+    assert_eq!(learnt["loss_of_each_pass"].as_array().unwrap().len(), 12);
+    json_of(&["publish", &db, "hard", &hard]);
+    let staged =
+        r#"{"method":"cascade","stages":[{"space":"easy","take":20},{"space":"hard","take":9}]}"#;
+    let both = r#"{"method":"weighted","spaces":{"easy":0.5,"hard":0.5}}"#;
+    json_of(&["ensembles", &db, "--define", "staged", staged]);
+    json_of(&["ensembles", &db, "--define", "both", both]);
+    let query = user(4).to_string();
+    for (name, scores) in [("both", 2), ("staged", 1)] {
+        let found = json_of(&["recall", &db, name, "--user", &query, "--top", "3"]);
+        let hits = found["hits"].as_array().unwrap();
+        assert_eq!(hits.len(), 3);
+        assert!(
+            hits[0]["channels"].as_object().unwrap().len() >= scores,
+            "{found}"
+        );
+    }
+
+    let wrong = run(&[&train[..], &["--out", &hard, "--hard", &items]].concat());
+    assert_eq!(wrong.exit, 1);
+    let says = "items.jsonl, line 1: not what `mine` writes: missing field `user`";
+    assert!(wrong.err.contains(says), "{}", wrong.err);
+    let alone = run(&[&train[..], &["--out", &hard, "--mix", "0:1"]].concat());
+    assert_eq!(alone.exit, 1);
+    assert!(alone.err.contains("no mined negatives"), "{}", alone.err);
+    let mix = run(&[&train[..], &["--out", &hard, "--mix", "0:0"]].concat());
+    assert_eq!(mix.exit, 2);
+}
+
+#[test]
 fn vectors_from_elsewhere_are_published_from_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --features train --example recipes -- dssm CRANFIELD_DIR
+//! cargo run --release --features train --example recipes -- ebr MOVIELENS_DIR
 //! cargo run --release --features train --example recipes -- youtube MOVIELENS_DIR
 //! ```
 //!
@@ -10,6 +11,8 @@
 
 mod cranfield;
 mod dssm;
+mod ebr;
+mod movielens;
 mod youtube;
 
 use std::error::Error;
@@ -17,15 +20,19 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 usage: recipes dssm CRANFIELD_DIR [--config FILE]
+       recipes ebr MOVIELENS_DIR [--config FILE]
        recipes youtube MOVIELENS_DIR [--grid]
 
-  dssm  text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from the
-        documents alone: no query and no judgement is seen in training
-  youtube  two towers on MovieLens-100K (u.data, u.item, u.user): with and without the correction, by
-        popularity, in order of time; the estimator of frequencies on a simulated stream
+  dssm     text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from
+           the documents alone: no query and no judgement is seen in training
+  ebr      films by triplets on MovieLens-100K (u.data, u.item, u.user): random and mined negatives,
+           hard then easy, ensembles
+  youtube  two towers on MovieLens-100K: with and without the correction, by popularity, in order of
+           time; the estimator of frequencies on a simulated stream
 
   --grid         how the settings were chosen, by validation alone
-  --config FILE  settings to try in place of the built-in ones: a JSON object of name to settings";
+  --config FILE  what to try in place of what is built in; dssm: a JSON object of name to settings; ebr:
+                 an object of `settings`, `runs` and `ensembles`";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +40,8 @@ fn main() -> ExitCode {
     let outcome: Result<(), Box<dyn Error>> = match arguments[..] {
         ["dssm", dir] => dssm::run(dir.as_ref(), None),
         ["dssm", dir, "--config", file] => dssm::run(dir.as_ref(), Some(file.as_ref())),
+        ["ebr", dir] => ebr::run(dir.as_ref(), None),
+        ["ebr", dir, "--config", file] => ebr::run(dir.as_ref(), Some(file.as_ref())),
         ["youtube", dir] => youtube::run(dir.as_ref()),
         ["youtube", dir, "--grid"] => youtube::grid::run(dir.as_ref()),
         ["--help" | "-h"] | [] => {

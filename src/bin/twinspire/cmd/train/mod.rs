@@ -5,6 +5,7 @@
 
 mod data;
 mod dssm;
+mod ebr;
 mod run;
 mod youtube;
 
@@ -20,6 +21,7 @@ Examples:
   twinspire train youtube --movielens ml-100k --out models/movies
   twinspire train youtube --items items.jsonl --events log.csv --out models/shop
   twinspire train dssm --items documents.jsonl --out models/text --report text.html
+  twinspire train ebr --movielens ml-100k --out models/hard --hard mined.jsonl
 
 Then:
   twinspire publish movies.twin movies models/movies";
@@ -37,6 +39,8 @@ pub struct TrainArgs {
 enum Recipe {
     /// Text to text, softmax over a clicked document and others (Huang et al., CIKM 2013)
     Dssm(Box<dssm::DssmArgs>),
+    /// Unified features, triplets with random and mined negatives (Huang et al., KDD 2020)
+    Ebr(Box<ebr::EbrArgs>),
     /// Two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019)
     Youtube(Box<youtube::YoutubeArgs>),
 }
@@ -45,6 +49,7 @@ enum Recipe {
 pub fn run(args: TrainArgs, output: &Output) -> Result<Exit, Failure> {
     match args.recipe {
         Recipe::Dssm(args) => args.run(output),
+        Recipe::Ebr(args) => args.run(output),
         Recipe::Youtube(args) => args.run(output),
     }
 }

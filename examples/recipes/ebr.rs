@@ -1,0 +1,221 @@
+//! EBR on MovieLens-100K: random against mined negatives, hard then easy, and ensembles of both.
+//!
+//! A model that learnt from random negatives is published, and what it takes for near is mined from the
+//! database; further models learn from that and are published as spaces beside it. How many passes, and
+//! the ensembles' weights, are chosen by the validation item of each user; the test item is looked at
+//! once, in the table.
+
+use crate::movielens::{DEPTH, MovieLens, Wanted};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use twinspire::train::Report;
+use twinspire::train::ebr::{Blend, Config, pairs, train_mined};
+use twinspire::{Database, Mined, Towers};
+
+/// A training that is tried.
+#[derive(Deserialize)]
+struct Run {
+    name: String,
+    /// The run whose towers it begins with.
+    #[serde(default)]
+    from: Option<String>,
+    /// The run whose space is mined for it.
+    #[serde(default)]
+    mined: Option<String>,
+    /// The ranks that are mined.
+    #[serde(default = "ranks")]
+    ranks: (u32, u32),
+    /// Settings beside the common ones.
+    #[serde(default)]
+    settings: BTreeMap<String, Value>,
+}
+
+/// All that is tried.
+#[derive(Deserialize)]
+struct Plan {
+    /// Settings of all runs.
+    settings: BTreeMap<String, Value>,
+    runs: Vec<Run>,
+    /// Pairs of runs, the easy one first, that answer together.
+    ensembles: Vec<(String, String)>,
+}
+
+fn ranks() -> (u32, u32) {
+    (101, 500)
+}
+
+fn built_in() -> Value {
+    json!({
+        "settings": {"epochs": 30, "patience": 3},
+        "runs": [
+            {"name": "random"},
+            {"name": "hard 100:1", "mined": "random"}
+        ],
+        "ensembles": [["random", "hard 100:1"]]
+    })
+}
+
+/// Tries what is built in, or the plan of a file.
+pub fn run(dir: &Path, plan: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let movies = MovieLens::read(dir)?;
+    let data = &movies.data;
+    let plan: Plan = match plan {
+        None => serde_json::from_value(built_in())?,
+        Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+    };
+    println!(
+        "MovieLens-100K: {} items, {} users, {} events; validation | test.\n",
+        data.items.len(),
+        data.users.len(),
+        data.events.len()
+    );
+    println!(
+        "{:<34} {:>6} {:>7} {:>8} | {:>6} {:>7} {:>8} {:>7} {:>11}",
+        "", "hit@10", "hit@100", "ndcg@10", "hit@10", "hit@100", "ndcg@10", "passes", "examples/s"
+    );
+    let home = tempfile::tempdir()?;
+    let db = Database::open(home.path().join("movies.twin"))?;
+    db.items().put_many(&data.items)?;
+    let mut trained: BTreeMap<String, Towers> = BTreeMap::new();
+    let mut mined: BTreeMap<(String, (u32, u32)), Vec<Mined>> = BTreeMap::new();
+    for run in &plan.runs {
+        let mut settings = plan.settings.clone();
+        settings.extend(run.settings.clone());
+        let config: Config = serde_json::from_value(json!(settings))?;
+        let from = match &run.from {
+            None => None,
+            Some(name) => Some(trained.get(name).ok_or("no such run to begin with")?),
+        };
+        let hard = match &run.mined {
+            None => Vec::new(),
+            Some(name) => {
+                let key = (name.clone(), run.ranks);
+                if !mined.contains_key(&key) {
+                    mined.insert(key.clone(), mine(&db, &movies, &config, name, run.ranks)?);
+                }
+                mined.get(&key).cloned().unwrap_or_default()
+            }
+        };
+        let learnt = train_mined(from, data, hard, &config, |_| {})?;
+        db.publish(&space(&run.name), learnt.towers.clone())?;
+        line(
+            &db,
+            &movies,
+            &run.name,
+            &space(&run.name),
+            Some(&learnt.report),
+        )?;
+        trained.insert(run.name.clone(), learnt.towers);
+    }
+    for (easy, hard) in &plan.ensembles {
+        together(&db, &movies, easy, hard)?;
+    }
+    Ok(())
+}
+
+/// The space of a run.
+fn space(run: &str) -> String {
+    let letters = run
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '-' });
+    letters.collect()
+}
+
+/// What a space confuses with what users met in training.
+fn mine(
+    db: &Database,
+    movies: &MovieLens,
+    config: &Config,
+    run: &str,
+    (from, to): (u32, u32),
+) -> Result<Vec<Mined>, Box<dyn Error>> {
+    let pairs = pairs(&movies.data, config)?;
+    let space = space(run);
+    let mining = db.mine(&space).ranks(from..=to).seed(1).pairs(pairs)?;
+    let mut all = Vec::new();
+    for mined in mining {
+        let mut mined = mined?;
+        // Long, and known from the log.
+        mined.pair.known = Vec::new();
+        all.push(mined);
+    }
+    let hard = all.iter().filter(|mined| mined.hard_positive).count();
+    println!(
+        "mined from {run}: {} pairs at ranks {from} to {to}, {hard} hard positives",
+        all.len()
+    );
+    Ok(all)
+}
+
+/// Two runs that answer together, by the weight and the width that do best on validation.
+fn together(
+    db: &Database,
+    movies: &MovieLens,
+    easy: &str,
+    hard: &str,
+) -> Result<(), Box<dyn Error>> {
+    let blend = Blend {
+        easy: space(easy),
+        hard: space(hard),
+        ..Blend::default()
+    };
+    let worth = |db: &Database, name: &str| -> Result<f64, Box<dyn Error>> {
+        Ok(movies.judge(db, name, Wanted::Validation)?.hit_10)
+    };
+    let mut best = (blend.clone(), -1.0);
+    for tenths in 1..10 {
+        let blend = Blend {
+            hard_weight: tenths as f32 / 10.0,
+            ..blend.clone()
+        };
+        blend.define(db)?;
+        let found = worth(db, &blend.weighted)?;
+        if found > best.1 {
+            best = (blend, found);
+        }
+    }
+    let weight = best.0.hard_weight;
+    best.0.define(db)?;
+    let name = format!("{:.1} {easy} + {weight:.1} {hard}", 1.0 - weight);
+    line(db, movies, &name, &best.0.weighted, None)?;
+    let mut best = (blend.clone(), -1.0);
+    for first in [20, 50, 100, 200, 500] {
+        let blend = Blend {
+            take: [first, DEPTH as u32],
+            ..blend.clone()
+        };
+        blend.define(db)?;
+        let found = worth(db, &blend.cascade)?;
+        if found > best.1 {
+            best = (blend, found);
+        }
+    }
+    best.0.define(db)?;
+    let name = format!("best {} of {easy} by {hard}", best.0.take[0]);
+    line(db, movies, &name, &best.0.cascade, None)
+}
+
+fn line(
+    db: &Database,
+    movies: &MovieLens,
+    name: &str,
+    space: &str,
+    report: Option<&Report>,
+) -> Result<(), Box<dyn Error>> {
+    let validation = movies.judge(db, space, Wanted::Validation)?;
+    let test = movies.judge(db, space, Wanted::Test)?;
+    let (passes, speed) = match report {
+        None => Default::default(),
+        Some(report) => (
+            report.kept.to_string(),
+            format!("{:.0}", report.examples_per_second),
+        ),
+    };
+    let [a, b] = [validation, test]
+        .map(|m| format!("{:>6.4} {:>7.4} {:>8.4}", m.hit_10, m.hit_100, m.ndcg_10));
+    println!("{name:<34} {a} | {b} {passes:>7} {speed:>11}");
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! `twinspire train ebr`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "pairs are no file of a database; they may be written anew at any time"
+)]
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use twinspire::import::jsonl;
+use twinspire::train::{Dataset, ebr};
+use twinspire::{Mined, Pair};
+
+use super::data::DataArgs;
+use super::run::{RunArgs, SHOWN, set};
+use crate::output::{Exit, Failure, Output, Unit};
+
+const EXAMPLES: &str = "\
+Examples:
+  twinspire train ebr --movielens ml-100k --out models/easy
+  twinspire train ebr --items places.jsonl --users people.jsonl --events visits.csv --out models/easy
+  twinspire train ebr --items docs.jsonl --users queries.jsonl --events clicks.csv --out models/search \\
+      --item-dimension 0 --user-dimension 0
+
+Files (JSON lines, CSV or Parquet, told by the name):
+  items   one object each, with an `id`; every other field becomes a feature of the item tower
+  users   one object each, with a `user_id`; every other field becomes a feature of the user tower
+  events  `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`
+  --hard  JSON lines as `twinspire mine` writes them: `user`, `positive`, `negatives`, `hard_positive`
+
+From random negatives to an ensemble:
+  twinspire train ebr --movielens ml-100k --out models/easy --pairs pairs.jsonl
+  twinspire import movies.twin ml-100k
+  twinspire publish movies.twin easy models/easy
+  twinspire mine movies.twin easy --pairs pairs.jsonl --known-by user_id --ranks 101..500 --out hard.jsonl
+  twinspire train ebr --movielens ml-100k --out models/hard --hard hard.jsonl
+  twinspire publish movies.twin hard models/hard
+  twinspire ensembles movies.twin --define both \\
+      '{\"method\":\"weighted\",\"spaces\":{\"easy\":0.5,\"hard\":0.5}}'
+  twinspire ensembles movies.twin --define staged '{\"method\":\"cascade\",\"stages\":[
+      {\"space\":\"easy\",\"take\":500},{\"space\":\"hard\",\"take\":100}]}'
+
+Hard negatives first and then random ones: --hard hard.jsonl --mix 0:1 --out models/first, and from
+there --warm-start models/first; or in one training, --hard-passes N.
+
+The towers ask a query for the user's fields and for `history`, the ids of the items met last, the
+latest at the end. Whatever is missing counts as unknown. Settings that have no flag are those of
+`--config`.";
+
+/// Unified features, triplets with random and mined negatives.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EbrArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// What was mined from an earlier model: negatives, and hard positives
+    #[arg(long, value_name = "FILE")]
+    hard: Option<PathBuf>,
+    /// Write the meetings that are learnt from as pairs, for `twinspire mine`
+    #[arg(long, value_name = "FILE")]
+    pairs: Option<PathBuf>,
+    /// Random negatives for mined ones; 0:1 for mined ones alone [default: 100:1]
+    #[arg(long, value_name = "EASY:HARD", value_parser = mix)]
+    mix: Option<(u32, u32)>,
+    /// Negatives of each example, random and mined ones together [default: 101]
+    #[arg(long, value_name = "N")]
+    negatives: Option<usize>,
+    /// How many of the nearest items of others in the batch are negatives too, 0 to 2 [default: 0]
+    #[arg(long, value_name = "N")]
+    nearest: Option<usize>,
+    /// Passes with mined negatives alone, before all others [default: 0]
+    #[arg(long, value_name = "N")]
+    hard_passes: Option<usize>,
+    /// How much an example counts that was mined as a hard positive [default: 1]
+    #[arg(long, value_name = "X")]
+    hard_positive_weight: Option<f32>,
+    /// By how much a negative has to be farther away [default: 0.2]
+    #[arg(long, value_name = "X")]
+    margin: Option<f32>,
+    /// Components of the vectors [default: 64]
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
+    /// Units of each hidden layer, as in 128,64 [default: none]
+    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
+    hidden: Option<Vec<usize>>,
+    /// Components of an item's embedding by its id; 0 for no ids and no history [default: 64]
+    #[arg(long, value_name = "N")]
+    item_dimension: Option<usize>,
+    /// Components of a user's embedding by its id; 0 for none [default: 32]
+    #[arg(long, value_name = "N")]
+    user_dimension: Option<usize>,
+    /// Passes over the examples [default: 10]
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Examples in a batch [default: 512]
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// The learning rate [default: 0.05]
+    #[arg(long, value_name = "X")]
+    learning_rate: Option<f32>,
+    /// Passes without a better hit@10 of held-out events after which to end; 0 to hold none out
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// What the random numbers start from [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+impl EbrArgs {
+    /// Runs the recipe.
+    pub fn run(self, output: &Output) -> Result<Exit, Failure> {
+        let mut config: ebr::Config = self.run.config()?;
+        set(&mut config.easy, self.mix.map(|(easy, _)| easy));
+        set(&mut config.hard, self.mix.map(|(_, hard)| hard));
+        set(&mut config.negatives, self.negatives);
+        set(&mut config.nearest, self.nearest);
+        set(&mut config.hard_passes, self.hard_passes);
+        set(&mut config.hard_positive_weight, self.hard_positive_weight);
+        set(&mut config.margin, self.margin);
+        set(&mut config.dimension, self.dimension);
+        set(&mut config.hidden, self.hidden);
+        set(&mut config.item_dimension, self.item_dimension);
+        set(&mut config.user_dimension, self.user_dimension);
+        set(&mut config.epochs, self.epochs);
+        set(&mut config.batch, self.batch);
+        set(&mut config.learning_rate, self.learning_rate);
+        set(&mut config.patience, self.patience);
+        set(&mut config.seed, self.seed);
+        let data = self.data.read(output)?;
+        let mined = match &self.hard {
+            Some(path) => mined(path, output)?,
+            None => Vec::new(),
+        };
+        if let Some(path) = &self.pairs {
+            write_pairs(path, &data, &config)?;
+        }
+        let queries = ebr::queries(&data, &config, SHOWN);
+        self.run
+            .run("ebr", &config, &data, &queries, output, |from, tell| {
+                ebr::train_mined(from, &data, mined, &config, tell)
+            })
+    }
+}
+
+/// Two numbers with a colon between them, not both 0.
+fn mix(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once(':');
+    let parts = parts.and_then(|(easy, hard)| Some((easy.parse().ok()?, hard.parse().ok()?)));
+    let parts = parts.filter(|parts| *parts != (0, 0));
+    parts.ok_or_else(|| "two numbers expected, such as 100:1, not both 0".to_owned())
+}
+
+/// What was mined, with a bar.
+fn mined(path: &Path, output: &Output) -> Result<Vec<Mined>, Failure> {
+    let mut lines = jsonl::mined(path)?;
+    let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
+    let bar = output.bar("mined pairs", bytes, Unit::Bytes);
+    let mut all = Vec::new();
+    while let Some(mined) = lines.next() {
+        all.push(mined?);
+        bar.set_position(lines.bytes_read());
+    }
+    bar.finish_and_clear();
+    Ok(all)
+}
+
+/// Writes the meetings as JSON lines. What each user met besides is in the file itself, so that a pair
+/// need not say it again.
+fn write_pairs(path: &Path, data: &Dataset, config: &ebr::Config) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::writing(&path.display().to_string(), error);
+    let pairs = ebr::pairs(data, config).map_err(Failure::failed)?;
+    let mut out = BufWriter::with_capacity(1 << 16, File::create(path).map_err(failed)?);
+    for mut pair in pairs {
+        pair.known.clear();
+        line(&mut out, &pair).map_err(failed)?;
+    }
+    out.flush().map_err(failed)
+}
+
+fn line(out: &mut impl Write, pair: &Pair) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, pair)?;
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: EbrArgs,
+    }
+
+    #[test]
+    fn the_help_tells_the_defaults_there_are() {
+        let help = <Alone as clap::CommandFactory>::command()
+            .render_long_help()
+            .to_string();
+        let config = ebr::Config::default();
+        // Flags stand at the beginning of a line, and are told of before the examples.
+        let flags = help.split("Examples:").next().unwrap();
+        for (flag, value) in [
+            ("--mix", format!("{}:{}", config.easy, config.hard)),
+            ("--negatives", config.negatives.to_string()),
+            ("--nearest", config.nearest.to_string()),
+            ("--hard-passes", config.hard_passes.to_string()),
+            (
+                "--hard-positive-weight",
+                config.hard_positive_weight.to_string(),
+            ),
+            ("--margin", config.margin.to_string()),
+            ("--dimension", config.dimension.to_string()),
+            ("--item-dimension", config.item_dimension.to_string()),
+            ("--user-dimension", config.user_dimension.to_string()),
+            ("--epochs", config.epochs.to_string()),
+            ("--batch", config.batch.to_string()),
+            ("--learning-rate", config.learning_rate.to_string()),
+            ("--patience", config.patience.to_string()),
+            ("--seed", config.seed.to_string()),
+        ] {
+            let told = flags.split(&format!("{flag} <")).nth(1).unwrap();
+            let told = told.split("[default: ").nth(1).unwrap();
+            assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
+        }
+        assert!(config.hidden.is_empty());
+    }
+
+    #[test]
+    fn a_mix_is_two_numbers_with_a_colon() {
+        assert_eq!(mix("100:1"), Ok((100, 1)));
+        assert_eq!(mix("0:1"), Ok((0, 1)));
+        for text in ["", "3", "0:0", "a:1", "1:-1", "1:2:3"] {
+            assert!(mix(text).is_err(), "{text}");
+        }
+    }
+}
