@@ -283,7 +283,7 @@ fn every_method_takes_what_a_recall_of_a_space_takes() {
         let batch = db
             .recall(name)
             .ef(100)
-            .users(&[user.clone()])
+            .users(std::slice::from_ref(&user))
             .top(12)
             .unwrap();
         assert_eq!(ids(&batch[0]), ids(&first), "{name}");
