@@ -15,6 +15,9 @@ use twinspire::train::Report;
 use twinspire::train::ebr::{Blend, Config, pairs, train_mined};
 use twinspire::{Database, Mined, Towers};
 
+/// Negatives that are mined for each pair.
+const PER_PAIR: usize = 20;
+
 /// A training that is tried.
 #[derive(Deserialize)]
 struct Run {
@@ -49,12 +52,28 @@ fn ranks() -> (u32, u32) {
 
 fn built_in() -> Value {
     json!({
-        "settings": {"epochs": 30, "patience": 3},
+        "settings": {"margin": 0.1, "epochs": 15, "patience": 3},
         "runs": [
             {"name": "random"},
-            {"name": "hard 100:1", "mined": "random"}
+            {"name": "nearest 2", "settings": {"nearest": 2}},
+            {"name": "mined 100:1", "mined": "random"},
+            {"name": "mined 10:1", "mined": "random", "settings": {"easy": 10}},
+            {"name": "mined 1:1", "mined": "random", "settings": {"easy": 1}},
+            {"name": "mined alone", "mined": "random", "settings": {"easy": 0}},
+            {"name": "mined alone, then random", "from": "mined alone"},
+            {"name": "random, then mined 10:1", "from": "random", "mined": "random",
+             "settings": {"easy": 10}},
+            {"name": "mined 10:1, hard positives", "mined": "random",
+             "settings": {"easy": 10, "hard_positive_weight": 2.0}},
+            {"name": "mined 10:1, ranks 11 to 100", "mined": "random", "ranks": [11, 100],
+             "settings": {"easy": 10}}
         ],
-        "ensembles": [["random", "hard 100:1"]]
+        "ensembles": [
+            ["random", "nearest 2"],
+            ["random", "mined 10:1"],
+            ["random", "mined 1:1"],
+            ["random", "mined 10:1, ranks 11 to 100"]
+        ]
     })
 }
 
@@ -134,7 +153,12 @@ fn mine(
 ) -> Result<Vec<Mined>, Box<dyn Error>> {
     let pairs = pairs(&movies.data, config)?;
     let space = space(run);
-    let mining = db.mine(&space).ranks(from..=to).seed(1).pairs(pairs)?;
+    let mining = db
+        .mine(&space)
+        .ranks(from..=to)
+        .per_pair(PER_PAIR)
+        .seed(1)
+        .pairs(pairs)?;
     let mut all = Vec::new();
     for mined in mining {
         let mut mined = mined?;
