@@ -3,13 +3,15 @@
 //! - [`in_batch`]: softmax over the items of the batch, corrected for sampling bias (YouTube).
 //! - [`sampled`]: softmax over the clicked document and some that were not (DSSM).
 //! - [`triplet`]: what was met nearer than what was not, by a margin (EBR).
+//! - [`three_class`]: softmax over click, unclick and bad, for pairs and vectors in three parts (Mobius).
 //!
-//! All of them see a row of inner products for each user, those with every item of the batch, and say
+//! All but the last see a row of inner products for each user, those with every item of the batch, and say
 //! what the loss is and how it changes with each ([`of_scores`]); rows are dealt with on all cores and
 //! summed in a fixed order. A further loss is a file of its own here.
 
 pub(crate) mod in_batch;
 pub(crate) mod sampled;
+pub(crate) mod three_class;
 pub(crate) mod triplet;
 
 use super::network::parts;
