@@ -635,6 +635,77 @@ fn what_a_database_confuses_is_learnt_from_and_both_models_answer_together() {
 }
 
 #[test]
+fn clicks_are_learnt_under_a_teacher_and_ranked_by_bids() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let items = (0..20).map(|n| {
+        let kind = if n % 2 == 0 { "even" } else { "odd" };
+        json!({"id": n.to_string(), "kind": kind, "bid": 1 + n % 3}).to_string()
+    });
+    let items: Vec<_> = items.collect();
+    file(dir.path(), "ads.jsonl", &items.join("\n"));
+    let mut log = String::from("user,item,at,weight\n");
+    for (user, at) in (0..40).flat_map(|user| (0..8).map(move |at| (user, at))) {
+        let item = user % 2 + 2 * ((user / 2 + 3 * at) % 10);
+        let weight = if item < 10 { 5 } else { 2 };
+        log += &format!("u{user},{item},{at},{weight}\n");
+    }
+    file(dir.path(), "log.csv", &log);
+    let [ads, log, towers, parts, db] =
+        ["ads.jsonl", "log.csv", "towers", "parts", "ads.twin"].map(path);
+    let arguments = [
+        "train",
+        "mobius",
+        "--items",
+        &ads,
+        "--events",
+        &log,
+        "--click",
+        "4",
+        "--categories",
+        "kind",
+        "--out",
+        &towers,
+        "--parts",
+        &parts,
+        "--part",
+        "6",
+        "--less-bad",
+        "1",
+        "--batch",
+        "32",
+        "--learning-rate",
+        "0.1",
+    ];
+    let trained = json_of(&arguments);
+    assert_eq!(trained["dimension"], 12, "two parts of six");
+    let again = json_of(&[&arguments[..], &["--warm-start", &parts]].concat());
+    let first = |trained: &Value| trained["loss_of_each_pass"][0].as_f64().unwrap();
+    assert!(first(&again) < first(&trained));
+
+    json_of(&["import", &db, &ads]);
+    json_of(&["publish", &db, "ads", &towers]);
+    let by_bid = r#"{"method": "weighted", "spaces": {"ads": 1}, "business": {"field": "bid"}}"#;
+    json_of(&["ensembles", &db, "--define", "earn", by_bid]);
+    let user = r#"{"user_id": "u1", "history": ["5", "1"]}"#;
+    let hits = |name: &str| {
+        let found = json_of(&["recall", &db, name, "--user", user, "--top", "5"]);
+        found["hits"].as_array().unwrap().clone()
+    };
+    let number = |hit: &Value| hit["id"].as_str().unwrap().parse::<u32>().unwrap();
+    let found = hits("ads");
+    assert!(found.iter().all(|hit| number(hit) % 2 == 1), "{found:?}");
+    for hit in hits("earn") {
+        let bid = f64::from(1 + number(&hit) % 3);
+        let score = hit["channels"]["ads"].as_f64().unwrap();
+        assert!((hit["score"].as_f64().unwrap() - score * bid).abs() < 1e-5);
+    }
+    let wrong = run(&[&arguments[..], &["--teacher", &towers]].concat());
+    assert_eq!(wrong.exit, 2);
+    assert!(wrong.err.contains("cannot be used with"), "{}", wrong.err);
+}
+
+#[test]
 fn vectors_from_elsewhere_are_published_from_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

@@ -1,9 +1,10 @@
 //! The training recipes, each measured on a public collection.
 //!
 //! ```sh
-//! cargo run --release --features train --example recipes -- dssm CRANFIELD_DIR
-//! cargo run --release --features train --example recipes -- ebr MOVIELENS_DIR
-//! cargo run --release --features train --example recipes -- youtube MOVIELENS_DIR
+//! cargo run --release --features import,train --example recipes -- dssm CRANFIELD_DIR
+//! cargo run --release --features import,train --example recipes -- ebr MOVIELENS_DIR
+//! cargo run --release --features import,train --example recipes -- mobius MOVIELENS_DIR
+//! cargo run --release --features import,train --example recipes -- youtube MOVIELENS_DIR
 //! ```
 //!
 //! A recipe is a module beside: how the collection is read, what is tried, how it is judged. Towers are
@@ -12,6 +13,7 @@
 mod cranfield;
 mod dssm;
 mod ebr;
+mod mobius;
 mod movielens;
 mod youtube;
 
@@ -21,12 +23,14 @@ use std::process::ExitCode;
 const HELP: &str = "\
 usage: recipes dssm CRANFIELD_DIR [--config FILE]
        recipes ebr MOVIELENS_DIR [--config FILE]
+       recipes mobius MOVIELENS_DIR [--config FILE]
        recipes youtube MOVIELENS_DIR [--grid]
 
   dssm     text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from
            the documents alone: no query and no judgement is seen in training
   ebr      films by triplets on MovieLens-100K (u.data, u.item, u.user): random and mined negatives,
            hard then easy, ensembles
+  mobius   clicks under a teacher of relevance, ranked by bids, on MovieLens-100K
   youtube  two towers on MovieLens-100K: with and without the correction, by popularity, in order of
            time; the estimator of frequencies on a simulated stream
 
@@ -44,6 +48,8 @@ fn main() -> ExitCode {
         ["ebr", dir, "--config", file] => ebr::run(dir.as_ref(), Some(file.as_ref())),
         ["youtube", dir] => youtube::run(dir.as_ref()),
         ["youtube", dir, "--grid"] => youtube::grid::run(dir.as_ref()),
+        ["mobius", dir] => mobius::run(dir.as_ref(), None),
+        ["mobius", dir, "--config", file] => mobius::run(dir.as_ref(), Some(file.as_ref())),
         ["--help" | "-h"] | [] => {
             println!("{HELP}");
             Ok(())

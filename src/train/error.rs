@@ -88,6 +88,12 @@ pub enum TrainError {
         /// What is different.
         what: &'static str,
     },
+    /// A teacher that cannot say what is relevant.
+    #[error("the teacher cannot tell what is relevant: {what}")]
+    Teacher {
+        /// Why not.
+        what: String,
+    },
     /// The loss is no number any more.
     #[error("the loss of pass {epoch} is not finite; try a smaller learning rate")]
     Diverged {

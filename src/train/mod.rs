@@ -9,6 +9,7 @@
 //! - [`ebr`]: unified features, triplets with random and mined negatives (Huang et al., KDD 2020).
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
 //! - [`frequency`]: how often an item is in a batch, estimated on the stream.
+//! - [`mobius`]: clicks learnt under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
 //! - [`report`]: a page of HTML that tells how a training went.
 //! - [`release`]: new towers published on trial, kept or rolled back.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
@@ -29,6 +30,7 @@ mod error;
 pub mod evaluate;
 pub mod frequency;
 mod loss;
+pub mod mobius;
 mod network;
 mod optimiser;
 pub mod release;

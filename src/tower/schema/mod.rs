@@ -13,6 +13,8 @@ pub(crate) use features::{
     FeatureKind, FeatureSchema, Grams, Missing, Pooling, Recency, To, Until,
 };
 pub(crate) use layers::{Activation, LayerKind, LayerSchema, OnnxInput};
+#[cfg(feature = "train")]
+pub(crate) use layers::{From, INPUT};
 pub(crate) use numbering::PadAt;
 
 use super::{Side, TowerError};

@@ -79,7 +79,9 @@ pub(crate) fn click_probabilities(
     gamma: f32,
 ) -> Array2<f32> {
     let mut probabilities = Array2::zeros((users.nrows(), items.nrows()));
-    let size = parts(users.nrows()).first().map_or(1, ExactSizeIterator::len);
+    let size = parts(users.nrows())
+        .first()
+        .map_or(1, ExactSizeIterator::len);
     let chunks = probabilities.axis_chunks_iter_mut(Axis(0), size);
     let rows = users.axis_chunks_iter(Axis(0), size);
     let each = chunks.into_iter().zip(rows).collect::<Vec<_>>();

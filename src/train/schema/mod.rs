@@ -208,16 +208,30 @@ impl<'a> Draft<'a> {
         user: TowerSchema,
         item: TowerSchema,
     ) -> Result<Schema, TrainError> {
-        checked(Schema {
+        let mut schema = self.described(name, user, item);
+        schema.dimension = dimension as u32;
+        checked(schema)
+    }
+
+    /// The description so far, of no dimension yet and not checked.
+    pub(crate) fn described(self, name: &str, user: TowerSchema, item: TowerSchema) -> Schema {
+        Schema {
             format: FORMAT,
             name: name.to_owned(),
-            dimension: dimension as u32,
+            dimension: 0,
             metric: Metric::Cosine,
             user: Some(user),
             item: Some(item),
             tables: self.tables,
-        })
+        }
     }
+}
+
+/// The fields of records that hold categories.
+pub(crate) fn category_fields(records: &[Value]) -> Vec<String> {
+    let columns = columns(records).into_iter();
+    let categories = columns.filter(|(_, column)| matches!(column, Some(Column::Categories(_))));
+    categories.map(|(field, _)| field).collect()
 }
 
 /// A look-up by hash.

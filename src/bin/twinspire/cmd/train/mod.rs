@@ -6,6 +6,7 @@
 mod data;
 mod dssm;
 mod ebr;
+mod mobius;
 mod run;
 mod youtube;
 
@@ -22,6 +23,7 @@ Examples:
   twinspire train youtube --items items.jsonl --events log.csv --out models/shop
   twinspire train dssm --items documents.jsonl --out models/text --report text.html
   twinspire train ebr --movielens ml-100k --out models/hard --hard mined.jsonl
+  twinspire train mobius --items ads.jsonl --events log.csv --click 4 --out models/ads
 
 Then:
   twinspire publish movies.twin movies models/movies";
@@ -41,6 +43,8 @@ enum Recipe {
     Dssm(Box<dssm::DssmArgs>),
     /// Unified features, triplets with random and mined negatives (Huang et al., KDD 2020)
     Ebr(Box<ebr::EbrArgs>),
+    /// Clicks, unclicks and bad cases that a teacher finds, to rank by bids (Fan et al., KDD 2019)
+    Mobius(Box<mobius::MobiusArgs>),
     /// Two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019)
     Youtube(Box<youtube::YoutubeArgs>),
 }
@@ -50,6 +54,7 @@ pub fn run(args: TrainArgs, output: &Output) -> Result<Exit, Failure> {
     match args.recipe {
         Recipe::Dssm(args) => args.run(output),
         Recipe::Ebr(args) => args.run(output),
+        Recipe::Mobius(args) => args.run(output),
         Recipe::Youtube(args) => args.run(output),
     }
 }

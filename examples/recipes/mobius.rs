@@ -1,0 +1,384 @@
+//! Mobius on MovieLens-100K: clicks under a teacher of relevance, ranked by bids.
+//!
+//! A rating of 4 or 5 is a click, any other an unclick. The teacher is the cosine between a film's genres
+//! and those of the films that the person clicked in the training data. Each person's last event is the
+//! test, the one before it is for validation; those that are clicks are looked for among all films the
+//! person has not rated. Settings and scores are chosen by validation; the towers are then trained on
+//! training and validation together and meet the test once.
+//!
+//! There are no bids in MovieLens: one is made of each film's number by a fixed rule ([`bid`]).
+
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::path::Path;
+use twinspire::import::movielens;
+use twinspire::train::Dataset;
+use twinspire::train::evaluate::split;
+use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, ensemble, train_from};
+use twinspire::{Business, Database, Ensemble, Event};
+
+const SPACE: &str = "films";
+
+/// The least rating that is a click.
+const CLICK: f32 = 4.0;
+/// How much of an answer is looked at.
+const TOP: usize = 10;
+/// How many of the best by score a second stage may put in order of score × bid.
+const STAGE: usize = 50;
+/// What the final trainings start from; figures are means over them.
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// What is tried: clicks alone, bad cases that the student did not choose, and those that it did.
+fn built_in() -> Vec<(String, Value)> {
+    let all = [
+        ("clicks and unclicks alone", json!({"bad": 0})),
+        ("bad cases at random", json!({"draw": "uniform"})),
+        ("bad cases by the student", json!({})),
+        ("its likeliest clicks", json!({"draw": "top"})),
+    ];
+    all.map(|(name, settings)| (name.to_owned(), settings))
+        .into()
+}
+
+/// The scores that are tried.
+const SCORES: [(&str, Score); 4] = [
+    ("click", Score::CLICK),
+    ("click - unclick", score(1.0, 0.0)),
+    ("click - bad", score(0.0, 1.0)),
+    ("click - both / 2", score(0.5, 0.5)),
+];
+
+const fn score(unclick: f32, bad: f32) -> Score {
+    Score { unclick, bad }
+}
+
+/// What a click on a film earns: 0.5 to 2, evenly on a logarithmic scale, by the last two digits of 37
+/// times its number. It has nothing to do with who likes it.
+fn bid(id: &str) -> f64 {
+    let number: u64 = id.parse().unwrap_or(0);
+    0.5 * 4f64.powf((37 * number % 100) as f64 / 99.0)
+}
+
+/// Who is asked for, and what should be found.
+struct Case {
+    id: String,
+    user: Value,
+    seen: Vec<String>,
+    wanted: String,
+}
+
+/// Means over the cases.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quality {
+    /// The share of held-out clicks among the first 10, and the first 100.
+    hit_10: f64,
+    hit_100: f64,
+    /// The share of films of low relevance among the first 10.
+    low: f64,
+    /// Σ probability of a click × bid over the first 10, the probability being the student's.
+    expected: f64,
+    /// The bid of the held-out click where it is among the first 10.
+    earned: f64,
+}
+
+/// Training data, a teacher made of it, and cases.
+struct World {
+    data: Dataset,
+    teacher: Categories,
+    cases: Vec<Case>,
+}
+
+impl World {
+    fn new(data: Dataset, held_out: &[Event], fields: &[String]) -> Result<Self, Box<dyn Error>> {
+        let teacher = Categories::new(&data, fields, CLICK)?;
+        let mut met: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+        for event in &data.events {
+            met.entry(&event.user).or_default().push(event);
+        }
+        met.values_mut()
+            .for_each(|met| met.sort_by_key(|event| event.at));
+        let records = data.users.iter();
+        let records: HashMap<_, _> = records
+            .map(|user| (user["user_id"].as_str(), user))
+            .collect();
+        let clicks = held_out.iter().filter(|event| event.weight >= CLICK);
+        let cases = clicks.map(|event| {
+            let met = met.get(&*event.user).map_or(&[][..], Vec::as_slice);
+            let mut user = records[&Some(&*event.user)].clone();
+            let clicked = met.iter().filter(|event| event.weight >= CLICK);
+            user["history"] = clicked.map(|event| json!(event.item)).collect();
+            Case {
+                id: event.user.clone(),
+                user,
+                seen: met.iter().map(|event| event.item.clone()).collect(),
+                wanted: event.item.clone(),
+            }
+        });
+        let cases = cases.collect();
+        Ok(Self {
+            data,
+            teacher,
+            cases,
+        })
+    }
+
+    fn learn(&self, config: &Config) -> Result<Student, Box<dyn Error>> {
+        Ok(train_from(None, &self.data, &self.teacher, config, |_| {})?)
+    }
+
+    /// A database in which towers of the student are published that score so.
+    fn publish(
+        &self,
+        student: &Student,
+        score: Score,
+        dir: &Path,
+    ) -> Result<Database, Box<dyn Error>> {
+        let db = Database::open(dir.join("films.twin"))?;
+        let films = self.data.items.iter().map(|film| {
+            let mut film = film.clone();
+            film["bid"] = json!(bid(film["id"].as_str().unwrap_or_default()));
+            film
+        });
+        db.items().put_many(&films.collect::<Vec<_>>())?;
+        db.publish(SPACE, student.towers(score)?)?;
+        Ok(db)
+    }
+
+    /// How good answers are. `estimate` is for the expected revenue, which takes long; `second` puts the
+    /// best by score in order of score × bid after the search.
+    fn judge(
+        &self,
+        db: &Database,
+        name: &str,
+        estimate: Option<&Student>,
+        second: bool,
+        relevance: f32,
+    ) -> Result<Quality, Box<dyn Error>> {
+        let films = self.data.items.iter();
+        let films: HashMap<_, _> = films.map(|film| (film["id"].as_str(), film)).collect();
+        let mut quality = Quality::default();
+        for case in &self.cases {
+            let recall = db.recall(name).user(&case.user).exclude(&case.seen);
+            let hits = recall.top(100)?;
+            let mut found: Vec<_> = hits
+                .iter()
+                .map(|hit| (&*hit.id, f64::from(hit.score)))
+                .collect();
+            if second {
+                found.truncate(STAGE);
+                found.iter_mut().for_each(|(id, score)| *score *= bid(id));
+                found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+            }
+            let ids: Vec<&str> = found.iter().map(|(id, _)| *id).collect();
+            let place = ids.iter().position(|id| *id == case.wanted);
+            let first = &ids[..TOP.min(ids.len())];
+            let relevances = self.teacher.relevance(&case.id, first);
+            let low = relevances
+                .iter()
+                .filter(|found| **found < relevance)
+                .count();
+            quality.low += low as f64 / TOP as f64;
+            quality.hit_100 += f64::from(u8::from(place.is_some()));
+            if place.is_some_and(|place| place < TOP) {
+                quality.hit_10 += 1.0;
+                quality.earned += bid(&case.wanted);
+            }
+            if let Some(student) = estimate {
+                let films: Vec<Value> = first.iter().map(|id| films[&Some(*id)].clone()).collect();
+                let outcomes = student.outcomes(&case.user, &films)?;
+                let each = outcomes.iter().zip(first);
+                quality.expected += each
+                    .map(|(o, id)| f64::from(o.click) * bid(id))
+                    .sum::<f64>();
+            }
+        }
+        Ok(quality.over(self.cases.len() as f64))
+    }
+}
+
+impl Quality {
+    fn over(self, count: f64) -> Self {
+        Self {
+            hit_10: self.hit_10 / count,
+            hit_100: self.hit_100 / count,
+            low: self.low / count,
+            expected: self.expected / count,
+            earned: self.earned / count,
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            hit_10: self.hit_10 + other.hit_10,
+            hit_100: self.hit_100 + other.hit_100,
+            low: self.low + other.low,
+            expected: self.expected + other.expected,
+            earned: self.earned + other.earned,
+        }
+    }
+}
+
+/// Tries settings: the built-in ones, or those of a file.
+pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let films = movielens::read(dir)?;
+    let parts = split(&films.events);
+    let data = |events: Vec<Event>| Dataset {
+        items: films.items.clone(),
+        users: films.users.clone(),
+        events,
+    };
+    let genres = ["genres".to_owned()];
+    let choosing = World::new(data(parts.train.clone()), &parts.validation, &genres)?;
+    let whole = [parts.train, parts.validation].concat();
+    let testing = World::new(data(whole), &parts.test, &genres)?;
+    println!(
+        "MovieLens-100K: {} clicks for validation, {} for the test.\n",
+        choosing.cases.len(),
+        testing.cases.len()
+    );
+    let settings = match settings {
+        None => built_in(),
+        Some(file) => {
+            let all: Map<String, Value> = serde_json::from_slice(&std::fs::read(file)?)?;
+            all.into_iter().collect()
+        }
+    };
+    println!(
+        "{:<28} {:<18} {:>8} {:>8} {:>6} {:>11}",
+        "validation", "score", "hit@10", "hit@100", "low", "examples/s"
+    );
+    let mut chosen = Vec::new();
+    for (name, settings) in settings {
+        let mut config: Config = serde_json::from_value(settings)?;
+        config.click = CLICK;
+        let student = choosing.learn(&config)?;
+        let mut best: Option<(f64, &str, Score)> = None;
+        for (label, score) in SCORES {
+            // A part that nothing was ever put in says nothing.
+            if config.bad == 0.0 && score.bad > 0.0 {
+                continue;
+            }
+            let dir = tempfile::tempdir()?;
+            let db = choosing.publish(&student, score, dir.path())?;
+            let found = choosing.judge(&db, SPACE, None, false, config.relevance)?;
+            println!(
+                "{name:<28} {label:<18} {:>8.4} {:>8.4} {:>6.3} {:>11.0}",
+                found.hit_10,
+                found.hit_100,
+                found.low,
+                student.report().examples_per_second
+            );
+            if best.is_none_or(|(hit, ..)| found.hit_100 > hit) {
+                best = Some((found.hit_100, label, score));
+            }
+        }
+        if let Some((hit, label, score)) = best {
+            chosen.push((hit, name, config, label, score));
+        }
+    }
+    println!(
+        "\n{:<28} {:<18} {:>8} {:>8} {:>6}",
+        "test, mean of three seeds", "score", "hit@10", "hit@100", "low"
+    );
+    for (_, name, config, label, score) in &chosen {
+        let mut sum = Quality::default();
+        for seed in SEEDS {
+            let config = Config {
+                seed,
+                ..config.clone()
+            };
+            let student = testing.learn(&config)?;
+            let dir = tempfile::tempdir()?;
+            let db = testing.publish(&student, *score, dir.path())?;
+            sum = sum.plus(testing.judge(&db, SPACE, None, false, config.relevance)?);
+        }
+        let mean = sum.over(SEEDS.len() as f64);
+        println!(
+            "{name:<28} {label:<18} {:>8.4} {:>8.4} {:>6.3}",
+            mean.hit_10, mean.hit_100, mean.low
+        );
+    }
+    let best = chosen.iter().max_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    match best {
+        Some((_, name, config, label, score)) => {
+            println!("\nBids, with {name}, by {label} (the best by validation):");
+            earn(&choosing, &testing, config, *score)
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is earned with and without bids inside of the search.
+fn earn(
+    choosing: &World,
+    testing: &World,
+    config: &Config,
+    score: Score,
+) -> Result<(), Box<dyn Error>> {
+    println!(
+        "{:<44} {:>10} {:>10} {:>8} {:>6}",
+        "", "expected", "earned", "hit@10", "low"
+    );
+    let by = |exponent: f64| -> (String, &str, bool, Ensemble) {
+        let business = Business::by("bid").exponents(1.0, exponent);
+        let name = format!("score × bid^{exponent} inside of the search");
+        (
+            name,
+            "earn",
+            false,
+            Ensemble::weighted().space(SPACE, 1.0).business(business),
+        )
+    };
+    let ways = [
+        (
+            "score alone".to_owned(),
+            SPACE,
+            false,
+            ensemble(SPACE, "bid"),
+        ),
+        (
+            format!("the best {STAGE} by score, then score × bid"),
+            SPACE,
+            true,
+            ensemble(SPACE, "bid"),
+        ),
+        (
+            "score × bid inside of the search".to_owned(),
+            "earn",
+            false,
+            ensemble(SPACE, "bid"),
+        ),
+        by(0.5),
+        by(0.25),
+    ];
+    for (world, what, seeds) in [
+        (choosing, "validation", &SEEDS[..1]),
+        (testing, "test, mean of three seeds", &SEEDS[..]),
+    ] {
+        println!("{what}");
+        let mut sums = [Quality::default(); 5];
+        for seed in seeds {
+            let config = Config {
+                seed: *seed,
+                ..config.clone()
+            };
+            let student = world.learn(&config)?;
+            let dir = tempfile::tempdir()?;
+            let db = world.publish(&student, score, dir.path())?;
+            for (sum, (_, name, second, ensemble)) in sums.iter_mut().zip(&ways) {
+                db.ensembles().define("earn", ensemble.clone())?;
+                let found = world.judge(&db, name, Some(&student), *second, config.relevance)?;
+                *sum = sum.plus(found);
+            }
+        }
+        for (sum, (name, ..)) in sums.into_iter().zip(&ways) {
+            let mean = sum.over(seeds.len() as f64);
+            println!(
+                "  {name:<42} {:>10.3} {:>10.4} {:>8.4} {:>6.3}",
+                mean.expected, mean.earned, mean.hit_10, mean.low
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,424 @@
+//! Mobius: towers that learn clicks, under a teacher that guards relevance (Fan et al., KDD 2019,
+//! <https://doi.org/10.1145/3292500.3330651>).
+//!
+//! A model that learns clicks alone knows nothing of what was never shown, and recalls what does not
+//! fit. So of each batch of the log all users are paired with all items; a [`Teacher`] says which pairs
+//! are of low relevance; the student (the towers under training) says which of those it would take for
+//! clicks; and of these some are drawn and put beside the batch's clicks and unclicks as a third class,
+//! bad cases (algorithm 1). The paper's buffer is that of one batch, so that the pairs are drawn by the
+//! very weights that learn from them, and one forward pass serves both.
+//!
+//! Each tower gives three parts side by side, and the inner products of the parts go through a softmax
+//! over click, unclick and bad. Recall wants one inner product: what is published is cut out of the
+//! parts, by [`Score`].
+//!
+//! The paper multiplies scores by bids inside of the search; [`ensemble`] does.
+//!
+//! User side: means of the embeddings of the items clicked last (`history`, from the same table as the
+//! item ids), the user id and every attribute found in the data. Item side: the id and every attribute.
+//! Cost: as any two towers, and for a batch of B events B² inner products and relevances.
+
+mod augment;
+mod config;
+mod describe;
+mod student;
+mod teacher;
+
+pub use config::{Config, Draw, Score};
+pub use student::{Outcome, Student};
+pub use teacher::{Categories, Similarity, Teacher};
+
+use super::course::{Course, Stopping};
+use super::dataset::Dataset;
+use super::error::TrainError;
+use super::evaluate::{metrics, ranks};
+use super::loss::three_class::{Class, Pair, click_probabilities, part, softmax};
+use super::network::{Network, random, warm};
+use super::optimiser::Rule;
+use super::sampler::{Example, HeldOut, Logs, encode_all, shuffle};
+use super::{Progress, Trained};
+use crate::database::Towers;
+use crate::ensemble::{Business, Ensemble};
+use crate::tower::{Encoded, Side};
+use augment::{Candidate, draw};
+use describe::{HISTORY, describe};
+use ndarray::{ArrayView2, s};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+/// Items of a user's history that [`queries`] gives at most.
+const MOST_SHOWN: usize = 20;
+
+/// Learns both towers from the data, relevance being what the teacher says; gives those that score as
+/// the settings say. `progress` is told after every batch.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::json;
+/// use twinspire::Event;
+/// use twinspire::train::mobius::{Categories, Config, train};
+/// use twinspire::train::Dataset;
+///
+/// let rating = |user: &str, item: &str, at, weight| Event {
+///     user: user.into(),
+///     item: item.into(),
+///     at,
+///     weight,
+/// };
+/// let data = Dataset {
+///     items: vec![
+///         json!({"id": "alien", "genres": ["horror", "space"]}),
+///         json!({"id": "solaris", "genres": ["space"]}),
+///         json!({"id": "amelie", "genres": ["romance"]}),
+///     ],
+///     users: vec![],
+///     events: vec![
+///         rating("ann", "alien", 1, 5.0),
+///         rating("ann", "solaris", 2, 4.0),
+///         rating("bob", "amelie", 1, 5.0),
+///         rating("bob", "alien", 2, 2.0),
+///     ],
+/// };
+/// let config = Config { click: 4.0, part: 8, epochs: 3, ..Config::default() };
+/// let teacher = Categories::new(&data, &["genres".into()], config.click)?;
+/// let towers = train(&data, &teacher, &config, |_| {})?.towers;
+/// let user = towers.embed_user(&json!({"user_id": "ann", "history": ["alien"]}))?;
+/// assert_eq!(user.len(), 8);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    teacher: &dyn Teacher,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    train_from(None, data, teacher, config, progress)?.trained()
+}
+
+/// As [`train`], but gives the student with all three parts, of which towers of any [`Score`] can be
+/// cut. With `earlier`, the [parts](Student::parts) of an earlier student of the same kind, its weights
+/// begin where those ended: ids that were not there yet begin anew, everything else has to be the same.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what is different.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    teacher: &dyn Teacher,
+    config: &Config,
+    progress: impl FnMut(Progress),
+) -> Result<Student, TrainError> {
+    config.check()?;
+    let mut course = Course::new(config.epochs, progress);
+    let mut logs = Logs::new(data)?;
+    let held_out = hold_out(&mut logs, config);
+    let mut examples = examples(&logs);
+    let mut weights = logs.met.iter().flatten().map(|(_, weight)| *weight);
+    if !weights.any(|weight| weight >= config.click) {
+        let what = "clicks: no event has the weight that the setting `click` asks for";
+        return Err(TrainError::Empty { what });
+    }
+    let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
+    let (schema, trunks) = describe(data, &logs, config)?;
+    let mut model = random(schema, &mut rng)?;
+    if let Some(earlier) = earlier {
+        warm(&mut model, earlier.model())?;
+    }
+    let rule = Rule {
+        method: config.optimiser,
+        rate: config.learning_rate,
+        decay: config.weight_decay,
+    };
+    let network = Network::new(model, rule, false);
+    let mut learner = Learner::new(network, &logs, teacher, config)?;
+    course.expect(examples.len(), config.batch);
+    let mut stopping = Stopping::new(config.patience);
+    for _ in 1..=config.epochs {
+        shuffle(&mut examples, &mut rng);
+        for batch in examples.chunks(config.batch) {
+            let loss = learner.learn(batch, &mut rng);
+            course.batch(loss, batch.len())?;
+        }
+        course.end_pass();
+        if config.patience > 0 && !held_out.is_empty() {
+            let hits = learner.hits(&held_out);
+            course.validate("hit@10", hits);
+            if !stopping.goes_on(hits, &learner.network.model) {
+                break;
+            }
+        }
+    }
+    let (model, best) = stopping.best(learner.network.model);
+    let Trained { towers, report } = course.finish(&model, best)?;
+    Ok(Student {
+        parts: towers,
+        trunks,
+        config: config.clone(),
+        report,
+    })
+}
+
+/// The ensemble that ranks by what is earned: by the score in a space times a numeric field of the
+/// items, such as a bid, inside of the search. It is defined under a name of its own and recalled by
+/// that; for other weights of the two, see [`Business::exponents`].
+///
+/// ```no_run
+/// # fn main() -> Result<(), twinspire::Error> {
+/// # use twinspire::{Database, train::mobius};
+/// let db = Database::open("movies.twin")?;
+/// db.ensembles().define("ads", mobius::ensemble("movies", "bid"))?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn ensemble(space: impl Into<String>, field: impl Into<String>) -> Ensemble {
+    let alone = Ensemble::weighted().space(space, 1.0);
+    alone.business(Business::by(field))
+}
+
+/// The features of some users as they are now, to ask trained towers with: the first of those who
+/// clicked the most.
+#[must_use]
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let Ok(logs) = Logs::new(data) else {
+        return Vec::new();
+    };
+    let clicked = |user: usize| {
+        let met = logs.met[user].iter();
+        met.filter(|(_, weight)| *weight >= config.click)
+    };
+    let mut users: Vec<usize> = (0..logs.users.len().min(logs.met.len())).collect();
+    users.sort_by_key(|user| Reverse(clicked(*user).count()));
+    let each = users.into_iter().take(count).map(|user| {
+        let older = clicked(user).count().saturating_sub(MOST_SHOWN);
+        let last = clicked(user).skip(older);
+        let ids = last.filter_map(|(item, _)| logs.items.get(*item as usize));
+        let mut record = logs.users[user].1.clone();
+        record[HISTORY] = ids.map(|(id, _)| id.clone()).collect();
+        record
+    });
+    each.collect()
+}
+
+/// Takes the last meeting away from each user who has three or more, where it is a click on an item that
+/// was not met before.
+fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
+    let mut out = Vec::new();
+    let users = logs.met.iter_mut().enumerate();
+    for (user, met) in users.filter(|_| config.patience > 0) {
+        if let [before @ .., (item, weight)] = &met[..]
+            && before.len() > 1
+            && *weight >= config.click
+            && !before.iter().any(|(other, _)| other == item)
+        {
+            out.push(HeldOut {
+                user: user as u32,
+                item: *item,
+            });
+            met.pop();
+        }
+    }
+    out
+}
+
+/// All meetings, whatever their weight.
+fn examples(logs: &Logs) -> Vec<Example> {
+    let users = logs.met.iter().enumerate();
+    let each = users.flat_map(|(user, met)| {
+        (0..met.len()).map(move |at| Example {
+            user: user as u32,
+            at: at as u32,
+        })
+    });
+    each.collect()
+}
+
+/// Everything a step needs.
+struct Learner<'a> {
+    network: Network,
+    logs: &'a Logs,
+    /// What each user met, whatever came of it.
+    met: Vec<HashSet<u32>>,
+    teacher: &'a dyn Teacher,
+    config: &'a Config,
+    users: Vec<Encoded>,
+    items: Vec<Encoded>,
+    /// The feature of the user's id, if there is one, and the row of unknown users.
+    user_id: Option<(usize, u32)>,
+    /// The row of unknown items.
+    unknown_item: u32,
+}
+
+impl<'a> Learner<'a> {
+    fn new(
+        network: Network,
+        logs: &'a Logs,
+        teacher: &'a dyn Teacher,
+        config: &'a Config,
+    ) -> Result<Self, TrainError> {
+        let features = network.model.user.features.iter();
+        let user_id = features
+            .map(|f| f.schema.field())
+            .position(|f| f == "user_id");
+        let met = logs.met.iter();
+        let met = met.map(|met| met.iter().map(|(item, _)| *item).collect());
+        Ok(Self {
+            users: encode_all(&network.model, Side::User, &logs.users)?,
+            items: encode_all(&network.model, Side::Item, &logs.items)?,
+            user_id: user_id.map(|at| (at, logs.users.len() as u32)),
+            unknown_item: logs.items.len() as u32,
+            met: met.collect(),
+            network,
+            logs,
+            teacher,
+            config,
+        })
+    }
+
+    /// A user at the moment of an example: with what was clicked before it, but for the item itself.
+    fn user(&self, example: Example) -> Encoded {
+        let met = &self.logs.met[example.user as usize];
+        let own = met.get(example.at as usize).map(|(item, _)| *item);
+        let before = met[..example.at as usize].iter().rev();
+        let clicked =
+            before.filter(|(item, weight)| *weight >= self.config.click && Some(*item) != own);
+        let longest = self.config.history.iter().copied().max().unwrap_or(0);
+        let mut history: Vec<u32> = clicked.map(|(item, _)| *item).take(longest).collect();
+        history.reverse();
+        let mut user = self.users[example.user as usize].clone();
+        for (at, limit) in self.config.history.iter().enumerate() {
+            let from = history.len().saturating_sub(*limit);
+            user.set_rows(at, &history[from..]);
+        }
+        user
+    }
+
+    /// One step; gives the mean loss of the buffer.
+    fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
+        let mut hide =
+            || self.config.id_dropout > 0.0 && rng.random_bool(f64::from(self.config.id_dropout));
+        let mut items: Vec<u32> = Vec::new();
+        let mut columns = HashMap::new();
+        let mut pairs = Vec::with_capacity(examples.len() * 2);
+        let mut users = Vec::with_capacity(examples.len());
+        for (row, example) in examples.iter().enumerate() {
+            let (item, weight) = self.logs.met[example.user as usize][example.at as usize];
+            let column = *columns.entry(item).or_insert_with(|| {
+                items.push(item);
+                items.len() - 1
+            });
+            let class = match weight >= self.config.click {
+                true => Class::Click,
+                false => Class::Unclick,
+            };
+            pairs.push(pair(row, column, class));
+            let mut user = self.user(*example);
+            if let Some((at, unknown)) = self.user_id.filter(|_| hide()) {
+                user.set_rows(at, &[unknown]);
+            }
+            users.push(user);
+        }
+        let encoded = items.iter().map(|item| {
+            let mut encoded = self.items[*item as usize].clone();
+            if hide() {
+                encoded.set_rows(0, &[self.unknown_item]);
+            }
+            encoded
+        });
+        let encoded: Vec<_> = encoded.collect();
+        let user_vectors = self.network.forward(Side::User, &users);
+        let item_vectors = self.network.forward(Side::Item, &encoded);
+        let count = (self.config.bad * examples.len() as f32).round() as usize;
+        if count > 0 {
+            let candidates =
+                self.candidates(examples, &items, user_vectors.view(), item_vectors.view());
+            let bad = draw(&candidates, count, self.config.draw, rng).into_iter();
+            pairs.extend(bad.map(|bad| pair(bad.user as usize, bad.item as usize, Class::Bad)));
+        }
+        let gamma = self.config.gamma;
+        let loss = softmax(user_vectors.view(), item_vectors.view(), &pairs, gamma);
+        self.network.backward(Side::User, &users, loss.users.view());
+        self.network
+            .backward(Side::Item, &encoded, loss.items.view());
+        self.network.step(1.0);
+        loss.value
+    }
+
+    /// Of all users and items of a batch the pairs of low relevance that never met.
+    fn candidates(
+        &self,
+        examples: &[Example],
+        items: &[u32],
+        user_vectors: ArrayView2<'_, f32>,
+        item_vectors: ArrayView2<'_, f32>,
+    ) -> Vec<Candidate> {
+        let clicks = click_probabilities(user_vectors, item_vectors, self.config.gamma);
+        let ids = items.iter().map(|item| &*self.logs.items[*item as usize].0);
+        let ids: Vec<&str> = ids.collect();
+        let rows = examples.par_iter().enumerate();
+        let each = rows.flat_map_iter(|(row, example)| {
+            let user = example.user as usize;
+            let relevance = self.teacher.relevance(&self.logs.users[user].0, &ids);
+            let columns = relevance.into_iter().zip(items).enumerate();
+            let low = columns.filter(|(_, (relevance, item))| {
+                *relevance < self.config.relevance && !self.met[user].contains(item)
+            });
+            let low = low.map(|(column, _)| Candidate {
+                user: row as u32,
+                item: column as u32,
+                click: clicks[[row, column]],
+            });
+            low.collect::<Vec<_>>()
+        });
+        each.collect()
+    }
+
+    /// The share of held-out clicks that are among the first ten of their user by the score of the
+    /// settings, of the items that the user had not met before.
+    fn hits(&mut self, held_out: &[HeldOut]) -> f64 {
+        let users = held_out.iter().map(|out| {
+            // One place behind the last: all that was clicked before.
+            let met = self.logs.met[out.user as usize].len();
+            self.user(Example {
+                user: out.user,
+                at: met as u32,
+            })
+        });
+        let users: Vec<_> = users.collect();
+        let mut users = self.network.forward(Side::User, &users);
+        let items = self.network.forward(Side::Item, &self.items);
+        let components = users.ncols();
+        for (class, factor) in self.config.score.factors().into_iter().enumerate() {
+            let mut part = users.slice_mut(s![.., part(class, components)]);
+            part *= factor;
+        }
+        let found = ranks(users.view(), items.view(), |row| {
+            let out = held_out[row];
+            let mut met = self.met[out.user as usize].clone();
+            met.remove(&out.item);
+            (out.item, met)
+        });
+        metrics(&found).hit_10
+    }
+}
+
+/// A pair that counts once.
+fn pair(user: usize, item: usize, class: Class) -> Pair {
+    Pair {
+        user,
+        item,
+        class,
+        weight: 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
