@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Settings of the recipe. The defaults are the paper's where it names them: trigrams, three layers of
 /// hyperbolic tangents, four negatives.
 ///
-/// Where there are few documents, less is more: no hidden layers, [`Activation::Linear`], words beside
-/// trigrams, all others of the batch as negatives and words omitted at random. The table in
-/// `docs/recipes.md` shows what each of these gave on a collection of 1,400 documents.
+/// Where there are few documents, less is more: no hidden layers, [`Activation::Linear`], all others of
+/// the batch as negatives and words omitted at random. The table in `docs/recipes.md` shows what each of
+/// these gave on a collection of 1,400 documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
