@@ -3,7 +3,7 @@
 use super::layer::{Layer, Step};
 use super::matrix::Matrix;
 use super::model::Model;
-use super::weights::{ITEM, NamedBlob, USER, aligned, home};
+use super::weights::{FILES, ITEM, NamedBlob, USER, aligned, home};
 use super::{TowerError, schema};
 use crate::files::Blob;
 use safetensors::tensor::{Dtype, TensorView};
@@ -80,6 +80,8 @@ impl Model {
         }
         let models = models.into_iter();
         parts.extend(models.map(|model| (model.file().to_owned(), Arc::clone(model.blob()))));
+        // As they are read from a directory, so that the hash of the content is the same.
+        parts.sort_by_key(|(name, _)| FILES.iter().position(|file| file == name));
         Ok(parts)
     }
 }

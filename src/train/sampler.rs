@@ -224,3 +224,136 @@ impl Names {
         number
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::frequency::Frequency;
+    use super::*;
+    use crate::record::Event;
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+
+    fn logs(events: &[(u8, u8, i64)]) -> Logs {
+        let events = events.iter().map(|(user, item, at)| Event {
+            user: format!("u{user}"),
+            item: format!("i{item}"),
+            at: *at,
+            weight: 1.0,
+        });
+        let data = Dataset {
+            items: vec![json!({"id": "i0"})],
+            users: Vec::new(),
+            events: events.collect(),
+        };
+        Logs::new(&data).unwrap()
+    }
+
+    #[test]
+    fn every_order_is_as_likely_as_every_other() {
+        let mut rng = Pcg64Mcg::seed_from_u64(1);
+        let mut found: HashMap<[u8; 4], usize> = HashMap::new();
+        for _ in 0..24_000 {
+            let mut order = [0, 1, 2, 3];
+            shuffle(&mut order, &mut rng);
+            *found.entry(order).or_default() += 1;
+        }
+        assert_eq!(found.len(), 24);
+        // Of 23 degrees of freedom, 49.7 is exceeded once in a thousand times.
+        let chi: f64 = found
+            .values()
+            .map(|n| (*n as f64 - 1000.0).powi(2) / 1000.0)
+            .sum();
+        assert!(chi < 49.7, "{chi}");
+    }
+
+    #[test]
+    fn items_are_in_batches_as_often_as_chance_has_it_and_the_estimate_says_so() {
+        // Item n is met n + 1 times.
+        let events: Vec<_> = (0..20u8)
+            .flat_map(|item| (0..=item).map(move |user| (user, item, i64::from(item))))
+            .collect();
+        let (logs, size, passes) = (logs(&events), 10, 3000);
+        let mut examples = logs.examples();
+        assert_eq!(examples.len(), 210);
+        let mut rng = Pcg64Mcg::seed_from_u64(2);
+        let mut estimate = Frequency::new(4096, 3, 0.002).unwrap();
+        let mut found = [0usize; 20];
+        for _ in 0..passes {
+            shuffle(&mut examples, &mut rng);
+            for batch in examples.chunks(size) {
+                let item = |e: &Example| logs.met[e.user as usize][e.at as usize].0;
+                let mut items: Vec<u32> = batch.iter().map(item).collect();
+                items.sort_unstable();
+                items.dedup();
+                items.iter().for_each(|item| found[*item as usize] += 1);
+                let keys: Vec<u64> = items.iter().map(|item| u64::from(*item)).collect();
+                estimate.see(&keys);
+            }
+        }
+        let batches = (passes * 210 / size) as f64;
+        for (item, found) in found.into_iter().enumerate() {
+            // None of the draws without replacement is one of the item's.
+            let others = 210 - (item + 1);
+            let none: f64 = (0..size)
+                .map(|n| (others - n) as f64 / (210 - n) as f64)
+                .product();
+            let expected = 1.0 - none;
+            let share = found as f64 / batches;
+            let deviation = (expected * none / batches).sqrt();
+            assert!(
+                (share - expected).abs() < 5.0 * deviation,
+                "{item}: {share} {expected}"
+            );
+            let estimated = estimate.probability(item as u64);
+            let error = (estimated - expected).abs() / expected;
+            assert!(error < 0.15, "{item}: {estimated} {expected}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn windows_hold_every_example_once_in_order_of_time(
+            events in prop::collection::vec((0u8..5, 0u8..9, -40i64..40), 1..60), seconds in 1u64..50,
+        ) {
+            let logs = logs(&events);
+            let mut all = logs.examples();
+            let windows = logs.windows(&mut all, seconds);
+            let first = events.iter().map(|(.., at)| *at).min().unwrap();
+            let number = |example: &Example| (logs.time(*example) - first) / seconds as i64;
+            let mut before = -1;
+            for window in &windows {
+                let this = number(&window[0]);
+                prop_assert!(this > before);
+                prop_assert!(window.iter().all(|example| number(example) == this));
+                before = this;
+            }
+            let key = |example: &Example| (example.user, example.at);
+            let mut found: Vec<_> = windows.concat().iter().map(key).collect();
+            found.sort_unstable();
+            let mut expected: Vec<_> = logs.examples().iter().map(key).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn a_history_is_what_was_met_last_before_without_the_item_itself(
+            events in prop::collection::vec((0u8..3, 0u8..6, 0i64..30), 1..40), limit in 0usize..6,
+        ) {
+            let logs = logs(&events);
+            let mut sorted = events.clone();
+            sorted.sort_by_key(|(.., at)| *at);
+            let mut history = Vec::new();
+            for example in logs.examples() {
+                let user = &logs.users[example.user as usize].0;
+                let mine = sorted.iter().filter(|(of, ..)| format!("u{of}") == *user);
+                let mine: Vec<String> = mine.map(|(_, item, _)| format!("i{item}")).collect();
+                let (before, own) = (&mine[..example.at as usize], &mine[example.at as usize]);
+                let before: Vec<_> = before.iter().filter(|item| *item != own).collect();
+                let expected = &before[before.len().saturating_sub(limit)..];
+                logs.history(example, limit, &mut history);
+                let found = history.iter().map(|item| &logs.items[*item as usize].0);
+                prop_assert!(found.eq(expected.iter().copied()));
+            }
+        }
+    }
+}

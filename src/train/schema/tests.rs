@@ -167,3 +167,56 @@ fn layers_can_be_given_and_what_has_no_gradient_is_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_description_goes_on_from_an_earlier_one() {
+    use super::go_on;
+    let overrides = |text: &str| serde_json::from_str::<Overrides>(text).unwrap();
+    let draft = |users: Value, items: Value, overrides: &Overrides| {
+        let (users, items) = (users.as_array().unwrap(), items.as_array().unwrap());
+        let mut draft = Draft::new(overrides, widths());
+        let tower = |features: Features| TowerSchema {
+            features: features.read,
+            layers: vec![LayerSchema::of(crate::tower::schema::LayerKind::Dense {
+                units: 2,
+                activation: crate::tower::schema::Activation::Linear,
+                bias: true,
+            })],
+            other_fields: None,
+        };
+        let user = tower(draft.features(Side::User, users, &[]).unwrap());
+        let item = tower(draft.features(Side::Item, items, &["id"]).unwrap());
+        draft.finish("x", 2, user, item).unwrap()
+    };
+    let none = Overrides::default();
+    let items =
+        json!([{"id": "1", "kind": "a"}, {"id": "2", "kind": "b"}, {"id": "3", "kind": "a"}]);
+    let before = draft(
+        json!([{"age": 20, "city": "x"}, {"age": 40, "city": "x"}]),
+        items,
+        &none,
+    );
+    // Other ages, no city, a kind more and one less.
+    let items = json!([{"id": "4", "kind": "c"}, {"id": "5", "kind": "b"}]);
+    let now = draft(json!([{"age": 1}, {"age": 2}]), items.clone(), &none);
+    assert_ne!(now.user, before.user);
+    let next = go_on(now, &before, &none, &[]).unwrap();
+    assert_eq!(next.user, before.user);
+    let LookupSchema::Vocabulary { ids, .. } = &next.tables["item.kind"].lookup else {
+        panic!("a vocabulary");
+    };
+    assert_eq!(ids, &["a", "b", "c"]);
+    assert_eq!(next.tables["user.city"], before.tables["user.city"]);
+    // What is said counts, and a field that is new is read; both are told when weights are taken over.
+    let said = overrides(r#"{"user": {"fields": {"city": "drop"}}}"#);
+    let users = json!([{"age": 1, "city": "x", "zip": "7"}, {"age": 2, "city": "x", "zip": "7"}]);
+    let next = go_on(draft(users, items, &said), &before, &said, &[]).unwrap();
+    let fields: Vec<_> = next
+        .user
+        .iter()
+        .flat_map(|tower| &tower.features)
+        .map(|f| f.field())
+        .collect();
+    assert_eq!(fields, ["age", "zip"]);
+    assert!(!next.tables.contains_key("user.city"));
+}

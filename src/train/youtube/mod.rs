@@ -33,6 +33,7 @@ use super::sampler::{Logs, shuffle};
 use super::schema::go_on;
 use super::{Progress, Trained};
 use crate::database::Towers;
+use crate::tower::FrequencyState;
 use describe::{USER_ID, describe};
 use learner::Learner;
 use rand::SeedableRng;
@@ -140,6 +141,8 @@ pub fn train_from(
     let sizes: Vec<_> = windows.iter().map(Vec::len).collect();
     course.expect_windows(&sizes, config.batch);
     let mut stopping = Stopping::new(config.patience);
+    // What had been counted when the best pass ended.
+    let mut best: Option<(f64, FrequencyState)> = None;
     'all: for examples in &mut windows {
         if config.window > 0 {
             learner.until = examples.last().map(|last| logs.time(*last));
@@ -154,17 +157,20 @@ pub fn train_from(
             if config.patience > 0 {
                 let hits = learner.hits(&held_out);
                 course.validate("hit@10", hits);
+                if best.as_ref().is_none_or(|(most, _)| hits > *most) {
+                    best = Some((hits, learner.frequency.state()));
+                }
                 if !stopping.goes_on(hits, &learner.network.model) {
                     break 'all;
                 }
             }
         }
     }
-    let counted = (config.frequency_rate > 0.0).then(|| learner.frequency.state());
+    let counted = best.map_or_else(|| learner.frequency.state(), |(_, state)| state);
     let (model, best) = stopping.best(learner.network.model);
     let mut trained = course.finish(&model, best)?;
-    if let Some(state) = counted {
-        trained.towers = trained.towers.with_frequency(&state);
+    if config.frequency_rate > 0.0 {
+        trained.towers = trained.towers.with_frequency(&counted);
     }
     Ok(trained)
 }
