@@ -157,9 +157,9 @@ fn a_model_written_and_read_is_the_same_model() {
         names,
         [
             FILE,
-            "item.safetensors",
             "shared.safetensors",
-            "user.safetensors"
+            "user.safetensors",
+            "item.safetensors"
         ]
     );
     let again = Model::from_parts(&parts).unwrap();

@@ -84,7 +84,7 @@ mod tests {
             positives: &[0, 2, 1],
             negatives,
             weights: &[1.0, 3.0, 0.5],
-            margin: 0.9,
+            margin: 4.0,
             met: 3,
             nearest,
         }
