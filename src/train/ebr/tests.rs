@@ -322,7 +322,7 @@ fn what_cannot_be_learnt_from_is_named() {
 #[test]
 fn a_blend_publishes_both_models_and_answers_by_both() {
     let dir = tempfile::tempdir().unwrap();
-    let db = crate::Database::open(dir.path().join("town.twin")).unwrap();
+    let db = crate::database::Database::open(dir.path().join("town.twin")).unwrap();
     db.items().put_many(&town().items).unwrap();
     let easy = train(&town(), &small(), |_| {}).unwrap().towers;
     let blend = Blend {
