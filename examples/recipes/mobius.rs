@@ -253,7 +253,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
         let mut config: Config = serde_json::from_value(settings)?;
         config.click = CLICK;
         let student = choosing.learn(&config)?;
-        let mut best: Option<(f64, &str, Score)> = None;
+        let mut best: Option<(f64, &'static str, Score)> = None;
         for (label, score) in SCORES {
             // A part that nothing was ever put in says nothing.
             if config.bad == 0.0 && score.bad > 0.0 {
@@ -273,112 +273,121 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
                 best = Some((found.hit_100, label, score));
             }
         }
-        if let Some((hit, label, score)) = best {
-            chosen.push((hit, name, config, label, score));
+        if let Some((hit_100, label, score)) = best {
+            chosen.push(Chosen {
+                name,
+                config,
+                label,
+                score,
+                hit_100,
+                student,
+            });
         }
     }
     println!(
         "\n{:<28} {:<18} {:>8} {:>8} {:>6}",
         "test, mean of three seeds", "score", "hit@10", "hit@100", "low"
     );
-    for (_, name, config, label, score) in &chosen {
-        let mut sum = Quality::default();
+    let most = chosen
+        .iter()
+        .map(|chosen| chosen.hit_100)
+        .fold(0.0, f64::max);
+    let mut best = None;
+    for chosen in chosen {
+        let (mut sum, mut students) = (Quality::default(), Vec::new());
         for seed in SEEDS {
             let config = Config {
                 seed,
-                ..config.clone()
+                ..chosen.config.clone()
             };
             let student = testing.learn(&config)?;
             let dir = tempfile::tempdir()?;
-            let db = testing.publish(&student, *score, dir.path())?;
+            let db = testing.publish(&student, chosen.score, dir.path())?;
             sum = sum.plus(testing.judge(&db, SPACE, None, false, config.relevance)?);
+            students.push(student);
         }
         let mean = sum.over(SEEDS.len() as f64);
         println!(
-            "{name:<28} {label:<18} {:>8.4} {:>8.4} {:>6.3}",
-            mean.hit_10, mean.hit_100, mean.low
+            "{:<28} {:<18} {:>8.4} {:>8.4} {:>6.3}",
+            chosen.name, chosen.label, mean.hit_10, mean.hit_100, mean.low
         );
-    }
-    let best = chosen.iter().max_by(|(a, ..), (b, ..)| a.total_cmp(b));
-    match best {
-        Some((_, name, config, label, score)) => {
-            println!("\nBids, with {name}, by {label} (the best by validation):");
-            earn(&choosing, &testing, config, *score)
+        if chosen.hit_100 >= most {
+            best = Some((chosen, students));
         }
-        None => Ok(()),
     }
+    let Some((chosen, students)) = best else {
+        return Ok(());
+    };
+    println!(
+        "\n{:<44} {:>10} {:>10} {:>8} {:>6}",
+        format!("Bids: {}, {}", chosen.name, chosen.label),
+        "expected",
+        "earned",
+        "hit@10",
+        "low"
+    );
+    let relevance = chosen.config.relevance;
+    println!("validation");
+    earn(&choosing, &[chosen.student], chosen.score, relevance)?;
+    println!("test, mean of three seeds");
+    earn(&testing, &students, chosen.score, relevance)
+}
+
+/// Settings and the score that is best for them by hit@100 of validation.
+struct Chosen {
+    name: String,
+    config: Config,
+    label: &'static str,
+    score: Score,
+    hit_100: f64,
+    student: Student,
 }
 
 /// What is earned with and without bids inside of the search.
 fn earn(
-    choosing: &World,
-    testing: &World,
-    config: &Config,
+    world: &World,
+    students: &[Student],
     score: Score,
+    relevance: f32,
 ) -> Result<(), Box<dyn Error>> {
-    println!(
-        "{:<44} {:>10} {:>10} {:>8} {:>6}",
-        "", "expected", "earned", "hit@10", "low"
-    );
-    let by = |exponent: f64| -> (String, &str, bool, Ensemble) {
-        let business = Business::by("bid").exponents(1.0, exponent);
-        let name = format!("score × bid^{exponent} inside of the search");
-        (
-            name,
-            "earn",
-            false,
-            Ensemble::weighted().space(SPACE, 1.0).business(business),
-        )
-    };
-    let ways = [
-        (
-            "score alone".to_owned(),
-            SPACE,
-            false,
-            ensemble(SPACE, "bid"),
-        ),
-        (
-            format!("the best {STAGE} by score, then score × bid"),
-            SPACE,
-            true,
-            ensemble(SPACE, "bid"),
-        ),
+    let stage = format!("the best {STAGE} by score, then score × bid");
+    let mut ways = vec![
+        ("score alone".to_owned(), false, None),
+        (stage, true, None),
         (
             "score × bid inside of the search".to_owned(),
-            "earn",
             false,
-            ensemble(SPACE, "bid"),
+            Some(ensemble(SPACE, "bid")),
         ),
-        by(0.5),
-        by(0.25),
     ];
-    for (world, what, seeds) in [
-        (choosing, "validation", &SEEDS[..1]),
-        (testing, "test, mean of three seeds", &SEEDS[..]),
-    ] {
-        println!("{what}");
-        let mut sums = [Quality::default(); 5];
-        for seed in seeds {
-            let config = Config {
-                seed: *seed,
-                ..config.clone()
+    for exponent in [0.5, 0.25] {
+        let business = Business::by("bid").exponents(1.0, exponent);
+        let weighed = Ensemble::weighted().space(SPACE, 1.0).business(business);
+        let name = format!("score × bid^{exponent} inside of the search");
+        ways.push((name, false, Some(weighed)));
+    }
+    let mut sums = vec![Quality::default(); ways.len()];
+    for student in students {
+        let dir = tempfile::tempdir()?;
+        let db = world.publish(student, score, dir.path())?;
+        for (sum, (_, second, ensemble)) in sums.iter_mut().zip(&ways) {
+            let name = match ensemble {
+                Some(ensemble) => {
+                    db.ensembles().define("earn", ensemble.clone())?;
+                    "earn"
+                }
+                None => SPACE,
             };
-            let student = world.learn(&config)?;
-            let dir = tempfile::tempdir()?;
-            let db = world.publish(&student, score, dir.path())?;
-            for (sum, (_, name, second, ensemble)) in sums.iter_mut().zip(&ways) {
-                db.ensembles().define("earn", ensemble.clone())?;
-                let found = world.judge(&db, name, Some(&student), *second, config.relevance)?;
-                *sum = sum.plus(found);
-            }
+            let found = world.judge(&db, name, Some(student), *second, relevance)?;
+            *sum = sum.plus(found);
         }
-        for (sum, (name, ..)) in sums.into_iter().zip(&ways) {
-            let mean = sum.over(seeds.len() as f64);
-            println!(
-                "  {name:<42} {:>10.3} {:>10.4} {:>8.4} {:>6.3}",
-                mean.expected, mean.earned, mean.hit_10, mean.low
-            );
-        }
+    }
+    for (sum, (name, ..)) in sums.into_iter().zip(&ways) {
+        let mean = sum.over(students.len() as f64);
+        println!(
+            "  {name:<42} {:>10.3} {:>10.4} {:>8.4} {:>6.3}",
+            mean.expected, mean.earned, mean.hit_10, mean.low
+        );
     }
     Ok(())
 }
