@@ -130,6 +130,7 @@ impl<P: FnMut(Progress)> Course<P> {
             losses: self.losses,
             metric: self.metric,
             validations: self.validations,
+            deciles: Vec::new(),
             examples: self.examples,
             parameters: towers.parameters(),
             seconds: self.started.elapsed().as_secs_f64(),

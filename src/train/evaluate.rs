@@ -44,20 +44,17 @@ pub fn split(events: &[Event]) -> Split {
     split
 }
 
-/// Splits a log at a moment of each: what happened before it is learnt from, what happened at it or
-/// later is held out. `shares` are of all events, in order of time; those of the very moment at which a
-/// share ends are all held out together. Of what is left, half of the events by time are for validation.
+/// Splits a log by time: what happened first is learnt from, what happened from a moment on is held out.
+/// `train_share` is of all events, in order of time; those of the very moment at which a share ends are all
+/// held out together. Of what is left, half of the events by time are for validation.
 ///
 /// Unlike [`split`] it lets nothing of the future into the training, not even that of other users.
 #[must_use]
 pub fn split_by_time(events: &[Event], train_share: f64) -> Split {
-    let mut times: Vec<i64> = events.iter().map(|event| event.at).collect();
-    times.sort_unstable();
-    let at = |share: f64| {
-        let place = (times.len() as f64 * share.clamp(0.0, 1.0)) as usize;
-        times.get(place).copied().unwrap_or(i64::MAX)
-    };
-    let (validation, test) = (at(train_share), at((1.0 + train_share) / 2.0));
+    let held_out = 1.0 - train_share.clamp(0.0, 1.0);
+    let times = || events.iter().map(|event| event.at).collect();
+    let moment = |share| latest(times(), share).unwrap_or(i64::MAX);
+    let (validation, test) = (moment(held_out), moment(held_out / 2.0));
     let mut split = Split::default();
     for event in events {
         let part = match event.at {
@@ -68,6 +65,17 @@ pub fn split_by_time(events: &[Event], train_share: f64) -> Split {
         part.push(event.clone());
     }
     split
+}
+
+/// The moment at which the latest share of these begins; none if the share has none of them.
+pub(crate) fn latest(mut times: Vec<i64>, share: f64) -> Option<i64> {
+    let count = (times.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
+    let at = times.len() - count;
+    if count == 0 {
+        return None;
+    }
+    let (_, moment, _) = times.select_nth_unstable(at);
+    Some(*moment)
 }
 
 /// The rank, from 0, of one item for each user, by the inner products of vectors `[users, dimension]`

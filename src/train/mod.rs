@@ -16,10 +16,11 @@
 //!
 //! # How a recipe is made
 //! `schema::Draft` describes the towers by the columns of the data and what the user says of them
-//! ([`Overrides`]); `network::random` gives a model its first weights; `sampler` makes examples of logs;
-//! for each batch of them `network::Network` computes vectors, one of `loss` says how they should
-//! change, and the network changes its weights; `course` counts, tells and ends. A recipe is a file
-//! with a `Config`, a function `train` and what it alone knows: which examples, which negatives.
+//! ([`Overrides`]); `network::random` gives a model its first weights; `sampler` makes examples of logs and
+//! `reader` reads users and items as the towers do; for each batch of them `network::Network` computes
+//! vectors, one of `loss` says how they should change, and the network changes its weights; `course`
+//! counts, tells and ends; `popularity` tells of what is recalled. A recipe is a `Config`, a function
+//! `train` and what it alone knows: which examples, which negatives.
 
 mod config;
 mod course;
@@ -29,10 +30,13 @@ pub mod ebr;
 mod error;
 pub mod evaluate;
 pub mod frequency;
+mod hold_out;
 mod loss;
 pub mod mobius;
 mod network;
 mod optimiser;
+mod popularity;
+mod reader;
 pub mod release;
 pub mod report;
 mod sampler;
@@ -41,7 +45,9 @@ pub mod youtube;
 
 pub use dataset::Dataset;
 pub use error::TrainError;
+pub use hold_out::HoldOut;
 pub use optimiser::Method;
+pub use popularity::Decile;
 pub use schema::{Overrides, TowerOverrides};
 
 use crate::database::Towers;
@@ -88,6 +94,9 @@ pub struct Report {
     pub metric: Option<&'static str>,
     /// The metric after each pass.
     pub validations: Vec<f64>,
+    /// The items in ten parts by how often they were met, those met least first: what is recalled and what
+    /// is found of each. Empty where nothing was met, as by a training on documents alone.
+    pub deciles: Vec<Decile>,
     /// The pass whose weights the towers have, from 1: the best by the metric, or the last.
     pub kept: usize,
     /// Examples learnt from in a second, without the time for reading and validation.
@@ -97,6 +106,3 @@ pub struct Report {
     /// Time taken, in seconds.
     pub seconds: f64,
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,7 @@
 
 use super::dataset::Dataset;
 use super::error::TrainError;
-use super::evaluate::{Metrics, metrics};
+use super::evaluate::{Metrics, latest, metrics};
 use crate::database::{Database, PublishOptions, Towers};
 use crate::error::Error;
 use crate::ids::GenerationNo;
@@ -26,14 +26,14 @@ const DEPTH: usize = 100;
 /// left knows nothing of the time from there on.
 #[must_use]
 pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event> {
-    let new = |event: &&Event| since.is_none_or(|since| event.at >= since);
-    let mut times: Vec<i64> = data.events.iter().filter(new).map(|e| e.at).collect();
-    times.sort_unstable();
-    let count = (times.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
-    let Some(from) = times.len().checked_sub(count).and_then(|at| times.get(at)) else {
+    let new = data
+        .events
+        .iter()
+        .filter(|event| since.is_none_or(|since| event.at >= since));
+    let Some(from) = latest(new.map(|event| event.at).collect(), share) else {
         return Vec::new();
     };
-    let (held_out, left) = data.events.drain(..).partition(|event| event.at >= *from);
+    let (held_out, left) = data.events.drain(..).partition(|event| event.at >= from);
     data.events = left;
     held_out
 }

@@ -1,9 +1,10 @@
-//! A page that tells how a training went: settings, curves, and what the towers answer.
+//! A page that tells how a training went: settings, curves, how popular items fare, and what the towers
+//! answer.
 //!
 //! One file of HTML with everything in it: no network, no scripts, light and dark. Whatever comes from
 //! data or settings is escaped.
 
-use super::Report;
+use super::{Decile, Report};
 use crate::database::Towers;
 use crate::error::Error;
 use serde::Serialize;
@@ -133,6 +134,7 @@ impl Report {
                 &chart(metric, &self.validations, Some(self.kept)),
             );
         }
+        popularity(&mut page, &self.deciles);
         if !samples.is_empty() {
             add(
                 &mut page,
@@ -162,6 +164,42 @@ impl Report {
         add(&mut page, "</table></html>\n");
         page
     }
+}
+
+/// A table of the items in ten parts, by how often they were met.
+fn popularity(page: &mut String, deciles: &[Decile]) {
+    if deciles.is_empty() {
+        return;
+    }
+    add(page, "<h2>By popularity</h2>");
+    add(
+        page,
+        "<p>The items in ten parts by how often they were met: their share of all meetings, their share of \
+         the first ten answers of some users, and what is found of held-out events.",
+    );
+    add(
+        page,
+        "<table><tr><th>met<th class=\"n\">items<th class=\"n\">of meetings<th class=\"n\">of answers\
+         <th class=\"n\">held out<th class=\"n\">hit@10<th class=\"n\">hit@100",
+    );
+    for decile in deciles {
+        let [least, most] = decile.met;
+        let hits = |share: f64| match decile.held_out {
+            0 => String::new(),
+            _ => format!("{share:.3}"),
+        };
+        let cells = [
+            decile.items.to_string(),
+            format!("{:.1} %", 100.0 * decile.meetings),
+            format!("{:.1} %", 100.0 * decile.answers),
+            decile.held_out.to_string(),
+            hits(decile.hit_10),
+            hits(decile.hit_100),
+        ];
+        let cells = cells.map(|cell| format!("<td class=\"n\">{cell}")).concat();
+        add(page, &format!("<tr><td>{least} to {most}{cells}"));
+    }
+    add(page, "</table>");
 }
 
 fn add(page: &mut String, part: &str) {
@@ -260,6 +298,15 @@ mod tests {
             losses: vec![3.0, 2.0, 1.5],
             metric: Some("hit@10"),
             validations: vec![0.1, 0.3, 0.2],
+            deciles: vec![Decile {
+                items: 12,
+                met: [3, 9],
+                meetings: 0.25,
+                answers: 0.125,
+                held_out: 4,
+                hit_10: 0.5,
+                hit_100: 0.75,
+            }],
             kept: 2,
             examples_per_second: 1234.5,
             examples: 99,
@@ -282,6 +329,8 @@ mod tests {
             "r=\"6\" fill=\"#3b82f6\"><title>pass 2: 0.3000",
             "<th>gamma<td><code>6</code>",
             "7: On wings<td class=\"n\">0.500",
+            "<td>3 to 9<td class=\"n\">12<td class=\"n\">25.0 %<td class=\"n\">12.5 %",
+            "<td class=\"n\">4<td class=\"n\">0.500<td class=\"n\">0.750",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
@@ -298,11 +347,12 @@ mod tests {
             losses: vec![f32::NAN],
             metric: None,
             validations: Vec::new(),
+            deciles: Vec::new(),
             ..report()
         };
         let page = empty.to_html("x", &json!({}), &[]);
         assert!(page.contains("nothing was measured"), "{page}");
-        assert!(!page.contains("Answers"));
+        assert!(!page.contains("Answers") && !page.contains("By popularity"));
         let one = Report {
             losses: vec![2.0],
             ..report()

@@ -2,12 +2,15 @@
 
 use super::dataset::Dataset;
 use super::error::TrainError;
+use super::evaluate::latest;
+use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
+use super::schema::HISTORY;
 use crate::record::{check_id, check_item};
-use crate::tower::{Encoded, Model, Side};
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 /// The logs by number instead of by id.
 pub(crate) struct Logs {
@@ -19,6 +22,8 @@ pub(crate) struct Logs {
     pub(crate) met: Vec<Vec<(u32, f32)>>,
     /// When each of these was, in seconds.
     pub(crate) times: Vec<Vec<i64>>,
+    /// The least reward of a meeting that histories have and that is held out.
+    least: f32,
 }
 
 /// One meeting to learn from.
@@ -28,15 +33,6 @@ pub(crate) struct Example {
     pub(crate) user: u32,
     /// Which of the user's meetings.
     pub(crate) at: u32,
-}
-
-/// A meeting that is not learnt from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HeldOut {
-    /// The user.
-    pub(crate) user: u32,
-    /// The item that was met.
-    pub(crate) item: u32,
 }
 
 impl Logs {
@@ -94,23 +90,41 @@ impl Logs {
             users: users.records,
             met,
             times,
+            least: 0.0,
         })
     }
 
-    /// Takes the last meeting away from each user who has three or more, if asked to, unless it is one
-    /// with an item that was met before.
-    pub(crate) fn hold_out(&mut self, ask: bool) -> Vec<HeldOut> {
+    /// The same, but histories have only meetings of this reward or more, and no others are held out.
+    pub(crate) fn of_at_least(mut self, least: f32) -> Self {
+        self.least = least;
+        self
+    }
+
+    /// Takes meetings away that are to be held out. What is asked for are items that their user had not
+    /// met before; of more than [`MAX_HELD_OUT`] every n-th is. `since` is when the meetings that are
+    /// learnt from begin.
+    pub(crate) fn hold_out(&mut self, how: HoldOut, since: Option<i64>) -> Vec<HeldOut> {
+        let mut out = match how {
+            HoldOut::Last => self.hold_out_last(),
+            HoldOut::Latest(share) => self.hold_out_latest(share, since),
+        };
+        let step = out.len().div_ceil(MAX_HELD_OUT).max(1);
+        let mut at = 0..;
+        out.retain(|_| at.next().is_some_and(|at| at % step == 0));
+        out
+    }
+
+    /// The last meeting of each user who has three or more, unless it is with an item that was met before.
+    fn hold_out_last(&mut self) -> Vec<HeldOut> {
         let mut out = Vec::new();
-        let each = self.met.iter_mut().zip(&mut self.times).enumerate();
-        for (user, (met, times)) in each.filter(|_| ask) {
-            if let [before @ .., (item, _)] = &met[..]
+        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        for ((met, times), user) in each {
+            if let [before @ .., (item, reward)] = &met[..]
                 && before.len() > 1
+                && *reward >= self.least
                 && !before.iter().any(|(other, _)| other == item)
             {
-                out.push(HeldOut {
-                    user: user as u32,
-                    item: *item,
-                });
+                out.push(HeldOut { user, item: *item });
                 met.pop();
                 times.pop();
             }
@@ -118,19 +132,44 @@ impl Logs {
         out
     }
 
-    /// All meetings that count for anything.
-    pub(crate) fn examples(&self) -> Vec<Example> {
-        let each = self.met.iter().enumerate().flat_map(|(user, met)| {
-            let counting = met
-                .iter()
-                .enumerate()
-                .filter(|(_, (_, reward))| *reward > 0.0);
-            counting.map(move |(at, _)| Example {
-                user: user as u32,
-                at: at as u32,
-            })
+    /// All meetings from the moment on at which the latest share of them begins. What a user meets of it
+    /// first is asked for, of users who had met something before.
+    fn hold_out_latest(&mut self, share: f64, since: Option<i64>) -> Vec<HeldOut> {
+        let times = self.times.iter().flatten().copied();
+        let new = times.filter(|at| since.is_none_or(|since| *at >= since));
+        let Some(from) = latest(new.collect(), share) else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        for ((met, times), user) in each {
+            let end = times.partition_point(|at| *at < from);
+            times.truncate(end);
+            let later = met.split_off(end);
+            let mut known: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
+            for (item, reward) in later {
+                if end > 0 && reward >= self.least && known.insert(item) {
+                    out.push(HeldOut { user, item });
+                }
+            }
+        }
+        out
+    }
+
+    /// All meetings, whatever they count.
+    pub(crate) fn meetings(&self) -> Vec<Example> {
+        let each = self.met.iter().zip(0..).flat_map(|(met, user)| {
+            let all = 0..met.len() as u32;
+            all.map(move |at| Example { user, at })
         });
         each.collect()
+    }
+
+    /// All meetings that count for anything.
+    pub(crate) fn examples(&self) -> Vec<Example> {
+        let mut all = self.meetings();
+        all.retain(|example| self.met[example.user as usize][example.at as usize].1 > 0.0);
+        all
     }
 
     /// When the meeting of an example was, in seconds.
@@ -154,34 +193,54 @@ impl Logs {
         let item = met.get(example.at as usize).map(|(item, _)| *item);
         let before = met[..example.at as usize].iter().rev();
         let others = before
-            .map(|(other, _)| *other)
-            .filter(|other| Some(*other) != item);
+            .filter(|(other, reward)| Some(*other) != item && *reward >= self.least)
+            .map(|(other, _)| *other);
         into.clear();
         into.extend(others.take(limit));
         into.reverse();
+    }
+
+    /// A user as it is now: one place behind the last meeting, so that all that was met is before it.
+    pub(crate) fn now(&self, user: u32) -> Example {
+        let at = self.met[user as usize].len() as u32;
+        Example { user, at }
+    }
+
+    /// What a user met.
+    pub(crate) fn met_by(&self, user: u32) -> HashSet<u32> {
+        let met = self.met[user as usize].iter();
+        met.map(|(item, _)| *item).collect()
+    }
+
+    /// The record of a user, with the ids of what was met before, up to a number that is not 0.
+    pub(crate) fn record(&self, example: Example, longest: usize) -> Value {
+        let mut record = self.users[example.user as usize].1.clone();
+        if longest > 0 {
+            let mut history = Vec::new();
+            self.history(example, longest, &mut history);
+            let ids = history.iter().map(|item| &self.items[*item as usize].0);
+            record[HISTORY] = ids.cloned().collect();
+        }
+        record
+    }
+
+    /// The records of some users as they are now: the first of those who met the most.
+    pub(crate) fn busiest(&self, count: usize, longest: usize) -> Vec<Value> {
+        let counting = |user: &u32| {
+            let met = self.met[*user as usize].iter();
+            Reverse(met.filter(|(_, reward)| *reward >= self.least).count())
+        };
+        let mut users: Vec<u32> = (0..self.users.len() as u32).collect();
+        users.sort_by_cached_key(counting);
+        let each = users.into_iter().take(count);
+        each.map(|user| self.record(self.now(user), longest))
+            .collect()
     }
 }
 
 /// Puts the examples into an order of its own.
 pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
     examples.shuffle(rng);
-}
-
-/// Records by id as the tower of a side reads them.
-pub(crate) fn encode_all(
-    model: &Model,
-    side: Side,
-    records: &[(String, Value)],
-) -> Result<Vec<Encoded>, TrainError> {
-    let what = match side {
-        Side::User => "user",
-        Side::Item => "item",
-    };
-    let each = records.iter().enumerate().map(|(at, (_, record))| {
-        let encoded = model.tower(side).encode_alone(&model.tables, record);
-        encoded.map_err(|source| TrainError::Record { what, at, source })
-    });
-    each.collect()
 }
 
 /// Ids to numbers.
@@ -308,6 +367,49 @@ mod tests {
             let error = (estimated - expected).abs() / expected;
             assert!(error < 0.15, "{item}: {estimated} {expected}");
         }
+    }
+
+    #[test]
+    fn what_is_held_out_is_the_last_of_a_user_or_the_latest_of_all() {
+        // User 0 meets item 1 again at the end, which nobody is asked for.
+        let events = [
+            (0, 1, 10),
+            (0, 2, 20),
+            (0, 1, 30),
+            (1, 1, 5),
+            (1, 2, 15),
+            (1, 3, 25),
+            (1, 4, 35),
+            (2, 5, 40),
+            (2, 6, 50),
+        ];
+        let held_out = |how, since| {
+            let mut logs = logs(&events);
+            let out = logs.hold_out(how, since);
+            let id = |out: &HeldOut| {
+                let (user, item) = (out.user as usize, out.item as usize);
+                (logs.users[user].0.clone(), logs.items[item].0.clone())
+            };
+            let named: Vec<_> = out.iter().map(id).collect();
+            let left: Vec<usize> = logs.met.iter().map(Vec::len).collect();
+            assert!(logs.times.iter().map(Vec::len).eq(left.iter().copied()));
+            let user = |id: &str| logs.users.iter().position(|(of, _)| of == id).unwrap();
+            let left = ["u0", "u1", "u2"].map(|id| left[user(id)]);
+            (named, left)
+        };
+        let pair = |user: &str, item: &str| (user.to_owned(), item.to_owned());
+        let last = held_out(HoldOut::Last, None);
+        assert_eq!(last, (vec![pair("u1", "i4")], [3, 3, 2]));
+        // The latest third begins at 35: user 2 had not met anything before.
+        let latest = held_out(HoldOut::Latest(1.0 / 3.0), None);
+        assert_eq!(latest, (vec![pair("u1", "i4")], [3, 3, 0]));
+        let half = held_out(HoldOut::Latest(0.5), None);
+        assert_eq!(half, (vec![pair("u1", "i3"), pair("u1", "i4")], [2, 2, 0]));
+        // Half of the three from 35 on are two of them.
+        let new = held_out(HoldOut::Latest(0.5), Some(35));
+        assert_eq!(new, (vec![], [3, 4, 0]));
+        let rewarded = logs(&events).of_at_least(2.0).hold_out(HoldOut::Last, None);
+        assert!(rewarded.is_empty());
     }
 
     proptest! {

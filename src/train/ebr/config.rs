@@ -2,6 +2,7 @@
 
 use super::super::config::within;
 use super::super::error::TrainError;
+use super::super::hold_out::HoldOut;
 use super::super::optimiser::Method;
 use super::super::schema::Overrides;
 use crate::kernel::MAX_DIMENSION;
@@ -63,9 +64,10 @@ pub struct Config {
     /// The share of ids hidden while learning, so that unknown ones have a meaning.
     pub id_dropout: f32,
     /// After how many passes without a better hit@10 on validation the training ends; the best weights
-    /// are kept. The last event of each user is held out for it. With 0, all events are learnt from in
-    /// every pass.
+    /// are kept. With 0, all events are learnt from in every pass.
     pub patience: usize,
+    /// Which events are held out for it.
+    pub hold_out: HoldOut,
     /// What is to be read of the fields and how towers are built, in place of what the data says.
     pub schema: Overrides,
     /// What the random numbers start from.
@@ -86,7 +88,7 @@ impl Default for Config {
             history: vec![1, 3, 20],
             epochs: 10,
             batch: 512,
-            margin: 0.2,
+            margin: 0.1,
             negatives: 101,
             easy: 100,
             hard: 1,
@@ -98,6 +100,7 @@ impl Default for Config {
             average: 0.0,
             id_dropout: 0.1,
             patience: 0,
+            hold_out: HoldOut::Last,
             schema: Overrides::default(),
             seed: 42,
         }
@@ -140,6 +143,7 @@ impl Config {
         within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
         within("average", self.average, 0.0..=0.999_999)?;
         within("id_dropout", self.id_dropout, 0.0..=0.9)?;
+        self.hold_out.check()?;
         within("patience", self.patience, 0..=most)
     }
 

@@ -2,9 +2,9 @@
 
 use super::super::dataset::Dataset;
 use super::super::error::TrainError;
-use super::super::sampler::{self, HeldOut, Logs};
+use super::super::hold_out::HeldOut;
+use super::super::sampler::{self, Logs};
 use super::Config;
-use super::HISTORY;
 use crate::recall::{Mined, Pair};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -70,9 +70,8 @@ impl Examples {
         config: &Config,
     ) -> Result<Self, TrainError> {
         let mut logs = Logs::new(data)?;
-        let held_out = logs.hold_out(config.patience > 0);
-        let each = logs.met.iter();
-        let met = each.map(|met| met.iter().map(|(item, _)| *item).collect());
+        let held_out = hold_out(&mut logs, config);
+        let met = (0..logs.users.len() as u32).map(|user| logs.met_by(user));
         let mut examples = Self {
             met: met.collect(),
             held_out,
@@ -200,16 +199,12 @@ fn weight(hard_positive: bool, config: &Config) -> f32 {
     }
 }
 
-/// The record of a user, with the ids of what was met before.
-pub(super) fn record(logs: &Logs, example: sampler::Example, longest: usize) -> Value {
-    let mut record = logs.users[example.user as usize].1.clone();
-    if longest > 0 {
-        let mut history = Vec::new();
-        logs.history(example, longest, &mut history);
-        let ids = history.iter().map(|item| &logs.items[*item as usize].0);
-        record[HISTORY] = ids.cloned().collect();
+/// What a training with these settings holds out.
+fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
+    match config.patience {
+        0 => Vec::new(),
+        _ => logs.hold_out(config.hold_out, None),
     }
-    record
 }
 
 /// The meetings of a log as pairs to be [mined](crate::Database::mine): the user as it was at the
@@ -223,17 +218,17 @@ pub fn pairs(
     config: &Config,
 ) -> Result<impl Iterator<Item = Pair> + use<>, TrainError> {
     let mut logs = Logs::new(data)?;
-    logs.hold_out(config.patience > 0);
+    hold_out(&mut logs, config);
     let longest = config.longest();
     let examples = logs.examples().into_iter();
     Ok(examples.map(move |example| {
         let met = &logs.met[example.user as usize];
         let (positive, _) = met[example.at as usize];
-        let others: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
+        let others = logs.met_by(example.user);
         let mut others: Vec<u32> = others.into_iter().filter(|o| *o != positive).collect();
         others.sort_unstable();
         let id = |item: u32| logs.items[item as usize].0.clone();
-        Pair::new(record(&logs, example, longest), id(positive)).known(others.into_iter().map(id))
+        Pair::new(logs.record(example, longest), id(positive)).known(others.into_iter().map(id))
     }))
 }
 

@@ -29,32 +29,23 @@ pub use examples::pairs;
 use super::course::{Course, Stopping};
 use super::dataset::Dataset;
 use super::error::TrainError;
-use super::evaluate::{metrics, ranks};
+use super::evaluate::metrics;
 use super::loss::triplet::{Batch, triplets};
-use super::network::{Network, random, vectors, warm};
+use super::network::{Network, random, warm};
 use super::optimiser::Rule;
-use super::sampler::{self, Logs, encode_all, shuffle};
-use super::schema::{Draft, Features, Widths, known, optional};
+use super::reader::{Columns, Reader};
+use super::sampler::{Logs, shuffle};
+use super::schema::{Draft, Ids, Widths, going_on, to_unit_vector};
 use super::{Progress, Trained};
 use crate::database::Towers;
 use crate::recall::Mined;
-use crate::tower::schema::{
-    Activation, FeatureKind, FeatureSchema, Grams, LayerKind, LayerSchema, Missing, OtherFields,
-    Pooling, Schema, TowerSchema,
-};
+use crate::tower::schema::Schema;
 use crate::tower::{Encoded, Model, Side};
 use examples::{Example, Examples, Who};
 use negatives::Mix;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
-use std::cmp::Reverse;
-use std::collections::HashMap;
-
-/// The feature that holds a user's past items, newest last.
-const HISTORY: &str = "history";
-/// The table of items, shared by history and item id.
-const ITEMS: &str = "item_id";
 
 /// Learns both towers from the data, with random negatives. `progress` is told after every batch.
 ///
@@ -98,8 +89,8 @@ pub fn train(
     train_mined(None, data, [], config, progress)
 }
 
-/// As [`train`], but with weights that begin where those of earlier towers with the same settings ended:
-/// ids that were not there yet begin anew.
+/// As [`train`], but with weights that begin where those of earlier towers with the same settings ended.
+/// Users, items and categories that they did not know are added to what they know.
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what is different.
@@ -142,7 +133,8 @@ pub fn train_mined(
         return Err(TrainError::Empty { what });
     }
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
-    let mut model = random(describe(data, &examples.logs, config)?, &mut rng)?;
+    let schema = describe(data, &examples.logs, config)?;
+    let mut model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
     if let Some(earlier) = earlier {
         warm(&mut model, earlier.model())?;
     }
@@ -179,7 +171,7 @@ pub fn train_mined(
         }
         course.end_pass();
         if !examples.held_out.is_empty() {
-            let hits = learner.hits();
+            let hits = metrics(&learner.ranks(learner.network.learnt())).hit_10;
             course.validate("hit@10", hits);
             if !first && !stopping.goes_on(hits, learner.network.learnt()) {
                 break;
@@ -187,28 +179,18 @@ pub fn train_mined(
         }
     }
     let (model, best) = stopping.best(learner.network.learnt().clone());
-    course.finish(&model, best.map(|pass| config.hard_passes + pass))
+    let mut trained = course.finish(&model, best.map(|pass| config.hard_passes + pass))?;
+    let (reader, held_out) = (&learner.reader, &examples.held_out);
+    trained.report.deciles = reader.deciles(&model, held_out, &learner.ranks(&model), |_| {});
+    Ok(trained)
 }
 
 /// The features of some users as they are now, to ask trained towers with: the first of those who met
 /// the most.
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
-    let Ok(logs) = Logs::new(data) else {
-        return Vec::new();
-    };
-    let mut users: Vec<usize> = (0..logs.users.len()).collect();
-    users.sort_by_key(|user| Reverse(logs.met[*user].len()));
-    let each = users.into_iter().take(count);
-    let now = each.map(|user| now(&logs, user as u32));
-    now.map(|now| examples::record(&logs, now, config.longest()))
-        .collect()
-}
-
-/// A user one place behind the last meeting: all that was met is before it.
-fn now(logs: &Logs, user: u32) -> sampler::Example {
-    let at = logs.met[user as usize].len() as u32;
-    sampler::Example { user, at }
+    let logs = Logs::new(data);
+    logs.map_or_else(|_| Vec::new(), |logs| logs.busiest(count, config.longest()))
 }
 
 /// The schema of the two towers.
@@ -216,127 +198,31 @@ fn describe(data: &Dataset, logs: &Logs, config: &Config) -> Result<Schema, Trai
     let widths = Widths {
         category: config.category_dimension,
         text: config.text_dimension,
+        words: config.words,
         buckets: config.buckets,
     };
-    let ids = |named: &[(String, Value)]| named.iter().map(|(id, _)| id.clone()).collect();
+    let ids = Ids {
+        items: config.item_dimension,
+        users: config.user_dimension,
+        history: &config.history,
+        unknown: 1,
+    };
     let mut draft = Draft::new(&config.schema, widths);
-    let (mut user, mut item) = (Vec::new(), Vec::new());
-    if config.item_dimension > 0 {
-        let table = draft.table(ITEMS, config.item_dimension, known(ids(&logs.items), 1));
-        // First, so that the learner knows where they are.
-        user.extend(config.history.iter().map(|items| {
-            optional(FeatureKind::Ids {
-                field: HISTORY.to_owned(),
-                table: table.clone(),
-                pooling: Pooling::Mean,
-                limit: *items as u32,
-                recency: None,
-            })
-        }));
-        item.push(FeatureSchema {
-            missing: Missing::Error,
-            kind: FeatureKind::Id {
-                field: "id".to_owned(),
-                table,
-            },
-        });
-    }
-    if config.user_dimension > 0 {
-        user.push(optional(FeatureKind::Id {
-            field: "user_id".to_owned(),
-            table: draft.table("user_id", config.user_dimension, known(ids(&logs.users), 1)),
-        }));
-    }
-    let mut of_users = draft.features(Side::User, &data.users, &["user_id", HISTORY])?;
-    let mut of_items = draft.features(Side::Item, &data.items, &["id"])?;
-    read_words(Side::User, &mut of_users, config);
-    read_words(Side::Item, &mut of_items, config);
-    user.extend(of_users.read);
-    item.extend(of_items.read);
-    let mut unread = of_users.unread;
-    unread.insert(0, "user_id".to_owned());
-    let user = TowerSchema {
-        features: user,
-        layers: draft.layers(Side::User, layers(config))?,
-        other_fields: Some(OtherFields::Allow(unread)),
-    };
-    let item = TowerSchema {
-        features: item,
-        layers: draft.layers(Side::Item, layers(config))?,
-        other_fields: None,
-    };
+    let [mut user, mut item] = draft.of_log(data, logs, ids)?;
+    let layers = || to_unit_vector(&config.hidden, config.dimension);
+    user.layers = draft.layers(Side::User, layers())?;
+    item.layers = draft.layers(Side::Item, layers())?;
     draft.finish("ebr", config.dimension, user, item)
-}
-
-/// Reads words beside trigrams, of texts whose grams are not said.
-fn read_words(side: Side, features: &mut Features, config: &Config) {
-    let said = match side {
-        Side::User => &config.schema.user,
-        Side::Item => &config.schema.item,
-    };
-    let says_grams = |field: &str| {
-        let rule = said.fields.get(field).or_else(|| said.fields.get("*"));
-        rule.is_some_and(|rule| rule.get("grams").is_some())
-    };
-    for feature in &mut features.read {
-        if let FeatureKind::Text { field, grams, .. } = &mut feature.kind
-            && config.words > 0
-            && !says_grams(field)
-        {
-            *grams = Grams::Both {
-                letters: [3, 3],
-                words: [1, config.words as u32],
-            };
-        }
-    }
-}
-
-/// The layers of either tower.
-fn layers(config: &Config) -> Vec<LayerSchema> {
-    let dense = |units: usize, activation| {
-        LayerSchema::of(LayerKind::Dense {
-            units: units as u32,
-            activation,
-            bias: true,
-        })
-    };
-    let hidden = config.hidden.iter();
-    let mut layers: Vec<_> = hidden
-        .map(|units| dense(*units, Activation::Relu))
-        .collect();
-    layers.push(dense(config.dimension, Activation::Linear));
-    layers.push(LayerSchema::of(LayerKind::L2Normalise {}));
-    layers
 }
 
 /// Everything a step needs.
 struct Learner<'a> {
     network: Network,
+    reader: Reader<'a>,
     examples: &'a Examples,
     config: &'a Config,
-    users: Vec<Encoded>,
-    items: Vec<Encoded>,
     /// Users of mined pairs that the log does not have.
     given: Vec<Encoded>,
-    /// The feature of the user's id, if there is one, and the row of unknown users.
-    user_id: Option<(usize, u32)>,
-}
-
-/// Items of a batch, each there once.
-#[derive(Default)]
-struct Columns {
-    items: Vec<u32>,
-    places: HashMap<u32, u32>,
-}
-
-impl Columns {
-    /// The place of an item.
-    fn of(&mut self, item: u32) -> u32 {
-        *self.places.entry(item).or_insert_with(|| {
-            self.items.push(item);
-            self.items.len() as u32 - 1
-        })
-    }
 }
 
 impl<'a> Learner<'a> {
@@ -346,34 +232,13 @@ impl<'a> Learner<'a> {
         config: &'a Config,
     ) -> Result<Self, TrainError> {
         let (model, logs) = (&network.model, &examples.logs);
-        let mut fields = model.user.features.iter().map(|f| f.schema.field());
-        let user_id = match config.user_dimension {
-            0 => None,
-            _ => fields.position(|field| field == "user_id"),
-        };
         Ok(Self {
-            users: encode_all(model, Side::User, &logs.users)?,
-            items: encode_all(model, Side::Item, &logs.items)?,
+            reader: Reader::new(model, logs, &config.history, config.id_dropout)?,
             given: encode_given(model, examples)?,
-            user_id: user_id.map(|at| (at, logs.users.len() as u32)),
             network,
             examples,
             config,
         })
-    }
-
-    /// A user of the log at a moment.
-    fn user(&self, at: sampler::Example, history: &mut Vec<u32>) -> Encoded {
-        let mut user = self.users[at.user as usize].clone();
-        let longest = self.config.longest();
-        if longest > 0 {
-            self.examples.logs.history(at, longest, history);
-            for (feature, limit) in self.config.history.iter().enumerate() {
-                let from = history.len().saturating_sub(*limit);
-                user.set_rows(feature, &history[from..]);
-            }
-        }
-        user
     }
 
     /// One step; gives the mean loss of the batch.
@@ -385,7 +250,7 @@ impl<'a> Learner<'a> {
             .map(|example| columns.of(example.item) as usize);
         let positives: Vec<usize> = positives.collect();
         let met = columns.items.len();
-        let random = negatives::random(self.items.len(), mix.easy(0), rng).into_iter();
+        let random = negatives::random(self.reader.items(), mix.easy(0), rng).into_iter();
         let random: Vec<(u32, u32)> = random.map(|item| (item, columns.of(item))).collect();
         let negatives = batch.iter().map(|example| {
             let mined = examples.mined(*example);
@@ -400,29 +265,12 @@ impl<'a> Learner<'a> {
         let negatives: Vec<Vec<u32>> = negatives.collect();
         let weights: Vec<f32> = batch.iter().map(|example| example.weight).collect();
 
-        let dropout = f64::from(self.config.id_dropout);
-        let mut hide = || dropout > 0.0 && rng.random_bool(dropout);
-        let mut history = Vec::new();
-        let users = batch.iter().map(|example| {
-            let mut user = match example.who {
-                Who::Met(at) => self.user(at, &mut history),
-                Who::Given(given) => self.given[given as usize].clone(),
-            };
-            if let Some((at, unknown)) = self.user_id.filter(|_| hide()) {
-                user.set_rows(at, &[unknown]);
-            }
-            user
+        let users = batch.iter().map(|example| match example.who {
+            Who::Met(at) => self.reader.learnt_user(at, rng),
+            Who::Given(given) => self.given[given as usize].clone(),
         });
         let users: Vec<_> = users.collect();
-        let unknown = self.items.len() as u32;
-        let items = columns.items.iter().map(|item| {
-            let mut encoded = self.items[*item as usize].clone();
-            if self.config.item_dimension > 0 && hide() {
-                encoded.set_rows(0, &[unknown]);
-            }
-            encoded
-        });
-        let items: Vec<_> = items.collect();
+        let items = self.reader.learnt_items(&columns.items, rng);
 
         let network = &mut self.network;
         let user_vectors = network.forward(Side::User, &users);
@@ -444,22 +292,11 @@ impl<'a> Learner<'a> {
         loss.value
     }
 
-    /// The share of held-out items that are among the first ten of their user, of the items that the
-    /// user had not met before.
-    fn hits(&self) -> f64 {
-        let (examples, model) = (self.examples, self.network.learnt());
-        let held_out = &examples.held_out;
-        let mut history = Vec::new();
-        let users = held_out.iter();
-        let users = users.map(|out| self.user(now(&examples.logs, out.user), &mut history));
-        let users: Vec<_> = users.collect();
-        let users = vectors(model, Side::User, &users, &mut Vec::new());
-        let items = vectors(model, Side::Item, &self.items, &mut Vec::new());
-        let found = ranks(users.view(), items.view(), |row| {
-            let out = held_out[row];
-            (out.item, examples.met(out.user).clone())
-        });
-        metrics(&found).hit_10
+    /// The ranks of held-out items for their users, among the items that the user had not met before.
+    fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
+        let (held_out, met) = (&self.examples.held_out, |user| self.examples.met(user));
+        self.reader
+            .ranks(model, held_out, |user| met(user).clone(), |_| {})
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::Event;
 use serde_json::json;
+use std::collections::HashMap;
 
 /// Cities, each with a word of its own.
 const CITIES: [(&str, f64, f64); 3] = [

@@ -2,9 +2,12 @@
 
 use super::super::config::within;
 use super::super::error::TrainError;
+use super::super::hold_out::HoldOut;
+use super::super::loss::three_class::part;
 use super::super::optimiser::Method;
 use super::super::schema::Overrides;
 use crate::kernel::MAX_DIMENSION;
+use ndarray::{Array2, s};
 use serde::{Deserialize, Serialize};
 
 /// Settings of the recipe.
@@ -53,9 +56,10 @@ pub struct Config {
     /// The share of ids hidden while learning, so that unknown ones have a meaning.
     pub id_dropout: f32,
     /// After how many passes without a better hit@10 on validation the training ends; the best weights
-    /// are kept. The last event of each user is held out for it where it is a click. With 0, all events
-    /// are learnt from in every pass.
+    /// are kept. With 0, all events are learnt from in every pass.
     pub patience: usize,
+    /// Which events are held out for it; of these, clicks are looked for.
+    pub hold_out: HoldOut,
     /// What is to be read of the fields and how towers are built, in place of what the data says;
     /// `layers` are those before the three parts.
     pub schema: Overrides,
@@ -89,6 +93,15 @@ impl Score {
     /// What the user's parts are multiplied by.
     pub(super) fn factors(self) -> [f32; 3] {
         [1.0, -self.unclick, -self.bad]
+    }
+
+    /// Makes vectors of users, in all three parts, such that their products with those of items are scores.
+    pub(super) fn apply(self, users: &mut Array2<f32>) {
+        let components = users.ncols();
+        for (class, factor) in self.factors().into_iter().enumerate() {
+            let mut part = users.slice_mut(s![.., part(class, components)]);
+            part *= factor;
+        }
     }
 
     /// Refuses weights out of their range.
@@ -135,6 +148,7 @@ impl Default for Config {
             weight_decay: 0.0,
             id_dropout: 0.1,
             patience: 0,
+            hold_out: HoldOut::Last,
             schema: Overrides::default(),
             seed: 42,
         }
@@ -165,6 +179,7 @@ impl Config {
         within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
         within("weight_decay", self.weight_decay, 0.0..=1.0)?;
         within("id_dropout", self.id_dropout, 0.0..=0.9)?;
+        self.hold_out.check()?;
         within("patience", self.patience, 0..=most)
     }
 }

@@ -5,20 +5,12 @@ use super::super::dataset::Dataset;
 use super::super::error::TrainError;
 use super::super::network::checked;
 use super::super::sampler::Logs;
-use super::super::schema::{Draft, Widths, known, optional};
+use super::super::schema::{Draft, Ids, Widths, hidden};
 use super::config::Config;
 use crate::kernel::Metric;
 use crate::tower::Side;
-use crate::tower::schema::{
-    Activation, FeatureKind, FeatureSchema, From, INPUT, LayerKind, LayerSchema, Missing,
-    OtherFields, Pooling, Schema, TowerSchema,
-};
-use serde_json::Value;
+use crate::tower::schema::{Activation, From, INPUT, LayerKind, LayerSchema, Schema};
 
-/// The feature that holds the items a user clicked, newest last.
-pub(super) const HISTORY: &str = "history";
-/// The table of items, shared by history and item id.
-const ITEMS: &str = "item_id";
 /// Buckets of the table of letter trigrams.
 const TRIGRAM_BUCKETS: u32 = 8192;
 /// What the parts are called among the layers.
@@ -45,52 +37,19 @@ pub(super) fn describe(
     let widths = Widths {
         category: config.category_dimension,
         text: config.text_dimension,
+        words: 0,
         buckets: TRIGRAM_BUCKETS,
     };
-    let ids = |named: &[(String, Value)]| named.iter().map(|(id, _)| id.clone()).collect();
+    let ids = Ids {
+        items: config.item_dimension,
+        users: config.user_dimension,
+        history: &config.history,
+        unknown: 1,
+    };
     let mut draft = Draft::new(&config.schema, widths);
-    let shared = draft.table(ITEMS, config.item_dimension, known(ids(&logs.items), 1));
-    let histories = config.history.iter().map(|items| {
-        optional(FeatureKind::Ids {
-            field: HISTORY.to_owned(),
-            table: shared.clone(),
-            pooling: Pooling::Mean,
-            limit: *items as u32,
-            recency: None,
-        })
-    });
-    // First, so that the learner knows where they are.
-    let mut user: Vec<_> = histories.collect();
-    if config.user_dimension > 0 {
-        user.push(optional(FeatureKind::Id {
-            field: "user_id".to_owned(),
-            table: draft.table("user_id", config.user_dimension, known(ids(&logs.users), 1)),
-        }));
-    }
-    let mut item = vec![FeatureSchema {
-        missing: Missing::Error,
-        kind: FeatureKind::Id {
-            field: "id".to_owned(),
-            table: shared,
-        },
-    }];
-    let of_users = draft.features(Side::User, &data.users, &["user_id", HISTORY])?;
-    user.extend(of_users.read);
-    item.extend(draft.features(Side::Item, &data.items, &["id"])?.read);
-    let mut unread = of_users.unread;
-    unread.insert(0, "user_id".to_owned());
-    let trunk = |side| {
-        let layers = draft.layers(side, hidden(config))?;
-        Ok::<_, TrainError>(named(layers))
-    };
+    let [user, item] = draft.of_log(data, logs, ids)?;
+    let trunk = |side| Ok::<_, TrainError>(named(draft.layers(side, hidden(&config.hidden))?));
     let trunks = Trunks([trunk(Side::User)?, trunk(Side::Item)?]);
-    let tower = |features, other_fields| TowerSchema {
-        features,
-        layers: Vec::new(),
-        other_fields,
-    };
-    let user = tower(user, Some(OtherFields::Allow(unread)));
-    let item = tower(item, None);
     let schema = draft.described("mobius", user, item);
     Ok((with_parts(&schema, &trunks, config, WHOLE)?, trunks))
 }
@@ -163,18 +122,6 @@ fn layers(trunk: &[LayerSchema], config: &Config, factors: Factors) -> Vec<Layer
         layers.push(all);
     }
     layers
-}
-
-/// The derived layers before the parts.
-fn hidden(config: &Config) -> Vec<LayerSchema> {
-    let dense = |units: &usize| {
-        LayerSchema::of(LayerKind::Dense {
-            units: *units as u32,
-            activation: Activation::Relu,
-            bias: true,
-        })
-    };
-    config.hidden.iter().map(dense).collect()
 }
 
 /// Layers whose last has a name.

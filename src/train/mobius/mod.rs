@@ -31,27 +31,26 @@ pub use teacher::{Categories, Similarity, Teacher};
 use super::course::{Course, Stopping};
 use super::dataset::Dataset;
 use super::error::TrainError;
-use super::evaluate::{metrics, ranks};
-use super::loss::three_class::{Class, Pair, click_probabilities, part, softmax};
+use super::evaluate::metrics;
+use super::hold_out::HeldOut;
+use super::loss::three_class::{Class, Pair, click_probabilities, softmax};
 use super::network::{Network, random, warm};
 use super::optimiser::Rule;
-use super::sampler::{Example, HeldOut, Logs, encode_all, shuffle};
+use super::reader::{Columns, Reader};
+use super::sampler::{Example, Logs, shuffle};
+use super::schema::going_on;
 use super::{Progress, Trained};
 use crate::database::Towers;
 use crate::ensemble::{Business, Ensemble};
-use crate::tower::{Encoded, Side};
+use crate::tower::{Model, Side};
 use augment::{Candidate, draw};
-use describe::{HISTORY, describe};
-use ndarray::{ArrayView2, s};
-use rand::{RngExt, SeedableRng};
+use describe::describe;
+use ndarray::{Array2, ArrayView2};
+use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 use serde_json::Value;
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-
-/// Items of a user's history that [`queries`] gives at most.
-const MOST_SHOWN: usize = 20;
+use std::collections::HashSet;
 
 /// Learns both towers from the data, relevance being what the teacher says; gives those that score as
 /// the settings say. `progress` is told after every batch.
@@ -105,7 +104,8 @@ pub fn train(
 
 /// As [`train`], but gives the student with all three parts, of which towers of any [`Score`] can be
 /// cut. With `earlier`, the [parts](Student::parts) of an earlier student of the same kind, its weights
-/// begin where those ended: ids that were not there yet begin anew, everything else has to be the same.
+/// begin where those ended. Users, items and categories that they did not know are added to what they know;
+/// all else has to be the same.
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what is different.
@@ -118,9 +118,12 @@ pub fn train_from(
 ) -> Result<Student, TrainError> {
     config.check()?;
     let mut course = Course::new(config.epochs, progress);
-    let mut logs = Logs::new(data)?;
-    let held_out = hold_out(&mut logs, config);
-    let mut examples = examples(&logs);
+    let mut logs = Logs::new(data)?.of_at_least(config.click);
+    let held_out = match config.patience {
+        0 => Vec::new(),
+        _ => logs.hold_out(config.hold_out, None),
+    };
+    let mut examples = logs.meetings();
     let mut weights = logs.met.iter().flatten().map(|(_, weight)| *weight);
     if !weights.any(|weight| weight >= config.click) {
         let what = "clicks: no event has the weight that the setting `click` asks for";
@@ -128,7 +131,7 @@ pub fn train_from(
     }
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
     let (schema, trunks) = describe(data, &logs, config)?;
-    let mut model = random(schema, &mut rng)?;
+    let mut model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
     if let Some(earlier) = earlier {
         warm(&mut model, earlier.model())?;
     }
@@ -148,16 +151,19 @@ pub fn train_from(
             course.batch(loss, batch.len())?;
         }
         course.end_pass();
-        if config.patience > 0 && !held_out.is_empty() {
-            let hits = learner.hits(&held_out);
+        if !held_out.is_empty() {
+            let hits = metrics(&learner.ranks(&learner.network.model, &held_out)).hit_10;
             course.validate("hit@10", hits);
             if !stopping.goes_on(hits, &learner.network.model) {
                 break;
             }
         }
     }
-    let (model, best) = stopping.best(learner.network.model);
-    let Trained { towers, report } = course.finish(&model, best)?;
+    let (model, best) = stopping.best(learner.network.model.clone());
+    let Trained { towers, mut report } = course.finish(&model, best)?;
+    let ranks = learner.ranks(&model, &held_out);
+    let reader = &learner.reader;
+    report.deciles = reader.deciles(&model, &held_out, &ranks, |users| config.score.apply(users));
     Ok(Student {
         parts: towers,
         trunks,
@@ -188,73 +194,20 @@ pub fn ensemble(space: impl Into<String>, field: impl Into<String>) -> Ensemble 
 /// clicked the most.
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
-    let Ok(logs) = Logs::new(data) else {
-        return Vec::new();
-    };
-    let clicked = |user: usize| {
-        let met = logs.met[user].iter();
-        met.filter(|(_, weight)| *weight >= config.click)
-    };
-    let mut users: Vec<usize> = (0..logs.users.len().min(logs.met.len())).collect();
-    users.sort_by_key(|user| Reverse(clicked(*user).count()));
-    let each = users.into_iter().take(count).map(|user| {
-        let older = clicked(user).count().saturating_sub(MOST_SHOWN);
-        let last = clicked(user).skip(older);
-        let ids = last.filter_map(|(item, _)| logs.items.get(*item as usize));
-        let mut record = logs.users[user].1.clone();
-        record[HISTORY] = ids.map(|(id, _)| id.clone()).collect();
-        record
-    });
-    each.collect()
-}
-
-/// Takes the last meeting away from each user who has three or more, where it is a click on an item that
-/// was not met before.
-fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
-    let mut out = Vec::new();
-    let users = logs.met.iter_mut().enumerate();
-    for (user, met) in users.filter(|_| config.patience > 0) {
-        if let [before @ .., (item, weight)] = &met[..]
-            && before.len() > 1
-            && *weight >= config.click
-            && !before.iter().any(|(other, _)| other == item)
-        {
-            out.push(HeldOut {
-                user: user as u32,
-                item: *item,
-            });
-            met.pop();
-        }
-    }
-    out
-}
-
-/// All meetings, whatever their weight.
-fn examples(logs: &Logs) -> Vec<Example> {
-    let users = logs.met.iter().enumerate();
-    let each = users.flat_map(|(user, met)| {
-        (0..met.len()).map(move |at| Example {
-            user: user as u32,
-            at: at as u32,
-        })
-    });
-    each.collect()
+    let longest = config.history.iter().copied().max().unwrap_or(0);
+    let logs = Logs::new(data).map(|logs| logs.of_at_least(config.click));
+    logs.map_or_else(|_| Vec::new(), |logs| logs.busiest(count, longest))
 }
 
 /// Everything a step needs.
 struct Learner<'a> {
     network: Network,
+    reader: Reader<'a>,
     logs: &'a Logs,
     /// What each user met, whatever came of it.
     met: Vec<HashSet<u32>>,
     teacher: &'a dyn Teacher,
     config: &'a Config,
-    users: Vec<Encoded>,
-    items: Vec<Encoded>,
-    /// The feature of the user's id, if there is one, and the row of unknown users.
-    user_id: Option<(usize, u32)>,
-    /// The row of unknown items.
-    unknown_item: u32,
 }
 
 impl<'a> Learner<'a> {
@@ -264,17 +217,9 @@ impl<'a> Learner<'a> {
         teacher: &'a dyn Teacher,
         config: &'a Config,
     ) -> Result<Self, TrainError> {
-        let features = network.model.user.features.iter();
-        let user_id = features
-            .map(|f| f.schema.field())
-            .position(|f| f == "user_id");
-        let met = logs.met.iter();
-        let met = met.map(|met| met.iter().map(|(item, _)| *item).collect());
+        let met = (0..logs.users.len() as u32).map(|user| logs.met_by(user));
         Ok(Self {
-            users: encode_all(&network.model, Side::User, &logs.users)?,
-            items: encode_all(&network.model, Side::Item, &logs.items)?,
-            user_id: user_id.map(|at| (at, logs.users.len() as u32)),
-            unknown_item: logs.items.len() as u32,
+            reader: Reader::new(&network.model, logs, &config.history, config.id_dropout)?,
             met: met.collect(),
             network,
             logs,
@@ -283,57 +228,22 @@ impl<'a> Learner<'a> {
         })
     }
 
-    /// A user at the moment of an example: with what was clicked before it, but for the item itself.
-    fn user(&self, example: Example) -> Encoded {
-        let met = &self.logs.met[example.user as usize];
-        let own = met.get(example.at as usize).map(|(item, _)| *item);
-        let before = met[..example.at as usize].iter().rev();
-        let clicked =
-            before.filter(|(item, weight)| *weight >= self.config.click && Some(*item) != own);
-        let longest = self.config.history.iter().copied().max().unwrap_or(0);
-        let mut history: Vec<u32> = clicked.map(|(item, _)| *item).take(longest).collect();
-        history.reverse();
-        let mut user = self.users[example.user as usize].clone();
-        for (at, limit) in self.config.history.iter().enumerate() {
-            let from = history.len().saturating_sub(*limit);
-            user.set_rows(at, &history[from..]);
-        }
-        user
-    }
-
     /// One step; gives the mean loss of the buffer.
     fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
-        let mut hide =
-            || self.config.id_dropout > 0.0 && rng.random_bool(f64::from(self.config.id_dropout));
-        let mut items: Vec<u32> = Vec::new();
-        let mut columns = HashMap::new();
+        let mut columns = Columns::default();
         let mut pairs = Vec::with_capacity(examples.len() * 2);
         let mut users = Vec::with_capacity(examples.len());
         for (row, example) in examples.iter().enumerate() {
             let (item, weight) = self.logs.met[example.user as usize][example.at as usize];
-            let column = *columns.entry(item).or_insert_with(|| {
-                items.push(item);
-                items.len() - 1
-            });
             let class = match weight >= self.config.click {
                 true => Class::Click,
                 false => Class::Unclick,
             };
-            pairs.push(pair(row, column, class));
-            let mut user = self.user(*example);
-            if let Some((at, unknown)) = self.user_id.filter(|_| hide()) {
-                user.set_rows(at, &[unknown]);
-            }
-            users.push(user);
+            pairs.push(pair(row, columns.of(item) as usize, class));
+            users.push(self.reader.learnt_user(*example, rng));
         }
-        let encoded = items.iter().map(|item| {
-            let mut encoded = self.items[*item as usize].clone();
-            if hide() {
-                encoded.set_rows(0, &[self.unknown_item]);
-            }
-            encoded
-        });
-        let encoded: Vec<_> = encoded.collect();
+        let items = columns.items;
+        let encoded = self.reader.learnt_items(&items, rng);
         let user_vectors = self.network.forward(Side::User, &users);
         let item_vectors = self.network.forward(Side::Item, &encoded);
         let count = (self.config.bad * examples.len() as f32).round() as usize;
@@ -381,32 +291,12 @@ impl<'a> Learner<'a> {
         each.collect()
     }
 
-    /// The share of held-out clicks that are among the first ten of their user by the score of the
-    /// settings, of the items that the user had not met before.
-    fn hits(&mut self, held_out: &[HeldOut]) -> f64 {
-        let users = held_out.iter().map(|out| {
-            // One place behind the last: all that was clicked before.
-            let met = self.logs.met[out.user as usize].len();
-            self.user(Example {
-                user: out.user,
-                at: met as u32,
-            })
-        });
-        let users: Vec<_> = users.collect();
-        let mut users = self.network.forward(Side::User, &users);
-        let items = self.network.forward(Side::Item, &self.items);
-        let components = users.ncols();
-        for (class, factor) in self.config.score.factors().into_iter().enumerate() {
-            let mut part = users.slice_mut(s![.., part(class, components)]);
-            part *= factor;
-        }
-        let found = ranks(users.view(), items.view(), |row| {
-            let out = held_out[row];
-            let mut met = self.met[out.user as usize].clone();
-            met.remove(&out.item);
-            (out.item, met)
-        });
-        metrics(&found).hit_10
+    /// The ranks of held-out clicks for their users by the score of the settings, among the items that the
+    /// user had not met before.
+    fn ranks(&self, model: &Model, held_out: &[HeldOut]) -> Vec<Option<usize>> {
+        let met = |user: u32| self.met[user as usize].clone();
+        let score = |users: &mut Array2<f32>| self.config.score.apply(users);
+        self.reader.ranks(model, held_out, met, score)
     }
 }
 

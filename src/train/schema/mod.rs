@@ -1,14 +1,17 @@
 //! A schema from the columns of the data: what there is to read decides what the towers read.
 //!
 //! `columns` looks at the values of each field, [`Overrides`] are what a user says instead, [`Draft`]
-//! puts the two together: a recipe adds features and layers of its own and finishes it. [`go_on`] is for a
-//! recipe whose vocabularies grow from one training to the next.
+//! puts the two together: a recipe adds features and layers of its own and finishes it. `log` is what the
+//! recipes read that learn from users, items and events; `earlier` lets vocabularies grow from one
+//! training to the next.
 
 mod columns;
 mod earlier;
+mod log;
 mod overrides;
 
-pub(crate) use earlier::go_on;
+use earlier::go_on;
+pub(crate) use log::{HISTORY, ITEMS, Ids, USER_ID, going_on, hidden, to_unit_vector};
 pub use overrides::{Overrides, TowerOverrides};
 
 use super::error::TrainError;
@@ -16,8 +19,8 @@ use super::network::checked;
 use crate::kernel::Metric;
 use crate::tower::Side;
 use crate::tower::schema::{
-    FORMAT, FeatureKind, FeatureSchema, HashFunction, LayerSchema, LookupSchema, Missing, Schema,
-    TableSchema, TowerSchema, Unknown,
+    FORMAT, FeatureKind, FeatureSchema, Grams, HashFunction, LayerSchema, LookupSchema, Missing,
+    Schema, TableSchema, TowerSchema, Unknown,
 };
 use columns::{Column, columns};
 use overrides::{Rule, wrong};
@@ -29,13 +32,15 @@ const SCALES: [f64; 3] = [10.0, 1.0, 0.1];
 /// How many of the newest of a list are read.
 const LIMIT: u32 = 50;
 
-/// How wide the embeddings are that fields are given.
+/// How fields are read, and how wide the embeddings are that they are given.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Widths {
     /// Of categories, ids and cells of places.
     pub(crate) category: usize,
     /// Of the grams of texts.
     pub(crate) text: usize,
+    /// Of up to how many words there are grams beside letter trigrams; 0 for none.
+    pub(crate) words: usize,
     /// Rows of tables that are looked up in by hash.
     pub(crate) buckets: u32,
 }
@@ -145,6 +150,12 @@ impl<'a> Draft<'a> {
             }
             ("geo", _) => derived["scales"] = json!(SCALES),
             ("ids", _) => derived["limit"] = json!(LIMIT),
+            ("text", _) if self.widths.words > 0 => {
+                derived["grams"] = json!(Grams::Both {
+                    letters: [3, 3],
+                    words: [1, self.widths.words as u32],
+                });
+            }
             _ => {}
         }
         let needs_table = matches!(kind, "id" | "ids" | "categories" | "text" | "geo");

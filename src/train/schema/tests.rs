@@ -4,6 +4,7 @@ fn widths() -> Widths {
     Widths {
         category: 3,
         text: 5,
+        words: 0,
         buckets: 64,
     }
 }

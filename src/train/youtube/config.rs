@@ -2,6 +2,7 @@
 
 use super::super::config::within;
 use super::super::error::TrainError;
+use super::super::hold_out::HoldOut;
 use super::super::optimiser::Method;
 use super::super::schema::Overrides;
 use crate::kernel::MAX_DIMENSION;
@@ -55,9 +56,11 @@ pub struct Config {
     /// time, shuffled within each (the paper's sequential training). With 0 all are shuffled together.
     pub window: u64,
     /// After how many passes without a better hit@10 on validation the training ends; the best weights
-    /// are kept. The last event of each user is held out for it. With 0, all events are learnt from in
-    /// every pass. It has to be 0 where there are windows, of which the last is to be learnt from.
+    /// are kept. With 0, all events are learnt from in every pass. It has to be 0 where there are windows,
+    /// of which the last is to be learnt from.
     pub patience: usize,
+    /// Which events are held out for it.
+    pub hold_out: HoldOut,
     /// What is to be read of the fields and how towers are built, in place of what the data says.
     pub schema: Overrides,
     /// What the random numbers start from.
@@ -87,6 +90,7 @@ impl Default for Config {
             since: None,
             window: 0,
             patience: 0,
+            hold_out: HoldOut::Last,
             schema: Overrides::default(),
             seed: 42,
         }
@@ -117,6 +121,7 @@ impl Config {
         within("frequency_cells", self.frequency_cells, 1..=cells)?;
         within("unknown_buckets", self.unknown_buckets, 1..=1 << 24)?;
         within("id_dropout", self.id_dropout, 0.0..=0.9)?;
+        self.hold_out.check()?;
         let patience = if self.window > 0 { 0 } else { most };
         within("patience", self.patience, 0..=patience)
     }

@@ -26,27 +26,21 @@ pub use config::Config;
 use super::course::{Course, Stopping};
 use super::dataset::Dataset;
 use super::error::TrainError;
+use super::evaluate::metrics;
 use super::frequency::Frequency;
 use super::network::{Network, random, warm};
 use super::optimiser::Rule;
+use super::reader::Reader;
 use super::sampler::{Logs, shuffle};
-use super::schema::go_on;
+use super::schema::going_on;
 use super::{Progress, Trained};
 use crate::database::Towers;
 use crate::tower::FrequencyState;
-use describe::{USER_ID, describe};
+use describe::describe;
 use learner::Learner;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
-use std::cmp::Reverse;
-
-/// The feature that holds a user's past items, newest last.
-const HISTORY: &str = "history";
-/// The table of items, shared by history and item id.
-const ITEMS: &str = "item_id";
-/// Items of a user's history that [`queries`] gives at most.
-const MOST_SHOWN: usize = 20;
 
 /// Learns both towers from the data. `progress` is told after every batch.
 ///
@@ -104,14 +98,16 @@ pub fn train_from(
     config.check()?;
     let mut course = Course::new(config.epochs, progress);
     let mut logs = Logs::new(data)?;
-    let held_out = logs.hold_out(config.patience > 0);
+    let held_out = match config.patience {
+        0 => Vec::new(),
+        _ => logs.hold_out(config.hold_out, config.since),
+    };
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
-    let mut schema = describe(data, &logs, config)?;
+    let schema = describe(data, &logs, config)?;
+    let schema = going_on(schema, earlier, &config.schema)?;
     let (cells, hashes) = (config.frequency_cells, config.frequency_hashes);
     let mut frequency = Frequency::new(cells, hashes, config.frequency_rate)?;
     if let Some(earlier) = earlier {
-        let own = [HISTORY, USER_ID, "id"];
-        schema = go_on(schema, &earlier.model().schema, &config.schema, &own)?;
         let state = earlier.frequency()?.filter(|_| config.frequency_rate > 0.0);
         state.map_or(Ok(()), |state| frequency.resume(&state))?;
     }
@@ -125,7 +121,8 @@ pub fn train_from(
         decay: config.weight_decay,
     };
     let network = Network::new(model, rule, false);
-    let mut learner = Learner::new(network, &logs, config, frequency)?;
+    let reader = Reader::new(&network.model, &logs, &config.history, config.id_dropout)?;
+    let mut learner = Learner::new(network, reader, &logs, config, frequency);
     let mut examples = logs.examples();
     if let Some(since) = config.since {
         examples.retain(|example| logs.time(*example) >= since);
@@ -154,8 +151,8 @@ pub fn train_from(
                 course.batch(loss, batch.len())?;
             }
             course.end_pass();
-            if config.patience > 0 {
-                let hits = learner.hits(&held_out);
+            if !held_out.is_empty() {
+                let hits = metrics(&learner.ranks(&learner.network.model, &held_out)).hit_10;
                 course.validate("hit@10", hits);
                 if best.as_ref().is_none_or(|(most, _)| hits > *most) {
                     best = Some((hits, learner.frequency.state()));
@@ -167,8 +164,10 @@ pub fn train_from(
         }
     }
     let counted = best.map_or_else(|| learner.frequency.state(), |(_, state)| state);
-    let (model, best) = stopping.best(learner.network.model);
+    let (model, best) = stopping.best(learner.network.model.clone());
     let mut trained = course.finish(&model, best)?;
+    let ranks = learner.ranks(&model, &held_out);
+    trained.report.deciles = learner.reader.deciles(&model, &held_out, &ranks, |_| {});
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&counted);
     }
@@ -178,18 +177,11 @@ pub fn train_from(
 /// The features of some users as they are now, to ask trained towers with: the first of those who met
 /// the most.
 #[must_use]
-pub fn queries(data: &Dataset, count: usize) -> Vec<Value> {
-    let Ok(logs) = Logs::new(data) else {
-        return Vec::new();
-    };
-    let mut users: Vec<usize> = (0..logs.users.len()).collect();
-    users.sort_by_key(|user| Reverse(logs.met[*user].len()));
-    let each = users.into_iter().take(count).map(|user| {
-        let met = logs.met[user].iter().rev().take(MOST_SHOWN).rev();
-        let ids = met.filter_map(|(item, _)| logs.items.get(*item as usize));
-        let mut record = logs.users[user].1.clone();
-        record[HISTORY] = ids.map(|(id, _)| id.clone()).collect();
-        record
-    });
-    each.collect()
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let longest = config.history.iter().copied().max().unwrap_or(0);
+    let logs = Logs::new(data);
+    logs.map_or_else(|_| Vec::new(), |logs| logs.busiest(count, longest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use twinspire::import::jsonl;
-use twinspire::train::{Dataset, ebr};
+use twinspire::train::{Dataset, HoldOut, ebr};
 use twinspire::{Mined, Pair};
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, set};
+use super::run::{RunArgs, SHOWN, hold_out, set};
 use crate::output::{Exit, Failure, Output, Unit};
 
 const EXAMPLES: &str = "\
@@ -78,7 +78,7 @@ pub struct EbrArgs {
     /// How much an example counts that was mined as a hard positive [default: 1]
     #[arg(long, value_name = "X")]
     hard_positive_weight: Option<f32>,
-    /// By how much a negative has to be farther away [default: 0.2]
+    /// By how much a negative has to be farther away [default: 0.1]
     #[arg(long, value_name = "X")]
     margin: Option<f32>,
     /// Components of the vectors [default: 64]
@@ -106,6 +106,10 @@ pub struct EbrArgs {
     /// [default: 0]
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
+    /// What is held out for it: `last`, the last event of each user, or a share, the latest of all events
+    /// [default: last]
+    #[arg(long, value_name = "last|SHARE", value_parser = hold_out)]
+    hold_out: Option<HoldOut>,
     /// What the random numbers start from [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -130,6 +134,7 @@ impl EbrArgs {
         set(&mut config.batch, self.batch);
         set(&mut config.learning_rate, self.learning_rate);
         set(&mut config.patience, self.patience);
+        set(&mut config.hold_out, self.hold_out);
         set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
         let mined = match &self.hard {

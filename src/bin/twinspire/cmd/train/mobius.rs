@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use twinspire::Towers;
+use twinspire::train::HoldOut;
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, set};
+use super::run::{RunArgs, SHOWN, hold_out, set};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -83,6 +84,10 @@ pub struct MobiusArgs {
     /// [default: 0]
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
+    /// What is held out for it: `last`, the last event of each user, or a share, the latest of all events
+    /// [default: last]
+    #[arg(long, value_name = "last|SHARE", value_parser = hold_out)]
+    hold_out: Option<HoldOut>,
     /// What the random numbers start from [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -102,6 +107,7 @@ impl MobiusArgs {
         set(&mut config.batch, self.batch);
         set(&mut config.learning_rate, self.learning_rate);
         set(&mut config.patience, self.patience);
+        set(&mut config.hold_out, self.hold_out);
         set(&mut config.seed, self.seed);
         let towers = self.teacher.as_ref().map(Towers::open).transpose()?;
         let data = self.data.read(output)?;

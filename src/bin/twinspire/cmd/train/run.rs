@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::train::report::samples;
-use twinspire::train::{Dataset, Progress, TrainError, Trained};
+use twinspire::train::{Dataset, HoldOut, Progress, TrainError, Trained};
 
 use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
 
@@ -33,7 +33,7 @@ pub struct RunArgs {
     /// Begin with the weights of these towers, which have to read and compute the same
     #[arg(long, value_name = "DIR")]
     warm_start: Option<PathBuf>,
-    /// Write a page that tells how it went: settings, curves, some answers
+    /// Write a page that tells how it went: settings, curves, how popular items fare, some answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
 }
@@ -42,6 +42,15 @@ pub struct RunArgs {
 pub fn set<T>(setting: &mut T, flag: Option<T>) {
     if let Some(flag) = flag {
         *setting = flag;
+    }
+}
+
+/// What is held out: `last`, or a share of the latest events.
+pub fn hold_out(text: &str) -> Result<HoldOut, String> {
+    match text.parse() {
+        _ if text == "last" => Ok(HoldOut::Last),
+        Ok(share) => Ok(HoldOut::Latest(share)),
+        Err(_) => Err("`last` or a share such as 0.1 expected".to_owned()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! `twinspire train youtube`.
 
 use clap::Args;
-use twinspire::train::youtube;
+use twinspire::train::{HoldOut, youtube};
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, set};
+use super::run::{RunArgs, SHOWN, hold_out, set};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -74,6 +74,10 @@ pub struct YoutubeArgs {
     /// [default: 0]
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
+    /// What is held out for it: `last`, the last event of each user, or a share, the latest of all events
+    /// [default: last]
+    #[arg(long, value_name = "last|SHARE", value_parser = hold_out)]
+    hold_out: Option<HoldOut>,
     /// What the random numbers start from [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -94,9 +98,10 @@ impl YoutubeArgs {
         set(&mut config.window, self.window);
         set(&mut config.since, self.since.map(Some));
         set(&mut config.patience, self.patience);
+        set(&mut config.hold_out, self.hold_out);
         set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
-        let queries = youtube::queries(&data, SHOWN);
+        let queries = youtube::queries(&data, &config, SHOWN);
         self.run
             .run("youtube", &config, &data, &queries, output, |from, tell| {
                 youtube::train_from(from, &data, &config, tell)

@@ -1,7 +1,7 @@
-use super::youtube::{self, Config};
 use super::*;
 use crate::record::Event;
-use serde_json::{Value, json};
+use crate::train::Method;
+use serde_json::json;
 
 /// Users of two tastes, and items of two kinds that say so in every kind of column.
 fn world(events_each: i64) -> Dataset {
@@ -64,7 +64,7 @@ fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
         user_dimension: 0,
         ..small()
     };
-    let trained = youtube::train(&data, &config, |_| {}).unwrap();
+    let trained = train(&data, &config, |_| {}).unwrap();
     let losses = &trained.report.losses;
     assert!(losses.last() < losses.first(), "{losses:?}");
     let odd = |history: Value| odd_of_five(&trained.towers, json!({ "history": history }));
@@ -74,7 +74,7 @@ fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
 
 #[test]
 fn it_learns_tastes_from_ids_and_attributes_and_places_new_items_by_theirs() {
-    let towers = youtube::train(&world(8), &small(), |_| {}).unwrap().towers;
+    let towers = train(&world(8), &small(), |_| {}).unwrap().towers;
     let odd = |user: Value| odd_of_five(&towers, user);
     assert!(odd(json!({"user_id": "u7", "city": "day"})) >= 4);
     assert!(odd(json!({"user_id": "u8", "city": "night"})) <= 1);
@@ -99,14 +99,14 @@ fn a_seed_fixes_the_model_and_progress_is_told() {
         parts.map(|(_, blob)| blob.to_vec()).collect()
     };
     let mut told = Vec::new();
-    let one = youtube::train(&world(5), &small(), |progress| told.push(progress)).unwrap();
-    let two = youtube::train(&world(5), &small(), |_| {}).unwrap();
+    let one = train(&world(5), &small(), |progress| told.push(progress)).unwrap();
+    let two = train(&world(5), &small(), |_| {}).unwrap();
     assert_eq!(bytes(&one), bytes(&two));
     let other = Config {
         seed: 43,
         ..small()
     };
-    let other = youtube::train(&world(5), &other, |_| {}).unwrap();
+    let other = train(&world(5), &other, |_| {}).unwrap();
     assert_ne!(bytes(&one), bytes(&other));
     let last = told.last().unwrap();
     assert_eq!((last.epoch, last.done, last.total), (12, 60, 60));
@@ -122,7 +122,7 @@ fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
         patience: 2,
         ..small()
     };
-    let report = youtube::train(&world(8), &config, |_| {}).unwrap().report;
+    let report = train(&world(8), &config, |_| {}).unwrap().report;
     let passes = report.validations.len();
     assert!(passes < 40 && passes == report.losses.len(), "{report:?}");
     assert_eq!((report.metric, passes - report.kept), (Some("hit@10"), 2));
@@ -134,20 +134,14 @@ fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
         epochs: report.kept,
         ..config.clone()
     };
-    let hash = |config: &Config| {
-        youtube::train(&world(8), config, |_| {})
-            .unwrap()
-            .towers
-            .hash()
-    };
+    let hash = |config: &Config| train(&world(8), config, |_| {}).unwrap().towers.hash();
     assert_eq!(hash(&config), hash(&shorter));
 }
 
 #[test]
 fn a_warm_start_begins_where_the_earlier_training_ended() {
-    let train = |earlier: Option<&Towers>, config: &Config| {
-        youtube::train_from(earlier, &world(8), config, |_| {})
-    };
+    let train =
+        |earlier: Option<&Towers>, config: &Config| train_from(earlier, &world(8), config, |_| {});
     let first = train(None, &small()).unwrap();
     let again = train(Some(&first.towers), &small()).unwrap();
     let (before, after) = (&first.report.losses, &again.report.losses);
@@ -180,18 +174,18 @@ fn settings_are_read_from_json_and_unknown_ones_are_refused() {
 #[test]
 fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
     let config = small();
-    let train = |data: &Dataset| youtube::train(data, &config, |_| {}).map(|_| ());
+    let learn = |data: &Dataset| train(data, &config, |_| {}).map(|_| ());
     let full = world(5);
     let known = Dataset {
         users: Vec::new(),
         items: full.items[..1].to_vec(),
         events: full.events.clone(),
     };
-    train(&known).unwrap();
+    learn(&known).unwrap();
     let refused = |change: &dyn Fn(&mut Dataset)| {
         let mut data = full.clone();
         change(&mut data);
-        train(&data).unwrap_err().to_string()
+        learn(&data).unwrap_err().to_string()
     };
     let says = [
         (
@@ -226,7 +220,7 @@ fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
         temperature: 0.0,
         ..small()
     };
-    let error = youtube::train(&full, &bad, |_| {}).unwrap_err();
+    let error = train(&full, &bad, |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
         "temperature is 0; it must be between 0.001 and 1000"
@@ -235,7 +229,7 @@ fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
         batch: 1,
         ..small()
     };
-    let error = youtube::train(&full, &bad, |_| {}).unwrap_err();
+    let error = train(&full, &bad, |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
         "batch is 1; it must be between 2 and 65536"

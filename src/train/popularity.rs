@@ -1,0 +1,190 @@
+//! How popular the items are that towers recall: the items in ten parts, from those met seldom to those
+//! met often.
+
+use super::network::parts;
+use ndarray::{ArrayView2, s};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::HashSet;
+
+/// Parts.
+const DECILES: usize = 10;
+/// How many answers of a user are looked at.
+const ANSWERS: usize = 10;
+/// How many users are asked at most.
+const MAX_USERS: usize = 512;
+/// How many scores may be computed in all.
+const MAX_SCORES: usize = 1 << 28;
+
+/// A tenth of the items by how often they were met, and what becomes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Decile {
+    /// How many items are in it.
+    pub items: usize,
+    /// How often one of them was met in what was learnt from, at least and at most.
+    pub met: [usize; 2],
+    /// Their share of all meetings.
+    pub meetings: f64,
+    /// Their share of the first ten answers that users get, of some hundred users at most.
+    pub answers: f64,
+    /// How many held-out events have one of them.
+    pub held_out: usize,
+    /// Of these, the share whose item was among the first 10.
+    #[serde(rename = "hit@10")]
+    pub hit_10: f64,
+    /// Among the first 100.
+    #[serde(rename = "hit@100")]
+    pub hit_100: f64,
+}
+
+/// Counts of each item.
+pub(crate) struct Popularity {
+    met: Vec<usize>,
+    answers: Vec<usize>,
+}
+
+impl Popularity {
+    /// Of so many items, nothing so far.
+    pub(crate) fn new(items: usize) -> Self {
+        Self {
+            met: vec![0; items],
+            answers: vec![0; items],
+        }
+    }
+
+    /// An item was met.
+    pub(crate) fn met(&mut self, item: u32) {
+        self.met[item as usize] += 1;
+    }
+
+    /// The users to be asked, of so many: spread evenly, no more than it takes.
+    pub(crate) fn asked(&self, users: usize) -> Vec<u32> {
+        let most = MAX_SCORES / self.met.len().max(1);
+        let step = users.div_ceil(most.clamp(1, MAX_USERS)).max(1);
+        (0..users as u32).step_by(step).collect()
+    }
+
+    /// Counts the first answers of users by their vectors and those of all items; `met` gives what is no
+    /// answer of a row.
+    pub(crate) fn answers(
+        &mut self,
+        users: ArrayView2<'_, f32>,
+        items: ArrayView2<'_, f32>,
+        met: impl Fn(usize) -> HashSet<u32> + Sync,
+    ) {
+        let parts = parts(users.nrows());
+        let each = parts.par_iter().flat_map_iter(|part| {
+            let scores = users.slice(s![part.clone(), ..]).dot(&items.t());
+            let rows = part.clone().zip(scores.rows());
+            let first = rows.flat_map(|(at, scores)| {
+                let met = met(at);
+                let strange = scores.iter().zip(0u32..);
+                let mut all: Vec<(f32, u32)> = strange
+                    .map(|(score, item)| (*score, item))
+                    .filter(|(_, item)| !met.contains(item))
+                    .collect();
+                if all.len() > ANSWERS {
+                    all.select_nth_unstable_by(ANSWERS, |(a, _), (b, _)| b.total_cmp(a));
+                    all.truncate(ANSWERS);
+                }
+                all.into_iter().map(|(_, item)| item)
+            });
+            first.collect::<Vec<_>>()
+        });
+        for item in each.collect::<Vec<_>>() {
+            self.answers[item as usize] += 1;
+        }
+    }
+
+    /// The tenths of the items, those met least first; `found` gives held-out items and their ranks from 0.
+    pub(crate) fn deciles(
+        &self,
+        found: impl IntoIterator<Item = (u32, Option<usize>)>,
+    ) -> Vec<Decile> {
+        let mut order: Vec<usize> = (0..self.met.len()).collect();
+        order.sort_by_key(|item| self.met[*item]);
+        let share =
+            |part: usize, all: &[usize]| part as f64 / all.iter().sum::<usize>().max(1) as f64;
+        let mut decile_of = vec![0; order.len()];
+        let mut deciles = Vec::with_capacity(DECILES);
+        for number in 0..DECILES {
+            let at = |number: usize| order.len() * number / DECILES;
+            let of = &order[at(number)..at(number + 1)];
+            of.iter().for_each(|item| decile_of[*item] = number);
+            let sum = |counts: &[usize]| of.iter().map(|item| counts[*item]).sum::<usize>();
+            let count = |item: Option<&usize>| item.map_or(0, |item| self.met[*item]);
+            deciles.push(Decile {
+                items: of.len(),
+                met: [count(of.first()), count(of.last())],
+                meetings: share(sum(&self.met), &self.met),
+                answers: share(sum(&self.answers), &self.answers),
+                ..Decile::default()
+            });
+        }
+        for (item, rank) in found {
+            let decile = &mut deciles[decile_of[item as usize]];
+            let within = |most: usize| f64::from(u8::from(rank.is_some_and(|rank| rank < most)));
+            decile.held_out += 1;
+            decile.hit_10 += within(10);
+            decile.hit_100 += within(100);
+        }
+        for decile in &mut deciles {
+            decile.hit_10 /= decile.held_out.max(1) as f64;
+            decile.hit_100 /= decile.held_out.max(1) as f64;
+        }
+        deciles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    #[test]
+    fn tenths_are_those_counted_by_hand() {
+        // Item n of 20 is met n times; users ask in the direction of one item each.
+        let mut popularity = Popularity::new(20);
+        for item in 0..20u32 {
+            (0..item).for_each(|_| popularity.met(item));
+        }
+        // Scores fall with the number of the item for the first user, and rise for the second.
+        let items = Array2::from_shape_fn((20, 1), |(item, _)| -(item as f32));
+        let users = ndarray::array![[1.0], [-1.0]];
+        popularity.answers(users.view(), items.view(), |row| match row {
+            0 => HashSet::from([0, 2]),
+            _ => HashSet::new(),
+        });
+        let found = [(19, Some(3)), (18, None), (18, Some(50)), (0, Some(0))];
+        let deciles = popularity.deciles(found);
+        assert_eq!(deciles.len(), 10);
+        assert_eq!((deciles[0].items, deciles[0].met), (2, [0, 1]));
+        assert_eq!(deciles[9].met, [18, 19]);
+        assert!((deciles[9].meetings - 37.0 / 190.0).abs() < 1e-12);
+        // Of 20 answers item 1 is one; items 10 and 11 are of both users.
+        assert!((deciles[0].answers - 1.0 / 20.0).abs() < 1e-12);
+        assert!((deciles[5].answers - 4.0 / 20.0).abs() < 1e-12);
+        assert!((deciles[9].answers - 2.0 / 20.0).abs() < 1e-12);
+        let last = deciles[9];
+        assert_eq!(last.held_out, 3);
+        assert!(
+            (last.hit_10 - 1.0 / 3.0).abs() < 1e-12 && (last.hit_100 - 2.0 / 3.0).abs() < 1e-12
+        );
+        assert_eq!((deciles[0].held_out, deciles[0].hit_10), (1, 1.0));
+        let answers: f64 = deciles.iter().map(|decile| decile.answers).sum();
+        assert!((answers - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn few_items_and_many_users_are_no_trouble() {
+        let mut popularity = Popularity::new(3);
+        popularity.met(1);
+        let deciles = popularity.deciles([(2, None)]);
+        assert_eq!(deciles.iter().map(|decile| decile.items).sum::<usize>(), 3);
+        assert_eq!(popularity.asked(1_000_000).len(), 512);
+        assert_eq!(popularity.asked(5), [0, 1, 2, 3, 4]);
+        assert_eq!(Popularity::new(1 << 24).asked(1000).len(), 16);
+        assert!(popularity.asked(0).is_empty());
+    }
+}
