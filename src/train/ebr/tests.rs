@@ -1,5 +1,6 @@
 use super::*;
 use crate::record::Event;
+use crate::train::HoldOut;
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -256,6 +257,52 @@ fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
     };
     assert_eq!(hash(1, 7), hash(3, 7));
     assert_ne!(hash(1, 7), hash(1, 8));
+}
+
+#[test]
+fn a_warm_start_adds_who_and_what_is_new_and_a_share_of_the_time_can_be_held_out() {
+    let (short, day) = (
+        Config {
+            epochs: 2,
+            item_dimension: 8,
+            ..small()
+        },
+        Config {
+            epochs: 1,
+            item_dimension: 8,
+            patience: 1,
+            hold_out: HoldOut::Latest(0.25),
+            ..small()
+        },
+    );
+    let first = train(&town(), &short, |_| {}).unwrap().towers;
+    let mut data = town();
+    let (new, late) = (json!({"id": "new"}), i64::MAX);
+    data.items.push(new.clone());
+    let event = |item: &str, at| Event {
+        user: "newcomer".to_owned(),
+        item: item.to_owned(),
+        at,
+        weight: 1.0,
+    };
+    let [first_item, second_item] =
+        [0, 1].map(|at| data.items[at]["id"].as_str().unwrap().to_owned());
+    data.events.extend([
+        event("new", -1),
+        event(&first_item, late),
+        event(&second_item, late),
+    ]);
+    let next = train_from(Some(&first), &data, &day, |_| {}).unwrap();
+    let vector = |towers: &Towers, item: &Value| towers.embed_item(item).unwrap();
+    let unknown = json!({"id": "never met"});
+    assert_eq!(vector(&first, &new), vector(&first, &unknown));
+    assert_ne!(vector(&next.towers, &new), vector(&next.towers, &unknown));
+    let report = next.report;
+    assert!(report.examples < 2 + data.events.len() as u64 * 3 / 4);
+    let held_out: usize = report.deciles.iter().map(|decile| decile.held_out).sum();
+    assert!(held_out >= 2, "{:?}", report.deciles);
+    let answers: f64 = report.deciles.iter().map(|decile| decile.answers).sum();
+    assert!((answers - 1.0).abs() < 1e-9);
 }
 
 #[test]

@@ -182,6 +182,30 @@ fn a_seed_fixes_the_weights_and_a_training_goes_on_from_its_parts() {
 }
 
 #[test]
+fn a_training_goes_on_with_an_item_that_is_new() {
+    let first = learn(&small());
+    let mut data = world();
+    data.items.push(json!({"id": "new"}));
+    let click = |at| Event {
+        user: "u0".to_owned(),
+        item: "new".to_owned(),
+        at,
+        weight: 5.0,
+    };
+    data.events.extend([click(100), click(101)]);
+    let teacher = |_: &str, _: &str| 1.0f32;
+    let next = train_from(Some(first.parts()), &data, &teacher, &small(), |_| {}).unwrap();
+    let vector = |student: &Student, id: &str| {
+        let towers = student.towers(Score::CLICK).unwrap();
+        towers.embed_item(&json!({"id": id})).unwrap()
+    };
+    assert_eq!(vector(&first, "new"), vector(&first, "never met"));
+    assert_ne!(vector(&next, "new"), vector(&next, "never met"));
+    let items: usize = next.report.deciles.iter().map(|decile| decile.items).sum();
+    assert_eq!(items, data.items.len());
+}
+
+#[test]
 fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     let config = Config {
         id_dropout: 0.0,

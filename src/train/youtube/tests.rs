@@ -1,6 +1,6 @@
 use super::*;
 use crate::record::Event;
-use crate::train::Method;
+use crate::train::{HoldOut, Method};
 use serde_json::json;
 
 /// Users of two tastes, and items of two kinds that say so in every kind of column.
@@ -167,6 +167,16 @@ fn settings_are_read_from_json_and_unknown_ones_are_refused() {
         ..Config::default()
     };
     assert_eq!(config, expected);
+    let read_hold_out = |text: &str| read(text).map(|config| config.hold_out).unwrap();
+    assert_eq!(read_hold_out(r#"{"hold_out": "last"}"#), HoldOut::Last);
+    let latest = read_hold_out(r#"{"hold_out": {"latest": 0.2}}"#);
+    assert_eq!(latest, HoldOut::Latest(0.2));
+    let too_much = Config {
+        hold_out: HoldOut::Latest(0.6),
+        ..Config::default()
+    };
+    let error = train(&world(5), &too_much, |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("hold_out.latest is 0.6"), "{error}");
     let error = read(r#"{"epoch": 3}"#).unwrap_err().to_string();
     assert!(error.contains("unknown field `epoch`"), "{error}");
 }
