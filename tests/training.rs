@@ -154,17 +154,13 @@ fn a_log_in_order_of_time_is_learnt_from_day_after_day() {
 }
 
 #[test]
-fn what_is_counted_is_kept_with_the_towers_through_the_disk_and_a_database() {
+fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database() {
     let (dir, path) = directory();
     let towers = learn(0, None);
     let saved = dir.path().join("towers");
     towers.save(&saved).unwrap();
-    let counted = std::fs::read(saved.join("frequency.bin")).unwrap();
-    assert_eq!(counted[..8], *b"TWINFREQ");
     let opened = Towers::open(&saved).unwrap();
     assert_eq!(opened.hash(), towers.hash());
-    opened.save(&saved).unwrap();
-    assert_eq!(std::fs::read(saved.join("frequency.bin")).unwrap(), counted);
 
     let db = Database::open(&path).unwrap();
     db.items().put_many(&shop(0).items).unwrap();
@@ -177,29 +173,45 @@ fn what_is_counted_is_kept_with_the_towers_through_the_disk_and_a_database() {
     // The same day learnt from what is served and from what was trained.
     let (next, expected) = (learn(1, Some(&served)), learn(1, Some(&towers)));
     assert_eq!(next.hash(), expected.hash());
-    // Without the counts the next day is another one.
-    let clear = dir.path().join("clear");
-    std::fs::create_dir(&clear).unwrap();
-    for file in std::fs::read_dir(&saved).unwrap() {
-        let file = file.unwrap();
-        if file.file_name() != "frequency.bin" {
-            std::fs::copy(file.path(), clear.join(file.file_name())).unwrap();
+    // Without what was kept the next day is another one.
+    for (file, magic) in [("frequency.bin", b"TWINFREQ"), ("optimiser.bin", b"TWINOPTI")] {
+        let kept = std::fs::read(saved.join(file)).unwrap();
+        assert_eq!(kept[..8], *magic);
+        let clear = dir.path().join(format!("without {file}"));
+        std::fs::create_dir(&clear).unwrap();
+        for other in std::fs::read_dir(&saved).unwrap() {
+            let other = other.unwrap();
+            if other.file_name() != file {
+                std::fs::copy(other.path(), clear.join(other.file_name())).unwrap();
+            }
         }
-    }
-    let forgot = learn(1, Some(&Towers::open(&clear).unwrap()));
-    assert_ne!(forgot.hash(), expected.hash());
-
-    for damage in 0..3 {
-        let mut bytes = counted.clone();
-        match damage {
-            0 => bytes[40] ^= 1,
-            1 => bytes.truncate(50),
-            _ => bytes.clear(),
+        let forgot = learn(1, Some(&Towers::open(&clear).unwrap()));
+        assert_ne!(forgot.hash(), expected.hash());
+        for damage in 0..3 {
+            let mut bytes = kept.clone();
+            match damage {
+                0 => bytes[40] ^= 1,
+                1 => bytes.truncate(50),
+                _ => bytes.clear(),
+            }
+            common::write(&saved, &[(file.to_owned(), bytes)]);
+            let error = Towers::open(&saved).unwrap_err().to_string();
+            assert!(error.contains(file), "{error}");
         }
-        common::write(&saved, &[("frequency.bin".to_owned(), bytes)]);
-        let error = Towers::open(&saved).unwrap_err().to_string();
-        assert!(error.contains("frequency.bin"), "{error}");
+        common::write(&saved, &[(file.to_owned(), kept)]);
     }
+    // Those of other towers do not fit.
+    let larger = Config {
+        dimension: 9,
+        ..small()
+    };
+    let larger = train_from(None, &shop(0), &larger, |_| {}).unwrap().towers;
+    let others = dir.path().join("larger");
+    larger.save(&others).unwrap();
+    let kept = std::fs::read(others.join("optimiser.bin")).unwrap();
+    common::write(&saved, &[("optimiser.bin".to_owned(), kept)]);
+    let error = Towers::open(&saved).unwrap_err().to_string();
+    assert!(error.contains("optimiser.bin: header: has"), "{error}");
     let other = Config {
         frequency_hashes: 2,
         ..small()

@@ -6,12 +6,12 @@ use crate::files::{Blob, FileSystem, OsFiles};
 use crate::kernel::Metric;
 use crate::record::RecordError;
 use crate::store::{StoreError, read_towers};
-#[cfg(feature = "train")]
-use crate::tower::FREQUENCY;
 use crate::tower::schema::Schema;
+#[cfg(feature = "train")]
+use crate::tower::{FREQUENCY, FrequencyState, OPTIMISER, OptimiserState};
 use crate::tower::{
-    FrequencyState, Model, NamedBlob, Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo,
-    aligned, content_hash,
+    Model, NamedBlob, Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned,
+    check_left, content_hash,
 };
 use crate::wire::checksum;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct Towers {
 impl Towers {
     /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
     /// other, and tries the self-test (`selftest.json`) if there is one. What a training left to go on from
-    /// (`frequency.bin`) is kept with them. Other files in the directory are left alone.
+    /// (`frequency.bin`, `optimiser.bin`) is kept with them. Other files in the directory are left alone.
     ///
     /// # Errors
     /// [`Error::Towers`] names the file, the place in it, and what would be right.
@@ -67,7 +67,7 @@ impl Towers {
     pub(crate) fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
         let model = Model::from_parts(&parts)?;
         model.check_finite()?;
-        FrequencyState::find(&parts)?;
+        check_left(&parts, &model)?;
         Ok(Self {
             self_test: model.self_test(&parts)?,
             model: Arc::new(model),
@@ -92,11 +92,25 @@ impl Towers {
 
     /// The same towers with how often items were met while they were trained.
     #[cfg(feature = "train")]
-    pub(crate) fn with_frequency(mut self, state: &FrequencyState) -> Self {
-        let kept = self.parts.iter().filter(|(name, _)| name != FREQUENCY);
-        let blob = Arc::new(Blob::from_bytes(&state.to_bytes()));
-        let new = std::iter::once((FREQUENCY.to_owned(), blob));
-        self.parts = kept.cloned().chain(new).collect();
+    pub(crate) fn with_frequency(self, state: &FrequencyState) -> Self {
+        self.with(FREQUENCY, &state.to_bytes())
+    }
+
+    /// The same towers with how far the steps of their training have shrunk.
+    #[cfg(feature = "train")]
+    pub(crate) fn with_optimiser(self, state: &OptimiserState) -> Self {
+        self.with(OPTIMISER, &state.to_bytes())
+    }
+
+    /// The same towers with this file.
+    #[cfg(feature = "train")]
+    fn with(mut self, name: &str, bytes: &[u8]) -> Self {
+        let kept = self.parts.iter().filter(|(other, _)| other != name);
+        let mut parts: Vec<NamedBlob> = kept.cloned().collect();
+        parts.push((name.to_owned(), Arc::new(Blob::from_bytes(bytes))));
+        // The hash of the content goes by the order of the files.
+        parts.sort_by_key(|(name, _)| TOWER_FILES.iter().position(|file| file == name));
+        self.parts = parts.into();
         self
     }
 
@@ -104,6 +118,12 @@ impl Towers {
     #[cfg(feature = "train")]
     pub(crate) fn frequency(&self) -> Result<Option<FrequencyState>, TowerError> {
         FrequencyState::find(&self.parts)
+    }
+
+    /// How far the steps of their training have shrunk, if that was kept.
+    #[cfg(feature = "train")]
+    pub(crate) fn optimiser(&self) -> Result<Option<OptimiserState>, TowerError> {
+        OptimiserState::find(&self.parts, &self.model)
     }
 
     /// What they are made of.

@@ -22,8 +22,8 @@ mod encoded;
 mod export;
 mod farmhash;
 mod forward;
-mod frequency;
 mod layer;
+mod left;
 mod lookup;
 mod matrix;
 mod model;
@@ -35,7 +35,7 @@ mod weights;
 pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
 pub use encode::FeatureCheck;
 pub(crate) use encode::Reading;
-pub(crate) use frequency::FrequencyState;
+pub(crate) use left::check as check_left;
 pub(crate) use model::{EmbedError, Model, Side};
 pub use selftest::SelfTest;
 pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
@@ -43,8 +43,11 @@ pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash}
 pub(crate) use {
     encoded::{Encoded, Input},
     forward::Pass,
-    frequency::{Cell, FILE as FREQUENCY, MAX_CELLS, MAX_HASHES},
     layer::{Layer, Step},
+    left::{
+        Cell, FREQUENCY, FrequencyState, MAX_CELLS, MAX_HASHES, OPTIMISER, OptimiserMethod,
+        OptimiserState,
+    },
     lookup::Lookup,
     matrix::Matrix,
     model::{Feature, Table, Tower},

@@ -14,7 +14,7 @@ use super::matrix::{Matrix, Precision};
 use super::model::{Feature, Model, Side, Table, Tower};
 use super::onnx::{Asked, OnnxModel};
 use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, Wiring};
-use super::{TowerError, frequency, onnx, selftest};
+use super::{TowerError, left, onnx, selftest};
 use crate::files::Blob;
 use crate::kernel::Weights;
 use crate::wire::Checksum;
@@ -33,7 +33,7 @@ pub(super) const USER: &str = "user.safetensors";
 pub(super) const ITEM: &str = "item.safetensors";
 
 /// The names a towers directory may hold; others in it are not ours.
-pub(crate) const FILES: [&str; 8] = [
+pub(crate) const FILES: [&str; 9] = [
     schema::FILE,
     SHARED,
     USER,
@@ -41,7 +41,8 @@ pub(crate) const FILES: [&str; 8] = [
     selftest::FILE,
     onnx::USER,
     onnx::ITEM,
-    frequency::FILE,
+    left::FREQUENCY,
+    left::OPTIMISER,
 ];
 
 /// A hash over the files of a towers directory, given their checksums.

@@ -1,9 +1,9 @@
 //! The course of a training: what is told of it, and when it ends.
 
 use super::error::TrainError;
+use super::network::{Learnt, Network};
 use super::{Progress, Report, Trained};
 use crate::database::Towers;
-use crate::tower::Model;
 use std::time::Instant;
 
 /// Counts what was learnt from and tells of it.
@@ -122,8 +122,12 @@ impl<P: FnMut(Progress)> Course<P> {
     }
 
     /// The towers, and how it went; `best` is the pass whose weights they have, if not the last.
-    pub(crate) fn finish(self, model: &Model, best: Option<usize>) -> Result<Trained, TrainError> {
-        let towers = Towers::from_model(model)?;
+    pub(crate) fn finish(
+        self,
+        learnt: &Learnt,
+        best: Option<usize>,
+    ) -> Result<Trained, TrainError> {
+        let towers = Towers::from_model(&learnt.model)?.with_optimiser(&learnt.optimiser);
         let report = Report {
             examples_per_second: self.examples_per_second(),
             kept: best.unwrap_or(self.losses.len()),
@@ -151,7 +155,7 @@ impl<P: FnMut(Progress)> Course<P> {
 pub(crate) struct Stopping {
     patience: usize,
     pass: usize,
-    best: Option<(f64, usize, Model)>,
+    best: Option<(f64, usize, Learnt)>,
 }
 
 impl Stopping {
@@ -164,24 +168,25 @@ impl Stopping {
         }
     }
 
-    /// Takes in the metric of a pass, larger being better, and the weights it ended with; tells whether
+    /// Takes in the metric of a pass, larger being better, and the network it ended with; tells whether
     /// the training goes on.
-    pub(crate) fn goes_on(&mut self, metric: f64, model: &Model) -> bool {
+    pub(crate) fn goes_on(&mut self, metric: f64, network: &Network) -> bool {
         self.pass += 1;
         match &self.best {
             Some((best, pass, _)) if metric <= *best => self.pass - pass < self.patience,
             _ => {
-                self.best = Some((metric, self.pass, model.clone()));
+                self.best = Some((metric, self.pass, network.so_far()));
                 true
             }
         }
     }
 
-    /// The weights of the best pass and its number; of a training that had no metric, the last ones.
-    pub(crate) fn best(self, last: Model) -> (Model, Option<usize>) {
+    /// What had been learnt when the best pass ended, and its number; of a training that had no metric, what
+    /// has been learnt in all.
+    pub(crate) fn best(self, network: &Network) -> (Learnt, Option<usize>) {
         match self.best {
-            Some((_, pass, model)) => (model, Some(pass)),
-            None => (last, None),
+            Some((_, pass, learnt)) => (learnt, Some(pass)),
+            None => (network.so_far(), None),
         }
     }
 }

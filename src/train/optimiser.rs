@@ -6,6 +6,8 @@
 //! (under Adam its means rest meanwhile), so a rare item's embedding still moves far when it is seen
 //! at last.
 
+mod state;
+
 use super::network::{Gradients, side_index};
 use crate::tower::{Matrix, Model, Side};
 use rayon::prelude::*;
@@ -43,6 +45,8 @@ pub(crate) struct Rule {
     pub(crate) rate: f32,
     /// Pulls the rows of tables towards zero when they are read.
     pub(crate) decay: f32,
+    /// Whether steps begin anew, too, where a training goes on from earlier towers.
+    pub(crate) fresh: bool,
 }
 
 /// The optimiser, with what it keeps for every weight.

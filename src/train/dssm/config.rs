@@ -57,6 +57,9 @@ pub struct Config {
     pub patience: usize,
     /// The share of documents (of queries, where there are clicks) that are held out for it.
     pub held_out: f64,
+    /// Whether steps begin as long as those of a first training, where a training goes on from earlier
+    /// towers. Otherwise they go on as short as those have become.
+    pub fresh_steps: bool,
     /// What the random numbers start from.
     pub seed: u64,
 }
@@ -106,6 +109,7 @@ impl Default for Config {
             average: 0.0,
             patience: 0,
             held_out: 0.1,
+            fresh_steps: false,
             seed: 42,
         }
     }

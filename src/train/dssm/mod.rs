@@ -22,7 +22,7 @@ use super::dataset::Dataset;
 use super::error::TrainError;
 use super::evaluate::{mean_reciprocal_rank, ranks};
 use super::loss::sampled::{Batch, softmax};
-use super::network::{Network, checked, random, vectors, warm};
+use super::network::{Network, checked, random, vectors};
 use super::optimiser::Rule;
 use super::sampler::shuffle;
 use super::schema::hashed;
@@ -103,15 +103,13 @@ pub fn train_from(
     held_out.truncate(MAX_HELD_OUT);
     let mut model = random(describe(config)?, &mut rng)?;
     scatter(&mut model, &mut rng);
-    if let Some(earlier) = earlier {
-        warm(&mut model, earlier.model())?;
-    }
     let rule = Rule {
         method: config.optimiser,
         rate: config.learning_rate,
         decay: 0.0,
+        fresh: config.fresh_steps,
     };
-    let network = Network::new(model, rule, config.shared).averaged(config.average);
+    let network = Network::going_on(model, earlier, rule, config.shared)?.averaged(config.average);
     let mut learner = Learner {
         network,
         texts: &texts,
@@ -130,13 +128,13 @@ pub fn train_from(
         if config.patience > 0 && !held_out.is_empty() {
             let mrr = learner.validate(&held_out);
             course.validate("mrr", mrr);
-            if !stopping.goes_on(mrr, learner.network.learnt()) {
+            if !stopping.goes_on(mrr, &learner.network) {
                 break;
             }
         }
     }
-    let (model, best) = stopping.best(learner.network.learnt().clone());
-    course.finish(&model, best)
+    let (learnt, best) = stopping.best(&learner.network);
+    course.finish(&learnt, best)
 }
 
 /// Some queries to ask trained towers with: those of the log, or first sentences of documents.

@@ -70,6 +70,9 @@ pub struct Config {
     pub hold_out: HoldOut,
     /// What is to be read of the fields and how towers are built, in place of what the data says.
     pub schema: Overrides,
+    /// Whether steps begin as long as those of a first training, where a training goes on from earlier
+    /// towers. Otherwise they go on as short as those have become.
+    pub fresh_steps: bool,
     /// What the random numbers start from.
     pub seed: u64,
 }
@@ -102,6 +105,7 @@ impl Default for Config {
             patience: 0,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),
+            fresh_steps: false,
             seed: 42,
         }
     }

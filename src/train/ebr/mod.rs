@@ -31,7 +31,7 @@ use super::dataset::Dataset;
 use super::error::TrainError;
 use super::evaluate::metrics;
 use super::loss::triplet::{Batch, triplets};
-use super::network::{Network, random, warm};
+use super::network::{Network, random};
 use super::optimiser::Rule;
 use super::reader::{Columns, Reader};
 use super::sampler::{Logs, shuffle};
@@ -134,16 +134,14 @@ pub fn train_mined(
     }
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
     let schema = describe(data, &examples.logs, config)?;
-    let mut model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
-    if let Some(earlier) = earlier {
-        warm(&mut model, earlier.model())?;
-    }
+    let model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
     let rule = Rule {
         method: config.optimiser,
         rate: config.learning_rate,
         decay: 0.0,
+        fresh: config.fresh_steps,
     };
-    let network = Network::new(model, rule, false).averaged(config.average);
+    let network = Network::going_on(model, earlier, rule, false)?.averaged(config.average);
     let mut learner = Learner::new(network, &examples, config)?;
     course.expect(usual.len(), config.batch);
     course.expect_first(config.hard_passes, hard.len(), config.batch);
@@ -173,15 +171,20 @@ pub fn train_mined(
         if !examples.held_out.is_empty() {
             let hits = metrics(&learner.ranks(learner.network.learnt())).hit_10;
             course.validate("hit@10", hits);
-            if !first && !stopping.goes_on(hits, learner.network.learnt()) {
+            if !first && !stopping.goes_on(hits, &learner.network) {
                 break;
             }
         }
     }
-    let (model, best) = stopping.best(learner.network.learnt().clone());
-    let mut trained = course.finish(&model, best.map(|pass| config.hard_passes + pass))?;
+    let (learnt, best) = stopping.best(&learner.network);
+    let mut trained = course.finish(&learnt, best.map(|pass| config.hard_passes + pass))?;
     let (reader, held_out) = (&learner.reader, &examples.held_out);
-    trained.report.deciles = reader.deciles(&model, held_out, &learner.ranks(&model), |_| {});
+    trained.report.deciles = reader.deciles(
+        &learnt.model,
+        held_out,
+        &learner.ranks(&learnt.model),
+        |_| {},
+    );
     Ok(trained)
 }
 

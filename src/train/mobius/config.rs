@@ -63,6 +63,9 @@ pub struct Config {
     /// What is to be read of the fields and how towers are built, in place of what the data says;
     /// `layers` are those before the three parts.
     pub schema: Overrides,
+    /// Whether steps begin as long as those of a first training, where a training goes on from earlier
+    /// towers. Otherwise they go on as short as those have become.
+    pub fresh_steps: bool,
     /// What the random numbers start from.
     pub seed: u64,
 }
@@ -150,6 +153,7 @@ impl Default for Config {
             patience: 0,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),
+            fresh_steps: false,
             seed: 42,
         }
     }

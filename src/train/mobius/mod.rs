@@ -34,7 +34,7 @@ use super::error::TrainError;
 use super::evaluate::metrics;
 use super::hold_out::HeldOut;
 use super::loss::three_class::{Class, Pair, click_probabilities, softmax};
-use super::network::{Network, random, warm};
+use super::network::{Network, random};
 use super::optimiser::Rule;
 use super::reader::{Columns, Reader};
 use super::sampler::{Example, Logs, shuffle};
@@ -131,16 +131,14 @@ pub fn train_from(
     }
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
     let (schema, trunks) = describe(data, &logs, config)?;
-    let mut model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
-    if let Some(earlier) = earlier {
-        warm(&mut model, earlier.model())?;
-    }
+    let model = random(going_on(schema, earlier, &config.schema)?, &mut rng)?;
     let rule = Rule {
         method: config.optimiser,
         rate: config.learning_rate,
         decay: config.weight_decay,
+        fresh: config.fresh_steps,
     };
-    let network = Network::new(model, rule, false);
+    let network = Network::going_on(model, earlier, rule, false)?;
     let mut learner = Learner::new(network, &logs, teacher, config)?;
     course.expect(examples.len(), config.batch);
     let mut stopping = Stopping::new(config.patience);
@@ -154,16 +152,18 @@ pub fn train_from(
         if !held_out.is_empty() {
             let hits = metrics(&learner.ranks(&learner.network.model, &held_out)).hit_10;
             course.validate("hit@10", hits);
-            if !stopping.goes_on(hits, &learner.network.model) {
+            if !stopping.goes_on(hits, &learner.network) {
                 break;
             }
         }
     }
-    let (model, best) = stopping.best(learner.network.model.clone());
-    let Trained { towers, mut report } = course.finish(&model, best)?;
-    let ranks = learner.ranks(&model, &held_out);
+    let (learnt, best) = stopping.best(&learner.network);
+    let Trained { towers, mut report } = course.finish(&learnt, best)?;
+    let ranks = learner.ranks(&learnt.model, &held_out);
     let reader = &learner.reader;
-    report.deciles = reader.deciles(&model, &held_out, &ranks, |users| config.score.apply(users));
+    report.deciles = reader.deciles(&learnt.model, &held_out, &ranks, |users| {
+        config.score.apply(users)
+    });
     Ok(Student {
         parts: towers,
         trunks,

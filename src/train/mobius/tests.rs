@@ -224,6 +224,7 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
         method: config.optimiser,
         rate: config.learning_rate,
         decay: 0.0,
+        fresh: false,
     };
     let network = Network::new(model, rule, false);
     let mut learner = Learner::new(network, &logs, &teacher, &config).unwrap();

@@ -1,7 +1,7 @@
 //! Where weights begin: small random numbers, or what towers had learnt before.
 
 use super::super::error::TrainError;
-use crate::tower::schema::{LayerKind, LookupSchema, Schema};
+use crate::tower::schema::{LayerKind, LookupSchema, Schema, TableSchema};
 use crate::tower::{Layer, Lookup, Matrix, Model, Step, Table, Tower};
 use ndarray::Array2;
 use rand::RngExt;
@@ -99,13 +99,8 @@ pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> 
         if now.dimension != then.dimension {
             return other(place, "its rows have another width");
         }
-        let rows = match (&now.lookup, &then.lookup) {
-            (
-                LookupSchema::Vocabulary { ids: now, .. },
-                LookupSchema::Vocabulary { ids: then, .. },
-            ) => rows_of_strings(now, then, table, earlier),
-            (now, then) if now == then => (0..table.lookup.rows()).map(|row| (row, row)).collect(),
-            _ => return other(place, "it looks strings up in another way"),
+        let Some(rows) = same_rows([now, then], [table, earlier], true) else {
+            return other(place, "it looks strings up in another way");
         };
         let (Matrix::Owned(to), Matrix::Owned(from)) = (&mut table.weights, &earlier.weights)
         else {
@@ -120,21 +115,31 @@ pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> 
     Ok(())
 }
 
-/// Rows of the same strings now and then, and of the unknown ones where there are as many.
-fn rows_of_strings(
-    now: &[String],
-    then: &[String],
-    table: &Table,
-    earlier: &Table,
-) -> Vec<(usize, usize)> {
+/// Rows of the same strings in a table now and then, and of the unknown ones where there are as many; none
+/// if strings are looked up in another way. `all` gives a string that was not known the row that it had
+/// nevertheless, that of unknown ones.
+pub(crate) fn same_rows(
+    [now, then]: [&TableSchema; 2],
+    [table, earlier]: [&Table; 2],
+    all: bool,
+) -> Option<Vec<(usize, usize)>> {
+    let (now, then) = match (&now.lookup, &then.lookup) {
+        (LookupSchema::Vocabulary { ids: now, .. }, LookupSchema::Vocabulary { ids: then, .. }) => {
+            (now, then)
+        }
+        (now, then) if now == then => {
+            return Some((0..table.lookup.rows()).map(|row| (row, row)).collect());
+        }
+        _ => return None,
+    };
     let rows: HashMap<&String, usize> = then.iter().enumerate().map(|(at, id)| (id, at)).collect();
     let row = |id: &String| {
         let unknown = || earlier.lookup.row_of_unknown(id).map(|row| row as usize);
-        rows.get(id).copied().or_else(unknown)
+        rows.get(id).copied().or_else(|| all.then(unknown)?)
     };
     let known = now.iter().enumerate();
     let known = known.filter_map(|(at, id)| Some((at, row(id)?)));
     let spare = |table: &Table, ids: &[String]| ids.len()..table.lookup.rows();
     let unknown = spare(table, now).zip(spare(earlier, then));
-    known.chain(unknown).collect()
+    Some(known.chain(unknown).collect())
 }

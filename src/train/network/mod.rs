@@ -24,11 +24,14 @@ mod trainable;
 
 pub(crate) use backward::view;
 pub(crate) use gradients::{Gradients, side_index};
-pub(crate) use initial::{random, warm};
+use initial::warm;
+pub(crate) use initial::{random, same_rows};
 pub(crate) use trainable::checked;
 
+use super::error::TrainError;
 use super::optimiser::{Optimiser, Rule};
-use crate::tower::{Encoded, Model, Pass, Side};
+use crate::database::Towers;
+use crate::tower::{Encoded, Model, OptimiserState, Pass, Side};
 use average::Average;
 use backward::backward;
 use ndarray::{Array2, ArrayView2, s};
@@ -76,6 +79,12 @@ pub(crate) fn vectors<E: Borrow<Encoded> + Sync>(
     vectors
 }
 
+/// What was learnt: the weights, and what a later training goes on with.
+pub(crate) struct Learnt {
+    pub(crate) model: Model,
+    pub(crate) optimiser: OptimiserState,
+}
+
 /// Two towers that learn.
 pub(crate) struct Network {
     /// What has been learnt so far.
@@ -105,6 +114,37 @@ impl Network {
             tied,
             average: None,
             model,
+        }
+    }
+
+    /// The same, going on from earlier towers, if there are any: with their weights and, unless the rule says
+    /// otherwise, with the steps of their training.
+    ///
+    /// # Errors
+    /// [`TrainError::WarmStart`] when they read or compute something else.
+    pub(crate) fn going_on(
+        mut model: Model,
+        earlier: Option<&Towers>,
+        rule: Rule,
+        tied: bool,
+    ) -> Result<Self, TrainError> {
+        let Some(earlier) = earlier else {
+            return Ok(Self::new(model, rule, tied));
+        };
+        warm(&mut model, earlier.model())?;
+        let mut network = Self::new(model, rule, tied);
+        if let Some(state) = earlier.optimiser()?.filter(|_| !rule.fresh) {
+            let before = earlier.model();
+            network.optimiser.resume(&state, &network.model, before);
+        }
+        Ok(network)
+    }
+
+    /// What has been learnt so far, to be kept.
+    pub(crate) fn so_far(&self) -> Learnt {
+        Learnt {
+            model: self.learnt().clone(),
+            optimiser: self.optimiser.state(&self.model),
         }
     }
 

@@ -139,6 +139,7 @@ const RULE: Rule = Rule {
     method: super::super::Method::Adagrad,
     rate: 0.1,
     decay: 0.0,
+    fresh: false,
 };
 
 #[test]

@@ -28,7 +28,7 @@ use super::dataset::Dataset;
 use super::error::TrainError;
 use super::evaluate::metrics;
 use super::frequency::Frequency;
-use super::network::{Network, random, warm};
+use super::network::{Network, random};
 use super::optimiser::Rule;
 use super::reader::Reader;
 use super::sampler::{Logs, shuffle};
@@ -111,16 +111,14 @@ pub fn train_from(
         let state = earlier.frequency()?.filter(|_| config.frequency_rate > 0.0);
         state.map_or(Ok(()), |state| frequency.resume(&state))?;
     }
-    let mut model = random(schema, &mut rng)?;
-    if let Some(earlier) = earlier {
-        warm(&mut model, earlier.model())?;
-    }
+    let model = random(schema, &mut rng)?;
     let rule = Rule {
         method: config.optimiser,
         rate: config.learning_rate,
         decay: config.weight_decay,
+        fresh: config.fresh_steps,
     };
-    let network = Network::new(model, rule, false);
+    let network = Network::going_on(model, earlier, rule, false)?;
     let reader = Reader::new(&network.model, &logs, &config.history, config.id_dropout)?;
     let mut learner = Learner::new(network, reader, &logs, config, frequency);
     let mut examples = logs.examples();
@@ -157,17 +155,19 @@ pub fn train_from(
                 if best.as_ref().is_none_or(|(most, _)| hits > *most) {
                     best = Some((hits, learner.frequency.state()));
                 }
-                if !stopping.goes_on(hits, &learner.network.model) {
+                if !stopping.goes_on(hits, &learner.network) {
                     break 'all;
                 }
             }
         }
     }
     let counted = best.map_or_else(|| learner.frequency.state(), |(_, state)| state);
-    let (model, best) = stopping.best(learner.network.model.clone());
-    let mut trained = course.finish(&model, best)?;
-    let ranks = learner.ranks(&model, &held_out);
-    trained.report.deciles = learner.reader.deciles(&model, &held_out, &ranks, |_| {});
+    let (learnt, best) = stopping.best(&learner.network);
+    let mut trained = course.finish(&learnt, best)?;
+    let ranks = learner.ranks(&learnt.model, &held_out);
+    trained.report.deciles = learner
+        .reader
+        .deciles(&learnt.model, &held_out, &ranks, |_| {});
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&counted);
     }

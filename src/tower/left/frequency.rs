@@ -1,18 +1,14 @@
 //! `frequency.bin`: how often items were met while the towers were trained.
 //!
 //! The state of the estimator that corrects a softmax over the items of a batch (Yi et al., RecSys 2019,
-//! section 4.2), so that tomorrow's training goes on counting where today's ended. No vector depends on
-//! it; a generation keeps it with its towers all the same, for a rollback is to take it back too.
+//! section 4.2), so that tomorrow's training goes on counting where today's ended.
 
-use super::TowerError;
-use super::weights::NamedBlob;
-use crate::wire::{Reader, WireError, checksum};
+use super::{FREQUENCY, find, open, short};
+use crate::tower::TowerError;
+use crate::tower::weights::NamedBlob;
+use crate::wire::Reader;
 
-/// The file's name in a towers directory.
-pub(crate) const FILE: &str = "frequency.bin";
-/// What the file begins with.
 const MAGIC: [u8; 8] = *b"TWINFREQ";
-const VERSION: u32 = 1;
 /// Bytes of a cell that is not empty.
 const CELL: usize = 16;
 /// Hash functions there may be.
@@ -47,27 +43,14 @@ pub(crate) struct Cell {
 impl FrequencyState {
     /// The state among the files of a towers directory, if there is one.
     pub(crate) fn find(parts: &[NamedBlob]) -> Result<Option<Self>, TowerError> {
-        let part = parts.iter().find(|(name, _)| name == FILE);
-        part.map(|(_, bytes)| Self::read(bytes)).transpose()
+        find(parts, FREQUENCY).map(Self::read).transpose()
     }
 
     /// Reads the file; what is not as it was written is refused.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, TowerError> {
-        let wrong = |place: &str, what: &str| TowerError::new(FILE, place, what);
-        let short = |error: WireError| wrong("file", &error.to_string());
-        let (content, sum) = bytes
-            .split_last_chunk()
-            .ok_or_else(|| wrong("file", "is shorter than its checksum"))?;
-        let mut reader = Reader::new(content);
-        if reader.array("the magic").map_err(short)? != MAGIC {
-            return Err(wrong("file", "does not begin as a frequency file does"));
-        }
-        if reader.u32("the version").map_err(short)? != VERSION {
-            return Err(wrong("header", "is of another version than 1"));
-        }
-        if checksum(content) != u64::from_le_bytes(*sum) {
-            return Err(wrong("file", "is damaged: its checksum is another"));
-        }
+        let wrong = |place: &str, what: &str| TowerError::new(FREQUENCY, place, what);
+        let short = |error| short(FREQUENCY, &error);
+        let mut reader = open(bytes, FREQUENCY, MAGIC)?;
         let hashes = reader.u32("the hash functions").map_err(short)?;
         let cells = reader.u32("the cells").map_err(short)?;
         let sizes = (1..=MAX_HASHES).contains(&hashes) && (1..=MAX_CELLS).contains(&cells);
@@ -115,8 +98,7 @@ impl FrequencyState {
     /// The bytes of the file.
     #[cfg(any(test, feature = "train"))]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
+        let mut bytes = super::begun(MAGIC);
         bytes.extend(self.hashes.to_le_bytes());
         bytes.extend(self.cells.to_le_bytes());
         bytes.extend(self.step.to_le_bytes());
@@ -126,8 +108,7 @@ impl FrequencyState {
             bytes.extend(cell.last.to_le_bytes());
             bytes.extend(cell.gap.to_le_bytes());
         }
-        bytes.extend(checksum(&bytes).to_le_bytes());
-        bytes
+        super::ended(bytes)
     }
 }
 

@@ -1,0 +1,76 @@
+//! What a training leaves with the towers for the next one to go on from; no vector depends on it.
+//!
+//! Each file begins with eight bytes that say what it is and ends with a checksum. A generation keeps them
+//! with its towers, for a rollback is to take them back too.
+
+mod frequency;
+mod optimiser;
+
+pub(crate) use frequency::FrequencyState;
+#[cfg(feature = "train")]
+pub(crate) use frequency::{Cell, MAX_CELLS, MAX_HASHES};
+#[cfg(feature = "train")]
+pub(crate) use optimiser::OptimiserMethod;
+pub(crate) use optimiser::OptimiserState;
+
+use super::weights::NamedBlob;
+use super::{Model, TowerError};
+use crate::wire::{Reader, WireError, checksum};
+
+/// The files' names in a towers directory.
+pub(crate) const FREQUENCY: &str = "frequency.bin";
+pub(crate) const OPTIMISER: &str = "optimiser.bin";
+
+const VERSION: u32 = 1;
+
+/// That what was left is as it was written and belongs to these towers.
+pub(crate) fn check(parts: &[NamedBlob], model: &Model) -> Result<(), TowerError> {
+    FrequencyState::find(parts)?;
+    OptimiserState::find(parts, model).map(drop)
+}
+
+/// The bytes of a file of a towers directory.
+fn find<'a>(parts: &'a [NamedBlob], name: &str) -> Option<&'a [u8]> {
+    let part = parts.iter().find(|(part, _)| part == name);
+    part.map(|(_, bytes)| &***bytes)
+}
+
+/// A file whose ends are right, to be read between them.
+fn open<'a>(bytes: &'a [u8], file: &str, magic: [u8; 8]) -> Result<Reader<'a>, TowerError> {
+    let wrong = |place: &str, what: &str| TowerError::new(file, place, what);
+    let (content, sum) = bytes
+        .split_last_chunk()
+        .ok_or_else(|| wrong("file", "is shorter than its checksum"))?;
+    let mut reader = Reader::new(content);
+    let short = |error| short(file, &error);
+    if reader.array("the magic").map_err(short)? != magic {
+        return Err(wrong("file", "does not begin as a file of this name does"));
+    }
+    if reader.u32("the version").map_err(short)? != VERSION {
+        return Err(wrong("header", "is of another version than 1"));
+    }
+    if checksum(content) != u64::from_le_bytes(*sum) {
+        return Err(wrong("file", "is damaged: its checksum is another"));
+    }
+    Ok(reader)
+}
+
+/// That a file ends too early or too late.
+fn short(file: &str, error: &WireError) -> TowerError {
+    TowerError::new(file, "file", error.to_string())
+}
+
+/// How a file begins.
+#[cfg(any(test, feature = "train"))]
+fn begun(magic: [u8; 8]) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    bytes
+}
+
+/// The file with its end.
+#[cfg(any(test, feature = "train"))]
+fn ended(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.extend(checksum(&bytes).to_le_bytes());
+    bytes
+}
