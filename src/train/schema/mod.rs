@@ -8,6 +8,7 @@ mod columns;
 mod earlier;
 mod overrides;
 
+pub(crate) use columns::{field_names, text_fields};
 pub(crate) use earlier::go_on;
 pub use overrides::{Overrides, TowerOverrides};
 
