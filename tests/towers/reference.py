@@ -1972,8 +1972,8 @@ def write_texts():
         {},
         {"query": "heat of a thin wing"},
         {"title": "Thin wings", "narrative": "What is known of heat in thin wings?"},
-        {"query": None, "title": "", "narrative": "ΟΔΟΣ"},
-        {"query": "one two", "title": "ΟΔΟΣ", "narrative": "four five six"},
+        {"query": None, "title": "", "narrative": "ÉCLAIR"},
+        {"query": "one two", "title": "Straße", "narrative": "four five six"},
         {"query": "one two three four five", "title": "six", "narrative": "seven"},
     ]
     items = [
@@ -1981,7 +1981,7 @@ def write_texts():
         {"id": "2", "title": "Sofa", "body": None, "keywords": "couch seat cushions velvet"},
         {"id": "3", "keywords": "kettle, steel"},
         {"id": "4", "body": "– –", "price": 3},
-        {"id": "5", "title": "a b", "body": "c", "keywords": "d e f"},
+        {"id": "5", "title": "a ΟΔΟΣ", "body": "c", "keywords": "d e f"},
         {"id": "6"},
     ]
     write_fixture("texts", schema, users, items)

@@ -305,11 +305,11 @@ impl Learner<'_> {
         };
         let queries = held_out.iter().map(|out| self.texts.query(*out, 0.0, rng));
         let queries = embed(Side::User, queries.collect());
-        let own = held_out.iter();
-        // What is left of the own document stands in for it behind all others.
         let documents = self.texts.documents() as u32;
         let whole = (0..documents).map(|document| self.texts.whole(document, 0.0, rng));
         let mut all: Vec<Value> = whole.collect();
+        // What is left of the own document stands in for it behind all others.
+        let own = held_out.iter();
         all.extend(own.map(|out| self.texts.document(*out, 0.0, rng)));
         let all = embed(Side::Item, all);
         let found = ranks(queries.view(), all.view(), |row| {
