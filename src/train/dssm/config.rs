@@ -146,8 +146,9 @@ impl Config {
     /// towers to begin with read, or those of the data that hold texts.
     ///
     /// # Errors
-    /// [`TrainError::Empty`] without items, [`TrainError::NoTexts`] where documents have no field of texts, [`TrainError::NoField`] for one
-    /// that is named and that no record has, unless earlier towers may have met it.
+    /// [`TrainError::Empty`] without items, [`TrainError::NoTexts`] where documents have no field of
+    /// texts, [`TrainError::NoField`] for one that is named and that no record has, unless earlier towers
+    /// may have met it.
     pub fn with_fields(
         &self,
         data: &Dataset,
