@@ -37,7 +37,7 @@ static ALLOCATOR: Counting = Counting;
 fn users_take_no_memory_once_such_users_were_seen() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/towers");
     for name in [
-        "dssm", "places", "mobius", "hashes", "numbers", "times", "residual", "half",
+        "dssm", "places", "mobius", "hashes", "numbers", "times", "residual", "half", "texts",
     ] {
         let path = root.join(name);
         let towers = Towers::open(&path).unwrap();

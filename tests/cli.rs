@@ -540,6 +540,109 @@ fn texts_are_found_by_towers_that_learnt_from_them_alone() {
 }
 
 #[test]
+fn texts_of_several_columns_are_learnt_from_and_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let titles = ["wing lift", "blunt shock", "hot plate"];
+    let bodies = ["drag and flow", "body and wave", "heat and skin"];
+    let rows = (0..30).map(|n| {
+        let (title, body) = (titles[n % 3], bodies[n % 3]);
+        // Some have no body, some no title.
+        match n {
+            0..3 => format!("{n},{title},,{n}\n"),
+            3..6 => format!("{n},,\"Of {body}. The {title}.\",{n}\n"),
+            _ => format!("{n},{title},\"Of {body}, number {n}.\",{n}\n"),
+        }
+    });
+    let rows: String = rows.collect();
+    file(
+        dir.path(),
+        "docs.csv",
+        &format!("id,title,body,year\n{rows}"),
+    );
+    let [docs, towers, both, page, db] =
+        ["docs.csv", "towers", "both", "page.html", "texts.twin"].map(path);
+    let train = |more: &[&str]| {
+        let arguments = [
+            "train",
+            "dssm",
+            "--items",
+            &docs,
+            "--hidden=",
+            "--dimension",
+            "8",
+        ];
+        let rest = ["--epochs", "12", "--learning-rate", "0.02", "--words", "1"];
+        run(&[&arguments[..], &rest, more, &["--json"]].concat())
+    };
+    let trained = train(&["--out", &towers, "--report", &page, "--pool", "all"]);
+    assert_eq!(trained.exit, 0, "{}", trained.err);
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(
+        page.contains("[&quot;title&quot;,&quot;body&quot;]"),
+        "{page}"
+    );
+    let described = json_of(&["towers", "inspect", &towers]);
+    assert_eq!(
+        described["item"]["features"][0]["fields"],
+        json!(["title", "body"])
+    );
+
+    json_of(&["import", &db, &docs]);
+    json_of(&["publish", &db, "texts", &towers]);
+    for (query, kind) in [
+        ("lift", 0),
+        ("drag", 0),
+        ("wave", 1),
+        ("plate", 2),
+        ("skin", 2),
+    ] {
+        let query = json!({ "query": query }).to_string();
+        let found = json_of(&["recall", &db, "texts", "--user", &query, "--top", "8"]);
+        let hits = found["hits"].as_array().unwrap().iter();
+        let kinds = hits.map(|hit| hit["id"].as_str().unwrap().parse::<usize>().unwrap() % 3);
+        assert_eq!(kinds.collect::<Vec<_>>(), [kind; 8], "{query}");
+    }
+
+    // Named in another order; a warm start goes on with them though nothing names them.
+    let named = [
+        "--out",
+        &both,
+        "--document",
+        "body,title",
+        "--pool",
+        "batch",
+    ];
+    assert_eq!(train(&named).exit, 0);
+    let again = train(&["--out", &both, "--warm-start", &both]);
+    assert_eq!(again.exit, 0, "{}", again.err);
+    let described = json_of(&["towers", "inspect", &both]);
+    assert_eq!(
+        described["item"]["features"][0]["fields"],
+        json!(["body", "title"])
+    );
+    let typo = train(&["--out", &both, "--document", "titel"]);
+    assert_eq!(typo.exit, 1);
+    assert!(
+        typo.err
+            .contains("no item has a field `titel` (there are body, id, title, year)"),
+        "{}",
+        typo.err
+    );
+    let none = file(dir.path(), "none.csv", "id,year,price\na,1,2\nb,2,3\n");
+    let none = none.to_str().unwrap();
+    let none = run(&["train", "dssm", "--items", none, "--out", &both]);
+    assert_eq!(none.exit, 1);
+    assert!(
+        none.err.contains(
+            "(there are id, price, year); name those to be read by the setting `document`"
+        ),
+        "{}",
+        none.err
+    );
+}
+
+#[test]
 fn what_a_database_confuses_is_learnt_from_and_both_models_answer_together() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

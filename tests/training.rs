@@ -174,7 +174,10 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
     let (next, expected) = (learn(1, Some(&served)), learn(1, Some(&towers)));
     assert_eq!(next.hash(), expected.hash());
     // Without what was kept the next day is another one.
-    for (file, magic) in [("frequency.bin", b"TWINFREQ"), ("optimiser.bin", b"TWINOPTI")] {
+    for (file, magic) in [
+        ("frequency.bin", b"TWINFREQ"),
+        ("optimiser.bin", b"TWINOPTI"),
+    ] {
         let kept = std::fs::read(saved.join(file)).unwrap();
         assert_eq!(kept[..8], *magic);
         let clear = dir.path().join(format!("without {file}"));

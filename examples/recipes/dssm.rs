@@ -35,7 +35,11 @@ fn built_in() -> Vec<(&'static str, Value)> {
     vec![
         (
             "paper: trigrams, 300-300-128 tanh, 4 negatives",
-            json!({"epochs": 20}),
+            json!({"epochs": 20, "pool": "all"}),
+        ),
+        (
+            "paper, negatives of the batch",
+            json!({"epochs": 20, "pool": "batch"}),
         ),
         (
             "linear, words too, all negatives, dropout, mean",
@@ -49,7 +53,10 @@ fn built_in() -> Vec<(&'static str, Value)> {
         ("… no dropout", but(json!({"word_dropout": 0}))),
         ("… no mean of the weights", but(json!({"average": 0}))),
         ("… trigrams alone", but(json!({"words": 0}))),
-        ("… 4 negatives", but(json!({"negatives": 4}))),
+        (
+            "… 4 negatives of the batch",
+            but(json!({"negatives": 4, "pool": "batch"})),
+        ),
         (
             "… 300-300-128 tanh",
             but(json!({"hidden": [300, 300], "activation": "tanh"})),

@@ -71,7 +71,7 @@ pub struct TowerInfo {
 pub struct FeatureInfo {
     /// Its kind.
     pub kind: String,
-    /// The fields of the record that it reads, one or two.
+    /// The fields of the record that it reads: one, two, or as many as a text is made of.
     pub fields: Vec<String>,
     /// Its table.
     pub table: Option<String>,
@@ -189,10 +189,10 @@ fn kind(described: &Value) -> String {
 fn example(side: Side, tower: &TowerSchema, schema: &Schema) -> Value {
     let mut record = Map::new();
     for feature in &tower.features {
-        let (first, second) = values(feature, schema);
-        let fields = feature.fields().zip([Some(first), second]);
-        for (field, value) in fields {
-            record.entry(field).or_insert(value.unwrap_or_default());
+        let (first, others) = values(feature, schema);
+        let values = std::iter::once(first).chain(others);
+        for (field, value) in feature.fields().zip(values) {
+            record.entry(field).or_insert(value);
         }
     }
     if side == Side::Item {
@@ -201,8 +201,9 @@ fn example(side: Side, tower: &TowerSchema, schema: &Schema) -> Value {
     Value::Object(record)
 }
 
-/// What the fields of a feature could hold.
-fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Option<Value>) {
+/// What the fields of a feature could hold: the first, and those of the others that have to be there or
+/// for which its limit leaves something.
+fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Vec<Value>) {
     const TIME: &str = "2026-01-31T18:30:00Z";
     let place = || json!({"lat": 47.61, "lon": -122.33});
     let table = feature.table().and_then(|name| schema.tables.get(name));
@@ -215,38 +216,40 @@ fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Option<Value>) {
     };
     let first = strings.first().cloned().unwrap_or_default();
     match &feature.kind {
-        FeatureKind::Id { .. } | FeatureKind::Index { .. } => (first, None),
+        FeatureKind::Id { .. } | FeatureKind::Index { .. } => (first, vec![]),
         FeatureKind::Ids { limit, .. }
         | FeatureKind::Items { limit, .. }
         | FeatureKind::Indices { limit, .. } => {
             let newest = strings.into_iter().take(*limit as usize);
-            (newest.collect(), None)
+            (newest.collect(), vec![])
         }
-        FeatureKind::Categories { .. } => (strings.into(), None),
+        FeatureKind::Categories { .. } => (strings.into(), vec![]),
         // A pair may be in a vocabulary, its halves are in none.
         FeatureKind::Cross { .. } => match first.as_str().and_then(|pair| pair.split_once("_X_")) {
-            Some((a, b)) => (a.into(), Some(b.into())),
-            None => ("a1".into(), Some("b2".into())),
+            Some((a, b)) => (a.into(), vec![b.into()]),
+            None => ("a1".into(), vec!["b2".into()]),
         },
-        FeatureKind::Text { limit, .. } => {
-            let words = ["red", "running", "shoes"].into_iter();
-            let words = words.take(limit.map_or(3, |limit| limit as usize));
-            (words.collect::<Vec<_>>().join(" ").into(), None)
+        FeatureKind::Text { also, limit, .. } => {
+            let mut words = ["red", "running", "shoes"].repeat(1 + also.len());
+            words.truncate(limit.map_or(usize::MAX, |limit| limit as usize));
+            let mut texts = words.chunks(3).map(|words| Value::from(words.join(" ")));
+            (texts.next().unwrap_or_default(), texts.collect())
         }
-        FeatureKind::Number { mean, .. } => (json!(mean), None),
+        FeatureKind::Number { mean, .. } => (json!(mean), vec![]),
         FeatureKind::Buckets { boundaries, .. } => {
-            (json!(boundaries.get(boundaries.len() / 2)), None)
+            (json!(boundaries.get(boundaries.len() / 2)), vec![])
         }
-        FeatureKind::Geo { .. } => (place(), None),
-        FeatureKind::Distance { to, .. } => (place(), matches!(to, To::Field(_)).then(place)),
-        FeatureKind::Hour { .. } | FeatureKind::Weekday { .. } => (TIME.into(), None),
+        FeatureKind::Geo { .. } => (place(), vec![]),
+        FeatureKind::Distance { to, .. } => {
+            let other = matches!(to, To::Field(_)).then(place);
+            (place(), Vec::from_iter(other))
+        }
+        FeatureKind::Hour { .. } | FeatureKind::Weekday { .. } => (TIME.into(), vec![]),
         FeatureKind::Age { until, .. } => {
             let later = "2026-02-01T09:00:00Z";
-            (
-                TIME.into(),
-                matches!(until, Until::Field(_)).then(|| later.into()),
-            )
+            let other = matches!(until, Until::Field(_)).then(|| later.into());
+            (TIME.into(), Vec::from_iter(other))
         }
-        FeatureKind::Vector { dimension, .. } => (vec![0.1; *dimension as usize].into(), None),
+        FeatureKind::Vector { dimension, .. } => (vec![0.1; *dimension as usize].into(), vec![]),
     }
 }

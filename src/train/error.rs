@@ -52,6 +52,32 @@ pub enum TrainError {
         /// What is wrong with it.
         what: String,
     },
+    /// No field of the records can be told to hold texts.
+    #[error(
+        "no field of the {what}s can be told to hold texts (there are {}); name those to be read by \
+         the setting `{setting}`",
+        listed(.fields)
+    )]
+    NoTexts {
+        /// `item` or `user`.
+        what: &'static str,
+        /// The setting that names fields.
+        setting: &'static str,
+        /// The fields there are.
+        fields: Vec<String>,
+    },
+    /// A field that is to be read and that no record has.
+    #[error("the setting `{setting}`: no {what} has a field `{field}` (there are {})", listed(.fields))]
+    NoField {
+        /// `item` or `user`.
+        what: &'static str,
+        /// The setting that names it.
+        setting: &'static str,
+        /// The field.
+        field: String,
+        /// The fields there are.
+        fields: Vec<String>,
+    },
     /// A setting out of its range.
     #[error("{knob} is {found}; it must be between {least} and {most}")]
     Config {
@@ -103,4 +129,8 @@ pub enum TrainError {
     /// The trained model does not make towers.
     #[error(transparent)]
     Towers(#[from] TowerError),
+}
+
+fn listed(fields: &[String]) -> String {
+    fields.join(", ")
 }

@@ -417,19 +417,28 @@ def letter_grams(words, lengths):
     return [g for m in marked for g in ([m] if len(m) < lengths[0] else runs(m, lengths))]
 
 
-def text_feature(model, feature, value):
-    words = words_of(value)[: feature.get("limit")]
+def text_feature(model, feature, *values):
+    """All texts there are, each with grams of its own, the limit counting on."""
+    left = feature.get("limit")
+    strings = []
+    for value in values:
+        if value is not None:
+            words = words_of(value)[:left]
+            left = None if left is None else left - len(words)
+            strings += grams_of(feature, words)
+    return pool_strings(model, feature, strings)
+
+
+def grams_of(feature, words):
     grams = feature.get("grams", "trigrams")
     if grams == "trigrams":
         grams = {"letters": [3, 3]}
     if "letters" in grams:
-        strings = letter_grams(words, grams["letters"])
-    elif "both" in grams:
+        return letter_grams(words, grams["letters"])
+    if "both" in grams:
         of_words = [" ".join(run) for run in runs(words, grams["both"]["words"])]
-        strings = letter_grams(words, grams["both"]["letters"]) + [f"#{run}#" for run in of_words]
-    else:
-        strings = [" ".join(run) for run in runs(words, grams["words"])]
-    return pool_strings(model, feature, strings)
+        return letter_grams(words, grams["both"]["letters"]) + [f"#{run}#" for run in of_words]
+    return [" ".join(run) for run in runs(words, grams["words"])]
 
 
 def prepared(feature, x):
@@ -578,7 +587,8 @@ def fields_of(feature):
     if feature["kind"] == "cross":
         return feature["fields"]
     second = feature.get("to", feature.get("until"))
-    return [feature["field"]] + ([second] if isinstance(second, str) else [])
+    others = [second] if isinstance(second, str) else feature.get("also", [])
+    return [feature["field"], *others]
 
 
 def width_without_flag(schema, feature):
@@ -597,7 +607,8 @@ def width_without_flag(schema, feature):
 
 def feature_numbers(model, feature, record):
     values = [record.get(field) for field in fields_of(feature)]
-    missing = any(value is None for value in values)
+    absent = [value is None for value in values]
+    missing = all(absent) if feature["kind"] == "text" else any(absent)
     rule = feature.get("missing", "error")
     if missing and rule == "error":
         raise Refused(f"missing: {fields_of(feature)}")
@@ -1933,6 +1944,49 @@ def write_grams():
     write_fixture("grams", schema, users, items)
 
 
+def write_texts():
+    """Texts of several fields, of which some or all are missing, with limits that reach into any."""
+    zero, default = {"missing": "zero"}, {"missing": {"default": "nothing to read"}}
+    both = {"both": {"letters": [3, 4], "words": [1, 3]}}
+
+    def side(first, also):
+        features = [
+            feature("text", first, "grams", also=also, pooling="sum", **zero),
+            feature("text", also[0], "grams", also=[first], grams=both, pooling="sqrtn", **default),
+            feature("text", first, "words", also=also, grams={"words": [1, 3]}, limit=4, **zero),
+            feature("text", also[1], "words", grams={"words": [2, 2]}, pooling="max", **zero),
+        ]
+        return tower(features, [dense(6, "tanh"), dense(5)], other_fields="ignore")
+
+    schema = {
+        "dimension": 5,
+        "metric": "inner_product",
+        "tables": {
+            "grams": table(4, "hash", buckets=50),
+            "words": table(3, "hash", buckets=40, seed=2),
+        },
+        "user": side("query", ["title", "narrative"]),
+        "item": side("title", ["body", "keywords"]),
+    }
+    users = [
+        {},
+        {"query": "heat of a thin wing"},
+        {"title": "Thin wings", "narrative": "What is known of heat in thin wings?"},
+        {"query": None, "title": "", "narrative": "ÉCLAIR"},
+        {"query": "one two", "title": "Straße", "narrative": "four five six"},
+        {"query": "one two three four five", "title": "six", "narrative": "seven"},
+    ]
+    items = [
+        {"id": "1", "title": "Red shoes", "body": "For running. In red."},
+        {"id": "2", "title": "Sofa", "body": None, "keywords": "couch seat cushions velvet"},
+        {"id": "3", "keywords": "kettle, steel"},
+        {"id": "4", "body": "– –", "price": 3},
+        {"id": "5", "title": "a ΟΔΟΣ", "body": "c", "keywords": "d e f"},
+        {"id": "6"},
+    ]
+    write_fixture("texts", schema, users, items)
+
+
 def write_pooling():
     """Poolings with recencies, over lists with ids that are passed over."""
     variants = [
@@ -2331,6 +2385,7 @@ def main():
     write_times()
     write_places()
     write_grams()
+    write_texts()
     write_pooling()
     write_missing()
     write_crosses()

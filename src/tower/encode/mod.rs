@@ -20,6 +20,7 @@ use crate::record::{RecordError, describe};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 /// Finds the vector of an item in the same generation, and hands it over if there is one.
 pub(crate) type ItemVectors<'a> = &'a dyn Fn(&str, &mut dyn FnMut(Row<'_>));
@@ -135,32 +136,30 @@ impl Tower {
             FeatureCheck::Strict => &*self.features,
             FeatureCheck::Described | FeatureCheck::Lenient => &[],
         };
-        let length = |value: &Value| match value {
-            Value::Array(list) => list.len(),
-            Value::String(text) => texts::words(text),
-            _ => 0,
-        };
-        features
-            .iter()
-            .enumerate()
-            .filter_map(move |(at, feature)| {
-                let (limit, what) = feature.schema.limit()?;
-                let field = feature.schema.field();
-                let reads_more = |(other_at, other): (usize, &Feature)| {
-                    other.schema.fields().any(|read| read == field)
-                        && match other.schema.limit() {
-                            Some((other, _)) => other > limit || other == limit && other_at < at,
-                            None => true,
-                        }
-                };
-                let length = length(fields.get(field)?);
-                let too_long =
-                    length > limit as usize && !features.iter().enumerate().any(reads_more);
-                too_long.then(|| {
-                    let expected = format!("at most {limit} {what}");
-                    RecordError::new(field, expected, format!("{length} {what}"))
+        let features = features.iter().enumerate();
+        features.clone().filter_map(move |(at, feature)| {
+            let (limit, what) = feature.schema.limit()?;
+            // Of features that read as much of a field, the first tells.
+            let reads_more = |cut: &Cut<'_>| {
+                features.clone().any(|(other_at, other)| {
+                    let mut others = cuts(&other.schema, fields);
+                    let other = others.find(|other| other.field == cut.field);
+                    other.is_some_and(|other| {
+                        other.read > cut.read || other.read == cut.read && other_at < at
+                    })
                 })
-            })
+            };
+            let mut cut = cuts(&feature.schema, fields).filter(|cut| cut.read < cut.length);
+            let cut = cut.find(|cut| !reads_more(cut))?;
+            let mut expected = format!("at most {limit} {what}");
+            if !feature.schema.also().is_empty() {
+                let all: Vec<&str> = feature.schema.fields().collect();
+                let _ = write!(expected, " in {} together", all.join(", "));
+            }
+            let length: usize = cuts(&feature.schema, fields).map(|cut| cut.length).sum();
+            let found = format!("{length} {what}");
+            Some(RecordError::new(cut.field, expected, found))
+        })
     }
 
     /// The fields that nobody reads, where they are refused.
@@ -194,6 +193,36 @@ impl Tower {
     }
 }
 
+/// How much of a field a feature reads.
+struct Cut<'a> {
+    field: &'a str,
+    length: usize,
+    read: usize,
+}
+
+/// The fields there are of a feature, with as much of each as its limit leaves to it.
+fn cuts<'a>(
+    feature: &'a FeatureSchema,
+    fields: &'a Map<String, Value>,
+) -> impl Iterator<Item = Cut<'a>> {
+    let limit = feature.limit();
+    let mut left = limit.map_or(usize::MAX, |(limit, _)| limit as usize);
+    feature.fields().filter_map(move |field| {
+        let length = match fields.get(field)? {
+            Value::Array(list) => list.len(),
+            Value::String(text) => texts::words(text),
+            _ => 0,
+        };
+        let read = length.min(left);
+        left -= read;
+        Some(Cut {
+            field,
+            length,
+            read,
+        })
+    })
+}
+
 impl Encoder<'_> {
     fn feature(
         &mut self,
@@ -206,23 +235,28 @@ impl Encoder<'_> {
         let first = given(schema.field());
         let second = schema.second_field().map(given);
         let flag = schema.scaling().is_some_and(|(_, flag)| flag);
-        let given = match (first, second) {
-            (Some(value), None) => Some((value, None)),
-            (Some(value), Some(Some(other))) => Some((value, Some(other))),
-            _ => None,
-        };
-        if let Some((value, other)) = given {
-            let before = encoded.size();
-            match self.read(feature, value, other, encoded) {
-                Ok(()) => {
-                    if flag {
-                        encoded.push_number(0.0);
-                    }
-                    return Ok(());
-                }
-                Err(_) if self.may_miss(schema) => encoded.shrink(before),
-                Err(error) => return Err(error),
+        let before = encoded.size();
+        let read = match (&schema.kind, first, second) {
+            (FeatureKind::Text { .. }, ..) => {
+                self.texts(feature, given, self.may_miss(schema), encoded)
             }
+            (_, Some(value), None) => self.read(feature, value, None, encoded).map(|()| true),
+            (_, Some(value), Some(Some(other))) => {
+                let read = self.read(feature, value, Some(other), encoded);
+                read.map(|()| true)
+            }
+            _ => Ok(false),
+        };
+        match read {
+            Ok(true) => {
+                if flag {
+                    encoded.push_number(0.0);
+                }
+                return Ok(());
+            }
+            Ok(false) => {}
+            Err(_) if self.may_miss(schema) => encoded.shrink(before),
+            Err(error) => return Err(error),
         }
         match &schema.missing {
             Missing::Default(value) => self.read(feature, value, None, encoded)?,
@@ -238,7 +272,11 @@ impl Encoder<'_> {
                     (Some(_), Some(second)) => second,
                     _ => schema.field(),
                 };
-                let expected = expected(schema);
+                let mut expected = expected(schema);
+                if let [also @ .., last] = schema.also() {
+                    let also: String = also.iter().map(|field| format!("`{field}`, ")).collect();
+                    expected = format!("{expected}, here or in {also}`{last}`").into();
+                }
                 return Err(RecordError::new(absent, expected, "no such field"));
             }
         }
@@ -266,8 +304,11 @@ impl Encoder<'_> {
             | FeatureKind::Ids { .. }
             | FeatureKind::Categories { .. }
             | FeatureKind::Cross { .. }
-            | FeatureKind::Text { .. }
             | FeatureKind::Geo { .. } => self.embedded(feature, value, other, encoded),
+            FeatureKind::Text { .. } => {
+                let first = |field: &str| (field == feature.schema.field()).then_some(value);
+                self.texts(feature, first, false, encoded).map(|_| ())
+            }
             FeatureKind::Items { .. } => self.item_vectors(feature, value, encoded),
             FeatureKind::Index { .. } | FeatureKind::Indices { .. } => {
                 self.numbered(feature, value, encoded)
@@ -312,3 +353,6 @@ fn expected(feature: &FeatureSchema) -> Cow<'static, str> {
 fn wrong(feature: &FeatureSchema, found: &Value) -> RecordError {
     RecordError::new(feature.field(), expected(feature), describe(found))
 }
+
+#[cfg(test)]
+mod tests;

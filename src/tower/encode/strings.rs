@@ -4,7 +4,7 @@ use super::super::encoded::Encoded;
 use super::super::lookup::NotFound;
 use super::super::model::{Feature, Table};
 use super::super::schema::{FeatureKind, FeatureSchema, Pooling, Recency};
-use super::{Encoder, texts, wrong};
+use super::{Encoder, expected, texts, wrong};
 use crate::kernel::{Level, Row, Weights};
 use crate::record::{Place, RecordError, describe};
 use serde_json::Value;
@@ -42,7 +42,8 @@ impl Found {
 
 /// Looks strings up for a feature.
 struct Reader<'a> {
-    feature: &'a FeatureSchema,
+    /// The field that is being read.
+    field: &'a str,
     table: Option<&'a Table>,
     encoded: &'a mut Encoded,
     found: Found,
@@ -67,7 +68,7 @@ impl Reader<'_> {
             Err(NotFound::Refuse(expected)) => {
                 let expected = format!("{expected} of table `{}`", table.name);
                 let found = describe(&Value::String(text.to_owned()));
-                return Err(RecordError::new(self.feature.field(), expected, found));
+                return Err(RecordError::new(self.field, expected, found));
             }
         }
         Ok(())
@@ -85,7 +86,7 @@ impl Encoder<'_> {
     ) -> Result<(), RecordError> {
         let (schema, texts) = (&feature.schema, &mut *self.texts);
         let mut reader = Reader {
-            feature: schema,
+            field: schema.field(),
             table: feature.table.and_then(|at| self.tables.get(at)),
             encoded,
             found: Found::default(),
@@ -122,10 +123,6 @@ impl Encoder<'_> {
                     }
                 }
             }
-            (FeatureKind::Text { grams, limit, .. }, Value::String(text)) => {
-                let limit = limit.map_or(usize::MAX, |limit| limit as usize);
-                texts::grams(text, *grams, limit, texts, |gram| reader.add(gram, 1.0))?;
-            }
             (FeatureKind::Geo { scales, .. }, Value::Object(object)) => {
                 let place = Place::of(object).ok_or_else(|| wrong(schema, value))?;
                 for (at, scale) in scales.iter().enumerate() {
@@ -142,6 +139,55 @@ impl Encoder<'_> {
         let scale = reader.found.scale(schema.pooling());
         encoded.factors().iter_mut().for_each(|x| *x *= scale);
         Ok(())
+    }
+
+    /// Reads the texts there are of a feature's fields, one behind the other; tells whether there is any.
+    /// If `passes_over`, one that cannot be read is as if it were not there.
+    pub(super) fn texts<'v>(
+        &mut self,
+        feature: &Feature,
+        given: impl Fn(&str) -> Option<&'v Value>,
+        passes_over: bool,
+        encoded: &mut Encoded,
+    ) -> Result<bool, RecordError> {
+        let schema = &feature.schema;
+        let FeatureKind::Text { grams, limit, .. } = &schema.kind else {
+            return Ok(false);
+        };
+        let mut left = limit.map_or(usize::MAX, |limit| limit as usize);
+        let mut reader = Reader {
+            field: schema.field(),
+            table: feature.table.and_then(|at| self.tables.get(at)),
+            encoded,
+            found: Found::default(),
+        };
+        let mut any = false;
+        let there = schema.fields();
+        for (field, value) in there.filter_map(|field| Some((field, given(field)?))) {
+            reader.field = field;
+            let (before, found) = (reader.encoded.size(), reader.found);
+            let read = match value {
+                // Each for itself, so that no gram spans two of them.
+                Value::String(text) => {
+                    texts::grams(text, *grams, left, self.texts, |gram| reader.add(gram, 1.0))
+                }
+                _ => Err(RecordError::new(field, expected(schema), describe(value))),
+            };
+            match read {
+                Ok(words) => {
+                    left -= words;
+                    any = true;
+                }
+                Err(_) if passes_over => {
+                    reader.encoded.shrink(before);
+                    reader.found = found;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let scale = reader.found.scale(schema.pooling());
+        encoded.factors().iter_mut().for_each(|x| *x *= scale);
+        Ok(any)
     }
 
     /// Reads a feature of the vectors that items have in the same generation.

@@ -26,13 +26,14 @@ pub(super) fn words(text: &str) -> usize {
 
 /// Gives the grams of the first `limit` words of a text: lower case, words are runs of letters and
 /// digits. Letters are those of DSSM (Huang et al., 2013, section 3.2): of each word between two `#`.
+/// Tells how many words were read.
 pub(crate) fn grams<E>(
     text: &str,
     grams: Grams,
     limit: usize,
     memory: &mut Texts,
     mut each: impl FnMut(&str) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<usize, E> {
     let Texts {
         lower,
         words,
@@ -52,7 +53,10 @@ pub(crate) fn grams<E>(
         Grams::Trigrams => ([3, 3], None),
         Grams::Letters(letters) => (letters, None),
         Grams::Both { letters, words } => (letters, Some(words)),
-        Grams::Words(of) => return runs_of_words(lower, words, of, "", marked, each),
+        Grams::Words(of) => {
+            runs_of_words(lower, words, of, "", marked, each)?;
+            return Ok(words.len());
+        }
     };
     for word in &*words {
         marked.clear();
@@ -72,11 +76,11 @@ pub(crate) fn grams<E>(
             }
         }
     }
-    match runs {
+    if let Some(of) = runs {
         // A word is not to be taken for letters of another.
-        Some(of) => runs_of_words(lower, words, of, "#", marked, each),
-        None => Ok(()),
+        runs_of_words(lower, words, of, "#", marked, each)?;
     }
+    Ok(words.len())
 }
 
 /// All runs of so many words, joined by a space, between two marks.
@@ -127,7 +131,8 @@ mod tests {
             all.push(gram.to_owned());
             Ok::<_, Infallible>(())
         };
-        let Ok(()) = grams(text, kind, limit, &mut Texts::default(), &mut add);
+        let Ok(read) = grams(text, kind, limit, &mut Texts::default(), &mut add);
+        assert_eq!(read, words(text).min(limit));
         all
     }
 

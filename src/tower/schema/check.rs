@@ -161,14 +161,19 @@ impl Schema {
                 "an item's vector cannot be made of items' vectors: `items` is for users"
                     .to_owned(),
             ),
-            FeatureKind::Text { grams, .. } => match grams {
-                Grams::Trigrams => Ok(()),
-                Grams::Letters(letters) => range(*letters, MAX_LETTERS),
-                Grams::Words(words) => range(*words, MAX_WORDS),
-                Grams::Both { letters, words } => {
-                    range(*letters, MAX_LETTERS).and_then(|()| range(*words, MAX_WORDS))
+            FeatureKind::Text {
+                field, also, grams, ..
+            } => {
+                each_once(field, also)?;
+                match grams {
+                    Grams::Trigrams => Ok(()),
+                    Grams::Letters(letters) => range(*letters, MAX_LETTERS),
+                    Grams::Words(words) => range(*words, MAX_WORDS),
+                    Grams::Both { letters, words } => {
+                        range(*letters, MAX_LETTERS).and_then(|()| range(*words, MAX_WORDS))
+                    }
                 }
-            },
+            }
             FeatureKind::Buckets { boundaries, .. } => {
                 let right = !boundaries.is_empty()
                     && boundaries.len() < MAX_WIDTH as usize
@@ -352,6 +357,20 @@ impl TableSchema {
             LookupSchema::Index { .. } | LookupSchema::Vocabulary { .. } => Ok(()),
         }
     }
+}
+
+/// Whether a text is read of a number of fields that there may be, and of each of them once.
+fn each_once(field: &str, also: &[String]) -> Result<(), String> {
+    if also.len() >= MAX_PARTS {
+        return Err(format!("a text is of {MAX_PARTS} fields at most"));
+    }
+    let mut read = HashSet::from([field]);
+    let twice = also.iter().find(|other| !read.insert(other));
+    twice.map_or(Ok(()), |twice| {
+        Err(format!(
+            "field {twice:?} is read twice; `also` names each further field once"
+        ))
+    })
 }
 
 /// Whether the inputs of an ONNX model take what its layer reads.

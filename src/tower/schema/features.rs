@@ -60,12 +60,15 @@ pub(crate) enum FeatureKind {
     /// Text, as grams, embedded and pooled.
     Text {
         field: String,
+        /// Further fields, whose texts are read behind it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<String>,
         table: String,
         #[serde(default)]
         pooling: Pooling,
         #[serde(default)]
         grams: Grams,
-        /// How many words are read.
+        /// How many words are read, of all its fields together.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<u32>,
     },
@@ -319,7 +322,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl FeatureSchema {
-    /// The field it reads; of two, the first.
+    /// The field it reads; of several, the first.
     pub(crate) fn field(&self) -> &str {
         match &self.kind {
             FeatureKind::Id { field, .. }
@@ -343,7 +346,7 @@ impl FeatureSchema {
         }
     }
 
-    /// The other field it reads, if it reads two.
+    /// The other field it reads, if it is made of two and needs both.
     pub(crate) fn second_field(&self) -> Option<&str> {
         match &self.kind {
             FeatureKind::Cross {
@@ -361,7 +364,15 @@ impl FeatureSchema {
         }
     }
 
-    /// How much of its field it reads at most, and of what.
+    /// Further fields whose texts it reads behind that of the first; any of them may be absent.
+    pub(crate) fn also(&self) -> &[String] {
+        match &self.kind {
+            FeatureKind::Text { also, .. } => also,
+            _ => &[],
+        }
+    }
+
+    /// How much of its fields it reads at most, and of what.
     pub(crate) fn limit(&self) -> Option<(u32, &'static str)> {
         match &self.kind {
             FeatureKind::Ids { limit, .. }
@@ -374,7 +385,10 @@ impl FeatureSchema {
 
     /// The fields it reads.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.field()).chain(self.second_field())
+        let also = self.also().iter().map(String::as_str);
+        std::iter::once(self.field())
+            .chain(self.second_field())
+            .chain(also)
     }
 
     /// The table it looks strings up in, if it has one.

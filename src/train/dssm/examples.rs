@@ -5,20 +5,33 @@ use super::super::error::TrainError;
 use super::super::sampler::Logs;
 use super::config::Config;
 use crate::record::{RecordError, check_item, describe};
-use rand::RngExt;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// The words of a text, or of a sentence.
+/// Words one behind the other.
 type Words = Vec<Box<str>>;
+/// A text, in parts that have words.
+type Text = Vec<Part>;
+
+/// A sentence, or all that a field holds.
+#[derive(Clone, Debug, PartialEq)]
+struct Part {
+    /// The place of its field among those that are read.
+    field: usize,
+    words: Words,
+}
 
 /// All queries and documents there are.
 pub(super) struct Examples {
-    queries: Vec<Words>,
-    /// The sentences of each document.
-    documents: Vec<Vec<Words>>,
+    /// The fields that are read of a query, and of a document.
+    query_fields: Vec<String>,
+    document_fields: Vec<String>,
+    queries: Vec<Text>,
+    /// Of each document, its sentences, or what each field holds.
+    documents: Vec<Text>,
     /// Of each query, documents that it is known to belong to.
     clicked: Vec<HashSet<u32>>,
     all: Vec<Example>,
@@ -42,45 +55,52 @@ enum Query {
 }
 
 impl Examples {
-    /// The clicks of a log, or without events each sentence of each document.
+    /// The clicks of a log, or without events each sentence of each document; of the fields that are
+    /// named.
     pub(super) fn new(data: &Dataset, config: &Config) -> Result<Self, TrainError> {
-        if data.items.is_empty() {
-            return Err(TrainError::Empty { what: "items" });
-        }
-        if data.events.is_empty() {
-            return Self::of_documents(&data.items, &config.document);
-        }
-        let logs = Logs::new(data)?;
-        let text = |what, at, record: &Value, field: &str, id: &str| match record.get(field) {
-            None | Some(Value::Null) if what == "user" => Ok(id.to_owned()),
-            // Of a clicked item there may be no record.
-            None | Some(Value::Null) => Ok(String::new()),
-            Some(value) => {
-                text_of(value, field).map_err(|source| TrainError::Record { what, at, source })
-            }
+        let mut examples = Self {
+            query_fields: config.query.clone(),
+            document_fields: config.document.clone(),
+            queries: Vec::new(),
+            documents: Vec::new(),
+            clicked: Vec::new(),
+            all: Vec::new(),
         };
-        let queries = logs.users.iter().enumerate();
-        let queries = queries
-            .map(|(at, (id, record))| Ok(words(&text("user", at, record, &config.query, id)?)));
-        let documents = logs.items.iter().enumerate();
-        let documents = documents.map(|(at, (id, record))| {
-            Ok(vec![words(&text(
-                "item",
+        match data.events.is_empty() {
+            true => examples.read_documents(&data.items)?,
+            false => examples.read_clicks(&Logs::new(data)?)?,
+        }
+        Ok(examples)
+    }
+
+    fn read_clicks(&mut self, logs: &Logs) -> Result<(), TrainError> {
+        let whole = |text: &str| vec![words(text)];
+        for (at, (id, record)) in logs.users.iter().enumerate() {
+            let wrong = |source| TrainError::Record {
+                what: "user",
                 at,
-                record,
-                &config.document,
-                id,
-            )?)])
-        });
-        let queries: Vec<Words> = queries.collect::<Result<_, TrainError>>()?;
-        let documents: Vec<Vec<Words>> = documents.collect::<Result<_, TrainError>>()?;
-        let mut all = Vec::new();
+                source,
+            };
+            let text = text_of(record, &self.query_fields, whole).map_err(wrong)?;
+            self.queries
+                .push(text.unwrap_or_else(|| parts(0, whole(id))));
+        }
+        for (at, (_, record)) in logs.items.iter().enumerate() {
+            let wrong = |source| TrainError::Record {
+                what: "item",
+                at,
+                source,
+            };
+            // Of a clicked item there may be no record.
+            let text = text_of(record, &self.document_fields, whole).map_err(wrong)?;
+            self.documents.push(text.unwrap_or_default());
+        }
         for (query, met) in logs.met.iter().enumerate() {
             for (document, weight) in met {
-                let read =
-                    !queries[query].is_empty() && !documents[*document as usize][0].is_empty();
+                let read = !self.queries[query].is_empty()
+                    && !self.documents[*document as usize].is_empty();
                 if read && *weight > 0.0 {
-                    all.push(Example {
+                    self.all.push(Example {
                         query: Query::Asked(query as u32),
                         document: *document,
                         weight: *weight,
@@ -90,47 +110,33 @@ impl Examples {
         }
         let clicked = logs.met.iter();
         let clicked = clicked.map(|met| met.iter().map(|(document, _)| *document).collect());
-        Ok(Self {
-            clicked: clicked.collect(),
-            queries,
-            documents,
-            all,
-        })
+        self.clicked = clicked.collect();
+        Ok(())
     }
 
-    fn of_documents(items: &[Value], field: &str) -> Result<Self, TrainError> {
-        let documents = items.iter().enumerate().map(|(at, item)| {
+    fn read_documents(&mut self, items: &[Value]) -> Result<(), TrainError> {
+        for (at, item) in items.iter().enumerate() {
             let wrong = |source| TrainError::Record {
                 what: "item",
                 at,
                 source,
             };
             check_item(item).map_err(wrong)?;
-            match item.get(field) {
-                None | Some(Value::Null) => Ok(Vec::new()),
-                Some(value) => Ok(sentences(text_of(value, field).map_err(wrong)?.as_str())),
-            }
-        });
-        let documents: Vec<Vec<Words>> = documents.collect::<Result<_, TrainError>>()?;
-        let mut all = Vec::new();
-        for (document, sentences) in documents.iter().enumerate() {
-            for (at, sentence) in sentences.iter().enumerate() {
+            let text = text_of(item, &self.document_fields, sentences).map_err(wrong)?;
+            let sentences = text.unwrap_or_default();
+            for (at_sentence, sentence) in sentences.iter().enumerate() {
                 // Of one that says nothing else there is no rest.
-                if sentences.iter().any(|other| other != sentence) {
-                    all.push(Example {
-                        query: Query::Sentence(at as u32),
-                        document: document as u32,
+                if sentences.iter().any(|other| other.words != sentence.words) {
+                    self.all.push(Example {
+                        query: Query::Sentence(at_sentence as u32),
+                        document: at as u32,
                         weight: 1.0,
                     });
                 }
             }
+            self.documents.push(sentences);
         }
-        Ok(Self {
-            queries: Vec::new(),
-            documents,
-            clicked: Vec::new(),
-            all,
-        })
+        Ok(())
     }
 
     /// The examples to learn from, and a share that is held out: all of a query, or of a document where
@@ -155,42 +161,69 @@ impl Examples {
         (learnt, held_out)
     }
 
-    /// The texts of the queries, or where there are none of the first sentences of documents.
-    pub(super) fn queries(&self) -> Vec<String> {
-        let first = self
-            .documents
-            .iter()
-            .filter_map(|sentences| sentences.first());
-        let texts: Vec<&Words> = match &self.queries[..] {
-            [] => first.collect(),
-            queries => queries.iter().collect(),
-        };
-        let texts = texts.into_iter().filter(|words| !words.is_empty());
-        texts.map(|words| words.join(" ")).collect()
+    /// The documents that have words, but for those that are held out whole.
+    pub(super) fn pool(&self, held_out: &[Example]) -> Vec<u32> {
+        let out = held_out.iter().filter_map(|example| match example.query {
+            // Its document may well be met, by other queries.
+            Query::Asked(_) => None,
+            Query::Sentence(_) => Some(example.document),
+        });
+        let out: HashSet<u32> = out.collect();
+        let documents = self.documents.iter().zip(0..);
+        let documents = documents.filter(|(text, at)| !text.is_empty() && !out.contains(at));
+        documents.map(|(_, at)| at).collect()
     }
 
-    /// The text of an example's query, with a share of words left out.
-    pub(super) fn query(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> String {
+    /// The queries that have words, or where there are none the first sentences of documents.
+    pub(super) fn queries(&self) -> Vec<Value> {
+        let rng = &mut Pcg64Mcg::seed_from_u64(0);
+        let asked = self.queries.iter().filter(|text| !text.is_empty());
+        let asked = asked.map(|text| record(&self.query_fields, text, 0.0, rng));
+        let asked: Vec<Value> = asked.collect();
+        if !self.queries.is_empty() {
+            return asked;
+        }
+        let first = self.documents.iter().filter_map(|text| text.first());
+        first
+            .map(|sentence| self.asking(sentence, 0.0, rng))
+            .collect()
+    }
+
+    /// An example's query, with a share of words left out.
+    pub(super) fn query(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
         match example.query {
-            Query::Asked(query) => joined(&self.queries[query as usize], omitted, rng),
+            Query::Asked(query) => {
+                let text = &self.queries[query as usize];
+                record(&self.query_fields, text, omitted, rng)
+            }
             Query::Sentence(at) => {
                 let sentences = &self.documents[example.document as usize];
-                joined(&sentences[at as usize], omitted, rng)
+                self.asking(&sentences[at as usize], omitted, rng)
             }
         }
     }
 
-    /// The text of an example's document without the query, if it is a sentence of the document, and
-    /// with a share of words left out.
-    pub(super) fn document(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> String {
+    /// A sentence as a query.
+    fn asking(&self, sentence: &Part, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+        let asked = Part {
+            field: 0,
+            words: sentence.words.clone(),
+        };
+        record(&self.query_fields, [&asked], omitted, rng)
+    }
+
+    /// An example's document without the query, if it is a sentence of the document, and with a share of
+    /// words left out.
+    pub(super) fn document(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
         let sentences = &self.documents[example.document as usize];
         let asked = match example.query {
             Query::Asked(_) => None,
             // A title that the text repeats would give itself away.
-            Query::Sentence(at) => sentences.get(at as usize),
+            Query::Sentence(at) => sentences.get(at as usize).map(|sentence| &sentence.words),
         };
-        let rest = sentences.iter().filter(|sentence| Some(*sentence) != asked);
-        joined(rest.flatten(), omitted, rng)
+        let rest = sentences.iter();
+        let rest = rest.filter(|sentence| Some(&sentence.words) != asked);
+        record(&self.document_fields, rest, omitted, rng)
     }
 
     /// How many documents there are.
@@ -198,14 +231,10 @@ impl Examples {
         self.documents.len()
     }
 
-    /// The texts of all documents.
-    pub(super) fn whole_documents(&self) -> Vec<String> {
-        let each = self.documents.iter();
-        each.map(|sentences| {
-            let words: Vec<&str> = sentences.iter().flatten().map(|word| &**word).collect();
-            words.join(" ")
-        })
-        .collect()
+    /// A document with a share of words left out.
+    pub(super) fn whole(&self, document: u32, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+        let text = &self.documents[document as usize];
+        record(&self.document_fields, text, omitted, rng)
     }
 
     /// Whether a document is known to belong to the query of an example.
@@ -217,10 +246,27 @@ impl Examples {
     }
 }
 
-/// A text.
-fn text_of(value: &Value, field: &str) -> Result<String, RecordError> {
-    let text = value.as_str().map(str::to_owned);
-    text.ok_or_else(|| RecordError::new(field, "a string", describe(value)))
+/// The text of a record's fields, each cut in its own way; none if it has none of them.
+fn text_of(
+    record: &Value,
+    fields: &[String],
+    cut: impl Fn(&str) -> Vec<Words>,
+) -> Result<Option<Text>, RecordError> {
+    let mut text: Option<Text> = None;
+    for (at, field) in fields.iter().enumerate() {
+        let value = record.get(field).filter(|value| !value.is_null());
+        let Some(value) = value else { continue };
+        let found = value.as_str();
+        let found = found.ok_or_else(|| RecordError::new(field, "a string", describe(value)))?;
+        text.get_or_insert_default().extend(parts(at, cut(found)));
+    }
+    Ok(text)
+}
+
+/// Those of the words that are any, as parts of a field.
+fn parts(field: usize, words: Vec<Words>) -> Text {
+    let some = words.into_iter().filter(|words| !words.is_empty());
+    some.map(|words| Part { field, words }).collect()
 }
 
 /// The words of a text, as towers find them but for their case.
@@ -230,7 +276,7 @@ fn words(text: &str) -> Words {
     words.map(|word| word.to_lowercase().into()).collect()
 }
 
-/// The sentences of a text that have words: they end with `.`, `!` or `?` before a space, and at the
+/// The words of the sentences of a text, which end with `.`, `!` or `?` before a space, and at the
 /// end of a paragraph.
 fn sentences(text: &str) -> Vec<Words> {
     let mut all = Vec::new();
@@ -244,32 +290,42 @@ fn sentences(text: &str) -> Vec<Words> {
             rest = after;
         }
     }
-    all.retain(|sentence| !sentence.is_empty());
     all
 }
 
-/// Words side by side, each left out with this probability; at least one is there.
-fn joined<'a>(
-    words: impl IntoIterator<Item = &'a Box<str>>,
+/// A record of the words of parts, side by side in their fields, each left out with this probability; at
+/// least one is there.
+fn record<'a>(
+    fields: &[String],
+    parts: impl IntoIterator<Item = &'a Part>,
     omitted: f32,
     rng: &mut Pcg64Mcg,
-) -> String {
-    let mut text = String::new();
-    let mut first: Option<&str> = None;
-    for word in words {
-        first = first.or(Some(word));
-        if omitted > 0.0 && rng.random_bool(f64::from(omitted)) {
-            continue;
+) -> Value {
+    let mut texts = vec![String::new(); fields.len()];
+    let mut first: Option<(usize, &str)> = None;
+    for part in parts {
+        let text = &mut texts[part.field];
+        for word in &part.words {
+            first = first.or(Some((part.field, word)));
+            if omitted > 0.0 && rng.random_bool(f64::from(omitted)) {
+                continue;
+            }
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(word);
         }
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(word);
     }
-    if text.is_empty() {
-        text.push_str(first.unwrap_or_default());
+    if let Some((field, word)) = first
+        && texts.iter().all(String::is_empty)
+    {
+        texts[field].push_str(word);
     }
-    text
+    let named = fields.iter().zip(texts).enumerate();
+    // One is there even of a text without words.
+    let named = named.filter(|(at, (_, text))| *at == 0 || !text.is_empty());
+    let record = named.map(|(_, (field, text))| (field.clone(), Value::String(text)));
+    Value::Object(record.collect())
 }
 
 #[cfg(test)]
@@ -279,14 +335,32 @@ mod tests {
     use rand::SeedableRng;
     use serde_json::json;
 
-    fn texts(data: &Dataset) -> Vec<(String, String, f32)> {
+    fn read(data: &Dataset) -> Examples {
+        let config = Config::default().resolved(data, None).unwrap();
+        Examples::new(data, &config).unwrap()
+    }
+
+    fn records(data: &Dataset) -> Vec<(Value, Value, f32)> {
         let rng = &mut Pcg64Mcg::seed_from_u64(1);
-        let examples = Examples::new(data, &Config::default()).unwrap();
+        let examples = read(data);
         let each = examples.all.iter().map(|example| {
             let query = examples.query(*example, 0.0, rng);
             (query, examples.document(*example, 0.0, rng), example.weight)
         });
         each.collect()
+    }
+
+    /// The same where both are of one field.
+    fn texts(data: &Dataset) -> Vec<(String, String, f32)> {
+        let text = |record: &Value, field: &str| {
+            assert_eq!(record.as_object().unwrap().len(), 1);
+            record[field].as_str().unwrap().to_owned()
+        };
+        let all = records(data).into_iter();
+        all.map(|(query, document, weight)| {
+            (text(&query, "query"), text(&document, "text"), weight)
+        })
+        .collect()
     }
 
     #[test]
@@ -308,6 +382,76 @@ mod tests {
                 of("on wings", &format!("{lift} why")),
                 of(lift, "on wings on wings why"),
                 of("why", &format!("on wings on wings {lift}")),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_field_is_a_paragraph_of_its_own() {
+        let data = Dataset {
+            items: vec![
+                json!({"id": "1", "title": "On wings", "body": "The lift grows. Why? On wings!"}),
+                json!({"id": "2", "title": "Untold", "body": null}),
+                json!({"id": "3", "body": "Of heat. And more."}),
+            ],
+            ..Dataset::default()
+        };
+        let of = |query: &str, document: Value| (json!({"query": query}), document, 1.0);
+        let rest = json!({"title": "", "body": "the lift grows why"});
+        assert_eq!(
+            records(&data),
+            [
+                // What the body repeats of the title is no part of the rest.
+                of("on wings", rest.clone()),
+                of(
+                    "the lift grows",
+                    json!({"title": "on wings", "body": "why on wings"})
+                ),
+                of(
+                    "why",
+                    json!({"title": "on wings", "body": "the lift grows on wings"})
+                ),
+                of("on wings", rest),
+                of("of heat", json!({"title": "", "body": "and more"})),
+                of("and more", json!({"title": "", "body": "of heat"})),
+            ]
+        );
+        let asked = read(&data).queries();
+        let first = ["on wings", "untold", "of heat"].map(|text| json!({"query": text}));
+        assert_eq!(asked, first);
+        let rng = &mut Pcg64Mcg::seed_from_u64(1);
+        assert_eq!(read(&data).whole(1, 0.9, rng), json!({"title": "untold"}));
+    }
+
+    #[test]
+    fn clicks_are_of_all_the_fields_of_a_query_and_of_a_document() {
+        let event = |user: &str, item: &str| Event {
+            user: user.to_owned(),
+            item: item.to_owned(),
+            at: 0,
+            weight: 1.0,
+        };
+        let data = Dataset {
+            items: vec![
+                json!({"id": "1", "title": "Red shoes", "description": "Cheap. Soft."}),
+                json!({"id": "2", "title": "Sofa"}),
+                json!({"id": "3", "title": "?"}),
+            ],
+            users: vec![
+                json!({"user_id": "q1", "query": "shoes", "description": "Soft ones, to run in."}),
+                json!({"user_id": "q2", "age": 3}),
+            ],
+            events: vec![event("q1", "1"), event("q1", "3"), event("q2", "2")],
+        };
+        assert_eq!(
+            records(&data),
+            [
+                (
+                    json!({"description": "soft ones to run in", "query": "shoes"}),
+                    json!({"title": "red shoes", "description": "cheap soft"}),
+                    1.0
+                ),
+                (json!({"description": "q2"}), json!({"title": "sofa"}), 1.0),
             ]
         );
     }
@@ -347,7 +491,7 @@ mod tests {
             items: (0..20).map(item).collect(),
             ..Dataset::default()
         };
-        let examples = Examples::new(&data, &Config::default()).unwrap();
+        let examples = read(&data);
         let (learnt, out) = examples.split(0.1, &mut Pcg64Mcg::seed_from_u64(5));
         assert_eq!((learnt.len(), out.len()), (54, 6));
         let documents = |all: &[Example]| all.iter().map(|e| e.document).collect::<HashSet<_>>();
@@ -355,14 +499,27 @@ mod tests {
     }
 
     #[test]
-    fn words_are_left_out_but_not_all() {
+    fn words_are_left_out_of_any_field_but_not_all() {
         let rng = &mut Pcg64Mcg::seed_from_u64(2);
-        let words = words("one two three four five six seven eight nine ten");
-        let counts: Vec<_> = (0..200)
-            .map(|_| joined(&words, 0.4, rng).split(' ').count())
-            .collect();
-        let mean = counts.iter().sum::<usize>() as f64 / 200.0;
-        assert!((5.5..6.5).contains(&mean), "{mean}");
-        assert!((0..50).all(|_| !joined(&words[..1], 0.9, rng).is_empty()));
+        let fields = ["a".to_owned(), "b".to_owned()];
+        let text = [
+            parts(0, vec![words("one two three four")]),
+            parts(1, vec![words("five six"), words("seven eight nine ten")]),
+        ];
+        let text = text.concat();
+        let mut counts = [0usize; 2];
+        for _ in 0..2000 {
+            let left = record(&fields, &text, 0.4, rng);
+            for (field, count) in fields.iter().zip(&mut counts) {
+                let text = left.get(field).and_then(Value::as_str).unwrap_or_default();
+                *count += text.split_whitespace().count();
+            }
+        }
+        // Of 8,000 and of 12,000 words; five standard deviations are 220 and 269.
+        assert!(counts[0].abs_diff(4800) < 220, "{counts:?}");
+        assert!(counts[1].abs_diff(7200) < 269, "{counts:?}");
+        let one = |rng: &mut Pcg64Mcg| record(&fields, &text[1..2], 0.9, rng);
+        let one: Vec<Value> = (0..50).map(|_| one(rng)).collect();
+        assert!(one.iter().all(|left| left["a"] == "" && left["b"] != ""));
     }
 }

@@ -5,17 +5,23 @@
 //! words beside them. The sum of their embeddings is the first layer, of which only the rows are read
 //! that a text has: the 30,000 numbers of the paper are never there. Behind it come dense layers of
 //! hyperbolic tangents, and the cosine. The loss is a softmax with a factor γ over the clicked document
-//! and some others.
+//! and some others, drawn from all documents or from those of the batch ([`Pool`]).
 //!
-//! [`train`] learns from a log of queries and clicked documents: users are queries, with a text in the
-//! field [`Config::query`], or queries whose id is their text. Without events it learns from the
-//! documents alone: each sentence is a query for the rest of its document. That, the
-//! omission of words at random and the running mean of the weights are not of the paper.
+//! A text may stand in several fields, a title here and a body there; which ones is named or told by the
+//! data ([`Config::document`], [`Config::query`]).
+//!
+//! [`train`] learns from a log of queries and clicked documents: users are queries with a text, or
+//! queries whose id is their text. Without events it learns from the documents alone: each sentence is a
+//! query for the rest of its document. That, the omission of words at random and the running mean of
+//! the weights are not of the paper.
+//!
+//! `examples` makes pairs of texts, `negatives` draws what does not belong to them.
 
 mod config;
 mod examples;
+mod negatives;
 
-pub use config::{Activation, Config};
+pub use config::{Activation, Config, Pool};
 
 use super::course::{Course, Stopping};
 use super::dataset::Dataset;
@@ -35,10 +41,11 @@ use crate::tower::schema::{
 };
 use crate::tower::{Encoded, Model, Side};
 use examples::{Example, Examples};
+use negatives::{Negatives, of_batch, of_pool};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 
 /// Held-out examples that are looked at after each pass, at most.
@@ -87,6 +94,7 @@ pub fn train_from(
     progress: impl FnMut(Progress),
 ) -> Result<Trained, TrainError> {
     config.check()?;
+    let config = &config.with_fields(data, earlier)?;
     let mut course = Course::new(config.epochs, progress);
     let mut rng = Pcg64Mcg::seed_from_u64(config.seed);
     let texts = Examples::new(data, config)?;
@@ -100,6 +108,7 @@ pub fn train_from(
         let what = "examples: no document of two sentences, no click on a document with a text";
         return Err(TrainError::Empty { what });
     }
+    let pool = texts.pool(&held_out);
     held_out.truncate(MAX_HELD_OUT);
     let mut model = random(describe(config)?, &mut rng)?;
     scatter(&mut model, &mut rng);
@@ -113,6 +122,7 @@ pub fn train_from(
     let mut learner = Learner {
         network,
         texts: &texts,
+        pool: &pool,
         config,
         step: 0,
     };
@@ -137,14 +147,15 @@ pub fn train_from(
     course.finish(&learnt, best)
 }
 
-/// Some queries to ask trained towers with: those of the log, or first sentences of documents.
+/// Some queries to ask trained towers with: those of the log, or first sentences of documents. Towers that
+/// went on from others read the fields that [`Config::with_fields`] names.
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
-    let Ok(texts) = Examples::new(data, config) else {
-        return Vec::new();
-    };
-    let queries = texts.queries().into_iter().take(count);
-    queries.map(|text| json!({ &config.query: text })).collect()
+    let config = config.resolved(data, None);
+    let texts = config.and_then(|config| Examples::new(data, &config));
+    let mut queries = texts.map_or_else(|_| Vec::new(), |texts| texts.queries());
+    queries.truncate(count);
+    queries
 }
 
 /// The schema of the two towers.
@@ -184,11 +195,12 @@ fn describe(config: &Config) -> Result<Schema, TrainError> {
         });
     }
     layer(LayerKind::L2Normalise {});
-    let tower = |field: &str, table: &str, other_fields| TowerSchema {
+    let tower = |fields: &[String], table: &str, other_fields| TowerSchema {
         features: vec![FeatureSchema {
             missing: Missing::Error,
             kind: FeatureKind::Text {
-                field: field.to_owned(),
+                field: fields.first().cloned().unwrap_or_default(),
+                also: fields.iter().skip(1).cloned().collect(),
                 table: table.to_owned(),
                 pooling: Pooling::Sqrtn,
                 grams,
@@ -225,6 +237,8 @@ fn scatter(model: &mut Model, rng: &mut Pcg64Mcg) {
 struct Learner<'a> {
     network: Network,
     texts: &'a Examples,
+    /// Documents that negatives are drawn from.
+    pool: &'a [u32],
     config: &'a Config,
     step: u64,
 }
@@ -235,22 +249,29 @@ impl Learner<'_> {
         self.step += 1;
         let seed = self.config.seed ^ self.step.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let (texts, model, omitted) = (self.texts, &self.network.model, self.config.word_dropout);
+        let negatives = self.negatives(batch, rng);
+        // Each of its own, so that it does not matter which thread reads it.
+        let own = |at: usize| Pcg64Mcg::seed_from_u64(seed.wrapping_add(at as u64));
         let each = batch.par_iter().enumerate().map(|(at, example)| {
-            // Of its own, so that it does not matter which thread reads it.
-            let mut rng = Pcg64Mcg::seed_from_u64(seed.wrapping_add(at as u64));
+            let mut rng = own(at);
             let query = texts.query(*example, omitted, &mut rng);
             let document = texts.document(*example, omitted, &mut rng);
-            let query = self.encode(model, Side::User, &query);
-            (query, self.encode(model, Side::Item, &document))
+            let query = encode(model, Side::User, &query);
+            (query, encode(model, Side::Item, &document))
         });
-        let (queries, documents): (Vec<_>, Vec<_>) = each.unzip();
-        let negatives = self.negatives(batch, rng);
+        let (queries, mut documents): (Vec<_>, Vec<_>) = each.unzip();
+        let drawn = negatives.drawn.par_iter().enumerate();
+        documents.par_extend(drawn.map(|(at, document)| {
+            let mut rng = own(batch.len() + at);
+            let document = texts.whole(*document, omitted, &mut rng);
+            encode(model, Side::Item, &document)
+        }));
         let weights: Vec<_> = batch.iter().map(|example| example.weight).collect();
         let network = &mut self.network;
         let query_vectors = network.forward(Side::User, &queries);
         let document_vectors = network.forward(Side::Item, &documents);
         let of_batch = Batch {
-            negatives: &negatives,
+            negatives: &negatives.of_each,
             weights: &weights,
             gamma: self.config.gamma,
         };
@@ -261,52 +282,34 @@ impl Learner<'_> {
         loss.value
     }
 
-    /// For each example, others of the batch whose documents it is not known to belong to.
-    fn negatives(&self, batch: &[Example], rng: &mut Pcg64Mcg) -> Vec<Vec<u32>> {
-        let each = batch.iter().map(|example| {
-            let others = 0..batch.len();
-            let strange = |other: &usize| !self.texts.belong(*example, batch[*other].document);
-            if self.config.negatives == 0 {
-                let others = others.filter(strange);
-                return others.map(|other| other as u32).collect();
+    /// The negatives of a batch, as the settings want them.
+    fn negatives(&self, batch: &[Example], rng: &mut Pcg64Mcg) -> Negatives {
+        match (self.config.pool, self.config.negatives) {
+            (Pool::Batch, count) | (Pool::All, count @ 0) => {
+                of_batch(self.texts, batch, count, rng)
             }
-            // As many draws as it takes, but not for ever: a small batch may have no other document.
-            let draws = (0..self.config.negatives * 4).map(|_| rng.random_range(others.clone()));
-            let drawn = draws.filter(strange).take(self.config.negatives);
-            drawn.map(|other| other as u32).collect()
-        });
-        each.collect()
-    }
-
-    /// A text as a tower reads it, which it always can: any gram has a row.
-    fn encode(&self, model: &Model, side: Side, text: &str) -> Encoded {
-        let field = match side {
-            Side::User => &self.config.query,
-            Side::Item => &self.config.document,
-        };
-        let encoded = model
-            .tower(side)
-            .encode_alone(&model.tables, &json!({ field: text }));
-        encoded.unwrap_or_default()
+            (Pool::All, count) => of_pool(self.texts, self.pool, batch, count, rng),
+        }
     }
 
     /// The mean reciprocal rank of the documents of held-out examples among all documents.
     fn validate(&self, held_out: &[Example]) -> f64 {
         let model = self.network.learnt();
         let rng = &mut Pcg64Mcg::seed_from_u64(0);
-        let embed = |side, texts: Vec<String>| {
-            let each = texts.par_iter();
-            let encoded: Vec<_> = each.map(|text| self.encode(model, side, text)).collect();
+        let embed = |side, records: Vec<Value>| {
+            let each = records.par_iter();
+            let encoded: Vec<_> = each.map(|record| encode(model, side, record)).collect();
             vectors(model, side, &encoded, &mut Vec::new())
         };
         let queries = held_out.iter().map(|out| self.texts.query(*out, 0.0, rng));
         let queries = embed(Side::User, queries.collect());
-        let own = held_out.iter();
-        let own = own.map(|out| self.texts.document(*out, 0.0, rng));
-        // What is left of the own document stands in for it behind all others.
-        let all = self.texts.whole_documents().into_iter().chain(own);
-        let all = embed(Side::Item, all.collect());
         let documents = self.texts.documents() as u32;
+        let whole = (0..documents).map(|document| self.texts.whole(document, 0.0, rng));
+        let mut all: Vec<Value> = whole.collect();
+        // What is left of the own document stands in for it behind all others.
+        let own = held_out.iter();
+        all.extend(own.map(|out| self.texts.document(*out, 0.0, rng)));
+        let all = embed(Side::Item, all);
         let found = ranks(queries.view(), all.view(), |row| {
             let others = (0..held_out.len() as u32).filter(|other| *other != row as u32);
             let hidden = others.map(|other| documents + other);
@@ -316,6 +319,12 @@ impl Learner<'_> {
         });
         mean_reciprocal_rank(&found)
     }
+}
+
+/// A text as a tower reads it, which it always can: any gram has a row.
+fn encode(model: &Model, side: Side, record: &Value) -> Encoded {
+    let encoded = model.tower(side).encode_alone(&model.tables, record);
+    encoded.unwrap_or_default()
 }
 
 #[cfg(test)]

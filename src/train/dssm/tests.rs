@@ -1,5 +1,6 @@
 use super::*;
 use crate::record::Event;
+use serde_json::json;
 
 const THINGS: [[&str; 3]; 3] = [
     ["sneakers", "running shoes", "light soles"],
@@ -62,15 +63,24 @@ fn best(towers: &Towers, query: &str) -> Vec<usize> {
 
 #[test]
 fn clicks_teach_what_words_do_not_say() {
-    for (shared, negatives) in [(true, 4), (false, 0)] {
+    for (shared, negatives, pool) in [
+        (true, 4, Pool::All),
+        (true, 4, Pool::Batch),
+        (false, 0, Pool::All),
+    ] {
         let config = Config {
             shared,
             negatives,
+            pool,
             ..small()
         };
         let trained = train(&shop(), &config, |_| {}).unwrap();
         for (kind, [query, ..]) in THINGS.iter().enumerate() {
-            assert_eq!(best(&trained.towers, query), [kind; 10], "{query} {shared}");
+            assert_eq!(
+                best(&trained.towers, query),
+                [kind; 10],
+                "{query} {config:?}"
+            );
         }
     }
 }
@@ -105,22 +115,164 @@ fn documents_alone_teach_what_goes_together() {
     );
 }
 
+/// The documents of the shop with a title and two fields more, and a price; some lack one of them.
+fn shop_of_fields() -> Dataset {
+    let mut data = shop();
+    for (n, item) in data.items.iter_mut().enumerate() {
+        let [_, title, body] = THINGS[n % 3];
+        *item = json!({"id": n.to_string(), "title": title, "body": format!("{body}, number {n}."), "price": n});
+        if n % 7 == 1 {
+            item.as_object_mut().unwrap().remove("title");
+        }
+    }
+    data
+}
+
+/// The fields that towers read as a text.
+fn fields(towers: &Towers) -> [Vec<String>; 2] {
+    let info = towers.describe();
+    [info.user, info.item].map(|tower| tower.unwrap().features[0].fields.clone())
+}
+
+#[test]
+fn all_columns_of_texts_are_read_or_those_that_are_named() {
+    let trained = train(&shop_of_fields(), &small(), |_| {}).unwrap().towers;
+    assert_eq!(fields(&trained), [vec!["query"], vec!["title", "body"]]);
+    let similarity = |towers: &Towers, query: &str, item: Value| -> f32 {
+        let query = towers.embed_user(&json!({"query": query})).unwrap();
+        let item = towers.embed_item(&item).unwrap();
+        query.iter().zip(&item).map(|(a, b)| a * b).sum()
+    };
+    for item in [
+        json!({"id": "new", "title": "running shoes", "body": "light soles"}),
+        json!({"id": "new", "title": "running shoes"}),
+        json!({"id": "new", "body": "light soles"}),
+    ] {
+        let of = |query| similarity(&trained, query, item.clone());
+        assert!(
+            of("sneakers") > of("sofa").max(of("kettle")) + 0.3,
+            "{item}"
+        );
+    }
+    let none = trained.embed_item(&json!({"id": "new"})).unwrap_err();
+    assert!(
+        none.to_string()
+            .contains("field `title`: expected a string, here or in `body`"),
+        "{none}"
+    );
+    let config = Config {
+        document: vec!["body".to_owned()],
+        epochs: 1,
+        ..small()
+    };
+    let named = train(&shop_of_fields(), &config, |_| {}).unwrap().towers;
+    assert_eq!(fields(&named), [["query"], ["body"]]);
+    let read = |text: &str| serde_json::from_str::<Config>(text).map(|config| config.document);
+    assert_eq!(read(r#"{"document": "body"}"#).unwrap(), ["body"]);
+    assert_eq!(read(r#"{"document": ["a", "b"]}"#).unwrap(), ["a", "b"]);
+    let wrong = read(r#"{"document": 3}"#).unwrap_err().to_string();
+    assert!(
+        wrong.contains("a field's name or a list of them"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn texts_are_told_by_their_looks_where_no_name_tells() {
+    let mut data = shop_of_fields();
+    for (n, item) in data.items.iter_mut().enumerate() {
+        let [_, first, second] = THINGS[n % 3];
+        *item = json!({
+            "id": format!("the item of number {n}"), "note": format!("{first}: {second}, number {n}"),
+            "link": format!("http://shop.example/a/{n}"), "maker": format!("Maker {n}"),
+            "shelf": format!("shelf in the hall {}", n % 3), "seen": format!("2026 01 {n}"),
+        });
+    }
+    data.events.clear();
+    let towers = train(&data, &small(), |_| {});
+    let says = towers.unwrap_err().to_string();
+    // Nothing but one sentence each.
+    assert!(says.contains("no document of two sentences"), "{says}");
+    for (n, item) in data.items.iter_mut().enumerate() {
+        item["note"] = json!(format!(
+            "{}. Number {n} of {}.",
+            THINGS[n % 3][1],
+            THINGS[n % 3][2]
+        ));
+    }
+    let towers = train(&data, &small(), |_| {}).unwrap().towers;
+    assert_eq!(fields(&towers), [["query"], ["note"]]);
+    for item in &mut data.items {
+        item["note"] = json!(3);
+    }
+    let error = train(&data, &small(), |_| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no field of the items can be told to hold texts (there are id, link, maker, note, seen, shelf); \
+         name those to be read by the setting `document`"
+    );
+    let config = Config {
+        document: vec!["maker".to_owned(), "titel".to_owned()],
+        ..small()
+    };
+    let error = train(&data, &config, |_| {}).unwrap_err();
+    assert!(
+        matches!(&error, TrainError::NoField { field, .. } if field == "titel"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_warm_start_reads_what_the_earlier_towers_read() {
+    let config = Config {
+        document: vec!["body".to_owned(), "title".to_owned()],
+        epochs: 2,
+        ..small()
+    };
+    let first = train(&shop_of_fields(), &config, |_| {}).unwrap().towers;
+    // No fields are named, the new data has others, and one is gone.
+    let mut data = shop_of_fields();
+    for item in &mut data.items {
+        item.as_object_mut().unwrap().remove("title");
+        item["text"] = json!("Of no use.");
+    }
+    let unnamed = Config {
+        document: Vec::new(),
+        ..config.clone()
+    };
+    let again = train_from(Some(&first), &data, &unnamed, |_| {})
+        .unwrap()
+        .towers;
+    assert_eq!(fields(&again), [vec!["query"], vec!["body", "title"]]);
+    assert_ne!(again.hash(), first.hash());
+    let other = Config {
+        document: vec!["text".to_owned()],
+        ..config
+    };
+    let error = train_from(Some(&first), &data, &other, |_| {}).unwrap_err();
+    assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
+}
+
 #[test]
 fn a_seed_fixes_the_towers_on_any_number_of_cores() {
-    let hash = |threads: usize, seed: u64| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let hash = |threads: usize, seed: u64, pool: Pool| {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let config = Config {
             seed,
+            pool,
             epochs: 2,
             word_dropout: 0.3,
             average: 0.9,
             ..small()
         };
         let train = || train(&shop(), &config, |_| {}).unwrap().towers.hash();
-        pool.build().unwrap().install(train)
+        threads.build().unwrap().install(train)
     };
-    assert_eq!(hash(1, 7), hash(3, 7));
-    assert_ne!(hash(1, 7), hash(1, 8));
+    for pool in [Pool::All, Pool::Batch] {
+        assert_eq!(hash(1, 7, pool), hash(3, 7, pool));
+        assert_ne!(hash(1, 7, pool), hash(1, 8, pool));
+    }
+    assert_ne!(hash(1, 7, Pool::All), hash(1, 7, Pool::Batch));
 }
 
 #[test]
@@ -132,10 +284,24 @@ fn what_cannot_be_learnt_from_is_named() {
     };
     let nothing = says(&|data, _| data.items.clear());
     assert_eq!(nothing, "the dataset has no items");
-    let other = says(&|_, config| config.document = "body".to_owned());
+    let other = says(&|_, config| config.document = vec!["body".to_owned()]);
+    assert_eq!(
+        other,
+        "the setting `document`: no item has a field `body` (there are id, text)"
+    );
+    let other = says(&|_, config| config.query = vec!["body".to_owned()]);
+    assert_eq!(
+        other,
+        "the setting `query`: no user has a field `body` (there are query, user_id)"
+    );
+    let empty = says(&|data, _| {
+        data.items
+            .iter_mut()
+            .for_each(|item| item["text"] = json!("?"))
+    });
     assert!(
-        other.contains("no click on a document with a text"),
-        "{other}"
+        empty.contains("no click on a document with a text"),
+        "{empty}"
     );
     let number = says(&|data, _| data.items[3]["text"] = json!(5));
     assert_eq!(

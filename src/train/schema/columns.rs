@@ -9,6 +9,10 @@ const TEXTS: [&str; 6] = ["title", "name", "text", "description", "body", "query
 /// A column of strings with more different ones than this is not a category.
 const MAX_CATEGORIES: usize = 2000;
 
+/// Of how many words, on the average, the values of a column are that is read as texts though its name
+/// does not say so.
+const SEVERAL: usize = 3;
+
 /// What the values of a field are.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Column {
@@ -24,16 +28,60 @@ pub(super) enum Column {
 
 /// What each field is that a record has; none for one that no feature can be made for by itself.
 pub(super) fn columns(records: &[Value]) -> BTreeMap<String, Option<Column>> {
+    let named = values_by_field(records).into_iter();
+    named
+        .map(|(field, values)| (field.to_owned(), column(field, &values)))
+        .collect()
+}
+
+/// The fields that a record has.
+pub(crate) fn field_names(records: &[Value]) -> Vec<String> {
+    let named = values_by_field(records).into_keys();
+    named.map(str::to_owned).collect()
+}
+
+/// The fields that hold texts: those whose names say so and most of whose values are strings; where there
+/// is none of these, those whose values are strings of several words, mostly different ones, but for the
+/// record's `id`.
+pub(crate) fn text_fields(records: &[Value], id: &str) -> Vec<String> {
+    let values = values_by_field(records);
+    // A value that is none is left to be refused by its place: a column is not dropped for it.
+    let mostly_strings = |values: &Vec<&Value>| {
+        let strings = values.iter().filter(|value| value.is_string());
+        strings.count() * 2 > values.len()
+    };
+    let known = TEXTS.iter().copied();
+    let known = known.filter(|name| values.get(name).is_some_and(mostly_strings));
+    let known: Vec<String> = known.map(str::to_owned).collect();
+    if !known.is_empty() {
+        return known;
+    }
+    let others = values.iter().filter(|(field, _)| **field != id);
+    let others = others.filter(|(_, values)| is_text(values));
+    others.map(|(field, _)| (*field).to_owned()).collect()
+}
+
+/// The values of each field that are not null.
+fn values_by_field(records: &[Value]) -> BTreeMap<&str, Vec<&Value>> {
     let mut values: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for (field, value) in records.iter().filter_map(Value::as_object).flatten() {
         if !value.is_null() {
             values.entry(field).or_default().push(value);
         }
     }
-    let named = values.into_iter();
-    named
-        .map(|(field, values)| (field.to_owned(), column(field, &values)))
-        .collect()
+    values
+}
+
+/// Whether values are texts by their looks.
+fn is_text(values: &[&Value]) -> bool {
+    let texts: Option<Vec<&str>> = values.iter().map(|value| value.as_str()).collect();
+    texts.is_some_and(|texts| {
+        // Neither the digits of a date nor the parts of a link are words.
+        let words = texts.iter().flat_map(|text| text.split_whitespace());
+        let words = words.filter(|word| word.contains(char::is_alphabetic));
+        let distinct: BTreeSet<&str> = texts.iter().copied().collect();
+        words.count() >= SEVERAL * texts.len() && distinct.len() * 2 > texts.len()
+    })
 }
 
 fn column(field: &str, values: &[&Value]) -> Option<Column> {

@@ -86,7 +86,8 @@ fn features(
             .cloned(),
     );
     if let Some(OtherFields::Allow(unread)) = &mut now.other_fields {
-        unread.retain(|field| !features.iter().any(|feature| feature.field() == field));
+        let read: HashSet<&str> = features.iter().flat_map(|f| f.fields()).collect();
+        unread.retain(|field| !read.contains(field.as_str()));
     }
     now.features = features;
     Ok(())

@@ -221,3 +221,35 @@ fn a_description_goes_on_from_an_earlier_one() {
     assert_eq!(fields, ["age", "zip"]);
     assert!(!next.tables.contains_key("user.city"));
 }
+
+#[test]
+fn fields_of_texts_are_told_by_name_and_else_by_their_looks() {
+    let mut records = records();
+    // A note is of three words, one of which is a number.
+    assert_eq!(text_fields(&records, "id"), ["title"]);
+    for (n, record) in records.iter_mut().enumerate() {
+        record["body"] = json!(format!("body {n}"));
+        record["name"] = json!(n);
+        if n % 4 == 1 {
+            record["body"] = json!(1984);
+        }
+    }
+    assert_eq!(text_fields(&records, "id"), ["title", "body"]);
+    for (n, record) in records.iter_mut().enumerate() {
+        let record = record.as_object_mut().unwrap();
+        record.remove("title");
+        record.remove("body");
+        record["id"] = json!(format!("an id of words {n}"));
+        record["note"] = json!(format!("a note of {n}"));
+        if n % 2 == 1 {
+            record["note"] = Value::Null;
+        }
+    }
+    assert_eq!(text_fields(&records, "id"), ["note"]);
+    assert_eq!(text_fields(&records, "other"), ["id", "note"]);
+    for (n, record) in records.iter_mut().enumerate() {
+        record["note"] = json!(format!("a note of {}", n % 9));
+    }
+    assert!(text_fields(&records, "id").is_empty());
+    assert_eq!(field_names(&records)[..2], ["at", "id"]);
+}

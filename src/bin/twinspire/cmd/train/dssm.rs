@@ -1,6 +1,6 @@
 //! `twinspire train dssm`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use twinspire::train::dssm;
 
 use super::data::DataArgs;
@@ -10,13 +10,17 @@ use crate::output::{Exit, Failure, Output};
 const EXAMPLES: &str = "\
 Examples:
   twinspire train dssm --items documents.jsonl --out models/text
+  twinspire train dssm --items documents.csv --out models/text --document title,text
   twinspire train dssm --items documents.jsonl --users queries.jsonl --events clicks.csv --out models/text
   twinspire train dssm --items documents.jsonl --out models/text --hidden= --words 1 --negatives 0 \\
       --word-dropout 0.3 --gamma 6 --config linear.json
 
 Files (JSON lines, CSV or Parquet, told by the name):
-  items   the documents, one object each, with an `id` and a `text` (or what --document names)
-  users   the queries, one object each, with a `user_id` and a `query` (or what --query names)
+  items   the documents, one object each, with an `id` and texts: the fields that --document names, or
+          `title`, `name`, `text`, `description`, `body` and `query`, whichever there are; where there
+          is none of these, strings of several words
+  users   the queries, one object each, with a `user_id` and texts: the fields that --query names, or
+          those that are told in the same way
   events  clicks: `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`; the id of
           a query without an object of its own is its text
 
@@ -32,12 +36,12 @@ pub struct DssmArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// The field of a query that has its text [default: query]
-    #[arg(long, value_name = "FIELD")]
-    query: Option<String>,
-    /// The field of an item that has the text of the document [default: text]
-    #[arg(long, value_name = "FIELD")]
-    document: Option<String>,
+    /// The fields of a query that make up its text [default: all that hold texts, or query]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    query: Option<Vec<String>>,
+    /// The fields of an item that make up the document [default: all that hold texts]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    document: Option<Vec<String>>,
     /// Components of the vectors [default: 128]
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
@@ -50,9 +54,12 @@ pub struct DssmArgs {
     /// What cosines are multiplied by before the softmax [default: 10]
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
-    /// Negatives of a query, drawn from the documents of the batch; 0 for all of them [default: 4]
+    /// Documents drawn as negatives of a query; 0 for all others of the batch [default: 4]
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
+    /// Where they are drawn from: all documents, or those of the batch [default: all]
+    #[arg(long, value_name = "POOL")]
+    pool: Option<PoolArg>,
     /// The share of words left out of each text while learning [default: 0]
     #[arg(long, value_name = "X")]
     word_dropout: Option<f32>,
@@ -74,6 +81,15 @@ pub struct DssmArgs {
     seed: Option<u64>,
 }
 
+/// Where negatives are drawn from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PoolArg {
+    /// All documents
+    All,
+    /// The documents of the batch
+    Batch,
+}
+
 impl DssmArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
@@ -85,6 +101,11 @@ impl DssmArgs {
         set(&mut config.words, self.words);
         set(&mut config.gamma, self.gamma);
         set(&mut config.negatives, self.negatives);
+        let pool = self.pool.map(|pool| match pool {
+            PoolArg::All => dssm::Pool::All,
+            PoolArg::Batch => dssm::Pool::Batch,
+        });
+        set(&mut config.pool, pool);
         set(&mut config.word_dropout, self.word_dropout);
         set(&mut config.epochs, self.epochs);
         set(&mut config.batch, self.batch);
@@ -92,6 +113,9 @@ impl DssmArgs {
         set(&mut config.patience, self.patience);
         set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
+        let earlier = self.run.earlier()?;
+        let config = config.with_fields(&data, earlier.as_ref());
+        let config = config.map_err(Failure::failed)?;
         let queries = dssm::queries(&data, &config, SHOWN);
         self.run
             .run("dssm", &config, &data, &queries, output, |from, tell| {
@@ -130,13 +154,14 @@ mod tests {
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let config = dssm::Config::default();
         for (flag, value) in [
-            ("--query", config.query.clone()),
-            ("--document", config.document.clone()),
+            ("--query", "all that hold texts, or query".to_owned()),
+            ("--document", "all that hold texts".to_owned()),
             ("--dimension", config.dimension.to_string()),
             ("--hidden", "300,300".to_owned()),
             ("--words", config.words.to_string()),
             ("--gamma", config.gamma.to_string()),
             ("--negatives", config.negatives.to_string()),
+            ("--pool", format!("{:?}", config.pool).to_lowercase()),
             ("--word-dropout", config.word_dropout.to_string()),
             ("--epochs", config.epochs.to_string()),
             ("--batch", config.batch.to_string()),
@@ -149,5 +174,6 @@ mod tests {
             assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
         }
         assert_eq!(config.hidden, [300, 300]);
+        assert!(config.query.is_empty() && config.document.is_empty());
     }
 }

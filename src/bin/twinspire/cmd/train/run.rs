@@ -70,6 +70,11 @@ impl RunArgs {
         config_of(self.config.as_deref())
     }
 
+    /// The towers to begin with, if any.
+    pub fn earlier(&self) -> Result<Option<Towers>, Failure> {
+        Ok(self.warm_start.as_ref().map(Towers::open).transpose()?)
+    }
+
     /// Trains, saves the towers and tells of it. `train` gets the towers to begin with, if any.
     pub fn run<C: Serialize>(
         &self,
@@ -80,7 +85,7 @@ impl RunArgs {
         output: &Output,
         train: impl FnOnce(Option<&Towers>, &mut dyn FnMut(Progress)) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
-        let earlier = self.warm_start.as_ref().map(Towers::open).transpose()?;
+        let earlier = self.earlier()?;
         let bar = output.bar("training", 1, Unit::Count);
         let mut tell = |progress: Progress| {
             bar.set_length(progress.total);
