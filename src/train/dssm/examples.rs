@@ -226,6 +226,11 @@ impl Examples {
         record(&self.document_fields, rest, omitted, rng)
     }
 
+    /// Whether there are queries, and not documents alone.
+    pub(super) fn are_asked(&self) -> bool {
+        !self.clicked.is_empty()
+    }
+
     /// How many documents there are.
     pub(super) fn documents(&self) -> usize {
         self.documents.len()

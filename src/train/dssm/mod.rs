@@ -30,6 +30,7 @@ use super::evaluate::{mean_reciprocal_rank, ranks};
 use super::loss::sampled::{Batch, softmax};
 use super::network::{Network, checked, random, vectors};
 use super::optimiser::Rule;
+use super::popularity::{Decile, Popularity};
 use super::sampler::shuffle;
 use super::schema::hashed;
 use super::{Progress, Trained};
@@ -41,6 +42,7 @@ use crate::tower::schema::{
 };
 use crate::tower::{Encoded, Model, Side};
 use examples::{Example, Examples};
+use ndarray::Array2;
 use negatives::{Negatives, of_batch, of_pool};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -136,7 +138,8 @@ pub fn train_from(
         }
         course.end_pass();
         if config.patience > 0 && !held_out.is_empty() {
-            let mrr = learner.validate(&held_out);
+            let ranks = learner.ranks(learner.network.learnt(), &held_out);
+            let mrr = mean_reciprocal_rank(&ranks);
             course.validate("mrr", mrr);
             if !stopping.goes_on(mrr, &learner.network) {
                 break;
@@ -144,7 +147,11 @@ pub fn train_from(
         }
     }
     let (learnt, best) = stopping.best(&learner.network);
-    course.finish(&learnt, best)
+    let mut trained = course.finish(&learnt, best)?;
+    if texts.are_asked() {
+        trained.report.deciles = learner.deciles(&learnt.model, &examples, &held_out);
+    }
+    Ok(trained)
 }
 
 /// Some queries to ask trained towers with: those of the log, or first sentences of documents. Towers that
@@ -292,32 +299,56 @@ impl Learner<'_> {
         }
     }
 
-    /// The mean reciprocal rank of the documents of held-out examples among all documents.
-    fn validate(&self, held_out: &[Example]) -> f64 {
-        let model = self.network.learnt();
-        let rng = &mut Pcg64Mcg::seed_from_u64(0);
+    /// The vectors of the queries of examples and of all documents, and behind these of what is left of the
+    /// examples' own documents.
+    fn vectors(&self, model: &Model, examples: &[Example], own: bool) -> [Array2<f32>; 2] {
+        let (texts, rng) = (self.texts, &mut Pcg64Mcg::seed_from_u64(0));
         let embed = |side, records: Vec<Value>| {
             let each = records.par_iter();
             let encoded: Vec<_> = each.map(|record| encode(model, side, record)).collect();
             vectors(model, side, &encoded, &mut Vec::new())
         };
-        let queries = held_out.iter().map(|out| self.texts.query(*out, 0.0, rng));
+        let queries = examples
+            .iter()
+            .map(|example| texts.query(*example, 0.0, rng));
         let queries = embed(Side::User, queries.collect());
-        let documents = self.texts.documents() as u32;
-        let whole = (0..documents).map(|document| self.texts.whole(document, 0.0, rng));
-        let mut all: Vec<Value> = whole.collect();
+        let whole = (0..texts.documents() as u32).map(|document| texts.whole(document, 0.0, rng));
+        let mut documents: Vec<Value> = whole.collect();
+        let each = examples.iter().filter(|_| own);
+        documents.extend(each.map(|example| texts.document(*example, 0.0, rng)));
+        [queries, embed(Side::Item, documents)]
+    }
+
+    /// The ranks of the documents of held-out examples among all documents.
+    fn ranks(&self, model: &Model, held_out: &[Example]) -> Vec<Option<usize>> {
         // What is left of the own document stands in for it behind all others.
-        let own = held_out.iter();
-        all.extend(own.map(|out| self.texts.document(*out, 0.0, rng)));
-        let all = embed(Side::Item, all);
-        let found = ranks(queries.view(), all.view(), |row| {
+        let [queries, all] = self.vectors(model, held_out, true);
+        let documents = self.texts.documents() as u32;
+        ranks(queries.view(), all.view(), |row| {
             let others = (0..held_out.len() as u32).filter(|other| *other != row as u32);
             let hidden = others.map(|other| documents + other);
             let known = (0..documents).filter(|other| self.texts.belong(held_out[row], *other));
             let hidden: HashSet<u32> = hidden.chain(known).collect();
             (documents + row as u32, hidden)
+        })
+    }
+
+    /// How documents fare by how often they were clicked in what was learnt from.
+    fn deciles(&self, model: &Model, learnt: &[Example], held_out: &[Example]) -> Vec<Decile> {
+        let documents = self.texts.documents() as u32;
+        let mut popularity = Popularity::new(documents as usize);
+        learnt
+            .iter()
+            .for_each(|click| popularity.met(click.document));
+        let asked = popularity.asked(learnt.len()).into_iter();
+        let asked: Vec<_> = asked.map(|at| learnt[at as usize]).collect();
+        let [queries, all] = self.vectors(model, &asked, false);
+        popularity.answers(queries.view(), all.view(), |row| {
+            let known = (0..documents).filter(|document| self.texts.belong(asked[row], *document));
+            known.collect()
         });
-        mean_reciprocal_rank(&found)
+        let wanted = held_out.iter().map(|out| out.document);
+        popularity.deciles(wanted.zip(self.ranks(model, held_out)))
     }
 }
 

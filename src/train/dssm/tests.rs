@@ -254,6 +254,32 @@ fn a_warm_start_reads_what_the_earlier_towers_read() {
 }
 
 #[test]
+fn clicks_tell_how_popular_documents_fare_and_documents_alone_do_not() {
+    let config = Config {
+        epochs: 2,
+        patience: 2,
+        held_out: 0.2,
+        ..small()
+    };
+    let report = train(&shop(), &config, |_| {}).unwrap().report;
+    let sum = |of: fn(&Decile) -> f64| report.deciles.iter().map(of).sum::<f64>();
+    assert_eq!(sum(|decile| decile.items as f64), 60.0);
+    assert_eq!(sum(|decile| decile.held_out as f64), 12.0);
+    assert!((sum(|decile| decile.meetings) - 1.0).abs() < 1e-9);
+    assert!((sum(|decile| decile.answers) - 1.0).abs() < 1e-9);
+    assert_eq!(
+        (report.deciles[0].met, report.deciles[9].met),
+        ([0, 0], [1, 1])
+    );
+    let alone = Dataset {
+        items: shop().items,
+        ..Dataset::default()
+    };
+    let report = train(&alone, &config, |_| {}).unwrap().report;
+    assert!(report.deciles.is_empty());
+}
+
+#[test]
 fn a_seed_fixes_the_towers_on_any_number_of_cores() {
     let hash = |threads: usize, seed: u64, pool: Pool| {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(threads);
