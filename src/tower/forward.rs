@@ -6,6 +6,9 @@ use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
 use crate::kernel::{Aligned, Level, Weights};
 
+/// So many weights of a table stay in the caches nearby.
+const SMALL: usize = 1 << 18;
+
 /// What a batch became on its way. Used again for the next batch, it takes no more memory than the
 /// largest so far needed.
 #[derive(Clone, Debug, Default)]
@@ -66,10 +69,11 @@ impl Tower {
         Ok(pass.last())
     }
 
-    /// Asks for the rows that a record will read: they lie anywhere in memory.
+    /// Asks for the rows of large tables that a record will read: they lie anywhere in memory.
     fn prefetch(&self, tables: &[Table], record: &Encoded) {
         for (feature, read) in self.features.iter().zip(record.inputs()) {
-            if let Some(table) = feature.table.and_then(|at| tables.get(at)) {
+            let table = feature.table.and_then(|at| tables.get(at));
+            if let Some(table) = table.filter(|table| table.weights.len() > SMALL) {
                 let rows = read.rows.iter().filter_map(|row| table.weights.row(*row));
                 rows.for_each(Weights::prefetch);
             }
