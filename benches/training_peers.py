@@ -18,8 +18,10 @@ Prints a JSON object a line: who, which log, examples a second, processor time f
 microseconds, the mean loss of the pass.
 """
 import json
+import os
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -198,7 +200,7 @@ def learn_numpy(log):
 def learn_torch(log):
     import torch
     from torch.nn import Embedding, EmbeddingBag, Linear
-    from torch.nn.functional import cross_entropy, embedding_bag, normalize
+    from torch.nn.functional import cross_entropy, normalize
 
     config = log.config
     rng = np.random.default_rng(config["seed"])
@@ -258,8 +260,10 @@ def main():
     try:
         import torch
 
+        torch.set_num_threads(os.cpu_count())
+        # Adagrad of sparse gradients makes tensors that it trusts, and says so.
+        warnings.filterwarnings("ignore", message="Sparse invariant")
         peers["torch"] = learn_torch
-        torch.set_num_threads(len(__import__("os").sched_getaffinity(0)))
     except ImportError as error:
         print(f"without PyTorch: {error}", file=sys.stderr)
     for name in names or ["movies", "shop"]:

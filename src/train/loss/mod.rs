@@ -169,7 +169,9 @@ pub(super) mod tests {
     #[test]
     fn a_softmax_of_any_length_is_that_of_its_definition() {
         for count in 1..70 {
-            let logits = vectors(1, count, 5.0).mapv(|x| 40.0 * x).into_raw_vec_and_offset();
+            let logits = vectors(1, count, 5.0)
+                .mapv(|x| 40.0 * x)
+                .into_raw_vec_and_offset();
             let mut found = logits.0.clone();
             let (most, sum) = softmax(&mut found);
             let exact = |x: &f32| f64::from(*x - most).exp();

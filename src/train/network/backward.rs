@@ -242,7 +242,11 @@ fn feature_backward(
             continue;
         }
         for ((own, gradient), winner) in own.iter_mut().zip(gradient).zip(&winners) {
-            *own = if *winner == Some(*row) { *gradient } else { 0.0 };
+            *own = if *winner == Some(*row) {
+                *gradient
+            } else {
+                0.0
+            };
         }
         reads.add(&[*row], &[1.0], &own);
     }
