@@ -39,7 +39,7 @@ fn each(all: &mut [f32], of: impl Fn(f32) -> f32) {
 
 /// eˣ, as 2ⁿ · eʳ with r of at most half of ln 2, where a polynomial is near enough; from 2⁻¹²⁶ to 2¹²⁷.
 #[inline]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// 2²³ and half of it: to add it leaves the nearest integer in the last bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts, the first of so few digits that n times it is exact.

@@ -4,7 +4,10 @@ use super::encoded::{Encoded, Input};
 use super::layer::{Between, LayerError};
 use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
-use crate::kernel::{Aligned, Level};
+use crate::kernel::{Aligned, Level, Weights};
+
+/// So many weights of a table stay in the caches nearby.
+const SMALL: usize = 1 << 18;
 
 /// What a batch became on its way. Used again for the next batch, it takes no more memory than the
 /// largest so far needed.
@@ -46,8 +49,12 @@ impl Tower {
         let mut rows = 0;
         if let Some(input) = pass.outputs.first_mut() {
             input.clear();
-            for encoded in batch {
+            let mut batch = batch.peekable();
+            while let Some(encoded) = batch.next() {
                 rows += 1;
+                if let Some(next) = batch.peek() {
+                    self.prefetch(tables, next);
+                }
                 for (feature, read) in self.features.iter().zip(encoded.inputs()) {
                     feature.append(tables, read, input);
                 }
@@ -60,6 +67,17 @@ impl Tower {
             }
         }
         Ok(pass.last())
+    }
+
+    /// Asks for the rows of large tables that a record will read: they lie anywhere in memory.
+    fn prefetch(&self, tables: &[Table], record: &Encoded) {
+        for (feature, read) in self.features.iter().zip(record.inputs()) {
+            let table = feature.table.and_then(|at| tables.get(at));
+            if let Some(table) = table.filter(|table| table.weights.len() > SMALL) {
+                let rows = read.rows.iter().filter_map(|row| table.weights.row(*row));
+                rows.for_each(Weights::prefetch);
+            }
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub use selftest::SelfTest;
 pub(crate) use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
 #[cfg(feature = "train")]
 pub(crate) use {
+    activation::exp,
     encoded::{Encoded, Input},
     forward::Pass,
     layer::{Layer, Step},

@@ -9,6 +9,7 @@
 mod state;
 
 use super::network::{Gradients, side_index};
+use crate::kernel::prefetch;
 use crate::tower::{Matrix, Model, Side};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,11 @@ const KEPT_SQUARES: f32 = 0.999;
 /// Keeps Adam from dividing by zero.
 const EPSILON: f32 = 1e-8;
 /// Rows of a table that one thread changes at a time.
-const ROWS: usize = 1024;
+const ROWS: usize = 64;
+/// How many rows before it is changed a row is asked for.
+const AHEAD: usize = 4;
+/// Weights of a layer that one thread changes at a time.
+const WEIGHTS: usize = 4096;
 
 /// How weights follow their gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,16 +123,24 @@ impl Optimiser {
             corrections: [correction(KEPT), correction(KEPT_SQUARES)],
         };
         let decay = self.rule.decay;
-        let tables = model.tables.iter_mut().zip(&mut self.tables);
-        for ((table, kept), gradients) in tables.zip(&gradients.tables) {
+        let tables = model.tables.par_iter_mut().zip(&mut self.tables);
+        let tables = tables.zip(&gradients.tables);
+        tables.for_each(|((table, kept), gradients)| {
             let Matrix::Owned(weights) = &mut table.weights else {
-                continue;
+                return;
             };
             let width = weights.ncols();
             if let Some(weights) = weights.as_slice_mut().filter(|_| width > 0) {
-                now.rows(weights, kept, width, &gradients.in_order(), decay);
+                let (rows, gradients) = gradients.parts();
+                let of = Rows {
+                    width,
+                    first: 0,
+                    rows,
+                    gradients,
+                };
+                now.rows(weights, kept.all(), of, decay);
             }
-        }
+        });
         for side in [Side::User, Side::Item] {
             let at = side_index(side);
             let layers = model.tower_mut(side).layers.iter_mut();
@@ -135,48 +148,102 @@ impl Optimiser {
             for (layer, (kept, gradients)) in layers.zip(kept) {
                 let tensors = layer.weights_mut().into_iter().zip(kept).zip(gradients);
                 for ((weights, kept), gradient) in tensors {
-                    let means = &mut kept.means;
-                    now.change(weights, &mut kept.squares, means, gradient, 0.0);
+                    now.tensor(weights, kept.all(), gradient);
                 }
             }
         }
     }
 }
 
+/// What is kept for some weights: squares, and means if there are any.
+type KeptPart<'a> = [&'a mut [f32]; 2];
+
+impl Kept {
+    fn all(&mut self) -> KeptPart<'_> {
+        [&mut self.squares, &mut self.means]
+    }
+}
+
+/// Both sides of a place in what is kept; lists that are not there are empty on both.
+fn split([squares, means]: KeptPart<'_>, at: usize) -> [KeptPart<'_>; 2] {
+    let (squares, later_squares) = squares.split_at_mut(at.min(squares.len()));
+    let (means, later_means) = means.split_at_mut(at.min(means.len()));
+    [[squares, means], [later_squares, later_means]]
+}
+
+/// Rows of a table that have a gradient.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    width: usize,
+    /// The row that the weights begin with.
+    first: usize,
+    /// In order.
+    rows: &'a [u32],
+    /// Of each of them, back to back.
+    gradients: &'a [f32],
+}
+
 impl Now {
-    /// Changes the rows of a table that have a gradient, many at a time.
-    fn rows(
-        self,
-        weights: &mut [f32],
-        kept: &mut Kept,
-        width: usize,
-        gradients: &[(u32, &[f32])],
-        decay: f32,
-    ) {
-        let size = ROWS * width;
-        // Of Adagrad there are no means: as many empty lists as there are chunks.
-        let chunks = weights.len().div_ceil(size);
-        let mut means: Vec<&mut [f32]> = kept.means.chunks_mut(size).collect();
-        means.resize_with(chunks, Default::default);
-        let squares = kept.squares.par_chunks_mut(size);
-        let all = weights.par_chunks_mut(size).zip(squares).zip(means);
-        all.enumerate()
-            .for_each(|(chunk, ((weights, squares), means))| {
-                let first = chunk * ROWS;
-                let before = |row: usize| gradients.partition_point(|(at, _)| (*at as usize) < row);
-                for (row, gradient) in &gradients[before(first)..before(first + ROWS)] {
-                    let from = (*row as usize - first) * width;
-                    let row = from..from + width;
-                    let means = means.get_mut(row.clone()).unwrap_or_default();
-                    self.change(
-                        &mut weights[row.clone()],
-                        &mut squares[row],
-                        means,
-                        gradient,
-                        decay,
-                    );
+    /// Changes the rows of a table that have a gradient, halves of them side by side.
+    fn rows(self, weights: &mut [f32], kept: KeptPart<'_>, of: Rows<'_>, decay: f32) {
+        let width = of.width;
+        if of.rows.len() <= ROWS {
+            let [squares, means] = kept;
+            let place = |row: u32| {
+                let from = (row as usize - of.first) * width;
+                from..from + width
+            };
+            for (at, gradient) in of.gradients.chunks_exact(width).enumerate() {
+                // Rows lie anywhere in memory; those of a large table have to be waited for.
+                if let Some(row) = of.rows.get(at + AHEAD) {
+                    prefetch(&weights[place(*row)]);
+                    prefetch(&squares[place(*row)]);
                 }
-            });
+                let row = place(of.rows[at]);
+                let means = means.get_mut(row.clone()).unwrap_or_default();
+                let (weights, squares) = (&mut weights[row.clone()], &mut squares[row]);
+                self.change(weights, squares, means, gradient, decay);
+            }
+            return;
+        }
+        let (rows, later_rows) = of.rows.split_at(of.rows.len() / 2);
+        let (gradients, later_gradients) = of.gradients.split_at(rows.len() * width);
+        let middle = later_rows[0] as usize;
+        let at = (middle - of.first) * width;
+        let (weights, later_weights) = weights.split_at_mut(at);
+        let [kept, later_kept] = split(kept, at);
+        let before = Rows {
+            rows,
+            gradients,
+            ..of
+        };
+        let after = Rows {
+            first: middle,
+            rows: later_rows,
+            gradients: later_gradients,
+            ..of
+        };
+        rayon::join(
+            || self.rows(weights, kept, before, decay),
+            || self.rows(later_weights, later_kept, after, decay),
+        );
+    }
+
+    /// Changes the weights of a layer, halves of them side by side.
+    fn tensor(self, weights: &mut [f32], kept: KeptPart<'_>, gradient: &[f32]) {
+        if weights.len() <= WEIGHTS {
+            let [squares, means] = kept;
+            self.change(weights, squares, means, gradient, 0.0);
+            return;
+        }
+        let at = weights.len() / 2;
+        let (weights, later_weights) = weights.split_at_mut(at);
+        let [kept, later_kept] = split(kept, at);
+        let (gradient, later_gradient) = gradient.split_at(at);
+        rayon::join(
+            || self.tensor(weights, kept, gradient),
+            || self.tensor(later_weights, later_kept, later_gradient),
+        );
     }
 
     /// Changes weights.
@@ -241,20 +308,41 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_gradient_rest_and_the_others_do_not_depend_on_chunks() {
-        let (rows, width) = (3 * ROWS + 5, 2);
-        let touched = [0u32, 1023, 1024, 3076];
-        let gradient = [1.0f32, -2.0];
-        let all: Vec<_> = touched.iter().map(|row| (*row, &gradient[..])).collect();
+    fn rows_without_a_gradient_rest_and_all_others_change() {
+        let (rows, width) = (9 * ROWS + 5, 2);
+        let touched: Vec<u32> = (0..rows as u32).filter(|row| row % 3 != 1).collect();
+        let gradients = [1.0f32, -2.0].repeat(touched.len());
         for method in [Method::Adagrad, Method::Adam] {
             let mut weights = vec![0.5; rows * width];
             let mut kept = Kept::new(method, rows * width);
-            now(method, 1).rows(&mut weights, &mut kept, width, &all, 0.0);
+            let of = Rows {
+                width,
+                first: 0,
+                rows: &touched,
+                gradients: &gradients,
+            };
+            now(method, 1).rows(&mut weights, kept.all(), of, 0.0);
             for (row, weights) in weights.chunks(width).enumerate() {
                 let moved = weights[0] < 0.5 && weights[1] > 0.5;
-                assert_eq!(moved, touched.contains(&(row as u32)), "{method:?} {row}");
+                assert_eq!(moved, row % 3 != 1, "{method:?} {row}");
                 assert!(moved || weights == [0.5, 0.5]);
             }
+        }
+    }
+
+    #[test]
+    fn the_weights_of_a_layer_change_alike_in_one_piece_and_in_many() {
+        let count = 5 * WEIGHTS + 3;
+        let gradient: Vec<f32> = (0..count).map(|n| (n as f32).sin()).collect();
+        for method in [Method::Adagrad, Method::Adam] {
+            let (mut whole, mut cut) = (vec![0.5; count], vec![0.5; count]);
+            let mut kept = [Kept::new(method, count), Kept::new(method, count)];
+            let [of_whole, of_cut] = kept.each_mut().map(Kept::all);
+            let [squares, means] = of_whole;
+            now(method, 1).change(&mut whole, squares, means, &gradient, 0.0);
+            now(method, 1).tensor(&mut cut, of_cut, &gradient);
+            assert_eq!(whole, cut);
+            assert!(whole.iter().skip(1).all(|weight| *weight != 0.5));
         }
     }
 }

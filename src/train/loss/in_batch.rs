@@ -28,10 +28,11 @@ pub(crate) fn softmax(
     known: impl Fn(usize, &mut dyn FnMut(usize)) + Sync,
 ) -> Loss {
     let total = batch.rewards.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+    let sharpness = 1.0 / batch.temperature;
     of_scores(users, items, |at, row| {
         let (positive, share) = (batch.positives[at], batch.rewards[at] / total);
         for (score, correction) in row.iter_mut().zip(batch.ln_probability) {
-            *score = *score / batch.temperature - correction;
+            *score = *score * sharpness - correction;
         }
         known(at, &mut |item| {
             if item != positive {
@@ -39,7 +40,7 @@ pub(crate) fn softmax(
             }
         });
         let loss = cross_entropy(row, positive);
-        let factor = share / batch.temperature;
+        let factor = share * sharpness;
         row.iter_mut().for_each(|gradient| *gradient *= factor);
         f64::from(share * loss)
     })

@@ -14,9 +14,14 @@ pub(crate) mod sampled;
 pub(crate) mod three_class;
 pub(crate) mod triplet;
 
-use super::network::parts;
-use ndarray::{Array2, ArrayView2, s};
+use super::network::part_size;
+use crate::tower::exp;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
+
+/// Logits that are dealt with side by side.
+const LANES: usize = 16;
 
 /// The loss of a batch and its gradients.
 pub(crate) struct Loss {
@@ -36,48 +41,89 @@ pub(crate) fn of_scores(
     items: ArrayView2<'_, f32>,
     row: impl Fn(usize, &mut [f32]) -> f64 + Sync,
 ) -> Loss {
-    let parts = parts(users.nrows());
-    let each = parts.par_iter().map(|part| {
-        let of_part = users.slice(s![part.clone(), ..]);
-        let mut scores = of_part.dot(&items.t());
-        let rows = part.clone().zip(scores.rows_mut());
-        let values = rows.map(|(at, mut scores)| match scores.as_slice_mut() {
-            Some(scores) => row(at, scores),
-            // A product of matrices lies row after row.
-            None => f64::NAN,
-        });
-        let value: f64 = values.sum();
-        (value, scores.dot(&items), scores.t().dot(&of_part))
-    });
-    let each: Vec<_> = each.collect();
+    let mut scores = Array2::zeros((users.nrows(), items.nrows()));
     let mut loss = Loss {
         value: 0.0,
         users: Array2::zeros(users.raw_dim()),
         items: Array2::zeros(items.raw_dim()),
     };
-    let mut value = 0.0;
-    for (part, (share, by_users, by_items)) in parts.into_iter().zip(each) {
-        value += share;
-        loss.users.slice_mut(s![part, ..]).assign(&by_users);
-        loss.items += &by_items;
-    }
-    loss.value = value as f32;
+    // Each part of the users for itself, then each part of the items: no sum is of several parts.
+    let size = part_size(users.nrows());
+    let chunks = scores.axis_chunks_iter_mut(Axis(0), size);
+    let chunks = chunks.zip(users.axis_chunks_iter(Axis(0), size));
+    let chunks: Vec<_> = chunks
+        .zip(loss.users.axis_chunks_iter_mut(Axis(0), size))
+        .collect();
+    let chunks = chunks.into_par_iter().enumerate();
+    let values = chunks.map(|(chunk, ((mut scores, users), mut by_users))| {
+        general_mat_mul(1.0, &users, &items.t(), 0.0, &mut scores);
+        let rows = scores.rows_mut().into_iter().enumerate();
+        let values = rows.map(|(at, mut scores)| match scores.as_slice_mut() {
+            Some(scores) => row(chunk * size + at, scores),
+            // They lie row after row.
+            None => f64::NAN,
+        });
+        let value: f64 = values.sum();
+        general_mat_mul(1.0, &scores, &items, 0.0, &mut by_users);
+        value
+    });
+    let values: Vec<f64> = values.collect();
+    loss.value = values.into_iter().sum::<f64>() as f32;
+    let size = part_size(items.nrows());
+    let chunks = scores.axis_chunks_iter(Axis(1), size);
+    let chunks: Vec<_> = chunks
+        .zip(loss.items.axis_chunks_iter_mut(Axis(0), size))
+        .collect();
+    chunks.into_par_iter().for_each(|(scores, mut by_items)| {
+        general_mat_mul(1.0, &scores.t(), &users, 0.0, &mut by_items);
+    });
     loss
 }
 
 /// The cross entropy of a softmax over logits, of which one is right; each becomes the derivative by it.
 /// A logit of minus infinity is none of the candidates.
 fn cross_entropy(logits: &mut [f32], right: usize) -> f32 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let own = logits[right];
-    let mut sum = 0.0;
-    for logit in &mut *logits {
-        *logit = (*logit - most).exp();
-        sum += *logit;
-    }
-    logits.iter_mut().for_each(|power| *power /= sum);
+    let (most, sum) = softmax(logits);
     logits[right] -= 1.0;
     sum.ln() + most - own
+}
+
+/// Brings logits to the shares of a softmax; gives the largest, and the sum of all powers by their
+/// distance from it. Several run side by side, as no order is kept that a compiler would have to keep.
+fn softmax(logits: &mut [f32]) -> (f32, f32) {
+    /// Below this the power is beyond what a float holds in full.
+    const LEAST: f32 = -87.0;
+    let mut most = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = logits.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (most, x) in most.iter_mut().zip(chunk) {
+            *most = if *x > *most { *x } else { *most };
+        }
+    }
+    let most = most.iter().chain(rest).copied();
+    let most = most.fold(f32::NEG_INFINITY, f32::max);
+    let power = |x: f32| {
+        let x = x - most;
+        let power = exp(x);
+        if x < LEAST { 0.0 } else { power }
+    };
+    let mut sums = [0.0; LANES];
+    let (chunks, rest) = logits.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *x = power(*x);
+            *sum += *x;
+        }
+    }
+    for (sum, x) in sums.iter_mut().zip(rest) {
+        *x = power(*x);
+        *sum += *x;
+    }
+    let sum: f32 = sums.iter().sum();
+    let factor = 1.0 / sum;
+    logits.iter_mut().for_each(|power| *power *= factor);
+    (most, sum)
 }
 
 #[cfg(test)]
@@ -118,6 +164,27 @@ pub(super) mod tests {
             }
         }
         assert!(large > 10, "few gradients are large enough: {large}");
+    }
+
+    #[test]
+    fn a_softmax_of_any_length_is_that_of_its_definition() {
+        for count in 1..70 {
+            let logits = vectors(1, count, 5.0)
+                .mapv(|x| 40.0 * x)
+                .into_raw_vec_and_offset();
+            let mut found = logits.0.clone();
+            let (most, sum) = softmax(&mut found);
+            let exact = |x: &f32| f64::from(*x - most).exp();
+            let total: f64 = logits.0.iter().map(exact).sum();
+            assert!((f64::from(sum) - total).abs() < 1e-6 * total);
+            for (found, x) in found.iter().zip(&logits.0) {
+                let error = f64::from(*found) - exact(x) / total;
+                assert!(error.abs() < 1e-6, "{count}: {found} of {x}");
+            }
+            // What is no number is seen.
+            found[count / 2] = f32::NAN;
+            assert!(softmax(&mut found).1.is_nan(), "{count}");
+        }
     }
 
     #[test]

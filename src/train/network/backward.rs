@@ -1,10 +1,10 @@
 //! The backward pass: from the gradient of the vectors to those of all weights.
 //!
-//! [`backward`] walks the layers of one forward pass in reverse and adds to [`Gradients`]. Tables
+//! [`backward`] walks the layers of one forward pass in reverse and adds to a [`Part`]. Tables
 //! get a gradient for the rows that were read and no others. What has no gradient was refused before
 //! ([`trainable`](super::trainable)).
 
-use super::gradients::{Gradients, RowGradients, Tensors, side_index};
+use super::gradients::{Part, Reads, Tensors, side_index};
 use super::slope::{is_told_by_output, slope};
 use crate::tower::schema::{Activation, Pooling};
 use crate::tower::{Encoded, Feature, Input, Layer, Matrix, Model, Pass, Side, Step, Table};
@@ -19,7 +19,7 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
     batch: &[E],
     pass: &Pass,
     gradient: Array2<f32>,
-    into: &mut Gradients,
+    into: &mut Part,
 ) {
     let tower = model.tower(side);
     let tensors = &mut into.layers[side_index(side)];
@@ -63,8 +63,8 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
             let (part, after) = rest.split_at(feature.width.min(rest.len()));
             rest = after;
             if let Some(table) = feature.table {
-                let sums = &mut into.tables[table];
-                feature_backward(feature, &model.tables[table], input, part, sums);
+                let reads = &mut into.tables[table];
+                feature_backward(feature, &model.tables[table], input, part, reads);
             }
         }
     }
@@ -217,27 +217,37 @@ fn feature_backward(
     table: &Table,
     input: Input<'_>,
     gradient: &[f32],
-    sums: &mut RowGradients,
+    reads: &mut Reads,
 ) {
     if feature.schema.pooling() != Pooling::Max {
-        for (row, factor) in input.rows.iter().zip(input.factors) {
-            sums.add(*row, *factor, gradient);
-        }
+        reads.add(input.rows, input.factors, gradient);
         return;
     }
     let Matrix::Owned(weights) = &table.weights else {
         return;
     };
     // Each component to the first row that has the largest, as in the forward pass.
-    for (column, gradient) in gradient.iter().enumerate() {
-        let value = |row: &u32| weights[[*row as usize, column]];
-        let mut rows = input.rows.iter();
-        let Some(mut most) = rows.next() else { return };
-        for row in rows {
-            if value(row) > value(most) {
-                most = row;
-            }
+    let value = |row: u32, column: usize| weights[[row as usize, column]];
+    let largest = |column: usize| {
+        let rows = input.rows.iter().copied();
+        rows.reduce(|most, row| match value(row, column) > value(most, column) {
+            true => row,
+            false => most,
+        })
+    };
+    let winners: Vec<_> = (0..gradient.len()).map(largest).collect();
+    let mut own = vec![0.0; gradient.len()];
+    for (at, row) in input.rows.iter().enumerate() {
+        if input.rows[..at].contains(row) || !winners.contains(&Some(*row)) {
+            continue;
         }
-        sums.row(*most)[column] += gradient;
+        for ((own, gradient), winner) in own.iter_mut().zip(gradient).zip(&winners) {
+            *own = if *winner == Some(*row) {
+                *gradient
+            } else {
+                0.0
+            };
+        }
+        reads.add(&[*row], &[1.0], &own);
     }
 }

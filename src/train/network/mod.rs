@@ -13,7 +13,7 @@
 //! are added in a fixed order: the same seed gives the same weights, to the bit, on any number of cores
 //! of one kind. Cost: dense layers are three matrix products, an embedding that is read costs its row
 //! twice. Memory is that of the weights times two (Adagrad) or three (Adam), once more for a running
-//! mean, and for each of the parts that of the dense layers and four bytes a row of a table.
+//! mean, four bytes a row of a table, and for each of the parts that of the dense layers.
 
 mod average;
 mod backward;
@@ -34,6 +34,7 @@ use crate::database::Towers;
 use crate::tower::{Encoded, Model, OptimiserState, Pass, Side};
 use average::Average;
 use backward::backward;
+use gradients::Part;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use std::borrow::Borrow;
@@ -44,9 +45,14 @@ const PARTS: usize = 8;
 /// Records of a part at least, for less is not worth a thread.
 const LEAST: usize = 8;
 
+/// How many records the parts of a batch of so many have.
+pub(crate) fn part_size(records: usize) -> usize {
+    records.div_ceil(PARTS).max(LEAST)
+}
+
 /// The parts of a batch of so many records.
 pub(crate) fn parts(records: usize) -> Vec<Range<usize>> {
-    let size = records.div_ceil(PARTS).max(LEAST);
+    let size = part_size(records);
     let starts = (0..records).step_by(size);
     starts
         .map(|from| from..(from + size).min(records))
@@ -90,8 +96,9 @@ pub(crate) struct Network {
     /// What has been learnt so far.
     pub(crate) model: Model,
     optimiser: Optimiser,
-    /// Of each part of a batch.
-    gradients: Vec<Gradients>,
+    /// Of each part of a batch, and of all together.
+    parts: Vec<Part>,
+    gradients: Gradients,
     /// What became of the parts of the users and of the items that went through last.
     passes: [Vec<Pass>; 2],
     /// Whether both towers have the same layers, learnt by both.
@@ -109,7 +116,8 @@ impl Network {
         }
         Self {
             optimiser: Optimiser::new(&model, rule),
-            gradients: Vec::new(),
+            parts: Vec::new(),
+            gradients: Gradients::new(&model),
             passes: Default::default(),
             tied,
             average: None,
@@ -181,12 +189,12 @@ impl Network {
         gradient: ArrayView2<'_, f32>,
     ) {
         let parts = parts(batch.len());
-        while self.gradients.len() < parts.len() {
-            self.gradients.push(Gradients::new(&self.model));
+        while self.parts.len() < parts.len() {
+            self.parts.push(Part::new(&self.model));
         }
         let model = &self.model;
         let passes = &self.passes[side_index(side)];
-        let each = self.gradients.par_iter_mut().zip(passes).zip(&parts);
+        let each = self.parts.par_iter_mut().zip(passes).zip(&parts);
         each.for_each(|((into, pass), part)| {
             let gradient = gradient.slice(s![part.clone(), ..]).to_owned();
             backward(model, side, &batch[part.clone()], pass, gradient, into);
@@ -195,24 +203,21 @@ impl Network {
 
     /// One step down the gradients, which are zero again afterwards; `share` of the learning rate.
     pub(crate) fn step(&mut self, share: f32) {
-        let tied = self.tied;
-        if let Some(gradients) = self.summed() {
-            if tied {
-                gradients.tie();
-            }
-            let gradients = &self.gradients[0];
-            self.optimiser.step(&mut self.model, gradients, share);
-            self.gradients.par_iter_mut().for_each(Gradients::clear);
-            if let Some(average) = &mut self.average {
-                average.follow(&self.model);
-            }
+        self.sum();
+        if self.tied {
+            self.gradients.tie();
+        }
+        let gradients = &self.gradients;
+        self.optimiser.step(&mut self.model, gradients, share);
+        if let Some(average) = &mut self.average {
+            average.follow(&self.model);
         }
     }
 
-    /// The gradients of the whole batch.
-    fn summed(&mut self) -> Option<&mut Gradients> {
-        gradients::sum(&mut self.gradients);
-        self.gradients.first_mut()
+    /// Adds the gradients of the whole batch up, and begins anew with the parts.
+    fn sum(&mut self) {
+        self.gradients.sum(&self.parts);
+        self.parts.par_iter_mut().for_each(Part::clear);
     }
 }
 
