@@ -83,6 +83,15 @@ impl Encoded {
         })
     }
 
+    /// Becomes what another is, in the memory that there is.
+    #[cfg(feature = "train")]
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.rows.clone_from(&other.rows);
+        self.factors.clone_from(&other.factors);
+        self.numbers.clone_from(&other.numbers);
+        self.ends.clone_from(&other.ends);
+    }
+
     /// Puts rows, whose mean is taken, in the place of those of a feature.
     #[cfg(feature = "train")]
     pub(crate) fn set_rows(&mut self, feature: usize, rows: &[u32]) {

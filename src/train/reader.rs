@@ -14,8 +14,12 @@ use crate::tower::{Encoded, Model, Side};
 use ndarray::Array2;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+/// Users that one thread reads at a time, at least.
+const LEAST: usize = 16;
 
 /// Users and items as the towers read them.
 pub(crate) struct Reader<'a> {
@@ -105,47 +109,63 @@ impl<'a> Reader<'a> {
         self.items.len()
     }
 
-    /// A user at the moment of an example.
-    pub(crate) fn user(&self, example: Example) -> Encoded {
-        let mut user = self.users[example.user as usize].clone();
+    /// A user at the moment of an example; `history` is memory to be used.
+    fn user(&self, example: Example, history: &mut Vec<u32>, user: &mut Encoded) {
+        user.copy_from(&self.users[example.user as usize]);
         let Some(longest) = self.histories.iter().copied().max() else {
-            return user;
+            return;
         };
-        let mut history = Vec::with_capacity(longest.min(64));
-        self.logs.history(example, longest, &mut history);
-        for item in &mut history {
+        self.logs.history(example, longest, history);
+        for item in &mut *history {
             *item = self.rows[*item as usize].own;
         }
         for (feature, limit) in self.histories.iter().enumerate() {
             let from = history.len().saturating_sub(*limit);
             user.set_rows(feature, &history[from..]);
         }
-        user
     }
 
-    /// The same, to be learnt from: the id is hidden now and then.
-    pub(crate) fn learnt_user(&self, example: Example, rng: &mut Pcg64Mcg) -> Encoded {
-        let mut user = self.user(example);
-        if let Some((feature, rows)) = &self.user_id
-            && self.hides(rng)
-        {
-            user.set_rows(*feature, &[rows[example.user as usize].unknown]);
-        }
-        user
+    /// Users at the moments of examples, to be learnt from: ids are hidden now and then. `users` is where they
+    /// are put, in the memory that is there; where there is no example, what is there stays.
+    pub(crate) fn learnt_users(
+        &self,
+        examples: impl Iterator<Item = Option<Example>>,
+        rng: &mut Pcg64Mcg,
+        users: &mut Vec<Encoded>,
+    ) {
+        // Which ids are hidden does not depend on which thread reads them.
+        let each = examples.map(|example| {
+            let hidden = example.is_some() && self.user_id.is_some() && self.hides(rng);
+            (example, hidden)
+        });
+        let examples: Vec<_> = each.collect();
+        users.resize_with(examples.len(), Encoded::default);
+        let each = users.par_iter_mut().zip(examples).with_min_len(LEAST);
+        each.for_each_init(Vec::new, |history, (user, (example, hidden))| {
+            let Some(example) = example else { return };
+            self.user(example, history, user);
+            if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| hidden) {
+                user.set_rows(*feature, &[rows[example.user as usize].unknown]);
+            }
+        });
     }
 
-    /// Items to be learnt from: ids are hidden now and then.
-    pub(crate) fn learnt_items(&self, items: &[u32], rng: &mut Pcg64Mcg) -> Vec<Encoded> {
-        let each = items.iter().map(|item| {
-            let mut encoded = self.items[*item as usize].clone();
+    /// Items to be learnt from, likewise.
+    pub(crate) fn learnt_items(
+        &self,
+        items: &[u32],
+        rng: &mut Pcg64Mcg,
+        encoded: &mut Vec<Encoded>,
+    ) {
+        encoded.resize_with(items.len(), Encoded::default);
+        for (encoded, item) in encoded.iter_mut().zip(items) {
+            encoded.copy_from(&self.items[*item as usize]);
             if let Some(rows) = self.rows.get(*item as usize)
                 && self.hides(rng)
             {
                 encoded.set_rows(0, &[rows.unknown]);
             }
-            encoded
-        });
-        each.collect()
+        }
     }
 
     fn hides(&self, rng: &mut Pcg64Mcg) -> bool {
@@ -154,7 +174,12 @@ impl<'a> Reader<'a> {
 
     /// The vectors of users as they are now, in the order of their numbers, and of all items.
     fn now(&self, model: &Model, users: &[u32]) -> [Array2<f32>; 2] {
-        let users = users.iter().map(|user| self.user(self.logs.now(*user)));
+        let each = users.par_iter().with_min_len(LEAST);
+        let users = each.map_init(Vec::new, |history, user| {
+            let mut encoded = Encoded::default();
+            self.user(self.logs.now(*user), history, &mut encoded);
+            encoded
+        });
         let users: Vec<_> = users.collect();
         let mut passes = Vec::new();
         let users = vectors(model, Side::User, &users, &mut passes);
@@ -203,25 +228,44 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Memory that batch after batch uses.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) users: Vec<Encoded>,
+    pub(crate) items: Vec<Encoded>,
+    pub(crate) columns: Columns,
+}
+
 /// Different items of a batch, each with a place.
 #[derive(Default)]
 pub(crate) struct Columns {
     pub(crate) items: Vec<u32>,
-    places: HashMap<u32, u32>,
+    /// For each item its place and one, or 0.
+    places: Vec<u32>,
 }
 
 impl Columns {
+    /// Forgets the batch; there are so many items.
+    pub(crate) fn clear(&mut self, items: usize) {
+        self.places.resize(items, 0);
+        for item in self.items.drain(..) {
+            self.places[item as usize] = 0;
+        }
+    }
+
     /// The place of an item, which is added if it is not there yet.
     pub(crate) fn of(&mut self, item: u32) -> u32 {
-        *self.places.entry(item).or_insert_with(|| {
+        let place = &mut self.places[item as usize];
+        if *place == 0 {
             self.items.push(item);
-            self.items.len() as u32 - 1
-        })
+            *place = self.items.len() as u32;
+        }
+        *place - 1
     }
 
     /// The place of an item, if it is there.
     pub(crate) fn find(&self, item: u32) -> Option<u32> {
-        self.places.get(&item).copied()
+        self.places[item as usize].checked_sub(1)
     }
 }
 
@@ -277,6 +321,12 @@ mod tests {
         random(schema, &mut Pcg64Mcg::seed_from_u64(1)).unwrap()
     }
 
+    fn user(reader: &Reader<'_>, example: Example) -> Encoded {
+        let mut user = Encoded::default();
+        reader.user(example, &mut Vec::new(), &mut user);
+        user
+    }
+
     #[test]
     fn a_user_has_the_history_of_the_moment() {
         let data = data();
@@ -284,14 +334,14 @@ mod tests {
         let model = model(&data, &logs, 3, 2);
         let reader = Reader::new(&model, &logs, &[1, 3], 0.0).unwrap();
         let rows = |at: u32| -> Vec<Vec<u32>> {
-            let user = reader.user(Example { user: 7, at });
+            let user = user(&reader, Example { user: 7, at });
             user.inputs().map(|input| input.rows.to_vec()).collect()
         };
         assert_eq!(rows(0), [vec![], vec![], vec![7]]);
         assert_eq!(rows(2), [vec![1], vec![0, 1], vec![7]]);
         // The item of the moment itself is left out, though it was met before.
         assert_eq!(rows(5), [vec![4], vec![2, 3, 4], vec![7]]);
-        let now = reader.user(logs.now(7));
+        let now = user(&reader, logs.now(7));
         assert_eq!(now.inputs().next().unwrap().rows, [0]);
     }
 
@@ -304,17 +354,17 @@ mod tests {
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let (mut users, mut items) = (0, [0usize; 5]);
         let rounds = 10_000;
+        let mut memory = Memory::default();
         for _ in 0..rounds {
-            let user = reader.learnt_user(Example { user: 7, at: 1 }, rng);
+            let example = Example { user: 7, at: 1 };
+            reader.learnt_users([Some(example)].into_iter(), rng, &mut memory.users);
+            let user = &memory.users[0];
             let rows: Vec<_> = user.inputs().map(|input| input.rows).collect();
             assert_eq!(rows[..2], [[0], [0]], "histories are not hidden");
             users += usize::from(rows[2] != [7]);
             assert!(rows[2] == [7] || (10..12).contains(&rows[2][0]));
-            for (item, encoded) in reader
-                .learnt_items(&[0, 1, 2, 3, 4], rng)
-                .iter()
-                .enumerate()
-            {
+            reader.learnt_items(&[0, 1, 2, 3, 4], rng, &mut memory.items);
+            for (item, encoded) in memory.items.iter().enumerate() {
                 let row = encoded.inputs().next().unwrap().rows[0];
                 items[item] += usize::from(row as usize != item);
                 assert!(row as usize == item || (5..7).contains(&row));
@@ -324,6 +374,28 @@ mod tests {
         let (expected, allowed) = (0.2 * rounds as f64, 5.0 * (0.16 * rounds as f64).sqrt());
         for hidden in items.into_iter().chain([users]) {
             assert!((hidden as f64 - expected).abs() < allowed, "{hidden}");
+        }
+    }
+
+    #[test]
+    fn items_of_a_batch_have_places_in_the_order_they_came() {
+        let mut columns = Columns::default();
+        for items in [[4, 1, 4, 0], [1, 1, 3, 4]] {
+            columns.clear(5);
+            let places = items.map(|item| columns.of(item));
+            assert!(
+                columns
+                    .items
+                    .iter()
+                    .zip(0..)
+                    .all(|(item, at)| columns.find(*item) == Some(at))
+            );
+            let found: Vec<u32> = places
+                .iter()
+                .map(|place| columns.items[*place as usize])
+                .collect();
+            assert_eq!(found, items);
+            assert_eq!(columns.find(2), None);
         }
     }
 
@@ -347,8 +419,11 @@ mod tests {
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let example = Example { user: 0, at: 4 };
         for _ in 0..50 {
-            assert_eq!(reader.learnt_user(example, rng), reader.users[0]);
-            assert_eq!(reader.learnt_items(&[2], rng)[0], reader.items[2]);
+            let mut memory = Memory::default();
+            reader.learnt_users([Some(example), None].into_iter(), rng, &mut memory.users);
+            reader.learnt_items(&[2], rng, &mut memory.items);
+            assert_eq!(memory.users, [reader.users[0].clone(), Encoded::default()]);
+            assert_eq!(memory.items, [reader.items[2].clone()]);
         }
     }
 }

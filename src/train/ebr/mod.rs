@@ -33,7 +33,7 @@ use super::evaluate::metrics;
 use super::loss::triplet::{Batch, triplets};
 use super::network::{Network, random};
 use super::optimiser::Rule;
-use super::reader::{Columns, Reader};
+use super::reader::{Memory, Reader};
 use super::sampler::{Logs, shuffle};
 use super::schema::{Draft, Ids, Widths, going_on, to_unit_vector};
 use super::{Progress, Trained};
@@ -226,6 +226,7 @@ struct Learner<'a> {
     config: &'a Config,
     /// Users of mined pairs that the log does not have.
     given: Vec<Encoded>,
+    memory: Memory,
 }
 
 impl<'a> Learner<'a> {
@@ -238,6 +239,7 @@ impl<'a> Learner<'a> {
         Ok(Self {
             reader: Reader::new(model, logs, &config.history, config.id_dropout)?,
             given: encode_given(model, examples)?,
+            memory: Memory::default(),
             network,
             examples,
             config,
@@ -247,7 +249,13 @@ impl<'a> Learner<'a> {
     /// One step; gives the mean loss of the batch.
     fn learn(&mut self, batch: &[Example], mix: Mix, rng: &mut Pcg64Mcg) -> f32 {
         let examples = self.examples;
-        let mut columns = Columns::default();
+        let mut memory = std::mem::take(&mut self.memory);
+        let Memory {
+            users,
+            items,
+            columns,
+        } = &mut memory;
+        columns.clear(self.reader.items());
         let positives = batch
             .iter()
             .map(|example| columns.of(example.item) as usize);
@@ -268,16 +276,21 @@ impl<'a> Learner<'a> {
         let negatives: Vec<Vec<u32>> = negatives.collect();
         let weights: Vec<f32> = batch.iter().map(|example| example.weight).collect();
 
-        let users = batch.iter().map(|example| match example.who {
-            Who::Met(at) => self.reader.learnt_user(at, rng),
-            Who::Given(given) => self.given[given as usize].clone(),
+        let of_log = batch.iter().map(|example| match example.who {
+            Who::Met(at) => Some(at),
+            Who::Given(_) => None,
         });
-        let users: Vec<_> = users.collect();
-        let items = self.reader.learnt_items(&columns.items, rng);
+        self.reader.learnt_users(of_log, rng, users);
+        for (user, example) in users.iter_mut().zip(batch) {
+            if let Who::Given(given) = example.who {
+                user.copy_from(&self.given[given as usize]);
+            }
+        }
+        self.reader.learnt_items(&columns.items, rng, items);
 
         let network = &mut self.network;
-        let user_vectors = network.forward(Side::User, &users);
-        let item_vectors = network.forward(Side::Item, &items);
+        let user_vectors = network.forward(Side::User, users);
+        let item_vectors = network.forward(Side::Item, items);
         let of_batch = Batch {
             positives: &positives,
             negatives: &negatives,
@@ -289,9 +302,10 @@ impl<'a> Learner<'a> {
         let known =
             |row: usize, column: u32| examples.known(batch[row], columns.items[column as usize]);
         let loss = triplets(user_vectors.view(), item_vectors.view(), &of_batch, known);
-        network.backward(Side::User, &users, loss.users.view());
-        network.backward(Side::Item, &items, loss.items.view());
+        network.backward(Side::User, users, loss.users.view());
+        network.backward(Side::Item, items, loss.items.view());
         network.step(1.0);
+        self.memory = memory;
         loss.value
     }
 

@@ -36,7 +36,7 @@ use super::hold_out::HeldOut;
 use super::loss::three_class::{Class, Pair, click_probabilities, softmax};
 use super::network::{Network, random};
 use super::optimiser::Rule;
-use super::reader::{Columns, Reader};
+use super::reader::{Memory, Reader};
 use super::sampler::{Example, Logs, shuffle};
 use super::schema::going_on;
 use super::{Progress, Trained};
@@ -208,6 +208,7 @@ struct Learner<'a> {
     met: Vec<HashSet<u32>>,
     teacher: &'a dyn Teacher,
     config: &'a Config,
+    memory: Memory,
 }
 
 impl<'a> Learner<'a> {
@@ -225,14 +226,20 @@ impl<'a> Learner<'a> {
             logs,
             teacher,
             config,
+            memory: Memory::default(),
         })
     }
 
     /// One step; gives the mean loss of the buffer.
     fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
-        let mut columns = Columns::default();
+        let mut memory = std::mem::take(&mut self.memory);
+        let Memory {
+            users,
+            items,
+            columns,
+        } = &mut memory;
+        columns.clear(self.reader.items());
         let mut pairs = Vec::with_capacity(examples.len() * 2);
-        let mut users = Vec::with_capacity(examples.len());
         for (row, example) in examples.iter().enumerate() {
             let (item, weight) = self.logs.met[example.user as usize][example.at as usize];
             let class = match weight >= self.config.click {
@@ -240,25 +247,29 @@ impl<'a> Learner<'a> {
                 false => Class::Unclick,
             };
             pairs.push(pair(row, columns.of(item) as usize, class));
-            users.push(self.reader.learnt_user(*example, rng));
         }
-        let items = columns.items;
-        let encoded = self.reader.learnt_items(&items, rng);
-        let user_vectors = self.network.forward(Side::User, &users);
-        let item_vectors = self.network.forward(Side::Item, &encoded);
+        let each = examples.iter().copied().map(Some);
+        self.reader.learnt_users(each, rng, users);
+        self.reader.learnt_items(&columns.items, rng, items);
+        let user_vectors = self.network.forward(Side::User, users);
+        let item_vectors = self.network.forward(Side::Item, items);
         let count = (self.config.bad * examples.len() as f32).round() as usize;
         if count > 0 {
-            let candidates =
-                self.candidates(examples, &items, user_vectors.view(), item_vectors.view());
+            let candidates = self.candidates(
+                examples,
+                &columns.items,
+                user_vectors.view(),
+                item_vectors.view(),
+            );
             let bad = draw(&candidates, count, self.config.draw, rng).into_iter();
             pairs.extend(bad.map(|bad| pair(bad.user as usize, bad.item as usize, Class::Bad)));
         }
         let gamma = self.config.gamma;
         let loss = softmax(user_vectors.view(), item_vectors.view(), &pairs, gamma);
-        self.network.backward(Side::User, &users, loss.users.view());
-        self.network
-            .backward(Side::Item, &encoded, loss.items.view());
+        self.network.backward(Side::User, users, loss.users.view());
+        self.network.backward(Side::Item, items, loss.items.view());
         self.network.step(1.0);
+        self.memory = memory;
         loss.value
     }
 

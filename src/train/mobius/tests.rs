@@ -230,15 +230,13 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     let mut learner = Learner::new(network, &logs, &teacher, &config).unwrap();
     let batch: Vec<_> = (0..6).map(|user| Example { user, at: 0 }).collect();
     let items: Vec<u32> = (0..20).collect();
-    let users: Vec<_> = batch
-        .iter()
-        .map(|example| learner.reader.user(*example))
-        .collect();
+    let (mut users, mut encoded) = (Vec::new(), Vec::new());
+    let rng = &mut Pcg64Mcg::seed_from_u64(2);
+    let each = batch.iter().copied().map(Some);
+    learner.reader.learnt_users(each, rng, &mut users);
+    learner.reader.learnt_items(&items, rng, &mut encoded);
     let users = learner.network.forward(Side::User, &users);
-    let item_inputs = learner
-        .reader
-        .learnt_items(&items, &mut Pcg64Mcg::seed_from_u64(2));
-    let item_vectors = learner.network.forward(Side::Item, &item_inputs);
+    let item_vectors = learner.network.forward(Side::Item, &encoded);
     let found = learner.candidates(&batch, &items, users.view(), item_vectors.view());
     let number = |id: &str| id[1..].parse::<u32>().unwrap();
     let expected = (0..6).step_by(2).flat_map(|user| {

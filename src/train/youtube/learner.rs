@@ -4,7 +4,7 @@ use super::super::frequency::Frequency;
 use super::super::hold_out::HeldOut;
 use super::super::loss::in_batch::{Batch, softmax};
 use super::super::network::Network;
-use super::super::reader::{Columns, Reader};
+use super::super::reader::{Memory, Reader};
 use super::super::sampler::{Example, Logs};
 use super::Config;
 use crate::tower::{Model, Side};
@@ -21,6 +21,7 @@ pub(super) struct Learner<'a> {
     pub(super) frequency: Frequency,
     /// Meetings after this moment are not known of yet.
     pub(super) until: Option<i64>,
+    memory: Memory,
 }
 
 impl<'a> Learner<'a> {
@@ -36,6 +37,7 @@ impl<'a> Learner<'a> {
             keys: ids.map(|(id, _)| Frequency::key(id)).collect(),
             frequency,
             until: None,
+            memory: Memory::default(),
             network,
             reader,
             logs,
@@ -45,17 +47,23 @@ impl<'a> Learner<'a> {
 
     /// One step; gives the mean loss of the batch.
     pub(super) fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
-        let mut columns = Columns::default();
+        let mut memory = std::mem::take(&mut self.memory);
+        let Memory {
+            users,
+            items,
+            columns,
+        } = &mut memory;
+        columns.clear(self.reader.items());
         let mut positives = Vec::with_capacity(examples.len());
         let mut rewards = Vec::with_capacity(examples.len());
-        let mut users = Vec::with_capacity(examples.len());
         for example in examples {
             let (item, reward) = self.logs.met[example.user as usize][example.at as usize];
             positives.push(columns.of(item) as usize);
             rewards.push(reward);
-            users.push(self.reader.learnt_user(*example, rng));
         }
-        let items = self.reader.learnt_items(&columns.items, rng);
+        let each = examples.iter().copied().map(Some);
+        self.reader.learnt_users(each, rng, users);
+        self.reader.learnt_items(&columns.items, rng, items);
         let keys = columns.items.iter().map(|item| self.keys[*item as usize]);
         let keys: Vec<_> = keys.collect();
         self.frequency.see(&keys);
@@ -67,8 +75,8 @@ impl<'a> Learner<'a> {
         let ln_probability: Vec<_> = keys.iter().map(ln).collect();
 
         let network = &mut self.network;
-        let user_vectors = network.forward(Side::User, &users);
-        let item_vectors = network.forward(Side::Item, &items);
+        let user_vectors = network.forward(Side::User, users);
+        let item_vectors = network.forward(Side::Item, items);
         let batch = Batch {
             positives: &positives,
             rewards: &rewards,
@@ -84,9 +92,10 @@ impl<'a> Learner<'a> {
             }
         };
         let loss = softmax(user_vectors.view(), item_vectors.view(), &batch, known);
-        network.backward(Side::User, &users, loss.users.view());
-        network.backward(Side::Item, &items, loss.items.view());
+        network.backward(Side::User, users, loss.users.view());
+        network.backward(Side::Item, items, loss.items.view());
         network.step(1.0);
+        self.memory = memory;
         loss.value
     }
 
