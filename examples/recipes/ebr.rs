@@ -52,7 +52,7 @@ fn ranks() -> (u32, u32) {
 
 fn built_in() -> Value {
     json!({
-        "settings": {"margin": 0.1, "epochs": 15, "patience": 3},
+        "settings": {"epochs": 15, "patience": 3},
         "runs": [
             {"name": "random"},
             {"name": "nearest 2", "settings": {"nearest": 2}},
@@ -61,8 +61,11 @@ fn built_in() -> Value {
             {"name": "mined 1:1", "mined": "random", "settings": {"easy": 1}},
             {"name": "mined alone", "mined": "random", "settings": {"easy": 0}},
             {"name": "mined alone, then random", "from": "mined alone"},
+            {"name": "mined alone, then random, fresh", "from": "mined alone", "settings": {"fresh_steps": true}},
             {"name": "random, then mined 10:1", "from": "random", "mined": "random",
              "settings": {"easy": 10}},
+            {"name": "random, then mined 10:1, fresh", "from": "random", "mined": "random",
+             "settings": {"easy": 10, "fresh_steps": true}},
             {"name": "mined 10:1, hard positives", "mined": "random",
              "settings": {"easy": 10, "hard_positive_weight": 2.0}},
             {"name": "mined 10:1, ranks 11 to 100", "mined": "random", "ranks": [11, 100],

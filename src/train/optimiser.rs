@@ -113,13 +113,13 @@ impl Optimiser {
         }
     }
 
-    /// Takes one step down the gradients, with so much of the learning rate.
-    pub(crate) fn step(&mut self, model: &mut Model, gradients: &Gradients, share: f32) {
+    /// Takes one step down the gradients.
+    pub(crate) fn step(&mut self, model: &mut Model, gradients: &Gradients) {
         self.steps = self.steps.saturating_add(1);
         let correction = |kept: f32| 1.0 - kept.powi(self.steps);
         let now = Now {
             method: self.rule.method,
-            rate: self.rule.rate * share,
+            rate: self.rule.rate,
             corrections: [correction(KEPT), correction(KEPT_SQUARES)],
         };
         let decay = self.rule.decay;

@@ -72,7 +72,7 @@ fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>
     events.sort_by_key(|event| event.at);
     let first = events.first().map_or(0, |event| event.at);
     let week = |at: i64| (at - first) / (7 * DAY);
-    for epochs in [1, Config::default().epochs] {
+    for (epochs, fresh_steps) in [(1, false), (1, true), (5, false), (5, true)] {
         let (mut towers, mut speeds, mut publishes) = (None, Vec::new(), 0);
         let mut until = 0;
         while let Some(next) = events.get(until) {
@@ -85,6 +85,7 @@ fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>
             let config = Config {
                 since: Some(next.at),
                 epochs,
+                fresh_steps,
                 ..Config::default()
             };
             let trained = train_from(towers.as_ref(), &data, &config, |_| {})?;
@@ -94,7 +95,8 @@ fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>
             publishes += 1;
         }
         let speed = speeds.iter().sum::<f64>() / speeds.len() as f64;
-        let name = format!("week by week, {} publishes, {}", publishes, passes(epochs));
+        let fresh = if fresh_steps { ", fresh steps" } else { "" };
+        let name = format!("{publishes} weeks, {}{fresh}", passes(epochs));
         line(&name, &[served.ask(&world.test)?], speed);
     }
     println!();

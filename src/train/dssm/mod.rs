@@ -274,19 +274,15 @@ impl Learner<'_> {
             encode(model, Side::Item, &document)
         }));
         let weights: Vec<_> = batch.iter().map(|example| example.weight).collect();
-        let network = &mut self.network;
-        let query_vectors = network.forward(Side::User, &queries);
-        let document_vectors = network.forward(Side::Item, &documents);
         let of_batch = Batch {
             negatives: &negatives.of_each,
             weights: &weights,
             gamma: self.config.gamma,
         };
-        let loss = softmax(query_vectors.view(), document_vectors.view(), &of_batch);
-        network.backward(Side::User, &queries, loss.users.view());
-        network.backward(Side::Item, &documents, loss.items.view());
-        network.step(1.0);
-        loss.value
+        self.network
+            .learn(&queries, &documents, |queries, documents| {
+                softmax(queries, documents, &of_batch)
+            })
     }
 
     /// The negatives of a batch, as the settings want them.

@@ -249,12 +249,11 @@ impl<'a> Learner<'a> {
     /// One step; gives the mean loss of the batch.
     fn learn(&mut self, batch: &[Example], mix: Mix, rng: &mut Pcg64Mcg) -> f32 {
         let examples = self.examples;
-        let mut memory = std::mem::take(&mut self.memory);
         let Memory {
             users,
             items,
             columns,
-        } = &mut memory;
+        } = &mut self.memory;
         columns.clear(self.reader.items());
         let positives = batch
             .iter()
@@ -288,9 +287,6 @@ impl<'a> Learner<'a> {
         }
         self.reader.learnt_items(&columns.items, rng, items);
 
-        let network = &mut self.network;
-        let user_vectors = network.forward(Side::User, users);
-        let item_vectors = network.forward(Side::Item, items);
         let of_batch = Batch {
             positives: &positives,
             negatives: &negatives,
@@ -301,12 +297,9 @@ impl<'a> Learner<'a> {
         };
         let known =
             |row: usize, column: u32| examples.known(batch[row], columns.items[column as usize]);
-        let loss = triplets(user_vectors.view(), item_vectors.view(), &of_batch, known);
-        network.backward(Side::User, users, loss.users.view());
-        network.backward(Side::Item, items, loss.items.view());
-        network.step(1.0);
-        self.memory = memory;
-        loss.value
+        self.network.learn(users, items, |users, items| {
+            triplets(users, items, &of_batch, known)
+        })
     }
 
     /// The ranks of held-out items for their users, among the items that the user had not met before.

@@ -42,7 +42,7 @@ use super::schema::going_on;
 use super::{Progress, Trained};
 use crate::database::Towers;
 use crate::ensemble::{Business, Ensemble};
-use crate::tower::{Model, Side};
+use crate::tower::Model;
 use augment::{Candidate, draw};
 use describe::describe;
 use ndarray::{Array2, ArrayView2};
@@ -203,12 +203,17 @@ pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
 struct Learner<'a> {
     network: Network,
     reader: Reader<'a>,
+    pairing: Pairing<'a>,
+    memory: Memory,
+}
+
+/// Which users and items of a batch could be bad cases.
+struct Pairing<'a> {
     logs: &'a Logs,
     /// What each user met, whatever came of it.
     met: Vec<HashSet<u32>>,
     teacher: &'a dyn Teacher,
     config: &'a Config,
-    memory: Memory,
 }
 
 impl<'a> Learner<'a> {
@@ -221,28 +226,30 @@ impl<'a> Learner<'a> {
         let met = (0..logs.users.len() as u32).map(|user| logs.met_by(user));
         Ok(Self {
             reader: Reader::new(&network.model, logs, &config.history, config.id_dropout)?,
-            met: met.collect(),
             network,
-            logs,
-            teacher,
-            config,
+            pairing: Pairing {
+                met: met.collect(),
+                logs,
+                teacher,
+                config,
+            },
             memory: Memory::default(),
         })
     }
 
     /// One step; gives the mean loss of the buffer.
     fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
-        let mut memory = std::mem::take(&mut self.memory);
         let Memory {
             users,
             items,
             columns,
-        } = &mut memory;
+        } = &mut self.memory;
+        let Pairing { logs, config, .. } = self.pairing;
         columns.clear(self.reader.items());
         let mut pairs = Vec::with_capacity(examples.len() * 2);
         for (row, example) in examples.iter().enumerate() {
-            let (item, weight) = self.logs.met[example.user as usize][example.at as usize];
-            let class = match weight >= self.config.click {
+            let (item, weight) = logs.met[example.user as usize][example.at as usize];
+            let class = match weight >= config.click {
                 true => Class::Click,
                 false => Class::Unclick,
             };
@@ -251,28 +258,28 @@ impl<'a> Learner<'a> {
         let each = examples.iter().copied().map(Some);
         self.reader.learnt_users(each, rng, users);
         self.reader.learnt_items(&columns.items, rng, items);
-        let user_vectors = self.network.forward(Side::User, users);
-        let item_vectors = self.network.forward(Side::Item, items);
-        let count = (self.config.bad * examples.len() as f32).round() as usize;
-        if count > 0 {
-            let candidates = self.candidates(
-                examples,
-                &columns.items,
-                user_vectors.view(),
-                item_vectors.view(),
-            );
-            let bad = draw(&candidates, count, self.config.draw, rng).into_iter();
-            pairs.extend(bad.map(|bad| pair(bad.user as usize, bad.item as usize, Class::Bad)));
-        }
-        let gamma = self.config.gamma;
-        let loss = softmax(user_vectors.view(), item_vectors.view(), &pairs, gamma);
-        self.network.backward(Side::User, users, loss.users.view());
-        self.network.backward(Side::Item, items, loss.items.view());
-        self.network.step(1.0);
-        self.memory = memory;
-        loss.value
+        let count = (config.bad * examples.len() as f32).round() as usize;
+        self.network.learn(users, items, |users, items| {
+            if count > 0 {
+                let pairing = &self.pairing;
+                let candidates = pairing.candidates(examples, &columns.items, users, items);
+                let bad = draw(&candidates, count, config.draw, rng).into_iter();
+                pairs.extend(bad.map(|bad| pair(bad.user as usize, bad.item as usize, Class::Bad)));
+            }
+            softmax(users, items, &pairs, config.gamma)
+        })
     }
 
+    /// The ranks of held-out clicks for their users by the score of the settings, among the items that the
+    /// user had not met before.
+    fn ranks(&self, model: &Model, held_out: &[HeldOut]) -> Vec<Option<usize>> {
+        let met = |user: u32| self.pairing.met[user as usize].clone();
+        let score = |users: &mut Array2<f32>| self.pairing.config.score.apply(users);
+        self.reader.ranks(model, held_out, met, score)
+    }
+}
+
+impl Pairing<'_> {
     /// Of all users and items of a batch the pairs of low relevance that never met.
     fn candidates(
         &self,
@@ -300,14 +307,6 @@ impl<'a> Learner<'a> {
             low.collect::<Vec<_>>()
         });
         each.collect()
-    }
-
-    /// The ranks of held-out clicks for their users by the score of the settings, among the items that the
-    /// user had not met before.
-    fn ranks(&self, model: &Model, held_out: &[HeldOut]) -> Vec<Option<usize>> {
-        let met = |user: u32| self.met[user as usize].clone();
-        let score = |users: &mut Array2<f32>| self.config.score.apply(users);
-        self.reader.ranks(model, held_out, met, score)
     }
 }
 

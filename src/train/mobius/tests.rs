@@ -1,6 +1,8 @@
 use super::*;
 use crate::record::Event;
+use crate::tower::Side;
 use crate::train::loss::three_class;
+use crate::train::network::vectors;
 use serde_json::json;
 
 /// Users of two tastes, who are shown items of their own kind alone and take those below ten; items of
@@ -235,9 +237,16 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     let each = batch.iter().copied().map(Some);
     learner.reader.learnt_users(each, rng, &mut users);
     learner.reader.learnt_items(&items, rng, &mut encoded);
-    let users = learner.network.forward(Side::User, &users);
-    let item_vectors = learner.network.forward(Side::Item, &encoded);
-    let found = learner.candidates(&batch, &items, users.view(), item_vectors.view());
+    let users = vectors(&learner.network.model, Side::User, &users, &mut Vec::new());
+    let item_vectors = vectors(
+        &learner.network.model,
+        Side::Item,
+        &encoded,
+        &mut Vec::new(),
+    );
+    let found = learner
+        .pairing
+        .candidates(&batch, &items, users.view(), item_vectors.view());
     let number = |id: &str| id[1..].parse::<u32>().unwrap();
     let expected = (0..6).step_by(2).flat_map(|user| {
         let ids = (0..20).filter(|item| number(&logs.items[*item as usize].0) % 2 == 1);
@@ -247,10 +256,12 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     assert_eq!(found, expected.collect::<Vec<_>>());
     // What a user met is none, however low the teacher holds it.
     let strict = |_: &str, _: &str| 0.0f32;
-    learner.teacher = &strict;
-    let found = learner.candidates(&batch, &items, users.view(), item_vectors.view());
+    learner.pairing.teacher = &strict;
+    let found = learner
+        .pairing
+        .candidates(&batch, &items, users.view(), item_vectors.view());
     assert_eq!(found.len(), 6 * (20 - 8));
-    let met = |user: u32, item: u32| learner.met[user as usize].contains(&item);
+    let met = |user: u32, item: u32| learner.pairing.met[user as usize].contains(&item);
     assert!(found.iter().all(|pair| !met(pair.user, pair.item)));
     assert!(
         found

@@ -1,7 +1,7 @@
 //! A network under training: the two towers, forward and back, and the optimiser. It knows of no recipe.
 //!
-//! A recipe gives records of a side to [`Network::forward`], which gives their vectors; a loss gives
-//! the gradient of these to [`Network::backward`]; [`Network::step`] changes the weights.
+//! A recipe gives the records of a batch and a loss to [`Network::learn`]; [`vectors`] tells what the towers
+//! make of records otherwise.
 //!
 //! - `initial`: where weights begin.
 //! - `trainable`: what can be differentiated.
@@ -29,6 +29,7 @@ pub(crate) use initial::{random, same_rows};
 pub(crate) use trainable::checked;
 
 use super::error::TrainError;
+use super::loss::Loss;
 use super::optimiser::{Optimiser, Rule};
 use crate::database::Towers;
 use crate::tower::{Encoded, Model, OptimiserState, Pass, Side};
@@ -171,23 +172,30 @@ impl Network {
         }
     }
 
-    /// The vectors of records, a row for each.
-    pub(crate) fn forward<E: Borrow<Encoded> + Sync>(
+    /// One step: the vectors of the users and of the items of a batch, a row for each, what a loss says of
+    /// them, and the weights changed by that. Gives the loss.
+    pub(crate) fn learn(
         &mut self,
-        side: Side,
-        batch: &[E],
-    ) -> Array2<f32> {
+        users: &[Encoded],
+        items: &[Encoded],
+        loss: impl FnOnce(ArrayView2<'_, f32>, ArrayView2<'_, f32>) -> Loss,
+    ) -> f32 {
+        let of_users = self.forward(Side::User, users);
+        let of_items = self.forward(Side::Item, items);
+        let loss = loss(of_users.view(), of_items.view());
+        self.backward(Side::User, users, loss.users.view());
+        self.backward(Side::Item, items, loss.items.view());
+        self.step();
+        loss.value
+    }
+
+    fn forward(&mut self, side: Side, batch: &[Encoded]) -> Array2<f32> {
         vectors(&self.model, side, batch, &mut self.passes[side_index(side)])
     }
 
     /// Adds to the gradients of all weights what the gradient of the vectors of a side comes to. The
     /// batch is the one that went [`forward`](Self::forward) last.
-    pub(crate) fn backward<E: Borrow<Encoded> + Sync>(
-        &mut self,
-        side: Side,
-        batch: &[E],
-        gradient: ArrayView2<'_, f32>,
-    ) {
+    fn backward(&mut self, side: Side, batch: &[Encoded], gradient: ArrayView2<'_, f32>) {
         let parts = parts(batch.len());
         while self.parts.len() < parts.len() {
             self.parts.push(Part::new(&self.model));
@@ -201,14 +209,13 @@ impl Network {
         });
     }
 
-    /// One step down the gradients, which are zero again afterwards; `share` of the learning rate.
-    pub(crate) fn step(&mut self, share: f32) {
+    /// One step down the gradients.
+    fn step(&mut self) {
         self.sum();
         if self.tied {
             self.gradients.tie();
         }
-        let gradients = &self.gradients;
-        self.optimiser.step(&mut self.model, gradients, share);
+        self.optimiser.step(&mut self.model, &self.gradients);
         if let Some(average) = &mut self.average {
             average.follow(&self.model);
         }

@@ -236,7 +236,7 @@ fn learnt(threads: usize, tied: bool, method: super::super::Method) -> Model {
                 let gradient = &vectors(batch.len(), 4, 1.0) - &found;
                 network.backward(side, batch, gradient.view());
             }
-            network.step(1.0);
+            network.step();
         }
         network.model
     })

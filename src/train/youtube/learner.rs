@@ -7,7 +7,7 @@ use super::super::network::Network;
 use super::super::reader::{Memory, Reader};
 use super::super::sampler::{Example, Logs};
 use super::Config;
-use crate::tower::{Model, Side};
+use crate::tower::Model;
 use rand_pcg::Pcg64Mcg;
 
 /// Everything a step needs.
@@ -47,12 +47,11 @@ impl<'a> Learner<'a> {
 
     /// One step; gives the mean loss of the batch.
     pub(super) fn learn(&mut self, examples: &[Example], rng: &mut Pcg64Mcg) -> f32 {
-        let mut memory = std::mem::take(&mut self.memory);
         let Memory {
             users,
             items,
             columns,
-        } = &mut memory;
+        } = &mut self.memory;
         columns.clear(self.reader.items());
         let mut positives = Vec::with_capacity(examples.len());
         let mut rewards = Vec::with_capacity(examples.len());
@@ -74,9 +73,6 @@ impl<'a> Learner<'a> {
         };
         let ln_probability: Vec<_> = keys.iter().map(ln).collect();
 
-        let network = &mut self.network;
-        let user_vectors = network.forward(Side::User, users);
-        let item_vectors = network.forward(Side::Item, items);
         let batch = Batch {
             positives: &positives,
             rewards: &rewards,
@@ -91,12 +87,9 @@ impl<'a> Learner<'a> {
                 hide(column as usize);
             }
         };
-        let loss = softmax(user_vectors.view(), item_vectors.view(), &batch, known);
-        network.backward(Side::User, users, loss.users.view());
-        network.backward(Side::Item, items, loss.items.view());
-        network.step(1.0);
-        self.memory = memory;
-        loss.value
+        self.network.learn(users, items, |users, items| {
+            softmax(users, items, &batch, known)
+        })
     }
 
     /// The ranks of held-out items for their users, among the items that the user had not met before.

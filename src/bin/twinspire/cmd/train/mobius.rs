@@ -64,7 +64,7 @@ pub struct MobiusArgs {
     /// Components of each of the three parts [default: 32]
     #[arg(long, value_name = "N")]
     part: Option<usize>,
-    /// What inner products are multiplied by before the softmax [default: 10]
+    /// What inner products are multiplied by before the softmax [default: 6]
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
     /// How much of the products of the bad parts the score takes away; above 0 vectors are twice as
@@ -74,7 +74,7 @@ pub struct MobiusArgs {
     /// Passes over the events [default: 10]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Events in a batch, whose users and items are all paired [default: 512]
+    /// Events in a batch, whose users and items are all paired [default: 256]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
     /// The learning rate [default: 0.05]
