@@ -1,7 +1,7 @@
 //! How well a model recalls: the last event of each user is held out, and looked for among the
 //! first K.
 
-use super::network::parts;
+use super::parts::parts;
 use crate::record::Event;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;

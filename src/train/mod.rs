@@ -35,6 +35,7 @@ mod loss;
 pub mod mobius;
 mod network;
 mod optimiser;
+mod parts;
 mod popularity;
 mod reader;
 pub mod release;

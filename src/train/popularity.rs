@@ -1,7 +1,7 @@
 //! How popular the items are that towers recall: the items in ten parts, from those met seldom to those
 //! met often.
 
-use super::network::parts;
+use super::parts::parts;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;

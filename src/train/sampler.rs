@@ -4,13 +4,15 @@ use super::dataset::Dataset;
 use super::error::TrainError;
 use super::evaluate::latest;
 use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
-use super::schema::HISTORY;
 use crate::record::{check_id, check_item};
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+
+/// The field of a user that holds the items met last, newest last.
+pub(crate) const HISTORY: &str = "history";
 
 /// The logs by number instead of by id.
 pub(crate) struct Logs {

@@ -14,7 +14,7 @@ pub(crate) mod sampled;
 pub(crate) mod three_class;
 pub(crate) mod triplet;
 
-use super::network::part_size;
+use super::parts::part_size;
 use crate::tower::exp;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, Axis};

@@ -1,7 +1,7 @@
 //! Softmax over click, unclick and bad (Fan et al., MOBIUS, KDD 2019, section 3): vectors lie in three
 //! parts, and the inner product of the parts of a class is what speaks for that class.
 
-use super::super::network::parts;
+use super::super::parts::parts;
 use super::{Loss, cross_entropy};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;

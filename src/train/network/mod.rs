@@ -31,6 +31,7 @@ pub(crate) use trainable::checked;
 use super::error::TrainError;
 use super::loss::Loss;
 use super::optimiser::{Optimiser, Rule};
+use super::parts::parts;
 use crate::database::Towers;
 use crate::tower::{Encoded, Model, OptimiserState, Pass, Side};
 use average::Average;
@@ -39,26 +40,6 @@ use gradients::Part;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use std::borrow::Borrow;
-use std::ops::Range;
-
-/// Into how many parts a batch is cut at most.
-const PARTS: usize = 8;
-/// Records of a part at least, for less is not worth a thread.
-const LEAST: usize = 8;
-
-/// How many records the parts of a batch of so many have.
-pub(crate) fn part_size(records: usize) -> usize {
-    records.div_ceil(PARTS).max(LEAST)
-}
-
-/// The parts of a batch of so many records.
-pub(crate) fn parts(records: usize) -> Vec<Range<usize>> {
-    let size = part_size(records);
-    let starts = (0..records).step_by(size);
-    starts
-        .map(|from| from..(from + size).min(records))
-        .collect()
-}
 
 /// The vectors of records by the tower of a side, a row for each; `passes` is what became of each part
 /// on its way.

@@ -279,15 +279,6 @@ fn tied_towers_stay_one_and_others_part() {
 }
 
 #[test]
-fn a_batch_is_cut_by_its_size_alone() {
-    assert!(parts(0).is_empty());
-    assert_eq!(parts(5).first(), Some(&(0..5)));
-    assert_eq!(parts(20), [0..8, 8..16, 16..20]);
-    assert_eq!(parts(1000).len(), 8);
-    assert_eq!(parts(1000).last(), Some(&(875..1000)));
-}
-
-#[test]
 fn a_warm_start_finds_rows_by_their_strings() {
     let described = |ids: Value| {
         let mut schema = twins();

@@ -9,11 +9,9 @@ use crate::tower::schema::{
 };
 use crate::train::dataset::Dataset;
 use crate::train::error::TrainError;
-use crate::train::sampler::Logs;
+use crate::train::sampler::{HISTORY, Logs};
 use serde_json::Value;
 
-/// The field of a user that holds the items met last, newest last.
-pub(crate) const HISTORY: &str = "history";
 /// The field of a user's id, and its table.
 pub(crate) const USER_ID: &str = "user_id";
 /// The field of an item's id.

@@ -12,7 +12,7 @@ mod overrides;
 
 pub(crate) use columns::{field_names, text_fields};
 use earlier::go_on;
-pub(crate) use log::{HISTORY, ITEMS, Ids, USER_ID, going_on, hidden, to_unit_vector};
+pub(crate) use log::{ITEMS, Ids, USER_ID, going_on, hidden, to_unit_vector};
 pub use overrides::{Overrides, TowerOverrides};
 
 use super::error::TrainError;
