@@ -227,6 +227,20 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
 }
 
 #[test]
+fn what_is_left_by_a_training_is_read_as_the_format_says() {
+    // Written by `reference.py`, which knows of it what storage-format.md says.
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/towers/youtube");
+    let (dir, _) = directory();
+    let towers = Towers::open(&fixture).unwrap();
+    let saved = dir.path().join("saved");
+    towers.save(&saved).unwrap();
+    for file in ["frequency.bin", "optimiser.bin"] {
+        let read = |dir: &std::path::Path| std::fs::read(dir.join(file)).unwrap();
+        assert_eq!(read(&saved), read(&fixture));
+    }
+}
+
+#[test]
 fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();

@@ -140,7 +140,7 @@ fn space_segment(bytes: &[u8]) {
     layout.check(&bytes);
 }
 
-/// A towers directory: eight files in turn, each after its length (u32), then a record.
+/// A towers directory: nine files in turn, each after its length (u32), then a record.
 pub fn towers(data: &[u8]) {
     let mut rest = data;
     let mut parts = Vec::new();

@@ -205,6 +205,20 @@ mod tests {
     }
 
     #[test]
+    fn what_another_counted_is_found_by_the_ids_of_the_items() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/towers/youtube/frequency.bin"
+        );
+        let state = FrequencyState::read(&std::fs::read(path).unwrap()).unwrap();
+        let mut estimate = Frequency::new(64, 2, 0.1).unwrap();
+        estimate.resume(&state).unwrap();
+        for (item, gap) in [("v1", 1.5), ("v9", 40.25)] {
+            assert_eq!(estimate.probability(Frequency::key(item)), 1.0 / gap);
+        }
+    }
+
+    #[test]
     fn numbers_out_of_their_range_are_refused() {
         for (made, says) in [
             (Frequency::new(0, 1, 0.1), "frequency_cells is 0"),

@@ -1003,6 +1003,31 @@ def write_fixture(name, schema, users, items, known=(), dtypes={}, aligned=True)
     assert size < 30_000, (name, size)
 
 
+def write_left(name, schema, gaps, step):
+    """What a training left: `gaps`, of items that were met in the last step, of two hash functions; and
+    squares of an optimiser that count up in eighths."""
+    hashes, cells = 2, 64
+    entries = {}
+    for item, gap in gaps.items():
+        key = xxh3(item.encode(), 0)
+        for function in range(hashes):
+            cell = xxh3(struct.pack("<Q", key), function) % cells
+            entries[function * cells + cell] = gap
+    assert len(entries) == hashes * len(gaps), (name, "two items share a cell")
+    frequency = struct.pack("<8sIIIQQ", b"TWINFREQ", 1, hashes, cells, step, len(entries))
+    for place, gap in sorted(entries.items()):
+        frequency += struct.pack("<IQf", place, step, gap)
+
+    tables = sorted(schema["tables"].items(), key=lambda named: named[0].encode())
+    count = sum(rows_of(table["lookup"]) for _, table in tables if "dimension" in table)
+    for side in ("user", "item"):
+        count += sum(math.prod(shape) for shape in tower_shapes(schema, side).values())
+    optimiser = struct.pack("<8sIIIQ", b"TWINOPTI", 1, 1, step, count)
+    optimiser += struct.pack(f"<{count}f", *(at / 8 for at in range(count)))
+    for file, content in (("frequency.bin", frequency), ("optimiser.bin", optimiser)):
+        (HERE / name / file).write_bytes(content + struct.pack("<Q", xxh3(content, 0)))
+
+
 def selftest_text(selftest):
     """JSON with a case a line."""
 
@@ -1136,6 +1161,7 @@ def write_youtube():
     ]
     items = [{"id": v, "title": f"video {v}"} for v in ["v0", "v2", "v17", "v23"]]
     write_fixture("youtube", schema, users, items)
+    write_left("youtube", schema, {"v1": 1.5, "v9": 40.25}, step=100)
 
 
 def write_ebr():
