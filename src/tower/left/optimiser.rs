@@ -74,7 +74,7 @@ impl OptimiserState {
             let what = format!("has {found} numbers; those of these towers are {count}");
             return Err(wrong("header", what));
         }
-        let size = count.checked_mul(size_of::<f32>()).unwrap_or(usize::MAX);
+        let size = count.saturating_mul(size_of::<f32>());
         let all = reader.take(size, "the numbers").map_err(short)?;
         reader.finish().map_err(short)?;
         let (all, _) = all.as_chunks();
