@@ -92,6 +92,32 @@ impl Encoded {
         self.ends.clone_from(&other.ends);
     }
 
+    /// Makes one row of those that a feature has more than once, with the sum of their factors: the same sum
+    /// for less reading. The rows of each feature are in order then.
+    #[cfg(feature = "train")]
+    pub(crate) fn merge_rows(&mut self) {
+        let (mut rows, mut factors, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pairs: Vec<(u32, f32)> = Vec::new();
+        for (input, (_, numbers)) in self.inputs().zip(&self.ends) {
+            pairs.clear();
+            pairs.extend(
+                input
+                    .rows
+                    .iter()
+                    .copied()
+                    .zip(input.factors.iter().copied()),
+            );
+            // Equal rows stay in their order, so that the sum is always the same.
+            pairs.sort_by_key(|(row, _)| *row);
+            for same in pairs.chunk_by(|(row, _), (next, _)| row == next) {
+                rows.extend(same.first().map(|(row, _)| *row));
+                factors.push(same.iter().map(|(_, factor)| factor).sum());
+            }
+            ends.push((rows.len(), *numbers));
+        }
+        (self.rows, self.factors, self.ends) = (rows, factors, ends);
+    }
+
     /// Puts rows, whose mean is taken, in the place of those of a feature.
     #[cfg(feature = "train")]
     pub(crate) fn set_rows(&mut self, feature: usize, rows: &[u32]) {
@@ -107,6 +133,40 @@ impl Encoded {
         self.factors.splice(from..to, rows.iter().map(|_| factor));
         for (end, _) in self.ends.iter_mut().skip(feature) {
             *end = *end - (to - from) + rows.len();
+        }
+    }
+}
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn merged_rows_are_each_there_once_with_the_sum_of_their_factors(
+            features in prop::collection::vec(
+                (prop::collection::vec((0u32..9, -4i8..5), 0..20), 0usize..3), 0..4),
+        ) {
+            let mut encoded = Encoded::default();
+            for (rows, numbers) in &features {
+                rows.iter().for_each(|(row, factor)| encoded.push_row(*row, f32::from(*factor)));
+                (0..*numbers).for_each(|number| encoded.push_number(number as f32));
+                encoded.end_feature();
+            }
+            encoded.merge_rows();
+            let found: Vec<_> = encoded.inputs().collect();
+            prop_assert_eq!(found.len(), features.len());
+            for (input, (rows, numbers)) in found.into_iter().zip(&features) {
+                let mut expected: BTreeMap<u32, f32> = BTreeMap::new();
+                for (row, factor) in rows {
+                    *expected.entry(*row).or_default() += f32::from(*factor);
+                }
+                let merged = input.rows.iter().copied().zip(input.factors.iter().copied());
+                prop_assert_eq!(merged.collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(input.numbers.len(), *numbers);
+            }
         }
     }
 }

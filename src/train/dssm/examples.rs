@@ -501,6 +501,18 @@ mod tests {
         assert_eq!((learnt.len(), out.len()), (54, 6));
         let documents = |all: &[Example]| all.iter().map(|e| e.document).collect::<HashSet<_>>();
         assert!(documents(&learnt).is_disjoint(&documents(&out)));
+        // Two of twenty documents, each as likely as any other.
+        let mut counts = [0u32; 20];
+        for seed in 0..2000 {
+            let (_, out) = examples.split(0.1, &mut Pcg64Mcg::seed_from_u64(seed));
+            for document in documents(&out) {
+                counts[document as usize] += 1;
+            }
+        }
+        let parts = counts.map(|count| (f64::from(count) - 200.0).powi(2) / 200.0);
+        // The quantile 0.999 of the chi-square distribution with 19 degrees of freedom; two without
+        // repeats vary less than two draws.
+        assert!(parts.iter().sum::<f64>() < 43.8, "{counts:?}");
     }
 
     #[test]

@@ -351,7 +351,10 @@ impl Learner<'_> {
 /// A text as a tower reads it, which it always can: any gram has a row.
 fn encode(model: &Model, side: Side, record: &Value) -> Encoded {
     let encoded = model.tower(side).encode_alone(&model.tables, record);
-    encoded.unwrap_or_default()
+    let mut encoded = encoded.unwrap_or_default();
+    // A long text has many grams twice.
+    encoded.merge_rows();
+    encoded
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //! its state is kept with the towers; with [`since`](Config::since) the older events make the histories
 //! and only the new ones are learnt from. New users and items get rows of their own, which begin as the
 //! rows of unknown ids that answered for them; nobody is forgotten, also who is not in today's data. The
-//! optimiser begins anew each time.
+//! steps go on as short as they had become.
 
 mod config;
 mod describe;
@@ -55,7 +55,7 @@ pub fn train(
 }
 
 /// As [`train`], but beginning where the training of earlier towers ended: with their weights, and with
-/// their estimate of frequencies if it was kept. Users, items and categories that they did not know are
+/// their estimate of frequencies and the lengths of their steps if these were kept. Users, items and categories that they did not know are
 /// added to what they know; all else has to be the same.
 ///
 /// The next day, of which only the new event is learnt from:
