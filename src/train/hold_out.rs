@@ -15,8 +15,9 @@ pub enum HoldOut {
     /// The last event of each user who has three or more. Others' later events are learnt from.
     #[default]
     Last,
-    /// The latest share of all events, above 0 and at most a half, and what else happened at the moment at
-    /// which it begins: nothing is learnt of the time from there on.
+    /// The latest share of all events (of those that are as late as `since`, where that is set), above 0 and at
+    /// most a half, and what else happened at the moment at which it begins: nothing is learnt of the time
+    /// from there on.
     Latest(f64),
 }
 

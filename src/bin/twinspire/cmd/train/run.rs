@@ -125,9 +125,10 @@ impl RunArgs {
             "seconds": (report.seconds * 100.0).round() / 100.0,
         });
         if let Some(metric) = report.metric {
+            let each = report.validations.iter();
             document["validation"] = json!({
                 "metric": metric,
-                "of_each_pass": report.validations,
+                "of_each_pass": each.map(|value| short(*value as f32)).collect::<Vec<_>>(),
                 "kept": report.kept,
             });
         }
