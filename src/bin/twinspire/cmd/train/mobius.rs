@@ -137,36 +137,23 @@ impl MobiusArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Alone {
-        #[command(flatten)]
-        args: MobiusArgs,
-    }
+    use crate::cmd::train::run::check_defaults;
 
     #[test]
     fn the_help_tells_the_defaults_there_are() {
-        let help = <Alone as clap::CommandFactory>::command()
-            .render_long_help()
-            .to_string();
         let config = mobius::Config::default();
-        for (flag, value) in [
-            ("--click <", config.click.to_string()),
-            ("--relevance <", config.relevance.to_string()),
-            ("--bad <", config.bad.to_string()),
-            ("--part <", config.part.to_string()),
-            ("--gamma <", config.gamma.to_string()),
-            ("--less-bad <", config.score.bad.to_string()),
-            ("--epochs <", config.epochs.to_string()),
-            ("--batch <", config.batch.to_string()),
-            ("--learning-rate <", config.learning_rate.to_string()),
-            ("--patience <", config.patience.to_string()),
-            ("--seed <", config.seed.to_string()),
-        ] {
-            let told = help.split(flag).nth(1).unwrap();
-            let told = told.split("[default: ").nth(1).unwrap();
-            assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
-        }
+        check_defaults::<MobiusArgs>(&[
+            ("--click", config.click.to_string()),
+            ("--relevance", config.relevance.to_string()),
+            ("--bad", config.bad.to_string()),
+            ("--part", config.part.to_string()),
+            ("--gamma", config.gamma.to_string()),
+            ("--less-bad", config.score.bad.to_string()),
+            ("--epochs", config.epochs.to_string()),
+            ("--batch", config.batch.to_string()),
+            ("--learning-rate", config.learning_rate.to_string()),
+            ("--patience", config.patience.to_string()),
+            ("--seed", config.seed.to_string()),
+        ]);
     }
 }

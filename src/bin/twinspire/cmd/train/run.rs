@@ -147,3 +147,18 @@ fn write(path: &Path, page: &str) -> Result<(), Failure> {
     let failed = |error| Failure::writing(&path.display().to_string(), error);
     std::fs::write(path, page).map_err(failed)
 }
+
+/// That the help of a recipe tells these defaults of its flags.
+#[cfg(test)]
+pub fn check_defaults<A: Args>(defaults: &[(&str, String)]) {
+    let mut command = A::augment_args(clap::Command::new("train"));
+    let help = command.render_long_help().to_string();
+    let flags = help.split("Examples:").next().unwrap();
+    // However its lines are broken.
+    let flags = flags.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (flag, value) in defaults {
+        let told = flags.split(&format!("{flag} <")).nth(1).unwrap();
+        let told = told.split("[default: ").nth(1).unwrap();
+        assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
+    }
+}

@@ -112,23 +112,12 @@ impl YoutubeArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct Alone {
-        #[command(flatten)]
-        args: YoutubeArgs,
-    }
+    use crate::cmd::train::run::check_defaults;
 
     #[test]
     fn the_help_tells_the_defaults_there_are() {
-        let help = <Alone as clap::CommandFactory>::command()
-            .render_long_help()
-            .to_string();
-        // However its lines are broken.
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let config = youtube::Config::default();
-        for (flag, value) in [
+        check_defaults::<YoutubeArgs>(&[
             ("--dimension", config.dimension.to_string()),
             ("--history", "1,3,20".to_owned()),
             ("--epochs", config.epochs.to_string()),
@@ -139,11 +128,7 @@ mod tests {
             ("--window", config.window.to_string()),
             ("--patience", config.patience.to_string()),
             ("--seed", config.seed.to_string()),
-        ] {
-            let told = help.split(flag).nth(1).unwrap();
-            let told = told.split("[default: ").nth(1).unwrap();
-            assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
-        }
+        ]);
         assert_eq!(config.history, [1, 3, 20]);
     }
 }
