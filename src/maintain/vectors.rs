@@ -10,7 +10,7 @@ use crate::store::ItemsSegment;
 use crate::tower::{Reading, Side};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Items embedded at a time by one thread.
 const BATCH: usize = 256;
@@ -113,14 +113,24 @@ fn embed(
     });
     let rows = BATCH * publish.dimension();
     let batches = vectors.par_chunks_mut(rows).zip(versions.par_chunks(BATCH));
-    let there = batches.map(|(vectors, versions)| {
-        let there = embed_batch(publish, versions, before, vectors)?;
-        let count = versions.len() as u64;
-        let before = done.fetch_add(count, Ordering::Relaxed);
-        publish.told(Stage::Embed, before + count, total)?;
-        Ok(there)
+    // What fails is told of the first batch that does, whichever thread was faster; later ones are given up.
+    let failed = AtomicUsize::new(usize::MAX);
+    let there = batches.enumerate().map(|(at, (vectors, versions))| {
+        if at > failed.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let there = embed_batch(publish, versions, before, vectors).and_then(|there| {
+            let count = versions.len() as u64;
+            let before = done.fetch_add(count, Ordering::Relaxed);
+            publish.told(Stage::Embed, before + count, total)?;
+            Ok(there)
+        });
+        there.inspect_err(|_| {
+            failed.fetch_min(at, Ordering::Relaxed);
+        })
     });
-    let there = there.collect::<Result<Vec<_>, Error>>()?;
+    let there: Vec<Result<Vec<bool>, Error>> = there.collect();
+    let there: Vec<Vec<bool>> = there.into_iter().collect::<Result<_, _>>()?;
     Ok(there.concat())
 }
 
