@@ -13,14 +13,12 @@
 //! at a time by one thread; by itself the default efSearch, and efSearch as a recall target picks it.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
-mod common;
-
-use common::{Set, round};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 use twinspire::{DEFAULT_EF, Database, Hits, PublishOptions, Storage};
+use twinspire_testkit::vectors::{Set, round};
 
 const SPACE: &str = "vectors";
 const K: usize = 10;
@@ -79,7 +77,7 @@ fn report(set: &Set) {
         "peer": "twinspire", "storage": storage, "items": set.items(), "dimension": set.dimension,
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
-        "peak_mb": common::peak_mb(),
+        "peak_mb": twinspire_testkit::vectors::peak_mb(),
         "open_ms": round(open_ms, 1),
         "kernels": db.stats().unwrap().kernels,
         "default": curve.iter().find(|(ef, ..)| *ef == DEFAULT_EF),

@@ -6,14 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 #![allow(missing_docs, reason = "the functions are made by criterion's macros")]
 
-mod common;
-
-use common::Set;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use tempfile::TempDir;
 use twinspire::Database;
+use twinspire_testkit::vectors::Set;
 
 const ITEMS: usize = 10_000;
 

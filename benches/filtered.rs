@@ -13,14 +13,12 @@
 //! time by one thread.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
-mod common;
-
-use common::{Set, round};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 use twinspire::{Database, Filter, Hits};
+use twinspire_testkit::vectors::{Set, round};
 
 const SPACE: &str = "vectors";
 const K: usize = 10;

@@ -15,15 +15,13 @@
 //! time in multiples of a recall of the first space alone that finds at least as much of its own answer.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
-mod common;
-
-use common::{normal, round, unit};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Instant;
 use twinspire::{Business, Database, Ensemble, Metric, Recall, Towers};
+use twinspire_testkit::vectors::{normal, round, unit};
 
 const SPACES: [&str; 2] = ["text", "unified"];
 const FUSED: &str = "both";

@@ -15,15 +15,13 @@
 //! and the median of each stage.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
-mod common;
-
-use common::{Set, Tensors, round, save_towers};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Instant;
 use twinspire::{Database, Hits, Metric, Towers};
+use twinspire_testkit::vectors::{Set, Tensors, round, save_towers};
 
 const SPACE: &str = "home";
 const K: usize = 10;

@@ -15,9 +15,6 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
 
-mod common;
-
-use common::{round, write};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use safetensors::tensor::{Dtype, TensorView};
@@ -28,6 +25,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use twinspire::{Database, Towers};
+use twinspire_testkit::vectors::{round, write};
 
 const IMPORTED: usize = 200_000;
 const CALL: usize = 1_000;

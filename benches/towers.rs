@@ -9,9 +9,6 @@
     reason = "a benchmark that fails may panic, and writes what is no database"
 )]
 
-mod common;
-
-use common::{Tensors, save_towers};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
@@ -19,6 +16,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use twinspire::Towers;
+use twinspire_testkit::vectors::{Tensors, save_towers};
 
 /// Units of the layers after the input.
 const UNITS: [usize; 3] = [512, 256, 128];

@@ -19,9 +19,6 @@
 //! numbering and encoding are not part of any time.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
-mod common;
-
-use common::write;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
@@ -30,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use twinspire::Event;
 use twinspire::train::{Dataset, Report, dssm, ebr, mobius, youtube};
+use twinspire_testkit::vectors::write;
 
 /// Items of a taste.
 const TASTE: usize = 100;

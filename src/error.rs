@@ -2,13 +2,12 @@
 
 use crate::catalog::{CatalogError, Loss};
 use crate::filter::FilterError;
-use crate::ids::{GenerationNo, Revision};
 use crate::manifest::TransitionError;
-use crate::record::RecordError;
 use crate::store::StoreError;
-use crate::tower::{EmbedError, TowerError};
 use std::path::PathBuf;
 use thiserror::Error;
+use twinspire_core::ids::{GenerationNo, Revision};
+use twinspire_towers::{EmbedError, RecordError, TowersError};
 
 /// Everything a call on a database can fail with.
 #[derive(Debug, Error)]
@@ -49,7 +48,7 @@ pub enum Error {
         /// The item.
         id: String,
         /// Why not.
-        source: VectorlessError,
+        source: EmbedError,
     },
     /// A query whose features the user tower cannot embed.
     #[error("{}: {source}", user(.at))]
@@ -57,7 +56,7 @@ pub enum Error {
         /// Its place in a batch, from 0.
         at: Option<usize>,
         /// Why not.
-        source: VectorlessError,
+        source: EmbedError,
     },
     /// A query vector that cannot be compared with the items'.
     #[error("the query vector cannot be used: {what}")]
@@ -235,14 +234,9 @@ pub enum Error {
         /// The active generation.
         active: GenerationNo,
     },
-    /// A towers directory that cannot be used.
-    #[error("towers in {}: {source}", path.display())]
-    Towers {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TowerError,
-    },
+    /// Towers that cannot be opened, saved or used.
+    #[error(transparent)]
+    Towers(#[from] TowersError),
     /// A write to a database that was opened read-only.
     #[error("the database is open read-only; open it with Database::open to write")]
     ReadOnly,
@@ -335,22 +329,6 @@ pub enum Error {
     TooManyItems,
 }
 
-/// Why a record has no vector.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error(transparent)]
-pub struct VectorlessError(#[from] EmbedError);
-
-impl VectorlessError {
-    /// The field at fault, when it was one: its name, what was expected and what was found.
-    #[must_use]
-    pub fn field(&self) -> Option<&RecordError> {
-        match &self.0 {
-            EmbedError::Features(error) => Some(error),
-            EmbedError::Layer(_) | EmbedError::Output(_) | EmbedError::NoTower { .. } => None,
-        }
-    }
-}
-
 fn user(at: &Option<usize>) -> String {
     match at {
         Some(at) => format!("user {at} of the batch"),
@@ -423,6 +401,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Pair { source, .. } => source.kind(),
+            Self::Towers(TowersError::Io { .. }) => ErrorKind::Io,
+            Self::Towers(_) => ErrorKind::InvalidInput,
             Self::Item { .. }
             | Self::DuplicateId { .. }
             | Self::CallTooLarge { .. }
@@ -446,7 +426,6 @@ impl Error {
             | Self::Ensemble { .. }
             | Self::Fused { .. }
             | Self::NameTaken { .. }
-            | Self::Towers { .. }
             | Self::ReadOnly
             | Self::Forked
             | Self::NotADatabase { .. }

@@ -43,47 +43,40 @@ mod catalog;
 mod database;
 mod ensemble;
 mod error;
-mod files;
 mod filter;
 mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod graph;
-mod ids;
-#[cfg(feature = "import")]
-pub mod import;
-mod kernel;
 mod maintain;
 mod manifest;
 mod recall;
-mod record;
 mod snapshot;
 mod store;
-mod tower;
 #[cfg(feature = "train")]
 pub mod train;
-mod wire;
 
 pub use database::{
     Batch, DEFAULT_PER_PAIR, DEFAULT_RANKS, Database, Ensembles, Export, Exported, GenerationInfo,
     Items, Miner, Mining, OpenOptions, Pinned, Problem, Progress, PublishOptions, Recall, Repair,
-    Report, RollbackOptions, SpaceStats, Stats, Towers,
+    Report, RollbackOptions, SpaceStats, Stats,
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
-pub use error::{Error, ErrorKind, VectorlessError};
+pub use error::{Error, ErrorKind};
 pub use filter::{Field, Filter, FilterError, Literal};
 pub use graph::{Builder, DEFAULT_EF};
-pub use ids::{GenerationNo, Revision};
-pub use kernel::{Metric, Storage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{
-    ComparedItem, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits, Mined, Mover,
-    Negative, Pair, Place, SegmentSearch, SpaceSearch, StageMicros,
+    ComparedItem, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits, Mover, Place,
+    SegmentSearch, SpaceSearch, StageMicros,
 };
-pub use record::{Event, RecordError};
-pub use tower::{
-    FeatureCheck, FeatureInfo, LayerInfo, SelfTest, TableInfo, TowerError, TowerInfo, TowersInfo,
+pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
+#[cfg(feature = "import")]
+pub use twinspire_import as import;
+pub use twinspire_towers::{
+    EmbedError, Event, FeatureCheck, FeatureInfo, LayerInfo, Mined, Negative, Pair, RecordError,
+    SelfTest, Side, TableInfo, TowerError, TowerInfo, Towers, TowersError, TowersInfo,
 };
 
 /// The examples of the README, compiled.

@@ -1,13 +1,13 @@
 //! What items are worth and how unlike they are, in answers of ensembles, against plain models.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::shop::{Asked, Ranked, Shop, Thing, asked, best, id, ranked, record, things, user};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 use twinspire::{Business, Database, Diversity, Ensemble, Error, Normalisation};
+use twinspire_testkit::shop::{
+    Asked, Ranked, Shop, Thing, asked, best, id, ranked, record, things, user,
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Worth {
@@ -273,7 +273,7 @@ fn worth_that_means_nothing_here_is_refused() {
 
 #[test]
 fn a_field_without_a_column_is_read_from_the_records() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = Database::options().background(false).open(&path).unwrap();
     let records = (0..40).map(|at| {
         // More fields than have columns; the bid comes after them.
@@ -286,8 +286,11 @@ fn a_field_without_a_column_is_read_from_the_records() {
         record
     });
     db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
-    db.publish("plane", common::shop::towers("inner_product", &["x", "y"]))
-        .unwrap();
+    db.publish(
+        "plane",
+        twinspire_testkit::shop::towers("inner_product", &["x", "y"]),
+    )
+    .unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);
     let valued = valued.business(Business::by("bid"));
     db.ensembles().define("valued", valued).unwrap();
@@ -304,7 +307,7 @@ fn a_field_without_a_column_is_read_from_the_records() {
 
 #[test]
 fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = Database::options().background(false).open(&path).unwrap();
     // Few bids are high, and one of a hundred of these is fresh.
     let bid = |at: usize| match at % 97 {
@@ -318,8 +321,11 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
     let records: Vec<_> = (0..4_000).map(record).collect();
     let (sealed, fresh) = records.split_at(3_960);
     db.items().put_many(sealed).unwrap();
-    db.publish("plane", common::shop::towers("inner_product", &["x", "y"]))
-        .unwrap();
+    db.publish(
+        "plane",
+        twinspire_testkit::shop::towers("inner_product", &["x", "y"]),
+    )
+    .unwrap();
     db.items().put_many(fresh).unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);
     let valued = valued.business(Business::by("bid"));

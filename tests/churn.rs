@@ -2,15 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
 
-mod common;
-
-use common::{directory, scaled};
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use twinspire::Database;
+use twinspire_testkit::{directory, scaled};
 
 /// The system's allocator, counting the bytes in use.
 struct Counting;

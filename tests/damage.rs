@@ -6,12 +6,10 @@
     reason = "a test that fails may panic, and damage is done from outside"
 )]
 
-mod common;
-
-use common::{directory, item};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use twinspire::{Database, Error, Revision};
+use twinspire_testkit::{directory, item};
 
 /// Three items put one by one, and the database closed.
 fn three(path: &Path) -> PathBuf {

@@ -1,15 +1,13 @@
 //! A pinned state stays as it is, and a generation in it answers as it would after a rollback.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::shop::{Shop, asked, id, things, towers, user};
-use common::{directory, item, scaled};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use twinspire::{
     ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo, Hits, PublishOptions,
 };
+use twinspire_testkit::shop::{Shop, asked, id, things, towers, user};
+use twinspire_testkit::{directory, item, scaled};
 
 const SPACE: &str = "by-price";
 
@@ -139,13 +137,13 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let error = pinned.generation("none", GenerationNo(1)).unwrap_err();
     assert!(matches!(error, Error::UnknownSpace { .. }), "{error}");
     // A newer item that the older tower cannot embed.
-    db.publish(SPACE, common::shop::towers("l2", &["cost"]))
+    db.publish(SPACE, twinspire_testkit::shop::towers("l2", &["cost"]))
         .unwrap_err();
     db.items()
         .put(&json!({"id": "B002", "price": 2, "cost": 3}))
         .unwrap();
     db.items().delete("B001").unwrap();
-    db.publish(SPACE, common::shop::towers("l2", &["cost"]))
+    db.publish(SPACE, twinspire_testkit::shop::towers("l2", &["cost"]))
         .unwrap();
     db.items().put(&json!({"id": "B003", "cost": 3})).unwrap();
     let error = db.pin().generation(SPACE, GenerationNo(1)).unwrap_err();

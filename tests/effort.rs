@@ -2,9 +2,6 @@
 //! wanted, or for all that score so much; for one user and for many.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, plain};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -12,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use twinspire::{Database, Hits, Recall};
+use twinspire_testkit::{directory, plain};
 
 const DIMENSION: usize = 12;
 const SPACE: &str = "things";
@@ -45,8 +43,11 @@ fn shop(path: &Path, metric: &str) -> Database {
         range.map(record).collect()
     };
     db.items().put_many(&records(0..2_000, 0)).unwrap();
-    db.publish(SPACE, common::towers_of(&plain::files(DIMENSION, metric)))
-        .unwrap();
+    db.publish(
+        SPACE,
+        twinspire_testkit::towers_of(&plain::files(DIMENSION, metric)),
+    )
+    .unwrap();
     db.items().put_many(&records(1_900..2_500, 7)).unwrap();
     db.seal().unwrap();
     db.items().put_many(&records(2_400..2_950, 0)).unwrap();

@@ -1,15 +1,13 @@
 //! Ensembles answer as if every item were scored in every space.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use twinspire::{Database, Ensemble, Error, ErrorKind, Normalisation, Towers};
+use twinspire_testkit::{directory, write};
 
 /// Towers whose vectors are two fields of the record.
 fn towers(metric: &str, fields: [&str; 2]) -> Towers {

@@ -2,14 +2,12 @@
 //! vectors about.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, item, scaled};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use twinspire::{Database, ErrorKind, Export, Exported, Towers};
+use twinspire_testkit::{directory, item, scaled};
 
 const SPACE: &str = "by-all";
 
@@ -134,7 +132,7 @@ fn run(steps: &[Step]) {
             Step::Seal => drop(db.seal().unwrap()),
             Step::Merge => db.merge().unwrap(),
             Step::Publish(seed) if !model.items.is_empty() => {
-                let towers = common::deep(*seed);
+                let towers = twinspire_testkit::deep(*seed);
                 db.publish(SPACE, towers.clone()).unwrap();
                 // What lies after the active generation is kept, and is a rollback forwards.
                 model.towers.push(towers);

@@ -5,8 +5,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use serde_json::{Value, json};
 use std::path::Path;
 use twinspire::{Database, Error, FeatureCheck, Towers};
@@ -38,8 +36,8 @@ fn towers(other_fields: Value) -> Towers {
     let mut weights = vec![("table.items", vec![16, 2]), ("table.words", vec![16, 2])]
         .into_iter()
         .map(|(name, shape)| (name, shape, (0..32).map(|x| x as f32 * 0.25).collect()));
-    let user = common::towers::safetensors(weights.by_ref().collect());
-    common::towers_of(&[
+    let user = twinspire_testkit::towers::safetensors(weights.by_ref().collect());
+    twinspire_testkit::towers_of(&[
         ("tower.json".to_owned(), schema.to_string().into_bytes()),
         ("user.safetensors".to_owned(), user),
     ])
@@ -74,7 +72,7 @@ fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
         (json!({"allow": ["region"]}), [false, false, true]),
         (json!({"allow": ["region", "ctiy"]}), [true, true, true]),
     ] {
-        let (_dir, path) = common::directory();
+        let (_dir, path) = twinspire_testkit::directory();
         let db = database(&path, other_fields.clone());
         for (check, passes) in [Described, Strict, Lenient].into_iter().zip(passes) {
             let expected = score(&db, &plain, check).unwrap();
@@ -93,7 +91,7 @@ fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
 #[test]
 fn wrong_and_long_values_pass_as_the_check_says() {
     use FeatureCheck::{Described, Lenient, Strict};
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = database(&path, Value::Null);
     let of = |age: Value, history: Value, query: Value, city: Value| json!({"age": age, "history": history, "query": query, "city": city});
     let (history, city) = (json!(["a", "b"]), json!("Rome"));
@@ -180,7 +178,7 @@ fn wrong_and_long_values_pass_as_the_check_says() {
 
 #[test]
 fn the_example_of_any_towers_can_be_asked_with() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/towers");
+    let root = twinspire_testkit::tower_fixtures();
     let mut tried = 0;
     for entry in std::fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
@@ -205,7 +203,7 @@ fn the_example_of_any_towers_can_be_asked_with() {
 
 #[test]
 fn a_database_gives_the_towers_it_serves() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = database(&path, Value::Null);
     let (served, given) = (db.towers(SPACE).unwrap(), towers(Value::Null));
     assert_eq!(served.describe(), given.describe());

@@ -2,9 +2,6 @@
 //! whatever was written, sealed, merged, published and rolled back before.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, write};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -12,6 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Hits, Recall, Towers};
+use twinspire_testkit::{directory, write};
 
 /// Towers whose vectors are fields of the record, and that ignore all others.
 fn towers(metric: &str, fields: &[&str], scale: f32) -> Towers {

@@ -1,10 +1,6 @@
 //! A fused space answers as its members do, and only while it is in step with them.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::directory;
-use common::shop::{id, towers};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,6 +10,8 @@ use twinspire::{
     Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Hits, Metric, PublishOptions,
     Storage, Towers,
 };
+use twinspire_testkit::directory;
+use twinspire_testkit::shop::{id, towers};
 
 const WEIGHTS: [f32; 2] = [0.4, 0.6];
 

@@ -1,13 +1,11 @@
 //! Each fusion answers as its plain model does, which scores every item.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::shop::{Asked, Ranked, Shop, asked, best, ranked, things, user};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use twinspire::{Ensemble, Error, Normalisation};
+use twinspire_testkit::shop::{Asked, Ranked, Shop, asked, best, ranked, things, user};
 
 /// What a recall of the ensemble answers in exact mode, its channels' scores compared with the model's.
 fn answer(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) -> Ranked {
@@ -15,7 +13,7 @@ fn answer(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) -> Ranked {
     let user = user(asked);
     let hits = shop.recall("fused", &user, asked).exact().top(k).unwrap();
     for (hit, (_, at)) in hits.iter().zip(ranked(&hits)) {
-        for space in common::shop::SPACES {
+        for space in twinspire_testkit::shop::SPACES {
             if let Some(score) = hit.channels.get(space) {
                 assert_eq!(Some(*score), shop.score(space, at, &asked.user));
             }
@@ -34,10 +32,12 @@ fn beams_agree(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) {
     let beams = recall().ef(1000).top(k).unwrap();
     assert_eq!(ranked(&beams), exact);
     let users = [user.clone(), user.clone()];
-    let mut all = shop
-        .db
-        .recall("fused")
-        .exclude(asked.exclude.iter().map(|at| common::shop::id(*at)));
+    let mut all = shop.db.recall("fused").exclude(
+        asked
+            .exclude
+            .iter()
+            .map(|at| twinspire_testkit::shop::id(*at)),
+    );
     if let Some(group) = asked.group {
         all = all.filter(format!("group = {group}").as_str());
     }
@@ -49,7 +49,7 @@ fn beams_agree(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) {
 }
 
 fn space() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(common::shop::SPACES.to_vec())
+    prop::sample::select(twinspire_testkit::shop::SPACES.to_vec())
 }
 
 /// Stages: space, take, least score.
@@ -233,7 +233,7 @@ proptest! {
     fn quotas_are_taken_in_turns(
         world in things(true),
         asked in asked(true),
-        channels in prop::sample::subsequence(common::shop::SPACES.to_vec(), 1..=3).prop_shuffle(),
+        channels in prop::sample::subsequence(twinspire_testkit::shop::SPACES.to_vec(), 1..=3).prop_shuffle(),
         parts in vec(1u32..20, 3),
         shares in any::<bool>(),
         k in 1usize..40,

@@ -9,10 +9,8 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
 mod reader;
 
-use common::towers::safetensors;
 use reader::{Reader, Tower, rounded, score};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -22,6 +20,7 @@ use twinspire::{
     Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, PublishOptions, Storage,
     Towers,
 };
+use twinspire_testkit::towers::safetensors;
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
@@ -151,7 +150,7 @@ fn given(number: usize) -> Vec<f32> {
 fn write(path: &Path) -> BTreeMap<String, Value> {
     let open = |shift: usize| {
         let dir = tempfile::tempdir().unwrap();
-        common::write(dir.path(), &towers(shift));
+        twinspire_testkit::write(dir.path(), &towers(shift));
         Towers::open(dir.path()).unwrap()
     };
     let mut records: BTreeMap<String, Value> = BTreeMap::new();
@@ -445,7 +444,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_written_today_is_read_by_the_other_reader() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let records = write(&path);
     assert_eq!(Reader::open(&path).records(), records);
     let firsts = compare(&path);
@@ -453,7 +452,7 @@ fn what_is_written_today_is_read_by_the_other_reader() {
         let out = PathBuf::from(out);
         copy(&path, &out.join("v1"));
         let answers = serde_json::to_vec_pretty(&firsts).unwrap();
-        common::write(&out, &[("answers.json".to_owned(), answers)]);
+        twinspire_testkit::write(&out, &[("answers.json".to_owned(), answers)]);
     }
 
     // Another writer's journal begins with a copy of what this one wrote last.
@@ -468,9 +467,9 @@ fn what_is_written_today_is_read_by_the_other_reader() {
 #[test]
 fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     copy(&golden.join("v1"), &path);
-    let (_other, expected) = common::directory();
+    let (_other, expected) = twinspire_testkit::directory();
     assert_eq!(Reader::open(&path).records(), write(&expected));
     let firsts: Vec<Vec<String>> =
         serde_json::from_slice(&fs::read(golden.join("answers.json")).unwrap()).unwrap();

@@ -6,9 +6,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
-use common::{directory, plain};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -19,6 +16,7 @@ use std::path::Path;
 use twinspire::{
     Database, Ensemble, Error, GenerationInfo, Hits, PublishOptions, Revision, Storage, Towers,
 };
+use twinspire_testkit::{directory, plain};
 
 const SPACE: &str = "halves";
 const METRICS: [&str; 3] = ["cosine", "inner_product", "l2"];
@@ -28,7 +26,7 @@ fn open(path: &Path) -> Database {
 }
 
 fn towers(dimension: usize, metric: &str) -> Towers {
-    common::towers_of(&plain::files(dimension, metric))
+    twinspire_testkit::towers_of(&plain::files(dimension, metric))
 }
 
 fn publish(db: &Database, dimension: usize, metric: &str) -> Result<GenerationInfo, Error> {
@@ -277,7 +275,7 @@ fn damage(path: &Path, id: &str) {
         if let Some(at) = places.position(|found| found == text.as_bytes()) {
             bytes[at] = b'!';
             let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-            common::write(file.parent().unwrap(), &[(name, bytes)]);
+            twinspire_testkit::write(file.parent().unwrap(), &[(name, bytes)]);
             damaged += 1;
         }
     }

@@ -18,9 +18,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
-use common::{directory, scaled};
 use rand::seq::index::sample;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -34,6 +31,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::RwLock;
 use std::time::Duration;
 use twinspire::{Database, Error, PublishOptions};
+use twinspire_testkit::{directory, scaled};
 
 const ROUNDS: u64 = 1_000;
 const SEED: u64 = 20_240_229;

@@ -1,16 +1,14 @@
 //! What is mined is what scoring every item for every user would give.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::shop::{Asked, Shop, asked, id, things, towers, user};
-use common::{directory, item, scaled};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::sync::Mutex;
 use twinspire::{Database, Ensemble, Error, ErrorKind, GenerationNo, Mined, Negative, Pair};
+use twinspire_testkit::shop::{Asked, Shop, asked, id, things, towers, user};
+use twinspire_testkit::{directory, item, scaled};
 
 const SPACE: &str = "by-price";
 

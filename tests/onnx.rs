@@ -1,4 +1,4 @@
-//! Towers given as ONNX models give the vectors that ONNX Runtime gave (`tests/towers/onnx_models.py`), and
+//! Towers given as ONNX models give the vectors that ONNX Runtime gave (`crates/towers/tests/fixtures/onnx_models.py`), and
 //! what is wrong with a model is told by name.
 #![allow(
     clippy::unwrap_used,
@@ -7,15 +7,13 @@
     reason = "a test that fails may panic, and removes what is no database"
 )]
 
-mod common;
-
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
-use twinspire::{Error, TowerError, Towers};
+use twinspire::{TowerError, Towers, TowersError};
 
 fn directory(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/towers");
+    let root = twinspire_testkit::tower_fixtures();
     root.join(name)
 }
 
@@ -35,7 +33,7 @@ fn described(copy: &TempDir, change: impl FnOnce(&mut Value)) {
     let mut description = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     change(&mut description);
     let text = description.to_string().into_bytes();
-    common::write(copy.path(), &[("tower.json".to_owned(), text)]);
+    twinspire_testkit::write(copy.path(), &[("tower.json".to_owned(), text)]);
 }
 
 /// What is said of a copy whose description is changed.
@@ -47,7 +45,7 @@ fn refused(name: &str, change: impl FnOnce(&mut Value)) -> TowerError {
 
 fn said(copy: &TempDir) -> TowerError {
     match Towers::open(copy.path()) {
-        Err(Error::Towers { source, .. }) => source,
+        Err(TowersError::Invalid { source, .. }) => source,
         other => panic!("{other:?}"),
     }
 }
@@ -139,7 +137,7 @@ mod with {
 
     #[test]
     fn a_database_publishes_recalls_and_opens_again() {
-        let (_kept, path) = common::directory();
+        let (_kept, path) = twinspire_testkit::directory();
         let towers = Towers::open(directory("onnx-history")).unwrap();
         let db = Database::open(&path).unwrap();
         for item in records("onnx-history", "item") {
@@ -171,7 +169,7 @@ mod with {
 
     #[test]
     fn items_are_embedded_again_when_only_the_model_has_changed() {
-        let (_kept, path) = common::directory();
+        let (_kept, path) = twinspire_testkit::directory();
         let db = Database::open(&path).unwrap();
         for item in records("onnx-norms", "item") {
             db.items().put(&item).unwrap();
@@ -302,7 +300,7 @@ mod with {
         let copy = copy("onnx-mlp");
         let whole = std::fs::read(copy.path().join("user.onnx")).unwrap();
         let with = |bytes: &[u8]| {
-            common::write(copy.path(), &[("user.onnx".to_owned(), bytes.to_vec())]);
+            twinspire_testkit::write(copy.path(), &[("user.onnx".to_owned(), bytes.to_vec())]);
             let error = said(&copy);
             assert_eq!(error.file, "user.onnx");
             error.to_string()
@@ -317,7 +315,7 @@ mod with {
         assert!(said(&copy).what.contains("is missing"));
         // A model that nothing runs.
         let copy = super::copy("onnx-between");
-        common::write(copy.path(), &[("item.onnx".to_owned(), whole)]);
+        twinspire_testkit::write(copy.path(), &[("item.onnx".to_owned(), whole)]);
         assert!(said(&copy).what.contains("no layer of tower.json runs it"));
     }
 
@@ -340,7 +338,7 @@ mod with {
             json!({"age": 4, "hour": 98, "country": "GB"}),
         ];
         let error = towers.embed_users_into(&users, &mut vectors).unwrap_err();
-        let Error::User {
+        let TowersError::User {
             at: Some(1),
             source,
         } = error
@@ -361,7 +359,7 @@ mod with {
         let towers = Towers::open(copy.path()).unwrap();
         let user = json!({"age": 4, "hour": 2.5, "country": "GB"});
         let error = towers.embed_user(&user).unwrap_err();
-        let Error::User { source, .. } = error else {
+        let TowersError::User { source, .. } = error else {
             panic!("{error:?}")
         };
         let text = source.to_string();

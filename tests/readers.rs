@@ -10,15 +10,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, scaled};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use twinspire::{Database, Error, PublishOptions};
+use twinspire_testkit::{directory, scaled};
 
 const READERS: usize = 4;
 const ITEMS: usize = 40;

@@ -1,12 +1,10 @@
 //! Publish, recall and rollback through the public API, on a disk.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::{directory, item, scaled};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use twinspire::{Database, Error, ErrorKind, GenerationNo, Hits, PublishOptions};
+use twinspire_testkit::{directory, item, scaled};
 
 fn shop(path: &std::path::Path, items: usize) -> Database {
     let db = Database::open(path).unwrap();
@@ -442,8 +440,8 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
         error.to_string().contains("tower.json: file: is missing"),
         "{error}"
     );
-    let parts = common::towers::scaled(1.0);
-    common::write(dir.path(), &parts[..2]);
+    let parts = twinspire_testkit::towers::scaled(1.0);
+    twinspire_testkit::write(dir.path(), &parts[..2]);
     let error = twinspire::Towers::open(dir.path()).unwrap_err();
     assert!(
         error
@@ -451,7 +449,7 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
             .contains("item.safetensors: file: is missing"),
         "{error}"
     );
-    common::write(
+    twinspire_testkit::write(
         dir.path(),
         &[("item.safetensors".to_owned(), parts[2].1[..20].to_vec())],
     );
@@ -460,7 +458,7 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
         error.to_string().contains("item.safetensors: header"),
         "{error}"
     );
-    common::write(
+    twinspire_testkit::write(
         dir.path(),
         &[("tower.json".to_owned(), b"{\"format\": 1,".to_vec())],
     );
@@ -482,7 +480,7 @@ fn a_truncated_segment_is_named_when_the_database_opens() {
         let whole = std::fs::read(&segment).unwrap();
         let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
         for keep in [0, 10, whole.len() / 2, whole.len() - 1] {
-            common::write(
+            twinspire_testkit::write(
                 &path.join("segments"),
                 &[(name.clone(), whole[..keep].to_vec())],
             );
@@ -490,7 +488,7 @@ fn a_truncated_segment_is_named_when_the_database_opens() {
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains(&name), "{error}");
         }
-        common::write(&path.join("segments"), &[(name, whole)]);
+        twinspire_testkit::write(&path.join("segments"), &[(name, whole)]);
     }
     assert!(Database::open(&path).unwrap().check().unwrap().is_clean());
 }

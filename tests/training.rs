@@ -2,15 +2,13 @@
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-mod common;
-
-use common::directory;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use twinspire::train::release::{Cases, hold_out, release};
 use twinspire::train::youtube::{Config, train, train_from};
 use twinspire::train::{Dataset, TrainError};
 use twinspire::{Database, Event, GenerationNo, PublishOptions, Towers};
+use twinspire_testkit::directory;
 
 const DAY: i64 = 86_400;
 
@@ -197,11 +195,11 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
                 1 => bytes.truncate(50),
                 _ => bytes.clear(),
             }
-            common::write(&saved, &[(file.to_owned(), bytes)]);
+            twinspire_testkit::write(&saved, &[(file.to_owned(), bytes)]);
             let error = Towers::open(&saved).unwrap_err().to_string();
             assert!(error.contains(file), "{error}");
         }
-        common::write(&saved, &[(file.to_owned(), kept)]);
+        twinspire_testkit::write(&saved, &[(file.to_owned(), kept)]);
     }
     // Those of other towers do not fit.
     let larger = Config {
@@ -212,7 +210,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
     let others = dir.path().join("larger");
     larger.save(&others).unwrap();
     let kept = std::fs::read(others.join("optimiser.bin")).unwrap();
-    common::write(&saved, &[("optimiser.bin".to_owned(), kept)]);
+    twinspire_testkit::write(&saved, &[("optimiser.bin".to_owned(), kept)]);
     let error = Towers::open(&saved).unwrap_err().to_string();
     assert!(error.contains("optimiser.bin: header: has"), "{error}");
     let other = Config {
@@ -229,7 +227,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
 #[test]
 fn what_is_left_by_a_training_is_read_as_the_format_says() {
     // Written by `reference.py`, which knows of it what storage-format.md says.
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/towers/youtube");
+    let fixture = twinspire_testkit::tower_fixtures().join("youtube");
     let (dir, _) = directory();
     let towers = Towers::open(&fixture).unwrap();
     let saved = dir.path().join("saved");

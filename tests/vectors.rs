@@ -5,8 +5,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -52,7 +50,7 @@ fn expected(pairs: &[(&str, f32)]) -> BTreeMap<String, f32> {
 
 #[test]
 fn vectors_from_elsewhere_are_answered_with() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = with_items(&path, &["a", "b", "c"]);
     let given = [("c", [3.0]), ("a", [1.0]), ("b", [2.0])];
     let generation = db.publish_vectors(SPACE, flat(), given).unwrap();
@@ -79,14 +77,14 @@ fn vectors_from_elsewhere_are_answered_with() {
 
 #[test]
 fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = with_items(&path, &["a", "b"]);
-    let mut files = common::towers::scaled(10.0);
+    let mut files = twinspire_testkit::towers::scaled(10.0);
     let mut schema: Value = serde_json::from_slice(&files[0].1).unwrap();
     schema.as_object_mut().unwrap().remove("item");
     files[0].1 = schema.to_string().into_bytes();
     files.retain(|(name, _)| name != "item.safetensors");
-    let towers = common::towers_of(&files);
+    let towers = twinspire_testkit::towers_of(&files);
     assert!(towers.embed_item(&item("a")).is_err());
     db.publish_vectors(SPACE, towers.clone(), [("a", [10.0]), ("b", [50.0])])
         .unwrap();
@@ -98,7 +96,7 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
     assert_eq!(hits[0].id, "b");
     let error = db.publish(SPACE, towers).unwrap_err();
     assert!(error.to_string().contains("have no item tower"), "{error}");
-    let error = db.publish_vectors(SPACE, common::scaled(1.0), [("a", [1.0])]);
+    let error = db.publish_vectors(SPACE, twinspire_testkit::scaled(1.0), [("a", [1.0])]);
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("have an item tower"), "{error}");
@@ -106,7 +104,7 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
 
 #[test]
 fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = with_items(&path, &["a", "b", "c"]);
     type Bad<'a> = (&'a [(&'a str, Vec<f32>)], &'a str);
     let bad: [Bad<'_>; 5] = [
@@ -160,14 +158,16 @@ fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
 
 #[test]
 fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = open(&path);
     let many = (0..600).map(|id| match id % 3 {
         0 => json!({"id": format!("B{id:03}"), "name": "no price"}),
-        _ => common::item(id, id),
+        _ => twinspire_testkit::item(id, id),
     });
     db.items().put_many(&many.collect::<Vec<_>>()).unwrap();
-    let error = db.publish(SPACE, common::scaled(1.0)).unwrap_err();
+    let error = db
+        .publish(SPACE, twinspire_testkit::scaled(1.0))
+        .unwrap_err();
     assert!(
         matches!(&error, Error::Embed { id, .. } if id == "B000"),
         "{error}"
@@ -178,7 +178,7 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
         other => panic!("{other}"),
     });
     let generation = db
-        .publish_with(SPACE, common::scaled(1.0), &options)
+        .publish_with(SPACE, twinspire_testkit::scaled(1.0), &options)
         .unwrap();
     drop(options);
     assert_eq!((generation.items, generation.left_out), (400, 200));
@@ -198,27 +198,27 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
     db.seal().unwrap();
     assert_eq!(known(&db), 399);
     assert!(db.check().unwrap().problems.is_empty());
-    db.items().put(&common::item(1, 1)).unwrap();
+    db.items().put(&twinspire_testkit::item(1, 1)).unwrap();
     assert_eq!(known(&db), 400);
     // Without a policy the space is whole again, or it is not published.
-    assert!(db.publish(SPACE, common::scaled(2.0)).is_err());
+    assert!(db.publish(SPACE, twinspire_testkit::scaled(2.0)).is_err());
     for id in (0..600).step_by(3).chain([601]) {
-        db.items().put(&common::item(id, id)).unwrap();
+        db.items().put(&twinspire_testkit::item(id, id)).unwrap();
     }
-    let generation = db.publish(SPACE, common::scaled(2.0)).unwrap();
+    let generation = db.publish(SPACE, twinspire_testkit::scaled(2.0)).unwrap();
     assert_eq!((generation.items, generation.partial), (601, false));
     assert!(db.items().put(&json!({"id": "B602"})).is_err());
 }
 
 #[test]
 fn rounded_vectors_are_not_taken_for_full_ones() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = open(&path);
     db.items().put(&json!({"id": "a", "price": 0.1})).unwrap();
     let mut scores = Vec::new();
     for storage in [Storage::Full, Storage::Half, Storage::Half, Storage::Full] {
         let options = PublishOptions::new().storage(storage);
-        db.publish_with(SPACE, common::scaled(1.0), &options)
+        db.publish_with(SPACE, twinspire_testkit::scaled(1.0), &options)
             .unwrap();
         let hits = db.recall(SPACE).vector(&[0.0]).top(1).unwrap();
         scores.push(hits[0].score);
@@ -259,7 +259,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]
     fn an_item_keeps_the_vector_it_was_given_until_it_is_deleted(steps in steps()) {
-        let (_dir, path) = common::directory();
+        let (_dir, path) = twinspire_testkit::directory();
         let mut db = open(&path);
         let mut items: BTreeMap<u8, bool> = BTreeMap::new();
         // The vectors each answers with, or did when it was last active.
@@ -324,16 +324,22 @@ proptest! {
 
 #[test]
 fn the_generations_of_a_space_may_be_of_either_kind() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = open(&path);
     db.items()
-        .put_many(&[common::item(1, 10), common::item(2, 20)])
+        .put_many(&[
+            twinspire_testkit::item(1, 10),
+            twinspire_testkit::item(2, 20),
+        ])
         .unwrap();
-    db.publish(SPACE, common::scaled(1.0)).unwrap();
+    db.publish(SPACE, twinspire_testkit::scaled(1.0)).unwrap();
     db.publish_vectors(SPACE, flat(), [("B001", [7.0]), ("B002", [8.0])])
         .unwrap();
     db.items()
-        .put_many(&[common::item(1, 11), common::item(3, 30)])
+        .put_many(&[
+            twinspire_testkit::item(1, 11),
+            twinspire_testkit::item(3, 30),
+        ])
         .unwrap();
     assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
     db.rollback(SPACE).unwrap();
@@ -353,14 +359,14 @@ fn the_generations_of_a_space_may_be_of_either_kind() {
 #[test]
 fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = open(&path);
     let items = |range: std::ops::Range<usize>| -> Vec<Value> {
-        range.map(|id| common::item(id, id)).collect()
+        range.map(|id| twinspire_testkit::item(id, id)).collect()
     };
     db.items().put_many(&items(0..10)).unwrap();
-    db.publish(SPACE, common::scaled(1.0)).unwrap();
-    db.publish(SPACE, common::scaled(2.0)).unwrap();
+    db.publish(SPACE, twinspire_testkit::scaled(1.0)).unwrap();
+    db.publish(SPACE, twinspire_testkit::scaled(2.0)).unwrap();
     db.items().put_many(&items(5..3_000)).unwrap();
     let flag = AtomicBool::new(false);
     let stop = |progress: twinspire::Progress| {
@@ -394,7 +400,7 @@ fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
 #[test]
 fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
     for sealed in [false, true] {
-        let (_dir, path) = common::directory();
+        let (_dir, path) = twinspire_testkit::directory();
         let db = with_items(&path, &["a", "b", "c"]);
         let given = [("a", [1.0]), ("b", [2.0]), ("c", [3.0])];
         db.publish_vectors(SPACE, flat(), given).unwrap();
@@ -418,7 +424,7 @@ fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
 
 #[test]
 fn an_export_has_no_vector_of_an_item_that_was_left_out() {
-    let (_dir, path) = common::directory();
+    let (_dir, path) = twinspire_testkit::directory();
     let db = Database::open(&path).unwrap();
     db.items()
         .put_many(&[json!({"id": "a"}), json!({"id": "b"})])

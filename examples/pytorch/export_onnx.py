@@ -254,7 +254,7 @@ def main():
     for file in sorted(args.dir.iterdir()):
         print(f"{file.stat().st_size:>8} bytes  {file}")
     user = json.dumps({"user_id": "u1"} | users[0])
-    print(f"""next, with a `twinspire` built with `--features cli,onnx`:
+    print(f"""next, with a `twinspire` built with `--features onnx`:
   twinspire import  shop.twin {args.dir}/items.jsonl
   twinspire publish shop.twin shop {args.dir}
   twinspire recall  shop.twin shop --user '{user}' --top 5 --records""")

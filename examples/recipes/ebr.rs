@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use twinspire::train::Blend;
 use twinspire::train::Report;
-use twinspire::train::ebr::{Blend, Config, pairs, train_mined};
+use twinspire::train::ebr::{Config, pairs, train_mined};
 use twinspire::{Database, Mined, Towers};
 
 /// Negatives that are mined for each pair.

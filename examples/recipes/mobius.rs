@@ -15,7 +15,8 @@ use std::path::Path;
 use twinspire::import::movielens;
 use twinspire::train::Dataset;
 use twinspire::train::evaluate::split;
-use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, ensemble, train_from};
+use twinspire::train::expected_revenue;
+use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, train_from};
 use twinspire::{Business, Database, Ensemble, Event};
 
 const SPACE: &str = "films";
@@ -357,7 +358,7 @@ fn earn(
         (
             "score × bid inside of the search".to_owned(),
             false,
-            Some(ensemble(SPACE, "bid")),
+            Some(expected_revenue(SPACE, "bid")),
         ),
     ];
     for exponent in [0.5, 0.25] {

@@ -5,17 +5,17 @@
 //! persistent one, swapped whole.
 
 use super::{CatalogError, Fresh, Loss, Recovered, recover};
-use crate::files::names;
 use crate::format::journal::Op;
-use crate::ids::Revision;
 use crate::store::Directory;
-use crate::wire::{pack, unpack};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use twinspire_core::files::names;
+use twinspire_core::ids::Revision;
+use twinspire_core::wire::{pack, unpack};
 
 /// Memory sled may use for its page cache.
 const CACHE_BYTES: u64 = 32 << 20;

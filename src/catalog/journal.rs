@@ -1,12 +1,12 @@
 //! Journal files: recovered when the database opens, appended to by the one writer.
 
 use super::{CatalogError, Loss};
-use crate::files::{NewFile, names};
 use crate::format::container::{Header, Kind};
 use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
-use crate::ids::{FileNo, Revision};
 use crate::store::{Directory, StoreError, fresh_identity};
 use std::path::{Path, PathBuf};
+use twinspire_core::files::{NewFile, names};
+use twinspire_core::ids::{FileNo, Revision};
 
 /// What the journal files hold beyond the sealed revision.
 #[derive(Debug)]

@@ -18,11 +18,11 @@ pub(crate) use index::{Index, forget, newest, salvage};
 pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed};
 
 use crate::format::journal::Op;
-use crate::ids::{ItemNo, Revision};
 use crate::store::StoreError;
 use bincode::{Decode, Encode};
 use std::path::PathBuf;
 use thiserror::Error;
+use twinspire_core::ids::{ItemNo, Revision};
 
 /// The newest unsealed version of an item.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

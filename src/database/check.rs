@@ -3,14 +3,14 @@
 use super::Database;
 use crate::catalog;
 use crate::error::Error;
-use crate::files::names;
 use crate::format::manifest as manifest_file;
-use crate::ids::{ItemNo, Revision};
 use crate::manifest::{Generation, Manifest};
 use crate::snapshot::{Base, Live, Sealed};
 use crate::store::{self, SpaceSegment, StoreError};
 use serde::Serialize;
 use std::path::PathBuf;
+use twinspire_core::files::names;
+use twinspire_core::ids::{ItemNo, Revision};
 
 /// What [`Database::check`] found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,7 +3,6 @@
 use super::Database;
 use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::ids::ItemNo;
 use crate::snapshot::{Serving, Snapshot, parse};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +11,7 @@ use std::collections::btree_map::IntoIter;
 use std::fmt;
 use std::iter::Peekable;
 use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
 
 /// Every item of a database as of one moment; see [`Database::export`].
 ///

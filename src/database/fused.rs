@@ -2,10 +2,10 @@
 
 use super::{Database, GenerationInfo, PublishOptions, Towers};
 use crate::error::Error;
-use crate::ids::GenerationNo;
-use crate::kernel::{Metric, Storage};
 use crate::maintain::Source;
 use std::collections::BTreeMap;
+use twinspire_core::ids::GenerationNo;
+use twinspire_core::kernel::{Metric, Storage};
 
 impl Database {
     /// Builds one graph over the vectors of several spaces, one behind the other, and makes a fused space

@@ -2,11 +2,11 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::ids::{GenerationNo, Revision};
-use crate::kernel::{Level, Metric, Storage};
 use crate::manifest::Calibration;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use twinspire_core::ids::{GenerationNo, Revision};
+use twinspire_core::kernel::{Level, Metric, Storage};
 
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,12 +2,12 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::ids::Revision;
 use crate::maintain;
-use crate::record::check_item;
 use crate::snapshot::parse;
 use serde_json::Value;
 use std::collections::HashMap;
+use twinspire_core::ids::Revision;
+use twinspire_towers::internals::check_item;
 
 /// The items of a database: JSON objects, each with a string `id`.
 #[derive(Clone, Copy)]

@@ -3,13 +3,14 @@
 use super::{Database, Pinned};
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::ids::GenerationNo;
-use crate::recall::{Mined, Order, Pair, Request, View, mine};
-use crate::tower::FeatureCheck;
+use crate::recall::{Order, Request, View, mine};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::RangeInclusive;
+use twinspire_core::ids::GenerationNo;
+use twinspire_towers::FeatureCheck;
+use twinspire_towers::{Mined, Pair};
 
 /// The ranks that negatives are taken from unless told otherwise: below the first hundred, which may
 /// be positives that nobody knows of, and still far nearer than chance (Huang et al., KDD 2020).

@@ -27,15 +27,15 @@ pub use pin::Pinned;
 pub use recall::{Batch, Recall};
 pub use repair::Repair;
 pub use spaces::{GenerationInfo, Progress, PublishOptions, RollbackOptions};
-pub use towers::Towers;
+use twinspire_towers::Towers;
 
 use crate::error::Error;
-use crate::ids::Revision;
 use crate::maintain::{self, Background, Extent, Writing};
 use crate::snapshot::Live;
 use arc_swap::ArcSwap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use twinspire_core::ids::Revision;
 
 /// A database in a directory.
 ///

@@ -3,8 +3,6 @@
 use super::Database;
 use crate::catalog::{self, Index, Journal, recover};
 use crate::error::Error;
-use crate::files::{FileSystem, LockMode, OsFiles, names};
-use crate::ids::{FileNo, ItemNo};
 use crate::maintain::{Background, Limits, Writer, Writing, tidy};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
@@ -13,6 +11,8 @@ use arc_swap::ArcSwap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::{FileSystem, LockMode, OsFiles, names};
+use twinspire_core::ids::{FileNo, ItemNo};
 
 /// Bytes of the journal that are sealed in the background.
 const SEAL_BYTES: u64 = 32 << 20;

@@ -3,10 +3,10 @@
 use super::open::is_gone;
 use super::{Database, Recall};
 use crate::error::Error;
-use crate::ids::GenerationNo;
 use crate::recall::View;
 use crate::store;
 use std::fmt;
+use twinspire_core::ids::GenerationNo;
 
 /// One state of a database, held on to; see [`Database::pin`]. Copies are cheap.
 ///

@@ -4,8 +4,8 @@ use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::recall::{Hits, Query, Request, View, run, run_many};
-use crate::tower::FeatureCheck;
 use serde_json::Value;
+use twinspire_towers::FeatureCheck;
 
 /// A recall being put together: a query, options, and [`top`](Self::top) to run it.
 #[derive(Clone)]

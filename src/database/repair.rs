@@ -9,13 +9,10 @@ use super::Database;
 use super::open::lock;
 use crate::catalog::{self, Fresh, Loss, Recovered};
 use crate::error::Error;
-use crate::files::{FileSystem, OsFiles, names};
 use crate::format::items::Row;
 use crate::format::manifest as manifest_file;
-use crate::ids::{FileNo, ItemNo, Revision};
 use crate::maintain::Contents;
 use crate::manifest::{Manifest, Space};
-use crate::record::check_item;
 use crate::snapshot::{Base, Sealed, embed, parse};
 use crate::store::{self, Directory, ItemsSegment, ItemsWriter, StoreError};
 use serde::Serialize;
@@ -25,6 +22,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use twinspire_core::files::{FileSystem, OsFiles, names};
+use twinspire_core::ids::{FileNo, ItemNo, Revision};
+use twinspire_towers::internals::check_item;
 
 /// What a [repair](Database::repair) found, kept and gave up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -3,14 +3,14 @@
 use super::{Database, Towers};
 use crate::error::Error;
 use crate::graph::Builder;
-use crate::ids::{GenerationNo, Revision};
-use crate::kernel::{Metric, Storage};
 use crate::maintain::{self, Publish, Source, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use twinspire_core::ids::{GenerationNo, Revision};
+use twinspire_core::kernel::{Metric, Storage};
 
 /// Generations a space keeps unless told otherwise: the active one and two to go back to.
 const RETAIN: usize = 3;
@@ -323,8 +323,8 @@ impl Database {
         let never = AtomicBool::new(false);
         let publish = Publish {
             space,
-            model: &towers.model,
-            parts: &towers.parts,
+            model: towers.model(),
+            parts: towers.parts(),
             retain: options.retain,
             builder: options.builder,
             storage,

@@ -3,8 +3,8 @@
 use super::business::{Business, MAX_EXPONENT};
 use super::diversity::{Diversity, MAX_POOL};
 use super::recipe::{Channel, Method, Recipe, Share, Stage};
-use crate::record::MAX_PATH_BYTES;
 use std::collections::{BTreeMap, BTreeSet};
+use twinspire_towers::internals::MAX_PATH_BYTES;
 
 /// The most spaces an ensemble may fuse, and the most stages of a cascade.
 pub(crate) const MAX_SPACES: usize = 32;

@@ -69,8 +69,8 @@ fn a_recipe_is_the_same_as_json_as_bytes_and_shown() {
         assert_eq!(text, json);
         assert_eq!(serde_json::from_str::<Ensemble>(&text).unwrap(), ensemble);
         assert_eq!(ensemble.to_string(), shown);
-        let bytes = crate::wire::pack(&ensemble).unwrap();
-        let back: Ensemble = crate::wire::unpack(&bytes).unwrap();
+        let bytes = twinspire_core::wire::pack(&ensemble).unwrap();
+        let back: Ensemble = twinspire_core::wire::unpack(&bytes).unwrap();
         assert_eq!(back, ensemble);
         let method = format!("\"method\":\"{}\"", ensemble.method());
         assert!(json.contains(&method), "{method}");
@@ -187,15 +187,15 @@ fn worth_and_variety_that_mean_nothing_are_told_why() {
 #[test]
 fn bytes_of_recipes_cut_short_or_changed_do_no_harm() {
     for (ensemble, ..) in all() {
-        let bytes = crate::wire::pack(&ensemble).unwrap();
+        let bytes = twinspire_core::wire::pack(&ensemble).unwrap();
         for cut in 0..bytes.len() {
-            assert!(crate::wire::unpack::<Ensemble>(&bytes[..cut]).is_err());
+            assert!(twinspire_core::wire::unpack::<Ensemble>(&bytes[..cut]).is_err());
         }
         for at in 0..bytes.len() {
             for value in [0, 1, 7, 0x7f, 0x80, 0xff] {
                 let mut changed = bytes.clone();
                 changed[at] = value;
-                if let Ok(read) = crate::wire::unpack::<Ensemble>(&changed) {
+                if let Ok(read) = twinspire_core::wire::unpack::<Ensemble>(&changed) {
                     let (_, _) = (read.problem(), read.to_string());
                 }
             }

@@ -3,8 +3,8 @@
 use super::display::{field, literal};
 use super::expr::{Expr, Op, Predicate};
 use super::valid::{self, Part, Problem};
-use crate::record::{FieldValue, Fields, Term};
 use std::collections::BTreeMap;
+use twinspire_towers::internals::{FieldValue, Fields, Term};
 
 /// How many known fields an error lists.
 const LISTED: usize = 8;

@@ -2,9 +2,9 @@
 
 use super::check::Known;
 use super::expr::{Comparison, Expr, Op};
-use crate::record::{FieldValue, Fields, Place, Term, Test};
 use std::collections::BTreeMap;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
+use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
 
 /// A condition on items. `All` and `Any` have two members or more, or none; none of their members is
 /// of their own kind, and none is settled beforehand; nothing is negated twice.

@@ -3,8 +3,8 @@
 use super::error::shown;
 use super::expr::{Comparison, Expr, Op, Predicate};
 use super::lex::{is_bare, is_keyword};
-use crate::record::Term;
 use std::fmt::{self, Display, Formatter, Write};
+use twinspire_towers::internals::Term;
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -5,10 +5,10 @@ use super::condition::Condition;
 use super::error::{Fault, FilterError};
 use super::field::Field;
 use super::{MAX_DEPTH, check, parse, valid};
-use crate::record::Term;
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
 use std::str::FromStr;
+use twinspire_towers::internals::Term;
 
 /// Which items a recall may answer with: an expression over their fields.
 ///

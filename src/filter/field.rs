@@ -1,8 +1,8 @@
 //! Filters put together by calls.
 
 use super::expr::{Comparison, Filter, Op};
-use crate::record::Term;
 use std::ops::RangeInclusive;
+use twinspire_towers::internals::Term;
 
 /// A field of the items, of which a [`Filter`] asks something.
 #[derive(Clone, Debug)]

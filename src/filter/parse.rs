@@ -7,8 +7,8 @@ use super::error::{Fault, shown};
 use super::expr::{Comparison, Expr, Op, Predicate, TOO_DEEP};
 use super::lex::{Lexer, Token, Word};
 use super::{MAX_DEPTH, MAX_LIST, MAX_TEXT_BYTES, valid};
-use crate::record::Term;
 use std::ops::Range;
+use twinspire_towers::internals::Term;
 
 /// A text, read.
 #[derive(Debug)]

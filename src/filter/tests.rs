@@ -2,11 +2,11 @@
 
 use super::expr::{Comparison, Expr, Op, Predicate};
 use super::*;
-use crate::record::{FieldValue, Fields, Term, Test};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::ops::Bound::{Excluded, Included, Unbounded};
+use twinspire_towers::internals::{FieldValue, Fields, Term, Test};
 
 fn known(records: &[Value]) -> Known {
     let mut known = Known::default();
@@ -613,7 +613,7 @@ fn naive(expr: &Expr, record: &Fields) -> bool {
         Op::IsNull => value.is_none(),
         Op::IsNotNull => value.is_some(),
         Op::Within { lat, lon, km } => {
-            let centre = crate::record::Place {
+            let centre = twinspire_towers::internals::Place {
                 lat: *lat,
                 lon: *lon,
             };

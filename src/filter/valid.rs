@@ -5,8 +5,8 @@ use super::display::literal;
 use super::error::Fault;
 use super::expr::{Expr, Op, Predicate};
 use super::parse::Place;
-use crate::record::Term;
 use std::mem::discriminant;
+use twinspire_towers::internals::Term;
 
 /// What is wrong with one predicate of an expression.
 #[derive(Debug)]

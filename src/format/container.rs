@@ -5,8 +5,8 @@
 //! section's, so one number (kept in the manifest) pins every byte.
 
 use super::{FORMAT_VERSION, FormatError, within};
-use crate::wire::{Reader, checksum};
 use std::ops::Range;
+use twinspire_core::wire::{Reader, checksum};
 
 /// Sections, the table and the footer begin at multiples of this.
 pub(crate) const ALIGNMENT: u64 = 64;

@@ -2,7 +2,7 @@
 //! checksum of that file's bytes, in hexadecimal.
 
 use super::FormatError;
-use crate::files::names;
+use twinspire_core::files::names;
 
 /// What CURRENT names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,10 +16,10 @@
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range, ids, search_dense};
-use crate::ids::{ItemNo, Revision};
-use crate::record::Fields;
 use serde_json::Value;
 use std::ops::Range;
+use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_towers::internals::Fields;
 
 pub(crate) const ROWS: u32 = 1;
 pub(crate) const NUMBERS: u32 = 2;

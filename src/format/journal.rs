@@ -13,9 +13,9 @@
 
 use super::container::{HEADER_BYTES, Header, Kind};
 use super::{FormatError, within};
-use crate::ids::{ItemNo, Revision};
-use crate::wire::{Checksum, Reader, pack, unpack};
 use bincode::{Decode, Encode};
+use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_core::wire::{Checksum, Reader, pack, unpack};
 
 pub(crate) const MAGIC: &[u8; 4] = b"TWJF";
 pub(crate) const FRAME_BYTES: usize = 32;

@@ -2,9 +2,9 @@
 
 use super::FormatError;
 use super::container::{Kind, Sections};
-use crate::kernel::Metric;
 use crate::manifest::{Generation, Manifest};
-use crate::wire::{pack, unpack};
+use twinspire_core::kernel::Metric;
+use twinspire_core::wire::{pack, unpack};
 
 /// The section with the packed manifest.
 pub(crate) const STATE: u32 = 1;
@@ -33,7 +33,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         ));
     }
     for (name, space) in &manifest.spaces {
-        if !crate::files::names::is_space_name(name) || space.generation(space.active).is_none() {
+        if !twinspire_core::files::names::is_space_name(name)
+            || space.generation(space.active).is_none()
+        {
             return Err(FormatError::bad(
                 "state",
                 format!("space {name:?} has no valid name or no active generation"),
@@ -49,7 +51,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         }
     }
     for (name, ensemble) in &manifest.ensembles {
-        if manifest.spaces.contains_key(name) || !crate::files::names::is_space_name(name) {
+        if manifest.spaces.contains_key(name) || !twinspire_core::files::names::is_space_name(name)
+        {
             let what = format!("ensemble {name:?} has no valid name");
             return Err(FormatError::bad("state", what));
         }

@@ -18,9 +18,9 @@ pub(crate) mod space;
 
 pub(crate) use search::{guess_dense, search_dense};
 
-use crate::wire::WireError;
 use std::ops::Range;
 use thiserror::Error;
+use twinspire_core::wire::WireError;
 
 #[cfg(target_endian = "big")]
 compile_error!(
@@ -93,7 +93,7 @@ fn array_range<T>(
 }
 
 /// The elements in a range found by [`array_range`]; empty if the blob is not aligned for it,
-/// which no [`Blob`](crate::files::Blob) is.
+/// which no [`Blob`](twinspire_core::files::Blob) is.
 fn array<'a, T: bytemuck::AnyBitPattern>(bytes: &'a [u8], range: &Range<usize>) -> &'a [T] {
     let part = bytes.get(range.clone()).unwrap_or_default();
     bytemuck::try_cast_slice(part).unwrap_or_default()

@@ -18,11 +18,11 @@
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range, search_dense};
 use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, StoredRows, code_stride};
-use crate::ids::ItemNo;
-use crate::kernel::{MAX_DIMENSION, Metric, Storage};
-use crate::wire::unpack;
 use bincode::{Decode, Encode};
 use std::ops::Range;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::{MAX_DIMENSION, Metric, Storage};
+use twinspire_core::wire::unpack;
 
 pub(crate) const SHAPE: u32 = 1;
 pub(crate) const ITEMS: u32 = 2;

@@ -11,9 +11,8 @@ mod tests;
 
 pub use operations::operations;
 
-use crate::database::{Database, Towers};
+use crate::database::Database;
 use crate::error::Error;
-use crate::files::MemoryFiles;
 use crate::filter::Filter;
 use crate::format::columns::Lookup;
 use crate::format::container::Kind;
@@ -22,15 +21,17 @@ use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
 use crate::graph::{Ask, Reach, Scratch, exact, search, search_kept};
-use crate::ids::ItemNo;
-use crate::kernel::Metric;
-use crate::record::{Place, Term, Test};
 use crate::store::Directory;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use twinspire_core::files::MemoryFiles;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::Metric;
+use twinspire_towers::Towers;
+use twinspire_towers::internals::{Place, Term, Test};
 
 /// Files of a database, by their paths in it.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -55,7 +56,7 @@ pub fn segment(data: &[u8]) {
 }
 
 fn items_segment(bytes: &[u8]) {
-    let bytes = crate::files::Blob::from_bytes(bytes);
+    let bytes = twinspire_core::files::Blob::from_bytes(bytes);
     let Ok(layout) = ItemsLayout::decode(&bytes) else {
         return;
     };
@@ -109,7 +110,7 @@ fn columns(layout: &ItemsLayout, bytes: &[u8]) {
 }
 
 fn space_segment(bytes: &[u8]) {
-    let bytes = crate::files::Blob::from_bytes(bytes);
+    let bytes = twinspire_core::files::Blob::from_bytes(bytes);
     let Ok(layout) = SpaceLayout::decode(&bytes) else {
         return;
     };
@@ -144,7 +145,7 @@ fn space_segment(bytes: &[u8]) {
 pub fn towers(data: &[u8]) {
     let mut rest = data;
     let mut parts = Vec::new();
-    for name in crate::tower::TOWER_FILES {
+    for name in twinspire_towers::internals::TOWER_FILES {
         let Some((length, after)) = rest.split_first_chunk() else {
             return;
         };
@@ -170,7 +171,7 @@ pub fn query(data: &[u8]) {
         return;
     };
     ask(database, &record);
-    let _ = crate::record::check_item(&record);
+    let _ = twinspire_towers::internals::check_item(&record);
 }
 
 /// The text of a filter, to the parser and to the golden database.
@@ -298,7 +299,7 @@ fn use_all(database: &Database) {
     let item = serde_json::json!({"id": "B001", "title": "another", "tags": ["red"], "price": 2});
     let _ = database.items().put(&item);
     let _ = database.items().delete("B002");
-    let _ = database.rollback_to(SPACE, crate::ids::GenerationNo(2));
+    let _ = database.rollback_to(SPACE, twinspire_core::ids::GenerationNo(2));
     let _ = database.seal();
     ask(database, &user);
 }

@@ -1,17 +1,17 @@
 //! Making the checksums of damaged files right.
 
 use super::{Files, load};
-use crate::files::names;
 use crate::format::container::{
     ENTRY_BYTES, HEADER_BYTES, Header, Kind, MAX_SECTIONS, encode_footer,
 };
 use crate::format::current::Current;
 use crate::format::journal::{FRAME_BYTES, MAGIC, frame_checksum};
-use crate::ids::FileNo;
 use crate::manifest::{FileRef, Manifest};
 use crate::store::{self, Directory};
-use crate::wire::checksum;
 use std::path::Path;
+use twinspire_core::files::names;
+use twinspire_core::ids::FileNo;
+use twinspire_core::wire::checksum;
 
 /// A file of sections: header, table and footer are mended around whatever the sections hold.
 pub(super) fn sections(bytes: &[u8], kind: Kind) -> Vec<u8> {

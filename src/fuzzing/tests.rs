@@ -59,14 +59,14 @@ fn hostile_segments_are_errors_or_segments() {
 #[test]
 fn hostile_towers_are_errors_or_towers() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inside = std::fs::read_dir(root.join("tests/towers")).unwrap();
+    let inside = std::fs::read_dir(twinspire_testkit::tower_fixtures()).unwrap();
     let mut paths: Vec<_> = inside.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.push(root.join("tests/golden/v1/towers/things-000001"));
     let seeds = paths.iter().filter(|path| path.join("tower.json").exists());
     let seeds = seeds.map(|path| {
         let mut seed = Vec::new();
-        for name in crate::tower::TOWER_FILES {
+        for name in twinspire_towers::internals::TOWER_FILES {
             let part = std::fs::read(path.join(name)).unwrap_or_default();
             seed.extend((part.len() as u32).to_le_bytes());
             seed.extend(part);
@@ -119,7 +119,7 @@ fn hostile_files_of_vectors_are_errors_or_vectors() {
     let mut seeds = vec![[&[2], &line[..]].concat(), [&[3], &line[..]].concat()];
     let row = [1i32.to_le_bytes(), 1.5f32.to_le_bytes()].concat();
     seeds.push([vec![1], row.repeat(3)].concat());
-    let written = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let written = twinspire_testkit::vector_fixtures();
     let mut paths: Vec<_> = std::fs::read_dir(written)
         .unwrap()
         .map(|entry| entry.unwrap().path())

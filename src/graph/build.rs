@@ -14,11 +14,11 @@ use super::{
     Ask, Graph, GraphError, Layer, NO_NODE, OwnedCodes, Points, Rows, Scored, Scratch, reference,
     search,
 };
-use crate::kernel::Metric;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use twinspire_core::kernel::Metric;
 
 /// Slots of a list on the base layer. With 32, on 50,000 vectors of 128 components, recall@10 of 0.95
 /// takes a third more time; with 96 it takes no less than with 64.
@@ -373,7 +373,7 @@ mod tests {
         let rows = (0..count).map(|at| row(&middles[at * at % centres], 0.8));
         let mut rows: Vec<_> = rows.collect();
         for row in &mut rows {
-            crate::kernel::prepare(metric, row).unwrap();
+            twinspire_core::kernel::prepare(metric, row).unwrap();
         }
         rows.concat()
     }

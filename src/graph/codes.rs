@@ -13,9 +13,9 @@
 
 use super::near::Near;
 use super::{Rows, StoredRows};
-use crate::kernel::{CodeQuery, Level, Metric, prefetch};
 use bincode::{Decode, Encode};
 use rayon::prelude::*;
+use twinspire_core::kernel::{CodeQuery, Level, Metric, prefetch};
 
 /// Codes lie between this and its negative.
 const LIMIT: f32 = 127.0;

@@ -37,8 +37,8 @@ pub(crate) use scratch::{Scratch, Work};
 pub use search::DEFAULT_EF;
 pub(crate) use search::{Ask, Keep, Reach, best_among, search, search_kept, within};
 
-use crate::kernel::prefetch;
 use thiserror::Error;
+use twinspire_core::kernel::prefetch;
 
 /// Fills the unused slots of a list of links.
 pub(crate) const NO_NODE: u32 = u32::MAX;

@@ -1,7 +1,7 @@
 //! What a walk asks of the vectors it walks on, be they floats or codes.
 
 use super::{Codes, Rows, StoredRows};
-use crate::kernel::{Metric, Scorer};
+use twinspire_core::kernel::{Metric, Scorer};
 
 /// The vectors of a graph's nodes.
 #[derive(Clone, Copy, Debug)]

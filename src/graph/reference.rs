@@ -5,12 +5,12 @@
 //! points come back in an order of its own; its upper layers are the first so many of them.
 
 use super::{Graph, GraphError, Layer, Rows};
-use crate::kernel::{Metric, Scorer};
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use instant_distance::{Builder, Hnsw};
 use serde::{Serialize, Serializer};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use twinspire_core::kernel::{Metric, Scorer};
 
 /// Slots of a list on the base layer, as `instant-distance` has it.
 const BASE_STRIDE: usize = 64;

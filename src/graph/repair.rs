@@ -4,7 +4,7 @@
 //! A tree that spans what can be reached tells which links must stay; any other may be given up.
 
 use super::{Ask, Graph, NO_NODE, Points, Reach, Rows, Scratch, search_kept};
-use crate::kernel::Metric;
+use twinspire_core::kernel::Metric;
 
 /// How many of the nearest nodes are asked for a link before any other node is.
 const HOSTS: usize = 32;

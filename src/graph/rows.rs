@@ -1,6 +1,6 @@
 //! The vectors of nodes.
 
-use crate::kernel::Row;
+use twinspire_core::kernel::Row;
 
 /// Vectors of one dimension, back to back: of numbers, or of what they are stored in.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@ use super::Graph;
 use super::near::Near;
 use super::scored::{Scored, Sift};
 use super::search::Ask;
-use crate::kernel::CodeQuery;
 use std::cmp::Reverse;
+use twinspire_core::kernel::CodeQuery;
 
 /// Memory for searches, one after another, over any graphs. After the first few nothing is allocated.
 #[derive(Debug, Default)]

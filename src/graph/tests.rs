@@ -1,8 +1,8 @@
 use super::scored::Scored;
 use super::*;
-use crate::kernel::{Metric, Storage, Vector};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use twinspire_core::kernel::{Metric, Storage, Vector};
 
 fn metric() -> impl Strategy<Value = Metric> {
     prop_oneof![

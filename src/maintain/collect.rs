@@ -2,11 +2,11 @@
 
 use super::{Writing, held};
 use crate::error::Error;
-use crate::files::{LockMode, names};
 use crate::snapshot::Live;
 use crate::store::{self, StoreError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use twinspire_core::files::{LockMode, names};
 
 /// Unlinks files that nothing needs any more; gives what was removed.
 pub(crate) fn collect(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {

@@ -6,12 +6,12 @@
 use super::Writing;
 use crate::catalog::{self, CatalogError};
 use crate::error::Error;
-use crate::files::{FileSystem, names};
-use crate::ids::FileNo;
 use crate::manifest::Manifest;
 use crate::snapshot::Live;
 use crate::store::{self, Directory, StoreError};
 use std::path::Path;
+use twinspire_core::files::{FileSystem, names};
+use twinspire_core::ids::FileNo;
 
 /// Writes a snapshot into a directory that is absent or empty.
 ///

@@ -3,11 +3,11 @@
 use super::{Writing, commit};
 use crate::ensemble::Ensemble;
 use crate::error::Error;
-use crate::files::names;
-use crate::kernel::Metric;
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, NumberField, Sealed, Snapshot};
 use std::sync::Arc;
+use twinspire_core::files::names;
+use twinspire_core::kernel::Metric;
 
 /// Stores an ensemble in the place of what has its name, or (none) drops it; false when there is
 /// nothing to drop.

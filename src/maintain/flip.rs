@@ -2,10 +2,10 @@
 
 use super::{Writing, commit};
 use crate::error::Error;
-use crate::ids::FileNo;
 use crate::manifest::{Manifest, TransitionError};
 use crate::snapshot::{Base, Live, Moment, Overlay, Sealed, Serving, Snapshot, Told, catch_up};
 use std::sync::Arc;
+use twinspire_core::ids::FileNo;
 
 /// Makes `base` answer for a space: what was written since it was cut is embedded with its own tower
 /// first, most of it while others write, the rest while they wait; `told` of it. `change` gives the manifest in

@@ -8,14 +8,14 @@ use super::collect::tidy;
 use super::segment::Contents;
 use super::{Making, Writing, commit, held};
 use crate::error::Error;
-use crate::files::names;
-use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
 use crate::snapshot::{Base, Live, Part, Sealed, Serving, Snapshot};
 use crate::store::{ItemsSegment, ItemsWriter};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use twinspire_core::files::names;
+use twinspire_core::ids::{FileNo, ItemNo, Revision};
 
 /// How much to merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

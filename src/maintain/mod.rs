@@ -38,13 +38,13 @@ pub(crate) use write::write;
 
 use crate::catalog::Journal;
 use crate::error::Error;
-use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
 use crate::store;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use twinspire_core::ids::{FileNo, ItemNo, Revision};
 
 /// When fresh writes are sealed without being told to.
 #[derive(Clone, Copy, Debug)]

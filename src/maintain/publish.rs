@@ -7,17 +7,17 @@ use super::segment::Contents;
 use super::vectors::{Source, Vectors};
 use super::{Writing, held};
 use crate::error::Error;
-use crate::files::names;
 use crate::graph::{Builder, DEFAULT_EF};
-use crate::kernel::Storage;
 use crate::manifest::{Calibration, Generation};
 use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
 use crate::store::{self, SpaceSegment, write_towers};
-use crate::tower::{Model, NamedBlob, Side, content_hash};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
+use twinspire_core::files::names;
+use twinspire_core::kernel::Storage;
+use twinspire_towers::internals::{Model, NamedBlob, Side, content_hash};
 
 /// What a publish does one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,10 +4,10 @@ use super::collect::tidy;
 use super::flip::flip;
 use super::{Writing, commit};
 use crate::error::Error;
-use crate::ids::GenerationNo;
 use crate::manifest::Generation;
 use crate::snapshot::{Base, Live, Sealed, Snapshot, Told};
 use std::sync::Arc;
+use twinspire_core::ids::GenerationNo;
 
 /// Makes generation `to` (none: the one before the active one) answer for a space, items written
 /// since it was cut included; told how many of these are embedded.

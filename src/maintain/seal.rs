@@ -5,14 +5,14 @@ use super::segment::Contents;
 use super::{Making, Writing, commit};
 use crate::catalog::{Fresh, newest, recover};
 use crate::error::Error;
-use crate::files::names;
 use crate::format::items::Row;
-use crate::ids::{ItemNo, Revision};
 use crate::manifest::{ItemsFile, Sealing, SpaceFile};
 use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without};
 use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use twinspire_core::files::names;
+use twinspire_core::ids::{ItemNo, Revision};
 
 /// Moves every write acknowledged so far out of the journal into segments, while others go on
 /// writing; gives the revision up to which everything is sealed.

@@ -1,13 +1,13 @@
 //! Making a space segment: a graph over vectors, brought into the order of its nodes and written.
 
 use crate::error::Error;
-use crate::files::names;
 use crate::graph::{Builder, Rows, build};
-use crate::ids::{FileNo, ItemNo};
-use crate::kernel::{Metric, Row, Storage};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
 use std::sync::atomic::{AtomicBool, Ordering};
+use twinspire_core::files::names;
+use twinspire_core::ids::{FileNo, ItemNo};
+use twinspire_core::kernel::{Metric, Row, Storage};
 
 /// The seed of the order in which graphs are built.
 const SEED: u64 = 42;

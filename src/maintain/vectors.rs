@@ -3,14 +3,14 @@
 
 use super::publish::{Publish, Stage};
 use crate::error::Error;
-use crate::ids::{GenerationNo, ItemNo, Revision};
-use crate::kernel::{Row, Storage, prepare};
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
-use crate::tower::{Reading, Side};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
+use twinspire_core::kernel::{Row, Storage, prepare};
+use twinspire_towers::internals::{Reading, Side};
 
 /// Items embedded at a time by one thread.
 const BATCH: usize = 256;
@@ -174,7 +174,7 @@ fn embed_batch(
             publish.fails(Error::Embed {
                 space: publish.space.to_owned(),
                 id: id.to_owned(),
-                source: source.into(),
+                source,
             })?;
         }
     }

@@ -3,12 +3,12 @@
 use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
-use crate::ids::{ItemNo, Revision};
-use crate::kernel::Vector;
-use crate::record::Fields;
 use crate::snapshot::{Late, Live, embed, in_batches};
 use serde_json::Value;
 use std::sync::Arc;
+use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_core::kernel::Vector;
+use twinspire_towers::internals::Fields;
 
 /// How many times the limits may be passed before a put seals by itself, which bounds the memory
 /// that fresh writes take when the background does not keep up.

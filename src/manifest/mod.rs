@@ -11,10 +11,10 @@ pub(crate) use calibration::{EFS, KS};
 pub(crate) use transition::{Sealing, TransitionError};
 
 use crate::ensemble::Ensemble;
-use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
-use crate::kernel::{Metric, Storage};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
+use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
+use twinspire_core::kernel::{Metric, Storage};
 
 /// Everything sealed, at one commit.
 ///

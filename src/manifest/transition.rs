@@ -1,9 +1,9 @@
 //! Manifest in, next manifest out.
 
 use super::{Calibration, Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
-use crate::ids::{FileNo, GenerationNo, ItemNo, Revision};
 use std::collections::BTreeMap;
 use thiserror::Error;
+use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
 /// Why a transition is refused.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -264,8 +264,8 @@ fn replace<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Metric, Storage};
     use crate::manifest::FileRef;
+    use twinspire_core::kernel::{Metric, Storage};
 
     fn generation(number: u64) -> Generation {
         Generation {

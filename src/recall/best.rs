@@ -1,8 +1,8 @@
 //! The best few of many, whatever order they come in.
 
-use crate::ids::ItemNo;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use twinspire_core::ids::ItemNo;
 
 /// Keeps the `k` best offers. Equal scores are decided by the item, the one stored first winning,
 /// so that equal inputs give equal answers.

@@ -2,10 +2,10 @@
 
 use super::SCRATCH;
 use crate::graph::Work;
-use crate::ids::GenerationNo;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::time::Instant;
+use twinspire_core::ids::GenerationNo;
 
 /// What a recall did.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -10,11 +10,11 @@ use crate::error::Error;
 use crate::filter::{Condition, Filter, Kinds, Known};
 use crate::format::columns::{FieldKinds, Lookup};
 use crate::format::{guess_dense, search_dense};
-use crate::ids::ItemNo;
-use crate::kernel::prefetch;
 use crate::snapshot::{Late, Memory, NodeSet, Part, Remembered, Serving, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::prefetch;
 
 /// The items that pass, as far as they are sealed; and what those in an overlay have to pass.
 #[derive(Debug)]

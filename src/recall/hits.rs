@@ -1,11 +1,11 @@
 //! What a recall answers.
 
 use super::explain::{Explain, Trace};
-use crate::ids::GenerationNo;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use twinspire_core::ids::GenerationNo;
 
 /// One item found.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -24,7 +24,6 @@ pub(crate) use best::Best;
 pub use compare::{ComparedItem, Comparison, ComparisonSummary, Mover, Place};
 pub use explain::{Explain, FusionStep, SegmentSearch, SpaceSearch, StageMicros};
 pub use hits::{Hit, Hits};
-pub use mine::{Mined, Negative, Pair};
 pub(crate) use mine::{Order, mine};
 #[cfg(test)]
 pub(crate) use plan::{Plan, forced};
@@ -33,10 +32,7 @@ pub(crate) use view::View;
 
 use crate::error::Error;
 use crate::graph::Scratch;
-use crate::ids::ItemNo;
-use crate::kernel::{Row, prepare};
 use crate::snapshot::{Late, Serving};
-use crate::tower::{FeatureCheck, Reading, Side};
 use explain::Trace;
 use filtered::Passing;
 use fused::Prepared;
@@ -45,6 +41,10 @@ use serde_json::Value;
 use space::{all_of, best_of};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::{Row, prepare};
+use twinspire_towers::FeatureCheck;
+use twinspire_towers::internals::{Reading, Side};
 
 /// What is sought in a space.
 #[derive(Clone, Copy)]
@@ -246,7 +246,7 @@ fn embed_users(
     }
     vectors.map_err(|(at, source)| Error::User {
         at: batch.map(|()| at),
-        source: source.into(),
+        source,
     })
 }
 

@@ -8,10 +8,10 @@ use super::space::walk_within;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
 use crate::graph::{Ask, Keep, Reach, Scored, best_among, search_kept};
-use crate::ids::ItemNo;
-use crate::kernel::prefetch;
 use crate::snapshot::{NodeSet, Part, Serving};
 use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::prefetch;
 
 /// Offers the best of a segment that pass, at least as many as `best` wants if there are, and tells how
 /// they were found.

@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;
 use crate::manifest::Generation;
-use crate::tower::FeatureCheck;
 use serde_json::Value;
+use twinspire_towers::FeatureCheck;
 
 /// What a recall asks for.
 #[derive(Clone, Debug)]

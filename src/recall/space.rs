@@ -6,9 +6,9 @@ use super::request::Effort;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
 use crate::graph::{Ask, Reach, search, search_kept, within};
-use crate::ids::ItemNo;
 use crate::snapshot::{Part, Serving};
 use crate::store::SpaceSegment;
+use twinspire_core::ids::ItemNo;
 
 /// The best `k` items of a space, best first.
 pub(super) fn best_of(

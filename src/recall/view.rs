@@ -2,11 +2,11 @@
 
 use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::ids::{GenerationNo, ItemNo};
 use crate::snapshot::{Live, Sealed, Snapshot, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use twinspire_core::ids::{GenerationNo, ItemNo};
 
 /// One state, and the way from ids to items in it. Copies are cheap.
 #[derive(Clone)]

@@ -3,10 +3,10 @@
 use super::Part;
 use crate::error::Error;
 use crate::graph::{Ask, Points, Reach, Scratch, exact, search, search_kept};
-use crate::kernel::{Metric, Row, prepare};
 use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
 use crate::store::SpaceSegment;
 use rayon::prelude::*;
+use twinspire_core::kernel::{Metric, Row, prepare};
 
 /// Queries whose exact answers are found at a time, so that rows are read once for all of them.
 const TOGETHER: usize = 16;

@@ -23,15 +23,15 @@ pub(crate) use reservoir::Reservoirs;
 
 use crate::catalog::{Fresh, Index};
 use crate::error::Error;
-use crate::ids::{GenerationNo, ItemNo, Revision};
-use crate::kernel::{Row, Vector};
 use crate::manifest::{Calibration, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use crate::store::{Directory, ItemsSegment, SpaceSegment, StoreError, read_towers};
-use crate::tower::Model;
 use arc_swap::ArcSwap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
+use twinspire_core::kernel::{Row, Vector};
+use twinspire_towers::internals::Model;
 
 /// The state readers share, and the way to an item's newest record.
 pub(crate) struct Live {

@@ -4,10 +4,10 @@ use super::{Overlay, Sealed, Snapshot};
 use crate::error::Error;
 use crate::format::columns::{Column, Lookup};
 use crate::format::search_dense;
-use crate::ids::ItemNo;
-use crate::record::{Term, Test};
 use crate::store::ItemsSegment;
 use std::ops::Bound;
+use twinspire_core::ids::ItemNo;
+use twinspire_towers::internals::{Term, Test};
 
 /// The numbers that items have in a field: of a list, the largest.
 pub(crate) struct NumberField<'a> {

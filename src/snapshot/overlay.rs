@@ -3,15 +3,15 @@
 use super::{Base, Sealed, Serving, in_batches};
 use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::ids::{ItemNo, Revision};
-use crate::kernel::Vector;
-use crate::record::Fields;
-use crate::tower::{Reading, Side};
 use serde_json::Value;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_core::kernel::Vector;
+use twinspire_towers::internals::Fields;
+use twinspire_towers::internals::{Reading, Side};
 
 /// The newest version of each item written after the cut. Copies are cheap: they share what did not
 /// change.
@@ -67,7 +67,7 @@ pub(crate) fn embed<R: Borrow<Value>>(
             Err(source) => Err(Error::Embed {
                 space: space.to_owned(),
                 id: (*id).to_owned(),
-                source: source.into(),
+                source,
             }),
         }
     });

@@ -1,9 +1,9 @@
 //! The segments of a generation, each with the nodes that newer segments hide.
 
-use crate::ids::ItemNo;
-use crate::kernel::Row;
 use crate::store::SpaceSegment;
 use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::Row;
 
 /// A segment, and which of its nodes are no longer what their item is.
 #[derive(Clone)]

@@ -5,9 +5,9 @@
 //! finding all of it costs.
 
 use crate::filter::Condition;
-use crate::ids::FileNo;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use twinspire_core::ids::FileNo;
 
 /// Filters that are thought of, in all spaces together.
 const FILTERS: usize = 64;
@@ -186,9 +186,9 @@ impl NodeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Term, Test};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+    use twinspire_towers::internals::{Term, Test};
 
     fn condition(value: usize) -> Condition {
         Condition::Leaf {

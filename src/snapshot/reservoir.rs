@@ -1,11 +1,11 @@
 //! A sample of the vectors that a space was asked with.
 
-use crate::ids::GenerationNo;
-use crate::wire::checksum;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use twinspire_core::ids::GenerationNo;
+use twinspire_core::wire::checksum;
 
 /// Vectors kept of a space.
 const KEPT: usize = 256;

@@ -2,15 +2,15 @@
 
 use super::segment::SegmentWriter;
 use super::{Directory, StoreError};
-use crate::files::names;
 use crate::format::container::Kind;
 use crate::format::current::Current;
 use crate::format::{FormatError, manifest as bytes_of};
-use crate::ids::FileNo;
 use crate::manifest::Manifest;
-use crate::wire::checksum;
 use std::io::ErrorKind;
 use std::path::Path;
+use twinspire_core::files::names;
+use twinspire_core::ids::FileNo;
+use twinspire_core::wire::checksum;
 
 /// Reads the manifest in force; none when there is no CURRENT.
 pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError> {

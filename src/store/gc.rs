@@ -1,11 +1,11 @@
 //! Collection: unlinking what no manifest names.
 
 use super::{Directory, StoreError};
-use crate::files::names;
 use crate::manifest::Manifest;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use twinspire_core::files::names;
 
 /// Unlinks every segment, towers directory and manifest that `manifest` does not need, but the
 /// manifest before it and what is named in `making`. Gives what was removed.

@@ -2,7 +2,6 @@
 
 use super::segment::{SegmentWriter, check_pinned};
 use super::{Directory, StoreError};
-use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, FieldKinds, Lookup};
 use crate::format::container::Kind;
@@ -10,10 +9,11 @@ use crate::format::ids::table;
 use crate::format::items::{
     ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
 };
-use crate::ids::{FileNo, ItemNo, Revision};
 use crate::manifest::ItemsFile;
-use crate::record::Fields;
 use std::path::{Path, PathBuf};
+use twinspire_core::files::{Blob, names};
+use twinspire_core::ids::{FileNo, ItemNo, Revision};
+use twinspire_towers::internals::Fields;
 
 /// An open items segment.
 #[derive(Debug)]
@@ -237,10 +237,10 @@ impl ItemsWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{FileSystem, MemoryFiles};
-    use crate::record::{Fields, Term, Test};
     use serde_json::json;
     use std::sync::Arc;
+    use twinspire_core::files::{FileSystem, MemoryFiles};
+    use twinspire_towers::internals::{Fields, Term, Test};
 
     fn directory() -> Directory {
         let root = PathBuf::from("shop.twin");

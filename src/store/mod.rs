@@ -17,12 +17,12 @@ pub(crate) use segment::fresh_identity;
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
 pub(crate) use towers::{clear_towers, read_towers, write_towers};
 
-use crate::files::{FileSystem, names};
 use crate::format::FormatError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
+use twinspire_core::files::{FileSystem, names};
 
 /// A file that cannot be used.
 #[derive(Debug, Error)]

@@ -1,14 +1,14 @@
 //! Writing the container all segments and manifests share.
 
 use super::{Directory, StoreError};
-use crate::files::NewFile;
 use crate::format::FormatError;
 use crate::format::container::{ALIGNMENT, Header, Kind, Section, encode_footer, encode_table};
-use crate::ids::FileNo;
 use crate::manifest::FileRef;
-use crate::wire::{Checksum, checksum};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use twinspire_core::files::NewFile;
+use twinspire_core::ids::FileNo;
+use twinspire_core::wire::{Checksum, checksum};
 
 /// Appends below this size are gathered before they go to the file.
 const BUFFER_BYTES: usize = 1 << 20;

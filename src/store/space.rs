@@ -2,7 +2,6 @@
 
 use super::segment::{SegmentWriter, check_pinned};
 use super::{Directory, StoreError};
-use crate::files::{Blob, names};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
@@ -10,11 +9,12 @@ use crate::format::space::{
     SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
 use crate::graph::{Graph, OwnedCodes, Points, Rows, StoredRows};
-use crate::ids::{FileNo, ItemNo};
-use crate::kernel::{Level, Metric, Storage};
 use crate::manifest::SpaceFile;
-use crate::wire::pack;
 use std::path::{Path, PathBuf};
+use twinspire_core::files::{Blob, names};
+use twinspire_core::ids::{FileNo, ItemNo};
+use twinspire_core::kernel::{Level, Metric, Storage};
+use twinspire_core::wire::pack;
 
 /// Components that are turned into halves at a time.
 const BLOCK: usize = 4096;
@@ -230,11 +230,11 @@ pub(crate) fn write_space(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::{FileSystem, MemoryFiles};
     use crate::graph::{Builder, build};
-    use crate::kernel::Row;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use twinspire_core::files::{FileSystem, MemoryFiles};
+    use twinspire_core::kernel::Row;
 
     const ROOT: &str = "shop.twin";
 

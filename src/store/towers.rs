@@ -1,13 +1,13 @@
 //! Towers directories as named files: a generation keeps its own copy, pinned by the manifest.
 
 use super::{Directory, StoreError};
-use crate::files::names;
 use crate::format::FormatError;
-use crate::ids::GenerationNo;
 use crate::manifest::TowerFile;
-use crate::tower::NamedBlob;
-use crate::wire::checksum;
 use std::sync::Arc;
+use twinspire_core::files::names;
+use twinspire_core::ids::GenerationNo;
+use twinspire_core::wire::checksum;
+use twinspire_towers::internals::NamedBlob;
 
 /// Writes the towers of a generation and makes them durable, their directory's name included.
 pub(crate) fn write_towers(

@@ -6,17 +6,17 @@
 //! see one generation or the other; for the time of the trial they see the new one. `twinspire loop` is
 //! this with a training before it.
 
-use super::dataset::Dataset;
-use super::error::TrainError;
-use super::evaluate::{Metrics, latest, metrics};
-use crate::database::{Database, PublishOptions, Towers};
+use crate::database::{Database, PublishOptions};
 use crate::error::Error;
-use crate::ids::GenerationNo;
-use crate::record::Event;
-use crate::tower::FeatureCheck;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use twinspire_core::ids::GenerationNo;
+use twinspire_towers::Event;
+use twinspire_towers::FeatureCheck;
+use twinspire_towers::Towers;
+use twinspire_train::evaluate::{Metrics, latest, metrics};
+use twinspire_train::{Dataset, TrainError};
 
 /// How deep answers are looked at.
 const DEPTH: usize = 100;

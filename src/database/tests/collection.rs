@@ -1,12 +1,12 @@
 //! Collecting while something is being made.
 
 use super::*;
-use crate::files::{Blob, FileSystem, LockMode, NewFile, names};
 use crate::maintain::collect;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use twinspire_core::files::{Blob, FileSystem, LockMode, NewFile, names};
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

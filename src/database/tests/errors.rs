@@ -1,7 +1,7 @@
 //! Calls on the disk fail, once or from then on.
 
 use super::*;
-use crate::files::Failure;
+use twinspire_core::files::Failure;
 
 const FAILURES: [Failure; 6] = [
     Failure::Io,

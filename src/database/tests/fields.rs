@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::format::columns::Lookup;
-use crate::record::{Fields, Place, Term, Test};
 use std::ops::Bound;
+use twinspire_towers::internals::{Fields, Place, Term, Test};
 
 const OTHER: &str = "other";
 

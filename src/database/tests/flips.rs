@@ -7,10 +7,10 @@
 
 use super::*;
 use crate::format::journal::Frame;
-use crate::ids::Revision;
-use crate::kernel::Storage;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use twinspire_core::ids::Revision;
+use twinspire_core::kernel::Storage;
 
 const OTHER: &str = "other";
 /// Headers and footers: every bit of them is flipped, and every length within them tried.

@@ -17,19 +17,18 @@ mod reuse;
 use super::*;
 use crate::ensemble::Ensemble;
 use crate::error::ErrorKind;
-use crate::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
-use crate::tower::{Reading, Side};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use twinspire_core::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
+use twinspire_towers::internals::{Reading, Side};
 
-#[path = "../../../tests/common/towers.rs"]
-mod towers;
+use twinspire_testkit::towers;
 
 const ROOT: &str = "shop.twin";
 const SPACE: &str = "by-price";

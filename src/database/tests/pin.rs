@@ -1,8 +1,8 @@
 //! What is asked of a pinned state, and what counts of it as asked.
 
 use super::*;
-use crate::ids::GenerationNo;
-use crate::recall::Pair;
+use twinspire_core::ids::GenerationNo;
+use twinspire_towers::Pair;
 
 const ID: &str = "B01";
 /// More than enough for a full sample.

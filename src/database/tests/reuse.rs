@@ -4,8 +4,8 @@ use super::*;
 use crate::graph::Builder;
 use crate::maintain::{Publish, Source, Vectors};
 use crate::snapshot::{Overlay, Serving, Snapshot};
-use crate::tower::Model as Trained;
 use std::sync::atomic::AtomicBool;
+use twinspire_towers::internals::Model as Trained;
 
 fn scaled(scale: f32) -> Towers {
     Towers::from_bytes(towers::scaled(scale)).unwrap()
@@ -38,7 +38,7 @@ fn items_are_embedded_again_only_by_another_item_tower() {
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
     db.publish(SPACE, scaled(3.0)).unwrap();
     let base = Arc::clone(&db.live().snapshot.load().spaces[SPACE].base);
-    let model = |scale| Arc::clone(&scaled(scale).model);
+    let model = |scale| Arc::clone(scaled(scale).model());
     assert_eq!(vectors(&db, &model(5.0), &base), [50.0, 100.0]);
     // A generation that says it has this tower, so that its vectors tell whether they were taken.
     let pretends = Base {

@@ -6,8 +6,8 @@
 
 use super::interner::Interner;
 use super::{MAX_COLUMNS, MAX_TEXT_BYTES, Mark, Table, encode};
-use crate::record::{FieldValue, Fields, Place, Term};
 use std::collections::BTreeMap;
+use twinspire_towers::internals::{FieldValue, Fields, Place, Term};
 
 /// Columns being made.
 pub(crate) struct ColumnsBuilder {

@@ -2,9 +2,9 @@
 
 use super::{ARRAYS, Array, FieldKinds, MARKS, Mark, Shape, padded};
 use crate::format::{guess_dense, search_dense};
-use crate::kernel::prefetch;
-use crate::record::{Place, Term, Test};
 use std::ops::{Bound, Range};
+use twinspire_core::kernel::prefetch;
+use twinspire_towers::internals::{Place, Term, Test};
 
 /// How far beyond its latitudes a search for near places looks, in degrees: distances between places
 /// at opposite ends of the earth are computed with an error of about a metre.

@@ -6,7 +6,7 @@
 
 use super::build::Building;
 use super::{ALIGNMENT, MARKS, Mark, NONE, Shape};
-use crate::record::Term;
+use twinspire_towers::internals::Term;
 
 const BOOLEAN: u8 = 0;
 const NUMBER: u8 = 1;

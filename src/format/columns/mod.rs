@@ -1,7 +1,7 @@
 //! Columns of an items segment: what the fields of its records hold, sorted so that a test of one
 //! field is answered without reading records.
 //!
-//! Each path that occurs in the records ([`Fields`](crate::record::Fields)) has a column:
+//! Each path that occurs in the records ([`Fields`](twinspire_towers::internals::Fields)) has a column:
 //!
 //! - The *dictionary* has each term once, in order: booleans, numbers, texts. A term's place in it is
 //!   its *ordinal*, so that a range of terms is a range of ordinals. Three marks follow as if they
@@ -37,10 +37,10 @@ pub(crate) use column::{Column, Matches};
 
 use super::FormatError;
 use super::container::Sections;
-use crate::record::MAX_PATH_BYTES;
-use crate::wire::{pack, unpack};
 use bincode::{Decode, Encode};
 use std::ops::Range;
+use twinspire_core::wire::{pack, unpack};
+use twinspire_towers::internals::MAX_PATH_BYTES;
 
 /// The section of the table.
 pub(crate) const COLUMN_TABLE: u32 = 9;

@@ -1,15 +1,15 @@
 //! Columns beside a plain model: every record asked.
 
 use super::*;
-use crate::files::Blob;
 use crate::format::container::{Header, Kind, Section, encode_footer, encode_table};
-use crate::record::{FieldValue, Fields, Place, Term, Test};
-use crate::wire::checksum;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use twinspire_core::files::Blob;
+use twinspire_core::wire::checksum;
+use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
 
 /// Columns of some rows, as bytes and as what they were made of.
 struct Made {

@@ -12,12 +12,12 @@ mod model;
 
 use crate::database::Database;
 use crate::error::{Error, ErrorKind};
-use crate::files::{Failure, Fault, Loss, MemoryFiles};
 use model::{Call, IDS, Model, PAYS, SPACES, Shown, name, record};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::{Failure, Fault, Loss, MemoryFiles};
 
 const ROOT: &str = "fuzzed.twin";
 /// Longer inputs find nothing that shorter ones do not.

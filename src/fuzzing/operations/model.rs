@@ -1,12 +1,13 @@
 //! The calls, and the plain model that says what they do.
 
-use crate::database::{Database, PublishOptions, Towers};
+use crate::database::{Database, PublishOptions};
 use crate::error::Error;
-use crate::ids::GenerationNo;
-use crate::kernel::Storage;
 use crate::maintain::{Extent, merge};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use twinspire_core::ids::GenerationNo;
+use twinspire_core::kernel::Storage;
+use twinspire_towers::Towers;
 
 pub(super) const SPACES: [&str; 2] = ["one", "two"];
 pub(super) const IDS: u8 = 16;

@@ -2,8 +2,8 @@
 
 use crate::ensemble::Business;
 use crate::error::Error;
-use crate::ids::ItemNo;
 use crate::snapshot::{NumberField, Snapshot};
+use twinspire_core::ids::ItemNo;
 
 /// The worth of the items of a state.
 pub(super) struct Worth<'a> {

@@ -7,8 +7,8 @@
 
 use super::{Fusing, Ranking};
 use crate::error::Error;
-use crate::ids::ItemNo;
 use std::collections::HashSet;
+use twinspire_core::ids::ItemNo;
 
 /// By how much further the lists reach when the answer is not certain yet.
 const FURTHER: usize = 2;

@@ -3,8 +3,8 @@
 use super::Ranking;
 use crate::ensemble::Diversity;
 use crate::error::Error;
-use crate::kernel::Metric;
 use crate::snapshot::Snapshot;
+use twinspire_core::kernel::Metric;
 
 /// The first `k` of a ranking are chosen from its best; the rest follows as it is.
 pub(super) fn choose(

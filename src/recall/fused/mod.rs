@@ -21,12 +21,12 @@ use super::{
 };
 use crate::ensemble::{Ensemble, Method};
 use crate::error::Error;
-use crate::ids::ItemNo;
-use crate::kernel::Row;
 use crate::snapshot::{Serving, Snapshot};
 use business::Worth;
 use certain::Scoring;
 use std::collections::{HashMap, HashSet};
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::Row;
 
 /// What recalls of an ensemble by one state have in common, whoever asks.
 pub(super) struct Prepared<'a> {

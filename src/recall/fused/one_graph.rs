@@ -5,9 +5,9 @@ use super::super::request::Effort;
 use super::certain::{Candidates, Scoring, best as certain};
 use super::{Fusing, Ranking};
 use crate::error::Error;
-use crate::ids::ItemNo;
 use crate::recall::{Sought, best_of};
 use crate::snapshot::Serving;
+use twinspire_core::ids::ItemNo;
 
 /// The best `k` of a fused space, which has to be in step with the channels.
 pub(super) fn best(

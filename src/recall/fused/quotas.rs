@@ -3,8 +3,8 @@
 use super::{Fused, Fusing, Ranking, ranks_of};
 use crate::ensemble::{Channel, quotas};
 use crate::error::Error;
-use crate::ids::ItemNo;
 use std::collections::HashSet;
+use twinspire_core::ids::ItemNo;
 
 /// The `k` that the channels take. Scores of different spaces cannot be compared: an answer's score is
 /// one over its place.

@@ -3,8 +3,8 @@
 use super::{Fused, Fusing, ranks_of};
 use crate::ensemble::finite;
 use crate::error::Error;
-use crate::ids::ItemNo;
 use std::collections::BTreeMap;
+use twinspire_core::ids::ItemNo;
 
 /// The best `k` by Σ weight / (constant + rank).
 pub(super) fn best(

@@ -1,0 +1,252 @@
+//! A file system in memory that can lose power and fail: the twin that tests put in the disk's
+//! place, and no friend of those who forget a sync.
+//!
+//! A running process sees the live files. Every change is pending until the sync that makes it
+//! durable: bytes until their file is synced, names until their directory is. A power cut keeps any
+//! subset of what is pending, and [`Loss`] chooses it. The text of a lock file is left out.
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "fuzzing does not look at all there is")
+)]
+
+mod disk;
+mod fault;
+mod lock;
+mod loss;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Call, Failure, Fault, Operation};
+pub use loss::Loss;
+
+use super::{Blob, FileSystem, LockMode, NewFile};
+use disk::{Disk, Entry};
+use fault::Faults;
+use lock::{Held, Locks};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The file system; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    unlocked: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    disk: Disk,
+    locks: Locks,
+    faults: Faults,
+}
+
+impl MemoryFiles {
+    /// Sets what goes wrong; operations are counted from now.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        let operations = Vec::new();
+        self.state().faults = Faults { fault, operations };
+    }
+
+    /// The changing operations since `set_fault`.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.state().faults.operations.clone()
+    }
+
+    /// How many changes a power cut could still take back.
+    pub fn pending(&self) -> usize {
+        self.state().disk.pending.len()
+    }
+
+    /// What a machine finds after a power cut now: another file system, in which nothing is pending.
+    pub fn after_power_cut(&self, loss: Loss) -> Self {
+        let state = State {
+            disk: self.state().disk.after(loss),
+            ..State::default()
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            unlocked: Condvar::new(),
+        }))
+    }
+
+    /// Puts a whole file there, durable, in the place of what was.
+    pub fn put(&self, path: &Path, bytes: &[u8]) {
+        self.state().disk.put(path, bytes);
+    }
+
+    /// Everything there is, for tests that look for leaks: files, and directories when they are
+    /// empty.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let disk = &self.state().disk;
+        let live = disk.live.iter();
+        live.filter(|(path, entry)| **entry != Entry::Directory || disk.list(path).is_empty())
+            .map(|(path, _)| path.clone())
+            .collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call, then does it unless it is to fail.
+    fn change<T>(
+        &self,
+        call: Call,
+        path: &Path,
+        change: impl FnOnce(&mut Disk) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut state = self.state();
+        match state.faults.next(call, path) {
+            Some(failure) => Err(failure.error()),
+            None => change(&mut state.disk),
+        }
+    }
+
+    /// Counts a sync of a file's content, then does it unless it is to fail.
+    fn sync_content(&self, call: Call, path: &Path, number: usize) -> io::Result<()> {
+        let mut state = self.state();
+        match state.faults.next(call, path) {
+            Some(failure) => {
+                if failure == Failure::Sync {
+                    state.disk.fail_sync(number);
+                }
+                Err(failure.error())
+            }
+            None => {
+                state.disk.sync(number);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl FileSystem for MemoryFiles {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        if self.state().disk.is_dir(path) {
+            // Nothing changes, so nothing can fail.
+            return Ok(());
+        }
+        self.change(Call::CreateDir, path, |disk| disk.create_dir(path))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let number = self.change(Call::CreateNew, path, |disk| disk.create_new(path))?;
+        Ok(Box::new(MemoryFile {
+            files: self.clone(),
+            path: path.to_owned(),
+            number,
+        }))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Blob> {
+        self.read(path).map(|bytes| Blob::from_bytes(&bytes))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let disk = &self.state().disk;
+        Ok(disk.contents[disk.content(path)?].clone())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(Call::Rename, to, |disk| disk.rename(from, to))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(Call::Link, to, |disk| disk.link(from, to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.change(Call::Remove, path, |disk| disk.remove(path))
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(Call::RemoveDir, path, |disk| disk.remove_dir(path))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let disk = &self.state().disk;
+        match disk.content(path) {
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(_) => Ok(disk.list(path)),
+        }
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        let number = self.state().disk.content(path)?;
+        self.sync_content(Call::Sync, path, number)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.change(Call::SyncDir, path, |disk| disk.sync_dir(path))
+    }
+
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>> {
+        let mut state = self.state();
+        loop {
+            let found = state.disk.content(path);
+            let number = match found {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if let Some(failure) = state.faults.next(Call::Lock, path) {
+                        return Err(failure.error());
+                    }
+                    state.disk.create_new(path)?
+                }
+                other => other?,
+            };
+            if state.locks.take(number, mode) {
+                return Ok(Box::new(Held {
+                    files: self.clone(),
+                    number,
+                }));
+            }
+            if mode != LockMode::Shared {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let unlocked = self.0.unlocked.wait(state);
+            state = unlocked.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn network(&self, _: &Path) -> Option<String> {
+        None
+    }
+
+    fn outside(&self, _: &Path) -> Option<PathBuf> {
+        None
+    }
+}
+
+struct MemoryFile {
+    files: MemoryFiles,
+    path: PathBuf,
+    number: usize,
+}
+
+impl NewFile for MemoryFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.files.state();
+        let failure = state.faults.next(Call::Append, &self.path);
+        let written = match failure {
+            None => bytes.len(),
+            Some(Failure::ShortWrite { kept }) => kept.min(bytes.len().saturating_sub(1)),
+            Some(_) => 0,
+        };
+        if written > 0 {
+            state.disk.append(self.number, &bytes[..written]);
+        }
+        failure.map_or(Ok(()), |failure| Err(failure.error()))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.files.sync_content(Call::Sync, &self.path, self.number)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.files
+            .sync_content(Call::Finish, &self.path, self.number)
+    }
+}

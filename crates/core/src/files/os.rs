@@ -1,0 +1,348 @@
+//! The real file system: std's files, read through memory maps.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the door the lint sends everyone else to"
+)]
+
+use super::{Blob, FileSystem, LockMode, NewFile, network};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Waits of a rename that is refused, the first of them; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+/// The last of them.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// Files of the operating system.
+#[derive(Debug)]
+pub struct OsFiles {
+    /// Whether files are read into memory instead of mapped.
+    in_memory: bool,
+}
+
+impl OsFiles {
+    /// Files that are mapped.
+    pub const MAPPED: Self = Self { in_memory: false };
+    /// Files that are read whole.
+    pub const IN_MEMORY: Self = Self { in_memory: true };
+}
+
+impl FileSystem for OsFiles {
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            other => other,
+        }
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn NewFile>> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(path)?;
+        Ok(Box::new(OsFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Blob> {
+        let file = File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            return Ok(Blob::from_bytes(&[]));
+        }
+        if self.in_memory {
+            return fs::read(path).map(|bytes| Blob::from_bytes(&bytes));
+        }
+        map(&file).map(Blob::Mapped)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        // On Windows a file cannot be replaced while another program looks at it.
+        let mut wait = FIRST_WAIT;
+        loop {
+            match fs::rename(from, to) {
+                Err(error)
+                    if cfg!(windows)
+                        && error.kind() == ErrorKind::PermissionDenied
+                        && wait <= LAST_WAIT =>
+                {
+                    std::thread::sleep(wait);
+                    wait *= 2;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        use ErrorKind::{AlreadyExists, NotFound, StorageFull};
+        match fs::hard_link(from, to) {
+            Err(error) if !matches!(error.kind(), AlreadyExists | NotFound | StorageFull) => {
+                copy(from, to)
+            }
+            other => other,
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        // Windows has no handle on a directory that could be synced.
+        if cfg!(windows) {
+            return Ok(());
+        }
+        File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>> {
+        loop {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            if mode == LockMode::Shared {
+                file.lock_shared()?;
+            } else {
+                match file.try_lock() {
+                    Ok(()) => {}
+                    Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
+                    Err(TryLockError::Error(error)) => return Err(error),
+                }
+            }
+            // A lock on a file that was unlinked meanwhile keeps nobody out.
+            if !is_at(&file, path)? {
+                continue;
+            }
+            if mode == LockMode::Owner {
+                sign(&file);
+            }
+            return Ok(Box::new(Held::new(file)));
+        }
+    }
+
+    fn network(&self, path: &Path) -> Option<String> {
+        network::kind(path)
+    }
+
+    fn outside(&self, path: &Path) -> Option<PathBuf> {
+        Some(path.to_owned())
+    }
+}
+
+struct OsFile(File);
+
+impl NewFile for OsFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        // Elsewhere a read-only file cannot be unlinked by everything that should.
+        #[cfg(unix)]
+        self.0.set_permissions(fs::Permissions::from_mode(0o444))?;
+        self.0.sync_all()
+    }
+}
+
+/// A lock, given back when this is dropped.
+///
+/// To close the file is not enough: a child that another thread is just starting has a copy of the
+/// descriptor until it runs its program, and would hold the lock for as long. But a fork of this
+/// process that drops its copy must not take the lock from it.
+struct Held {
+    file: File,
+    process: u32,
+}
+
+impl Held {
+    fn new(file: File) -> Self {
+        let process = std::process::id();
+        Self { file, process }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if std::process::id() == self.process
+            && let Err(error) = self.file.unlock()
+        {
+            log::warn!("a lock is given back only now that its file is closed: {error}");
+        }
+    }
+}
+
+/// Writes into a lock file who holds it. Only for the message another process shows: the lock is
+/// what counts, and a full disk must not keep a database from being opened.
+fn sign(mut file: &File) {
+    let text = format!("process {}\n", std::process::id());
+    if let Err(error) = file
+        .set_len(0)
+        .and_then(|()| file.write_all(text.as_bytes()))
+    {
+        log::warn!("the lock file does not say who holds it: {error}");
+    }
+}
+
+/// Whether the open file is the one of this name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the open file is the one of this name: an open file cannot be unlinked here.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// A whole copy under a name that must not exist, synced, with the same permissions; none of it is
+/// left when it fails.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    let copied = io::copy(&mut source, &mut target)
+        .and_then(|_| target.set_permissions(source.metadata()?.permissions()))
+        .and_then(|()| target.sync_all());
+    if copied.is_err() {
+        drop(target);
+        fs::remove_file(to)?;
+    }
+    copied
+}
+
+#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
+fn map(file: &File) -> io::Result<memmap2::Mmap> {
+    // SAFETY: the map is read-only, and the database never writes, truncates or replaces in place
+    // a file it has published: files are appended to under a new name and then only unlinked.
+    // A foreign process that cuts the file short can end this one by a signal, as the
+    // documentation of `Database::open` says; it cannot make us read other memory.
+    unsafe { memmap2::Mmap::map(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_shared_or_not_and_only_an_owner_signs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("READERS");
+        let lock = |mode| OsFiles::MAPPED.lock(&path, mode);
+        let shared = [
+            lock(LockMode::Shared).unwrap(),
+            lock(LockMode::Shared).unwrap(),
+        ];
+        let refused = lock(LockMode::Exclusive).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        drop(shared);
+        drop(lock(LockMode::Exclusive).unwrap());
+        assert!(OsFiles::MAPPED.read(&path).unwrap().is_empty());
+        let owner = lock(LockMode::Owner).unwrap();
+        let refused = lock(LockMode::Owner).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+        drop(owner);
+        let text = String::from_utf8(OsFiles::MAPPED.read(&path).unwrap()).unwrap();
+        assert_eq!(text, format!("process {}\n", std::process::id()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_is_given_back_though_a_child_has_a_copy_of_it_but_not_by_a_fork() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let lock = || {
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            let file = file.unwrap();
+            file.try_lock().map(|()| Held::new(file))
+        };
+        let held = lock().unwrap();
+        let copy = held.file.try_clone().unwrap();
+        drop(held);
+        let mut held = lock().unwrap();
+        drop(copy);
+        let copy = held.file.try_clone().unwrap();
+        held.process += 1;
+        drop(held);
+        assert!(lock().is_err(), "the copy stands for the parent's");
+        drop(copy);
+        assert!(lock().is_ok());
+    }
+
+    #[test]
+    fn a_lock_is_taken_on_the_file_that_has_the_name_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let file = File::options().create_new(true).write(true).open(&path);
+        let file = file.unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        OsFiles::MAPPED.remove(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        let _owner = OsFiles::MAPPED.lock(&path, LockMode::Owner).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_finished_file_is_read_only_and_so_are_its_further_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name| dir.path().join(name);
+        let mut file = OsFiles::MAPPED.create_new(&at("first")).unwrap();
+        file.append(b"content").unwrap();
+        file.finish().unwrap();
+        OsFiles::MAPPED.link(&at("first"), &at("second")).unwrap();
+        copy(&at("first"), &at("third")).unwrap();
+        for name in ["first", "second", "third"] {
+            assert_eq!(OsFiles::MAPPED.read(&at(name)).unwrap(), b"content");
+            #[cfg(unix)]
+            assert_eq!(fs::metadata(at(name)).unwrap().mode() & 0o777, 0o444);
+            let again = OsFiles::MAPPED.link(&at("first"), &at(name)).unwrap_err();
+            assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+        }
+        let again = copy(&at("first"), &at("second")).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::AlreadyExists);
+        let absent = OsFiles::MAPPED
+            .link(&at("absent"), &at("fourth"))
+            .unwrap_err();
+        assert_eq!(absent.kind(), ErrorKind::NotFound);
+    }
+}

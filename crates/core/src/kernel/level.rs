@@ -1,0 +1,274 @@
+//! The instructions a kernel is made of, and the kernels of each.
+//!
+//! A [`Level`] is chosen once and handed around: a byte that says which arm to take, and the
+//! evidence that the processor can. Levels agree to the bit on integers and conversions; on sums of
+//! components they differ in the last digits, for they add in another order.
+
+#[cfg(target_arch = "x86_64")]
+use super::avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512;
+use super::codes::CodeQuery;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
+use super::scalar;
+use std::ffi::OsStr;
+use std::sync::OnceLock;
+
+/// The variable of the environment that asks for a level: `scalar`, `avx2`, `avx512` or `neon`. It
+/// is there to find out whether a kernel is at fault, and to try the lower levels on any machine.
+const VARIABLE: &str = "TWINSPIRE_KERNELS";
+
+/// The instructions a kernel is made of.
+#[derive(Clone, Copy, Debug)]
+pub enum Level {
+    /// Those every processor has.
+    Scalar,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    /// AVX-512 with VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+}
+
+impl Level {
+    /// Those this processor has, the best last.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let wider = {
+            let avx512 = Avx512::detect().map(Self::Avx512);
+            Avx2::detect().map(Self::Avx2).into_iter().chain(avx512)
+        };
+        #[cfg(target_arch = "aarch64")]
+        let wider = Neon::detect().map(Self::Neon);
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let wider = None;
+        std::iter::once(Self::Scalar).chain(wider)
+    }
+
+    /// The best this processor has, or the one that [`VARIABLE`] asks for. The first call decides
+    /// for the life of the process.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| Self::asked_for(std::env::var_os(VARIABLE).as_deref()))
+    }
+
+    /// The level of this key; the best where none is asked for, or none that is here.
+    pub(super) fn asked_for(key: Option<&OsStr>) -> Self {
+        let best = Self::all().last().unwrap_or(Self::Scalar);
+        let Some(key) = key.filter(|key| !key.is_empty()) else {
+            return best;
+        };
+        Self::all()
+            .find(|level| *key == *level.key())
+            .unwrap_or_else(|| {
+                let keys: Vec<_> = Self::all().map(Self::key).collect();
+                log::warn!(
+                    "{VARIABLE} is {key:?}, but this processor has {}: {} is used",
+                    keys.join(", "),
+                    best.key()
+                );
+                best
+            })
+    }
+
+    /// What the level is called by who asks for it.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "neon",
+        }
+    }
+
+    /// The instructions as they are known to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2 + FMA",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "AVX-512 + VNNI",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "NEON",
+        }
+    }
+
+    /// The inner product over the shorter length of the two.
+    #[inline]
+    pub fn dot(self, a: &[f32], b: &[f32]) -> f32 {
+        match self {
+            Self::Scalar => scalar::dot(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.dot(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot(a, b),
+        }
+    }
+
+    /// The squared Euclidean distance over the shorter length of the two.
+    #[inline]
+    pub fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
+        match self {
+            Self::Scalar => scalar::l2_squared(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.l2_squared(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared(a, b),
+        }
+    }
+
+    /// The inner product of codes over the shorter length of the two. -128 is exact in `b` alone:
+    /// in `a` it gives a number that is the result at some levels and not at others. For many rows
+    /// and one query there is [`dot_codes`](Self::dot_codes).
+    #[inline]
+    pub fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        match self {
+            Self::Scalar => scalar::dot_i8(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot_i8(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.dot_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8(a, b),
+        }
+    }
+
+    /// The squared Euclidean distance of codes over the shorter length of the two.
+    #[inline]
+    pub fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
+        match self {
+            Self::Scalar => scalar::l2_squared_i8(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared_i8(a, b),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.l2_squared_i8(a, b),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8(a, b),
+        }
+    }
+
+    /// The inner product of a query and a row over the shorter length of the two.
+    #[inline]
+    pub fn dot_codes(self, query: &CodeQuery, row: &[i8]) -> i32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) if row.len() >= query.codes().len() => {
+                avx512.dot_codes(query.codes(), query.sum(), row)
+            }
+            // The sum is one of all codes: of less it would be wrong.
+            _ => self.dot_i8(query.codes(), row),
+        }
+    }
+
+    /// The inner products of a query and four rows, each over the shorter length of the two. The
+    /// query is loaded once, and no row waits for another.
+    #[inline]
+    pub fn dot_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
+        let codes = query.codes();
+        if rows.iter().any(|row| row.len() < codes.len()) {
+            return rows.map(|row| self.dot_codes(query, row));
+        }
+        match self {
+            Self::Scalar => rows.map(|row| scalar::dot_i8(codes, row)),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot_i8_4(codes, rows),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.dot_codes_4(codes, query.sum(), rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.dot_i8_4(codes, rows),
+        }
+    }
+
+    /// The squared Euclidean distance of a query and a row over the shorter length of the two.
+    #[inline]
+    pub fn l2_squared_codes(self, query: &CodeQuery, row: &[i8]) -> i32 {
+        self.l2_squared_i8(query.codes(), row)
+    }
+
+    /// The squared Euclidean distances of a query and four rows, each over the shorter length of
+    /// the two.
+    #[inline]
+    pub fn l2_squared_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
+        let codes = query.codes();
+        if rows.iter().any(|row| row.len() < codes.len()) {
+            return rows.map(|row| self.l2_squared_codes(query, row));
+        }
+        match self {
+            Self::Scalar => rows.map(|row| scalar::l2_squared_i8(codes, row)),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared_i8_4(codes, rows),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.l2_squared_i8_4(codes, rows),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(neon) => neon.l2_squared_i8_4(codes, rows),
+        }
+    }
+
+    /// The inner product of a query and a row in two bytes a component, over the shorter length of
+    /// the two.
+    #[inline]
+    pub fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.dot_f16(query, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.dot_f16(query, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::dot_f16(query, row),
+        }
+    }
+
+    /// The squared Euclidean distance of a query and a row in two bytes a component, over the
+    /// shorter length of the two.
+    #[inline]
+    pub fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.l2_squared_f16(query, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.l2_squared_f16(query, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::l2_squared_f16(query, row),
+        }
+    }
+
+    /// Writes components in two bytes each, as many as there is room for. What
+    /// [`fits_f16`](super::fits_f16) does not let pass becomes infinite, or stays so or NaN.
+    #[inline]
+    pub fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.encode_f16(vector, row),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.encode_f16(vector, row),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::encode_f16(vector, row),
+        }
+    }
+
+    /// Reads components of two bytes each, as many as there is room for.
+    #[inline]
+    pub fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(avx2) => avx2.decode_f16(row, vector),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(avx512) => avx512.decode_f16(row, vector),
+            // The stable compiler has no conversions for NEON.
+            _ => scalar::decode_f16(row, vector),
+        }
+    }
+}

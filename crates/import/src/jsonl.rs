@@ -1,0 +1,425 @@
+//! JSON lines: one JSON object a line.
+
+use std::io::BufRead;
+use std::marker::PhantomData;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, DeserializeSeed};
+use serde_json::Value;
+
+use super::error::ImportError;
+use super::fields;
+use super::lines::{Lines, utf8};
+use twinspire_towers::Event;
+use twinspire_towers::{Mined, Pair};
+
+/// Items from a file: each line an object with an `id` (a whole number becomes its text).
+pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), item)
+}
+
+/// Items from an export with vectors: each line an object with an `item`. The vectors are passed over,
+/// for a publish with the same towers computes the same again.
+pub fn exported(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), item_of_export)
+}
+
+/// Users from a file: each line an object with `user_id`, or `id`, which is then called `user_id`.
+pub fn users(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
+    Lines::open(path.as_ref(), |line| fields::user(parse(line)?))
+}
+
+/// Events from a file: each line an object with `user` or `user_id` (or else `query`, where what was
+/// asked stands for who asked), `item` or `item_id`, `timestamp` or `at` in Unix seconds, and maybe
+/// `weight` or `rating` (1 when absent).
+pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
+    Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
+}
+
+/// Pairs of users and items to [mine](crate::Database::mine) from a file: each line an object with the
+/// features of a `user`, the id `positive` of an item the user took, and maybe a list `known` of others (whole
+/// numbers become their texts).
+pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<Pair>, ImportError> {
+    Lines::open(path.as_ref(), pair)
+}
+
+/// What was mined, from a file that `twinspire mine` wrote, to train with: each line an object with a
+/// `user`, a `positive` and `negatives`, each of these an object with an `id`.
+pub fn mined(path: impl AsRef<Path>) -> Result<Lines<Mined>, ImportError> {
+    Lines::open(path.as_ref(), mining)
+}
+
+/// Items from any reader, such as standard input; `name` is what errors call it.
+pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), item)
+}
+
+/// Items from an export with vectors, from any reader; `name` is what errors call it.
+pub fn exported_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), item_of_export)
+}
+
+/// Users from any reader; `name` is what errors call it.
+pub fn users_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
+    Lines::new(reader, name.as_ref(), |line| fields::user(parse(line)?))
+}
+
+/// Events from any reader; `name` is what errors call it.
+pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Event> {
+    Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
+}
+
+/// What was mined, from any reader; `name` is what errors call it.
+pub fn mined_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Mined> {
+    Lines::new(reader, name.as_ref(), mining)
+}
+
+/// Pairs from any reader; `name` is what errors call it.
+pub fn pairs_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Pair> {
+    Lines::new(reader, name.as_ref(), pair)
+}
+
+fn pair(line: &[u8]) -> Result<Pair, String> {
+    fields::pair(parse(line)?)
+}
+
+fn mining(line: &[u8]) -> Result<Mined, String> {
+    let mined = serde_json::from_value(parse(line)?);
+    mined.map_err(|error| format!("not what `mine` writes: {error}"))
+}
+
+fn item(line: &[u8]) -> Result<Value, String> {
+    let record: Value = parse(line)?;
+    let wrapped = record.get("id").is_none() && record.get("item").is_some_and(Value::is_object);
+    fields::item(record).map_err(|what| match wrapped {
+        true => format!("{what} (an `item` in an object of its own is the format `export`)"),
+        false => what,
+    })
+}
+
+/// A line of an export, as far as it is read.
+#[derive(Deserialize)]
+struct Exported {
+    item: Option<Value>,
+}
+
+fn item_of_export(line: &[u8]) -> Result<Value, String> {
+    let object = line.trim_ascii_start().starts_with(b"{");
+    let item = match object {
+        true => parse::<Exported>(line)?.item,
+        // Whatever is wrong with it is said first.
+        false => parse::<Value>(line).map(|_| None)?,
+    };
+    let item = item.ok_or(
+        "an object with an `item` expected, as `twinspire export --vectors` writes it, found none",
+    )?;
+    fields::item(item)
+}
+
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    parse_seed(line, PhantomData)
+}
+
+/// Parses a line with a state that the parsed types do not have by themselves.
+pub(super) fn parse_seed<'a, S>(line: &'a [u8], seed: S) -> Result<S::Value, String>
+where
+    S: DeserializeSeed<'a>,
+{
+    let text = utf8(line)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| {
+        let what = error.to_string();
+        // The parser counts lines from the start of what it was given: here always line 1.
+        let what = what.split(" at line ").next().unwrap_or(&what);
+        let hint = if text.trim_start().starts_with('[') {
+            " (one object a line is wanted, not one list around them all)"
+        } else {
+            ""
+        };
+        format!("not JSON: {what} at column {}{hint}", error.column())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::io::Cursor;
+
+    fn event_of(line: &str) -> Result<Event, String> {
+        let mut all = events_from(Cursor::new(line.to_owned()), "log.jsonl");
+        all.next().unwrap().map_err(|error| error.to_string())
+    }
+
+    fn user_of(line: &str) -> Result<Value, String> {
+        let mut all = users_from(Cursor::new(line.to_owned()), "users.jsonl");
+        all.next().unwrap().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn items_stream_and_a_bad_line_does_not_stop_them() {
+        let text = "{\"id\":\"a\"}\n{oops}\n{\"id\":7,\"n\":1}\n{\"name\":\"b\"}\n[1]\n[{\n";
+        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        let expected = "expected a non-empty string of at most 1024 bytes";
+        assert_eq!(
+            all,
+            [
+                Ok(json!({"id": "a"})),
+                Err("items.jsonl, line 2: not JSON: key must be a string at column 2".into()),
+                Ok(json!({"id": "7", "n": 1})),
+                Err(format!(
+                    "items.jsonl, line 4: field `id`: {expected}, found no such field"
+                )),
+                Err(
+                    "items.jsonl, line 5: the record: expected a JSON object with an `id`, \
+                     found a list of 1"
+                        .into()
+                ),
+                Err(
+                    "items.jsonl, line 6: not JSON: EOF while parsing an object at column 2 \
+                     (one object a line is wanted, not one list around them all)"
+                        .into()
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_item_of_each_line_of_an_export_is_read_and_the_vectors_are_not() {
+        let text = "{\"item\":{\"id\":\"a\"},\"vectors\":{\"s\":[0.5,1e999]}}\n{\"id\":\"b\"}\n\
+                    [{\"id\":\"c\"}]\n{\"item\":7}\n{\"item\":{\"id\":\"d\"}\n{\"item\":{\"id\":5}}\n";
+        let all: Vec<_> = exported_from(Cursor::new(text), "all.jsonl")
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        let none = "an object with an `item` expected, as `twinspire export --vectors` writes it, \
+                    found none";
+        let place = |line: u8, what: &str| Err(format!("all.jsonl, line {line}: {what}"));
+        assert_eq!(all.len(), 6);
+        assert_eq!(all[0], Ok(json!({"id": "a"})));
+        assert_eq!(all[1], place(2, none));
+        assert_eq!(all[2], place(3, none));
+        let number = "the record: expected a JSON object with an `id`, found a number (7)";
+        assert_eq!(all[3], place(4, number));
+        assert!(
+            all[4]
+                .as_ref()
+                .is_err_and(|what| what.contains("line 5: not JSON: EOF"))
+        );
+        assert_eq!(all[5], Ok(json!({"id": "5"})));
+    }
+
+    #[test]
+    fn events_are_read_under_either_name_and_numeric_ids_become_text() {
+        let expected = Event {
+            user: "u1".into(),
+            item: "7".into(),
+            at: 12,
+            weight: 1.0,
+        };
+        for line in [
+            r#"{"user":"u1","item":"7","at":12}"#,
+            r#"{"user_id":"u1","item_id":7,"timestamp":12,"weight":1}"#,
+            r#"{"user_id":"u1","item_id":7,"timestamp":"12","rating":"1.0"}"#,
+            r#"{"user":"u1","item":"7","at":12.75,"weight":true}"#,
+            r#"{"user":null,"user_id":"u1","item":"7","at":12,"weight":null}"#,
+            r#"{"query":"u1","item":"7","at":12}"#,
+            r#"{"query":"red shoes","user":"u1","item":"7","at":12}"#,
+        ] {
+            assert_eq!(event_of(line).as_ref(), Ok(&expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_fault_of_an_event_is_named() {
+        for (line, says) in [
+            ("3", "a JSON object expected, found a number (3)"),
+            (
+                r#"{"item":"a","at":1}"#,
+                "an event needs `user` (or `user_id`)",
+            ),
+            (
+                r#"{"user":"a","at":1}"#,
+                "an event needs `item` (or `item_id`)",
+            ),
+            (
+                r#"{"user":"a","item":"b"}"#,
+                "needs its time: `timestamp` (or `at`)",
+            ),
+            (
+                r#"{"user":"","item":"b","at":1}"#,
+                "field `user`: expected a non-empty string",
+            ),
+            (
+                r#"{"user":1.5,"item":"b","at":1}"#,
+                "a string or a whole number, found a number (1.5)",
+            ),
+            (
+                r#"{"user":"a","item_id":[],"at":1}"#,
+                "field `item_id`: expected a string or a",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":"Monday"}"#,
+                "Unix seconds (such as 881250949), found",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1732400000000}"#,
+                "milliseconds perhaps?",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1e300}"#,
+                "milliseconds perhaps?",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1,"weight":1e39}"#,
+                "expected a finite number",
+            ),
+            (
+                r#"{"user":"a","item":"b","at":1,"rating":"NaN"}"#,
+                "field `rating`: expected a finite",
+            ),
+        ] {
+            let error = event_of(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+            assert!(error.starts_with("log.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
+    fn users_are_known_by_user_id() {
+        assert_eq!(
+            user_of(r#"{"id":3,"age":4}"#),
+            Ok(json!({"user_id": "3", "age": 4}))
+        );
+        assert_eq!(
+            user_of(r#"{"user_id":"u","id":9}"#),
+            Ok(json!({"user_id": "u", "id": 9}))
+        );
+        assert!(
+            user_of("{}")
+                .unwrap_err()
+                .contains("a user needs a `user_id` (or `id`)")
+        );
+        assert!(user_of("[]").unwrap_err().contains("found an empty list"));
+        assert!(
+            user_of(r#"{"user_id":{}}"#)
+                .unwrap_err()
+                .contains("found an empty object")
+        );
+    }
+
+    #[test]
+    fn pairs_are_a_user_a_positive_and_what_is_known() {
+        let pair_of = |line: &str| {
+            let mut all = pairs_from(Cursor::new(line.to_owned()), "pairs.jsonl");
+            all.next().unwrap().map_err(|error| error.to_string())
+        };
+        let user = || json!({"age": 4});
+        assert_eq!(
+            pair_of(r#"{"user":{"age":4},"positive":7,"known":["a",8],"at":3}"#),
+            Ok(Pair::new(user(), "7").known(["a", "8"]))
+        );
+        let bare = Ok(Pair::new(user(), "b"));
+        assert_eq!(
+            pair_of(r#"{"user":{"age":4},"positive":"b","known":null}"#),
+            bare
+        );
+        let written = serde_json::to_string(bare.as_ref().unwrap()).unwrap();
+        assert_eq!(written, r#"{"user":{"age":4},"positive":"b"}"#);
+        assert_eq!(pair_of(&written), bare);
+        for (line, says) in [
+            ("7", "a JSON object expected, found a number (7)"),
+            (
+                r#"{"positive":"b"}"#,
+                "field `user`: expected an object of the user's features, found null",
+            ),
+            (
+                r#"{"user":{}}"#,
+                "field `positive`: expected a string or a whole number, found null",
+            ),
+            (
+                r#"{"user":{},"positive":""}"#,
+                "field `positive`: expected a non-empty string",
+            ),
+            (
+                r#"{"user":{},"positive":"b","known":"c"}"#,
+                "field `known`: expected a list of ids",
+            ),
+            (
+                r#"{"user":{},"positive":"b","known":[1.5]}"#,
+                "field `known`: expected a string or a whole number",
+            ),
+        ] {
+            let error = pair_of(line).unwrap_err();
+            assert!(error.contains(says), "{line}: {error}");
+            assert!(error.starts_with("pairs.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
+    fn what_was_mined_is_read_as_it_was_written() {
+        let mined_of = |line: &str| {
+            let mut all = mined_from(Cursor::new(line.to_owned()), "hard.jsonl");
+            all.next().unwrap().map_err(|error| error.to_string())
+        };
+        let written = r#"{"pair":3,"generation":2,"user":{"age":4},"positive":"b","positive_score":0.5,"positive_rank":null,"hard_positive":true,"negatives":[{"id":"c","rank":101,"score":0.25}]}"#;
+        let mined = mined_of(written).unwrap();
+        assert_eq!(mined.pair, Pair::new(json!({"age": 4}), "b"));
+        assert_eq!((mined.at, mined.hard_positive), (3, true));
+        assert_eq!(
+            (&*mined.negatives[0].id, mined.negatives[0].rank),
+            ("c", 101)
+        );
+        assert_eq!(serde_json::to_string(&mined).unwrap(), written);
+        let least = mined_of(r#"{"user":{},"positive":"b","negatives":[{"id":"c"}]}"#).unwrap();
+        assert_eq!((least.negatives.len(), least.hard_positive), (1, false));
+        for (line, says) in [
+            (r#"{"user":{}}"#, "missing field `positive`"),
+            (
+                r#"{"user":{},"positive":"b","negatives":["c"]}"#,
+                "expected struct Negative",
+            ),
+            ("{", "not JSON"),
+        ] {
+            let error = mined_of(line).unwrap_err();
+            assert!(error.contains(says), "{error}");
+            assert!(error.starts_with("hard.jsonl, line 1: "));
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error_not_a_crash() {
+        let deep = format!("{{\"id\":{}", "[".repeat(100_000));
+        let error = items_from(Cursor::new(deep), "deep")
+            .next()
+            .unwrap()
+            .unwrap_err();
+        assert!(error.to_string().contains("recursion limit"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_or_run_on(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let lines = text.split(|&byte| byte == b'\n').count();
+            prop_assert!(items_from(Cursor::new(text.clone()), "x").count() <= lines);
+            prop_assert!(users_from(Cursor::new(text.clone()), "x").count() <= lines);
+            prop_assert!(events_from(Cursor::new(text), "x").count() <= lines);
+        }
+
+        #[test]
+        fn what_is_written_as_json_is_read_back(user in "\\PC{1,9}", item in "\\PC{1,9}",
+                                                at in -1_000_000i64..2_000_000_000) {
+            let event = Event { user, item, at, weight: 0.5 };
+            let line = serde_json::to_string(&event).unwrap();
+            prop_assert_eq!(event_of(&line), Ok(event));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Text files line by line, with every line bounded and every error placed.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::error::ImportError;
+use twinspire_towers::internals::MAX_RECORD_BYTES;
+
+/// The longest line read. A record has to fit into [`MAX_RECORD_BYTES`] of plain JSON; its line may
+/// be longer through `\u` escapes and spaces, and this much longer is plenty.
+pub(super) const MAX_LINE_BYTES: usize = 8 * MAX_RECORD_BYTES;
+
+/// The mark that some editors put before UTF-8 text.
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+type Convert<T> = Box<dyn FnMut(&[u8]) -> Result<T, String> + Send>;
+
+/// The records of a text file with one record a line, read as they are asked for.
+///
+/// A byte order mark, CRLF line ends and blank lines are passed over. A bad line is an error that
+/// names it, and the next call goes on with the line after; an error of the file system ends the
+/// iteration.
+pub struct Lines<T> {
+    path: PathBuf,
+    reader: Box<dyn BufRead + Send>,
+    convert: Convert<T>,
+    buffer: Vec<u8>,
+    line: u64,
+    position: u64,
+    blank: bool,
+    done: bool,
+}
+
+impl<T> Lines<T> {
+    /// Reads the file at `path`, turning each line into a record with `convert`.
+    pub(super) fn open(
+        path: &Path,
+        convert: impl FnMut(&[u8]) -> Result<T, String> + Send + 'static,
+    ) -> Result<Self, ImportError> {
+        let reader = BufReader::with_capacity(1 << 16, open_text(path)?);
+        Ok(Self::new(reader, path, convert))
+    }
+
+    /// Reads any text; `path` is what errors call it.
+    pub(super) fn new(
+        reader: impl BufRead + Send + 'static,
+        path: &Path,
+        convert: impl FnMut(&[u8]) -> Result<T, String> + Send + 'static,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
+            reader: Box::new(reader),
+            convert: Box::new(convert),
+            buffer: Vec::new(),
+            line: 0,
+            position: 0,
+            blank: false,
+            done: false,
+        }
+    }
+
+    /// Gives blank lines too, for files whose lines are counted off against something else.
+    pub(super) fn with_blank(mut self) -> Self {
+        self.blank = true;
+        self
+    }
+
+    /// How many bytes of the file have been read: for a progress bar.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.position
+    }
+
+    /// The number of the line last read, from 1; 0 before the first.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Reads one line into the buffer; `false` at the end of the file.
+    fn fill(&mut self) -> Result<bool, ImportError> {
+        self.buffer.clear();
+        let bound = MAX_LINE_BYTES as u64 + 1;
+        let read = (&mut self.reader)
+            .take(bound)
+            .read_until(b'\n', &mut self.buffer)
+            .map_err(|error| ImportError::io(&self.path, &error))? as u64;
+        if read == 0 {
+            return Ok(false);
+        }
+        self.line += 1;
+        self.position += read;
+        if read == bound && self.buffer.last() != Some(&b'\n') {
+            self.position +=
+                skip_line(&mut self.reader).map_err(|error| ImportError::io(&self.path, &error))?;
+            let what = format!("a line of at most {MAX_LINE_BYTES} bytes expected, longer found");
+            return Err(ImportError::line(&self.path, self.line, what));
+        }
+        Ok(true)
+    }
+}
+
+impl<T> Iterator for Lines<T> {
+    type Item = Result<T, ImportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.done {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.done = true;
+                    continue;
+                }
+                Err(error) => {
+                    self.done = error.line.is_none();
+                    return Some(Err(error));
+                }
+            }
+            let mut text = self.buffer.as_slice();
+            if self.line == 1 {
+                text = text.strip_prefix(BOM).unwrap_or(text);
+            }
+            text = text.strip_suffix(b"\n").unwrap_or(text);
+            text = text.strip_suffix(b"\r").unwrap_or(text);
+            if text.trim_ascii().is_empty() && !self.blank {
+                continue;
+            }
+            let record = (self.convert)(text);
+            return Some(record.map_err(|what| ImportError::line(&self.path, self.line, what)));
+        }
+        None
+    }
+}
+
+impl<T> std::fmt::Debug for Lines<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines")
+            .field("path", &self.path)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Passes over the rest of a line without keeping it.
+fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let chunk = reader.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(skipped);
+        }
+        let (used, ended) = match chunk.iter().position(|&byte| byte == b'\n') {
+            Some(at) => (at + 1, true),
+            None => (chunk.len(), false),
+        };
+        reader.consume(used);
+        skipped += used as u64;
+        if ended {
+            return Ok(skipped);
+        }
+    }
+}
+
+/// Opens a file for reading and refuses, by their first bytes, the kinds that are no UTF-8 text.
+pub(super) fn open_text(path: &Path) -> Result<impl Read + Send + use<>, ImportError> {
+    let io = |error: io::Error| ImportError::io(path, &error);
+    let mut file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err(ImportError::file(
+            path,
+            "a file expected, a directory found",
+        ));
+    }
+    let mut head = Vec::new();
+    (&mut file).take(4).read_to_end(&mut head).map_err(io)?;
+    let kind = match head.as_slice() {
+        [0x1f, 0x8b, ..] => Some("compressed with gzip: unpack it first"),
+        [0x28, 0xb5, 0x2f, 0xfd] => Some("compressed with zstd: unpack it first"),
+        [b'P', b'K', 3, 4] => Some("a zip archive: unpack it first"),
+        b"PAR1" => Some("a Parquet file: write it as JSON lines or CSV first"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16 text: save it as UTF-8"),
+        _ => None,
+    };
+    match kind {
+        Some(kind) => Err(ImportError::file(
+            path,
+            format!("text expected, but this is {kind}"),
+        )),
+        // Chained, not rewound: a pipe cannot be.
+        None => Ok(io::Cursor::new(head).chain(file)),
+    }
+}
+
+/// The text of a line that has to be UTF-8.
+pub(super) fn utf8(line: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(line).map_err(|error| {
+        format!(
+            "UTF-8 text expected, found other bytes at byte {}",
+            error.valid_up_to() + 1
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn lines(text: impl Into<Vec<u8>>) -> Lines<String> {
+        let reader = io::Cursor::new(text.into());
+        Lines::new(reader, Path::new("a.txt"), |line| {
+            utf8(line).map(str::to_owned)
+        })
+    }
+
+    #[test]
+    fn bom_crlf_and_blank_lines_are_passed_over_and_counted() {
+        let mut all = lines("\u{feff}one\r\n\r\n  \t\n\ntwo");
+        assert_eq!(all.next().unwrap().unwrap(), "one");
+        assert_eq!(all.line(), 1);
+        assert_eq!(all.next().unwrap().unwrap(), "two");
+        assert_eq!(all.line(), 5);
+        assert!(all.next().is_none());
+        assert_eq!(all.bytes_read(), 18);
+    }
+
+    #[test]
+    fn blank_lines_are_given_where_they_count() {
+        let all = lines("\none\r\n  \n\r\ntwo\n").with_blank();
+        let all: Vec<String> = all.map(Result::unwrap).collect();
+        assert_eq!(all, ["", "one", "  ", "", "two"]);
+        assert_eq!(lines("").with_blank().count(), 0);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_and_the_next_is_read() {
+        let mut all = lines(b"one\nt\xffo\nthree\n".to_vec());
+        assert!(all.next().unwrap().is_ok());
+        let error = all.next().unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.txt, line 2: UTF-8 text expected, found other bytes at byte 2"
+        );
+        assert_eq!(all.next().unwrap().unwrap(), "three");
+    }
+
+    #[test]
+    fn an_endless_line_costs_bounded_memory_and_is_skipped() {
+        let mut text = vec![b'x'; 3 * MAX_LINE_BYTES];
+        text.extend_from_slice(b"\nnext\n");
+        let mut all = lines(text);
+        let error = all.next().unwrap().unwrap_err();
+        assert_eq!(error.line, Some(1));
+        assert!(all.buffer.capacity() <= 4 * MAX_LINE_BYTES);
+        assert_eq!(all.next().unwrap().unwrap(), "next");
+        assert_eq!(all.line(), 2);
+    }
+
+    #[test]
+    fn a_file_system_error_ends_the_iteration() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("the disk is gone"))
+            }
+        }
+        let mut all = Lines::new(BufReader::new(Broken), Path::new("a.txt"), |_| Ok(()));
+        let error = all.next().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "a.txt: cannot be read: the disk is gone");
+        assert!(all.next().is_none());
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_refused_with_advice() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        for (head, advice) in [
+            (&b"\x1f\x8b\x08\x00"[..], "unpack it first"),
+            (b"PK\x03\x04", "unpack it first"),
+            (b"PAR1", "as JSON lines or CSV"),
+            (b"\xff\xfe{\0", "save it as UTF-8"),
+        ] {
+            let mut file = tempfile::NamedTempFile::new_in(dir.path()).unwrap();
+            file.write_all(head).unwrap();
+            let error = Lines::open(file.path(), |_| Ok(())).unwrap_err();
+            assert!(error.to_string().contains(advice), "{error}");
+        }
+        let error = Lines::open(dir.path(), |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("a directory found"));
+        let error = Lines::open(&dir.path().join("none"), |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("cannot be read"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_what_a_plain_split_gives(text in prop::collection::vec(
+            prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), Just(0xffu8), b'a'..b'd'], 0..60)
+        ) {
+            let bytes = |line: &[u8]| Ok(line.to_vec());
+            let all = Lines::new(io::Cursor::new(text.clone()), Path::new("a"), bytes);
+            let plain: Vec<Vec<u8>> = text
+                .split(|&byte| byte == b'\n')
+                .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+                .filter(|line| !line.trim_ascii().is_empty())
+                .collect();
+            prop_assert_eq!(all.map(Result::unwrap).collect::<Vec<_>>(), plain);
+        }
+    }
+}

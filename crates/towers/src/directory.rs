@@ -1,0 +1,324 @@
+//! Towers directories as users hold them.
+
+use crate::error::TowersError;
+use crate::record::RecordError;
+use crate::tower::schema::Schema;
+use crate::tower::{
+    FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading, SelfTest,
+    Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_left, content_hash,
+};
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use twinspire_core::files::{Blob, FileSystem, OsFiles};
+use twinspire_core::kernel::Metric;
+use twinspire_core::wire::checksum;
+
+/// A user tower and an item tower that were trained together, ready to be published.
+#[derive(Clone, Debug)]
+pub struct Towers {
+    model: Arc<Model>,
+    parts: Arc<[NamedBlob]>,
+    self_test: Option<SelfTest>,
+}
+
+impl Towers {
+    /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
+    /// other, and tries the self-test (`selftest.json`) if there is one. What a training left to go on from
+    /// (`frequency.bin`, `optimiser.bin`) is kept with them. Other files in the directory are left alone.
+    ///
+    /// # Errors
+    /// [`TowersError::Invalid`] names the file, the place in it, and what would be right.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, TowersError> {
+        let path = path.as_ref();
+        let mut parts = Vec::new();
+        for name in TOWER_FILES {
+            let file = path.join(name);
+            match OsFiles::MAPPED.read(&file) {
+                Ok(bytes) => {
+                    parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&aligned(bytes)))))
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(TowersError::io("read", &file)(error)),
+            }
+        }
+        Self::from_parts(parts).map_err(|source| TowersError::Invalid {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// No towers: for spaces whose vectors are computed elsewhere, those of the items, which are
+    /// [published](crate::Database::publish_vectors) with this, and those that recalls ask with.
+    ///
+    /// # Errors
+    /// [`TowerError`], when `dimension` is 0 or too large.
+    pub fn without(name: &str, dimension: usize, metric: Metric) -> Result<Self, TowerError> {
+        let schema = Schema::without_towers(name, dimension, metric);
+        let blob = Blob::from_bytes(&schema.to_json()?);
+        Self::from_parts(vec![(TOWER_FILES[0].to_owned(), Arc::new(blob))])
+    }
+
+    #[doc(hidden)]
+    pub fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
+        let model = Model::from_parts(&parts)?;
+        model.check_finite()?;
+        check_left(&parts, &model)?;
+        Ok(Self {
+            self_test: model.self_test(&parts)?,
+            model: Arc::new(model),
+            parts: parts.into(),
+        })
+    }
+
+    /// Towers of these files.
+    #[doc(hidden)]
+    pub fn from_bytes(files: Vec<(String, Vec<u8>)>) -> Result<Self, TowerError> {
+        let blob = |bytes: Vec<u8>| Arc::new(Blob::from_bytes(&bytes));
+        let parts = files.into_iter().map(|(name, bytes)| (name, blob(bytes)));
+        Self::from_parts(parts.collect())
+    }
+
+    /// Towers that were just trained.
+    #[doc(hidden)]
+    pub fn from_model(model: &Model) -> Result<Self, TowerError> {
+        // Through the bytes, so that what is used is what would be read back.
+        Self::from_parts(model.to_parts()?)
+    }
+
+    /// The same towers with how often items were met while they were trained.
+    #[doc(hidden)]
+    pub fn with_frequency(self, state: &FrequencyState) -> Self {
+        self.with(FREQUENCY, &state.to_bytes())
+    }
+
+    /// The same towers with how far the steps of their training have shrunk.
+    #[doc(hidden)]
+    pub fn with_optimiser(self, state: &OptimiserState) -> Self {
+        self.with(OPTIMISER, &state.to_bytes())
+    }
+
+    /// The same towers with this file.
+    fn with(mut self, name: &str, bytes: &[u8]) -> Self {
+        let kept = self.parts.iter().filter(|(other, _)| other != name);
+        let mut parts: Vec<NamedBlob> = kept.cloned().collect();
+        parts.push((name.to_owned(), Arc::new(Blob::from_bytes(bytes))));
+        // The hash of the content goes by the order of the files.
+        parts.sort_by_key(|(name, _)| TOWER_FILES.iter().position(|file| file == name));
+        self.parts = parts.into();
+        self
+    }
+
+    /// How often items were met while they were trained, if that was kept.
+    #[doc(hidden)]
+    pub fn frequency(&self) -> Result<Option<FrequencyState>, TowerError> {
+        FrequencyState::find(&self.parts)
+    }
+
+    /// How far the steps of their training have shrunk, if that was kept.
+    #[doc(hidden)]
+    pub fn optimiser(&self) -> Result<Option<OptimiserState>, TowerError> {
+        OptimiserState::find(&self.parts, &self.model)
+    }
+
+    /// Towers whose model is open already, from the files of a generation.
+    #[doc(hidden)]
+    pub fn of_generation(model: Arc<Model>, parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
+        Ok(Self {
+            self_test: model.self_test(&parts)?,
+            model,
+            parts: parts.into(),
+        })
+    }
+
+    /// The tables and both towers, ready to compute.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// The files of the directory.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn parts(&self) -> &[NamedBlob] {
+        &self.parts
+    }
+
+    /// Writes a towers directory. One that is there already is replaced whole, once the new one is
+    /// on the disk.
+    ///
+    /// # Errors
+    /// [`TowersError::Io`] when a file cannot be written, and when `path` holds anything that is not a
+    /// towers directory's.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TowersError> {
+        let (path, files) = (path.as_ref(), OsFiles::MAPPED);
+        let inside = files.list(path).map_err(TowersError::io("list", path))?;
+        if let Some(other) = inside
+            .iter()
+            .find(|name| !TOWER_FILES.contains(&name.as_str()))
+        {
+            let other = path.join(other);
+            let why = std::io::Error::new(ErrorKind::AlreadyExists, "it would be lost");
+            return Err(TowersError::io("save towers over", &other)(why));
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .map_err(TowersError::io("create the directory", parent))?;
+        }
+        let (next, old) = (beside(path, "next"), beside(path, "old"));
+        clear(&next)?;
+        clear(&old)?;
+        files
+            .create_dir(&next)
+            .map_err(TowersError::io("create the directory", &next))?;
+        for (name, blob) in self.parts.iter() {
+            let target = next.join(name);
+            let written = files.create_new(&target).and_then(|mut file| {
+                file.append(blob)?;
+                file.sync()
+            });
+            written.map_err(TowersError::io("write", &target))?;
+        }
+        files
+            .sync_dir(&next)
+            .map_err(TowersError::io("sync the directory", &next))?;
+        if !inside.is_empty() {
+            files
+                .rename(path, &old)
+                .map_err(TowersError::io("rename", path))?;
+        } else {
+            clear(path)?;
+        }
+        files
+            .rename(&next, path)
+            .map_err(TowersError::io("rename", &next))?;
+        clear(&old)
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.model.schema.name
+    }
+
+    /// Components of a vector.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.model.schema.dimension as usize
+    }
+
+    /// How a user's vector is compared with an item's.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.model.schema.metric
+    }
+
+    /// How many numbers were learnt.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.model.parameters()
+    }
+
+    /// How the self-test went when the towers were opened; none if the directory has none. Towers that
+    /// do not pass it cannot be opened.
+    #[must_use]
+    pub fn self_test(&self) -> Option<SelfTest> {
+        self.self_test
+    }
+
+    /// A hash over the content of the files, which generations [tell](crate::GenerationInfo::towers_hash)
+    /// as well.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let files = self.parts.iter();
+        content_hash(files.map(|(name, blob)| (name.as_str(), checksum(blob))))
+    }
+
+    /// What the towers read, how they are built, how large they are.
+    #[must_use]
+    pub fn describe(&self) -> TowersInfo {
+        TowersInfo::of(&self.model, &self.parts)
+    }
+
+    /// All that is wrong with the features of a user, taken
+    /// [strictly](crate::FeatureCheck::Strict).
+    #[must_use]
+    pub fn check_user(&self, features: &Value) -> Vec<RecordError> {
+        self.model.problems(Side::User, features)
+    }
+
+    /// The vector of a user, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    ///
+    /// # Errors
+    /// [`TowersError::User`] names the feature that cannot be read.
+    pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, TowersError> {
+        let vector = self.model.embed(Side::User, features, Reading::default());
+        vector.map_err(|source| TowersError::User { at: None, source })
+    }
+
+    /// Appends the vectors of users to `vectors`, side by side. It takes no memory but for the vectors
+    /// once a thread has seen such users, unless the user tower runs an ONNX model.
+    ///
+    /// # Errors
+    /// [`TowersError::User`] names the user by its place, and the feature that cannot be read; nothing is
+    /// appended then.
+    pub fn embed_users_into(
+        &self,
+        users: &[Value],
+        vectors: &mut Vec<f32>,
+    ) -> Result<(), TowersError> {
+        let before = vectors.len();
+        let embedded = self
+            .model
+            .embed_into(Side::User, users, Reading::default(), vectors);
+        embedded.map_err(|(at, source)| {
+            vectors.truncate(before);
+            TowersError::User {
+                at: Some(at),
+                source,
+            }
+        })
+    }
+
+    /// The vector of an item, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    ///
+    /// # Errors
+    /// [`TowersError::Item`] names the feature that cannot be read.
+    pub fn embed_item(&self, record: &Value) -> Result<Vec<f32>, TowersError> {
+        let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
+        let vector = self.model.embed(Side::Item, record, Reading::default());
+        vector.map_err(|source| TowersError::Item {
+            id: id().to_owned(),
+            source,
+        })
+    }
+}
+
+/// `models/movies.next` for `models/movies`.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Removes a towers directory if it is there.
+fn clear(path: &Path) -> Result<(), TowersError> {
+    for name in OsFiles::MAPPED
+        .list(path)
+        .map_err(TowersError::io("list", path))?
+    {
+        let file = path.join(name);
+        OsFiles::MAPPED
+            .remove(&file)
+            .map_err(TowersError::io("remove", &file))?;
+    }
+    match OsFiles::MAPPED.remove_dir(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(TowersError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}

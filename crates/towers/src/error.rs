@@ -1,0 +1,76 @@
+//! Failures of the towers that users hold.
+
+use crate::record::RecordError;
+use crate::tower::{EmbedError, TowerError};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why towers cannot be opened, saved or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TowersError {
+    /// The operating system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The directory does not hold valid towers.
+    #[error("towers in {}: {source}", path.display())]
+    Invalid {
+        /// The directory.
+        path: PathBuf,
+        /// The file, the place in it, and what is wrong.
+        source: TowerError,
+    },
+    /// A user whose features the user tower cannot embed.
+    #[error("{}: {source}", user(.at))]
+    User {
+        /// Its place in the batch, from 0; `None` outside a batch.
+        at: Option<usize>,
+        /// The reason.
+        source: EmbedError,
+    },
+    /// An item that the item tower cannot embed.
+    #[error("item {id:?} cannot be embedded: {source}")]
+    Item {
+        /// The item.
+        id: String,
+        /// The reason.
+        source: EmbedError,
+    },
+}
+
+fn user(at: &Option<usize>) -> String {
+    match at {
+        Some(at) => format!("user {at} of the batch"),
+        None => "the user".to_owned(),
+    }
+}
+
+impl TowersError {
+    /// Wraps an I/O error with what was tried and on which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl EmbedError {
+    /// The field at fault, if a field is: its name, what was expected and what was found.
+    #[must_use]
+    pub fn field(&self) -> Option<&RecordError> {
+        match self {
+            Self::Features(error) => Some(error),
+            Self::Layer(_) | Self::Output(_) | Self::NoTower { .. } => None,
+        }
+    }
+}

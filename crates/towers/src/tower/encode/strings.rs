@@ -1,0 +1,289 @@
+//! What is looked up: strings in tables, items in the generation.
+
+use super::super::encoded::Encoded;
+use super::super::lookup::NotFound;
+use super::super::model::{Feature, Table};
+use super::super::schema::{FeatureKind, FeatureSchema, Pooling, Recency};
+use super::{Encoder, expected, texts, wrong};
+use crate::record::{Place, RecordError, describe};
+use serde_json::Value;
+use std::fmt::Write;
+use twinspire_core::kernel::{Level, Row, Weights};
+
+/// The most pairs of strings that a cross is made of.
+const MAX_PAIRS: usize = 1 << 16;
+/// What stands between the two strings of a pair, as between TensorFlow's.
+const CROSSED: &str = "_X_";
+
+/// Weights of what was found, added up.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    sum: f32,
+    squares: f32,
+}
+
+impl Found {
+    fn add(&mut self, weight: f32) {
+        self.sum += weight;
+        self.squares += weight * weight;
+    }
+
+    /// What the weighted sum is multiplied by.
+    fn scale(self, pooling: Pooling) -> f32 {
+        match pooling {
+            Pooling::Mean if self.sum > 0.0 => 1.0 / self.sum,
+            Pooling::Sqrtn if self.squares > 0.0 => 1.0 / self.squares.sqrt(),
+            // Nothing, or nothing that counts.
+            Pooling::Mean | Pooling::Sqrtn => 0.0,
+            Pooling::Sum | Pooling::Max => 1.0,
+        }
+    }
+}
+
+/// Looks strings up for a feature.
+struct Reader<'a> {
+    /// The field that is being read.
+    field: &'a str,
+    table: Option<&'a Table>,
+    encoded: &'a mut Encoded,
+    found: Found,
+}
+
+impl Reader<'_> {
+    fn add(&mut self, text: &str, weight: f32) -> Result<(), RecordError> {
+        let Some(table) = self.table else {
+            return Ok(());
+        };
+        let encoded = &mut *self.encoded;
+        let each = |row| {
+            // It is added up once all features have been read.
+            if let Some(embedding) = table.weights.row(row) {
+                embedding.prefetch();
+            }
+            encoded.push_row(row, weight);
+        };
+        match table.lookup.find(text, each) {
+            Ok(()) => self.found.add(weight),
+            Err(NotFound::Skip) => {}
+            Err(NotFound::Refuse(expected)) => {
+                let expected = format!("{expected} of table `{}`", table.name);
+                let found = describe(&Value::String(text.to_owned()));
+                return Err(RecordError::new(self.field, expected, found));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Encoder<'_> {
+    /// Reads a feature that has a table for its strings.
+    pub(super) fn embedded(
+        &mut self,
+        feature: &Feature,
+        value: &Value,
+        other: Option<&Value>,
+        encoded: &mut Encoded,
+    ) -> Result<(), RecordError> {
+        let (schema, texts) = (&feature.schema, &mut *self.texts);
+        let mut reader = Reader {
+            field: schema.field(),
+            table: feature.table.and_then(|at| self.tables.get(at)),
+            encoded,
+            found: Found::default(),
+        };
+        match (&schema.kind, value) {
+            (FeatureKind::Ids { limit, .. }, Value::Array(list)) => {
+                for (value, weight) in newest(list, *limit, schema.recency()) {
+                    reader.add(text_of(schema, value, &mut texts.one)?, weight)?;
+                }
+            }
+            (FeatureKind::Id { .. }, value) => {
+                reader.add(text_of(schema, value, &mut texts.one)?, 1.0)?;
+            }
+            (FeatureKind::Categories { .. }, value) => {
+                for value in one_or_many(value) {
+                    reader.add(text_of(schema, value, &mut texts.one)?, 1.0)?;
+                }
+            }
+            (FeatureKind::Cross { .. }, value) => {
+                let others = other.map(one_or_many).unwrap_or_default();
+                let pairs = one_or_many(value).len().saturating_mul(others.len());
+                if pairs > MAX_PAIRS {
+                    let expected = format!("no more than {MAX_PAIRS} pairs with the other field");
+                    let found = format!("{pairs} pairs");
+                    return Err(RecordError::new(schema.field(), expected, found));
+                }
+                for a in one_or_many(value) {
+                    for b in others {
+                        texts.gram.clear();
+                        texts.gram.push_str(text_of(schema, a, &mut texts.one)?);
+                        texts.gram.push_str(CROSSED);
+                        texts.gram.push_str(text_of(schema, b, &mut texts.one)?);
+                        reader.add(&texts.gram, 1.0)?;
+                    }
+                }
+            }
+            (FeatureKind::Geo { scales, .. }, Value::Object(object)) => {
+                let place = Place::of(object).ok_or_else(|| wrong(schema, value))?;
+                for (at, scale) in scales.iter().enumerate() {
+                    let cell = |degrees: f64| (degrees / scale).floor() as i64;
+                    let (y, x) = (cell(place.lat + 90.0), cell(place.lon + 180.0));
+                    texts.gram.clear();
+                    // Memory takes any text.
+                    let _ = write!(texts.gram, "{at}:{y}:{x}");
+                    reader.add(&texts.gram, 1.0)?;
+                }
+            }
+            (_, value) => return Err(wrong(schema, value)),
+        }
+        let scale = reader.found.scale(schema.pooling());
+        encoded.factors().iter_mut().for_each(|x| *x *= scale);
+        Ok(())
+    }
+
+    /// Reads the texts there are of a feature's fields, one behind the other; tells whether there is any.
+    /// If `passes_over`, one that cannot be read is as if it were not there.
+    pub(super) fn texts<'v>(
+        &mut self,
+        feature: &Feature,
+        given: impl Fn(&str) -> Option<&'v Value>,
+        passes_over: bool,
+        encoded: &mut Encoded,
+    ) -> Result<bool, RecordError> {
+        let schema = &feature.schema;
+        let FeatureKind::Text { grams, limit, .. } = &schema.kind else {
+            return Ok(false);
+        };
+        let mut left = limit.map_or(usize::MAX, |limit| limit as usize);
+        let mut reader = Reader {
+            field: schema.field(),
+            table: feature.table.and_then(|at| self.tables.get(at)),
+            encoded,
+            found: Found::default(),
+        };
+        let mut any = false;
+        let there = schema.fields();
+        for (field, value) in there.filter_map(|field| Some((field, given(field)?))) {
+            reader.field = field;
+            let (before, found) = (reader.encoded.size(), reader.found);
+            let read = match value {
+                // Each for itself, so that no gram spans two of them.
+                Value::String(text) => {
+                    texts::grams(text, *grams, left, self.texts, |gram| reader.add(gram, 1.0))
+                }
+                _ => Err(RecordError::new(field, expected(schema), describe(value))),
+            };
+            match read {
+                Ok(words) => {
+                    left -= words;
+                    any = true;
+                }
+                Err(_) if passes_over => {
+                    reader.encoded.shrink(before);
+                    reader.found = found;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let scale = reader.found.scale(schema.pooling());
+        encoded.factors().iter_mut().for_each(|x| *x *= scale);
+        Ok(any)
+    }
+
+    /// Reads a feature of the vectors that items have in the same generation.
+    pub(super) fn item_vectors(
+        &mut self,
+        feature: &Feature,
+        value: &Value,
+        encoded: &mut Encoded,
+    ) -> Result<(), RecordError> {
+        let schema = &feature.schema;
+        let (FeatureKind::Items { limit, .. }, Value::Array(list)) = (&schema.kind, value) else {
+            return Err(wrong(schema, value));
+        };
+        let items = self.reading.items.ok_or_else(|| {
+            let expected = "a recall from a database, where the items' vectors are";
+            RecordError::new(schema.field(), expected, "towers alone")
+        })?;
+        let (pooling, level) = (schema.pooling(), Level::best());
+        let pooled = encoded.zeros(feature.width);
+        let mut found = Found::default();
+        for (value, weight) in newest(list, *limit, schema.recency()) {
+            let id = text_of(schema, value, &mut self.texts.one)?;
+            items(id, &mut |row| {
+                let row = match row {
+                    Row::Full(row) => Weights::F32(row),
+                    Row::Half(row) => Weights::F16(row),
+                };
+                match pooling {
+                    Pooling::Max if found.sum == 0.0 => {
+                        pooled.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = y);
+                    }
+                    Pooling::Max => {
+                        pooled
+                            .iter_mut()
+                            .zip(row.iter())
+                            .for_each(|(x, y)| *x = x.max(y));
+                    }
+                    Pooling::Mean | Pooling::Sum | Pooling::Sqrtn => {
+                        level.add_scaled(pooled, weight, row);
+                    }
+                }
+                found.add(weight);
+            });
+        }
+        let scale = found.scale(pooling);
+        pooled.iter_mut().for_each(|x| *x *= scale);
+        Ok(())
+    }
+}
+
+/// The newest of a list, each with its weight.
+fn newest<'a>(
+    list: &'a [Value],
+    limit: u32,
+    recency: Option<&'a Recency>,
+) -> impl Iterator<Item = (&'a Value, f32)> {
+    let newest = list.get(list.len().saturating_sub(limit as usize)..);
+    let newest = newest.unwrap_or_default();
+    newest.iter().enumerate().map(move |(at, value)| {
+        let age = newest.len() - 1 - at;
+        let weight = match recency {
+            None => 1.0,
+            Some(Recency::Decay(decay)) => decay.powi(age.try_into().unwrap_or(i32::MAX)),
+            Some(Recency::Weights(weights)) => {
+                let weight = weights.get(age).or(weights.last());
+                weight.copied().unwrap_or_default()
+            }
+        };
+        (value, weight)
+    })
+}
+
+/// The values of a list, or the one there is.
+fn one_or_many(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(list) => list,
+        one => std::slice::from_ref(one),
+    }
+}
+
+/// A string; an integer stands for its digits, a boolean for its name.
+pub(super) fn text_of<'a>(
+    feature: &FeatureSchema,
+    value: &'a Value,
+    digits: &'a mut String,
+) -> Result<&'a str, RecordError> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Bool(true) => Ok("true"),
+        Value::Bool(false) => Ok("false"),
+        Value::Number(number) if number.is_i64() || number.is_u64() => {
+            digits.clear();
+            // Memory takes any text.
+            let _ = write!(digits, "{number}");
+            Ok(digits)
+        }
+        _ => Err(wrong(feature, value)),
+    }
+}

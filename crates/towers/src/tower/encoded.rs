@@ -1,0 +1,169 @@
+//! What a tower reads of a record, ready to be computed with.
+
+/// A record as a tower reads it: of each feature, in the schema's order, rows of its table with the
+/// factor of each, or numbers. All of it lies in three lists, so that one of these can be used again
+/// and again without taking memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encoded {
+    rows: Vec<u32>,
+    factors: Vec<f32>,
+    numbers: Vec<f32>,
+    /// Where each feature's rows and numbers end.
+    ends: Vec<(usize, usize)>,
+}
+
+/// One feature of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input<'a> {
+    /// Rows of the feature's table.
+    pub rows: &'a [u32],
+    /// What the embedding of each is multiplied by.
+    pub factors: &'a [f32],
+    /// Its numbers, if it has no table.
+    pub numbers: &'a [f32],
+}
+
+impl Encoded {
+    /// Forgets the record.
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.factors.clear();
+        self.numbers.clear();
+        self.ends.clear();
+    }
+
+    /// How many rows and numbers there are.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.rows.len(), self.numbers.len())
+    }
+
+    /// Back to a size that it had.
+    pub(super) fn shrink(&mut self, (rows, numbers): (usize, usize)) {
+        self.rows.truncate(rows);
+        self.factors.truncate(rows);
+        self.numbers.truncate(numbers);
+    }
+
+    /// Adds a row to the feature that is being read.
+    pub(super) fn push_row(&mut self, row: u32, factor: f32) {
+        self.rows.push(row);
+        self.factors.push(factor);
+    }
+
+    /// Adds a number to the feature that is being read.
+    pub(super) fn push_number(&mut self, number: f32) {
+        self.numbers.push(number);
+    }
+
+    /// Adds zeros to the feature that is being read, and gives them to be changed.
+    pub(super) fn zeros(&mut self, count: usize) -> &mut [f32] {
+        let from = self.numbers.len();
+        self.numbers.resize(from + count, 0.0);
+        self.numbers.get_mut(from..).unwrap_or_default()
+    }
+
+    /// The factors of the feature that is being read.
+    pub(super) fn factors(&mut self) -> &mut [f32] {
+        let (from, _) = self.ends.last().copied().unwrap_or_default();
+        self.factors.get_mut(from..).unwrap_or_default()
+    }
+
+    /// Goes on to the next feature.
+    pub(super) fn end_feature(&mut self) {
+        self.ends.push((self.rows.len(), self.numbers.len()));
+    }
+
+    /// Each feature.
+    pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
+        let starts = std::iter::once(&(0, 0)).chain(&self.ends);
+        starts.zip(&self.ends).map(|(from, to)| Input {
+            rows: self.rows.get(from.0..to.0).unwrap_or_default(),
+            factors: self.factors.get(from.0..to.0).unwrap_or_default(),
+            numbers: self.numbers.get(from.1..to.1).unwrap_or_default(),
+        })
+    }
+
+    /// Becomes what another is, in the memory that there is.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.rows.clone_from(&other.rows);
+        self.factors.clone_from(&other.factors);
+        self.numbers.clone_from(&other.numbers);
+        self.ends.clone_from(&other.ends);
+    }
+
+    /// Makes one row of those that a feature has more than once, with the sum of their factors: the same sum
+    /// for less reading. The rows of each feature are in order then.
+    pub fn merge_rows(&mut self) {
+        let (mut rows, mut factors, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pairs: Vec<(u32, f32)> = Vec::new();
+        for (input, (_, numbers)) in self.inputs().zip(&self.ends) {
+            pairs.clear();
+            pairs.extend(
+                input
+                    .rows
+                    .iter()
+                    .copied()
+                    .zip(input.factors.iter().copied()),
+            );
+            // Equal rows stay in their order, so that the sum is always the same.
+            pairs.sort_by_key(|(row, _)| *row);
+            for same in pairs.chunk_by(|(row, _), (next, _)| row == next) {
+                rows.extend(same.first().map(|(row, _)| *row));
+                factors.push(same.iter().map(|(_, factor)| factor).sum());
+            }
+            ends.push((rows.len(), *numbers));
+        }
+        (self.rows, self.factors, self.ends) = (rows, factors, ends);
+    }
+
+    /// Puts rows, whose mean is taken, in the place of those of a feature.
+    pub fn set_rows(&mut self, feature: usize, rows: &[u32]) {
+        let Some((to, _)) = self.ends.get(feature).copied() else {
+            return;
+        };
+        let before = feature
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        let from = before.map_or(0, |(end, _)| *end);
+        let factor = 1.0 / rows.len().max(1) as f32;
+        self.rows.splice(from..to, rows.iter().copied());
+        self.factors.splice(from..to, rows.iter().map(|_| factor));
+        for (end, _) in self.ends.iter_mut().skip(feature) {
+            *end = *end - (to - from) + rows.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn merged_rows_are_each_there_once_with_the_sum_of_their_factors(
+            features in prop::collection::vec(
+                (prop::collection::vec((0u32..9, -4i8..5), 0..20), 0usize..3), 0..4),
+        ) {
+            let mut encoded = Encoded::default();
+            for (rows, numbers) in &features {
+                rows.iter().for_each(|(row, factor)| encoded.push_row(*row, f32::from(*factor)));
+                (0..*numbers).for_each(|number| encoded.push_number(number as f32));
+                encoded.end_feature();
+            }
+            encoded.merge_rows();
+            let found: Vec<_> = encoded.inputs().collect();
+            prop_assert_eq!(found.len(), features.len());
+            for (input, (rows, numbers)) in found.into_iter().zip(&features) {
+                let mut expected: BTreeMap<u32, f32> = BTreeMap::new();
+                for (row, factor) in rows {
+                    *expected.entry(*row).or_default() += f32::from(*factor);
+                }
+                let merged = input.rows.iter().copied().zip(input.factors.iter().copied());
+                prop_assert_eq!(merged.collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(input.numbers.len(), *numbers);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A model as the files of a towers directory.
+
+use super::layer::{Layer, Step};
+use super::matrix::Matrix;
+use super::model::Model;
+use super::weights::{FILES, ITEM, NamedBlob, USER, aligned, home};
+use super::{TowerError, schema};
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use twinspire_core::files::Blob;
+
+/// A tensor about to be written.
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    fn matrix(name: String, matrix: &Matrix) -> Self {
+        Self {
+            name,
+            shape: vec![matrix.rows(), matrix.columns()],
+            bytes: bytes(matrix.weights().iter()),
+        }
+    }
+
+    fn list(name: String, list: &[f32]) -> Self {
+        Self {
+            name,
+            shape: vec![list.len()],
+            bytes: bytes(list.iter().copied()),
+        }
+    }
+}
+
+fn bytes(numbers: impl Iterator<Item = f32>) -> Vec<u8> {
+    numbers.flat_map(f32::to_le_bytes).collect()
+}
+
+impl Model {
+    /// The files of a towers directory. Weights that were in half the room are in 32 bits.
+    pub fn to_parts(&self) -> Result<Vec<NamedBlob>, TowerError> {
+        let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
+        let embedded = self
+            .tables
+            .iter()
+            .filter(|table| table.weights.columns() > 0);
+        for table in embedded {
+            let named = tensors.entry(home(&self.schema, &table.name)).or_default();
+            named.push(Tensor::matrix(
+                format!("table.{}", table.name),
+                &table.weights,
+            ));
+        }
+        let mut models = Vec::new();
+        for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
+            models.extend(tower.onnx());
+            for (at, layer) in tower.layers.iter().enumerate() {
+                let named = tensors_of(at, layer)?;
+                if !named.is_empty() {
+                    tensors.entry(file).or_default().extend(named);
+                }
+            }
+        }
+        let blob = |bytes: &[u8]| Arc::new(Blob::from_bytes(bytes));
+        let mut parts = vec![(schema::FILE.to_owned(), blob(&self.schema.to_json()?))];
+        for (file, named) in &tensors {
+            let wrong = |error: safetensors::SafeTensorError| {
+                TowerError::new(file, "file", error.to_string())
+            };
+            let views = named.iter().map(|tensor| {
+                let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?;
+                Ok((&tensor.name, view))
+            });
+            let views = views.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+            let bytes = safetensors::serialize(views, None).map_err(wrong)?;
+            parts.push(((*file).to_owned(), blob(&aligned(bytes))));
+        }
+        let models = models.into_iter();
+        parts.extend(models.map(|model| (model.file().to_owned(), Arc::clone(model.blob()))));
+        // As they are read from a directory, so that the hash of the content is the same.
+        parts.sort_by_key(|(name, _)| FILES.iter().position(|file| file == name));
+        Ok(parts)
+    }
+}
+
+/// What was learnt of a layer.
+fn tensors_of(at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
+    let name = |name: &str| format!("layer.{at}.{name}");
+    Ok(match &layer.step {
+        Step::Dense { weight, bias, .. } => {
+            let weight = Tensor::matrix(name("weight"), weight);
+            let bias = bias.iter().map(|bias| Tensor::list(name("bias"), bias));
+            std::iter::once(weight).chain(bias).collect()
+        }
+        Step::Bias(bias) => vec![Tensor::list(name("bias"), bias)],
+        Step::LayerNorm { weight, bias, .. } => vec![
+            Tensor::list(name("weight"), weight),
+            Tensor::list(name("bias"), bias),
+        ],
+        Step::FeatureWeights(weights) => {
+            let (squeeze, excite) = (&weights.squeeze, &weights.excite);
+            vec![
+                Tensor::matrix(name("squeeze.weight"), &squeeze.0),
+                Tensor::list(name("squeeze.bias"), &squeeze.1),
+                Tensor::matrix(name("excite.weight"), &excite.0),
+                Tensor::list(name("excite.bias"), &excite.1),
+            ]
+        }
+        // What it was learnt from is not kept.
+        Step::Affine { .. } => {
+            let what = "batch normalisation cannot be written once it has been read";
+            return Err(TowerError::schema(format!("layer {at}"), what));
+        }
+        // A model is a file of its own.
+        Step::Activation(_)
+        | Step::Add
+        | Step::Concat
+        | Step::L2Normalise
+        | Step::Scale(_)
+        | Step::Onnx(_) => Vec::new(),
+    })
+}

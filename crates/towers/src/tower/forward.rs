@@ -1,0 +1,107 @@
+//! The forward pass, for serving and for training alike.
+
+use super::encoded::{Encoded, Input};
+use super::layer::{Between, LayerError};
+use super::model::{Feature, Table, Tower};
+use super::schema::Pooling;
+use twinspire_core::kernel::{Aligned, Level, Weights};
+
+/// So many weights of a table stay in the caches nearby.
+const SMALL: usize = 1 << 18;
+
+/// What a batch became on its way. Used again for the next batch, it takes no more memory than the
+/// largest so far needed.
+#[derive(Clone, Debug, Default)]
+pub struct Pass {
+    /// Of the input and of each layer, a row for each record.
+    outputs: Vec<Aligned>,
+    /// How many of these there were the last time.
+    layers: usize,
+    between: Between,
+}
+
+impl Pass {
+    /// An output, a row for each record: 0 is the input, N + 1 that of layer N.
+    pub fn output(&self, at: usize) -> &[f32] {
+        self.outputs.get(at).map_or(&[], |output| &**output)
+    }
+
+    /// The last output, the vectors.
+    pub fn last(&self) -> &[f32] {
+        self.output(self.layers)
+    }
+}
+
+impl Tower {
+    /// Computes the vectors of a batch, side by side. Each depends on its own record alone, to the bit, as
+    /// far as an ONNX model among the layers lets it.
+    pub fn forward<'a>(
+        &self,
+        tables: &[Table],
+        batch: impl Iterator<Item = &'a Encoded>,
+        pass: &'a mut Pass,
+    ) -> Result<&'a [f32], LayerError> {
+        pass.layers = self.layers.len();
+        if pass.outputs.len() <= self.layers.len() {
+            pass.outputs
+                .resize_with(self.layers.len() + 1, Aligned::default);
+        }
+        let mut rows = 0;
+        if let Some(input) = pass.outputs.first_mut() {
+            input.clear();
+            let mut batch = batch.peekable();
+            while let Some(encoded) = batch.next() {
+                rows += 1;
+                if let Some(next) = batch.peek() {
+                    self.prefetch(tables, next);
+                }
+                for (feature, read) in self.features.iter().zip(encoded.inputs()) {
+                    feature.append(tables, read, input);
+                }
+            }
+        }
+        for (at, layer) in self.layers.iter().enumerate() {
+            let (earlier, rest) = pass.outputs.split_at_mut(at + 1);
+            if let Some(output) = rest.first_mut() {
+                layer.forward(rows, earlier, output, &mut pass.between)?;
+            }
+        }
+        Ok(pass.last())
+    }
+
+    /// Asks for the rows of large tables that a record will read: they lie anywhere in memory.
+    fn prefetch(&self, tables: &[Table], record: &Encoded) {
+        for (feature, read) in self.features.iter().zip(record.inputs()) {
+            let table = feature.table.and_then(|at| tables.get(at));
+            if let Some(table) = table.filter(|table| table.weights.len() > SMALL) {
+                let rows = read.rows.iter().filter_map(|row| table.weights.row(*row));
+                rows.for_each(Weights::prefetch);
+            }
+        }
+    }
+}
+
+impl Feature {
+    /// Appends the numbers of one record.
+    fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Aligned) {
+        let table = self.table.filter(|_| self.schema.numbering().is_none());
+        let Some(table) = table.and_then(|at| tables.get(at)) else {
+            input.extend_from_slice(read.numbers);
+            return;
+        };
+        let sum = input.zeros(self.width);
+        let embeddings = read.rows.iter().filter_map(|row| table.weights.row(*row));
+        if self.schema.pooling() == Pooling::Max {
+            for (at, embedding) in embeddings.enumerate() {
+                for (most, x) in sum.iter_mut().zip(embedding.iter()) {
+                    *most = if at == 0 { x } else { most.max(x) };
+                }
+            }
+            return;
+        }
+        let level = Level::best();
+        for (embedding, factor) in embeddings.zip(read.factors) {
+            level.add_scaled(sum, *factor, embedding);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Strings to rows of an embedding table.
+
+use super::TowerError;
+use super::schema::{HashFunction, LookupSchema, Unknown};
+use siphasher::sip::SipHasher24;
+use std::collections::HashMap;
+use std::hash::Hasher;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// How a table finds the rows of a string.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// By list.
+    Vocabulary {
+        /// The row of each string.
+        rows: HashMap<String, u32>,
+        /// What happens to all others.
+        unknown: Unknown,
+    },
+    /// By hash.
+    Hash {
+        /// Rows.
+        buckets: u32,
+        /// Of the first hash.
+        seed: u64,
+        /// The hash.
+        function: HashFunction,
+        /// Rows for each string.
+        hashes: u32,
+    },
+    /// It is the row.
+    Index {
+        /// Rows.
+        rows: u32,
+    },
+}
+
+/// Where a string is not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFound {
+    /// And that counts for nothing.
+    Skip,
+    /// And the record is to be refused, which it is not for this.
+    Refuse(&'static str),
+}
+
+impl Lookup {
+    /// Builds the look-up of table `name`.
+    pub fn new(name: &str, schema: &LookupSchema) -> Result<Self, TowerError> {
+        let wrong = |what: String| TowerError::schema(format!("table {name:?}"), what);
+        match schema {
+            LookupSchema::Hash {
+                buckets,
+                seed,
+                function,
+                hashes,
+            } => Ok(Self::Hash {
+                buckets: *buckets,
+                seed: *seed,
+                function: *function,
+                hashes: *hashes,
+            }),
+            LookupSchema::Index { rows } => Ok(Self::Index { rows: *rows }),
+            LookupSchema::Vocabulary { ids, unknown } => {
+                let spare = match unknown {
+                    Unknown::Buckets(count) => *count,
+                    Unknown::Error | Unknown::Skip => 0,
+                };
+                if ids.len() as u64 + u64::from(spare) > u64::from(u32::MAX) {
+                    return Err(wrong("more rows than 32 bits can number".to_owned()));
+                }
+                if *unknown == Unknown::Buckets(0) {
+                    return Err(wrong("0 buckets for unknown strings hold none".to_owned()));
+                }
+                let mut rows = HashMap::with_capacity(ids.len());
+                for (row, id) in ids.iter().enumerate() {
+                    if rows.insert(id.clone(), row as u32).is_some() {
+                        return Err(wrong(format!("{id:?} is in the vocabulary twice")));
+                    }
+                }
+                if rows.is_empty() && spare == 0 {
+                    return Err(wrong("the vocabulary is empty".to_owned()));
+                }
+                Ok(Self::Vocabulary {
+                    rows,
+                    unknown: *unknown,
+                })
+            }
+        }
+    }
+
+    /// Rows the table must have.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Hash { buckets, .. } => *buckets as usize,
+            Self::Index { rows } => *rows as usize,
+            Self::Vocabulary { rows, unknown } => match unknown {
+                Unknown::Buckets(count) => rows.len() + *count as usize,
+                Unknown::Error | Unknown::Skip => rows.len(),
+            },
+        }
+    }
+
+    /// Gives the rows of `text` to `each`.
+    pub fn find(&self, text: &str, mut each: impl FnMut(u32)) -> Result<(), NotFound> {
+        match self {
+            Self::Hash {
+                buckets,
+                seed,
+                function,
+                hashes,
+            } => {
+                for more in 0..u64::from(*hashes) {
+                    let hash = function.hash(text, seed.wrapping_add(more));
+                    each(bucket(hash, *buckets));
+                }
+            }
+            Self::Index { rows } => {
+                let digits = text == "0" || !text.starts_with(['0', '+']);
+                let row = text.parse().ok().filter(|row| digits && row < rows);
+                each(row.ok_or(NotFound::Refuse("the number of a row"))?);
+            }
+            Self::Vocabulary { rows, unknown } => each(match (rows.get(text), unknown) {
+                (Some(row), _) => *row,
+                (None, Unknown::Error) => {
+                    return Err(NotFound::Refuse("a string that is in the vocabulary"));
+                }
+                (None, Unknown::Skip) => return Err(NotFound::Skip),
+                (None, Unknown::Buckets(count)) => spare(rows.len(), *count, text),
+            }),
+        }
+        Ok(())
+    }
+
+    /// The row that `text` has in a vocabulary that lacks it, if there is one for such.
+    pub fn row_of_unknown(&self, text: &str) -> Option<u32> {
+        match self {
+            Self::Vocabulary {
+                rows,
+                unknown: Unknown::Buckets(count),
+            } => Some(spare(rows.len(), *count, text)),
+            _ => None,
+        }
+    }
+}
+
+/// The row of a string that is in no vocabulary: one of those behind the known ones.
+fn spare(known: usize, count: u32, text: &str) -> u32 {
+    known as u32 + bucket(HashFunction::Xxh3.hash(text, 0), count)
+}
+
+impl HashFunction {
+    fn hash(self, text: &str, seed: u64) -> u64 {
+        let bytes = text.as_bytes();
+        match self {
+            Self::Xxh3 => xxh3_64_with_seed(bytes, seed),
+            Self::FarmHash => super::farmhash::fingerprint64(bytes),
+            Self::SipHash([k0, k1]) => {
+                let mut hasher = SipHasher24::new_with_keys(k0, k1);
+                hasher.write(bytes);
+                hasher.finish()
+            }
+            Self::Murmur3 => {
+                // Memory can be read without an error.
+                let hash = murmur3::murmur3_32(&mut &*bytes, seed as u32).unwrap_or_default();
+                u64::from((hash as i32).unsigned_abs())
+            }
+        }
+    }
+}
+
+fn bucket(hash: u64, buckets: u32) -> u32 {
+    (hash % u64::from(buckets.max(1))) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_the_libraries_people_train_with() {
+        let rows = |function: HashFunction, buckets: u32, texts: &[&str]| -> Vec<u32> {
+            let hash = |text: &&str| bucket(function.hash(text, 0), buckets);
+            texts.iter().map(hash).collect()
+        };
+        // The examples in TensorFlow's documentation of to_hash_bucket_fast and _strong.
+        let fast = rows(HashFunction::FarmHash, 3, &["Hello", "TensorFlow", "2.x"]);
+        assert_eq!(fast, [0, 2, 2]);
+        let strong = rows(HashFunction::SipHash([1, 2]), 3, &["Hello", "TF"]);
+        assert_eq!(strong, [2, 0]);
+        // As in scikit-learn's test of murmurhash3_32, without the signs.
+        assert_eq!(HashFunction::Murmur3.hash("foo", 0), 156_908_512);
+        assert_eq!(HashFunction::Murmur3.hash("foo", 42), 1_322_301_282);
+    }
+
+    #[test]
+    fn an_index_is_a_decimal_number_below_the_rows() {
+        let index = Lookup::Index { rows: 12 };
+        let find = |text| {
+            let mut rows = Vec::new();
+            index.find(text, |row| rows.push(row)).map(|()| rows)
+        };
+        assert_eq!(find("0"), Ok(vec![0]));
+        assert_eq!(find("11"), Ok(vec![11]));
+        for wrong in ["12", "01", "+1", "-1", "1.0", "", "a", "4294967296"] {
+            assert!(find(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What is learnt from: the meetings of a log, and what was mined of them.
+
+use super::super::dataset::Dataset;
+use super::super::error::TrainError;
+use super::super::hold_out::HeldOut;
+use super::super::sampler::{self, Logs};
+use super::Config;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use twinspire_towers::{Mined, Pair};
+
+/// All there is to learn from.
+pub(super) struct Examples {
+    /// The log, without what is held out.
+    pub(super) logs: Logs,
+    pub(super) held_out: Vec<HeldOut>,
+    /// Users of mined pairs that the log does not have.
+    pub(super) given: Vec<Given>,
+    pub(super) all: Vec<Example>,
+    /// What each user of the log is known to have met.
+    met: Vec<HashSet<u32>>,
+    /// Mined negatives.
+    lists: Vec<Vec<u32>>,
+}
+
+/// A user with an item that was met.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Example {
+    pub(super) who: Who,
+    pub(super) item: u32,
+    pub(super) weight: f32,
+    /// Which list of mined negatives.
+    list: Option<u32>,
+}
+
+/// Who met an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A user of the log, at one of the meetings.
+    Met(sampler::Example),
+    /// The user of a mined pair that the log does not have.
+    Given(u32),
+}
+
+/// A user as a mined pair tells of it.
+pub(super) struct Given {
+    /// The pair's place.
+    pub(super) at: usize,
+    pub(super) record: Value,
+    known: HashSet<u32>,
+}
+
+/// What was mined of a user and an item of the log.
+#[derive(Default)]
+struct Found {
+    negatives: Vec<u32>,
+    hard_positive: bool,
+}
+
+impl Examples {
+    /// The meetings of the log, with what was mined of them, and mined pairs that are not in the log as
+    /// examples of their own. Where an item was met several times by a user, what was mined of them is
+    /// of each. What a user met is not among its negatives, whatever was mined.
+    ///
+    /// # Errors
+    /// As [`Logs::new`], and [`TrainError::Mined`] for an item that the data does not have.
+    pub(super) fn new(
+        data: &Dataset,
+        mined: impl IntoIterator<Item = Mined>,
+        config: &Config,
+    ) -> Result<Self, TrainError> {
+        let mut logs = Logs::new(data)?;
+        let held_out = hold_out(&mut logs, config);
+        let met = (0..logs.users.len() as u32).map(|user| logs.met_by(user));
+        let mut examples = Self {
+            met: met.collect(),
+            held_out,
+            given: Vec::new(),
+            all: Vec::new(),
+            lists: Vec::new(),
+            logs,
+        };
+        let found = examples.read(mined, config)?;
+        let of_given = std::mem::take(&mut examples.all);
+        let mut lists: HashMap<(u32, u32), u32> = HashMap::new();
+        for example in examples.logs.examples() {
+            let (item, reward) = examples.logs.met[example.user as usize][example.at as usize];
+            let mined = found.get(&(example.user, item));
+            let hard_positive = mined.is_some_and(|mined| mined.hard_positive);
+            let list = mined.map(|mined| {
+                *lists.entry((example.user, item)).or_insert_with(|| {
+                    examples.lists.push(mined.negatives.clone());
+                    examples.lists.len() as u32 - 1
+                })
+            });
+            examples.all.push(Example {
+                who: Who::Met(example),
+                item,
+                weight: reward * weight(hard_positive, config),
+                list,
+            });
+        }
+        examples.all.extend(of_given);
+        examples.all.retain(|example| example.weight > 0.0);
+        Ok(examples)
+    }
+
+    /// Takes in what was mined: gives that of the log's users and items, and adds the other pairs.
+    fn read(
+        &mut self,
+        mined: impl IntoIterator<Item = Mined>,
+        config: &Config,
+    ) -> Result<HashMap<(u32, u32), Found>, TrainError> {
+        let numbers = |named: &[(String, Value)]| -> HashMap<String, u32> {
+            let ids = named.iter().map(|(id, _)| id.clone());
+            ids.zip(0..).collect()
+        };
+        let (items, users) = (numbers(&self.logs.items), numbers(&self.logs.users));
+        let held_out = self.held_out.iter().map(|out| (out.user, out.item));
+        let held_out: HashSet<(u32, u32)> = held_out.collect();
+        let mut found: HashMap<(u32, u32), Found> = HashMap::new();
+        for (at, mined) in mined.into_iter().enumerate() {
+            let number = |what: &str, id: &String| {
+                items.get(id).copied().ok_or_else(|| TrainError::Mined {
+                    at,
+                    what: format!("the {what} {id:?} is no item of the data"),
+                })
+            };
+            let positive = number("positive", &mined.pair.positive)?;
+            let user = mined.pair.user.get("user_id");
+            let user = user.and_then(Value::as_str);
+            let user = user.and_then(|id| users.get(id)).copied();
+            let of_log = user.map(|user| (user, positive));
+            if of_log.is_some_and(|pair| held_out.contains(&pair)) {
+                continue;
+            }
+            let known = mined.pair.known.iter();
+            let known = known.filter_map(|id| items.get(id)).copied();
+            let mut known: HashSet<u32> = known.chain([positive]).collect();
+            let mut negatives = Vec::with_capacity(mined.negatives.len());
+            for negative in &mined.negatives {
+                negatives.push(number("negative", &negative.id)?);
+            }
+            if let Some(met) = user.and_then(|user| self.met.get_mut(user as usize)) {
+                known.extend(&*met);
+                negatives.retain(|item| !known.contains(item));
+                if met.contains(&positive)
+                    && let Some(pair) = of_log
+                {
+                    let found = found.entry(pair).or_default();
+                    found.negatives.extend(negatives);
+                    found.hard_positive |= mined.hard_positive;
+                    continue;
+                }
+                met.insert(positive);
+            } else {
+                negatives.retain(|item| !known.contains(item));
+            }
+            self.all.push(Example {
+                who: Who::Given(self.given.len() as u32),
+                item: positive,
+                weight: weight(mined.hard_positive, config),
+                list: Some(self.lists.len() as u32),
+            });
+            self.lists.push(negatives);
+            self.given.push(Given {
+                at,
+                record: mined.pair.user,
+                known,
+            });
+        }
+        Ok(found)
+    }
+
+    /// The mined negatives of an example.
+    pub(super) fn mined(&self, example: Example) -> &[u32] {
+        let list = example.list.and_then(|list| self.lists.get(list as usize));
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the user of an example is known to have met an item.
+    pub(super) fn known(&self, example: Example, item: u32) -> bool {
+        match example.who {
+            Who::Met(met) => self.met[met.user as usize].contains(&item),
+            Who::Given(given) => self.given[given as usize].known.contains(&item),
+        }
+    }
+
+    /// What a user met, other than what is held out.
+    pub(super) fn met(&self, user: u32) -> &HashSet<u32> {
+        &self.met[user as usize]
+    }
+}
+
+fn weight(hard_positive: bool, config: &Config) -> f32 {
+    match hard_positive {
+        true => config.hard_positive_weight,
+        false => 1.0,
+    }
+}
+
+/// What a training with these settings holds out.
+fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
+    match config.patience {
+        0 => Vec::new(),
+        _ => logs.hold_out(config.hold_out, None),
+    }
+}
+
+/// The meetings of a log as pairs to be [mined](crate::Database::mine): the user as it was at the
+/// moment, the item that was met, and everything else that the user met, which is never a negative.
+/// What a training with these settings holds out is left out. One pair is made at a time.
+///
+/// # Errors
+/// As [`train`](super::train), of what is wrong with the data.
+pub fn pairs(
+    data: &Dataset,
+    config: &Config,
+) -> Result<impl Iterator<Item = Pair> + use<>, TrainError> {
+    let mut logs = Logs::new(data)?;
+    hold_out(&mut logs, config);
+    let longest = config.longest();
+    let examples = logs.examples().into_iter();
+    Ok(examples.map(move |example| {
+        let met = &logs.met[example.user as usize];
+        let (positive, _) = met[example.at as usize];
+        let others = logs.met_by(example.user);
+        let mut others: Vec<u32> = others.into_iter().filter(|o| *o != positive).collect();
+        others.sort_unstable();
+        let id = |item: u32| logs.items[item as usize].0.clone();
+        Pair::new(logs.record(example, longest), id(positive)).known(others.into_iter().map(id))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use twinspire_towers::Event;
+
+    fn data() -> Dataset {
+        let event = |(at, (user, item, weight)): (usize, &(&str, &str, f32))| Event {
+            user: (*user).to_owned(),
+            item: (*item).to_owned(),
+            at: at as i64,
+            weight: *weight,
+        };
+        let events = [
+            ("u", "a", 1.0),
+            ("u", "b", 2.0),
+            ("v", "c", 1.0),
+            ("u", "a", 1.0),
+            ("v", "d", 0.0),
+            ("u", "c", 1.0),
+        ];
+        Dataset {
+            items: ["a", "b", "c", "d", "e"].map(|id| json!({"id": id})).into(),
+            users: vec![json!({"user_id": "u", "age": 7})],
+            events: events.iter().enumerate().map(event).collect(),
+        }
+    }
+
+    fn mined(line: Value) -> Mined {
+        serde_json::from_value(line).unwrap()
+    }
+
+    fn of(mined: Vec<Value>, config: &Config) -> Examples {
+        Examples::new(&data(), mined.into_iter().map(self::mined), config).unwrap()
+    }
+
+    /// User, item, weight and mined negatives of each example.
+    fn listed(examples: &Examples) -> Vec<(String, &str, f32, Vec<&str>)> {
+        let id = |item: u32| &*examples.logs.items[item as usize].0;
+        let each = examples.all.iter().map(|example| {
+            let who = match example.who {
+                Who::Met(met) => examples.logs.users[met.user as usize].0.clone(),
+                Who::Given(given) => examples.given[given as usize].record.to_string(),
+            };
+            let mined = examples.mined(*example).iter().map(|item| id(*item));
+            (who, id(example.item), example.weight, mined.collect())
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn what_was_mined_is_found_by_user_and_item_and_the_rest_is_an_example_of_its_own() {
+        let config = Config {
+            hard_positive_weight: 3.0,
+            ..Config::default()
+        };
+        let stranger = json!({"age": 9});
+        let examples = of(
+            vec![
+                json!({"user": {"user_id": "u"}, "positive": "a", "negatives": [{"id": "d"}, {"id": "b"}]}),
+                json!({"user": {"user_id": "u"}, "positive": "a", "negatives": [{"id": "e"}]}),
+                json!({"user": {"user_id": "u"}, "positive": "b", "hard_positive": true}),
+                json!({"user": stranger, "positive": "a", "known": ["c"], "hard_positive": true,
+                       "negatives": [{"id": "c"}, {"id": "a"}, {"id": "e"}]}),
+            ],
+            &config,
+        );
+        let u = || "u".to_owned();
+        let expected = [
+            // What the user met is no negative; of an item that was met twice each is an example.
+            (u(), "a", 1.0, vec!["d", "e"]),
+            (u(), "b", 6.0, vec![]),
+            (u(), "a", 1.0, vec!["d", "e"]),
+            (u(), "c", 1.0, vec![]),
+            ("v".to_owned(), "c", 1.0, vec![]),
+            (stranger.to_string(), "a", 3.0, vec!["e"]),
+        ];
+        assert_eq!(listed(&examples), expected);
+        let known = |at: usize| -> Vec<u32> {
+            let example = examples.all[at];
+            (0..5)
+                .filter(|item| examples.known(example, *item))
+                .collect()
+        };
+        assert_eq!(
+            (known(0), known(4), known(5)),
+            (vec![0, 1, 2], vec![2, 3], vec![0, 2])
+        );
+    }
+
+    #[test]
+    fn what_is_held_out_is_not_learnt_from_by_way_of_what_was_mined() {
+        let config = Config {
+            patience: 1,
+            ..Config::default()
+        };
+        let data = Dataset {
+            events: data()
+                .events
+                .into_iter()
+                .filter(|event| event.at != 3)
+                .collect(),
+            ..data()
+        };
+        let pair = || mined(json!({"user": {"user_id": "u"}, "positive": "c"}));
+        let with = |config: &Config| Examples::new(&data, [pair()], config).unwrap();
+        let held_out = with(&config);
+        assert_eq!(held_out.held_out.len(), 1);
+        assert_eq!(listed(&held_out).len(), 3);
+        assert!(held_out.given.is_empty());
+        assert_eq!(listed(&with(&Config::default())).len(), 4);
+        let positives = pairs(&data, &config).unwrap().map(|pair| pair.positive);
+        assert_eq!(positives.collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn pairs_tell_of_users_as_they_were() {
+        let pairs: Vec<_> = pairs(&data(), &Config::default()).unwrap().collect();
+        let u = |history: &[&str]| json!({"user_id": "u", "age": 7, "history": history});
+        let expected = [
+            Pair::new(u(&[]), "a").known(["b", "c"]),
+            Pair::new(u(&["a"]), "b").known(["a", "c"]),
+            Pair::new(u(&["b"]), "a").known(["b", "c"]),
+            Pair::new(u(&["a", "b", "a"]), "c").known(["a", "b"]),
+            Pair::new(json!({"user_id": "v", "history": []}), "c").known(["d"]),
+        ];
+        assert_eq!(pairs, expected);
+        let bare = Config {
+            item_dimension: 0,
+            ..Config::default()
+        };
+        let first = super::pairs(&data(), &bare).unwrap().next().unwrap();
+        assert_eq!(first.user, json!({"user_id": "u", "age": 7}));
+    }
+
+    #[test]
+    fn items_that_the_data_does_not_have_are_named() {
+        let says = |line: Value| {
+            let lines = [json!({"user": {}, "positive": "a"}), line].map(mined);
+            let error = Examples::new(&data(), lines, &Config::default());
+            error.err().unwrap().to_string()
+        };
+        assert_eq!(
+            says(json!({"user": {}, "positive": "z"})),
+            "mined pair 1: the positive \"z\" is no item of the data"
+        );
+        assert_eq!(
+            says(json!({"user": {}, "positive": "a", "negatives": [{"id": "y"}]})),
+            "mined pair 1: the negative \"y\" is no item of the data"
+        );
+    }
+}

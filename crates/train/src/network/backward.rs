@@ -1,0 +1,255 @@
+//! The backward pass: from the gradient of the vectors to those of all weights.
+//!
+//! [`backward`] walks the layers of one forward pass in reverse and adds to a [`Part`]. Tables
+//! get a gradient for the rows that were read and no others. What has no gradient was refused before
+//! ([`trainable`](super::trainable)).
+
+use super::gradients::{Part, Reads, Tensors, side_index};
+use super::slope::{is_told_by_output, slope};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use std::borrow::Borrow;
+use twinspire_towers::internals::schema::{Activation, Pooling};
+use twinspire_towers::internals::{
+    Encoded, Feature, Input, Layer, Matrix, Model, Pass, Side, Step, Table,
+};
+
+/// Adds the gradients of one tower, given those of its output for the records of a pass.
+pub(crate) fn backward<E: Borrow<Encoded>>(
+    model: &Model,
+    side: Side,
+    batch: &[E],
+    pass: &Pass,
+    gradient: Array2<f32>,
+    into: &mut Part,
+) {
+    let tower = model.tower(side);
+    let tensors = &mut into.layers[side_index(side)];
+    let rows = batch.len();
+    // Of each output: what later layers want of it, none where none reads it.
+    let mut wanted: Vec<Option<Array2<f32>>> = vec![None; tower.layers.len() + 1];
+    wanted[tower.layers.len()] = Some(gradient);
+    for (at, (layer, sums)) in tower.layers.iter().zip(tensors).enumerate().rev() {
+        let Some(gradient) = wanted[at + 1].take() else {
+            continue;
+        };
+        let inputs = || layer.from.iter().map(|from| view(pass.output(*from), rows));
+        let output = view(pass.output(at + 1), rows);
+        match &layer.step {
+            Step::Add => {
+                for from in &layer.from {
+                    accumulate(&mut wanted[*from], gradient.clone());
+                }
+            }
+            Step::Concat => {
+                let mut start = 0;
+                for (from, input) in layer.from.iter().zip(inputs()) {
+                    let end = start + input.ncols();
+                    let part = gradient.slice(s![.., start..end]).to_owned();
+                    accumulate(&mut wanted[*from], part);
+                    start = end;
+                }
+            }
+            _ => {
+                let from = layer.from.first().copied().unwrap_or(at);
+                let input = view(pass.output(from), rows);
+                let gradient = through(layer, input, output, gradient, sums);
+                accumulate(&mut wanted[from], gradient);
+            }
+        }
+    }
+    let Some(gradient) = &wanted[0] else { return };
+    for (record, gradient) in batch.iter().zip(gradient.rows()) {
+        let mut rest = gradient.to_slice().unwrap_or_default();
+        for (feature, input) in tower.features.iter().zip(record.borrow().inputs()) {
+            let (part, after) = rest.split_at(feature.width.min(rest.len()));
+            rest = after;
+            if let Some(table) = feature.table {
+                let reads = &mut into.tables[table];
+                feature_backward(feature, &model.tables[table], input, part, reads);
+            }
+        }
+    }
+}
+
+/// An output of a pass, a row for each record.
+pub(crate) fn view(output: &[f32], rows: usize) -> ArrayView2<'_, f32> {
+    let width = output.len() / rows.max(1);
+    let all = ArrayView2::from_shape((rows, width), output);
+    all.unwrap_or_else(|_| ArrayView2::from(&[] as &[[f32; 0]]))
+}
+
+fn accumulate(sum: &mut Option<Array2<f32>>, gradient: Array2<f32>) {
+    match sum {
+        Some(sum) => *sum += &gradient,
+        None => *sum = Some(gradient),
+    }
+}
+
+/// Through a layer of one input: adds the gradients of its weights, gives that of its input.
+fn through(
+    layer: &Layer,
+    input: ArrayView2<'_, f32>,
+    output: ArrayView2<'_, f32>,
+    mut gradient: Array2<f32>,
+    sums: &mut Tensors,
+) -> Array2<f32> {
+    match &layer.step {
+        Step::Dense {
+            weight: Matrix::Owned(weight),
+            activation,
+            ..
+        } => {
+            if is_told_by_output(*activation) {
+                activation_backward(*activation, output, output, &mut gradient);
+            } else {
+                let before = input.as_slice().unwrap_or_default();
+                let before = layer.before_activation(input.nrows(), before);
+                let before = view(&before, input.nrows());
+                activation_backward(*activation, before, output, &mut gradient);
+            }
+            if let [weights, biases @ ..] = &mut sums[..] {
+                let shape = (weight.nrows(), weight.ncols());
+                if let Ok(mut weights) = ArrayViewMut2::from_shape(shape, weights) {
+                    general_mat_mul(1.0, &gradient.t(), &input, 1.0, &mut weights);
+                }
+                for bias in biases {
+                    add_columns(bias, &gradient);
+                }
+            }
+            return gradient.dot(weight);
+        }
+        Step::Activation(activation) => {
+            activation_backward(*activation, input, output, &mut gradient);
+        }
+        Step::Bias(_) => sums
+            .iter_mut()
+            .for_each(|bias| add_columns(bias, &gradient)),
+        Step::LayerNorm {
+            weight, epsilon, ..
+        } => layer_norm_backward(weight, *epsilon, input, &mut gradient, sums),
+        Step::L2Normalise => normalise_backward(input, output, &mut gradient),
+        Step::Scale(factor) => gradient *= *factor,
+        // Those of several inputs are dealt with above, the others refused before.
+        Step::Dense { .. }
+        | Step::Affine { .. }
+        | Step::Add
+        | Step::Concat
+        | Step::FeatureWeights(_)
+        | Step::Onnx(_) => {}
+    }
+    gradient
+}
+
+fn add_columns(sums: &mut [f32], gradient: &Array2<f32>) {
+    for (sum, column) in sums.iter_mut().zip(gradient.sum_axis(Axis(0))) {
+        *sum += column;
+    }
+}
+
+fn activation_backward(
+    activation: Activation,
+    input: ArrayView2<'_, f32>,
+    output: ArrayView2<'_, f32>,
+    gradient: &mut Array2<f32>,
+) {
+    if activation == Activation::Linear {
+        return;
+    }
+    let each = gradient.iter_mut().zip(input).zip(output);
+    each.for_each(|((g, x), y)| *g *= slope(activation, *x, *y));
+}
+
+/// Through y = x / |x|: what of the gradient is across y, divided by |x|. Of zeros, which stay zeros,
+/// there is no direction to learn.
+fn normalise_backward(
+    input: ArrayView2<'_, f32>,
+    output: ArrayView2<'_, f32>,
+    gradient: &mut Array2<f32>,
+) {
+    let rows = gradient.rows_mut().into_iter().zip(input.rows());
+    for ((mut g, x), y) in rows.zip(output.rows()) {
+        let length = x.dot(&x).sqrt();
+        if length > 0.0 {
+            let along = g.dot(&y);
+            g.scaled_add(-along, &y);
+            g /= length;
+        } else {
+            g.fill(0.0);
+        }
+    }
+}
+
+/// Through y = w · (x − mean) / deviation + b.
+fn layer_norm_backward(
+    weight: &[f32],
+    epsilon: f32,
+    input: ArrayView2<'_, f32>,
+    gradient: &mut Array2<f32>,
+    sums: &mut Tensors,
+) {
+    let [weights, biases] = &mut sums[..] else {
+        return;
+    };
+    let count = weight.len().max(1) as f32;
+    let mut centred = vec![0.0; weight.len()];
+    for (mut g, x) in gradient.rows_mut().into_iter().zip(input.rows()) {
+        let mean = x.sum() / count;
+        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / count;
+        let factor = 1.0 / (variance + epsilon).sqrt();
+        let (mut all, mut along) = (0.0, 0.0);
+        for (at, (g, x)) in g.iter_mut().zip(x).enumerate() {
+            let normal = (x - mean) * factor;
+            weights[at] += *g * normal;
+            biases[at] += *g;
+            *g *= weight[at];
+            centred[at] = normal;
+            all += *g;
+            along += *g * normal;
+        }
+        for (g, normal) in g.iter_mut().zip(&centred) {
+            *g = factor * (*g - (all + normal * along) / count);
+        }
+    }
+}
+
+/// To the rows of a table that a feature read.
+fn feature_backward(
+    feature: &Feature,
+    table: &Table,
+    input: Input<'_>,
+    gradient: &[f32],
+    reads: &mut Reads,
+) {
+    if feature.schema.pooling() != Pooling::Max {
+        reads.add(input.rows, input.factors, gradient);
+        return;
+    }
+    let Matrix::Owned(weights) = &table.weights else {
+        return;
+    };
+    // Each component to the first row that has the largest, as in the forward pass.
+    let value = |row: u32, column: usize| weights[[row as usize, column]];
+    let largest = |column: usize| {
+        let rows = input.rows.iter().copied();
+        rows.reduce(|most, row| match value(row, column) > value(most, column) {
+            true => row,
+            false => most,
+        })
+    };
+    let winners: Vec<_> = (0..gradient.len()).map(largest).collect();
+    let mut own = vec![0.0; gradient.len()];
+    for (at, row) in input.rows.iter().enumerate() {
+        if input.rows[..at].contains(row) || !winners.contains(&Some(*row)) {
+            continue;
+        }
+        for ((own, gradient), winner) in own.iter_mut().zip(gradient).zip(&winners) {
+            *own = if *winner == Some(*row) {
+                *gradient
+            } else {
+                0.0
+            };
+        }
+        reads.add(&[*row], &[1.0], &own);
+    }
+}

@@ -1,0 +1,145 @@
+//! Where weights begin: small random numbers, or what towers had learnt before.
+
+use super::super::error::TrainError;
+use ndarray::Array2;
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+use std::collections::HashMap;
+use twinspire_towers::internals::schema::{LayerKind, LookupSchema, Schema, TableSchema};
+use twinspire_towers::internals::{Layer, Lookup, Matrix, Model, Step, Table, Tower};
+
+/// A model of a description that was [checked](super::trainable::checked), whose weights are small
+/// random numbers: embeddings of about a tenth over all features, dense layers by Glorot's rule
+/// (Glorot and Bengio, AISTATS 2010), ±√(6 / (inputs + units)).
+pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainError> {
+    let mut uniform = |rows: usize, columns: usize, bound: f32| {
+        let number = || rng.random_range(-bound..=bound);
+        Matrix::from(Array2::from_shape_simple_fn((rows, columns), number))
+    };
+    let mut tables = Vec::new();
+    for (name, table) in &schema.tables {
+        let lookup = Lookup::new(name, &table.lookup)?;
+        let dimension = table.dimension.unwrap_or(0) as usize;
+        let bound = (3.0 / dimension.max(1) as f32).sqrt() * 0.1;
+        tables.push(Table {
+            name: name.clone(),
+            weights: uniform(lookup.rows(), dimension, bound),
+            lookup,
+        });
+    }
+    Model::assemble(schema, tables, |side, description, schema, _| {
+        let wirings = schema.wiring(side, description)?;
+        let layers = description.layers.iter().zip(wirings);
+        let layers = layers.map(|(layer, wiring)| {
+            let (inputs, width) = (wiring.inputs, wiring.outputs);
+            let step = match layer.kind {
+                LayerKind::Dense {
+                    activation, bias, ..
+                } => Step::Dense {
+                    weight: uniform(width, inputs, (6.0 / (inputs + width) as f32).sqrt()),
+                    bias: bias.then(|| vec![0.0; width]),
+                    activation,
+                },
+                LayerKind::Activation { activation } => Step::Activation(activation),
+                LayerKind::Bias {} => Step::Bias(vec![0.0; width]),
+                LayerKind::LayerNorm { epsilon } => Step::LayerNorm {
+                    weight: vec![1.0; width],
+                    bias: vec![0.0; width],
+                    epsilon,
+                },
+                LayerKind::Add {} => Step::Add,
+                LayerKind::Concat {} => Step::Concat,
+                LayerKind::Temperature { value } => Step::Scale(1.0 / value),
+                LayerKind::L2Normalise {}
+                // Refused when the description was checked.
+                | LayerKind::BatchNorm { .. }
+                | LayerKind::FeatureWeights { .. }
+                | LayerKind::Onnx { .. } => Step::L2Normalise,
+            };
+            Layer {
+                from: wiring.from,
+                width,
+                step,
+            }
+        });
+        Ok(Tower::new(side, description, layers.collect(), schema))
+    })
+}
+
+/// Takes over what `before` has learnt: the layers, and the rows of tables, those of a vocabulary by
+/// their strings. A string that `before` did not have begins where it was then: in the row of unknown
+/// strings that it shared; without such rows it stays as it is.
+///
+/// # Errors
+/// [`TrainError::WarmStart`] when a tower reads other features or has other layers than before, or a
+/// table has rows of another width or another look-up.
+pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> {
+    let other = |place: String, what: &'static str| Err(TrainError::WarmStart { place, what });
+    for (side, tower) in model.schema.towers() {
+        let earlier = before.schema.towers().find(|(of, _)| *of == side);
+        let same = earlier.is_some_and(|(_, earlier)| {
+            earlier.features == tower.features && earlier.layers == tower.layers
+        });
+        if !same {
+            let what = "it reads other features or has other layers";
+            return other(format!("{side} tower"), what);
+        }
+    }
+    let before = before.in_memory();
+    for table in &mut model.tables {
+        let place = format!("table {:?}", table.name);
+        let earlier = before
+            .tables
+            .iter()
+            .find(|earlier| earlier.name == table.name);
+        let lookups = [&model.schema, &before.schema].map(|schema| schema.tables.get(&table.name));
+        let (Some(earlier), [Some(now), Some(then)]) = (earlier, lookups) else {
+            return other(place, "it was not there");
+        };
+        if now.dimension != then.dimension {
+            return other(place, "its rows have another width");
+        }
+        let Some(rows) = same_rows([now, then], [table, earlier], true) else {
+            return other(place, "it looks strings up in another way");
+        };
+        let (Matrix::Owned(to), Matrix::Owned(from)) = (&mut table.weights, &earlier.weights)
+        else {
+            continue;
+        };
+        for (row, earlier) in rows {
+            to.row_mut(row).assign(&from.row(earlier));
+        }
+    }
+    model.user.layers = before.user.layers;
+    model.item.layers = before.item.layers;
+    Ok(())
+}
+
+/// Rows of the same strings in a table now and then, and of the unknown ones where there are as many; none
+/// if strings are looked up in another way. `all` gives a string that was not known the row that it had
+/// nevertheless, that of unknown ones.
+pub(crate) fn same_rows(
+    [now, then]: [&TableSchema; 2],
+    [table, earlier]: [&Table; 2],
+    all: bool,
+) -> Option<Vec<(usize, usize)>> {
+    let (now, then) = match (&now.lookup, &then.lookup) {
+        (LookupSchema::Vocabulary { ids: now, .. }, LookupSchema::Vocabulary { ids: then, .. }) => {
+            (now, then)
+        }
+        (now, then) if now == then => {
+            return Some((0..table.lookup.rows()).map(|row| (row, row)).collect());
+        }
+        _ => return None,
+    };
+    let rows: HashMap<&String, usize> = then.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let row = |id: &String| {
+        let unknown = || earlier.lookup.row_of_unknown(id).map(|row| row as usize);
+        rows.get(id).copied().or_else(|| all.then(unknown)?)
+    };
+    let known = now.iter().enumerate();
+    let known = known.filter_map(|(at, id)| Some((at, row(id)?)));
+    let spare = |table: &Table, ids: &[String]| ids.len()..table.lookup.rows();
+    let unknown = spare(table, now).zip(spare(earlier, then));
+    Some(known.chain(unknown).collect())
+}

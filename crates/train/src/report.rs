@@ -1,0 +1,374 @@
+//! A page that tells how a training went: settings, curves, how popular items fare, and what the towers
+//! answer.
+//!
+//! One file of HTML with everything in it: no network, no scripts, light and dark. Whatever comes from
+//! data or settings is escaped.
+
+use super::{Decile, Report};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt::Write;
+use twinspire_towers::Towers;
+use twinspire_towers::TowersError;
+
+/// Fields of an item that tell people what it is, the best first.
+const NAMES: [&str; 4] = ["title", "name", "text", "description"];
+/// Letters shown of a name or a query.
+const MAX_LETTERS: usize = 160;
+/// The chart, in units of its own.
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 180.0;
+const MARGIN: f64 = 44.0;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+table{border-collapse:collapse;width:100%}\
+td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #8884}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+svg{width:100%;height:auto}\
+svg text{font:12px system-ui,sans-serif;fill:currentColor}\
+code{font-size:.9em;overflow-wrap:anywhere}";
+
+/// What the towers answer to one query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The query, as JSON.
+    pub query: String,
+    /// The best items, each by its name and score.
+    pub found: Vec<(String, f32)>,
+}
+
+/// The `top` best items for each of some queries, by scoring all items.
+///
+/// # Errors
+/// [`TowersError::User`] or [`TowersError::Item`] names the query or item that the towers cannot read.
+pub fn samples(
+    towers: &Towers,
+    queries: &[Value],
+    items: &[Value],
+    top: usize,
+) -> Result<Vec<Sample>, TowersError> {
+    let vectors = items.iter().map(|item| towers.embed_item(item));
+    // An item without a vector, such as one without a text, is no answer.
+    let vectors: Vec<_> = vectors
+        .zip(items)
+        .filter_map(|(v, item)| Some((v.ok()?, item)))
+        .collect();
+    let each = queries.iter().map(|query| {
+        let asked = towers.embed_user(query)?;
+        let dot = |vector: &[f32]| asked.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
+        let mut scores: Vec<_> = vectors.iter().map(|(v, item)| (dot(v), *item)).collect();
+        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let found = scores.into_iter().take(top);
+        Ok(Sample {
+            query: cut(&query.to_string()),
+            found: found.map(|(score, item)| (name(item), score)).collect(),
+        })
+    });
+    each.collect()
+}
+
+/// What an item is called.
+fn name(item: &Value) -> String {
+    let named = NAMES.iter().find_map(|field| item.get(field)?.as_str());
+    let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
+    match named.filter(|name| !name.is_empty()) {
+        Some(name) => cut(&format!("{id}: {name}")),
+        None => id.to_owned(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_LETTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+impl Report {
+    /// The training as one page of HTML: the settings it had, its curves, and some of its answers.
+    #[must_use]
+    pub fn to_html(&self, title: &str, settings: &impl Serialize, samples: &[Sample]) -> String {
+        let settings = serde_json::to_value(settings).unwrap_or_default();
+        let mut page = String::new();
+        let title = escaped(title);
+        add(
+            &mut page,
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">",
+        );
+        add(
+            &mut page,
+            "<meta name=\"viewport\" content=\"width=device-width\">",
+        );
+        add(
+            &mut page,
+            &format!("<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>"),
+        );
+        add(&mut page, "<table>");
+        for (name, value) in [
+            ("examples in a pass", self.examples.to_string()),
+            (
+                "passes",
+                format!("{}, kept the weights of {}", self.losses.len(), self.kept),
+            ),
+            ("numbers learnt", self.parameters.to_string()),
+            (
+                "examples a second",
+                format!("{:.0}", self.examples_per_second),
+            ),
+            ("seconds", format!("{:.1}", self.seconds)),
+        ] {
+            row(&mut page, name, &value);
+        }
+        add(&mut page, "</table><h2>Loss of each pass</h2>");
+        let losses: Vec<f64> = self.losses.iter().copied().map(f64::from).collect();
+        add(&mut page, &chart("loss", &losses, None));
+        if let Some(metric) = self.metric {
+            add(
+                &mut page,
+                &format!("<h2>Validation: {}</h2>", escaped(metric)),
+            );
+            add(
+                &mut page,
+                &chart(metric, &self.validations, Some(self.kept)),
+            );
+        }
+        popularity(&mut page, &self.deciles);
+        if !samples.is_empty() {
+            add(
+                &mut page,
+                "<h2>Answers</h2><table><tr><th>asked<th>found<th class=\"n\">score",
+            );
+        }
+        for sample in samples {
+            for (at, (item, score)) in sample.found.iter().enumerate() {
+                let asked = if at == 0 {
+                    escaped(&sample.query)
+                } else {
+                    String::new()
+                };
+                let item = escaped(item);
+                let cells =
+                    format!("<tr><td><code>{asked}</code><td>{item}<td class=\"n\">{score:.3}");
+                add(&mut page, &cells);
+            }
+        }
+        if !samples.is_empty() {
+            add(&mut page, "</table>");
+        }
+        add(&mut page, "<h2>Settings</h2><table>");
+        for (name, value) in settings.as_object().into_iter().flatten() {
+            row(&mut page, name, &value.to_string());
+        }
+        add(&mut page, "</table></html>\n");
+        page
+    }
+}
+
+/// A table of the items in ten parts, by how often they were met.
+fn popularity(page: &mut String, deciles: &[Decile]) {
+    if deciles.is_empty() {
+        return;
+    }
+    add(page, "<h2>By popularity</h2>");
+    add(
+        page,
+        "<p>The items in ten parts by how often they were met: their share of all meetings, their share of \
+         the first ten answers of some users, and what is found of held-out events.",
+    );
+    add(
+        page,
+        "<table><tr><th>met<th class=\"n\">items<th class=\"n\">of meetings<th class=\"n\">of answers\
+         <th class=\"n\">held out<th class=\"n\">hit@10<th class=\"n\">hit@100",
+    );
+    for decile in deciles {
+        let [least, most] = decile.met;
+        let hits = |share: f64| match decile.held_out {
+            0 => String::new(),
+            _ => format!("{share:.3}"),
+        };
+        let cells = [
+            decile.items.to_string(),
+            format!("{:.1} %", 100.0 * decile.meetings),
+            format!("{:.1} %", 100.0 * decile.answers),
+            decile.held_out.to_string(),
+            hits(decile.hit_10),
+            hits(decile.hit_100),
+        ];
+        let cells = cells.map(|cell| format!("<td class=\"n\">{cell}")).concat();
+        add(page, &format!("<tr><td>{least} to {most}{cells}"));
+    }
+    add(page, "</table>");
+}
+
+fn add(page: &mut String, part: &str) {
+    page.push_str(part);
+    page.push('\n');
+}
+
+fn row(page: &mut String, name: &str, value: &str) {
+    let (name, value) = (escaped(name), escaped(value));
+    add(page, &format!("<tr><th>{name}<td><code>{value}</code>"));
+}
+
+/// Text as HTML shows it, in an attribute too.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// A line through the values of the passes; one of them may be marked.
+fn chart(name: &str, values: &[f64], marked: Option<usize>) -> String {
+    let finite = || values.iter().copied().filter(|value| value.is_finite());
+    let least = finite().fold(f64::INFINITY, f64::min);
+    let most = finite().fold(f64::NEG_INFINITY, f64::max);
+    if least > most {
+        return "<p>nothing was measured</p>".to_owned();
+    }
+    let span = if most > least { most - least } else { 1.0 };
+    let across = (WIDTH - 2.0 * MARGIN) / (values.len().max(2) - 1) as f64;
+    let x = |at: usize| MARGIN + at as f64 * across;
+    let y = |value: f64| HEIGHT - MARGIN / 2.0 - (value - least) / span * (HEIGHT - MARGIN);
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        escaped(name)
+    );
+    // Memory takes any text.
+    let mut label = |x: f64, y: f64, anchor: &str, text: &str| {
+        let _ = write!(
+            svg,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
+        );
+    };
+    label(MARGIN - 6.0, y(most) + 4.0, "end", &format!("{most:.3}"));
+    label(MARGIN - 6.0, y(least) + 4.0, "end", &format!("{least:.3}"));
+    label(x(0), HEIGHT - 4.0, "middle", "1");
+    label(
+        x(values.len() - 1),
+        HEIGHT - 4.0,
+        "middle",
+        &values.len().to_string(),
+    );
+    let places = values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| value.is_finite());
+    let points: Vec<_> = places.map(|(at, value)| (at, x(at), y(*value))).collect();
+    let line: Vec<_> = points
+        .iter()
+        .map(|(_, x, y)| format!("{x:.1},{y:.1}"))
+        .collect();
+    let line = line.join(" ");
+    let _ = write!(
+        svg,
+        "<polyline fill=\"none\" stroke=\"#3b82f6\" stroke-width=\"2\" points=\"{line}\"/>"
+    );
+    for (at, x, y) in points {
+        let radius = if marked == Some(at + 1) { 6 } else { 3 };
+        let value = values[at];
+        let _ = write!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"#3b82f6\"><title>pass {}: {value:.4}</title></circle>",
+            at + 1
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn report() -> Report {
+        Report {
+            losses: vec![3.0, 2.0, 1.5],
+            metric: Some("hit@10"),
+            validations: vec![0.1, 0.3, 0.2],
+            deciles: vec![Decile {
+                items: 12,
+                met: [3, 9],
+                meetings: 0.25,
+                answers: 0.125,
+                held_out: 4,
+                hit_10: 0.5,
+                hit_100: 0.75,
+            }],
+            kept: 2,
+            examples_per_second: 1234.5,
+            examples: 99,
+            parameters: 1000,
+            seconds: 1.25,
+        }
+    }
+
+    #[test]
+    fn the_page_has_curves_settings_and_answers_and_fetches_nothing() {
+        let sample = Sample {
+            query: r#"{"query":"wings"}"#.to_owned(),
+            found: vec![("7: On wings".to_owned(), 0.5)],
+        };
+        let page = report().to_html("dssm", &json!({"gamma": 6}), &[sample]);
+        for part in [
+            "<h1>dssm</h1>",
+            "kept the weights of 2",
+            "aria-label=\"hit@10\"",
+            "r=\"6\" fill=\"#3b82f6\"><title>pass 2: 0.3000",
+            "<th>gamma<td><code>6</code>",
+            "7: On wings<td class=\"n\">0.500",
+            "<td>3 to 9<td class=\"n\">12<td class=\"n\">25.0 %<td class=\"n\">12.5 %",
+            "<td class=\"n\">4<td class=\"n\">0.500<td class=\"n\">0.750",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert_eq!(page.matches("<polyline").count(), 2);
+        for fetched in ["http", "src=", "url(", "<script", "@import"] {
+            assert!(!page.contains(fetched), "{fetched}");
+        }
+        assert!(page.len() < 6000, "{}", page.len());
+    }
+
+    #[test]
+    fn a_training_that_measured_nothing_makes_a_page_too() {
+        let empty = Report {
+            losses: vec![f32::NAN],
+            metric: None,
+            validations: Vec::new(),
+            deciles: Vec::new(),
+            ..report()
+        };
+        let page = empty.to_html("x", &json!({}), &[]);
+        assert!(page.contains("nothing was measured"), "{page}");
+        assert!(!page.contains("Answers") && !page.contains("By popularity"));
+        let one = Report {
+            losses: vec![2.0],
+            ..report()
+        };
+        assert!(!one.to_html("x", &json!({}), &[]).contains("NaN"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_becomes_markup(text in "[<>&\"'a-c]{0,20}") {
+            let sample = Sample { query: text.clone(), found: vec![(text.clone(), 1.0)] };
+            let plain = report().to_html("x", &json!({"a": "b"}), &[Sample {
+                query: String::new(), found: vec![(String::new(), 1.0)] }]);
+            let page = report().to_html("x", &json!({"a": text}), &[sample]);
+            prop_assert_eq!(page.matches('<').count(), plain.matches('<').count());
+            prop_assert_eq!(page.matches('>').count(), plain.matches('>').count());
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! Examples from logs: a user at a moment, with what was met before and what was met then.
+
+use super::dataset::Dataset;
+use super::error::TrainError;
+use super::evaluate::latest;
+use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use twinspire_towers::internals::{check_id, check_item};
+
+/// The field of a user that holds the items met last, newest last.
+pub(crate) const HISTORY: &str = "history";
+
+/// The logs by number instead of by id.
+pub(crate) struct Logs {
+    /// Every item a record or an event names: its id, its record.
+    pub(crate) items: Vec<(String, Value)>,
+    /// Every user, likewise.
+    pub(crate) users: Vec<(String, Value)>,
+    /// For each user, items met and their rewards, in order of time.
+    pub(crate) met: Vec<Vec<(u32, f32)>>,
+    /// When each of these was, in seconds.
+    pub(crate) times: Vec<Vec<i64>>,
+    /// The least reward of a meeting that histories have and that is held out.
+    least: f32,
+}
+
+/// One meeting to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Example {
+    /// The user.
+    pub(crate) user: u32,
+    /// Which of the user's meetings.
+    pub(crate) at: u32,
+}
+
+impl Logs {
+    /// Numbers users and items, those with records first, and sorts each user's events by time.
+    pub(crate) fn new(data: &Dataset) -> Result<Self, TrainError> {
+        if data.items.is_empty() {
+            return Err(TrainError::Empty { what: "items" });
+        }
+        if data.events.is_empty() {
+            return Err(TrainError::Empty { what: "events" });
+        }
+        let mut items = Names::new("item");
+        for (at, item) in data.items.iter().enumerate() {
+            let id = check_item(item).map_err(|source| TrainError::Record {
+                what: "item",
+                at,
+                source,
+            })?;
+            items.add(at, id, item)?;
+        }
+        let mut users = Names::new("user");
+        for (at, user) in data.users.iter().enumerate() {
+            let id = user.get("user_id").and_then(Value::as_str);
+            let checked =
+                id.map_or_else(|| check_id("").map(|()| ""), |id| check_id(id).map(|()| id));
+            let id = checked.map_err(|mut source| {
+                source.field = "user_id".to_owned();
+                TrainError::Record {
+                    what: "user",
+                    at,
+                    source,
+                }
+            })?;
+            users.add(at, id, user)?;
+        }
+        let mut order: Vec<usize> = (0..data.events.len()).collect();
+        order.sort_by_key(|at| data.events[*at].at);
+        let mut met: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
+        let mut times: Vec<Vec<i64>> = vec![Vec::new(); data.users.len()];
+        for at in order {
+            let event = &data.events[at];
+            if !(event.weight.is_finite() && event.weight >= 0.0) {
+                let weight = event.weight;
+                return Err(TrainError::Weight { at, weight });
+            }
+            let user = users.number(&event.user, || json!({"user_id": event.user}));
+            let item = items.number(&event.item, || json!({"id": event.item}));
+            met.resize(met.len().max(user as usize + 1), Vec::new());
+            met[user as usize].push((item, event.weight));
+            times.resize(met.len(), Vec::new());
+            times[user as usize].push(event.at);
+        }
+        Ok(Self {
+            items: items.records,
+            users: users.records,
+            met,
+            times,
+            least: 0.0,
+        })
+    }
+
+    /// The same, but histories have only meetings of this reward or more, and no others are held out.
+    pub(crate) fn of_at_least(mut self, least: f32) -> Self {
+        self.least = least;
+        self
+    }
+
+    /// Takes meetings away that are to be held out. What is asked for are items that their user had not
+    /// met before; of more than [`MAX_HELD_OUT`] every n-th is. `since` is when the meetings that are
+    /// learnt from begin.
+    pub(crate) fn hold_out(&mut self, how: HoldOut, since: Option<i64>) -> Vec<HeldOut> {
+        let mut out = match how {
+            HoldOut::Last => self.hold_out_last(),
+            HoldOut::Latest(share) => self.hold_out_latest(share, since),
+        };
+        let step = out.len().div_ceil(MAX_HELD_OUT).max(1);
+        let mut at = 0..;
+        out.retain(|_| at.next().is_some_and(|at| at % step == 0));
+        out
+    }
+
+    /// The last meeting of each user who has three or more, unless it is with an item that was met before.
+    fn hold_out_last(&mut self) -> Vec<HeldOut> {
+        let mut out = Vec::new();
+        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        for ((met, times), user) in each {
+            if let [before @ .., (item, reward)] = &met[..]
+                && before.len() > 1
+                && *reward >= self.least
+                && !before.iter().any(|(other, _)| other == item)
+            {
+                out.push(HeldOut { user, item: *item });
+                met.pop();
+                times.pop();
+            }
+        }
+        out
+    }
+
+    /// All meetings from the moment on at which the latest share of them begins. What a user meets of it
+    /// first is asked for, of users who had met something before.
+    fn hold_out_latest(&mut self, share: f64, since: Option<i64>) -> Vec<HeldOut> {
+        let times = self.times.iter().flatten().copied();
+        let new = times.filter(|at| since.is_none_or(|since| *at >= since));
+        let Some(from) = latest(new.collect(), share) else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        for ((met, times), user) in each {
+            let end = times.partition_point(|at| *at < from);
+            times.truncate(end);
+            let later = met.split_off(end);
+            let mut known: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
+            for (item, reward) in later {
+                if end > 0 && reward >= self.least && known.insert(item) {
+                    out.push(HeldOut { user, item });
+                }
+            }
+        }
+        out
+    }
+
+    /// All meetings, whatever they count.
+    pub(crate) fn meetings(&self) -> Vec<Example> {
+        let each = self.met.iter().zip(0..).flat_map(|(met, user)| {
+            let all = 0..met.len() as u32;
+            all.map(move |at| Example { user, at })
+        });
+        each.collect()
+    }
+
+    /// All meetings that count for anything.
+    pub(crate) fn examples(&self) -> Vec<Example> {
+        let mut all = self.meetings();
+        all.retain(|example| self.met[example.user as usize][example.at as usize].1 > 0.0);
+        all
+    }
+
+    /// When the meeting of an example was, in seconds.
+    pub(crate) fn time(&self, example: Example) -> i64 {
+        self.times[example.user as usize][example.at as usize]
+    }
+
+    /// Examples cut into windows of so many seconds, in order of time, from the first of them on; empty
+    /// windows are left out.
+    pub(crate) fn windows(&self, examples: &mut [Example], seconds: u64) -> Vec<Vec<Example>> {
+        examples.sort_by_key(|example| self.time(*example));
+        let first = examples.first().map_or(0, |first| self.time(*first));
+        let window = |example: &Example| self.time(*example).abs_diff(first) / seconds.max(1);
+        let each = examples.chunk_by(|one, next| window(one) == window(next));
+        each.map(<[Example]>::to_vec).collect()
+    }
+
+    /// What the user of an example had met before, newest last, the item itself left out.
+    pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
+        let met = &self.met[example.user as usize];
+        let item = met.get(example.at as usize).map(|(item, _)| *item);
+        let before = met[..example.at as usize].iter().rev();
+        let others = before
+            .filter(|(other, reward)| Some(*other) != item && *reward >= self.least)
+            .map(|(other, _)| *other);
+        into.clear();
+        into.extend(others.take(limit));
+        into.reverse();
+    }
+
+    /// A user as it is now: one place behind the last meeting, so that all that was met is before it.
+    pub(crate) fn now(&self, user: u32) -> Example {
+        let at = self.met[user as usize].len() as u32;
+        Example { user, at }
+    }
+
+    /// What a user met.
+    pub(crate) fn met_by(&self, user: u32) -> HashSet<u32> {
+        let met = self.met[user as usize].iter();
+        met.map(|(item, _)| *item).collect()
+    }
+
+    /// The record of a user, with the ids of what was met before, up to a number that is not 0.
+    pub(crate) fn record(&self, example: Example, longest: usize) -> Value {
+        let mut record = self.users[example.user as usize].1.clone();
+        if longest > 0 {
+            let mut history = Vec::new();
+            self.history(example, longest, &mut history);
+            let ids = history.iter().map(|item| &self.items[*item as usize].0);
+            record[HISTORY] = ids.cloned().collect();
+        }
+        record
+    }
+
+    /// The records of some users as they are now: the first of those who met the most.
+    pub(crate) fn busiest(&self, count: usize, longest: usize) -> Vec<Value> {
+        let counting = |user: &u32| {
+            let met = self.met[*user as usize].iter();
+            Reverse(met.filter(|(_, reward)| *reward >= self.least).count())
+        };
+        let mut users: Vec<u32> = (0..self.users.len() as u32).collect();
+        users.sort_by_cached_key(counting);
+        let each = users.into_iter().take(count);
+        each.map(|user| self.record(self.now(user), longest))
+            .collect()
+    }
+}
+
+/// Puts the examples into an order of its own.
+pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
+    examples.shuffle(rng);
+}
+
+/// Ids to numbers.
+struct Names {
+    what: &'static str,
+    numbers: HashMap<String, u32>,
+    records: Vec<(String, Value)>,
+}
+
+impl Names {
+    fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            numbers: HashMap::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, at: usize, id: &str, record: &Value) -> Result<(), TrainError> {
+        let number = self.records.len() as u32;
+        if let Some(first) = self.numbers.insert(id.to_owned(), number) {
+            return Err(TrainError::Duplicate {
+                what: self.what,
+                id: id.to_owned(),
+                first: first as usize,
+                second: at,
+            });
+        }
+        self.records.push((id.to_owned(), record.clone()));
+        Ok(())
+    }
+
+    fn number(&mut self, id: &str, record: impl FnOnce() -> Value) -> u32 {
+        if let Some(number) = self.numbers.get(id) {
+            return *number;
+        }
+        let number = self.records.len() as u32;
+        self.numbers.insert(id.to_owned(), number);
+        self.records.push((id.to_owned(), record()));
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frequency::Frequency;
+    use super::*;
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use twinspire_towers::Event;
+
+    fn logs(events: &[(u8, u8, i64)]) -> Logs {
+        let events = events.iter().map(|(user, item, at)| Event {
+            user: format!("u{user}"),
+            item: format!("i{item}"),
+            at: *at,
+            weight: 1.0,
+        });
+        let data = Dataset {
+            items: vec![json!({"id": "i0"})],
+            users: Vec::new(),
+            events: events.collect(),
+        };
+        Logs::new(&data).unwrap()
+    }
+
+    #[test]
+    fn every_order_is_as_likely_as_every_other() {
+        let mut rng = Pcg64Mcg::seed_from_u64(1);
+        let mut found: HashMap<[u8; 4], usize> = HashMap::new();
+        for _ in 0..24_000 {
+            let mut order = [0, 1, 2, 3];
+            shuffle(&mut order, &mut rng);
+            *found.entry(order).or_default() += 1;
+        }
+        assert_eq!(found.len(), 24);
+        // Of 23 degrees of freedom, 49.7 is exceeded once in a thousand times.
+        let chi: f64 = found
+            .values()
+            .map(|n| (*n as f64 - 1000.0).powi(2) / 1000.0)
+            .sum();
+        assert!(chi < 49.7, "{chi}");
+    }
+
+    #[test]
+    fn items_are_in_batches_as_often_as_chance_has_it_and_the_estimate_says_so() {
+        // Item n is met n + 1 times.
+        let events: Vec<_> = (0..20u8)
+            .flat_map(|item| (0..=item).map(move |user| (user, item, i64::from(item))))
+            .collect();
+        let (logs, size, passes) = (logs(&events), 10, 3000);
+        let mut examples = logs.examples();
+        assert_eq!(examples.len(), 210);
+        let mut rng = Pcg64Mcg::seed_from_u64(2);
+        let mut estimate = Frequency::new(4096, 3, 0.002).unwrap();
+        let mut found = [0usize; 20];
+        for _ in 0..passes {
+            shuffle(&mut examples, &mut rng);
+            for batch in examples.chunks(size) {
+                let item = |e: &Example| logs.met[e.user as usize][e.at as usize].0;
+                let mut items: Vec<u32> = batch.iter().map(item).collect();
+                items.sort_unstable();
+                items.dedup();
+                items.iter().for_each(|item| found[*item as usize] += 1);
+                let keys: Vec<u64> = items.iter().map(|item| u64::from(*item)).collect();
+                estimate.see(&keys);
+            }
+        }
+        let batches = (passes * 210 / size) as f64;
+        for (item, found) in found.into_iter().enumerate() {
+            // None of the draws without replacement is one of the item's.
+            let others = 210 - (item + 1);
+            let none: f64 = (0..size)
+                .map(|n| (others - n) as f64 / (210 - n) as f64)
+                .product();
+            let expected = 1.0 - none;
+            let share = found as f64 / batches;
+            let deviation = (expected * none / batches).sqrt();
+            assert!(
+                (share - expected).abs() < 5.0 * deviation,
+                "{item}: {share} {expected}"
+            );
+            let estimated = estimate.probability(item as u64);
+            let error = (estimated - expected).abs() / expected;
+            assert!(error < 0.15, "{item}: {estimated} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_out_is_the_last_of_a_user_or_the_latest_of_all() {
+        // User 0 meets item 1 again at the end, which nobody is asked for.
+        let events = [
+            (0, 1, 10),
+            (0, 2, 20),
+            (0, 1, 30),
+            (1, 1, 5),
+            (1, 2, 15),
+            (1, 3, 25),
+            (1, 4, 35),
+            (2, 5, 40),
+            (2, 6, 50),
+        ];
+        let held_out = |how, since| {
+            let mut logs = logs(&events);
+            let out = logs.hold_out(how, since);
+            let id = |out: &HeldOut| {
+                let (user, item) = (out.user as usize, out.item as usize);
+                (logs.users[user].0.clone(), logs.items[item].0.clone())
+            };
+            let named: Vec<_> = out.iter().map(id).collect();
+            let left: Vec<usize> = logs.met.iter().map(Vec::len).collect();
+            assert!(logs.times.iter().map(Vec::len).eq(left.iter().copied()));
+            let user = |id: &str| logs.users.iter().position(|(of, _)| of == id).unwrap();
+            let left = ["u0", "u1", "u2"].map(|id| left[user(id)]);
+            (named, left)
+        };
+        let pair = |user: &str, item: &str| (user.to_owned(), item.to_owned());
+        let last = held_out(HoldOut::Last, None);
+        assert_eq!(last, (vec![pair("u1", "i4")], [3, 3, 2]));
+        // The latest third begins at 35: user 2 had not met anything before.
+        let latest = held_out(HoldOut::Latest(1.0 / 3.0), None);
+        assert_eq!(latest, (vec![pair("u1", "i4")], [3, 3, 0]));
+        let half = held_out(HoldOut::Latest(0.5), None);
+        assert_eq!(half, (vec![pair("u1", "i3"), pair("u1", "i4")], [2, 2, 0]));
+        // Half of the three from 35 on are two of them.
+        let new = held_out(HoldOut::Latest(0.5), Some(35));
+        assert_eq!(new, (vec![], [3, 4, 0]));
+        let rewarded = logs(&events).of_at_least(2.0).hold_out(HoldOut::Last, None);
+        assert!(rewarded.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn windows_hold_every_example_once_in_order_of_time(
+            events in prop::collection::vec((0u8..5, 0u8..9, -40i64..40), 1..60), seconds in 1u64..50,
+        ) {
+            let logs = logs(&events);
+            let mut all = logs.examples();
+            let windows = logs.windows(&mut all, seconds);
+            let first = events.iter().map(|(.., at)| *at).min().unwrap();
+            let number = |example: &Example| (logs.time(*example) - first) / seconds as i64;
+            let mut before = -1;
+            for window in &windows {
+                let this = number(&window[0]);
+                prop_assert!(this > before);
+                prop_assert!(window.iter().all(|example| number(example) == this));
+                before = this;
+            }
+            let key = |example: &Example| (example.user, example.at);
+            let mut found: Vec<_> = windows.concat().iter().map(key).collect();
+            found.sort_unstable();
+            let mut expected: Vec<_> = logs.examples().iter().map(key).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn a_history_is_what_was_met_last_before_without_the_item_itself(
+            events in prop::collection::vec((0u8..3, 0u8..6, 0i64..30), 1..40), limit in 0usize..6,
+        ) {
+            let logs = logs(&events);
+            let mut sorted = events.clone();
+            sorted.sort_by_key(|(.., at)| *at);
+            let mut history = Vec::new();
+            for example in logs.examples() {
+                let user = &logs.users[example.user as usize].0;
+                let mine = sorted.iter().filter(|(of, ..)| format!("u{of}") == *user);
+                let mine: Vec<String> = mine.map(|(_, item, _)| format!("i{item}")).collect();
+                let (before, own) = (&mine[..example.at as usize], &mine[example.at as usize]);
+                let before: Vec<_> = before.iter().filter(|item| *item != own).collect();
+                let expected = &before[before.len().saturating_sub(limit)..];
+                logs.history(example, limit, &mut history);
+                let found = history.iter().map(|item| &logs.items[*item as usize].0);
+                prop_assert!(found.eq(expected.iter().copied()));
+            }
+        }
+    }
+}

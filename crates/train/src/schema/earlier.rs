@@ -1,0 +1,96 @@
+//! A description that goes on from an earlier one: new strings behind the known ones, all else as it was.
+
+use super::overrides::Rule;
+use super::{Overrides, checked};
+use crate::error::TrainError;
+use std::collections::HashSet;
+use twinspire_towers::internals::Side;
+use twinspire_towers::internals::schema::{
+    FeatureSchema, LookupSchema, OtherFields, Schema, TowerSchema,
+};
+
+/// The description `now`, derived from new data, made to go on from `before`: what was read of a field is
+/// read of it still, by the same numbers, though the new data be other or lack it; vocabularies keep
+/// their strings in their order and the new ones stand behind them. What the overrides change is as they
+/// say, and so are the fields that the recipe reads in its `own` way; whether the towers still fit is
+/// seen when weights are taken over.
+pub(crate) fn go_on(
+    mut now: Schema,
+    before: &Schema,
+    overrides: &Overrides,
+    own: &[&str],
+) -> Result<Schema, TrainError> {
+    for side in [Side::User, Side::Item] {
+        let (now, before) = match side {
+            Side::User => (&mut now.user, &before.user),
+            Side::Item => (&mut now.item, &before.item),
+        };
+        if let (Some(now), Some(before)) = (now, before) {
+            features(side, now, before, overrides, own)?;
+        }
+    }
+    for (name, earlier) in &before.tables {
+        let towers = now.towers().flat_map(|(_, tower)| &tower.features);
+        let read = towers.filter_map(|feature| feature.table());
+        if !read.into_iter().any(|table| table == name) {
+            continue;
+        }
+        let Some(table) = now.tables.get_mut(name) else {
+            now.tables.insert(name.clone(), earlier.clone());
+            continue;
+        };
+        if let (
+            LookupSchema::Vocabulary { ids: new, .. },
+            LookupSchema::Vocabulary { ids: known, .. },
+        ) = (&mut table.lookup, &earlier.lookup)
+        {
+            let there: HashSet<&String> = known.iter().collect();
+            let mut ids = known.clone();
+            ids.extend(new.drain(..).filter(|id| !there.contains(id)));
+            *new = ids;
+        }
+    }
+    let used: HashSet<String> = now
+        .towers()
+        .flat_map(|(_, tower)| tower.features.iter().filter_map(|f| f.table()))
+        .map(str::to_owned)
+        .collect();
+    now.tables.retain(|name, _| used.contains(name));
+    checked(now)
+}
+
+/// The features of a tower: those of the recipe, then those there were, then what is new.
+fn features(
+    side: Side,
+    now: &mut TowerSchema,
+    before: &TowerSchema,
+    overrides: &Overrides,
+    own: &[&str],
+) -> Result<(), TrainError> {
+    let is_own = |feature: &FeatureSchema| own.contains(&feature.field());
+    let derived = std::mem::take(&mut now.features);
+    let (mut features, derived): (Vec<_>, Vec<_>) = derived.into_iter().partition(is_own);
+    for earlier in before.features.iter().filter(|feature| !is_own(feature)) {
+        match overrides.of(side).rule(side, earlier.field())? {
+            Rule::Keep => features.push(earlier.clone()),
+            Rule::Drop => {}
+            Rule::Change(..) => {
+                let changed = derived.iter().filter(|f| f.field() == earlier.field());
+                features.extend(changed.cloned());
+            }
+        }
+    }
+    let known: HashSet<&str> = before.features.iter().map(|f| f.field()).collect();
+    features.extend(
+        derived
+            .iter()
+            .filter(|f| !known.contains(f.field()))
+            .cloned(),
+    );
+    if let Some(OtherFields::Allow(unread)) = &mut now.other_fields {
+        let read: HashSet<&str> = features.iter().flat_map(|f| f.fields()).collect();
+        unread.retain(|field| !read.contains(field.as_str()));
+    }
+    now.features = features;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+use super::*;
+use crate::{HoldOut, Method};
+use serde_json::json;
+use twinspire_towers::Event;
+
+/// Users of two tastes, and items of two kinds that say so in every kind of column.
+fn world(events_each: i64) -> Dataset {
+    let kind = |n: usize| if n.is_multiple_of(2) { "night" } else { "day" };
+    let items = (0..20).map(|n| {
+        json!({"id": format!("i{n}"), "title": format!("{} thing {n}", kind(n)),
+               "tags": [kind(n), "all"], "year": 1980 + n, "link": format!("http://x/{n}")})
+    });
+    let users =
+        (0..30).map(|n| json!({"user_id": format!("u{n}"), "age": 20 + n, "city": kind(n)}));
+    let events = (0..30).flat_map(|user: usize| {
+        (0..events_each).map(move |at| Event {
+            user: format!("u{user}"),
+            item: format!("i{}", (user % 2 + 2 * ((user + 3 * at as usize) % 10)) % 20),
+            at,
+            weight: 1.0 + (at % 3) as f32,
+        })
+    });
+    Dataset {
+        items: items.collect(),
+        users: users.collect(),
+        events: events.collect(),
+    }
+}
+
+fn small() -> Config {
+    Config {
+        dimension: 8,
+        user_dimension: 4,
+        category_dimension: 3,
+        text_dimension: 3,
+        batch: 32,
+        epochs: 12,
+        learning_rate: 0.1,
+        ..Config::default()
+    }
+}
+
+/// How many of a user's first five items are of the kind of odd numbers.
+fn odd_of_five(towers: &Towers, user: Value) -> usize {
+    let user = towers.embed_user(&user).unwrap();
+    let items = world(1).items;
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| towers.embed_item(item).unwrap())
+        .collect();
+    let score = |n: usize| user.iter().zip(&items[n]).map(|(a, b)| a * b).sum::<f32>();
+    let mut order: Vec<usize> = (0..20).collect();
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+    order[..5].iter().filter(|n| *n % 2 == 1).count()
+}
+
+#[test]
+fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
+    let data = Dataset {
+        users: Vec::new(),
+        ..world(8)
+    };
+    let config = Config {
+        user_dimension: 0,
+        ..small()
+    };
+    let trained = train(&data, &config, |_| {}).unwrap();
+    let losses = &trained.report.losses;
+    assert!(losses.last() < losses.first(), "{losses:?}");
+    let odd = |history: Value| odd_of_five(&trained.towers, json!({ "history": history }));
+    assert_eq!(odd(json!(["i1", "i3", "i5"])), 5);
+    assert_eq!(odd(json!(["i2", "i8", "i4"])), 0);
+}
+
+#[test]
+fn it_learns_tastes_from_ids_and_attributes_and_places_new_items_by_theirs() {
+    let towers = train(&world(8), &small(), |_| {}).unwrap().towers;
+    let odd = |user: Value| odd_of_five(&towers, user);
+    assert!(odd(json!({"user_id": "u7", "city": "day"})) >= 4);
+    assert!(odd(json!({"user_id": "u8", "city": "night"})) <= 1);
+    assert!(odd(json!({"user_id": "stranger", "city": "day"})) >= 4);
+    assert!(odd(json!({"city": "night"})) <= 1);
+    let embed = |item: &Value| towers.embed_item(item).unwrap();
+    let new =
+        embed(&json!({"id": "new", "title": "day thing", "tags": ["day", "all"], "year": 1990}));
+    let items = world(1).items;
+    let near = |odd: usize| -> f32 {
+        let kind = items.iter().skip(odd).step_by(2).map(embed);
+        kind.map(|item| new.iter().zip(&item).map(|(a, b)| a * b).sum::<f32>())
+            .sum()
+    };
+    assert!(near(1) > near(0));
+}
+
+#[test]
+fn a_seed_fixes_the_model_and_progress_is_told() {
+    let bytes = |trained: &Trained| -> Vec<Vec<u8>> {
+        let parts = trained.towers.parts().iter();
+        parts.map(|(_, blob)| blob.to_vec()).collect()
+    };
+    let mut told = Vec::new();
+    let one = train(&world(5), &small(), |progress| told.push(progress)).unwrap();
+    let two = train(&world(5), &small(), |_| {}).unwrap();
+    assert_eq!(bytes(&one), bytes(&two));
+    let other = Config {
+        seed: 43,
+        ..small()
+    };
+    let other = train(&world(5), &other, |_| {}).unwrap();
+    assert_ne!(bytes(&one), bytes(&other));
+    let last = told.last().unwrap();
+    assert_eq!((last.epoch, last.done, last.total), (12, 60, 60));
+    assert_eq!(told.len(), 60);
+    assert_eq!(one.report.examples, 150);
+    assert!(last.examples_per_second > 0.0 && one.report.examples_per_second > 0.0);
+}
+
+#[test]
+fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
+    let config = Config {
+        epochs: 40,
+        patience: 2,
+        ..small()
+    };
+    let report = train(&world(8), &config, |_| {}).unwrap().report;
+    let passes = report.validations.len();
+    assert!(passes < 40 && passes == report.losses.len(), "{report:?}");
+    assert_eq!((report.metric, passes - report.kept), (Some("hit@10"), 2));
+    let best = report.validations.iter().copied().fold(0.0, f64::max);
+    assert_eq!(report.validations[report.kept - 1], best);
+    assert_eq!(report.examples, 210, "the last event of each is held out");
+    // The weights are those of that pass: a training that ends there has the same.
+    let shorter = Config {
+        epochs: report.kept,
+        ..config.clone()
+    };
+    let hash = |config: &Config| train(&world(8), config, |_| {}).unwrap().towers.hash();
+    assert_eq!(hash(&config), hash(&shorter));
+}
+
+#[test]
+fn a_warm_start_begins_where_the_earlier_training_ended() {
+    let train =
+        |earlier: Option<&Towers>, config: &Config| train_from(earlier, &world(8), config, |_| {});
+    let first = train(None, &small()).unwrap();
+    let again = train(Some(&first.towers), &small()).unwrap();
+    let (before, after) = (&first.report.losses, &again.report.losses);
+    assert!(after[0] < before[0] - 0.1, "{before:?} {after:?}");
+    let other = Config {
+        hidden: vec![5],
+        ..small()
+    };
+    let error = train(Some(&first.towers), &other).unwrap_err().to_string();
+    assert!(
+        error.contains("the towers to begin with do not fit: user tower"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_are_read_from_json_and_unknown_ones_are_refused() {
+    let read = |text: &str| serde_json::from_str::<Config>(text);
+    let config = read(r#"{"epochs": 3, "optimiser": "adam"}"#).unwrap();
+    let expected = Config {
+        epochs: 3,
+        optimiser: Method::Adam,
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
+    let read_hold_out = |text: &str| read(text).map(|config| config.hold_out).unwrap();
+    assert_eq!(read_hold_out(r#"{"hold_out": "last"}"#), HoldOut::Last);
+    let latest = read_hold_out(r#"{"hold_out": {"latest": 0.2}}"#);
+    assert_eq!(latest, HoldOut::Latest(0.2));
+    let too_much = Config {
+        hold_out: HoldOut::Latest(0.6),
+        ..Config::default()
+    };
+    let error = train(&world(5), &too_much, |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("hold_out.latest is 0.6"), "{error}");
+    let error = read(r#"{"epoch": 3}"#).unwrap_err().to_string();
+    assert!(error.contains("unknown field `epoch`"), "{error}");
+}
+
+#[test]
+fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
+    let config = small();
+    let learn = |data: &Dataset| train(data, &config, |_| {}).map(|_| ());
+    let full = world(5);
+    let known = Dataset {
+        users: Vec::new(),
+        items: full.items[..1].to_vec(),
+        events: full.events.clone(),
+    };
+    learn(&known).unwrap();
+    let refused = |change: &dyn Fn(&mut Dataset)| {
+        let mut data = full.clone();
+        change(&mut data);
+        learn(&data).unwrap_err().to_string()
+    };
+    let says = [
+        (
+            refused(&|data| data.events.clear()),
+            "the dataset has no events",
+        ),
+        (
+            refused(&|data| data.items.clear()),
+            "the dataset has no items",
+        ),
+        (
+            refused(&|data| data.events[7].weight = f32::NAN),
+            "event 7: its weight is NaN",
+        ),
+        (
+            refused(&|data| data.items[3] = json!({"id": "i1"})),
+            "items 1 and 3 have the same id \"i1\"",
+        ),
+        (
+            refused(&|data| data.items[3] = json!({"x": 1})),
+            "item 3: field `id`",
+        ),
+        (
+            refused(&|data| data.users[2] = json!({"age": 1})),
+            "user 2: field `user_id`",
+        ),
+    ];
+    for (found, expected) in says {
+        assert!(found.contains(expected), "{found}");
+    }
+    let bad = Config {
+        temperature: 0.0,
+        ..small()
+    };
+    let error = train(&full, &bad, |_| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "temperature is 0; it must be between 0.001 and 1000"
+    );
+    let bad = Config {
+        batch: 1,
+        ..small()
+    };
+    let error = train(&full, &bad, |_| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "batch is 1; it must be between 2 and 65536"
+    );
+}
