@@ -182,7 +182,7 @@ fn publish(db: &Database, world: &World) {
         db.items().put_many(&records).unwrap();
     }
     for (space, vectors) in SPACES.iter().zip(&world.vectors) {
-        let towers = Towers::without(space, DIMENSION, Metric::Cosine).unwrap();
+        let towers = Towers::vectors_only(space, DIMENSION, Metric::Cosine).unwrap();
         let each = vectors.chunks_exact(DIMENSION).enumerate();
         let each = each.map(|(item, vector)| (id(item), vector));
         db.publish_vectors(space, towers, each).unwrap();

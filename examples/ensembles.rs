@@ -31,8 +31,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     db.items().put_many(&records)?;
     let about = FILMS.map(|(name, about, _, _)| (name, about));
     let feel = FILMS.map(|(name, _, feel, _)| (name, feel));
-    db.publish_vectors("about", Towers::without("about", 3, Metric::Cosine)?, about)?;
-    db.publish_vectors("feel", Towers::without("feel", 2, Metric::Cosine)?, feel)?;
+    db.publish_vectors(
+        "about",
+        Towers::vectors_only("about", 3, Metric::Cosine)?,
+        about,
+    )?;
+    db.publish_vectors(
+        "feel",
+        Towers::vectors_only("feel", 2, Metric::Cosine)?,
+        feel,
+    )?;
     // One graph over both, for the weighted sum.
     db.publish_fused("both", ["about", "feel"])?;
 

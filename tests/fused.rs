@@ -422,7 +422,7 @@ fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
     db.items().put_many(&items).unwrap();
     let partly = PublishOptions::new().leave_out(|_| ());
     let give = |space: &str, vectors: &[(&str, [f32; 2])]| {
-        let towers = Towers::without(space, 2, Metric::Cosine).unwrap();
+        let towers = Towers::vectors_only(space, 2, Metric::Cosine).unwrap();
         let vectors = vectors
             .iter()
             .map(|(id, vector)| Ok::<_, Error>(((*id).to_owned(), vector.to_vec())));

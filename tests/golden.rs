@@ -178,7 +178,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.publish_with(HALVES, open(4), &half).unwrap();
     let vectors = (0..170).filter(|number| number % 10 > 0);
     let vectors = vectors.map(|number| Ok::<_, String>((format!("B{number:03}"), given(number))));
-    let towers = Towers::without("given", 4, Metric::L2).unwrap();
+    let towers = Towers::vectors_only("given", 4, Metric::L2).unwrap();
     let some = PublishOptions::new().leave_out(|_| ());
     let published = db.publish_vectors_with(GIVEN, towers, vectors, &some);
     assert_eq!(published.unwrap().left_out, 17);

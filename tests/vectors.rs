@@ -33,7 +33,7 @@ fn with_items(path: &Path, ids: &[&str]) -> Database {
 }
 
 fn flat() -> Towers {
-    Towers::without("elsewhere", 1, Metric::L2).unwrap()
+    Towers::vectors_only("elsewhere", 1, Metric::L2).unwrap()
 }
 
 /// Every id the space answers with, and its vector, which is how far it is from 0.
@@ -430,7 +430,7 @@ fn an_export_has_no_vector_of_an_item_that_was_left_out() {
         .put_many(&[json!({"id": "a"}), json!({"id": "b"})])
         .unwrap();
     let some = PublishOptions::new().leave_out(|_| ());
-    let towers = Towers::without("given", 2, Metric::L2).unwrap();
+    let towers = Towers::vectors_only("given", 2, Metric::L2).unwrap();
     let vectors = [Ok::<_, Error>(("b".to_owned(), vec![1.0, 2.0]))];
     db.publish_vectors_with("given", towers, vectors, &some)
         .unwrap();

@@ -34,7 +34,7 @@ impl Database {
     /// db.items().put_many(&[json!({"id": "B01"}), json!({"id": "B02"})])?;
     /// for (space, [first, second]) in [("text", [0.0, 1.0]), ("unified", [0.8, 0.6])] {
     ///     let vectors = [("B01", [1.0, 0.0]), ("B02", [first, second])];
-    ///     db.publish_vectors(space, Towers::without(space, 2, Metric::Cosine)?, vectors)?;
+    ///     db.publish_vectors(space, Towers::vectors_only(space, 2, Metric::Cosine)?, vectors)?;
     /// }
     /// db.publish_fused("both", ["text", "unified"])?;
     /// let home = Ensemble::weighted().space("text", 0.4).space("unified", 0.6).fused("both");
@@ -110,7 +110,7 @@ impl Database {
             ));
         }
         drop(snapshot);
-        let towers = Towers::without(space, dimension, Metric::InnerProduct);
+        let towers = Towers::vectors_only(space, dimension, Metric::InnerProduct);
         let towers = towers.map_err(|error| fused(error.what))?;
         self.publish_from(space, &towers, Source::Members(&made_of), storage, options)
     }

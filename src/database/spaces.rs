@@ -251,7 +251,7 @@ impl Database {
     ///
     /// let db = Database::open(dir.path().join("shop.twin"))?;
     /// db.items().put_many(&[json!({"id": "B01"}), json!({"id": "B02"})])?;
-    /// let towers = Towers::without("elsewhere", 2, Metric::Cosine)?;
+    /// let towers = Towers::vectors_only("elsewhere", 2, Metric::Cosine)?;
     /// let vectors = [("B01", [1.0, 0.0]), ("B02", [0.6, 0.8])];
     /// db.publish_vectors("clip", towers, vectors)?;
     /// let hits = db.recall("clip").vector(&[0.0, 1.0]).top(1)?;

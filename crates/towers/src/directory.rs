@@ -5,7 +5,7 @@ use crate::record::RecordError;
 use crate::tower::schema::Schema;
 use crate::tower::{
     FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading, SelfTest,
-    Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_left, content_hash,
+    Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state, content_hash,
 };
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -54,8 +54,8 @@ impl Towers {
     ///
     /// # Errors
     /// [`TowerError`], when `dimension` is 0 or too large.
-    pub fn without(name: &str, dimension: usize, metric: Metric) -> Result<Self, TowerError> {
-        let schema = Schema::without_towers(name, dimension, metric);
+    pub fn vectors_only(name: &str, dimension: usize, metric: Metric) -> Result<Self, TowerError> {
+        let schema = Schema::vectors_only(name, dimension, metric);
         let blob = Blob::from_bytes(&schema.to_json()?);
         Self::from_parts(vec![(TOWER_FILES[0].to_owned(), Arc::new(blob))])
     }
@@ -64,7 +64,7 @@ impl Towers {
     pub fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
         let model = Model::from_parts(&parts)?;
         model.check_finite()?;
-        check_left(&parts, &model)?;
+        check_training_state(&parts, &model)?;
         Ok(Self {
             self_test: model.self_test(&parts)?,
             model: Arc::new(model),

@@ -129,7 +129,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                 None => {
                     let first = vectors.peek().and_then(|row| row.as_ref().ok());
                     let dimension = first.map_or(1, |(_, vector)| vector.len());
-                    let without = Towers::without(space, dimension, args.from.metric());
+                    let without = Towers::vectors_only(space, dimension, args.from.metric());
                     without.map_err(Failure::failed)?
                 }
             };

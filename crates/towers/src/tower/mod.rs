@@ -22,13 +22,13 @@ mod export;
 mod farmhash;
 mod forward;
 mod layer;
-mod left;
 mod lookup;
 mod matrix;
 mod model;
 mod onnx;
 pub mod schema;
 mod selftest;
+mod training_state;
 mod weights;
 
 pub use activation::exp;
@@ -37,14 +37,14 @@ pub use encode::{FeatureCheck, ItemVectors, Reading};
 pub use encoded::{Encoded, Input};
 pub use forward::Pass;
 pub use layer::{Layer, LayerError, Step};
-pub use left::{
-    Cell, FREQUENCY, FrequencyState, MAX_CELLS, MAX_HASHES, OPTIMISER, OptimiserMethod,
-    OptimiserState, check as check_left,
-};
 pub use lookup::Lookup;
 pub use matrix::Matrix;
 pub use model::{EmbedError, Feature, Model, Side, Table, Tower};
 pub use selftest::SelfTest;
+pub use training_state::{
+    Cell, FREQUENCY, FrequencyState, MAX_CELLS, MAX_HASHES, OPTIMISER, OptimiserMethod,
+    OptimiserState, check as check_training_state,
+};
 pub use weights::{FILES as TOWER_FILES, NamedBlob, aligned, content_hash};
 
 use thiserror::Error;

@@ -14,7 +14,7 @@ use super::matrix::{Matrix, Precision};
 use super::model::{Feature, Model, Side, Table, Tower};
 use super::onnx::{Asked, OnnxModel};
 use super::schema::{self, LayerKind, LayerSchema, Missing, Schema, TowerSchema, Wiring};
-use super::{TowerError, left, onnx, selftest};
+use super::{TowerError, onnx, selftest, training_state};
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +41,8 @@ pub const FILES: [&str; 9] = [
     selftest::FILE,
     onnx::USER,
     onnx::ITEM,
-    left::FREQUENCY,
-    left::OPTIMISER,
+    training_state::FREQUENCY,
+    training_state::OPTIMISER,
 ];
 
 /// A hash over the files of a towers directory, given their checksums.

@@ -163,7 +163,7 @@ impl Schema {
     }
 
     /// A description without towers.
-    pub(crate) fn without_towers(name: &str, dimension: usize, metric: Metric) -> Self {
+    pub(crate) fn vectors_only(name: &str, dimension: usize, metric: Metric) -> Self {
         Self {
             format: FORMAT,
             name: name.to_owned(),
