@@ -45,8 +45,8 @@ proptest! {
         };
         let now = db.pin();
         let before = now.generation("plane", one).unwrap();
-        prop_assert_eq!(before.answers_with("plane").unwrap(), one);
-        prop_assert_eq!(now.answers_with("plane").unwrap(), GenerationNo(2));
+        prop_assert_eq!(before.active_generation("plane").unwrap(), one);
+        prop_assert_eq!(now.active_generation("plane").unwrap(), GenerationNo(2));
         for name in ["plane", "both"] {
             prop_assert_eq!(ask(now.recall(name)), ask(db.recall(name)));
         }

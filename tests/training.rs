@@ -329,7 +329,7 @@ fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
     let verdict = try_out(&bad, 0.05);
     assert!(!verdict.kept, "{verdict:?}");
     assert!(verdict.after.metrics.hit_10 + 0.05 < verdict.before.unwrap().metrics.hit_10);
-    assert_eq!(db.pin().answers_with("shop").unwrap(), GenerationNo(2));
+    assert_eq!(db.pin().active_generation("shop").unwrap(), GenerationNo(2));
     assert_eq!(db.towers("shop").unwrap().hash(), good.hash());
     assert!(try_out(&bad, 1.0).kept, "whatever the tolerance allows");
 }

@@ -203,7 +203,7 @@ impl<'a> Miner<'a> {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let space = self.request.space;
-        let generation = self.state.answers_with(space)?;
+        let generation = self.state.active_generation(space)?;
         let members = &self
             .state
             .view()

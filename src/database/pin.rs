@@ -82,7 +82,7 @@ impl Pinned {
     ///
     /// # Errors
     /// [`Error::UnknownSpace`], and [`Error::NotASpace`] for an ensemble.
-    pub fn answers_with(&self, space: &str) -> Result<GenerationNo, Error> {
+    pub fn active_generation(&self, space: &str) -> Result<GenerationNo, Error> {
         self.refuse_ensemble(space)?;
         let serving = self.view.snapshot().space(space)?;
         Ok(serving.base.generation.number)

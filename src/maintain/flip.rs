@@ -3,7 +3,9 @@
 use super::{Writing, commit};
 use crate::error::Error;
 use crate::manifest::{Manifest, TransitionError};
-use crate::snapshot::{Base, Live, Moment, Overlay, Sealed, Serving, Snapshot, Told, catch_up};
+use crate::snapshot::{
+    Base, Live, Overlay, ProgressFn, Sealed, Serving, Snapshot, WriteState, catch_up,
+};
 use std::sync::Arc;
 use twinspire_core::ids::FileNo;
 
@@ -16,7 +18,7 @@ pub(super) fn flip(
     writing: &Writing,
     space: &str,
     base: Arc<Base>,
-    told: Told<'_>,
+    told: ProgressFn<'_>,
     change: impl FnOnce(&Manifest, FileNo) -> Result<Manifest, TransitionError>,
 ) -> Result<(), Error> {
     let mut overlay = Overlay::default();
@@ -26,7 +28,7 @@ pub(super) fn flip(
         (before, live.index.all(), writer.journal.last())
     };
     let mut catch_up = |before: &Snapshot, fresh: &_, after| {
-        let moment = Moment {
+        let moment = WriteState {
             sealed: &before.sealed,
             fresh,
             spaces: &before.spaces,

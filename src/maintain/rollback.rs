@@ -5,7 +5,7 @@ use super::flip::flip;
 use super::{Writing, commit};
 use crate::error::Error;
 use crate::manifest::Generation;
-use crate::snapshot::{Base, Live, Sealed, Snapshot, Told};
+use crate::snapshot::{Base, Live, ProgressFn, Sealed, Snapshot};
 use std::sync::Arc;
 use twinspire_core::ids::GenerationNo;
 
@@ -16,7 +16,7 @@ pub(crate) fn rollback(
     writing: &Writing,
     space: &str,
     to: Option<GenerationNo>,
-    told: Told<'_>,
+    told: ProgressFn<'_>,
 ) -> Result<Generation, Error> {
     let _state = writing.hold_state();
     drop(writing.writer()?);

@@ -3,7 +3,7 @@
 use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
-use crate::snapshot::{Late, Live, embed, in_batches};
+use crate::snapshot::{FreshItem, Live, embed, in_batches};
 use serde_json::Value;
 use std::sync::Arc;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -92,7 +92,7 @@ pub(crate) fn write(
                 None => None,
             };
             let id = op.id.clone();
-            let late = Late {
+            let late = FreshItem {
                 revision,
                 id,
                 vector,

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::filter::{Condition, Filter, Kinds, Known};
 use crate::format::columns::{FieldKinds, Lookup};
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{Late, Memory, NodeSet, Part, Remembered, Serving, Snapshot};
+use crate::snapshot::{FreshItem, Memory, NodeSet, Part, Remembered, Serving, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -90,7 +90,7 @@ impl<'a> Passing<'a> {
     }
 
     /// Whether an item in an overlay passes.
-    pub(super) fn late_passes(&self, late: &Late) -> bool {
+    pub(super) fn late_passes(&self, late: &FreshItem) -> bool {
         self.condition.matches(&late.fields)
     }
 

@@ -10,7 +10,7 @@ use super::filtered::Passing;
 use super::space::best_of;
 use super::{Request, Sought, View};
 use crate::error::Error;
-use crate::snapshot::{Late, Serving};
+use crate::snapshot::{FreshItem, Serving};
 use rayon::prelude::*;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -207,7 +207,7 @@ impl Miner<'_> {
 
     fn id(&self, item: ItemNo) -> Result<String, Error> {
         match self.serving.overlay.get(&item).map(|late| &**late) {
-            Some(Late { id, .. }) => Ok(id.clone()),
+            Some(FreshItem { id, .. }) => Ok(id.clone()),
             None => Ok(self.view.snapshot().sealed.id(item)?.to_owned()),
         }
     }

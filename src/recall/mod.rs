@@ -32,7 +32,7 @@ pub(crate) use view::View;
 
 use crate::error::Error;
 use crate::graph::Scratch;
-use crate::snapshot::{Late, Serving};
+use crate::snapshot::{FreshItem, Serving};
 use explain::Trace;
 use filtered::Passing;
 use fused::Prepared;
@@ -70,7 +70,7 @@ impl Sought<'_> {
     }
 
     /// Whether an item of the overlay may be answered with.
-    fn shows_late(&self, item: ItemNo, late: &Late) -> bool {
+    fn shows_late(&self, item: ItemNo, late: &FreshItem) -> bool {
         !self.hidden.contains(&item) && self.passing.is_none_or(|passing| passing.late_passes(late))
     }
 }

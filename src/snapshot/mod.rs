@@ -16,7 +16,9 @@ mod reservoir;
 pub(crate) use batches::in_batches;
 pub(crate) use measure::{measure, simulated};
 pub(crate) use numbers::NumberField;
-pub(crate) use overlay::{Late, Moment, Overlay, Told, catch_up, embed, parse, without};
+pub(crate) use overlay::{
+    FreshItem, Overlay, ProgressFn, WriteState, catch_up, embed, parse, without,
+};
 pub(crate) use parts::Part;
 pub(crate) use remembered::{Memory, NodeSet, Remembered};
 pub(crate) use reservoir::Reservoirs;
@@ -371,7 +373,7 @@ impl Serving {
         others: &BTreeMap<String, Arc<Self>>,
     ) -> Result<Self, Error> {
         let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
-        let moment = Moment {
+        let moment = WriteState {
             sealed,
             fresh,
             spaces: others,

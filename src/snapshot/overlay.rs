@@ -15,11 +15,11 @@ use twinspire_towers::internals::{Reading, Side};
 
 /// The newest version of each item written after the cut. Copies are cheap: they share what did not
 /// change.
-pub(crate) type Overlay = imbl::OrdMap<ItemNo, Arc<Late>>;
+pub(crate) type Overlay = imbl::OrdMap<ItemNo, Arc<FreshItem>>;
 
 /// An item written after the cut.
 #[derive(Debug)]
-pub(crate) struct Late {
+pub(crate) struct FreshItem {
     /// Of this version.
     pub(crate) revision: Revision,
     /// Its id.
@@ -32,7 +32,7 @@ pub(crate) struct Late {
 
 /// A state of what is written: what is sealed, what is not, and what the spaces serve of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Moment<'a> {
+pub(crate) struct WriteState<'a> {
     /// What is sealed.
     pub(crate) sealed: &'a Sealed,
     /// What is not.
@@ -42,7 +42,7 @@ pub(crate) struct Moment<'a> {
 }
 
 /// Told how many of how many are done; may end what is going on.
-pub(crate) type Told<'a> = &'a (dyn Fn(u64, u64) -> Result<(), Error> + Sync);
+pub(crate) type ProgressFn<'a> = &'a (dyn Fn(u64, u64) -> Result<(), Error> + Sync);
 
 /// The vectors that items have in a generation of a space, if they have one there: the item tower's of
 /// the record, which has to be fit to be stored; or, where vectors come from elsewhere, the one `given`.
@@ -90,9 +90,9 @@ pub(crate) fn catch_up(
     overlay: &mut Overlay,
     space: &str,
     base: &Base,
-    moment: Moment<'_>,
+    moment: WriteState<'_>,
     after: Revision,
-    told: Told<'_>,
+    told: ProgressFn<'_>,
 ) -> Result<(), Error> {
     let mut versions = Vec::new();
     for (segment, row) in moment.sealed.newest(after).into_values() {
@@ -132,7 +132,7 @@ fn late(
     base: &Base,
     others: &BTreeMap<String, Arc<Serving>>,
     versions: &[Version<'_>],
-) -> Result<Vec<(ItemNo, Arc<Late>)>, Error> {
+) -> Result<Vec<(ItemNo, Arc<FreshItem>)>, Error> {
     let there = versions.iter().filter(|version| version.record.is_some());
     let there: Vec<&Version<'_>> = there.collect();
     let ids: Vec<&str> = there.iter().map(|version| version.id).collect();
@@ -166,7 +166,7 @@ fn late(
                 None => Arc::new(Fields::of(record)),
             };
         }
-        let late = Late {
+        let late = FreshItem {
             revision: version.revision,
             id: version.id.to_owned(),
             vector,

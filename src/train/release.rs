@@ -182,7 +182,9 @@ pub fn release(
     options: &PublishOptions<'_>,
 ) -> Result<Verdict, Error> {
     let serves = db.spaces().iter().any(|name| name == space);
-    let before = serves.then(|| db.pin().answers_with(space)).transpose()?;
+    let before = serves
+        .then(|| db.pin().active_generation(space))
+        .transpose()?;
     let new = db.publish_with(space, towers, options)?.number;
     let now = db.pin();
     let after = Standing {

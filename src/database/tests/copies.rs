@@ -21,7 +21,7 @@ fn a_snapshot_holds_what_was_acknowledged_and_lives_on_by_itself() {
         // By the writer, and by a reader beside it.
         for by_reader in [true, false] {
             let story = format!("after {done} steps, by a reader: {by_reader}");
-            let _told = Told(&story);
+            let _story = Story(&story);
             let files = match by_reader {
                 true => files.after_power_cut(Loss::None),
                 false => files.clone(),
@@ -71,7 +71,7 @@ fn a_snapshot_cut_short_is_no_database_and_costs_nothing() {
         let losses = losses(files.pending(), at);
         for loss in &losses {
             let story = format!("a snapshot cut at operation {at}, lost: {loss:?}");
-            let _told = Told(&story);
+            let _story = Story(&story);
             let files = files.after_power_cut(*loss);
             match open_copy(&files) {
                 Ok(copy) => {

@@ -87,14 +87,14 @@ fn a_new_process_builds_on_nothing_that_a_power_cut_can_take_from_its_predecesso
             let (files, possible) = interrupted(at);
             files.set_fault(None);
             let story = format!("died at {}, then {steps:?}", place(&operations, at));
-            let told = Told(&story);
+            let story_guard = Story(&story);
             let found = contents(&open(&files).unwrap());
             assert!(possible.contains(&found), "{found:?}");
             let possible = run(&files, steps, vec![found.clone()]);
             let mut sure = found;
             steps.iter().for_each(|step| step.apply(&mut sure));
             assert_eq!(possible, [sure]);
-            drop(told);
+            drop(story_guard);
             for loss in losses(files.pending(), at) {
                 let story = format!("{story}, lost: {loss:?}");
                 assert_recovers(&files.after_power_cut(loss), &possible, &story);

@@ -38,7 +38,7 @@ fn each_failure(case: impl Fn(&MemoryFiles, &[Model], Failure, &str) -> usize + 
                 }));
                 let often = if forever { "for ever" } else { "once" };
                 let story = format!("{failure:?} {often} at {}", place(&operations, at));
-                let _told = Told(&story);
+                let _story = Story(&story);
                 let possible = run_script(&files);
                 tried += case(&files, &possible, failure, &story);
             }
@@ -123,7 +123,7 @@ fn a_publish_that_failed_can_be_tried_again_on_a_handle_that_still_writes() {
             return 0;
         }
         let story = format!("tried again after a failure at operation {at}");
-        let _told = Told(&story);
+        let _story = Story(&story);
         assert_eq!(contents(&db), model, "the generation before answers on");
         Step::Publish(3.0).run(&db).unwrap();
         Step::Publish(3.0).apply(&mut model);

@@ -209,7 +209,7 @@ fn a_flip_of_any_byte_of_any_file_is_refused_or_found_or_does_no_harm() {
         let (file, at, bit) = cases[case as usize - 1];
         let (path, bytes) = &whole.files[file];
         let story = format!("bit {bit} of byte {at} of {} of {path:?}", bytes.len());
-        let _told = Told(&story);
+        let _story = Story(&story);
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << bit;
         let outcome = outcome(&whole, &whole.with(path, Some(&flipped)), path);
@@ -248,7 +248,7 @@ fn a_file_cut_at_any_length_or_gone_is_refused_or_found_or_does_no_harm() {
         let (file, length) = cases[case as usize - 1];
         let (path, bytes) = &whole.files[file];
         let story = format!("{path:?} cut at {length:?} of {}", bytes.len());
-        let _told = Told(&story);
+        let _story = Story(&story);
         let left = length.map(|length| &bytes[..length]);
         let outcome = outcome(&whole, &whole.with(path, left), path);
         let may: &[Outcome] = match (whole.journal(path), length) {
@@ -354,7 +354,7 @@ fn stray_files_and_directories_of_odd_names_are_refused_or_do_no_harm() {
     let tried = each_case(cases.len(), |case| {
         let (path, bytes) = &cases[case as usize - 1];
         let story = format!("a stray {path:?} of {} bytes", bytes.len());
-        let _told = Told(&story);
+        let _story = Story(&story);
         let files = whole.with(path, Some(bytes));
         if let Err(error) = open(&files) {
             // A journal that says nothing, or a directory in the place of a file.

@@ -304,7 +304,7 @@ fn is_poisoned(db: &Database) -> bool {
 
 /// Opens what is left, finds one of the possible states, goes on working, and leaves nothing behind.
 fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
-    let _told = Told(story);
+    let _story = Story(story);
     let db = open(files).unwrap();
     let found = contents(&db);
     assert!(
@@ -420,9 +420,9 @@ fn grouped(number: usize) -> String {
 }
 
 /// Tells the story when the test fails while this is there.
-struct Told<'a>(&'a str);
+struct Story<'a>(&'a str);
 
-impl Drop for Told<'_> {
+impl Drop for Story<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the story: {}", self.0);

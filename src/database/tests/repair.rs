@@ -44,7 +44,7 @@ fn the_file(files: &MemoryFiles, part: &str) -> PathBuf {
 
 /// Repairs, and sees that what is left is a sound database on which one can go on.
 fn assert_repairs(files: &MemoryFiles, story: &str) -> Repair {
-    let _told = Told(story);
+    let _story = Story(story);
     let report = repair(files).unwrap();
     let db = open(files).unwrap();
     assert_eq!(db.check().unwrap().problems, []);

@@ -73,12 +73,12 @@ impl StateArg {
     /// What answers in a state: the name, and the generation of each space.
     pub fn document(&self, state: &Pinned, db: &Database) -> Result<Value, Failure> {
         let Some(ensemble) = db.ensembles().get(&self.name) else {
-            let generation = state.answers_with(&self.name)?;
+            let generation = state.active_generation(&self.name)?;
             return Ok(json!({"name": self.name, "generation": generation}));
         };
         let mut generations = Map::new();
         for space in ensemble.spaces() {
-            generations.insert(space.to_owned(), json!(state.answers_with(space)?));
+            generations.insert(space.to_owned(), json!(state.active_generation(space)?));
         }
         Ok(json!({"name": self.name, "generations": generations}))
     }
