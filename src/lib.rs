@@ -65,7 +65,7 @@ pub use database::{
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind};
 pub use filter::{Field, Filter, FilterError, Literal};
-pub use graph::{Builder, DEFAULT_EF};
+pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{
     ComparedItem, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits, Mover, Place,

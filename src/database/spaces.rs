@@ -2,7 +2,7 @@
 
 use super::{Database, Towers};
 use crate::error::Error;
-use crate::graph::Builder;
+use crate::graph::GraphBuilder;
 use crate::maintain::{self, Publish, Source, Stage};
 use crate::manifest::Generation;
 use serde::Serialize;
@@ -70,7 +70,7 @@ type LeftOut<'a> = Box<dyn Fn(&Error) + Sync + 'a>;
 /// How to publish.
 pub struct PublishOptions<'a> {
     retain: usize,
-    builder: Builder,
+    builder: GraphBuilder,
     pub(super) storage: Storage,
     left_out: Option<LeftOut<'a>>,
     progress: Option<Box<dyn Fn(Progress) + Sync + 'a>>,
@@ -81,7 +81,7 @@ impl Default for PublishOptions<'_> {
     fn default() -> Self {
         Self {
             retain: RETAIN,
-            builder: Builder::default(),
+            builder: GraphBuilder::default(),
             storage: Storage::default(),
             left_out: None,
             progress: None,
@@ -113,10 +113,10 @@ impl<'a> PublishOptions<'a> {
         self
     }
 
-    /// Who builds the graph; [`Builder::Batches`] by default. Segments that are sealed or merged later
+    /// Who builds the graph; [`GraphBuilder::Batches`] by default. Segments that are sealed or merged later
     /// are built by the default.
     #[must_use]
-    pub fn builder(mut self, builder: Builder) -> Self {
+    pub fn builder(mut self, builder: GraphBuilder) -> Self {
         self.builder = builder;
         self
     }

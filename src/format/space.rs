@@ -17,7 +17,7 @@
 
 use super::container::{Kind, Sections};
 use super::{FormatError, array, array_range, search_dense};
-use crate::graph::{CodeBook, Codes, Graph, Layer, Points, Rows, StoredRows, code_stride};
+use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
 use bincode::{Decode, Encode};
 use std::ops::Range;
 use twinspire_core::ids::ItemNo;
@@ -215,8 +215,8 @@ impl SpaceLayout {
     }
 
     /// What a walk needs of the vectors.
-    pub(crate) fn points<'a>(&'a self, bytes: &'a [u8]) -> Points<'a> {
-        Points {
+    pub(crate) fn node_vectors<'a>(&'a self, bytes: &'a [u8]) -> NodeVectors<'a> {
+        NodeVectors {
             metric: self.shape.metric,
             rows: self.rows(bytes),
             codes: self.codes(bytes),

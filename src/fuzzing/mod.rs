@@ -20,7 +20,7 @@ use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
-use crate::graph::{Ask, Reach, Scratch, exact, search, search_kept};
+use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
 use crate::store::Directory;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -115,23 +115,23 @@ fn space_segment(bytes: &[u8]) {
         return;
     };
     layout.find_item(&bytes, ItemNo(7));
-    let mut points = layout.points(&bytes);
+    let mut points = layout.node_vectors(&bytes);
     let query = vec![0.25; points.rows.dimension()];
     for metric in [Metric::Cosine, Metric::L2] {
         points.metric = metric;
-        exact(&points, &query, 3, |_| true);
+        search_exact(&points, &query, 3, |_| true);
         if let Ok(graph) = layout.graph(&bytes) {
-            let (ask, scratch) = (Ask::new(&query, 3, 10), &mut Scratch::default());
-            search(&graph, &points, &ask, scratch);
-            let reach = Reach {
-                steps: 4,
-                kept: 10,
-                budget: 1_000,
+            let (params, scratch) = (BeamParams::new(&query, 3, 10), &mut Scratch::default());
+            search(&graph, &points, &params, scratch);
+            let reach = WalkLimits {
+                expansions: 4,
+                beam: 10,
+                score_budget: 1_000,
             };
-            search_kept(
+            search_filtered(
                 &graph,
                 &points,
-                &ask,
+                &params,
                 reach,
                 &mut |node: u32| node != 1,
                 scratch,

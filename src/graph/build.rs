@@ -11,8 +11,8 @@
 
 use super::repair::repair;
 use super::{
-    Ask, Graph, GraphError, Layer, NO_NODE, OwnedCodes, Points, Rows, Scored, Scratch, reference,
-    search,
+    BeamParams, Graph, GraphError, Layer, NO_NODE, NodeVectors, OwnedCodes, Rows, ScoredNode,
+    Scratch, reference, search,
 };
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -44,7 +44,7 @@ const DIVERSITY: f32 = 1.2;
 /// Who builds a graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Builder {
+pub enum GraphBuilder {
     /// Twinspire's own builder: parallel, and the same graph for the same rows.
     #[default]
     Batches,
@@ -59,7 +59,7 @@ pub enum Builder {
 pub(crate) fn build(
     rows: Rows<'_>,
     metric: Metric,
-    builder: Builder,
+    builder: GraphBuilder,
     seed: u64,
     progress: &(dyn Fn(u64, u64) + Sync),
     cancelled: &AtomicBool,
@@ -71,8 +71,8 @@ pub(crate) fn build(
     }
     progress(0, u64::from(count));
     let mut graph = match builder {
-        Builder::Batches => own(rows, metric, seed, progress, cancelled)?,
-        Builder::InstantDistance => reference::build(rows, metric, seed, progress, cancelled)?,
+        GraphBuilder::Batches => own(rows, metric, seed, progress, cancelled)?,
+        GraphBuilder::InstantDistance => reference::build(rows, metric, seed, progress, cancelled)?,
     };
     if cancelled.load(Ordering::Relaxed) {
         return Err(was_cancelled());
@@ -100,7 +100,7 @@ fn own(
     let (data, dimension) = arranged(rows, metric, &order);
     let rows = Rows::new(&data, dimension);
     let codes = OwnedCodes::of(rows);
-    let points = Points {
+    let points = NodeVectors {
         metric: Metric::L2,
         rows: rows.into(),
         codes: codes.as_ref().map(OwnedCodes::view),
@@ -232,7 +232,13 @@ impl Links {
     }
 
     /// Links new nodes with those before them. `points` are what is searched of the rows; the layers above are complete, lowest last.
-    fn insert(&mut self, rows: Rows<'_>, points: &Points<'_>, above: &[Self], new: Range<usize>) {
+    fn insert(
+        &mut self,
+        rows: Rows<'_>,
+        points: &NodeVectors<'_>,
+        above: &[Self],
+        new: Range<usize>,
+    ) {
         let from = new.start;
         let chosen: Vec<Vec<u32>> = (from as u32..new.end as u32)
             .into_par_iter()
@@ -271,24 +277,24 @@ impl Links {
     /// The nearest of the first `count` nodes to a query, best first.
     fn near<'s>(
         &self,
-        points: &Points<'_>,
+        points: &NodeVectors<'_>,
         above: &[Self],
         count: usize,
         query: &[f32],
         scratch: &'s mut Scratch,
-    ) -> &'s [Scored] {
+    ) -> &'s [ScoredNode] {
         let mut entry = 0;
         for links in above {
             if let Some(graph) = links.graph(links.count(), entry) {
-                let best = search(&graph, points, &Ask::new(query, 1, 1), scratch);
+                let best = search(&graph, points, &BeamParams::new(query, 1, 1), scratch);
                 entry = best.first().map_or(0, |best| best.node);
             }
         }
         // What is above may not be in this layer yet.
         let entry = if (entry as usize) < count { entry } else { 0 };
-        let ask = Ask::new(query, EF_CONSTRUCTION, EF_CONSTRUCTION);
+        let params = BeamParams::new(query, EF_CONSTRUCTION, EF_CONSTRUCTION);
         match self.graph(count, entry) {
-            Some(graph) => search(&graph, points, &ask, scratch),
+            Some(graph) => search(&graph, points, &params, scratch),
             None => &[],
         }
     }
@@ -307,9 +313,9 @@ impl Links {
         let row = rows.row(*node).unwrap_or_default();
         let scored = all.drain(..).filter_map(|near| {
             let score = scorer.score(row, rows.row(near)?);
-            Some(Scored::new(near, score))
+            Some(ScoredNode::new(near, score))
         });
-        let mut scored: Vec<Scored> = scored.collect();
+        let mut scored: Vec<ScoredNode> = scored.collect();
         scored.sort_unstable_by(|a, b| b.cmp(a));
         // Some room is left, so that not every further link is a choice again.
         diverse(rows, &scored, self.stride - self.stride / 8)
@@ -318,7 +324,7 @@ impl Links {
 
 /// Up to `most` of the candidates, best first: each one that no better one is much nearer to than the
 /// node they are candidates for (algorithm 4 of the HNSW paper).
-fn diverse(rows: Rows<'_>, candidates: &[Scored], most: usize) -> Vec<u32> {
+fn diverse(rows: Rows<'_>, candidates: &[ScoredNode], most: usize) -> Vec<u32> {
     let scorer = Metric::L2.scorer();
     let mut kept: Vec<u32> = Vec::with_capacity(most);
     for candidate in candidates {
@@ -342,7 +348,7 @@ fn diverse(rows: Rows<'_>, candidates: &[Scored], most: usize) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DEFAULT_EF, Reach, exact, search_kept};
+    use super::super::{DEFAULT_EF, WalkLimits, search_exact, search_filtered};
     use super::*;
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
@@ -351,14 +357,14 @@ mod tests {
 
     const METRICS: [Metric; 3] = [Metric::Cosine, Metric::InnerProduct, Metric::L2];
 
-    fn each() -> impl Iterator<Item = (Metric, Builder)> {
-        let builders = [Builder::Batches, Builder::InstantDistance];
+    fn each() -> impl Iterator<Item = (Metric, GraphBuilder)> {
+        let builders = [GraphBuilder::Batches, GraphBuilder::InstantDistance];
         METRICS
             .into_iter()
             .flat_map(move |metric| builders.map(|builder| (metric, builder)))
     }
 
-    /// Points around `centres` centres, of unlike lengths, but of length 1 under cosine.
+    /// NodeVectors around `centres` centres, of unlike lengths, but of length 1 under cosine.
     fn clustered(count: usize, dimension: usize, centres: usize, metric: Metric) -> Vec<f32> {
         let mut random = Pcg64::seed_from_u64(7);
         let mut row = |from: &[f32], spread: f32| -> Vec<f32> {
@@ -383,7 +389,7 @@ mod tests {
         data: &[f32],
         dimension: usize,
         metric: Metric,
-        builder: Builder,
+        builder: GraphBuilder,
     ) -> (Graph<Vec<u32>>, Vec<f32>) {
         let rows = Rows::new(data, dimension);
         let never = AtomicBool::new(false);
@@ -398,21 +404,32 @@ mod tests {
     }
 
     /// The share of the best `k` that searches with codes find, at the default width.
-    fn recall(count: usize, dimension: usize, k: usize, metric: Metric, builder: Builder) -> f64 {
+    fn recall(
+        count: usize,
+        dimension: usize,
+        k: usize,
+        metric: Metric,
+        builder: GraphBuilder,
+    ) -> f64 {
         let data = clustered(count + 500, dimension, 40, metric);
         let (data, queries) = data.split_at(count * dimension);
         let (graph, data) = built(data, dimension, metric, builder);
         let (rows, scratch) = (Rows::new(&data, dimension), &mut Scratch::default());
         let codes = OwnedCodes::of(rows).unwrap();
-        let points = Points {
+        let points = NodeVectors {
             metric,
             rows: rows.into(),
             codes: Some(codes.view()),
         };
         let mut hits = 0;
         for query in queries.chunks_exact(dimension) {
-            let found = search(&graph, &points, &Ask::new(query, k, DEFAULT_EF), scratch);
-            let wanted = exact(&points, query, k, |_| true).remove(0);
+            let found = search(
+                &graph,
+                &points,
+                &BeamParams::new(query, k, DEFAULT_EF),
+                scratch,
+            );
+            let wanted = search_exact(&points, query, k, |_| true).remove(0);
             hits += wanted.iter().filter(|hit| found.contains(hit)).count();
         }
         hits as f64 / (500 * k) as f64
@@ -429,7 +446,7 @@ mod tests {
     #[test]
     fn that_the_best_is_near_does_not_mean_that_it_was_found() {
         for metric in METRICS {
-            let recall = recall(4_000, 12, 1, metric, Builder::Batches);
+            let recall = recall(4_000, 12, 1, metric, GraphBuilder::Batches);
             assert!(recall >= 0.98, "{metric:?}: {recall}");
         }
     }
@@ -441,8 +458,13 @@ mod tests {
                 let data = clustered(count, 3, 5, metric);
                 let (graph, data) = built(&data, 3, metric, builder);
                 let (rows, scratch) = (Rows::new(&data, 3), &mut Scratch::default());
-                let points = Points::plain(metric, rows);
-                let found = search(&graph, &points, &Ask::new(&[0.1; 3], count, 1), scratch);
+                let points = NodeVectors::plain(metric, rows);
+                let found = search(
+                    &graph,
+                    &points,
+                    &BeamParams::new(&[0.1; 3], count, 1),
+                    scratch,
+                );
                 assert_eq!(found.len(), count, "{metric:?}");
             }
         }
@@ -456,8 +478,18 @@ mod tests {
             let (graph, data) = built(&data, 2, metric, builder);
             let (rows, scratch) = (Rows::new(&data, 2), &mut Scratch::default());
             let mut other = |node: u32| rows.row(node) != Some(&[0.6, 0.8]);
-            let (points, ask) = (Points::plain(metric, rows), Ask::new(&[0.6, 0.8], 100, 1));
-            let found = search_kept(&graph, &points, &ask, Reach::kept(1), &mut other, scratch);
+            let (points, params) = (
+                NodeVectors::plain(metric, rows),
+                BeamParams::new(&[0.6, 0.8], 100, 1),
+            );
+            let found = search_filtered(
+                &graph,
+                &points,
+                &params,
+                WalkLimits::for_beam(1),
+                &mut other,
+                scratch,
+            );
             assert_eq!(found.unwrap().len(), 100, "{metric:?}");
         }
     }
@@ -475,7 +507,7 @@ mod tests {
     #[test]
     fn progress_goes_up_to_the_count_of_rows() {
         let data = clustered(3_000, 2, 5, Metric::L2);
-        for builder in [Builder::Batches, Builder::InstantDistance] {
+        for builder in [GraphBuilder::Batches, GraphBuilder::InstantDistance] {
             let told = Mutex::new(Vec::new());
             let tell = |done, of| told.lock().unwrap().push((done, of));
             let (rows, never) = (Rows::new(&data, 2), AtomicBool::new(false));
@@ -491,7 +523,7 @@ mod tests {
     #[test]
     fn a_cancelled_build_ends_at_once_with_an_error() {
         let data = clustered(20_000, 8, 5, Metric::L2);
-        for builder in [Builder::Batches, Builder::InstantDistance] {
+        for builder in [GraphBuilder::Batches, GraphBuilder::InstantDistance] {
             let cancelled = AtomicBool::new(false);
             let cancel = |done, _| cancelled.store(done > 0, Ordering::Relaxed);
             let rows = Rows::new(&data, 8);
@@ -505,7 +537,7 @@ mod tests {
         let data = clustered(5_000, 8, 30, Metric::Cosine);
         let built = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let build = || built(&data, 8, Metric::Cosine, Builder::Batches);
+            let build = || built(&data, 8, Metric::Cosine, GraphBuilder::Batches);
             pool.build().unwrap().install(build)
         };
         let (one, rows) = built(1);

@@ -26,16 +26,18 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use build::Builder;
+pub use build::GraphBuilder;
 pub(crate) use build::build;
 pub(crate) use codes::{CodeBook, Codes, OwnedCodes, code_stride};
-pub(crate) use near::Points;
+pub(crate) use near::NodeVectors;
 pub(crate) use rows::{Rows, StoredRows};
-pub(crate) use scan::exact;
-pub(crate) use scored::Scored;
-pub(crate) use scratch::{Scratch, Work};
+pub(crate) use scan::search_exact;
+pub(crate) use scored::ScoredNode;
+pub(crate) use scratch::{Scratch, SearchCounters};
 pub use search::DEFAULT_EF;
-pub(crate) use search::{Ask, Keep, Reach, best_among, search, search_kept, within};
+pub(crate) use search::{
+    BeamParams, NodeFilter, WalkLimits, rerank, search, search_filtered, search_radius,
+};
 
 use thiserror::Error;
 use twinspire_core::kernel::prefetch;

@@ -5,7 +5,7 @@ use twinspire_core::kernel::{Metric, Scorer};
 
 /// The vectors of a graph's nodes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Points<'a> {
+pub(crate) struct NodeVectors<'a> {
     /// How they are compared.
     pub(crate) metric: Metric,
     /// What they are.
@@ -14,7 +14,7 @@ pub(crate) struct Points<'a> {
     pub(crate) codes: Option<Codes<'a>>,
 }
 
-impl<'a> Points<'a> {
+impl<'a> NodeVectors<'a> {
     /// Vectors in full precision, without codes.
     pub(crate) fn plain(metric: Metric, rows: Rows<'a>) -> Self {
         Self {
@@ -50,7 +50,7 @@ pub(super) struct RowScorer<'a> {
 }
 
 impl<'a> RowScorer<'a> {
-    pub(super) fn new(points: &Points<'a>, query: &'a [f32]) -> Self {
+    pub(super) fn new(points: &NodeVectors<'a>, query: &'a [f32]) -> Self {
         Self {
             rows: points.rows,
             query,

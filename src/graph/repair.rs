@@ -3,7 +3,7 @@
 //! Builders lose nodes: two threads rewrite one list of links, or a list is full of nearer nodes.
 //! A tree that spans what can be reached tells which links must stay; any other may be given up.
 
-use super::{Ask, Graph, NO_NODE, Points, Reach, Rows, Scratch, search_kept};
+use super::{BeamParams, Graph, NO_NODE, NodeVectors, Rows, Scratch, WalkLimits, search_filtered};
 use twinspire_core::kernel::Metric;
 
 /// How many of the nearest nodes are asked for a link before any other node is.
@@ -20,16 +20,23 @@ pub(super) fn repair(graph: &mut Graph<Vec<u32>>, rows: Rows<'_>) {
     };
     tree.grow(graph, root, root);
     let scratch = &mut Scratch::default();
-    let points = Points::plain(Metric::L2, rows);
+    let points = NodeVectors::plain(Metric::L2, rows);
     for node in 0..graph.nodes {
         if tree.holds(node) {
             continue;
         }
         let row = rows.row(node).unwrap_or_default();
         let mut held = |near: u32| tree.holds(near);
-        let ask = Ask::new(row, HOSTS, HOSTS);
-        let near = search_kept(graph, &points, &ask, Reach::kept(HOSTS), &mut held, scratch)
-            .unwrap_or_default();
+        let params = BeamParams::new(row, HOSTS, HOSTS);
+        let near = search_filtered(
+            graph,
+            &points,
+            &params,
+            WalkLimits::for_beam(HOSTS),
+            &mut held,
+            scratch,
+        )
+        .unwrap_or_default();
         // A leaf of the tree can always give up a link, so that a host is found.
         let others = (0..graph.nodes).filter(|node| tree.holds(*node));
         let mut hosts = near.iter().map(|scored| scored.node).chain(others);

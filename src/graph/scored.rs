@@ -5,14 +5,14 @@ use std::collections::BinaryHeap;
 
 /// A node and how well it matches; larger is better.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Scored {
+pub(crate) struct ScoredNode {
     /// The node.
     pub(crate) node: u32,
     /// Its score, never NaN.
     pub(crate) score: f32,
 }
 
-impl Scored {
+impl ScoredNode {
     /// A score that is not a number becomes the worst there is.
     pub(super) fn new(node: u32, score: f32) -> Self {
         let score = if score.is_nan() {
@@ -51,30 +51,30 @@ impl Scored {
 }
 
 /// The better of two is the greater; of equal scores, the smaller node is better.
-impl Ord for Scored {
+impl Ord for ScoredNode {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }
 
-impl PartialOrd for Scored {
+impl PartialOrd for ScoredNode {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Scored {
+impl PartialEq for ScoredNode {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Scored {}
+impl Eq for ScoredNode {}
 
 /// The best that were offered, at most `limit` of them; the worst is on top.
 #[derive(Debug, Default)]
 pub(super) struct Best {
-    heap: BinaryHeap<Reverse<Scored>>,
+    heap: BinaryHeap<Reverse<ScoredNode>>,
     limit: usize,
 }
 
@@ -86,18 +86,18 @@ impl Best {
     }
 
     /// Whether there is room for one that is this good.
-    pub(super) fn admits(&self, scored: Scored) -> bool {
+    pub(super) fn admits(&self, scored: ScoredNode) -> bool {
         self.heap.len() < self.limit || self.heap.peek().is_some_and(|worst| scored > worst.0)
     }
 
     /// The worst of as many as are kept, once they are so many.
-    fn kth(&self) -> Option<Scored> {
+    fn kth(&self) -> Option<ScoredNode> {
         let worst = self.heap.peek().filter(|_| self.heap.len() >= self.limit);
         worst.map(|Reverse(scored)| *scored)
     }
 
     /// Takes one if it was admitted, in place of the worst if there is no room.
-    pub(super) fn push(&mut self, scored: Scored) {
+    pub(super) fn push(&mut self, scored: ScoredNode) {
         if self.heap.len() < self.limit {
             self.heap.push(Reverse(scored));
         } else if let Some(mut worst) = self.heap.peek_mut() {
@@ -106,7 +106,7 @@ impl Best {
     }
 
     /// Moves all of them into a list, best first.
-    pub(super) fn drain_into(&mut self, list: &mut Vec<Scored>) {
+    pub(super) fn drain_into(&mut self, list: &mut Vec<ScoredNode>) {
         list.clear();
         list.extend(self.heap.drain().map(|Reverse(scored)| scored));
         list.sort_unstable_by(|a, b| b.cmp(a));
@@ -132,7 +132,7 @@ impl Sift {
 
     /// Keeps one if it may be among the best: if it scores what `least` says of the k-th best score.
     #[inline]
-    pub(super) fn offer(&mut self, scored: Scored, least: impl Fn(f32) -> f32) {
+    pub(super) fn offer(&mut self, scored: ScoredNode, least: impl Fn(f32) -> f32) {
         if scored.score >= self.least {
             self.kept.push(scored.key());
             if self.best.admits(scored) {
@@ -165,10 +165,10 @@ mod tests {
             (a, b) in (any::<f32>(), any::<f32>()),
             (m, n) in (any::<u32>(), any::<u32>()),
         ) {
-            let (a, b) = (Scored::new(m, a), Scored::new(n, b));
+            let (a, b) = (ScoredNode::new(m, a), ScoredNode::new(n, b));
             let by_score = a.score.total_cmp(&b.score);
             prop_assert_eq!(a.cmp(&b), by_score.then(n.cmp(&m)));
-            let back = Scored::of(a.key());
+            let back = ScoredNode::of(a.key());
             prop_assert_eq!((back.node, back.score.to_bits()), (a.node, a.score.to_bits()));
         }
     }

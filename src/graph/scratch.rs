@@ -2,8 +2,8 @@
 
 use super::Graph;
 use super::near::Near;
-use super::scored::{Scored, Sift};
-use super::search::Ask;
+use super::scored::{ScoredNode, Sift};
+use super::search::BeamParams;
 use std::cmp::Reverse;
 use twinspire_core::kernel::CodeQuery;
 
@@ -18,14 +18,14 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     /// What searches did since this was set to nothing.
-    pub(crate) fn work(&mut self) -> &mut Work {
+    pub(crate) fn counters(&mut self) -> &mut SearchCounters {
         &mut self.walk.work
     }
 }
 
 /// What searches did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Work {
+pub(crate) struct SearchCounters {
     /// Nodes whose links were followed.
     pub(crate) expanded: u64,
     /// Scores computed on the walk.
@@ -51,8 +51,8 @@ pub(super) struct Walk {
     /// What may be among the best, in a scan.
     pub(super) sift: Sift,
     /// What was found, with exact scores, best first.
-    pub(super) ranked: Vec<Scored>,
-    pub(super) work: Work,
+    pub(super) ranked: Vec<ScoredNode>,
+    pub(super) work: SearchCounters,
 }
 
 impl Walk {
@@ -67,7 +67,7 @@ impl Walk {
     }
 
     /// Remembers a node to go on from, however many there are.
-    pub(super) fn remember(&mut self, scored: Scored) {
+    pub(super) fn remember(&mut self, scored: ScoredNode) {
         if let Some(entry) = self.beam.exchange(scored.key())
             && !entry.expanded
         {
@@ -76,7 +76,7 @@ impl Walk {
     }
 
     /// The nearest node that is remembered, for the last time.
-    pub(super) fn nearest(&mut self) -> Option<Scored> {
+    pub(super) fn nearest(&mut self) -> Option<ScoredNode> {
         if self.beam.after().is_none() {
             self.used_up += self.beam.entries.len();
             let limit = (2 * self.beam.limit).clamp(1, LONG);
@@ -121,7 +121,7 @@ impl Walk {
     }
 
     /// Scores the batch, each with the walk and what it scored given to `take`.
-    pub(super) fn score(&mut self, near: &impl Near, mut take: impl FnMut(&mut Self, Scored)) {
+    pub(super) fn score(&mut self, near: &impl Near, mut take: impl FnMut(&mut Self, ScoredNode)) {
         let batch = std::mem::take(&mut self.batch);
         self.work.scored += batch.len() as u64;
         let (fours, rest) = batch.as_chunks::<4>();
@@ -129,7 +129,7 @@ impl Walk {
             // Where one of them is missing, each is asked for by itself.
             if let Some(scores) = near.score_4(*nodes) {
                 for (node, score) in nodes.iter().zip(scores) {
-                    take(self, Scored::new(*node, score));
+                    take(self, ScoredNode::new(*node, score));
                 }
             } else {
                 self.score_each(near, nodes, &mut take);
@@ -144,11 +144,11 @@ impl Walk {
         &mut self,
         near: &impl Near,
         nodes: &[u32],
-        take: &mut impl FnMut(&mut Self, Scored),
+        take: &mut impl FnMut(&mut Self, ScoredNode),
     ) {
         for node in nodes {
             if let Some(score) = near.score(*node) {
-                take(self, Scored::new(*node, score));
+                take(self, ScoredNode::new(*node, score));
             }
         }
     }
@@ -176,7 +176,7 @@ impl Walk {
         self.ranked.retain_mut(|scored| {
             let score = exact.score(scored.node).filter(|score| *score >= least);
             score.is_some_and(|score| {
-                *scored = Scored::new(scored.node, score);
+                *scored = ScoredNode::new(scored.node, score);
                 true
             })
         });
@@ -187,22 +187,24 @@ impl Walk {
 /// Scores the first, and those of the rest that may be better than the worst of them, exactly: best
 /// first.
 fn rank(
-    ranked: &mut Vec<Scored>,
+    ranked: &mut Vec<ScoredNode>,
     first: impl Iterator<Item = u64> + Clone,
     rest: impl Iterator<Item = u64> + Clone,
     near: &impl Near,
     exact: &impl Near,
 ) {
-    let score = |scored: Scored| {
+    let score = |scored: ScoredNode| {
         let score = exact.score(scored.node)?;
-        Some(Scored::new(scored.node, score))
+        Some(ScoredNode::new(scored.node, score))
     };
-    let first = first.map(Scored::of);
+    let first = first.map(ScoredNode::of);
     first.clone().for_each(|scored| exact.prefetch(scored.node));
     ranked.extend(first.filter_map(score));
     if let Some(kth) = ranked.iter().min() {
         let lowest = near.lowest(kth.score);
-        let close = rest.map(Scored::of).filter(|scored| scored.score >= lowest);
+        let close = rest
+            .map(ScoredNode::of)
+            .filter(|scored| scored.score >= lowest);
         close.clone().for_each(|scored| exact.prefetch(scored.node));
         ranked.extend(close.filter_map(score));
     }
@@ -286,8 +288,8 @@ impl Entry {
         self.key
     }
 
-    fn scored(&self) -> Scored {
-        Scored::of(self.key)
+    fn scored(&self) -> ScoredNode {
+        ScoredNode::of(self.key)
     }
 }
 
@@ -318,17 +320,17 @@ impl Beam {
     }
 
     /// Whether one that is this good would get in.
-    pub(super) fn admits(&self, scored: Scored) -> bool {
+    pub(super) fn admits(&self, scored: ScoredNode) -> bool {
         scored.key() > self.worst
     }
 
     /// Whether one that is in, or would get in, is this good.
-    pub(super) fn reaches(&self, scored: Scored) -> bool {
+    pub(super) fn reaches(&self, scored: ScoredNode) -> bool {
         scored.key() >= self.worst
     }
 
     /// Takes one in if it is good enough.
-    pub(super) fn offer(&mut self, scored: Scored) {
+    pub(super) fn offer(&mut self, scored: ScoredNode) {
         self.exchange(scored.key());
     }
 
@@ -359,15 +361,15 @@ impl Beam {
     }
 
     /// The best that is not expanded yet, and counts as such from now on; none when it is not worth it.
-    pub(super) fn next(&mut self, ask: &Ask<'_>, near: &impl Near) -> Option<Scored> {
+    pub(super) fn next(&mut self, params: &BeamParams<'_>, near: &impl Near) -> Option<ScoredNode> {
         // What was found elsewhere counts when half of the beam was gone through: a walk that is new
         // here is not yet where the best are.
         let bar = match self.next >= self.limit / 2 {
-            true => ask.bar,
+            true => params.threshold,
             false => f32::NEG_INFINITY,
         };
-        let worth = match self.next >= ask.k.max(FEW) {
-            true => near.worth(self.kth(ask.k).max(bar)),
+        let worth = match self.next >= params.k.max(FEW) {
+            true => near.worth(self.kth(params.k).max(bar)),
             false => f32::NEG_INFINITY,
         };
         self.after().filter(|next| next.score >= worth)?;
@@ -375,7 +377,7 @@ impl Beam {
     }
 
     /// The best that is not expanded yet, and counts as such from now on.
-    fn take(&mut self) -> Option<Scored> {
+    fn take(&mut self) -> Option<ScoredNode> {
         let next = self.entries.get_mut(self.next)?;
         next.expanded = true;
         let scored = next.scored();
@@ -386,7 +388,7 @@ impl Beam {
     }
 
     /// What would be next now.
-    pub(super) fn after(&self) -> Option<Scored> {
+    pub(super) fn after(&self) -> Option<ScoredNode> {
         self.entries.get(self.next).map(Entry::scored)
     }
 }

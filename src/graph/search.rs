@@ -8,8 +8,8 @@
 //! Ids come from files, so each is checked against the count of rows before it is used: a bad one
 //! costs recall, never a panic. The upper walk ends because each step goes to a strictly better node.
 
-use super::near::{Near, Points, RowScorer};
-use super::scored::Scored;
+use super::near::{Near, NodeVectors, RowScorer};
+use super::scored::ScoredNode;
 use super::scratch::{LONG, Scratch, Walk};
 use super::{Graph, list};
 
@@ -27,7 +27,7 @@ const AHEAD: usize = 8;
 
 /// What a search is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct BeamParams<'a> {
     /// The query.
     pub(crate) query: &'a [f32],
     /// How many are wanted.
@@ -35,14 +35,18 @@ pub(crate) struct Ask<'a> {
     /// The width of the beam; at least `k` are found.
     pub(crate) ef: usize,
     /// The score that the k-th best has already, elsewhere: a walk that does not come near it ends.
-    pub(crate) bar: f32,
+    pub(crate) threshold: f32,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> BeamParams<'a> {
     /// A search with nothing found elsewhere.
     pub(crate) fn new(query: &'a [f32], k: usize, ef: usize) -> Self {
-        let bar = f32::NEG_INFINITY;
-        Self { query, k, ef, bar }
+        Self {
+            query,
+            k,
+            ef,
+            threshold: f32::NEG_INFINITY,
+        }
     }
 }
 
@@ -50,36 +54,36 @@ impl<'a> Ask<'a> {
 /// node. The `k` best are among them; after them come those that were scored as well.
 pub(crate) fn search<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
-    points: &Points<'_>,
-    ask: &Ask<'_>,
+    points: &NodeVectors<'_>,
+    params: &BeamParams<'_>,
     scratch: &'s mut Scratch,
-) -> &'s [Scored] {
+) -> &'s [ScoredNode] {
     let Scratch { query, walk } = scratch;
-    let exact = RowScorer::new(points, ask.query);
+    let exact = RowScorer::new(points, params.query);
     let codes = points.codes.as_ref();
-    match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
+    match codes.and_then(|codes| codes.scorer(points.metric, params.query, query)) {
         Some(near) => {
-            beam(graph, &near, ask, walk);
-            walk.rank(&near, &exact, ask.k);
+            beam(graph, &near, params, walk);
+            walk.rank(&near, &exact, params.k);
         }
         None => {
-            beam(graph, &exact, ask, walk);
-            walk.rank(&exact, &exact, ask.k);
+            beam(graph, &exact, params, walk);
+            walk.rank(&exact, &exact, params.k);
         }
     }
     &walk.ranked
 }
 
 /// Which nodes a walk keeps.
-pub(crate) trait Keep {
+pub(crate) trait NodeFilter {
     /// Whether a node is kept.
-    fn keeps(&mut self, node: u32) -> bool;
+    fn accepts(&mut self, node: u32) -> bool;
     /// It is most often asked of this node next but one, or next: what that reads may be asked for.
     fn prefetch(&self, node: u32, next: bool);
 }
 
-impl<F: FnMut(u32) -> bool> Keep for F {
-    fn keeps(&mut self, node: u32) -> bool {
+impl<F: FnMut(u32) -> bool> NodeFilter for F {
+    fn accepts(&mut self, node: u32) -> bool {
         self(node)
     }
 
@@ -88,23 +92,22 @@ impl<F: FnMut(u32) -> bool> Keep for F {
 
 /// How far a walk goes for nodes that are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reach {
-    /// It goes on from about so many nodes.
-    pub(crate) steps: usize,
-    /// It ends when so many are found and what is left is worse.
-    pub(crate) kept: usize,
-    /// It gives up after so many scores.
-    pub(crate) budget: u64,
+pub(crate) struct WalkLimits {
+    /// Expected number of nodes expanded: the length of the first candidate queue.
+    pub(crate) expansions: usize,
+    /// Beam width: the walk ends once this many accepted nodes are found and no better node is left.
+    pub(crate) beam: usize,
+    /// Maximum number of scores computed before the walk gives up.
+    pub(crate) score_budget: u64,
 }
 
-impl Reach {
-    /// As far as it takes, where most nodes are kept.
-    pub(crate) fn kept(kept: usize) -> Self {
-        let (steps, budget) = (kept + kept / 4, u64::MAX);
+impl WalkLimits {
+    /// Limits of a walk with this beam width where most nodes are accepted: no score budget.
+    pub(crate) fn for_beam(beam: usize) -> Self {
         Self {
-            steps,
-            kept,
-            budget,
+            expansions: beam + beam / 4,
+            beam,
+            score_budget: u64::MAX,
         }
     }
 }
@@ -115,26 +118,26 @@ impl Reach {
 /// The others are walked through, so `k` are found if that many can be reached; the fewer are kept, the
 /// more of the graph is walked. Nodes are asked for in the order in which the walk goes on from them,
 /// the nearest first: one is asked for each node that is gone on from, not for each that is seen.
-pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
+pub(crate) fn search_filtered<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
-    points: &Points<'_>,
-    ask: &Ask<'_>,
-    reach: Reach,
-    keep: &mut impl Keep,
+    points: &NodeVectors<'_>,
+    params: &BeamParams<'_>,
+    limits: WalkLimits,
+    keep: &mut impl NodeFilter,
     scratch: &'s mut Scratch,
-) -> Option<&'s [Scored]> {
+) -> Option<&'s [ScoredNode]> {
     let Scratch { query, walk } = scratch;
-    let exact = RowScorer::new(points, ask.query);
+    let exact = RowScorer::new(points, params.query);
     let codes = points.codes.as_ref();
-    let done = match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
+    let done = match codes.and_then(|codes| codes.scorer(points.metric, params.query, query)) {
         Some(near) => {
-            let done = kept(graph, &near, ask, reach, keep, walk);
-            walk.rank(&near, &exact, ask.k);
+            let done = kept(graph, &near, params, limits, keep, walk);
+            walk.rank(&near, &exact, params.k);
             done
         }
         None => {
-            let done = kept(graph, &exact, ask, reach, keep, walk);
-            walk.rank(&exact, &exact, ask.k);
+            let done = kept(graph, &exact, params, limits, keep, walk);
+            walk.rank(&exact, &exact, params.k);
             done
         }
     };
@@ -143,14 +146,14 @@ pub(crate) fn search_kept<'s, S: AsRef<[u32]>>(
 
 /// The kept nodes that score `least` or more, with their exact scores: best first, ties by node. From
 /// each of them the walk goes on, and besides from the `ef` best, so that it gets near.
-pub(crate) fn within<'s, S: AsRef<[u32]>>(
+pub(crate) fn search_radius<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
-    points: &Points<'_>,
+    points: &NodeVectors<'_>,
     (query, least): (&[f32], f32),
     ef: usize,
     keep: impl FnMut(u32) -> bool,
     scratch: &'s mut Scratch,
-) -> &'s [Scored] {
+) -> &'s [ScoredNode] {
     let Scratch { query: codes, walk } = scratch;
     let exact = RowScorer::new(points, query);
     let scorer = points.codes.as_ref();
@@ -192,7 +195,7 @@ fn inside<S: AsRef<[u32]>>(
             }
         });
         let next = walk.nearest();
-        let goes_on = |next: &Scored| next.score >= lowest || walk.found.reaches(*next);
+        let goes_on = |next: &ScoredNode| next.score >= lowest || walk.found.reaches(*next);
         let Some(next) = next.filter(goes_on) else {
             break;
         };
@@ -205,18 +208,18 @@ fn inside<S: AsRef<[u32]>>(
 /// was scored as well. Each node is scored by its code, if there is one, and those again by their
 /// vectors whose codes may stand for one of the best: none of these is missed. What cannot exceed the
 /// bar may be left out.
-pub(crate) fn best_among<'s>(
-    points: &Points<'_>,
-    ask: &Ask<'_>,
+pub(crate) fn rerank<'s>(
+    points: &NodeVectors<'_>,
+    params: &BeamParams<'_>,
     nodes: impl Iterator<Item = u32>,
     scratch: &'s mut Scratch,
-) -> &'s [Scored] {
+) -> &'s [ScoredNode] {
     let Scratch { query, walk } = scratch;
-    let exact = RowScorer::new(points, ask.query);
+    let exact = RowScorer::new(points, params.query);
     let codes = points.codes.as_ref();
-    match codes.and_then(|codes| codes.scorer(points.metric, ask.query, query)) {
-        Some(near) => among(&near, &exact, ask, nodes, walk),
-        None => among(&exact, &exact, ask, nodes, walk),
+    match codes.and_then(|codes| codes.scorer(points.metric, params.query, query)) {
+        Some(near) => among(&near, &exact, params, nodes, walk),
+        None => among(&exact, &exact, params, nodes, walk),
     }
     &walk.ranked
 }
@@ -224,12 +227,12 @@ pub(crate) fn best_among<'s>(
 fn among(
     near: &impl Near,
     exact: &impl Near,
-    ask: &Ask<'_>,
+    params: &BeamParams<'_>,
     nodes: impl Iterator<Item = u32>,
     walk: &mut Walk,
 ) {
     walk.start(0, 0);
-    walk.sift.start(ask.k, near.lowest(ask.bar));
+    walk.sift.start(params.k, near.lowest(params.threshold));
     // The score of a code says that the exact one may be so low, and what is better than that may have
     // a code that scores lower still.
     let least = |kth: f32| near.lowest(near.lowest(kth));
@@ -251,31 +254,36 @@ fn among(
     }
     score(walk, ahead.get(..count).unwrap_or_default());
     score(walk, &[]);
-    walk.rank_sifted(near, exact, ask.k);
+    walk.rank_sifted(near, exact, params.k);
 }
 
 /// Fills the beam with the nearest nodes.
-fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk: &mut Walk) {
-    if ask.ef.max(ask.k) > LONG {
+fn beam<S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    near: &impl Near,
+    params: &BeamParams<'_>,
+    walk: &mut Walk,
+) {
+    if params.ef.max(params.k) > LONG {
         kept(
             graph,
             near,
-            ask,
-            Reach::kept(ask.ef),
+            params,
+            WalkLimits::for_beam(params.ef),
             &mut |_: u32| true,
             walk,
         );
         return;
     }
     let nodes = near.count().min(graph.nodes);
-    walk.start(nodes, ask.ef.max(ask.k));
-    if ask.k == 0 || nodes == 0 {
+    walk.start(nodes, params.ef.max(params.k));
+    if params.k == 0 || nodes == 0 {
         return;
     }
     walk.visit(&begin(graph, near, nodes));
     loop {
         walk.score(near, |walk, scored| walk.beam.offer(scored));
-        let Some(next) = walk.beam.next(ask, near) else {
+        let Some(next) = walk.beam.next(params, near) else {
             break;
         };
         // Most often the one after it is next: its links are asked for before this one's are read.
@@ -290,15 +298,15 @@ fn beam<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, ask: &Ask<'_>, walk
 fn kept<S: AsRef<[u32]>>(
     graph: &Graph<S>,
     near: &impl Near,
-    ask: &Ask<'_>,
-    reach: Reach,
-    keep: &mut impl Keep,
+    params: &BeamParams<'_>,
+    limits: WalkLimits,
+    keep: &mut impl NodeFilter,
     walk: &mut Walk,
 ) -> bool {
     let nodes = near.count().min(graph.nodes);
-    walk.start(nodes, reach.steps.clamp(1, LONG));
-    walk.found.start(reach.kept.max(ask.k));
-    if ask.k == 0 || nodes == 0 {
+    walk.start(nodes, limits.expansions.clamp(1, LONG));
+    walk.found.start(limits.beam.max(params.k));
+    if params.k == 0 || nodes == 0 {
         return true;
     }
     let before = walk.work.scored;
@@ -313,14 +321,14 @@ fn kept<S: AsRef<[u32]>>(
             break;
         };
         // What was found elsewhere counts once this walk came to where the best are.
-        let bar = match walk.behind() >= ask.ef / 2 {
-            true => ask.bar,
+        let bar = match walk.behind() >= params.ef / 2 {
+            true => params.threshold,
             false => f32::NEG_INFINITY,
         };
-        if !walk.found.admits(next) || next.score < near.worth(walk.found.kth(ask.k).max(bar)) {
+        if !walk.found.admits(next) || next.score < near.worth(walk.found.kth(params.k).max(bar)) {
             break;
         }
-        if walk.work.scored - before > reach.budget {
+        if walk.work.scored - before > limits.score_budget {
             return false;
         }
         // What is asked of a node lies in several places, each of which tells where the next one is.
@@ -330,7 +338,7 @@ fn kept<S: AsRef<[u32]>>(
             keep.prefetch(after.node, false);
         }
         walk.expand(graph, near, next.node);
-        if keep.keeps(next.node) {
+        if keep.accepts(next.node) {
             walk.found.offer(next);
         }
     }
@@ -342,7 +350,7 @@ fn kept<S: AsRef<[u32]>>(
 /// node can be reached. The walk may end where links lead round in a circle, as they do among many
 /// copies of one vector.
 fn begin<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, nodes: u32) -> [u32; 2] {
-    let score = |node| Some(Scored::new(node, near.score(node)?));
+    let score = |node| Some(ScoredNode::new(node, near.score(node)?));
     [descend(graph, nodes, score), graph.root().unwrap_or(0)]
 }
 
@@ -350,7 +358,7 @@ fn begin<S: AsRef<[u32]>>(graph: &Graph<S>, near: &impl Near, nodes: u32) -> [u3
 fn descend<S: AsRef<[u32]>>(
     graph: &Graph<S>,
     nodes: u32,
-    score: impl Fn(u32) -> Option<Scored>,
+    score: impl Fn(u32) -> Option<ScoredNode>,
 ) -> u32 {
     let mut at = graph.entry;
     for layer in graph.layers.iter().rev() {

@@ -1,4 +1,4 @@
-use super::scored::Scored;
+use super::scored::ScoredNode;
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,10 +19,10 @@ fn brute(
     query: &[f32],
     k: usize,
     keep: impl Fn(u32) -> bool,
-) -> Vec<Scored> {
+) -> Vec<ScoredNode> {
     let kept = (0..rows.count()).filter(|node| keep(*node));
-    let mut all: Vec<Scored> = kept
-        .map(|node| Scored::new(node, metric.score(query, rows.row(node).unwrap())))
+    let mut all: Vec<ScoredNode> = kept
+        .map(|node| ScoredNode::new(node, metric.score(query, rows.row(node).unwrap())))
         .collect();
     all.sort_by(|a, b| b.cmp(a));
     all.truncate(k);
@@ -32,16 +32,16 @@ fn brute(
 /// What a search among kept nodes finds, without bound, cut to `k`.
 fn kept(
     graph: &Graph<Vec<u32>>,
-    points: &Points<'_>,
+    points: &NodeVectors<'_>,
     (query, k, ef): (&[f32], usize, usize),
     keep: impl Fn(u32) -> bool,
-) -> Vec<Scored> {
-    let (ask, scratch) = (Ask::new(query, k, ef), &mut Scratch::default());
-    let found = search_kept(
+) -> Vec<ScoredNode> {
+    let (params, scratch) = (BeamParams::new(query, k, ef), &mut Scratch::default());
+    let found = search_filtered(
         graph,
         points,
-        &ask,
-        Reach::kept(ef),
+        &params,
+        WalkLimits::for_beam(ef),
         &mut |node: u32| keep(node),
         scratch,
     );
@@ -86,14 +86,14 @@ proptest! {
         let rows = Rows::new(&data, 3);
         let graph = ring(rows.count(), &chords);
         let keep = |node: u32| node.is_multiple_of(every);
-        let points = Points::plain(metric, rows);
+        let points = NodeVectors::plain(metric, rows);
         let found = kept(&graph, &points, (&query, k, 60), keep);
         let wanted = brute(rows, metric, &query, k, keep);
         prop_assert_eq!(&found, &wanted);
         let twice = [query.as_slice(), &query].concat();
-        prop_assert_eq!(exact(&points, &twice, k, keep), [wanted.clone(), wanted]);
+        prop_assert_eq!(search_exact(&points, &twice, k, keep), [wanted.clone(), wanted]);
         let scratch = &mut Scratch::default();
-        let found = search(&graph, &points, &Ask::new(&query, k, 60), scratch);
+        let found = search(&graph, &points, &BeamParams::new(&query, k, 60), scratch);
         let wanted = brute(rows, metric, &query, k, |_| true);
         prop_assert_eq!(&found[..k.min(found.len())], &wanted);
     }
@@ -116,12 +116,12 @@ proptest! {
         let codes = OwnedCodes::of(rows);
         prop_assert_eq!(codes.and_then(|codes| codes.view().differs(halves)), None);
         let graph = ring(rows.count(), &chords);
-        let points = Points { metric, rows: halves, codes: None };
+        let points = NodeVectors { metric, rows: halves, codes: None };
         let scratch = &mut Scratch::default();
-        let found = search(&graph, &points, &Ask::new(&query, k, 60), scratch);
+        let found = search(&graph, &points, &BeamParams::new(&query, k, 60), scratch);
         // Another kernel adds in another order: scores are near, and near ones may change places.
         let wanted = brute(rows, metric, &query, k, |_| true);
-        let scanned = exact(&points, &query, k, |_| true).remove(0);
+        let scanned = search_exact(&points, &query, k, |_| true).remove(0);
         prop_assert_eq!(scanned.len(), wanted.len());
         prop_assert!(found.len() >= wanted.len());
         for ((found, scanned), wanted) in found.iter().zip(&scanned).zip(&wanted) {
@@ -145,12 +145,12 @@ proptest! {
         let keep = |node: u32| node.is_multiple_of(every);
         let codes = OwnedCodes::of(rows).filter(|_| coded);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let points = Points { metric, rows: rows.into(), codes };
+        let points = NodeVectors { metric, rows: rows.into(), codes };
         // The radius is the very score of one of them.
         let all = brute(rows, metric, &query, 60, |_| true);
         let least = all[at.index(all.len())].score;
         let scratch = &mut Scratch::default();
-        let found = within(&graph, &points, (&query, least), 60, keep, scratch);
+        let found = search_radius(&graph, &points, (&query, least), 60, keep, scratch);
         let wanted = all.into_iter().filter(|s| s.score >= least && keep(s.node));
         prop_assert_eq!(found, wanted.collect::<Vec<_>>());
     }
@@ -167,7 +167,7 @@ proptest! {
         let keep = |node: u32| node % 5 == 4;
         let codes = OwnedCodes::of(rows);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let points = Points { metric, rows: rows.into(), codes };
+        let points = NodeVectors { metric, rows: rows.into(), codes };
         let found = kept(&graph, &points, (&[1.0, 0.5], 3, ef), keep);
         prop_assert_eq!(found.len(), 3);
         prop_assert!(found.iter().all(|scored| keep(scored.node)));
@@ -194,8 +194,8 @@ proptest! {
         let rows = Rows::new(&data, dimension);
         let scratch = &mut Scratch::default();
         for k in [0, 1, 5, usize::MAX] {
-            let ask = Ask::new(&query, k.min(1_000), 3);
-            let found = search(&graph, &Points::plain(metric, rows), &ask, scratch);
+            let params = BeamParams::new(&query, k.min(1_000), 3);
+            let found = search(&graph, &NodeVectors::plain(metric, rows), &params, scratch);
             prop_assert!(found.iter().all(|scored| scored.node < rows.count().min(10)));
             prop_assert!(found.windows(2).all(|pair| pair[0] > pair[1]));
         }
@@ -210,14 +210,17 @@ fn beams_of_any_length_find_all_there_is() {
         rows.count(),
         &(0..6_000).map(|at| at * 31).collect::<Vec<_>>(),
     );
-    let (points, scratch) = (Points::plain(Metric::L2, rows), &mut Scratch::default());
+    let (points, scratch) = (
+        NodeVectors::plain(Metric::L2, rows),
+        &mut Scratch::default(),
+    );
     let nodes = (0..6_000).filter(|node| node % 2 == 0);
     for k in [3, 1_000, 1_024, 1_025, 5_000, 6_000] {
-        let ask = Ask::new(&[2_500.2], k, k);
+        let params = BeamParams::new(&[2_500.2], k, k);
         let wanted = brute(rows, Metric::L2, &[2_500.2], k, |node| node % 2 == 0);
-        let among = best_among(&points, &ask, nodes.clone(), scratch);
+        let among = rerank(&points, &params, nodes.clone(), scratch);
         assert!(among[..wanted.len()] == wanted, "{k}");
-        let found = search(&graph, &points, &ask, scratch);
+        let found = search(&graph, &points, &params, scratch);
         assert!(found.len() >= k && found.is_sorted_by(|a, b| a > b), "{k}");
         let all = brute(rows, Metric::L2, &[2_500.2], k, |_| true);
         assert!(k < 6_000 || found == all, "{k}");
@@ -231,8 +234,8 @@ fn scratch_serves_searches_without_end_over_graphs_of_any_size() {
     for turn in 0..100 {
         let rows = Rows::new(&data[..if turn % 25 == 0 { 60 } else { 7 }], 1);
         let graph = ring(rows.count(), &[0; 60]);
-        let points = Points::plain(Metric::L2, rows);
-        let found = search(&graph, &points, &Ask::new(&[5.2], 60, 60), scratch);
+        let points = NodeVectors::plain(Metric::L2, rows);
+        let found = search(&graph, &points, &BeamParams::new(&[5.2], 60, 60), scratch);
         let wanted = brute(rows, Metric::L2, &[5.2], 60, |_| true);
         assert_eq!(found, wanted, "turn {turn}");
     }
@@ -242,9 +245,9 @@ fn scratch_serves_searches_without_end_over_graphs_of_any_size() {
 fn scores_that_are_not_numbers_come_last() {
     let data = [f32::NAN, 1.0, f32::NAN, 2.0];
     let rows = Rows::new(&data, 1);
-    let nodes = |found: Vec<Scored>| found.iter().map(|s| s.node).collect::<Vec<_>>();
-    let points = Points::plain(Metric::InnerProduct, rows);
-    let mut found = exact(&points, &[1.0], 4, |_| true);
+    let nodes = |found: Vec<ScoredNode>| found.iter().map(|s| s.node).collect::<Vec<_>>();
+    let points = NodeVectors::plain(Metric::InnerProduct, rows);
+    let mut found = search_exact(&points, &[1.0], 4, |_| true);
     assert_eq!(nodes(found.remove(0)), [3, 1, 0, 2]);
 }
 
@@ -261,8 +264,8 @@ fn nodes_are_found_though_the_walk_down_ends_where_no_link_leads_away() {
     assert!(graph.check().is_empty());
     let rows = Rows::new(&[0.0, 1.0, 2.0], 1);
     let scratch = &mut Scratch::default();
-    let points = Points::plain(Metric::L2, rows);
-    let found = search(&graph, &points, &Ask::new(&[2.0], 3, 1), scratch);
+    let points = NodeVectors::plain(Metric::L2, rows);
+    let found = search(&graph, &points, &BeamParams::new(&[2.0], 3, 1), scratch);
     let nodes: Vec<u32> = found.iter().map(|scored| scored.node).collect();
     assert_eq!(nodes, [2, 1, 0]);
 }
@@ -272,8 +275,8 @@ fn an_empty_graph_has_nothing_to_find() {
     let graph = Graph::from_parts(0, Vec::<u32>::new(), 2, Vec::new(), 0).unwrap();
     let rows = Rows::new(&[], 2);
     let scratch = &mut Scratch::default();
-    let points = Points::plain(Metric::L2, rows);
-    let found = search(&graph, &points, &Ask::new(&[0.0; 2], 5, 10), scratch);
+    let points = NodeVectors::plain(Metric::L2, rows);
+    let found = search(&graph, &points, &BeamParams::new(&[0.0; 2], 5, 10), scratch);
     assert!(found.is_empty());
 }
 

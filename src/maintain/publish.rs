@@ -7,7 +7,7 @@ use super::segment::Contents;
 use super::vectors::{Source, Vectors};
 use super::{Writing, held};
 use crate::error::Error;
-use crate::graph::{Builder, DEFAULT_EF};
+use crate::graph::{DEFAULT_EF, GraphBuilder};
 use crate::manifest::{Calibration, Generation};
 use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
 use crate::store::{self, SpaceSegment, write_towers};
@@ -44,7 +44,7 @@ pub(crate) struct Publish<'a> {
     /// Generations kept, the new one among them.
     pub(crate) retain: usize,
     /// Who builds the graph.
-    pub(crate) builder: Builder,
+    pub(crate) builder: GraphBuilder,
     /// Told of each item that is left out; without it one that fails ends the publish.
     pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,
     /// Told what is done of how much.

@@ -1,7 +1,7 @@
 //! Making a space segment: a graph over vectors, brought into the order of its nodes and written.
 
 use crate::error::Error;
-use crate::graph::{Builder, Rows, build};
+use crate::graph::{GraphBuilder, Rows, build};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ pub(crate) struct Contents {
     /// Items that older segments hold and that are gone, increasing.
     pub(crate) gone: Vec<u32>,
     /// Who builds the graph.
-    pub(crate) builder: Builder,
+    pub(crate) builder: GraphBuilder,
 }
 
 impl Contents {
@@ -40,7 +40,7 @@ impl Contents {
             items: Vec::new(),
             vectors: Vec::new(),
             gone: Vec::new(),
-            builder: Builder::default(),
+            builder: GraphBuilder::default(),
         }
     }
 

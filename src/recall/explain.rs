@@ -1,7 +1,7 @@
 //! What a recall did: how each segment was searched, how much of it was looked at, and what took how long.
 
 use super::SCRATCH;
-use crate::graph::Work;
+use crate::graph::SearchCounters;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::time::Instant;
@@ -144,12 +144,12 @@ impl Trace {
         let Some(notes) = &self.notes else {
             return search().map(|_| ());
         };
-        let work = || SCRATCH.with_borrow_mut(|scratch| std::mem::take(scratch.work()));
+        let work = || SCRATCH.with_borrow_mut(|scratch| std::mem::take(scratch.counters()));
         work();
         let since = Instant::now();
         let plan = search()?;
         let micros = micros(since);
-        let Work {
+        let SearchCounters {
             expanded,
             scored,
             ranked,
@@ -176,7 +176,7 @@ impl Trace {
 
 /// Counts vectors that were scored outside a walk.
 pub(super) fn count_ranked(count: usize) {
-    SCRATCH.with_borrow_mut(|scratch| scratch.work().ranked += count as u64);
+    SCRATCH.with_borrow_mut(|scratch| scratch.counters().ranked += count as u64);
 }
 
 fn micros(since: Instant) -> f64 {

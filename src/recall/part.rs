@@ -7,7 +7,7 @@ use super::request::Effort;
 use super::space::walk_within;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
-use crate::graph::{Ask, Keep, Reach, Scored, best_among, search_kept};
+use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank, search_filtered};
 use crate::snapshot::{NodeSet, Part, Serving};
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
@@ -151,13 +151,13 @@ impl Search<'_> {
     /// Scores the nodes that pass.
     fn nodes(&self, best: &mut Best) -> Result<(), Error> {
         let (nodes, mut test) = (self.part.segment.items().len() as u32, self.test());
-        self.score((0..nodes).filter(|node| test.keeps(*node)), best);
+        self.score((0..nodes).filter(|node| test.accepts(*node)), best);
         test.failed.map_or(Ok(()), Err)
     }
 
     /// Scores nodes: by their vectors where the answer has to be exact, else by their codes first.
     fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut Best) {
-        let (items, points) = (self.part.segment.items(), self.part.segment.points());
+        let (items, points) = (self.part.segment.items(), self.part.segment.node_vectors());
         if self.effort == Effort::Exact {
             // Each is offered: which of equal scores are the best is for `best` to say.
             let (scorer, mut count) = (points.metric.scorer(), 0);
@@ -171,9 +171,9 @@ impl Search<'_> {
             count_ranked(count);
             return;
         }
-        let ask = self.ask(best.wanted(), best);
+        let params = self.params(best.wanted(), best);
         SCRATCH.with_borrow_mut(|scratch| {
-            for scored in best_among(&points, &ask, nodes, scratch) {
+            for scored in rerank(&points, &params, nodes, scratch) {
                 if let Some(item) = items.get(scored.node as usize) {
                     best.offer(scored.score, ItemNo(*item));
                 }
@@ -189,24 +189,24 @@ impl Search<'_> {
         }
     }
 
-    fn ask(&self, ef: usize, best: &Best) -> Ask<'_> {
+    fn params(&self, ef: usize, best: &Best) -> BeamParams<'_> {
         let nodes = self.part.segment.items().len();
         let k = best.wanted().min(nodes);
-        let mut ask = Ask::new(self.sought.query, k, ef.min(nodes));
-        ask.bar = best.bar();
-        ask
+        let mut params = BeamParams::new(self.sought.query, k, ef.min(nodes));
+        params.threshold = best.bar();
+        params
     }
 
     /// Walks the graph through what does not pass and keeps what does. False, with nothing offered, if
     /// it would have to score more than it may, or if fewer were found than are wanted: they may be all
     /// that pass, or all that could be reached.
-    fn walk(&self, ef: usize, reach: Reach, best: &mut Best) -> Result<bool, Error> {
+    fn walk(&self, ef: usize, reach: WalkLimits, best: &mut Best) -> Result<bool, Error> {
         let segment = &self.part.segment;
-        let (graph, points) = (segment.graph()?, segment.points());
-        let ask = self.ask(ef, best);
+        let (graph, points) = (segment.graph()?, segment.node_vectors());
+        let params = self.params(ef, best);
         let mut test = self.test();
         let done = SCRATCH.with_borrow_mut(|scratch| {
-            let found = search_kept(&graph, &points, &ask, reach, &mut test, scratch);
+            let found = search_filtered(&graph, &points, &params, reach, &mut test, scratch);
             found.is_some_and(|found| self.offer(found, best))
         });
         test.failed.map_or(Ok(done), Err)
@@ -216,13 +216,13 @@ impl Search<'_> {
     fn walk_within(&self, least: f32, ef: usize, best: &mut Best) -> Result<(), Error> {
         let mut test = self.test();
         let asked = (self.sought.query, least);
-        let keep = |node: u32| test.keeps(node);
+        let keep = |node: u32| test.accepts(node);
         walk_within(&self.part.segment, asked, ef, keep, best)?;
         test.failed.map_or(Ok(()), Err)
     }
 
     /// Offers all that was found, if it is as much as is wanted, or all that could still be of use.
-    fn offer(&self, found: &[Scored], best: &mut Best) -> bool {
+    fn offer(&self, found: &[ScoredNode], best: &mut Best) -> bool {
         let enough = best.bar() > f32::NEG_INFINITY || found.len() >= best.wanted();
         for scored in found.iter().filter(|_| enough) {
             if let Some(item) = self.part.segment.items().get(scored.node as usize) {
@@ -239,8 +239,8 @@ struct Test<'a> {
     failed: Option<Error>,
 }
 
-impl Keep for Test<'_> {
-    fn keeps(&mut self, node: u32) -> bool {
+impl NodeFilter for Test<'_> {
+    fn accepts(&mut self, node: u32) -> bool {
         self.search.passes(node).unwrap_or_else(|error| {
             self.failed = Some(error);
             false

@@ -8,7 +8,7 @@
 //! what counts is how they compare. That an estimate is wrong costs time and never an answer: a walk
 //! that has cost more than some scans gives up, and a scan is made.
 
-use crate::graph::Reach;
+use crate::graph::WalkLimits;
 
 /// What the decision is made by.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ pub(crate) enum Plan {
         /// The width of the beam that was asked for.
         ef: usize,
         /// How far to go.
-        reach: Reach,
+        reach: WalkLimits,
     },
 }
 
@@ -112,10 +112,10 @@ fn cheapest(numbers: &Numbers) -> Plan {
             Plan::Nodes
         };
     }
-    let reach = Reach {
-        steps: (1.25 * steps) as usize,
-        kept: kept as usize,
-        budget: (GIVE_UP * scan * VISITS / step) as u64,
+    let reach = WalkLimits {
+        expansions: (1.25 * steps) as usize,
+        beam: kept as usize,
+        score_budget: (GIVE_UP * scan * VISITS / step) as u64,
     };
     let ef = numbers.ef;
     Plan::Walk { ef, reach }
@@ -127,7 +127,7 @@ pub(super) fn worth(numbers: &Numbers, plan: &Plan) -> (f64, f64) {
     let saving = match plan {
         Plan::Items => by_items,
         Plan::Nodes => numbers.nodes as f64 * test(numbers),
-        Plan::Walk { reach, .. } => reach.steps as f64 * test(numbers),
+        Plan::Walk { reach, .. } => reach.expansions as f64 * test(numbers),
     };
     (by_items, saving)
 }
@@ -219,7 +219,7 @@ mod tests {
             let Plan::Walk { ef, reach } = cheapest(&numbers) else {
                 return Ok(());
             };
-            let Reach { kept, budget, .. } = reach;
+            let WalkLimits { beam: kept, score_budget: budget, .. } = reach;
             prop_assert!(!numbers.exact);
             prop_assert_eq!(ef, numbers.ef);
             prop_assert!(kept >= numbers.k && kept <= ef.max(numbers.k), "{kept}");
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(plan(0.001), Plan::Items);
         let walks = |share, wanted| {
             let plan = plan(share);
-            let right = matches!(plan, Plan::Walk { reach, .. } if reach.kept == wanted);
+            let right = matches!(plan, Plan::Walk { reach, .. } if reach.beam == wanted);
             assert!(right, "{plan:?}");
         };
         walks(0.1, 19);

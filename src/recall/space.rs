@@ -5,7 +5,7 @@ use super::part::best_passing;
 use super::request::Effort;
 use super::{Best, SCRATCH, Sought};
 use crate::error::Error;
-use crate::graph::{Ask, Reach, search, search_kept, within};
+use crate::graph::{BeamParams, WalkLimits, search, search_filtered, search_radius};
 use crate::snapshot::{Part, Serving};
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
@@ -95,11 +95,11 @@ fn best_of_part(
         }
         (Effort::Beam(ef), _) => {
             let k = best.wanted().min(items.len());
-            let mut ask = Ask::new(sought.query, k, ef.min(items.len()));
-            ask.bar = best.bar();
+            let mut params = BeamParams::new(sought.query, k, ef.min(items.len()));
+            params.threshold = best.bar();
             let written_since = serving.overlay.len() + sought.hidden.len();
             let all_shown = part.shown() == items.len() && written_since == 0;
-            walk(&part.segment, &ask, shown, all_shown, best)?;
+            walk(&part.segment, &params, shown, all_shown, best)?;
             Ok("walk")
         }
     }
@@ -121,18 +121,18 @@ fn scan(segment: &SpaceSegment, query: &[f32], shown: impl Fn(u32) -> bool, best
 /// Walks the graph of a segment.
 fn walk(
     segment: &SpaceSegment,
-    ask: &Ask<'_>,
+    params: &BeamParams<'_>,
     mut shown: impl Fn(u32) -> bool,
     all_shown: bool,
     best: &mut Best,
 ) -> Result<(), Error> {
-    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    let (graph, points, items) = (segment.graph()?, segment.node_vectors(), segment.items());
     SCRATCH.with_borrow_mut(|scratch| {
         let found = if all_shown {
-            search(&graph, &points, ask, scratch)
+            search(&graph, &points, params, scratch)
         } else {
-            let reach = Reach::kept(ask.ef);
-            search_kept(&graph, &points, ask, reach, &mut shown, scratch).unwrap_or_default()
+            let reach = WalkLimits::for_beam(params.ef);
+            search_filtered(&graph, &points, params, reach, &mut shown, scratch).unwrap_or_default()
         };
         for scored in found {
             if let Some(item) = items.get(scored.node as usize) {
@@ -151,9 +151,9 @@ pub(super) fn walk_within(
     shown: impl FnMut(u32) -> bool,
     best: &mut Best,
 ) -> Result<(), Error> {
-    let (graph, points, items) = (segment.graph()?, segment.points(), segment.items());
+    let (graph, points, items) = (segment.graph()?, segment.node_vectors(), segment.items());
     SCRATCH.with_borrow_mut(|scratch| {
-        let found = within(&graph, &points, (query, least), ef, shown, scratch);
+        let found = search_radius(&graph, &points, (query, least), ef, shown, scratch);
         for scored in found {
             if let Some(item) = items.get(scored.node as usize) {
                 best.offer(scored.score, ItemNo(*item));

@@ -2,7 +2,9 @@
 
 use super::Part;
 use crate::error::Error;
-use crate::graph::{Ask, Points, Reach, Scratch, exact, search, search_kept};
+use crate::graph::{
+    BeamParams, NodeVectors, Scratch, WalkLimits, search, search_exact, search_filtered,
+};
 use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
 use crate::store::SpaceSegment;
 use rayon::prelude::*;
@@ -98,7 +100,7 @@ fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f3
     let most = KS.into_iter().max().unwrap_or_default();
     let mut all = vec![Vec::new(); queries.len() / dimension];
     for part in parts {
-        let found = exact(&part.segment.points(), queries, most, |node| {
+        let found = search_exact(&part.segment.node_vectors(), queries, most, |node| {
             part.shows(node)
         });
         for (all, found) in all.iter_mut().zip(found) {
@@ -128,13 +130,20 @@ fn share(
     };
     let mut hits = 0;
     for part in parts {
-        let (graph, points) = (part.segment.graph()?, part.segment.points());
-        let ask = Ask::new(query, k, ef);
+        let (graph, points) = (part.segment.graph()?, part.segment.node_vectors());
+        let params = BeamParams::new(query, k, ef);
         let found = if part.shown() == part.segment.items().len() {
-            search(&graph, &points, &ask, scratch)
+            search(&graph, &points, &params, scratch)
         } else {
             let mut shows = |node: u32| part.shows(node);
-            let found = search_kept(&graph, &points, &ask, Reach::kept(ef), &mut shows, scratch);
+            let found = search_filtered(
+                &graph,
+                &points,
+                &params,
+                WalkLimits::for_beam(ef),
+                &mut shows,
+                scratch,
+            );
             found.unwrap_or_default()
         };
         hits += found.iter().filter(|scored| scored.score >= *worst).count();
@@ -145,7 +154,7 @@ fn share(
 /// Queries as users ask them, back to back, before any has asked: each lies between two items, and
 /// beside both of them, for a query that is an item's very vector is easier than users are.
 pub(crate) fn simulated(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
-    let (graph, Points { metric, rows, .. }) = (segment.graph()?, segment.points());
+    let (graph, NodeVectors { metric, rows, .. }) = (segment.graph()?, segment.node_vectors());
     let nodes = rows.count() as usize;
     let count = SIMULATED.min(nodes);
     let mut queries = Vec::with_capacity(count * rows.dimension());

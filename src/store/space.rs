@@ -8,7 +8,7 @@ use crate::format::space::{
     BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, NodeFinder,
     SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
 };
-use crate::graph::{Graph, OwnedCodes, Points, Rows, StoredRows};
+use crate::graph::{Graph, NodeVectors, OwnedCodes, Rows, StoredRows};
 use crate::manifest::SpaceFile;
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{Blob, names};
@@ -96,8 +96,8 @@ impl SpaceSegment {
     }
 
     /// What a walk over the graph needs of the vectors.
-    pub(crate) fn points(&self) -> Points<'_> {
-        self.layout.points(&self.blob)
+    pub(crate) fn node_vectors(&self) -> NodeVectors<'_> {
+        self.layout.node_vectors(&self.blob)
     }
 
     /// The graph over the nodes.
@@ -230,7 +230,7 @@ pub(crate) fn write_space(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Builder, build};
+    use crate::graph::{GraphBuilder, build};
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use twinspire_core::files::{FileSystem, MemoryFiles};
@@ -250,7 +250,7 @@ mod tests {
             root,
         };
         let (rows, never) = (Rows::new(vectors, 2), AtomicBool::new(false));
-        let builder = Builder::default();
+        let builder = GraphBuilder::default();
         let (graph, order) = build(rows, Metric::L2, builder, 1, &|_, _| (), &never).unwrap();
         let sorted = order.iter().flat_map(|row| rows.row(*row).unwrap());
         let sorted: Vec<f32> = sorted.copied().collect();

@@ -1,7 +1,7 @@
 //! Every way to find the best that pass a filter finds them, whichever would be chosen.
 
 use super::*;
-use crate::graph::Reach;
+use crate::graph::WalkLimits;
 use crate::recall::{Plan, forced};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -95,10 +95,10 @@ fn every_plan_finds_the_best_that_pass() {
     ];
     let walk = |budget| Plan::Walk {
         ef: 300,
-        reach: Reach {
-            steps: 300,
-            kept: 300,
-            budget,
+        reach: WalkLimits {
+            expansions: 300,
+            beam: 300,
+            score_budget: budget,
         },
     };
     let plans = [

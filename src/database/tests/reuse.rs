@@ -1,7 +1,7 @@
 //! A publish takes over the vectors of the generation before where its item tower gave them too.
 
 use super::*;
-use crate::graph::Builder;
+use crate::graph::GraphBuilder;
 use crate::maintain::{Publish, Source, Vectors};
 use crate::snapshot::{Overlay, Serving, Snapshot};
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
         parts: &[],
         storage: before.generation.storage,
         retain: 1,
-        builder: Builder::default(),
+        builder: GraphBuilder::default(),
         left_out: None,
         progress: &|_, _, _| (),
         cancelled: &AtomicBool::new(false),
