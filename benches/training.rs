@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use twinspire::Event;
-use twinspire::train::{Dataset, Report, dssm, ebr, mobius, youtube};
+use twinspire::train::{Dataset, TrainingReport, dssm, ebr, mobius, youtube};
 use twinspire_testkit::vectors::write;
 
 /// Items of a taste.
@@ -148,7 +148,7 @@ impl Clock {
         self.batches += 1;
     }
 
-    fn pass(&self, report: &Report) -> Pass {
+    fn pass(&self, report: &TrainingReport) -> Pass {
         // What the first batch took is not known.
         let learnt = report.examples as f64 * (1.0 - 1.0 / self.batches as f64);
         Pass {

@@ -58,25 +58,27 @@ mod store;
 pub mod train;
 
 pub use database::{
-    Batch, DEFAULT_PER_PAIR, DEFAULT_RANKS, Database, Ensembles, Export, Exported, GenerationInfo,
-    Items, Miner, Mining, OpenOptions, Pinned, Problem, Progress, PublishOptions, Recall, Repair,
-    Report, RollbackOptions, SpaceStats, Stats,
+    BatchRecall, CheckProblem, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR,
+    Database, DatabaseStats, Ensembles, Export, ExportedItem, GenerationInfo, Items, MinedPairs,
+    Miner, OpenOptions, Pinned, Progress, PublishOptions, Recall, RepairReport, RollbackOptions,
+    SpaceStats,
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind};
-pub use filter::{Field, Filter, FilterError, Literal};
+pub use filter::{Field, Filter, FilterError, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{
-    ComparedItem, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits, Mover, Place,
-    SegmentSearch, SpaceSearch, StageMicros,
+    ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits,
+    RankChange, SegmentSearch, SpaceSearch, StageMicros,
 };
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
 pub use twinspire_import as import;
 pub use twinspire_towers::{
-    EmbedError, Event, FeatureCheck, FeatureInfo, LayerInfo, Mined, Negative, Pair, RecordError,
+    EmbedError, Event, FeatureCheck, FeatureInfo, LayerInfo, MinedNegative, MinedPair, RecordError,
     SelfTest, Side, TableInfo, TowerError, TowerInfo, Towers, TowersError, TowersInfo,
+    TrainingPair,
 };
 
 /// The examples of the README, compiled.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use twinspire::{Database, ErrorKind, Export, Exported, Towers};
+use twinspire::{Database, ErrorKind, Export, ExportedItem, Towers};
 use twinspire_testkit::{directory, item, scaled};
 
 const SPACE: &str = "by-all";
@@ -73,7 +73,7 @@ impl Model {
         db.export().vectors(spaces).unwrap()
     }
 
-    fn agrees(&self, found: impl Iterator<Item = Exported>) {
+    fn agrees(&self, found: impl Iterator<Item = ExportedItem>) {
         let mut items = BTreeMap::new();
         let mut order = Vec::new();
         for exported in found {

@@ -373,7 +373,7 @@ fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
     assert!(score(4).is_some());
     // Numbers too small for halves are zero, or keep what digits there are.
     let export = db.export().vectors([SPACE]).unwrap();
-    let second = |item: twinspire::Exported| item.vectors[SPACE][1];
+    let second = |item: twinspire::ExportedItem| item.vectors[SPACE][1];
     let stored: Vec<f32> = export.map(|item| second(item.unwrap())).collect();
     assert_eq!(stored, [65_504.0, 65_504.0, 5.0 / 16_777_216.0, 2.0]);
     assert!(db.check().unwrap().is_clean());

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::sync::Mutex;
-use twinspire::{Database, Ensemble, Error, ErrorKind, GenerationNo, Mined, Negative, Pair};
+use twinspire::{
+    Database, Ensemble, Error, ErrorKind, GenerationNo, MinedNegative, MinedPair, TrainingPair,
+};
 use twinspire_testkit::shop::{Asked, Shop, asked, id, things, towers, user};
 use twinspire_testkit::{directory, item, scaled};
 
@@ -37,7 +39,7 @@ fn model(
     Some((score, rank, negatives.collect()))
 }
 
-fn plain(negatives: &[Negative]) -> Negatives {
+fn plain(negatives: &[MinedNegative]) -> Negatives {
     let each = negatives.iter();
     each.map(|negative| (negative.rank, negative.score, negative.id.clone()))
         .collect()
@@ -58,11 +60,11 @@ proptest! {
             .into_iter()
             .map(|(asked, positive)| (Asked { group, ..asked }, positive % shop.things.len()))
             .collect();
-        let pairs: Vec<Pair> = asked
+        let pairs: Vec<TrainingPair> = asked
             .iter()
             .map(|(asked, positive)| {
                 let known = asked.exclude.iter().map(|at| id(*at));
-                Pair::new(user(asked), id(*positive)).known(known)
+                TrainingPair::new(user(asked), id(*positive)).known(known)
             })
             .collect();
         let to = from + more;
@@ -77,7 +79,7 @@ proptest! {
                 left_out.lock().unwrap().push(error.to_string());
             })
         };
-        let all: Result<Vec<Mined>, Error> =
+        let all: Result<Vec<MinedPair>, Error> =
             miner().every_rank().pairs(pairs.clone()).unwrap().collect();
         let all = all.unwrap();
         let mut mined = all.iter();
@@ -101,7 +103,7 @@ proptest! {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mined = miner().per_pair(wanted).pairs(pairs.clone()).unwrap();
-                mined.collect::<Result<Vec<Mined>, Error>>().unwrap()
+                mined.collect::<Result<Vec<MinedPair>, Error>>().unwrap()
             })
         };
         let sampled = some(1);
@@ -112,7 +114,7 @@ proptest! {
             prop_assert!(sampled.negatives.is_sorted_by_key(|negative| negative.rank));
         }
         let hard = miner().per_pair(wanted).only_hard_positives().pairs(pairs.clone()).unwrap();
-        let hard: Vec<Mined> = hard.collect::<Result<_, _>>().unwrap();
+        let hard: Vec<MinedPair> = hard.collect::<Result<_, _>>().unwrap();
         let expected = sampled.into_iter().filter(|mined| mined.hard_positive);
         prop_assert_eq!(hard, expected.collect::<Vec<_>>());
     }
@@ -127,8 +129,8 @@ fn shop_by_price() -> (tempfile::TempDir, Database) {
     (dir, db)
 }
 
-fn pair(price: usize, positive: usize) -> Pair {
-    Pair::new(json!({"price": price}), id(positive))
+fn pair(price: usize, positive: usize) -> TrainingPair {
+    TrainingPair::new(json!({"price": price}), id(positive))
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn what_was_written_since_the_publish_is_mined_and_known_items_are_not() {
     db.items().put(&item(700, 100)).unwrap();
     db.items().put(&item(701, 101)).unwrap();
     db.items().delete("B099").unwrap();
-    let mine = |pair: Pair| {
+    let mine = |pair: TrainingPair| {
         let mined = db.mine(SPACE).ranks(1..=3).every_rank().pairs([pair]);
         mined.unwrap().next().unwrap()
     };
@@ -210,7 +212,7 @@ fn an_older_generation_can_be_mined() {
     db.publish("plane", towers("inner_product", &["y"]))
         .unwrap();
     let mine = |state: &twinspire::Pinned| {
-        let pair = Pair::new(json!({"x": 12, "y": 1}), id(12));
+        let pair = TrainingPair::new(json!({"x": 12, "y": 1}), id(12));
         let miner = state.mine("plane").ranks(1..=1);
         let mut mining = miner.pairs([pair]).unwrap();
         let mined = mining.next().unwrap().unwrap();
@@ -246,7 +248,7 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
     assert!(says(db.mine(SPACE).filter("prize < 3")).contains("did you mean `price`"));
 
     // The first pair that cannot be mined is named and ends the stream; those before are given.
-    let bad = || [pair(1, 1), Pair::new(json!({}), "B001"), pair(2, 2)];
+    let bad = || [pair(1, 1), TrainingPair::new(json!({}), "B001"), pair(2, 2)];
     let mut mining = db.mine(SPACE).pairs(bad()).unwrap();
     assert_eq!(mining.next().unwrap().unwrap().at, 0);
     let error = mining.next().unwrap().unwrap_err();
@@ -258,7 +260,7 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
     let miner = db
         .mine(SPACE)
         .leave_out(|error| told.push(error.to_string()));
-    let left: Vec<Mined> = miner.pairs(bad()).unwrap().map(Result::unwrap).collect();
+    let left: Vec<MinedPair> = miner.pairs(bad()).unwrap().map(Result::unwrap).collect();
     assert_eq!(
         left.iter().map(|mined| mined.at).collect::<Vec<_>>(),
         [0, 2]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
 use twinspire::train::dssm::{Config, train};
-use twinspire::train::{Dataset, Report};
+use twinspire::train::{Dataset, TrainingReport};
 use twinspire::{Database, PublishOptions, Towers};
 
 const SPACE: &str = "text";
@@ -144,7 +144,7 @@ fn judge(cranfield: &Cranfield, towers: Towers) -> Result<Quality, Box<dyn Error
     Ok(cranfield.judge(&answers))
 }
 
-fn line(name: &str, report: Option<(f64, &Report)>, quality: Quality) {
+fn line(name: &str, report: Option<(f64, &TrainingReport)>, quality: Quality) {
     let (mrr, passes, speed) = match report {
         None => Default::default(),
         Some((mrr, report)) => (

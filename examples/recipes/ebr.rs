@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use twinspire::train::Blend;
-use twinspire::train::Report;
+use twinspire::train::TrainingReport;
 use twinspire::train::ebr::{Config, pairs, train_mined};
-use twinspire::{Database, Mined, Towers};
+use twinspire::{Database, MinedPair, Towers};
 
 /// Negatives that are mined for each pair.
 const PER_PAIR: usize = 20;
@@ -103,7 +103,7 @@ pub fn run(dir: &Path, plan: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let db = Database::open(home.path().join("movies.twin"))?;
     db.items().put_many(&data.items)?;
     let mut trained: BTreeMap<String, Towers> = BTreeMap::new();
-    let mut mined: BTreeMap<(String, (u32, u32)), Vec<Mined>> = BTreeMap::new();
+    let mut mined: BTreeMap<(String, (u32, u32)), Vec<MinedPair>> = BTreeMap::new();
     for run in &plan.runs {
         let mut settings = plan.settings.clone();
         settings.extend(run.settings.clone());
@@ -154,7 +154,7 @@ fn mine(
     config: &Config,
     run: &str,
     (from, to): (u32, u32),
-) -> Result<Vec<Mined>, Box<dyn Error>> {
+) -> Result<Vec<MinedPair>, Box<dyn Error>> {
     let pairs = pairs(&movies.data, config)?;
     let space = space(run);
     let mining = db
@@ -231,7 +231,7 @@ fn line(
     movies: &MovieLens,
     name: &str,
     space: &str,
-    report: Option<&Report>,
+    report: Option<&TrainingReport>,
 ) -> Result<(), Box<dyn Error>> {
     let validation = movies.judge(db, space, Wanted::Validation)?;
     let test = movies.judge(db, space, Wanted::Test)?;

@@ -15,17 +15,17 @@ use twinspire_core::ids::{ItemNo, Revision};
 /// What [`Database::check`] found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CheckReport {
     /// Files looked at.
     pub files: u64,
     /// What is wrong; empty when all is sound.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CheckProblem>,
 }
 
 /// Something wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Problem {
+pub struct CheckProblem {
     /// The file.
     pub file: PathBuf,
     /// The part of it.
@@ -34,7 +34,7 @@ pub struct Problem {
     pub what: String,
 }
 
-impl Report {
+impl CheckReport {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -42,7 +42,7 @@ impl Report {
     }
 
     fn add(&mut self, file: impl Into<PathBuf>, section: &str, what: impl Into<String>) {
-        self.problems.push(Problem {
+        self.problems.push(CheckProblem {
             file: file.into(),
             section: section.to_owned(),
             what: what.into(),
@@ -73,8 +73,8 @@ impl Database {
     ///
     /// # Errors
     /// None for damage, which is what the report is for.
-    pub fn check(&self) -> Result<Report, Error> {
-        let mut report = Report {
+    pub fn check(&self) -> Result<CheckReport, Error> {
+        let mut report = CheckReport {
             files: 0,
             problems: Vec::new(),
         };
@@ -112,7 +112,11 @@ impl Database {
 }
 
 /// CURRENT, the manifest it names, and the one before.
-fn check_manifests(live: &Live, manifest: &Manifest, report: &mut Report) -> Result<(), Error> {
+fn check_manifests(
+    live: &Live,
+    manifest: &Manifest,
+    report: &mut CheckReport,
+) -> Result<(), Error> {
     let root = &live.directory.root;
     report.files += 2;
     match store::load(&live.directory) {
@@ -139,7 +143,7 @@ fn check_journal(
     live: &Live,
     manifest: &Manifest,
     due: Option<Revision>,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> Result<(), Error> {
     let found = catalog::read(&live.directory, manifest.database, manifest.sealed)?;
     report.files += found.files() as u64;
@@ -159,7 +163,7 @@ fn check_journal(
 }
 
 /// That an item has one id, and an id one item, through all segments.
-fn check_ids(sealed: &Sealed, report: &mut Report) {
+fn check_ids(sealed: &Sealed, report: &mut CheckReport) {
     for (at, newer) in sealed.items.iter().enumerate() {
         for older in sealed.items.iter().take(at) {
             for row in (0..newer.rows()).filter_map(|row| newer.row(row).ok()) {
@@ -179,7 +183,7 @@ fn check_ids(sealed: &Sealed, report: &mut Report) {
 }
 
 /// Which files of a generation cannot be opened.
-fn check_files(live: &Live, space: &str, generation: &Generation, report: &mut Report) {
+fn check_files(live: &Live, space: &str, generation: &Generation, report: &mut CheckReport) {
     for pinned in &generation.segments {
         match SpaceSegment::open(&live.directory, pinned) {
             Ok(segment) => segment
@@ -201,7 +205,7 @@ fn check_generation(
     sealed: &Sealed,
     space: &str,
     generation: &Generation,
-    report: &mut Report,
+    report: &mut CheckReport,
 ) -> Result<(), Error> {
     let base = match Base::open(&live.directory, space, generation, None) {
         Ok(base) => base,

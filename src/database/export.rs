@@ -35,7 +35,7 @@ pub struct Export {
 /// [`import`](crate::import) reads.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Exported {
+pub struct ExportedItem {
     /// The record, as it was put.
     #[serde(rename = "item")]
     pub record: Value,
@@ -103,7 +103,7 @@ impl Export {
     }
 
     /// Passes over all versions of the item that comes next; gives the newest, unless it is a delete.
-    fn take(&mut self, item: ItemNo) -> Result<Option<Exported>, Error> {
+    fn take(&mut self, item: ItemNo) -> Result<Option<ExportedItem>, Error> {
         let mut newest = None;
         for (segment, next) in self.snapshot.sealed.items.iter().zip(&mut self.rows) {
             if segment.numbers().get(*next) == Some(&item.0) {
@@ -137,12 +137,12 @@ impl Export {
                 }
             }
         }
-        Ok(Some(Exported { record, vectors }))
+        Ok(Some(ExportedItem { record, vectors }))
     }
 }
 
 impl Iterator for Export {
-    type Item = Result<Exported, Error>;
+    type Item = Result<ExportedItem, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(item) = self.lowest() {

@@ -11,7 +11,7 @@ use twinspire_core::kernel::{Level, Metric, Storage};
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct DatabaseStats {
     /// Items, not counting deleted ones.
     pub items: u64,
     /// Ids whose newest version is in the journal, not in a segment.
@@ -65,7 +65,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a segment is damaged.
-    pub fn stats(&self) -> Result<Stats, Error> {
+    pub fn stats(&self) -> Result<DatabaseStats, Error> {
         let live = self.live();
         // In this order: what leaves the index is in the sealed state before it does.
         let fresh = live.index.all();
@@ -100,7 +100,7 @@ impl Database {
             };
             (name.clone(), stats)
         });
-        Ok(Stats {
+        Ok(DatabaseStats {
             items: present.values().filter(|present| **present).count() as u64,
             fresh: fresh.len() as u64,
             sealed_revision: manifest.sealed,

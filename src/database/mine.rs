@@ -10,13 +10,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use twinspire_core::ids::GenerationNo;
 use twinspire_towers::FeatureCheck;
-use twinspire_towers::{Mined, Pair};
+use twinspire_towers::{MinedPair, TrainingPair};
 
 /// The ranks that negatives are taken from unless told otherwise: below the first hundred, which may
 /// be positives that nobody knows of, and still far nearer than chance (Huang et al., KDD 2020).
-pub const DEFAULT_RANKS: RangeInclusive<u32> = 101..=500;
+pub const DEFAULT_NEGATIVE_RANKS: RangeInclusive<u32> = 101..=500;
 /// Negatives of each pair unless told otherwise.
-pub const DEFAULT_PER_PAIR: usize = 4;
+pub const DEFAULT_NEGATIVES_PER_PAIR: usize = 4;
 
 /// Pairs taken from the stream at a time, and fewer if each gives many negatives.
 const BATCH: usize = 1024;
@@ -41,7 +41,7 @@ type LeftOut<'a> = Box<dyn FnMut(&Error) + 'a>;
 
 /// What was mined of each pair, in their order; see [`Miner::pairs`].
 #[must_use = "nothing is mined before it is iterated over"]
-pub struct Mining<'a, I> {
+pub struct MinedPairs<'a, I> {
     view: View,
     order: Order<'a>,
     generation: GenerationNo,
@@ -50,7 +50,7 @@ pub struct Mining<'a, I> {
     pairs: I,
     /// The place of the next pair.
     next: u64,
-    ready: VecDeque<Result<Mined, Error>>,
+    ready: VecDeque<Result<MinedPair, Error>>,
     done: bool,
 }
 
@@ -63,9 +63,9 @@ impl Database {
     /// # fn main() -> Result<(), twinspire::Error> {
     /// # let db = twinspire::Database::open("shop.twin")?;
     /// use serde_json::json;
-    /// use twinspire::Pair;
+    /// use twinspire::TrainingPair;
     ///
-    /// let pairs = [Pair::new(json!({"user_id": "u42"}), "B01").known(["B02", "B07"])];
+    /// let pairs = [TrainingPair::new(json!({"user_id": "u42"}), "B01").known(["B02", "B07"])];
     /// for mined in db.mine("unified").ranks(101..=500).per_pair(4).pairs(pairs)? {
     ///     let mined = mined?;
     ///     println!("{:?} at {:?}: {:?}", mined.pair, mined.positive_rank, mined.negatives);
@@ -84,8 +84,8 @@ impl Pinned {
         Miner {
             state: self.clone(),
             request: Request::new(space),
-            ranks: DEFAULT_RANKS,
-            per_pair: Some(DEFAULT_PER_PAIR),
+            ranks: DEFAULT_NEGATIVE_RANKS,
+            per_pair: Some(DEFAULT_NEGATIVES_PER_PAIR),
             seed: 0,
             bound: None,
             only_hard: false,
@@ -95,7 +95,7 @@ impl Pinned {
 }
 
 impl<'a> Miner<'a> {
-    /// The ranks that negatives are taken from, from 1; [`DEFAULT_RANKS`] by default. The pair's positive
+    /// The ranks that negatives are taken from, from 1; [`DEFAULT_NEGATIVE_RANKS`] by default. The pair's positive
     /// and its known ones are not counted. Where a recall has fewer items, there are fewer negatives.
     pub fn ranks(mut self, ranks: RangeInclusive<u32>) -> Self {
         self.ranks = ranks;
@@ -103,7 +103,7 @@ impl<'a> Miner<'a> {
     }
 
     /// How many negatives each pair gets: a sample of the ranks, each as likely as any other;
-    /// [`DEFAULT_PER_PAIR`] by default. With 0, positives alone are looked for.
+    /// [`DEFAULT_NEGATIVES_PER_PAIR`] by default. With 0, positives alone are looked for.
     pub fn per_pair(mut self, negatives: usize) -> Self {
         self.per_pair = Some(negatives);
         self
@@ -184,10 +184,10 @@ impl<'a> Miner<'a> {
     /// # Errors
     /// [`Error::UnknownSpace`], [`Error::NotASpace`] for an ensemble, [`Error::Ranks`] for a range that
     /// begins at 0 or holds nothing, [`Error::Filter`].
-    pub fn pairs<I: IntoIterator<Item = Pair>>(
+    pub fn pairs<I: IntoIterator<Item = TrainingPair>>(
         self,
         pairs: I,
-    ) -> Result<Mining<'a, impl Iterator<Item = Result<Pair, Infallible>>>, Error> {
+    ) -> Result<MinedPairs<'a, impl Iterator<Item = Result<TrainingPair, Infallible>>>, Error> {
         self.read_pairs(pairs.into_iter().map(Ok))
     }
 
@@ -197,9 +197,9 @@ impl<'a> Miner<'a> {
     ///
     /// # Errors
     /// As [`pairs`](Self::pairs).
-    pub fn read_pairs<I, E>(self, pairs: I) -> Result<Mining<'a, I::IntoIter>, Error>
+    pub fn read_pairs<I, E>(self, pairs: I) -> Result<MinedPairs<'a, I::IntoIter>, Error>
     where
-        I: IntoIterator<Item = Result<Pair, E>>,
+        I: IntoIterator<Item = Result<TrainingPair, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let space = self.request.space;
@@ -231,7 +231,7 @@ impl<'a> Miner<'a> {
             bound: self.bound.unwrap_or(to),
         };
         order.check(&view)?;
-        Ok(Mining {
+        Ok(MinedPairs {
             view,
             order,
             generation,
@@ -245,7 +245,7 @@ impl<'a> Miner<'a> {
     }
 }
 
-impl<I> Mining<'_, I> {
+impl<I> MinedPairs<'_, I> {
     /// The generation whose towers and vectors everything is mined from.
     #[must_use]
     pub fn generation(&self) -> GenerationNo {
@@ -253,9 +253,9 @@ impl<I> Mining<'_, I> {
     }
 }
 
-impl<I, E> Mining<'_, I>
+impl<I, E> MinedPairs<'_, I>
 where
-    I: Iterator<Item = Result<Pair, E>>,
+    I: Iterator<Item = Result<TrainingPair, E>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Mines the next pairs; nothing is ready then if there are none.
@@ -282,12 +282,12 @@ where
     }
 }
 
-impl<I, E> Iterator for Mining<'_, I>
+impl<I, E> Iterator for MinedPairs<'_, I>
 where
-    I: Iterator<Item = Result<Pair, E>>,
+    I: Iterator<Item = Result<TrainingPair, E>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Item = Result<Mined, Error>;
+    type Item = Result<MinedPair, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.done {
@@ -311,9 +311,9 @@ where
     }
 }
 
-impl<I> fmt::Debug for Mining<'_, I> {
+impl<I> fmt::Debug for MinedPairs<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mining")
+        f.debug_struct("MinedPairs")
             .field("space", &self.order.request.space)
             .field("generation", &self.generation)
             .field("next", &self.next)

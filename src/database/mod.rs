@@ -16,16 +16,16 @@ mod repair;
 mod spaces;
 mod towers;
 
-pub use check::{Problem, Report};
+pub use check::{CheckProblem, CheckReport};
 pub use ensembles::Ensembles;
-pub use export::{Export, Exported};
-pub use inspect::{SpaceStats, Stats};
+pub use export::{Export, ExportedItem};
+pub use inspect::{DatabaseStats, SpaceStats};
 pub use items::Items;
-pub use mine::{DEFAULT_PER_PAIR, DEFAULT_RANKS, Miner, Mining};
+pub use mine::{DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, MinedPairs, Miner};
 pub use open::OpenOptions;
 pub use pin::Pinned;
-pub use recall::{Batch, Recall};
-pub use repair::Repair;
+pub use recall::{BatchRecall, Recall};
+pub use repair::RepairReport;
 pub use spaces::{GenerationInfo, Progress, PublishOptions, RollbackOptions};
 use twinspire_towers::Towers;
 

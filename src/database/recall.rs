@@ -35,7 +35,7 @@ impl State<'_> {
 
 /// A recall for many users.
 #[must_use = "a recall finds nothing before `top` is called"]
-pub struct Batch<'a> {
+pub struct BatchRecall<'a> {
     recall: Recall<'a>,
     users: &'a [Value],
 }
@@ -106,8 +106,8 @@ impl<'a> Recall<'a> {
 
     /// For many users at once, answered in their order by one state of the database. Set the
     /// options before.
-    pub fn users(self, users: &'a [Value]) -> Batch<'a> {
-        Batch {
+    pub fn users(self, users: &'a [Value]) -> BatchRecall<'a> {
+        BatchRecall {
             recall: self,
             users,
         }
@@ -222,7 +222,7 @@ impl<'a> Recall<'a> {
     }
 }
 
-impl Batch<'_> {
+impl BatchRecall<'_> {
     /// The best `k` items for each user.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ use twinspire_towers::internals::check_item;
 /// What a [repair](Database::repair) found, kept and gave up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Repair {
+pub struct RepairReport {
     /// What was wrong, file by file.
     pub problems: Vec<String>,
     /// Acknowledged writes of the journal that are lost: first and last revision of each gap.
@@ -48,7 +48,7 @@ pub struct Repair {
     pub put_aside: Vec<PathBuf>,
 }
 
-impl Repair {
+impl RepairReport {
     /// Whether nothing was wrong, and so nothing was changed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -63,11 +63,14 @@ impl Database {
     /// # Errors
     /// [`Error::Locked`] when it is open, [`Error::NoDatabase`], and [`Error::Corrupt`] when not even
     /// a manifest can be read. Nothing is changed then.
-    pub fn repair(path: impl AsRef<Path>) -> Result<Repair, Error> {
+    pub fn repair(path: impl AsRef<Path>) -> Result<RepairReport, Error> {
         Self::repair_on(Arc::new(OsFiles::MAPPED), path.as_ref())
     }
 
-    pub(crate) fn repair_on(files: Arc<dyn FileSystem>, root: &Path) -> Result<Repair, Error> {
+    pub(crate) fn repair_on(
+        files: Arc<dyn FileSystem>,
+        root: &Path,
+    ) -> Result<RepairReport, Error> {
         let root = root.to_owned();
         let directory = Directory { files, root };
         let root = &directory.root;
@@ -83,7 +86,7 @@ impl Database {
         let _lock = lock(&directory)?;
         let mut work = Work {
             directory: &directory,
-            report: Repair::default(),
+            report: RepairReport::default(),
             unreadable: Vec::new(),
         };
         let (manifest, highest) = work.manifest(&inside)?;
@@ -98,7 +101,7 @@ impl Database {
 /// A repair under way.
 struct Work<'a> {
     directory: &'a Directory,
-    report: Repair,
+    report: RepairReport,
     /// Manifests that cannot be read.
     unreadable: Vec<String>,
 }

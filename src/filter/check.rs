@@ -206,7 +206,7 @@ fn fits(predicate: &Predicate, mut kinds: Kinds) -> Result<(), (Part, String)> {
         }
         _ => {}
     }
-    Err((Part::Literal(at), message))
+    Err((Part::FilterLiteral(at), message))
 }
 
 /// What to say of a field that no item has.

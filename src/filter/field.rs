@@ -14,7 +14,7 @@ pub struct Field {
 /// What a field is compared with: a boolean, a number or a text, made by `From` of either. Numbers
 /// compare as 64-bit floats.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Literal(pub(super) Term);
+pub struct FilterLiteral(pub(super) Term);
 
 impl Field {
     pub(super) fn new(path: String) -> Self {
@@ -23,68 +23,68 @@ impl Field {
 
     /// The value is this, or a list with it in it.
     #[must_use]
-    pub fn eq(self, literal: impl Into<Literal>) -> Filter {
+    pub fn eq(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Equal, literal)
     }
 
     /// Everything else, items without the field among it.
     #[must_use]
-    pub fn ne(self, literal: impl Into<Literal>) -> Filter {
+    pub fn ne(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::NotEqual, literal)
     }
 
     /// Less than this.
     #[must_use]
-    pub fn lt(self, literal: impl Into<Literal>) -> Filter {
+    pub fn lt(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Less, literal)
     }
 
     /// This or less.
     #[must_use]
-    pub fn le(self, literal: impl Into<Literal>) -> Filter {
+    pub fn le(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::AtMost, literal)
     }
 
     /// More than this.
     #[must_use]
-    pub fn gt(self, literal: impl Into<Literal>) -> Filter {
+    pub fn gt(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Greater, literal)
     }
 
     /// This or more.
     #[must_use]
-    pub fn ge(self, literal: impl Into<Literal>) -> Filter {
+    pub fn ge(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::AtLeast, literal)
     }
 
     /// From the one to the other, both included.
     #[must_use]
-    pub fn between(self, range: RangeInclusive<impl Into<Literal>>) -> Filter {
+    pub fn between(self, range: RangeInclusive<impl Into<FilterLiteral>>) -> Filter {
         let (low, high) = range.into_inner();
         self.ask(Op::Between(low.into().0, high.into().0))
     }
 
     /// One of these.
     #[must_use]
-    pub fn one_of(self, literals: impl IntoIterator<Item = impl Into<Literal>>) -> Filter {
+    pub fn one_of(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
         self.ask(Op::In(terms(literals)))
     }
 
     /// A list with this in it.
     #[must_use]
-    pub fn has(self, literal: impl Into<Literal>) -> Filter {
+    pub fn has(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.has_any([literal])
     }
 
     /// A list with any of these in it.
     #[must_use]
-    pub fn has_any(self, literals: impl IntoIterator<Item = impl Into<Literal>>) -> Filter {
+    pub fn has_any(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
         self.ask(Op::HasAny(terms(literals)))
     }
 
     /// A list with all of these in it.
     #[must_use]
-    pub fn has_all(self, literals: impl IntoIterator<Item = impl Into<Literal>>) -> Filter {
+    pub fn has_all(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
         self.ask(Op::HasAll(terms(literals)))
     }
 
@@ -112,7 +112,7 @@ impl Field {
         self.ask(Op::Within { lat, lon, km })
     }
 
-    fn compare(self, comparison: Comparison, literal: impl Into<Literal>) -> Filter {
+    fn compare(self, comparison: Comparison, literal: impl Into<FilterLiteral>) -> Filter {
         self.ask(Op::Compare(comparison, literal.into().0))
     }
 
@@ -121,32 +121,32 @@ impl Field {
     }
 }
 
-fn terms(literals: impl IntoIterator<Item = impl Into<Literal>>) -> Vec<Term> {
+fn terms(literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Vec<Term> {
     literals
         .into_iter()
         .map(|literal| literal.into().0)
         .collect()
 }
 
-impl From<bool> for Literal {
+impl From<bool> for FilterLiteral {
     fn from(flag: bool) -> Self {
         Self(Term::Bool(flag))
     }
 }
 
-impl From<&str> for Literal {
+impl From<&str> for FilterLiteral {
     fn from(text: &str) -> Self {
         Self(Term::Text(text.to_owned()))
     }
 }
 
-impl From<&String> for Literal {
+impl From<&String> for FilterLiteral {
     fn from(text: &String) -> Self {
         text.as_str().into()
     }
 }
 
-impl From<String> for Literal {
+impl From<String> for FilterLiteral {
     fn from(text: String) -> Self {
         Self(Term::Text(text))
     }
@@ -154,7 +154,7 @@ impl From<String> for Literal {
 
 macro_rules! numbers {
     ($($number:ty)*) => {$(
-        impl From<$number> for Literal {
+        impl From<$number> for FilterLiteral {
             fn from(number: $number) -> Self {
                 Self(Term::Number(number as f64))
             }

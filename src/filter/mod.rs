@@ -47,7 +47,7 @@ pub(crate) use check::{Kinds, Known};
 pub(crate) use condition::Condition;
 pub use error::FilterError;
 pub use expr::Filter;
-pub use field::{Field, Literal};
+pub use field::{Field, FilterLiteral};
 
 /// The longest text of a filter, in bytes.
 const MAX_TEXT_BYTES: usize = 1 << 20;

@@ -23,7 +23,7 @@ pub(super) struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Field,
-    Literal(usize),
+    FilterLiteral(usize),
     /// What is asked, without the field.
     Op,
 }
@@ -33,7 +33,7 @@ impl Problem {
     pub(super) fn in_text(self, places: &[Place]) -> Fault {
         let span = places.get(self.predicate).map(|place| match self.part {
             Part::Field => place.field.clone(),
-            Part::Literal(at) => place.literals.get(at).unwrap_or(&place.op).clone(),
+            Part::FilterLiteral(at) => place.literals.get(at).unwrap_or(&place.op).clone(),
             Part::Op => place.op.clone(),
         });
         Fault::new(span.unwrap_or_default(), self.message)
@@ -81,7 +81,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::Literal(1), message));
+                return Err((Part::FilterLiteral(1), message));
             }
             if low > high {
                 let message = format!(
@@ -89,7 +89,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::Literal(0), message));
+                return Err((Part::FilterLiteral(0), message));
             }
             Ok(())
         }
@@ -114,7 +114,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
                 if fits {
                     Ok(())
                 } else {
-                    Err((Part::Literal(at), message))
+                    Err((Part::FilterLiteral(at), message))
                 }
             };
             bounded(0, lat, 90.0, "latitude")?;
@@ -123,7 +123,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
                 return Ok(());
             }
             let message = format!("{km} is no distance; kilometres from 0 up are");
-            Err((Part::Literal(2), message))
+            Err((Part::FilterLiteral(2), message))
         }
         Op::StartsWith(_) | Op::IsNull | Op::IsNotNull => Ok(()),
     })
@@ -135,7 +135,7 @@ fn finite<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<(), (Part, St
             && !number.is_finite()
         {
             let message = "no number of an item is this large; numbers have 64 bits, up to 1.8e308";
-            return Err((Part::Literal(at), message.to_owned()));
+            return Err((Part::FilterLiteral(at), message.to_owned()));
         }
     }
     Ok(())

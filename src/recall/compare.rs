@@ -46,16 +46,16 @@ pub struct ComparedItem {
     /// The item's id.
     pub id: String,
     /// Where it stands in the first answer, if it is there.
-    pub first: Option<Place>,
+    pub first: Option<ComparedRank>,
     /// Where it stands in the second.
-    pub second: Option<Place>,
+    pub second: Option<ComparedRank>,
     /// If it is in both: by how many places it stands higher in the second; below 0 if lower.
     pub rise: Option<i64>,
 }
 
 /// A place in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Place {
+pub struct ComparedRank {
     /// Its number in the answer, from 1, whatever the offset of the recall was.
     pub rank: usize,
     /// The item's score there.
@@ -77,13 +77,13 @@ impl Hits {
 /// Compares two lists of ids and scores, best first, no id twice in one.
 fn compare(first: &[(String, f32)], second: &[(String, f32)]) -> Comparison {
     let place = |(rank, (id, score)): (usize, &(String, f32))| {
-        let place = Place {
+        let place = ComparedRank {
             rank,
             score: *score,
         };
         (id.clone(), place)
     };
-    let mut others: HashMap<String, Place> = (1..).zip(second).map(place).collect();
+    let mut others: HashMap<String, ComparedRank> = (1..).zip(second).map(place).collect();
     let mut items = Vec::with_capacity(first.len() + second.len());
     for (id, first) in (1..).zip(first).map(place) {
         let second = others.remove(&id);
@@ -95,7 +95,7 @@ fn compare(first: &[(String, f32)], second: &[(String, f32)]) -> Comparison {
             rise,
         });
     }
-    let mut alone: Vec<(String, Place)> = others.into_iter().collect();
+    let mut alone: Vec<(String, ComparedRank)> = others.into_iter().collect();
     alone.sort_by_key(|(_, place)| place.rank);
     items.extend(alone.into_iter().map(|(id, second)| ComparedItem {
         id,
@@ -293,15 +293,15 @@ pub struct ComparisonSummary {
     pub same_first: f64,
     /// The share of users whose answers are the same items in the same order.
     pub same_order: f64,
-    /// The items whose places differ for anybody, the largest [change](Mover::change) first, of equal ones
+    /// The items whose places differ for anybody, the largest [change](RankChange::change) first, of equal ones
     /// the lesser id.
-    pub movers: Vec<Mover>,
+    pub movers: Vec<RankChange>,
 }
 
 /// How an item fared over many comparisons.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
-pub struct Mover {
+pub struct RankChange {
     /// The item's id.
     pub id: String,
     /// The sum over all users of 1/rank in the second answer less 1/rank in the first, where being in
@@ -321,7 +321,7 @@ impl<C: Borrow<Comparison>> FromIterator<C> for ComparisonSummary {
     /// Nothing is kept of the comparisons but sums, and those for each item that moved. Of no comparisons
     /// everything is 0.
     fn from_iter<I: IntoIterator<Item = C>>(comparisons: I) -> Self {
-        let (mut summary, mut movers) = (Self::default(), HashMap::<String, Mover>::new());
+        let (mut summary, mut movers) = (Self::default(), HashMap::<String, RankChange>::new());
         for comparison in comparisons {
             let comparison = comparison.borrow();
             summary.users += 1;
@@ -334,7 +334,7 @@ impl<C: Borrow<Comparison>> FromIterator<C> for ComparisonSummary {
                 match movers.get_mut(&item.id) {
                     Some(mover) => mover.add(item),
                     None => {
-                        let mut mover = Mover::new(&item.id);
+                        let mut mover = RankChange::new(&item.id);
                         mover.add(item);
                         movers.insert(item.id.clone(), mover);
                     }
@@ -360,7 +360,7 @@ impl<C: Borrow<Comparison>> FromIterator<C> for ComparisonSummary {
     }
 }
 
-impl Mover {
+impl RankChange {
     fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -373,7 +373,8 @@ impl Mover {
     }
 
     fn add(&mut self, item: &ComparedItem) {
-        let worth = |place: Option<Place>| place.map_or(0.0, |place| 1.0 / place.rank as f64);
+        let worth =
+            |place: Option<ComparedRank>| place.map_or(0.0, |place| 1.0 / place.rank as f64);
         self.change += worth(item.second) - worth(item.first);
         match (item.first, item.rise) {
             (_, Some(rise)) if rise > 0 => self.rose += 1,
@@ -564,7 +565,7 @@ mod tests {
             prop_assert_eq!(comparison.is_same_first(), a.first() == b.first());
             for item in &comparison.items {
                 let at = |ids: &[u8]| ids.iter().position(|id| id.to_string() == item.id);
-                let rank = |place: Option<Place>| place.map(|place| place.rank - 1);
+                let rank = |place: Option<ComparedRank>| place.map(|place| place.rank - 1);
                 prop_assert_eq!(rank(item.first), at(&a));
                 prop_assert_eq!(rank(item.second), at(&b));
                 let rise = at(&a).zip(at(&b)).map(|(a, b)| a as i64 - b as i64);

@@ -20,7 +20,7 @@ use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
 use twinspire_core::wire::checksum;
 use twinspire_towers::internals::{Reading, Side};
-use twinspire_towers::{Mined, Negative, Pair};
+use twinspire_towers::{MinedNegative, MinedPair, TrainingPair};
 
 /// At most so many users are embedded at a time; a task of a thread.
 const TASK: usize = 16;
@@ -72,8 +72,8 @@ pub(crate) fn mine(
     view: &View,
     order: &Order<'_>,
     from: u64,
-    pairs: Vec<Pair>,
-) -> Result<Vec<Result<Mined, Error>>, Error> {
+    pairs: Vec<TrainingPair>,
+) -> Result<Vec<Result<MinedPair, Error>>, Error> {
     let serving = &**view.snapshot().space(order.request.space)?;
     let passing = order.passing(view)?;
     let miner = Miner {
@@ -88,7 +88,7 @@ pub(crate) fn mine(
     let found: Vec<Vec<Result<Found, Error>>> = found.collect::<Result<_, Error>>()?;
     let each = (from..).zip(pairs).zip(found.into_iter().flatten());
     let mined = each.map(|((at, pair), found)| match found {
-        Ok(found) => Ok(Mined {
+        Ok(found) => Ok(MinedPair {
             at,
             generation: serving.base.generation.number,
             pair,
@@ -109,7 +109,7 @@ pub(crate) fn mine(
 struct Found {
     score: f32,
     rank: Option<u32>,
-    negatives: Vec<Negative>,
+    negatives: Vec<MinedNegative>,
 }
 
 /// What all pairs have in common.
@@ -122,7 +122,7 @@ struct Miner<'a> {
 
 impl Miner<'_> {
     /// Mines a few pairs; the outer error is one of the database.
-    fn task(&self, from: u64, pairs: &[Pair]) -> Result<Vec<Result<Found, Error>>, Error> {
+    fn task(&self, from: u64, pairs: &[TrainingPair]) -> Result<Vec<Result<Found, Error>>, Error> {
         let users: Vec<&Value> = pairs.iter().map(|pair| &pair.user).collect();
         let failed = RefCell::new(None);
         let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match self.view.find_item(id) {
@@ -150,7 +150,12 @@ impl Miner<'_> {
         mined.collect()
     }
 
-    fn pair(&self, at: u64, pair: &Pair, query: &[f32]) -> Result<Result<Found, Error>, Error> {
+    fn pair(
+        &self,
+        at: u64,
+        pair: &TrainingPair,
+        query: &[f32],
+    ) -> Result<Result<Found, Error>, Error> {
         let item = self.view.find_item(&pair.positive)?;
         let vector = item.and_then(|item| Some((item, self.serving.vector(item)?)));
         let Some((positive, vector)) = vector else {
@@ -195,7 +200,7 @@ impl Miner<'_> {
         });
         let negatives = chosen.map(|(rank, score, item)| {
             let id = self.id(item)?;
-            Ok(Negative { id, rank, score })
+            Ok(MinedNegative { id, rank, score })
         });
         let negatives = negatives.collect::<Result<_, Error>>()?;
         Ok(Ok(Found {

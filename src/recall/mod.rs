@@ -21,7 +21,7 @@ mod tree;
 mod view;
 
 pub(crate) use best::Best;
-pub use compare::{ComparedItem, Comparison, ComparisonSummary, Mover, Place};
+pub use compare::{ComparedItem, ComparedRank, Comparison, ComparisonSummary, RankChange};
 pub use explain::{Explain, FusionStep, SegmentSearch, SpaceSearch, StageMicros};
 pub use hits::{Hit, Hits};
 pub(crate) use mine::{Order, mine};

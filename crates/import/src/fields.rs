@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use twinspire_towers::Event;
-use twinspire_towers::Pair;
+use twinspire_towers::TrainingPair;
 use twinspire_towers::internals::{check_id, check_item, describe};
 
 /// Times beyond this are milliseconds or finer by mistake: it is the year 5138.
@@ -77,7 +77,7 @@ pub(super) fn event(mut record: Value) -> Result<Event, String> {
 }
 
 /// A pair to mine: `user`, `positive`, and maybe `known`; other fields are passed over.
-pub(super) fn pair(mut record: Value) -> Result<Pair, String> {
+pub(super) fn pair(mut record: Value) -> Result<TrainingPair, String> {
     let Some(fields) = record.as_object_mut() else {
         return Err(format!(
             "a JSON object expected, found {}",
@@ -98,7 +98,7 @@ pub(super) fn pair(mut record: Value) -> Result<Pair, String> {
         }
         Some(other) => return Err(at_field("known", "a list of ids", &describe(&other))),
     };
-    Ok(Pair::new(user, id("positive", positive)?).known(known))
+    Ok(TrainingPair::new(user, id("positive", positive)?).known(known))
 }
 
 /// An event from the texts of its cells.

@@ -12,7 +12,7 @@ use super::error::ImportError;
 use super::fields;
 use super::lines::{Lines, utf8};
 use twinspire_towers::Event;
-use twinspire_towers::{Mined, Pair};
+use twinspire_towers::{MinedPair, TrainingPair};
 
 /// Items from a file: each line an object with an `id` (a whole number becomes its text).
 pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
@@ -40,13 +40,13 @@ pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
 /// Pairs of users and items to [mine](crate::Database::mine) from a file: each line an object with the
 /// features of a `user`, the id `positive` of an item the user took, and maybe a list `known` of others (whole
 /// numbers become their texts).
-pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<Pair>, ImportError> {
+pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<TrainingPair>, ImportError> {
     Lines::open(path.as_ref(), pair)
 }
 
 /// What was mined, from a file that `twinspire mine` wrote, to train with: each line an object with a
 /// `user`, a `positive` and `negatives`, each of these an object with an `id`.
-pub fn mined(path: impl AsRef<Path>) -> Result<Lines<Mined>, ImportError> {
+pub fn mined(path: impl AsRef<Path>) -> Result<Lines<MinedPair>, ImportError> {
     Lines::open(path.as_ref(), mining)
 }
 
@@ -74,20 +74,26 @@ pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>
 }
 
 /// What was mined, from any reader; `name` is what errors call it.
-pub fn mined_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Mined> {
+pub fn mined_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+) -> Lines<MinedPair> {
     Lines::new(reader, name.as_ref(), mining)
 }
 
 /// Pairs from any reader; `name` is what errors call it.
-pub fn pairs_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Pair> {
+pub fn pairs_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+) -> Lines<TrainingPair> {
     Lines::new(reader, name.as_ref(), pair)
 }
 
-fn pair(line: &[u8]) -> Result<Pair, String> {
+fn pair(line: &[u8]) -> Result<TrainingPair, String> {
     fields::pair(parse(line)?)
 }
 
-fn mining(line: &[u8]) -> Result<Mined, String> {
+fn mining(line: &[u8]) -> Result<MinedPair, String> {
     let mined = serde_json::from_value(parse(line)?);
     mined.map_err(|error| format!("not what `mine` writes: {error}"))
 }
@@ -325,9 +331,9 @@ mod tests {
         let user = || json!({"age": 4});
         assert_eq!(
             pair_of(r#"{"user":{"age":4},"positive":7,"known":["a",8],"at":3}"#),
-            Ok(Pair::new(user(), "7").known(["a", "8"]))
+            Ok(TrainingPair::new(user(), "7").known(["a", "8"]))
         );
-        let bare = Ok(Pair::new(user(), "b"));
+        let bare = Ok(TrainingPair::new(user(), "b"));
         assert_eq!(
             pair_of(r#"{"user":{"age":4},"positive":"b","known":null}"#),
             bare
@@ -372,7 +378,7 @@ mod tests {
         };
         let written = r#"{"pair":3,"generation":2,"user":{"age":4},"positive":"b","positive_score":0.5,"positive_rank":null,"hard_positive":true,"negatives":[{"id":"c","rank":101,"score":0.25}]}"#;
         let mined = mined_of(written).unwrap();
-        assert_eq!(mined.pair, Pair::new(json!({"age": 4}), "b"));
+        assert_eq!(mined.pair, TrainingPair::new(json!({"age": 4}), "b"));
         assert_eq!((mined.at, mined.hard_positive), (3, true));
         assert_eq!(
             (&*mined.negatives[0].id, mined.negatives[0].rank),
@@ -385,7 +391,7 @@ mod tests {
             (r#"{"user":{}}"#, "missing field `positive`"),
             (
                 r#"{"user":{},"positive":"b","negatives":["c"]}"#,
-                "expected struct Negative",
+                "expected struct MinedNegative",
             ),
             ("{", "not JSON"),
         ] {

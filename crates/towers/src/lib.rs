@@ -16,7 +16,7 @@
 //! ```
 //!
 //! The crate also defines the records that the other crates exchange: an [`Event`] of an interaction log,
-//! a training [`Pair`] and what was [`Mined`] for it.
+//! a training [`TrainingPair`] and what was [`MinedPair`] for it.
 //!
 //! Use it through `twinspire`, which re-exports it. [`internals`] has no stability promise.
 
@@ -27,7 +27,7 @@ mod tower;
 
 pub use directory::Towers;
 pub use error::TowersError;
-pub use record::{Event, Mined, Negative, Pair, RecordError};
+pub use record::{Event, MinedNegative, MinedPair, RecordError, TrainingPair};
 pub use tower::{
     EmbedError, FeatureCheck, FeatureInfo, LayerInfo, SelfTest, Side, TableInfo, TowerError,
     TowerInfo, TowersInfo,

@@ -2,7 +2,7 @@
 
 use super::error::TrainError;
 use super::network::{Learnt, Network};
-use super::{Progress, Report, Trained};
+use super::{Trained, TrainingProgress, TrainingReport};
 use std::time::Instant;
 use twinspire_towers::Towers;
 
@@ -30,7 +30,7 @@ pub(crate) struct Course<P> {
     seconds: f64,
 }
 
-impl<P: FnMut(Progress)> Course<P> {
+impl<P: FnMut(TrainingProgress)> Course<P> {
     /// A training that begins now.
     pub(crate) fn new(epochs: usize, progress: P) -> Self {
         let now = Instant::now();
@@ -91,7 +91,7 @@ impl<P: FnMut(Progress)> Course<P> {
         if !mean.is_finite() {
             return Err(TrainError::Diverged { epoch: self.epoch });
         }
-        let progress = Progress {
+        let progress = TrainingProgress {
             epoch: self.epoch,
             epochs: self.epochs,
             done: self.done,
@@ -128,7 +128,7 @@ impl<P: FnMut(Progress)> Course<P> {
         best: Option<usize>,
     ) -> Result<Trained, TrainError> {
         let towers = Towers::from_model(&learnt.model)?.with_optimiser(&learnt.optimiser);
-        let report = Report {
+        let report = TrainingReport {
             examples_per_second: self.examples_per_second(),
             kept: best.unwrap_or(self.losses.len()),
             losses: self.losses,

@@ -56,7 +56,7 @@ use twinspire_towers::Towers;
 /// How far a training is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct TrainingProgress {
     /// The pass over the events, from 1.
     pub epoch: usize,
     /// Of so many.
@@ -80,13 +80,13 @@ pub struct Trained {
     /// The towers, ready to be saved or published.
     pub towers: Towers,
     /// How it went.
-    pub report: Report,
+    pub report: TrainingReport,
 }
 
 /// How a training went.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct TrainingReport {
     /// The mean loss of each pass.
     pub losses: Vec<f32>,
     /// Events learnt from in each pass.

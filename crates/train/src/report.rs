@@ -4,7 +4,7 @@
 //! One file of HTML with everything in it: no network, no scripts, light and dark. Whatever comes from
 //! data or settings is escaped.
 
-use super::{Decile, Report};
+use super::{Decile, TrainingReport};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -86,7 +86,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-impl Report {
+impl TrainingReport {
     /// The training as one page of HTML: the settings it had, its curves, and some of its answers.
     #[must_use]
     pub fn to_html(&self, title: &str, settings: &impl Serialize, samples: &[Sample]) -> String {
@@ -293,8 +293,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn report() -> Report {
-        Report {
+    fn report() -> TrainingReport {
+        TrainingReport {
             losses: vec![3.0, 2.0, 1.5],
             metric: Some("hit@10"),
             validations: vec![0.1, 0.3, 0.2],
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_training_that_measured_nothing_makes_a_page_too() {
-        let empty = Report {
+        let empty = TrainingReport {
             losses: vec![f32::NAN],
             metric: None,
             validations: Vec::new(),
@@ -353,7 +353,7 @@ mod tests {
         let page = empty.to_html("x", &json!({}), &[]);
         assert!(page.contains("nothing was measured"), "{page}");
         assert!(!page.contains("Answers") && !page.contains("By popularity"));
-        let one = Report {
+        let one = TrainingReport {
             losses: vec![2.0],
             ..report()
         };

@@ -2,7 +2,7 @@
 
 use super::*;
 use twinspire_core::ids::GenerationNo;
-use twinspire_towers::Pair;
+use twinspire_towers::TrainingPair;
 
 const ID: &str = "B01";
 /// More than enough for a full sample.
@@ -30,7 +30,7 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
 
     ask(&before, SPACE);
     ask(&before, ENSEMBLE);
-    let pairs = users.iter().map(|user| Pair::new(user.clone(), ID));
+    let pairs = users.iter().map(|user| TrainingPair::new(user.clone(), ID));
     let mined = db.mine(SPACE).pairs(pairs).unwrap();
     assert!(
         mined

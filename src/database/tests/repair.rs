@@ -1,7 +1,7 @@
 //! Whatever one file of a database suffers, a repair leaves a sound one and says what was lost.
 
 use super::*;
-use crate::database::Repair;
+use crate::database::RepairReport;
 use crate::format::columns::{COLUMN_TABLE, COLUMNS};
 use crate::format::container::{Kind, Sections};
 
@@ -33,7 +33,7 @@ fn full() -> (MemoryFiles, Model) {
     (files, model)
 }
 
-fn repair(files: &MemoryFiles) -> Result<Repair, Error> {
+fn repair(files: &MemoryFiles) -> Result<RepairReport, Error> {
     Database::repair_on(Arc::new(files.clone()), Path::new(ROOT))
 }
 
@@ -43,7 +43,7 @@ fn the_file(files: &MemoryFiles, part: &str) -> PathBuf {
 }
 
 /// Repairs, and sees that what is left is a sound database on which one can go on.
-fn assert_repairs(files: &MemoryFiles, story: &str) -> Repair {
+fn assert_repairs(files: &MemoryFiles, story: &str) -> RepairReport {
     let _story = Story(story);
     let report = repair(files).unwrap();
     let db = open(files).unwrap();
@@ -79,7 +79,7 @@ fn db_items(db: &Database) -> BTreeMap<String, Value> {
 fn a_sound_database_is_left_as_it_is() {
     let (files, model) = full();
     let before = files.paths();
-    assert_eq!(repair(&files).unwrap(), Repair::default());
+    assert_eq!(repair(&files).unwrap(), RepairReport::default());
     assert_eq!(files.paths(), before);
     assert_eq!(contents(&open(&files).unwrap()), model);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde_json::{Value, json};
-use twinspire::{Database, Stats};
+use twinspire::{Database, DatabaseStats};
 
 use super::open_to_write;
 use crate::args::DatabaseArg;
@@ -45,7 +45,7 @@ struct Sizes {
 }
 
 fn sizes(db: &Database) -> Result<Sizes, Failure> {
-    let Stats {
+    let DatabaseStats {
         items_segments,
         items_bytes,
         spaces,

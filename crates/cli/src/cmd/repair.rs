@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use twinspire::{Database, Repair};
+use twinspire::{Database, RepairReport};
 
 use super::present;
 use crate::args::DatabaseArg;
@@ -45,7 +45,7 @@ pub fn run(args: RepairArgs, output: &Output) -> Result<Exit, Failure> {
     Ok(if lost { Exit::Corrupt } else { Exit::Done })
 }
 
-fn text(repair: &Repair) -> String {
+fn text(repair: &RepairReport) -> String {
     let problems = counted(repair.problems.len() as u64, "problem");
     let mut text = format!("repaired, after {problems}\n");
     let mut line = |what: &str| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
-use twinspire::train::{Dataset, Progress, youtube};
+use twinspire::train::{Dataset, TrainingProgress, youtube};
 use twinspire::{Database, PublishOptions, Towers};
 
 use super::open_to_write;
@@ -132,7 +132,7 @@ fn learn(
     set(&mut config.epochs, args.epochs);
     config.since = args.since;
     let bar = output.bar("training", 1, Unit::Count);
-    let tell = |progress: Progress| {
+    let tell = |progress: TrainingProgress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     };

@@ -6,7 +6,7 @@ use twinspire_core::ids::GenerationNo;
 
 /// A user and an item that the user took; a line of the JSON lines that [`import`](crate::import) reads.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Pair {
+pub struct TrainingPair {
     /// The user's raw features, as a recall takes them.
     pub user: Value,
     /// The id of the item.
@@ -16,7 +16,7 @@ pub struct Pair {
     pub known: Vec<String>,
 }
 
-impl Pair {
+impl TrainingPair {
     /// A user and an item that the user took.
     #[must_use]
     pub fn new(user: Value, positive: impl Into<String>) -> Self {
@@ -38,7 +38,7 @@ impl Pair {
 /// What was mined of a pair; a line of the JSON lines that the command `mine` writes. Of a line only
 /// `user` and `positive` are needed, so that negatives found elsewhere can be given in the same way.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Mined {
+pub struct MinedPair {
     /// The pair's place in the stream, from 0.
     #[serde(rename = "pair", default)]
     pub at: u64,
@@ -47,7 +47,7 @@ pub struct Mined {
     pub generation: GenerationNo,
     /// The pair.
     #[serde(flatten)]
-    pub pair: Pair,
+    pub pair: TrainingPair,
     /// The positive's exact score.
     #[serde(default)]
     pub positive_score: f32,
@@ -60,12 +60,12 @@ pub struct Mined {
     pub hard_positive: bool,
     /// Items near the positive's user that nobody knows to be positives, best first.
     #[serde(default)]
-    pub negatives: Vec<Negative>,
+    pub negatives: Vec<MinedNegative>,
 }
 
 /// An item that the user is not known to have taken.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Negative {
+pub struct MinedNegative {
     /// The item's id.
     pub id: String,
     /// Its rank, from 1, among the items that are not known to be positives.

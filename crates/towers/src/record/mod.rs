@@ -19,4 +19,4 @@ pub use describe::describe;
 pub use event::Event;
 pub use fields::{FieldValue, Fields, MAX_PATH_BYTES, Place, Term, Test};
 pub use item::{MAX_RECORD_BYTES, RecordError, check_id, check_item};
-pub use mined::{Mined, Negative, Pair};
+pub use mined::{MinedNegative, MinedPair, TrainingPair};

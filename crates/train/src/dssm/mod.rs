@@ -33,7 +33,7 @@ use super::optimiser::Rule;
 use super::popularity::{Decile, Popularity};
 use super::sampler::shuffle;
 use super::schema::hashed;
-use super::{Progress, Trained};
+use super::{Trained, TrainingProgress};
 use examples::{Example, Examples};
 use ndarray::Array2;
 use negatives::{Negatives, of_batch, of_pool};
@@ -81,7 +81,7 @@ const MAX_HELD_OUT: usize = 2000;
 pub fn train(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     train_from(None, data, config, progress)
 }
@@ -94,7 +94,7 @@ pub fn train_from(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let config = &config.with_fields(data, earlier)?;

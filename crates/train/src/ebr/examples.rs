@@ -7,7 +7,7 @@ use super::super::sampler::{self, Logs};
 use super::Config;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use twinspire_towers::{Mined, Pair};
+use twinspire_towers::{MinedPair, TrainingPair};
 
 /// All there is to learn from.
 pub(super) struct Examples {
@@ -66,7 +66,7 @@ impl Examples {
     /// As [`Logs::new`], and [`TrainError::Mined`] for an item that the data does not have.
     pub(super) fn new(
         data: &Dataset,
-        mined: impl IntoIterator<Item = Mined>,
+        mined: impl IntoIterator<Item = MinedPair>,
         config: &Config,
     ) -> Result<Self, TrainError> {
         let mut logs = Logs::new(data)?;
@@ -108,7 +108,7 @@ impl Examples {
     /// Takes in what was mined: gives that of the log's users and items, and adds the other pairs.
     fn read(
         &mut self,
-        mined: impl IntoIterator<Item = Mined>,
+        mined: impl IntoIterator<Item = MinedPair>,
         config: &Config,
     ) -> Result<HashMap<(u32, u32), Found>, TrainError> {
         let numbers = |named: &[(String, Value)]| -> HashMap<String, u32> {
@@ -216,7 +216,7 @@ fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
 pub fn pairs(
     data: &Dataset,
     config: &Config,
-) -> Result<impl Iterator<Item = Pair> + use<>, TrainError> {
+) -> Result<impl Iterator<Item = TrainingPair> + use<>, TrainError> {
     let mut logs = Logs::new(data)?;
     hold_out(&mut logs, config);
     let longest = config.longest();
@@ -228,7 +228,8 @@ pub fn pairs(
         let mut others: Vec<u32> = others.into_iter().filter(|o| *o != positive).collect();
         others.sort_unstable();
         let id = |item: u32| logs.items[item as usize].0.clone();
-        Pair::new(logs.record(example, longest), id(positive)).known(others.into_iter().map(id))
+        TrainingPair::new(logs.record(example, longest), id(positive))
+            .known(others.into_iter().map(id))
     }))
 }
 
@@ -260,7 +261,7 @@ mod tests {
         }
     }
 
-    fn mined(line: Value) -> Mined {
+    fn mined(line: Value) -> MinedPair {
         serde_json::from_value(line).unwrap()
     }
 
@@ -352,11 +353,11 @@ mod tests {
         let pairs: Vec<_> = pairs(&data(), &Config::default()).unwrap().collect();
         let u = |history: &[&str]| json!({"user_id": "u", "age": 7, "history": history});
         let expected = [
-            Pair::new(u(&[]), "a").known(["b", "c"]),
-            Pair::new(u(&["a"]), "b").known(["a", "c"]),
-            Pair::new(u(&["b"]), "a").known(["b", "c"]),
-            Pair::new(u(&["a", "b", "a"]), "c").known(["a", "b"]),
-            Pair::new(json!({"user_id": "v", "history": []}), "c").known(["d"]),
+            TrainingPair::new(u(&[]), "a").known(["b", "c"]),
+            TrainingPair::new(u(&["a"]), "b").known(["a", "c"]),
+            TrainingPair::new(u(&["b"]), "a").known(["b", "c"]),
+            TrainingPair::new(u(&["a", "b", "a"]), "c").known(["a", "b"]),
+            TrainingPair::new(json!({"user_id": "v", "history": []}), "c").known(["d"]),
         ];
         assert_eq!(pairs, expected);
         let bare = Config {

@@ -34,13 +34,13 @@ use super::optimiser::Rule;
 use super::reader::{Memory, Reader};
 use super::sampler::{Logs, shuffle};
 use super::schema::{Draft, Ids, Widths, going_on, to_unit_vector};
-use super::{Progress, Trained};
+use super::{Trained, TrainingProgress};
 use examples::{Example, Examples, Who};
 use negatives::Mix;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
-use twinspire_towers::Mined;
+use twinspire_towers::MinedPair;
 use twinspire_towers::Towers;
 use twinspire_towers::internals::schema::Schema;
 use twinspire_towers::internals::{Encoded, Model, Side};
@@ -74,7 +74,7 @@ use twinspire_towers::internals::{Encoded, Model, Side};
 pub fn train(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     train_mined(None, data, [], config, progress)
 }
@@ -88,7 +88,7 @@ pub fn train_from(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     train_mined(earlier, data, [], config, progress)
 }
@@ -103,9 +103,9 @@ pub fn train_from(
 pub fn train_mined(
     earlier: Option<&Towers>,
     data: &Dataset,
-    mined: impl IntoIterator<Item = Mined>,
+    mined: impl IntoIterator<Item = MinedPair>,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let passes = config.hard_passes + config.epochs;

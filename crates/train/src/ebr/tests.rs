@@ -66,7 +66,7 @@ fn best(towers: &Towers, user: &Value, count: usize) -> Vec<usize> {
 }
 
 /// Pairs with every item as a negative that has the word and not the place.
-fn mined() -> Vec<Mined> {
+fn mined() -> Vec<MinedPair> {
     let each = (0..90usize).map(|n| {
         let others = (0..45).filter(|i| i % 3 == n % 3 && i / 3 % 3 != n / 3 % 3);
         let negatives: Vec<Value> = others.map(|i| json!({"id": format!("i{i}")})).collect();
@@ -148,7 +148,7 @@ fn it_learns_from_histories_and_ids_where_there_is_nothing_else() {
 
 #[test]
 fn mined_negatives_change_what_is_learnt_and_alone_they_teach_what_they_tell_apart() {
-    let learn = |mined: Vec<Mined>, config: &Config| {
+    let learn = |mined: Vec<MinedPair>, config: &Config| {
         let told = &mut Vec::new();
         let trained = train_mined(None, &town(), mined, config, |p| told.push(p)).unwrap();
         let last = told.last().unwrap();
@@ -332,7 +332,7 @@ fn texts_are_read_by_words_too_unless_their_grams_are_said() {
 
 #[test]
 fn what_cannot_be_learnt_from_is_named() {
-    let says = |config: Config, mined: Vec<Mined>| {
+    let says = |config: Config, mined: Vec<MinedPair>| {
         let trained = train_mined(None, &town(), mined, &config, |_| {});
         trained.unwrap_err().to_string()
     };

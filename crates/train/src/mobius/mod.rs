@@ -39,7 +39,7 @@ use super::optimiser::Rule;
 use super::reader::{Memory, Reader};
 use super::sampler::{Example, Logs, shuffle};
 use super::schema::going_on;
-use super::{Progress, Trained};
+use super::{Trained, TrainingProgress};
 use augment::{Candidate, draw};
 use describe::describe;
 use ndarray::{Array2, ArrayView2};
@@ -97,7 +97,7 @@ pub fn train(
     data: &Dataset,
     teacher: &dyn Teacher,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     train_from(None, data, teacher, config, progress)?.trained()
 }
@@ -114,7 +114,7 @@ pub fn train_from(
     data: &Dataset,
     teacher: &dyn Teacher,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Student, TrainError> {
     config.check()?;
     let mut course = Course::new(config.epochs, progress);

@@ -3,7 +3,7 @@
 use super::super::error::TrainError;
 use super::super::loss::three_class::{CLASSES, part, shares};
 use super::super::network::random;
-use super::super::{Report, Trained};
+use super::super::{Trained, TrainingReport};
 use super::config::{Config, Score};
 use super::describe::{Factors, Trunks, kept, with_parts};
 use rand::SeedableRng;
@@ -21,7 +21,7 @@ pub struct Student {
     pub(super) trunks: Trunks,
     pub(super) config: Config,
     /// How it learnt.
-    pub(super) report: Report,
+    pub(super) report: TrainingReport,
 }
 
 /// What becomes of a user and an item, in probabilities that are 1 together.
@@ -39,7 +39,7 @@ pub struct Outcome {
 impl Student {
     /// How it learnt.
     #[must_use]
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &TrainingReport {
         &self.report
     }
 
@@ -72,7 +72,7 @@ impl Student {
     /// As [`towers`](Self::towers).
     pub fn trained(self) -> Result<Trained, TrainError> {
         let towers = self.towers(self.config.score)?;
-        let report = Report {
+        let report = TrainingReport {
             parameters: towers.parameters(),
             ..self.report
         };

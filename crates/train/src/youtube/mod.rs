@@ -33,7 +33,7 @@ use super::optimiser::Rule;
 use super::reader::Reader;
 use super::sampler::{Logs, shuffle};
 use super::schema::going_on;
-use super::{Progress, Trained};
+use super::{Trained, TrainingProgress};
 use describe::describe;
 use learner::Learner;
 use rand::SeedableRng;
@@ -49,7 +49,7 @@ use twinspire_towers::internals::FrequencyState;
 pub fn train(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     train_from(None, data, config, progress)
 }
@@ -94,7 +94,7 @@ pub fn train_from(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(Progress),
+    progress: impl FnMut(TrainingProgress),
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let mut course = Course::new(config.epochs, progress);

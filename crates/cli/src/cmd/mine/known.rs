@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use serde_json::Value;
-use twinspire::Pair;
+use twinspire::TrainingPair;
 use twinspire::import::jsonl;
 
 use crate::output::Failure;
@@ -58,14 +58,14 @@ impl Known {
     }
 
     /// Adds what is known of a pair's user.
-    pub fn add_to(&self, pair: &mut Pair) {
+    pub fn add_to(&self, pair: &mut TrainingPair) {
         let positives = self.key(pair).and_then(|key| self.positives.get(&key));
         let ids = positives.into_iter().flatten();
         pair.known.extend(ids.map(|id| id.to_string()));
     }
 
     /// The value that a user is known by, if it has one: a text, or a number, which is its text.
-    fn key(&self, pair: &Pair) -> Option<String> {
+    fn key(&self, pair: &TrainingPair) -> Option<String> {
         match pair.user.get(&self.field)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),

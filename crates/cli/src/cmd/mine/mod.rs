@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use twinspire::import::jsonl;
-use twinspire::{DEFAULT_PER_PAIR, DEFAULT_RANKS, Error, Mined};
+use twinspire::{DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, Error, MinedPair};
 
 use self::known::Known;
 use self::table::TableWriter;
@@ -60,10 +60,10 @@ pub struct MineArgs {
     #[arg(long, value_name = "FILE")]
     pairs: PathBuf,
     /// The ranks to take negatives from, both ends included
-    #[arg(long, value_name = "FROM..TO", value_parser = ranks, default_value_t = Ranks(DEFAULT_RANKS))]
+    #[arg(long, value_name = "FROM..TO", value_parser = ranks, default_value_t = Ranks(DEFAULT_NEGATIVE_RANKS))]
     ranks: Ranks,
     /// How many negatives of each pair: a sample of the ranks
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_PER_PAIR)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_NEGATIVES_PER_PAIR)]
     per_pair: usize,
     /// Every item at the ranks, in place of a sample
     #[arg(long, conflicts_with = "per_pair")]
@@ -301,7 +301,7 @@ impl Halt {
 
 /// Where what is mined goes.
 trait Sink {
-    fn write(&mut self, mined: Mined) -> io::Result<()>;
+    fn write(&mut self, mined: MinedPair) -> io::Result<()>;
     fn finish(&mut self) -> io::Result<()>;
 }
 
@@ -309,7 +309,7 @@ trait Sink {
 struct Lines<W>(W);
 
 impl<W: Write> Sink for Lines<W> {
-    fn write(&mut self, mut mined: Mined) -> io::Result<()> {
+    fn write(&mut self, mut mined: MinedPair) -> io::Result<()> {
         // It was given, and may be long.
         mined.pair.known.clear();
         serde_json::to_writer(&mut self.0, &mined)?;
@@ -322,7 +322,7 @@ impl<W: Write> Sink for Lines<W> {
 }
 
 fn write(
-    mining: impl Iterator<Item = Result<Mined, Error>>,
+    mining: impl Iterator<Item = Result<MinedPair, Error>>,
     sink: &mut impl Sink,
 ) -> Result<Counts, Halt> {
     let mut counts = Counts::default();
@@ -349,6 +349,6 @@ mod tests {
         for text in ["", "0..3", "5..4", "a..b", "1..", "-1..2", "1..99999999999"] {
             assert!(ranks(text).is_err(), "{text}");
         }
-        assert_eq!(Ranks(DEFAULT_RANKS).to_string(), "101..500");
+        assert_eq!(Ranks(DEFAULT_NEGATIVE_RANKS).to_string(), "101..500");
     }
 }

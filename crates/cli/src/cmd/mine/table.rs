@@ -12,7 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
-use twinspire::Mined;
+use twinspire::MinedPair;
 
 use super::Sink;
 
@@ -81,7 +81,7 @@ impl<W: Write + Send> TableWriter<W> {
 }
 
 impl<W: Write + Send> Sink for TableWriter<W> {
-    fn write(&mut self, mined: Mined) -> io::Result<()> {
+    fn write(&mut self, mined: MinedPair) -> io::Result<()> {
         let user = ByteArray::from(serde_json::to_vec(&mined.pair.user)?);
         let positive = ByteArray::from(mined.pair.positive.into_bytes());
         let of_pair = |rows: &mut Rows| {

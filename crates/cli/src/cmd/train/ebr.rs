@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use twinspire::import::jsonl;
 use twinspire::train::{Dataset, HoldOut, ebr};
-use twinspire::{Mined, Pair};
+use twinspire::{MinedPair, TrainingPair};
 
 use super::data::DataArgs;
 use super::run::{RunArgs, SHOWN, hold_out, set};
@@ -161,7 +161,7 @@ fn mix(text: &str) -> Result<(u32, u32), String> {
 }
 
 /// What was mined, with a bar.
-fn mined(path: &Path, output: &Output) -> Result<Vec<Mined>, Failure> {
+fn mined(path: &Path, output: &Output) -> Result<Vec<MinedPair>, Failure> {
     let mut lines = jsonl::mined(path)?;
     let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
     let bar = output.bar("mined pairs", bytes, Unit::Bytes);
@@ -187,7 +187,7 @@ fn write_pairs(path: &Path, data: &Dataset, config: &ebr::Config) -> Result<(), 
     out.flush().map_err(failed)
 }
 
-fn line(out: &mut impl Write, pair: &Pair) -> std::io::Result<()> {
+fn line(out: &mut impl Write, pair: &TrainingPair) -> std::io::Result<()> {
     serde_json::to_writer(&mut *out, pair)?;
     out.write_all(b"\n")
 }

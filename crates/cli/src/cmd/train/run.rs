@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::train::report::samples;
-use twinspire::train::{Dataset, HoldOut, Progress, TrainError, Trained};
+use twinspire::train::{Dataset, HoldOut, TrainError, Trained, TrainingProgress};
 
 use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
 
@@ -83,14 +83,17 @@ impl RunArgs {
         data: &Dataset,
         queries: &[Value],
         output: &Output,
-        train: impl FnOnce(Option<&Towers>, &mut dyn FnMut(Progress)) -> Result<Trained, TrainError>,
+        train: impl FnOnce(
+            Option<&Towers>,
+            &mut dyn FnMut(TrainingProgress),
+        ) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
         let earlier = self.earlier()?;
         let bar = output.bar("training", 1, Unit::Count);
-        let mut tell = |progress: Progress| {
+        let mut tell = |progress: TrainingProgress| {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
-            let Progress {
+            let TrainingProgress {
                 epoch,
                 epochs,
                 loss,
