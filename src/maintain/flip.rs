@@ -38,7 +38,7 @@ pub(super) fn flip(
     catch_up(&before, &fresh, base.generation.cut)?;
     let mut writer = writing.writer()?;
     let before = live.snapshot.load_full();
-    before.check_step(space, &base.generation)?;
+    before.check_members(space, &base.generation)?;
     let fresh = live.index.all();
     catch_up(&before, &fresh, caught_up)?;
     let next = change(&before.sealed.manifest, writer.next_file)?;

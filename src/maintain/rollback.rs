@@ -38,7 +38,7 @@ pub(crate) fn rollback(
             }),
     };
     let generation = generation?;
-    before.check_step(space, generation)?;
+    before.check_members(space, generation)?;
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
     let base = Base::open(&live.directory, space, generation, serving)?;
     let number = generation.number;

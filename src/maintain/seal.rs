@@ -7,7 +7,7 @@ use crate::catalog::{Fresh, newest, recover};
 use crate::error::Error;
 use crate::format::items::Row;
 use crate::manifest::{ItemsFile, Sealing, SpaceFile};
-use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without};
+use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without_sealed};
 use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
         let generation = generation.ok_or(Error::Poisoned)?;
         let base = Base::open(&live.directory, name, generation, Some(&serving.base))?;
         let sealed = before.spaces.get(name).map(|serving| &serving.overlay);
-        let overlay = without(&serving.overlay, sealed.unwrap_or(&Overlay::default()), cut);
+        let overlay = without_sealed(&serving.overlay, sealed.unwrap_or(&Overlay::default()), cut);
         let base = Arc::new(base);
         spaces.insert(name.clone(), Arc::new(Serving { base, overlay }));
     }

@@ -3,7 +3,7 @@
 use super::{Writing, seal};
 use crate::error::Error;
 use crate::format::journal::Op;
-use crate::snapshot::{FreshItem, Live, embed, in_batches};
+use crate::snapshot::{FreshItem, Live, embed, fuse, in_batches};
 use serde_json::Value;
 use std::sync::Arc;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -78,7 +78,7 @@ pub(crate) fn write(
             let given = |at: usize| {
                 let (item, ..) = there.get(at)?;
                 match changed.base.generation.is_fused() {
-                    true => changed.base.fuse(&next.spaces, *item),
+                    true => fuse(&changed.base.generation, &next.spaces, *item),
                     false => changed.vector(*item).map(Vector::from),
                 }
             };

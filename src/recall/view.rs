@@ -55,7 +55,7 @@ impl View {
         if kept.active == to {
             return Ok(self.clone());
         }
-        snapshot.check_step(space, generation)?;
+        snapshot.check_members(space, generation)?;
         let manifest = snapshot.sealed.manifest.activated(space, to)?;
         let sealed = Sealed::new(manifest, snapshot.sealed.items.clone());
         let nothing = BTreeMap::new();

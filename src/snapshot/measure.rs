@@ -1,6 +1,6 @@
 //! Measuring how much of the exact answer the graphs of a generation find.
 
-use super::Part;
+use super::parts::Part;
 use crate::error::Error;
 use crate::graph::{
     BeamParams, NodeVectors, Scratch, WalkLimits, search, search_exact, search_filtered,

@@ -1,6 +1,8 @@
 //! A numeric field of all items of a state, by the columns of what is sealed and the fields of what is not.
 
-use super::{Overlay, Sealed, Snapshot};
+use super::overlay::Overlay;
+use super::sealed::Sealed;
+use super::state::Snapshot;
 use crate::error::Error;
 use crate::format::columns::{Column, Lookup};
 use crate::format::search_dense;

@@ -1,0 +1,81 @@
+//! A generation of a space, open: towers and segments.
+
+use super::parts::Part;
+use crate::error::Error;
+use crate::manifest::{Generation, SpaceFile};
+use crate::store::{Directory, SpaceSegment, read_towers};
+use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::Row;
+use twinspire_towers::internals::Model;
+
+/// A generation, open.
+#[derive(Clone)]
+pub(crate) struct Base {
+    /// Its entry in the manifest.
+    pub(crate) generation: Generation,
+    /// Its towers.
+    pub(crate) model: Arc<Model>,
+    /// Its segments, oldest first.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Base {
+    /// Opens a generation. Reuses the towers and segments that `before`, of the same space, holds
+    /// open.
+    pub(crate) fn open(
+        directory: &Directory,
+        space: &str,
+        generation: &Generation,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let number = generation.number;
+        let same = before.filter(|before| before.generation.towers == generation.towers);
+        let model = match same {
+            Some(before) => Arc::clone(&before.model),
+            None => {
+                let parts = read_towers(directory, space, number, &generation.towers)?;
+                let model = Model::from_parts(&parts).map_err(|error| Error::Corrupt {
+                    what: format!("towers of {space} generation {number}: {error}"),
+                })?;
+                Arc::new(model)
+            }
+        };
+        let open = |pinned: &SpaceFile| {
+            let mut known = before.into_iter().flat_map(|before| &before.parts);
+            match known.find(|part| part.segment.pinned() == pinned) {
+                Some(part) => Ok(Arc::clone(&part.segment)),
+                None => SpaceSegment::open(directory, pinned).map(Arc::new),
+            }
+        };
+        let segments = generation.segments.iter().map(open);
+        let base = Self {
+            parts: Part::all(segments.collect::<Result<_, _>>()?),
+            model,
+            generation: generation.clone(),
+        };
+        base.is_consistent().then_some(base).ok_or_else(|| Error::Corrupt {
+            what: format!(
+                "{space} generation {number}: towers, segments and manifest differ in dimension, metric or precision",
+            ),
+        })
+    }
+
+    /// Whether towers, segments and manifest entry have the same dimension, metric and precision.
+    fn is_consistent(&self) -> bool {
+        let (dimension, metric) = (self.generation.dimension as usize, self.generation.metric);
+        let schema = &self.model.schema;
+        let matches = |part: &Part| {
+            let segment = &part.segment;
+            (segment.dimension(), segment.metric()) == (dimension, metric)
+                && segment.storage() == self.generation.storage
+        };
+        (schema.dimension as usize, schema.metric) == (dimension, metric)
+            && self.parts.iter().all(matches)
+    }
+
+    /// The vector of an item as of the cut.
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
+        self.parts.iter().rev().find_map(|part| part.vector(item))
+    }
+}

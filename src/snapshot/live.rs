@@ -1,0 +1,78 @@
+//! What all handles of an open database share: the snapshot in force and the index of unsealed writes.
+
+use super::measure::{measure, simulated};
+use super::reservoir::Reservoirs;
+use super::state::Snapshot;
+use crate::catalog::Index;
+use crate::error::Error;
+use crate::manifest::Calibration;
+use crate::store::Directory;
+use arc_swap::ArcSwap;
+use std::borrow::Cow;
+use std::sync::Arc;
+use twinspire_core::ids::{GenerationNo, ItemNo};
+
+/// The state that readers and the writer share.
+pub(crate) struct Live {
+    /// The database directory.
+    pub(crate) directory: Directory,
+    /// The snapshot in force; a commit replaces it.
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// Index of the writes that are not sealed yet.
+    pub(crate) index: Index,
+    /// Bytes of the journal when the database was opened.
+    pub(crate) journal_bytes: u64,
+    /// Samples of the query vectors that each space received.
+    pub(crate) asked: Arc<Reservoirs>,
+}
+
+/// An item and its newest record; no record if the item is deleted.
+pub(crate) type Found = (ItemNo, Option<Vec<u8>>);
+
+impl Live {
+    /// The item and the newest record of an id, unsealed or sealed.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Found>, Error> {
+        // Index first: a write reaches the sealed state before it leaves the index.
+        if let Some(fresh) = self.index.get(id) {
+            return Ok(Some((fresh.item, fresh.record)));
+        }
+        for segment in self.snapshot.load().sealed.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some((row.item, row.record.map(<[u8]>::to_vec))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The item of an id, deleted or not.
+    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        if let Some(fresh) = self.index.get(id) {
+            return Ok(Some(fresh.item));
+        }
+        self.snapshot.load().sealed.find_item(id)
+    }
+
+    /// Measures the recall of a space's active generation by beam width. Returns the generation too.
+    ///
+    /// Queries come from the reservoir, or are simulated while it holds too few. `check_cancelled` runs
+    /// once per query; an error from it ends the measurement.
+    pub(crate) fn audit(
+        &self,
+        space: &str,
+        check_cancelled: &(dyn Fn() -> Result<(), Error> + Sync),
+    ) -> Result<(GenerationNo, Calibration), Error> {
+        let snapshot = self.snapshot.load_full();
+        let base = &snapshot.space(space)?.base;
+        let number = base.generation.number;
+        let asked = self.asked.sample(space, number);
+        let largest = base.parts.iter().max_by_key(|part| part.shown());
+        let queries = match (&asked, largest) {
+            (Some(asked), _) => Cow::Borrowed(asked),
+            (None, Some(part)) => Cow::Owned(simulated(&part.segment)?),
+            (None, None) => Cow::default(),
+        };
+        let is_real = asked.is_some();
+        let calibration = measure(&base.parts, &queries, is_real, &|_| check_cancelled())?;
+        Ok((number, calibration))
+    }
+}

@@ -1,0 +1,84 @@
+//! The sealed items: a manifest and its items segments, open.
+
+use super::remembered::Remembered;
+use crate::error::Error;
+use crate::manifest::{ItemsFile, Manifest};
+use crate::store::{Directory, ItemsSegment, StoreError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use twinspire_core::ids::{ItemNo, Revision};
+
+/// A manifest and its items segments, open, oldest first.
+pub(crate) struct Sealed {
+    /// The manifest.
+    pub(crate) manifest: Manifest,
+    /// Its items segments.
+    pub(crate) items: Vec<Arc<ItemsSegment>>,
+    /// Cached results of filters over these segments.
+    pub(crate) remembered: Remembered,
+}
+
+impl Sealed {
+    /// A manifest with its segments, which are open already.
+    pub(crate) fn new(manifest: Manifest, items: Vec<Arc<ItemsSegment>>) -> Self {
+        let remembered = Remembered::default();
+        Self {
+            manifest,
+            items,
+            remembered,
+        }
+    }
+
+    /// Opens the items segments of a manifest. Reuses those that `before` holds open.
+    pub(crate) fn open(
+        directory: &Directory,
+        manifest: Manifest,
+        before: Option<&Self>,
+    ) -> Result<Self, StoreError> {
+        let open = |pinned: &ItemsFile| {
+            let mut known = before.into_iter().flat_map(|before| &before.items);
+            match known.find(|segment| segment.pinned() == pinned) {
+                Some(segment) => Ok(Arc::clone(segment)),
+                None => ItemsSegment::open(directory, pinned).map(Arc::new),
+            }
+        };
+        let items = manifest.items.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self::new(manifest, items))
+    }
+
+    /// Segment and row of every item's newest version with a revision above `after`, tombstones
+    /// included.
+    pub(crate) fn newest(&self, after: Revision) -> BTreeMap<ItemNo, (&ItemsSegment, usize)> {
+        let mut newest = BTreeMap::new();
+        let later = |segment: &&Arc<ItemsSegment>| segment.pinned().newest > after;
+        for segment in self.items.iter().filter(later) {
+            let versions = (0..segment.rows()).map_while(|row| Some((row, segment.version(row)?)));
+            for (row, (item, _)) in versions.filter(|(_, (_, revision))| *revision > after) {
+                newest.insert(item, (&**segment, row));
+            }
+        }
+        newest
+    }
+
+    /// The item of a sealed id, deleted or not.
+    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some(row.item));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id of a sealed item.
+    pub(crate) fn id(&self, item: ItemNo) -> Result<&str, Error> {
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.row_of(item) {
+                return Ok(segment.id(row)?);
+            }
+        }
+        Err(Error::Corrupt {
+            what: format!("a space segment names item {item}, which no items segment holds"),
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! What a space serves: a generation, and the items written since its cut.
+
+use super::base::Base;
+use super::overlay::Overlay;
+use super::parts::Part;
+use crate::manifest::Generation;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::{Row, Vector};
+
+/// The generation that a space serves, with everything written since its cut.
+#[derive(Clone)]
+pub(crate) struct Serving {
+    /// The generation, open.
+    pub(crate) base: Arc<Base>,
+    /// Items written since its cut; they hide the versions in the generation.
+    pub(crate) overlay: Overlay,
+}
+
+/// The spaces of a snapshot, by name.
+pub(crate) type Spaces = BTreeMap<String, Arc<Serving>>;
+
+impl Serving {
+    /// The current vector of an item.
+    pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
+        match self.overlay.get(&item) {
+            Some(fresh) => fresh.vector.as_ref().map(Vector::row),
+            None => self.base.vector(item),
+        }
+    }
+
+    /// Number of items that recalls of the space can return.
+    pub(crate) fn items(&self) -> u64 {
+        let shown: usize = self.base.parts.iter().map(Part::shown).sum();
+        let in_base = |item: &&ItemNo| self.base.vector(**item).is_some();
+        let hidden = self.overlay.keys().filter(in_base).count();
+        let fresh = self.overlay.values();
+        let fresh = fresh.filter(|fresh| fresh.vector.is_some()).count();
+        (shown + fresh).saturating_sub(hidden) as u64
+    }
+}
+
+/// The vector of an item in a fused generation: the vectors of its members, concatenated. None if a
+/// member has no vector of the item.
+pub(crate) fn fuse(fused: &Generation, spaces: &Spaces, item: ItemNo) -> Option<Vector> {
+    let mut vector = Vec::with_capacity(fused.dimension as usize);
+    for member in fused.members.keys() {
+        spaces.get(member)?.vector(item)?.append_to(&mut vector);
+    }
+    // Rounding succeeds: the members store these components already.
+    Vector::of(fused.storage, vector).ok()
+}

@@ -1,0 +1,123 @@
+//! One consistent state of the database.
+
+use super::base::Base;
+use super::catch_up::caught_up;
+use super::sealed::Sealed;
+use super::serving::{Serving, Spaces};
+use crate::catalog::Fresh;
+use crate::error::Error;
+use crate::manifest::{Generation, Manifest, Space};
+use crate::store::Directory;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One consistent state: a manifest with all its files open, and what each space serves.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    /// The sealed items and the manifest.
+    pub(crate) sealed: Arc<Sealed>,
+    /// What each space serves.
+    pub(crate) spaces: Spaces,
+}
+
+impl Snapshot {
+    /// Opens the state that a manifest describes, with the unsealed writes `fresh` on top. Reuses the
+    /// files that `before` holds open.
+    pub(crate) fn open(
+        directory: &Directory,
+        manifest: Manifest,
+        fresh: &BTreeMap<String, Fresh>,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let sealed = Sealed::open(directory, manifest, before.map(|b| &*b.sealed))?;
+        let mut spaces = Spaces::new();
+        for (name, generation) in sealed.manifest.serving() {
+            let before = before.and_then(|before| before.spaces.get(name));
+            let before = before.map(|serving| &*serving.base);
+            let base = Base::open(directory, name, generation, before)?;
+            let serving = caught_up(name, base, &sealed, fresh, &spaces)?;
+            spaces.insert(name.to_owned(), Arc::new(serving));
+        }
+        let sealed = Arc::new(sealed);
+        Ok(Self { sealed, spaces })
+    }
+
+    /// The state in which every space serves the active generation of the manifest.
+    ///
+    /// A space in `known` is taken over if it serves that generation. Others are opened and caught up
+    /// with the writes since their cut.
+    pub(crate) fn serving(
+        directory: &Directory,
+        sealed: Arc<Sealed>,
+        fresh: &BTreeMap<String, Fresh>,
+        known: &Spaces,
+    ) -> Result<Self, Error> {
+        let mut spaces = Spaces::new();
+        for (name, generation) in sealed.manifest.serving() {
+            let before = known.get(name);
+            let serving = match before {
+                Some(same) if same.base.generation.number == generation.number => Arc::clone(same),
+                _ => {
+                    let before = before.map(|serving| &*serving.base);
+                    let base = Base::open(directory, name, generation, before)?;
+                    Arc::new(caught_up(name, base, &sealed, fresh, &spaces)?)
+                }
+            };
+            spaces.insert(name.to_owned(), serving);
+        }
+        Ok(Self { sealed, spaces })
+    }
+
+    /// The same items segments and spaces under another manifest.
+    pub(crate) fn with_manifest(&self, manifest: Manifest) -> Self {
+        let sealed = Sealed::new(manifest, self.sealed.items.clone());
+        Self {
+            sealed: Arc::new(sealed),
+            spaces: self.spaces.clone(),
+        }
+    }
+
+    /// This state with `serving` as what a space serves.
+    #[must_use]
+    pub(crate) fn with_space(mut self, name: &str, serving: Serving) -> Self {
+        self.spaces.insert(name.to_owned(), Arc::new(serving));
+        self
+    }
+
+    /// What a space serves.
+    pub(crate) fn space(&self, name: &str) -> Result<&Arc<Serving>, Error> {
+        self.spaces.get(name).ok_or_else(|| {
+            let kept = self.sealed.manifest.spaces.get(name);
+            let active = kept.and_then(Space::active);
+            let checked = active.map_or(Ok(()), |active| self.check_members(name, active));
+            checked.err().unwrap_or_else(|| self.unknown(name))
+        })
+    }
+
+    /// Refuses a fused generation whose members serve other generations than it was built from.
+    pub(crate) fn check_members(&self, space: &str, generation: &Generation) -> Result<(), Error> {
+        let members = self.sealed.manifest.out_of_step(generation);
+        if members.is_empty() {
+            return Ok(());
+        }
+        Err(Error::OutOfStep {
+            space: space.to_owned(),
+            generation: generation.number,
+            members,
+        })
+    }
+
+    /// The manifest's entry of a space.
+    pub(crate) fn kept(&self, name: &str) -> Result<&Space, Error> {
+        let spaces = &self.sealed.manifest.spaces;
+        spaces.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let ensembles = self.sealed.manifest.ensembles.keys();
+        Error::UnknownSpace {
+            name: name.to_owned(),
+            known: self.spaces.keys().chain(ensembles).cloned().collect(),
+        }
+    }
+}
