@@ -18,7 +18,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 use twinspire::{DEFAULT_EF, Database, Hits, PublishOptions, Storage};
-use twinspire_testkit::vectors::{Set, round};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::measure::{peak_mb, round};
+use twinspire_testkit::vectors::VectorSet;
 
 const SPACE: &str = "vectors";
 const K: usize = 10;
@@ -31,8 +33,8 @@ fn main() {
     let words = std::env::args().skip(1);
     let mut words = words.filter(|word| !word.starts_with("--"));
     let set = words.next().map_or_else(
-        || Set::simulate(20_000, 64, 1_000),
-        |prefix| Set::read(&prefix),
+        || VectorSet::simulate(20_000, 64, 1_000),
+        |prefix| VectorSet::read(&prefix),
     );
     let mut counts: Vec<usize> = words.map(|word| word.parse().unwrap()).collect();
     if counts.is_empty() {
@@ -43,7 +45,7 @@ fn main() {
     }
 }
 
-fn report(set: &Set) {
+fn report(set: &VectorSet) {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("ann.twin");
 
@@ -60,7 +62,7 @@ fn report(set: &Set) {
     let truth: Vec<HashSet<String>> = (0..set.queries())
         .map(|query| {
             let recall = db.recall(SPACE).vector(set.query(query)).exact();
-            ids(&recall.top(K).unwrap())
+            ids(&recall.top(K).unwrap()).into_iter().collect()
         })
         .collect();
     let curve = sweep(&db, set, &truth);
@@ -77,7 +79,7 @@ fn report(set: &Set) {
         "peer": "twinspire", "storage": storage, "items": set.items(), "dimension": set.dimension,
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
-        "peak_mb": twinspire_testkit::vectors::peak_mb(),
+        "peak_mb": peak_mb(),
         "open_ms": round(open_ms, 1),
         "kernels": db.stats().unwrap().kernels,
         "default": curve.iter().find(|(ef, ..)| *ef == DEFAULT_EF),
@@ -89,7 +91,7 @@ fn report(set: &Set) {
 }
 
 /// Stores the vectors' items and publishes them; gives the seconds the publish took.
-fn publish(path: &Path, set: &Set, storage: Storage) -> f64 {
+fn publish(path: &Path, set: &VectorSet, storage: Storage) -> f64 {
     let db = Database::open(path).unwrap();
     for items in set.records().chunks(10_000) {
         db.items().put_many(items).unwrap();
@@ -102,7 +104,7 @@ fn publish(path: &Path, set: &Set, storage: Storage) -> f64 {
 }
 
 /// For each efSearch: recall@10 and queries in a second, the better of two rounds.
-fn sweep(db: &Database, set: &Set, truth: &[HashSet<String>]) -> Vec<(usize, f64, f64)> {
+fn sweep(db: &Database, set: &VectorSet, truth: &[HashSet<String>]) -> Vec<(usize, f64, f64)> {
     let mut curve = Vec::new();
     for ef in EFS {
         let (share, rate) = measure(set, truth, |query| recall(db, query, ef));
@@ -115,7 +117,7 @@ fn sweep(db: &Database, set: &Set, truth: &[HashSet<String>]) -> Vec<(usize, f64
 }
 
 /// recall@10 and queries in a second, the better of two rounds.
-fn measure(set: &Set, truth: &[HashSet<String>], ask: impl Fn(&[f32]) -> Hits) -> (f64, f64) {
+fn measure(set: &VectorSet, truth: &[HashSet<String>], ask: impl Fn(&[f32]) -> Hits) -> (f64, f64) {
     let mut best = f64::INFINITY;
     let mut found = 0;
     for _ in 0..2 {
@@ -126,7 +128,7 @@ fn measure(set: &Set, truth: &[HashSet<String>], ask: impl Fn(&[f32]) -> Hits) -
         best = best.min(start.elapsed().as_secs_f64());
         let both = answers.iter().zip(truth);
         found = both
-            .map(|(hits, truth)| ids(hits).intersection(truth).count())
+            .map(|(hits, truth)| hits.iter().filter(|hit| truth.contains(&hit.id)).count())
             .sum();
     }
     let share = found as f64 / (set.queries() * K) as f64;
@@ -135,10 +137,6 @@ fn measure(set: &Set, truth: &[HashSet<String>], ask: impl Fn(&[f32]) -> Hits) -
 
 fn recall(db: &Database, query: &[f32], ef: usize) -> Hits {
     db.recall(SPACE).vector(query).ef(ef).top(K).unwrap()
-}
-
-fn ids(hits: &Hits) -> HashSet<String> {
-    hits.iter().map(|hit| hit.id.clone()).collect()
 }
 
 /// Queries in a second at this recall, between the two points of the curve beside it; none when

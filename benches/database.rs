@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::hint::black_box;
 use tempfile::TempDir;
 use twinspire::Database;
-use twinspire_testkit::vectors::Set;
+use twinspire_testkit::vectors::VectorSet;
 
 const ITEMS: usize = 10_000;
 
@@ -39,9 +39,9 @@ fn write(c: &mut Criterion) {
 }
 
 /// A database of [`ITEMS`] published vectors of 64 components.
-fn published() -> (TempDir, Set) {
+fn published() -> (TempDir, VectorSet) {
     let home = tempfile::tempdir().unwrap();
-    let set = Set::simulate(ITEMS, 64, 100);
+    let set = VectorSet::simulate(ITEMS, 64, 100);
     let db = Database::open(home.path().join("read.twin")).unwrap();
     db.items().put_many(&set.records()).unwrap();
     db.publish("vectors", set.towers()).unwrap();

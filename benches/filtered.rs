@@ -18,7 +18,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 use twinspire::{Database, Filter, Hits};
-use twinspire_testkit::vectors::{Set, round};
+use twinspire_testkit::bytes_below;
+use twinspire_testkit::measure::round;
+use twinspire_testkit::vectors::VectorSet;
 
 const SPACE: &str = "vectors";
 const K: usize = 10;
@@ -34,8 +36,8 @@ fn main() {
         .filter(|word| !word.starts_with("--"))
         .collect();
     let set = match words.first() {
-        Some(prefix) => Set::read(prefix),
-        None => Set::simulate(20_000, 64, QUERIES),
+        Some(prefix) => VectorSet::read(prefix),
+        None => VectorSet::simulate(20_000, 64, QUERIES),
     };
     let home = tempfile::tempdir().unwrap();
     let path = words
@@ -43,7 +45,7 @@ fn main() {
         .map_or_else(|| home.path().join("filtered.twin"), Into::into);
     let build_s = (!path.exists()).then(|| publish(&path, &set));
     let db = Database::open_read_only(&path).unwrap();
-    let megabytes = bytes_in(&path) as f64 / f64::from(1 << 20);
+    let megabytes = bytes_below(&path) as f64 / f64::from(1 << 20);
     for buckets in BUCKETS {
         let line = json!({
             "peer": "twinspire", "build_s": build_s, "disk_mb": round(megabytes, 1),
@@ -58,7 +60,7 @@ fn bucket(item: u64) -> u64 {
 }
 
 /// Stores the vectors' items and publishes them; gives the seconds that took.
-fn publish(path: &Path, set: &Set) -> f64 {
+fn publish(path: &Path, set: &VectorSet) -> f64 {
     let db = Database::open(path).unwrap();
     let mut records = set.records();
     for (item, record) in (0..).zip(&mut records) {
@@ -74,7 +76,7 @@ fn publish(path: &Path, set: &Set) -> f64 {
 }
 
 /// The items with the largest inner products among those that match.
-fn best(set: &Set, query: &[f32], buckets: u64) -> HashSet<String> {
+fn best(set: &VectorSet, query: &[f32], buckets: u64) -> HashSet<String> {
     let matching = (0..set.items()).filter(|item| bucket(*item as u64) < buckets);
     let product = |item: usize| -> f32 {
         let mut sums = [0.0; 8];
@@ -92,7 +94,7 @@ fn best(set: &Set, query: &[f32], buckets: u64) -> HashSet<String> {
 }
 
 /// For each efSearch: recall@10 and queries in a second.
-fn sweep(db: &Database, set: &Set, buckets: u64) -> Value {
+fn sweep(db: &Database, set: &VectorSet, buckets: u64) -> Value {
     let queries = QUERIES.min(set.queries());
     let truth: Vec<HashSet<String>> = (0..queries)
         .map(|query| best(set, set.query(query), buckets))
@@ -127,17 +129,4 @@ fn sweep(db: &Database, set: &Set, buckets: u64) -> Value {
         }
     }
     curve.into()
-}
-
-fn bytes_in(path: &Path) -> u64 {
-    let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
-    let bytes = entries.map(|entry| {
-        let about = entry.metadata().unwrap();
-        if about.is_dir() {
-            bytes_in(&entry.path())
-        } else {
-            about.len()
-        }
-    });
-    bytes.sum()
 }

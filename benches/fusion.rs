@@ -21,7 +21,9 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Instant;
 use twinspire::{Business, Database, Ensemble, Metric, Recall, Towers};
-use twinspire_testkit::vectors::{normal, round, unit};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::measure::round;
+use twinspire_testkit::random::{normal, unit};
 
 const SPACES: [&str; 2] = ["text", "unified"];
 const FUSED: &str = "both";
@@ -135,7 +137,7 @@ fn curve(
     };
     let exact = (0..QUERIES).map(|at| -> HashSet<String> {
         let hits = ask(recall(at).exact());
-        hits.iter().map(|hit| hit.id.clone()).collect()
+        ids(&hits).into_iter().collect()
     });
     let exact: Vec<_> = exact.collect();
     let mut curve: Vec<Found> = Vec::new();

@@ -21,7 +21,11 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Instant;
 use twinspire::{Database, Hits, Metric, Towers};
-use twinspire_testkit::vectors::{Set, Tensors, round, save_towers};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::measure::{percentile, round};
+use twinspire_testkit::random::uniform;
+use twinspire_testkit::towers::{Tensor, open as open_towers, tower_files};
+use twinspire_testkit::vectors::VectorSet;
 
 const SPACE: &str = "home";
 const K: usize = 10;
@@ -40,8 +44,8 @@ fn main() {
         .skip(1)
         .find(|word| !word.starts_with("--"));
     let set = match prefix {
-        Some(prefix) => Set::read(&prefix),
-        None => Set::simulate(200_000, 128, 1_000),
+        Some(prefix) => VectorSet::read(&prefix),
+        None => VectorSet::simulate(200_000, 128, 1_000),
     };
     let home = tempfile::tempdir().unwrap();
     let db = Database::open(home.path().join("request.twin")).unwrap();
@@ -55,7 +59,7 @@ fn main() {
         .map(|text| {
             let user: Value = serde_json::from_str(text).unwrap();
             let hits = db.recall(SPACE).user(&user).exact().top(K).unwrap();
-            hits.iter().map(|hit| hit.id.clone()).collect()
+            ids(&hits).into_iter().collect()
         })
         .collect();
     let mut curve = Vec::new();
@@ -123,16 +127,11 @@ fn split(db: &Database, users: &[String], ef: usize) -> Value {
     })
 }
 
-fn percentile(times: &mut [f64], share: f64) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[((times.len() - 1) as f64 * share) as usize]
-}
-
 fn id(item: usize) -> String {
     format!("B{item:06}")
 }
 
-fn publish(db: &Database, set: &Set, random: &mut Pcg64Mcg) {
+fn publish(db: &Database, set: &VectorSet, random: &mut Pcg64Mcg) {
     for from in (0..set.items()).step_by(2_000) {
         let records = (from..set.items().min(from + 2_000)).map(|item| json!({"id": id(item)}));
         db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
@@ -144,7 +143,7 @@ fn publish(db: &Database, set: &Set, random: &mut Pcg64Mcg) {
 
 /// A user tower that gives the query of the user's id and a little of everything else. A number passes
 /// ReLU as two of which one is 0: x = relu(x) - relu(-x).
-fn towers(set: &Set, random: &mut Pcg64Mcg) -> Towers {
+fn towers(set: &VectorSet, random: &mut Pcg64Mcg) -> Towers {
     let dimension = set.dimension;
     let width = 2 * dimension + TEXT + OTHER_IDS.len() * ID + NUMBERS;
     let units = [4 * dimension, 2 * dimension, dimension];
@@ -156,12 +155,8 @@ fn towers(set: &Set, random: &mut Pcg64Mcg) -> Towers {
     let table = |buckets: usize, dimension: usize| json!({"dimension": dimension, "lookup": {"hash": {"buckets": buckets}}});
     let users = json!({"dimension": dimension, "lookup": {"index": {"rows": set.queries()}}});
     let mut tables = json!({"grams": table(30_000, TEXT), "users": users});
-    let mut noise = |count: usize, bound: f32| -> Vec<f32> {
-        (0..count)
-            .map(|_| random.random_range(-bound..bound))
-            .collect()
-    };
-    let mut tensors: Tensors = vec![(
+    let mut noise = |count: usize, bound: f32| uniform(random, count, bound);
+    let mut tensors: Vec<Tensor> = vec![(
         "table.grams".to_owned(),
         vec![30_000, TEXT],
         noise(30_000 * TEXT, 0.3),
@@ -208,12 +203,11 @@ fn towers(set: &Set, random: &mut Pcg64Mcg) -> Towers {
         "format": 1, "name": "request", "dimension": dimension, "metric": Metric::Cosine.to_string(),
         "tables": tables, "user": {"features": features, "layers": layers}
     });
-    let dir = tempfile::tempdir().unwrap();
-    save_towers(dir.path(), &schema, &tensors)
+    open_towers(&tower_files(&schema, &[("user.safetensors", &tensors)]))
 }
 
 /// What is known of the user of a query.
-fn user(at: usize, set: &Set, random: &mut Pcg64Mcg) -> String {
+fn user(at: usize, set: &VectorSet, random: &mut Pcg64Mcg) -> String {
     let items = 0..set.items();
     let history: Vec<_> = (0..HISTORY)
         .map(|_| id(random.random_range(items.clone())))

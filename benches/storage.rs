@@ -13,19 +13,17 @@
 //! - a generation of 128 components: from a closed database to the first answer, warm cache, what
 //!   opening leaves on the heap, and the bytes that are mapped.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
-#![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use twinspire::{Database, Towers};
-use twinspire_testkit::vectors::{round, write};
+use twinspire_testkit::allocator::CountingAllocator;
+use twinspire_testkit::measure::{percentile, round};
+use twinspire_testkit::towers::{open as open_towers, tower_files};
 
 const IMPORTED: usize = 200_000;
 const CALL: usize = 1_000;
@@ -40,41 +38,8 @@ const PART: usize = 32;
 const BUCKETS: usize = 4_096;
 const MEGABYTE: f64 = 1e6;
 
-/// The system's allocator, counting the bytes that are in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to `System` as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        IN_USE.fetch_add(size, Ordering::Relaxed);
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 fn main() {
     // `cargo bench` itself passes --bench.
@@ -175,8 +140,7 @@ fn calls(size: usize, count: usize) {
                 start.elapsed().as_secs_f64()
             })
             .collect();
-        took.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| (took[(share * (count - 1) as f64) as usize] * 1e6).round();
+        let mut at = |share: f64| (percentile(&mut took, share) * 1e6).round();
         print(&json!({
             "figure": "durable call", "store": name, "records": size, "calls": count,
             "p50_us": at(0.50), "p99_us": at(0.99),
@@ -192,23 +156,22 @@ fn open(items: usize) {
     let mut took = Vec::new();
     let mut heap = 0;
     for _ in 0..OPENS {
-        let before = IN_USE.load(Ordering::Relaxed);
+        let before = ALLOCATOR.bytes_in_use();
         let start = Instant::now();
         let db = Database::open_read_only(&path).unwrap();
         let hits = db.recall(SPACE).user(&user).top(10).unwrap();
         took.push(start.elapsed().as_secs_f64() * 1e3);
         assert_eq!(hits.len(), 10.min(items));
         drop(hits);
-        heap = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+        heap = ALLOCATOR.bytes_in_use().saturating_sub(before);
     }
-    took.sort_unstable_by(f64::total_cmp);
     let stats = Database::open_read_only(&path).unwrap().stats().unwrap();
     let space = &stats.spaces[SPACE];
     let megabytes = |bytes: f64| round(bytes / MEGABYTE, 2);
     print(&json!({
         "figure": "open to first answer", "items": items, "dimension": space.dimension,
         "publish_s": round(publish_s, 1),
-        "opens": OPENS, "median_ms": round(took[OPENS / 2], 2), "worst_ms": round(took[OPENS - 1], 2),
+        "opens": OPENS, "median_ms": round(percentile(&mut took, 0.5), 2), "worst_ms": round(percentile(&mut took, 1.0), 2),
         "heap_mb": megabytes(heap as f64),
         "of_that_towers_mb": megabytes((space.parameters * size_of::<f32>()) as f64),
         "mapped_mb": megabytes((stats.items_bytes + space.bytes) as f64),
@@ -253,13 +216,12 @@ fn towers(random: &mut Pcg64Mcg) -> Towers {
         "user": tower, "item": tower,
     });
     let numbers = (0..BUCKETS * PART).map(|_| random.random::<f32>() - 0.5);
-    let bytes: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
-    let table = TensorView::new(Dtype::F32, vec![BUCKETS, PART], &bytes).unwrap();
-    let weights = safetensors::serialize([("table.parts", table)], None).unwrap();
-    let home = tempfile::tempdir().unwrap();
-    write(home.path(), "tower.json", schema.to_string().as_bytes());
-    write(home.path(), "shared.safetensors", &weights);
-    Towers::open(home.path()).unwrap()
+    let table = [(
+        "table.parts".to_owned(),
+        vec![BUCKETS, PART],
+        numbers.collect::<Vec<f32>>(),
+    )];
+    open_towers(&tower_files(&schema, &[("shared.safetensors", &table)]))
 }
 
 fn print(figure: &Value) {

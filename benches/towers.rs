@@ -16,7 +16,9 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use twinspire::Towers;
-use twinspire_testkit::vectors::{Tensors, save_towers};
+use twinspire_testkit::measure::percentile;
+use twinspire_testkit::random::uniform;
+use twinspire_testkit::towers::{Tensor, save, tower_files};
 
 /// Units of the layers after the input.
 const UNITS: [usize; 3] = [512, 256, 128];
@@ -24,20 +26,14 @@ const INPUT: usize = 512;
 /// Records.
 const ROWS: usize = 640;
 
-fn random(rng: &mut Pcg64Mcg, count: usize, bound: f32) -> Vec<f32> {
-    (0..count)
-        .map(|_| rng.random_range(-bound..bound))
-        .collect()
-}
-
 /// The tensors of dense layers, as many units each.
-fn dense(rng: &mut Pcg64Mcg, mut inputs: usize, units: &[usize]) -> Tensors {
+fn dense(rng: &mut Pcg64Mcg, mut inputs: usize, units: &[usize]) -> Vec<Tensor> {
     let mut tensors = Vec::new();
     for (at, units) in units.iter().enumerate() {
         let bound = (6.0 / inputs as f32).sqrt();
-        let weight = random(rng, units * inputs, bound);
+        let weight = uniform(rng, units * inputs, bound);
         tensors.push((format!("layer.{at}.weight"), vec![*units, inputs], weight));
-        let bias = random(rng, *units, 0.1);
+        let bias = uniform(rng, *units, 0.1);
         tensors.push((format!("layer.{at}.bias"), vec![*units], bias));
         inputs = *units;
     }
@@ -66,9 +62,12 @@ fn plain(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
         }
     });
     let mut tensors = dense(rng, INPUT, &UNITS);
-    let rows = random(rng, ROWS * INPUT, 1.0);
+    let rows = uniform(rng, ROWS * INPUT, 1.0);
     tensors.push(("table.x".to_owned(), vec![ROWS, INPUT], rows));
-    save_towers(dir, &schema, &tensors)
+    save(
+        dir,
+        &tower_files(&schema, &[("user.safetensors", &tensors)]),
+    )
 }
 
 /// Towers of a user as there are: three ids, fifty items met, six words, ten numbers.
@@ -79,9 +78,9 @@ fn real(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
     ];
     let table = |buckets: usize, dimension: usize| json!({"dimension": dimension, "lookup": {"hash": {"buckets": buckets}}});
     let mut tables = json!({"item": table(200_000, 64), "gram": table(30_000, 64)});
-    let mut tensors: Tensors = Vec::new();
+    let mut tensors: Vec<Tensor> = Vec::new();
     let mut weights = |name: &str, buckets: usize, dimension: usize| {
-        let numbers = random(rng, buckets * dimension, 0.3);
+        let numbers = uniform(rng, buckets * dimension, 0.3);
         tensors.push((format!("table.{name}"), vec![buckets, dimension], numbers));
     };
     weights("item", 200_000, 64);
@@ -104,7 +103,10 @@ fn real(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
             "features": [{"kind": "vector", "field": "x", "dimension": UNITS[2]}], "layers": []
         }
     });
-    save_towers(dir, &schema, &tensors)
+    save(
+        dir,
+        &tower_files(&schema, &[("user.safetensors", &tensors)]),
+    )
 }
 
 fn user(rng: &mut Pcg64Mcg) -> Value {
@@ -137,8 +139,7 @@ fn measure(towers: &Towers, users: &[Value], batch: usize) -> f64 {
         black_box(&vectors);
         times.push(started.elapsed().as_secs_f64() * 1e6 / batch.len() as f64);
     }
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    percentile(&mut times, 0.5)
 }
 
 /// Measures one record at a time, and a batch.

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use twinspire::Event;
 use twinspire::train::{Dataset, TrainingReport, dssm, ebr, mobius, youtube};
-use twinspire_testkit::vectors::write;
+use twinspire_testkit::write_file;
 
 /// Items of a taste.
 const TASTE: usize = 100;
@@ -321,10 +321,10 @@ impl Log {
             [*user, *item, at as u32, rating.to_bits()].map(u32::to_le_bytes)
         });
         let bytes: Vec<u8> = bytes.flatten().collect();
-        write(dir, &format!("{}.events", self.name), &bytes);
+        write_file(dir, &format!("{}.events", self.name), &bytes);
         let about = json!({"users": self.users, "items": self.items, "config": youtube_config()});
         let about = about.to_string();
-        write(dir, &format!("{}.json", self.name), about.as_bytes());
+        write_file(dir, &format!("{}.json", self.name), about);
     }
 }
 

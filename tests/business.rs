@@ -4,10 +4,12 @@
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
-use twinspire::{Business, Database, Diversity, Ensemble, Error, Normalisation};
+use twinspire::{Business, Diversity, Ensemble, Error, Normalisation};
 use twinspire_testkit::shop::{
-    Asked, Ranked, Shop, Thing, asked, best, id, ranked, record, things, user,
+    Item, Ranking, Request, Shop, any_items, any_request, id, ranking, record, top_k, user,
 };
+use twinspire_testkit::towers::field_towers;
+use twinspire_testkit::{directory, open_without_background};
 
 #[derive(Clone, Copy, Debug)]
 struct Worth {
@@ -38,8 +40,8 @@ impl Worth {
     }
 
     /// score^a × value^b, with the sign of the score and nothing below 0 in the value.
-    fn value(self, score: f32, thing: &Thing) -> f32 {
-        let value = thing.bid.unwrap_or(self.default).max(0.0).powf(self.field);
+    fn value(self, score: f32, item: &Item) -> f32 {
+        let value = item.bid.unwrap_or(self.default).max(0.0).powf(self.field);
         let score = f64::from(score);
         let fit = score.abs().powf(self.score) * if score < 0.0 { -1.0 } else { 1.0 };
         (fit * value) as f32 + 0.0
@@ -52,7 +54,7 @@ fn near(a: f32, b: f32) -> bool {
 
 /// Whether an answer is the best of a model, up to the last digits: as many, each with its value, and at
 /// every place what is due there.
-fn same(found: &Ranked, all: &Ranked, k: usize) -> bool {
+fn same(found: &Ranking, all: &Ranking, k: usize) -> bool {
     let values: BTreeMap<usize, f32> = all.iter().map(|(value, at)| (*at, *value)).collect();
     found.len() == k.min(all.len())
         && found
@@ -66,34 +68,34 @@ proptest! {
 
     #[test]
     fn the_best_by_score_and_worth_are_found(
-        world in things(true), asked in asked(true), worth in worth(), k in 1usize..30,
+        world in any_items(true), request in any_request(true), worth in worth(), k in 1usize..30,
     ) {
         let mut world = world;
         world.0[0].bid = Some(1.0);
         world.1.retain(|(at, _)| *at > 0);
         let shop = Shop::new(world);
-        let user = user(&asked);
+        let user = user(&request);
         let model = |fused: &dyn Fn(usize) -> Option<f32>| {
-            let all = shop.allowed(&asked).into_iter();
-            let valued = all.filter_map(|at| Some((worth.value(fused(at)?, &shop.things[at]), at)));
-            best(valued, None, usize::MAX)
+            let all = shop.candidates(&request).into_iter();
+            let valued = all.filter_map(|at| Some((worth.value(fused(at)?, &shop.items[at]), at)));
+            top_k(valued, None, usize::MAX)
         };
-        let ask = |name: &str, ensemble: Ensemble, all: Ranked| {
+        let ask = |name: &str, ensemble: Ensemble, all: Ranking| {
             let ensemble = ensemble.business(worth.recipe());
             shop.db.ensembles().define(name, ensemble).unwrap();
             // The first reaches further until a bound proves the answer, the second scores all.
             for recall in [
-                shop.recall(name, &user, &asked).ef(1000),
-                shop.recall(name, &user, &asked).exact(),
+                shop.recall(name, &user, &request).ef(1000),
+                shop.recall(name, &user, &request).exact(),
             ] {
-                let found = ranked(&recall.top(k).unwrap());
+                let found = ranking(&recall.top(k).unwrap());
                 prop_assert!(same(&found, &all, k), "{name}: {found:?} {all:?}");
             }
             Ok(())
         };
         let score = |space: &'static str| {
             let shop = &shop;
-            let user = asked.user;
+            let user = request.user;
             move |at| shop.score(space, at, &user)
         };
         let plane = model(&score("plane"));
@@ -105,13 +107,13 @@ proptest! {
 
     #[test]
     fn beams_answer_as_exact_mode_does(
-        world in things(false), asked in asked(false), k in 1usize..6,
+        world in any_items(false), request in any_request(false), k in 1usize..6,
     ) {
         let mut world = world;
         world.0[0].bid = Some(1.0);
         world.1.retain(|(at, _)| *at > 0);
         let shop = Shop::new(world);
-        let user = user(&asked);
+        let user = user(&request);
         for ensemble in [
             Ensemble::weighted().space("plane", 1.0),
             Ensemble::ranks().space("plane", 1.0).space("near", 0.5),
@@ -119,34 +121,34 @@ proptest! {
         ] {
             let ensemble = ensemble.business(Business::by("bid"));
             shop.db.ensembles().define("valued", ensemble).unwrap();
-            let recall = || shop.recall("valued", &user, &asked);
-            let exact = ranked(&recall().exact().top(k).unwrap());
+            let recall = || shop.recall("valued", &user, &request);
+            let exact = ranking(&recall().exact().top(k).unwrap());
             // A beam that is asked for all there are ends with all of them.
-            let beams = ranked(&recall().ef(100).top(k).unwrap());
+            let beams = ranking(&recall().ef(100).top(k).unwrap());
             prop_assert!(same(&beams, &exact, k), "{beams:?} {exact:?}");
         }
     }
 
     #[test]
     fn each_choice_for_variety_is_the_best_there_was(
-        world in things(false),
-        asked in asked(false),
+        world in any_items(false),
+        request in any_request(false),
         (lambda, depth) in (0.0f32..=1.0, 1u32..40),
         k in 1usize..20,
     ) {
         let shop = Shop::new(world);
-        let user = user(&asked);
+        let user = user(&request);
         let plain = Ensemble::weighted().space("plane", 1.0);
         let various = plain.clone().diversity(Diversity::by("near", lambda).depth(depth));
         shop.db.ensembles().define("plain", plain).unwrap();
         shop.db.ensembles().define("various", various).unwrap();
         let depth = depth as usize;
-        let mut pool = ranked(&shop.recall("plain", &user, &asked).exact().top(k.max(depth)).unwrap());
+        let mut pool = ranking(&shop.recall("plain", &user, &request).exact().top(k.max(depth)).unwrap());
         let rest = pool.split_off(depth.min(pool.len()));
-        let found = ranked(&shop.recall("various", &user, &asked).exact().top(k).unwrap());
+        let found = ranking(&shop.recall("various", &user, &request).exact().top(k).unwrap());
         prop_assert_eq!(found.len(), k.min(pool.len() + rest.len()));
         let cosine = |a: usize, b: usize| {
-            let [a, b] = [a, b].map(|at| shop.things[at].numbers);
+            let [a, b] = [a, b].map(|at| shop.items[at].numbers);
             let length = |v: [f32; 3]| v[0].hypot(v[1]);
             let product = length(a) * length(b);
             if product > 0.0 { (a[0] * b[0] + a[1] * b[1]) / product } else { 0.0 }
@@ -164,7 +166,7 @@ proptest! {
             prop_assert!(worth(*score, *at) >= most - 1e-5, "{found:?} {pool:?}");
             chosen.push(*at);
         }
-        let beyond: Ranked = found.into_iter().skip(depth).collect();
+        let beyond: Ranking = found.into_iter().skip(depth).collect();
         prop_assert_eq!(&beyond[..], &rest[..beyond.len()]);
     }
 }
@@ -174,10 +176,10 @@ proptest! {
 
     #[test]
     fn pages_are_parts_of_one_answer(
-        world in things(true), asked in asked(true), (offset, k) in (0usize..25, 1usize..20),
+        world in any_items(true), request in any_request(true), (offset, k) in (0usize..25, 1usize..20),
     ) {
         let shop = Shop::new(world);
-        let user = user(&asked);
+        let user = user(&request);
         let both = || Ensemble::weighted().space("plane", 1.0).space("near", 0.5);
         let ensembles = [
             ("sum", both()),
@@ -190,30 +192,26 @@ proptest! {
             shop.db.ensembles().define(name, ensemble).unwrap();
         }
         for name in ensembles.iter().map(|(name, _)| *name).chain(["plane", "other"]) {
-            let recall = || shop.recall(name, &user, &asked).exact();
-            let whole = ranked(&recall().top(offset + k).unwrap());
-            let page = ranked(&recall().offset(offset).top(k).unwrap());
+            let recall = || shop.recall(name, &user, &request).exact();
+            let whole = ranking(&recall().top(offset + k).unwrap());
+            let page = ranking(&recall().offset(offset).top(k).unwrap());
             prop_assert_eq!(&page[..], whole.get(offset..).unwrap_or_default());
             let users = [user.clone()];
             let batch = recall().offset(offset).users(&users).top(k).unwrap();
-            prop_assert_eq!(ranked(&batch[0]), page);
+            prop_assert_eq!(ranking(&batch[0]), page);
         }
     }
 }
 
 fn small() -> Shop {
-    let thing = |x: f32, bid| Thing {
+    let item = |x: f32, bid| Item {
         numbers: [x, 0.0, 0.0],
-        z: true,
+        has_z: true,
         group: 0,
         bid,
     };
-    let things = vec![
-        thing(1.0, Some(1.0)),
-        thing(2.0, None),
-        thing(-1.0, Some(3.0)),
-    ];
-    Shop::new((things, Vec::new()))
+    let items = vec![item(1.0, Some(1.0)), item(2.0, None), item(-1.0, Some(3.0))];
+    Shop::new((items, Vec::new()))
 }
 
 #[test]
@@ -222,19 +220,19 @@ fn a_bid_counts_at_once_when_it_changes() {
     let plane = Ensemble::weighted().space("plane", 1.0);
     let valued = plane.business(Business::by("bid"));
     shop.db.ensembles().define("valued", valued).unwrap();
-    let asked = Asked {
+    let request = Request {
         user: [1.0, 0.0, 0.0],
-        ..Asked::default()
+        ..Request::default()
     };
-    let user = user(&asked);
-    let ask = || ranked(&shop.recall("valued", &user, &asked).top(3).unwrap());
+    let user = user(&request);
+    let ask = || ranking(&shop.recall("valued", &user, &request).top(3).unwrap());
     assert_eq!(ask(), [(2.0, 1), (1.0, 0), (-3.0, 2)]);
     let bid = |bid| {
-        let thing = Thing {
+        let item = Item {
             bid: Some(bid),
-            ..shop.things[0].clone()
+            ..shop.items[0].clone()
         };
-        shop.db.items().put(&record(0, &thing)).unwrap();
+        shop.db.items().put(&record(0, &item)).unwrap();
     };
     bid(5.0);
     assert_eq!(ask(), [(5.0, 0), (2.0, 1), (-3.0, 2)]);
@@ -273,8 +271,8 @@ fn worth_that_means_nothing_here_is_refused() {
 
 #[test]
 fn a_field_without_a_column_is_read_from_the_records() {
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
     let records = (0..40).map(|at| {
         // More fields than have columns; the bid comes after them.
         let mut record = json!({"id": id(at), "x": at % 7, "y": 1, "bid": at % 5});
@@ -286,20 +284,17 @@ fn a_field_without_a_column_is_read_from_the_records() {
         record
     });
     db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
-    db.publish(
-        "plane",
-        twinspire_testkit::shop::towers("inner_product", &["x", "y"]),
-    )
-    .unwrap();
+    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+        .unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);
     let valued = valued.business(Business::by("bid"));
     db.ensembles().define("valued", valued).unwrap();
     let all = (0..40).map(|at| ((at % 7) as f32 * (at % 5) as f32, at));
-    let expected = best(all, None, 6);
+    let expected = top_k(all, None, 6);
     let user = json!({"x": 1, "y": 0});
     for recall in [db.recall("valued").exact(), db.recall("valued").ef(1)] {
         let hits = recall.user(&user).explain().top(6).unwrap();
-        assert_eq!(ranked(&hits), expected);
+        assert_eq!(ranking(&hits), expected);
         let last = hits.explained().unwrap().fusion.last().unwrap();
         assert_eq!((last.step, last.of), ("all", Some(40)), "there is no bound");
     }
@@ -307,8 +302,8 @@ fn a_field_without_a_column_is_read_from_the_records() {
 
 #[test]
 fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
     // Few bids are high, and one of a hundred of these is fresh.
     let bid = |at: usize| match at % 97 {
         0 => 4.0 + (at % 7) as f64,
@@ -321,11 +316,8 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
     let records: Vec<_> = (0..4_000).map(record).collect();
     let (sealed, fresh) = records.split_at(3_960);
     db.items().put_many(sealed).unwrap();
-    db.publish(
-        "plane",
-        twinspire_testkit::shop::towers("inner_product", &["x", "y"]),
-    )
-    .unwrap();
+    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+        .unwrap();
     db.items().put_many(fresh).unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);
     let valued = valued.business(Business::by("bid"));
@@ -345,7 +337,7 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
                 }
             };
             let hits = ask().ef(16).explain().top(8).unwrap();
-            assert_eq!(ranked(&hits), ranked(&ask().exact().top(8).unwrap()));
+            assert_eq!(ranking(&hits), ranking(&ask().exact().top(8).unwrap()));
             let steps = &hits.explained().unwrap().fusion;
             assert!(steps.iter().all(|step| step.step != "all"), "{steps:?}");
         }

@@ -1,63 +1,31 @@
 //! Overwriting and deleting again and again takes neither disk nor memory for good.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
-#![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
 
 use serde_json::json;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use twinspire::Database;
-use twinspire_testkit::{directory, scaled};
-
-/// The system's allocator, counting the bytes in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to `System` as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use twinspire_testkit::allocator::CountingAllocator;
+use twinspire_testkit::towers::scaled_towers;
+use twinspire_testkit::{bytes_below, directory, open_without_background};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const ITEMS: usize = 400;
 const ROUNDS: usize = 60;
 /// One test at a time uses the allocator, so that what is counted is its own.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn bytes_below(path: &Path) -> u64 {
-    let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => bytes_below(&entry.path()),
-            false => entry.metadata().unwrap().len(),
-        })
-        .sum()
-}
-
 #[test]
 fn churn_takes_neither_disk_nor_memory_for_good() {
     let _alone = ALONE.lock();
     let (_dir, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let note = "n".repeat(300);
     let item = |id: usize, round: usize| json!({"id": format!("B{id:04}"), "price": round * 7 + id, "note": note});
     let all: Vec<_> = (0..ITEMS).map(|id| item(id, 0)).collect();
     db.items().put_many(&all).unwrap();
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     db.merge().unwrap();
     let live = bytes_below(&path.join("segments"));
     let (mut early, mut most) = (0, 0);
@@ -75,10 +43,10 @@ fn churn_takes_neither_disk_nor_memory_for_good() {
             most = most.max(bytes_below(&path.join("segments")));
         }
         if round == ROUNDS / 6 {
-            early = IN_USE.load(Ordering::Relaxed);
+            early = ALLOCATOR.bytes_in_use();
         }
     }
-    let late = IN_USE.load(Ordering::Relaxed);
+    let late = ALLOCATOR.bytes_in_use();
     println!("{live} bytes live, {most} at most; heap {early} early, {late} at the end");
     assert!(
         most * 2 < live * 5,
@@ -97,7 +65,7 @@ fn the_background_keeps_segments_few_and_the_journal_short() {
     let options = Database::options().seal_bytes(20_000).seal_writes(100);
     let db = options.open(&path).unwrap();
     db.items().put(&json!({"id": "first", "price": 1})).unwrap();
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     for round in 0..100 {
         let items =
             (0..20).map(|n| json!({"id": format!("{}", (round * 20 + n) % 1_000), "price": n}));

@@ -4,23 +4,21 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use twinspire::{
-    ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo, Hits, PublishOptions,
+    ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo, PublishOptions,
 };
-use twinspire_testkit::shop::{Shop, asked, id, things, towers, user};
-use twinspire_testkit::{directory, item, scaled};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::shop::{Shop, any_items, any_request, id, user};
+use twinspire_testkit::towers::{field_towers, scaled_towers};
+use twinspire_testkit::{directory, item, open_without_background};
 
 const SPACE: &str = "by-price";
-
-fn ids(hits: &Hits) -> Vec<&str> {
-    hits.iter().map(|hit| hit.id.as_str()).collect()
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn a_pinned_generation_answers_as_a_rollback_to_it_would(
-        shop in things(false),
-        asked in asked(false),
+        shop in any_items(false),
+        request in any_request(false),
         deleted in 0usize..70,
         k in 1usize..12,
     ) {
@@ -29,16 +27,16 @@ proptest! {
         let one = GenerationNo(1);
         let both = Ensemble::weighted().space("plane", 0.5).space("near", 2.0);
         db.ensembles().define("both", both).unwrap();
-        db.publish("plane", towers("inner_product", &["y", "x"])).unwrap();
-        db.items().delete(&id(deleted % shop.things.len())).unwrap();
+        db.publish("plane", field_towers("inner_product", &["y", "x"])).unwrap();
+        db.items().delete(&id(deleted % shop.items.len())).unwrap();
         db.seal().unwrap();
         db.items().put(&json!({"id": "B999", "x": 0.5, "y": 2.5, "z": 1.0, "group": 0})).unwrap();
 
-        let user = user(&asked);
-        let exclude: Vec<String> = asked.exclude.iter().map(|at| id(*at)).collect();
+        let user = user(&request);
+        let exclude: Vec<String> = request.exclude.iter().map(|at| id(*at)).collect();
         let ask = |recall: twinspire::Recall<'_>| {
             let mut recall = recall.user(&user).exclude(exclude.clone()).records().ef(200);
-            if let Some(group) = asked.group {
+            if let Some(group) = request.group {
                 recall = recall.filter(format!("group = {group}").as_str());
             }
             recall.top(k).unwrap()
@@ -70,11 +68,11 @@ proptest! {
 #[test]
 fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
     let (_dir, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let items: Vec<Value> = (0..40).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled(1.0)).unwrap();
-    db.publish(SPACE, scaled(-2.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(-2.0)).unwrap();
     db.items().put(&item(50, 20)).unwrap();
     let pinned = db.pin();
     let before = pinned.generation(SPACE, GenerationNo(1)).unwrap();
@@ -92,7 +90,7 @@ fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
     db.items().put(&json!({"id": "B050", "price": 21})).unwrap();
     db.items().delete("B021").unwrap();
     let last = PublishOptions::new().retain(1);
-    db.publish_with(SPACE, scaled(3.0), &last).unwrap();
+    db.publish_with(SPACE, scaled_towers(3.0), &last).unwrap();
     db.merge().unwrap();
     // A new item of an old name.
     db.items().put(&item(21, 20)).unwrap();
@@ -119,7 +117,7 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items().put(&item(1, 1)).unwrap();
-    db.publish(SPACE, scaled(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     let one = Ensemble::weighted().space(SPACE, 1.0);
     db.ensembles().define("home", one).unwrap();
     let pinned = db.pin();
@@ -137,14 +135,13 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let error = pinned.generation("none", GenerationNo(1)).unwrap_err();
     assert!(matches!(error, Error::UnknownSpace { .. }), "{error}");
     // A newer item that the older tower cannot embed.
-    db.publish(SPACE, twinspire_testkit::shop::towers("l2", &["cost"]))
+    db.publish(SPACE, field_towers("l2", &["cost"]))
         .unwrap_err();
     db.items()
         .put(&json!({"id": "B002", "price": 2, "cost": 3}))
         .unwrap();
     db.items().delete("B001").unwrap();
-    db.publish(SPACE, twinspire_testkit::shop::towers("l2", &["cost"]))
-        .unwrap();
+    db.publish(SPACE, field_towers("l2", &["cost"])).unwrap();
     db.items().put(&json!({"id": "B003", "cost": 3})).unwrap();
     let error = db.pin().generation(SPACE, GenerationNo(1)).unwrap_err();
     assert!(
@@ -161,9 +158,9 @@ fn answers_of_two_generations_are_compared_for_one_user_and_for_many() {
         .map(|at| json!({"id": id(at), "x": at, "y": at % 7}))
         .collect();
     db.items().put_many(&records).unwrap();
-    db.publish("plane", towers("inner_product", &["x", "y"]))
+    db.publish("plane", field_towers("inner_product", &["x", "y"]))
         .unwrap();
-    db.publish("plane", towers("inner_product", &["y", "x"]))
+    db.publish("plane", field_towers("inner_product", &["y", "x"]))
         .unwrap();
     let now = db.pin();
     let before = now.generation("plane", GenerationNo(1)).unwrap();

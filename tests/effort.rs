@@ -2,52 +2,34 @@
 //! wanted, or for all that score so much; for one user and for many.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use twinspire::{Database, Hits, Recall};
-use twinspire_testkit::{directory, plain};
+use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
+use twinspire_testkit::vectors::clustered;
+use twinspire_testkit::{database, directory, open_without_background};
 
 const DIMENSION: usize = 12;
 const SPACE: &str = "things";
 
-/// Vectors around some centres.
 fn vectors(count: usize, seed: u64) -> Vec<Vec<f32>> {
-    let mut random = Pcg64Mcg::seed_from_u64(seed);
-    let mut draw = |spread: f32| -> Vec<f32> {
-        let each = (0..DIMENSION).map(|_| spread * (random.random::<f32>() - 0.5));
-        each.collect()
-    };
-    let centres: Vec<_> = (0..40).map(|_| draw(4.0)).collect();
-    let near = |at: usize| {
-        let apart = draw(2.0);
-        centres[at * at % 40]
-            .iter()
-            .zip(apart)
-            .map(|(a, b)| a + b)
-            .collect()
-    };
-    (0..count).map(near).collect()
+    clustered(count, DIMENSION, 4.0, seed)
 }
 
 /// A database whose items lie in three segments and in the journal, some in several versions.
 fn shop(path: &Path, metric: &str) -> Database {
     // Nothing happens by itself.
-    let db = Database::options().background(false).open(path).unwrap();
+    let db = open_without_background(path);
     let vectors = vectors(3_000, 1);
     let records = |range: std::ops::Range<usize>, shift: usize| -> Vec<Value> {
-        let record = |id: usize| plain::record(Some(id), &vectors[(id + shift) % 3_000]);
+        let record = |id: usize| identity_record(Some(id), &vectors[(id + shift) % 3_000]);
         range.map(record).collect()
     };
     db.items().put_many(&records(0..2_000, 0)).unwrap();
-    db.publish(
-        SPACE,
-        twinspire_testkit::towers_of(&plain::files(DIMENSION, metric)),
-    )
-    .unwrap();
+    db.publish(SPACE, open_towers(&identity(DIMENSION, metric)))
+        .unwrap();
     db.items().put_many(&records(1_900..2_500, 7)).unwrap();
     db.seal().unwrap();
     db.items().put_many(&records(2_400..2_950, 0)).unwrap();
@@ -59,7 +41,7 @@ fn shop(path: &Path, metric: &str) -> Database {
 }
 
 fn ids(hits: &Hits) -> BTreeSet<String> {
-    hits.iter().map(|hit| hit.id.clone()).collect()
+    database::ids(hits).into_iter().collect()
 }
 
 /// The share of the exact answers that recalls find.
@@ -143,7 +125,7 @@ fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
     assert!(!db.audit(SPACE).unwrap().real);
     let users: Vec<Value> = queries
         .iter()
-        .map(|query| plain::record(None, query))
+        .map(|query| identity_record(None, query))
         .collect();
     let batch = db.recall(SPACE).users(&users).top(3).unwrap();
     for (user, hits) in users.iter().zip(&batch).step_by(97) {
@@ -178,7 +160,10 @@ fn calibration_goes_by_real_queries_by_itself_once_there_are_enough() {
     let db = Database::open(&path).unwrap();
     let real = || db.stats().unwrap().spaces[SPACE].calibration.real;
     let users = vectors(4_200, 6);
-    let users: Vec<Value> = users.iter().map(|user| plain::record(None, user)).collect();
+    let users: Vec<Value> = users
+        .iter()
+        .map(|user| identity_record(None, user))
+        .collect();
     assert!(!real());
     db.recall(SPACE).users(&users).top(3).unwrap();
     let begun = Instant::now();

@@ -6,24 +6,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{Database, Ensemble, Error, ErrorKind, Normalisation, Towers};
-use twinspire_testkit::{directory, write};
-
-/// Towers whose vectors are two fields of the record.
-fn towers(metric: &str, fields: [&str; 2]) -> Towers {
-    let feature = |field| json!({"kind": "number", "field": field, "mean": 0.0, "deviation": 1.0});
-    let tower = json!({
-        "features": fields.map(feature), "layers": [], "other_fields": "ignore"
-    });
-    let schema = json!({
-        "format": 1, "name": "fields", "dimension": 2, "metric": metric,
-        "user": tower, "item": tower
-    });
-    let dir = tempfile::tempdir().unwrap();
-    let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
-    write(dir.path(), &[file]);
-    Towers::open(dir.path()).unwrap()
-}
+use twinspire::{Database, Ensemble, Error, ErrorKind, Normalisation};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::towers::field_towers;
+use twinspire_testkit::{directory, open_without_background};
 
 fn record(id: usize, numbers: &[f32]) -> Value {
     json!({"id": format!("B{id:03}"), "x": numbers[0], "y": numbers[1], "z": numbers[2]})
@@ -31,7 +17,7 @@ fn record(id: usize, numbers: &[f32]) -> Value {
 
 /// A database with a space of x and y, one of y and z, and some items written after the publish.
 fn database(path: &Path, items: &[Vec<f32>]) -> Database {
-    let db = Database::options().background(false).open(path).unwrap();
+    let db = open_without_background(path);
     let records: Vec<_> = items
         .iter()
         .enumerate()
@@ -39,9 +25,10 @@ fn database(path: &Path, items: &[Vec<f32>]) -> Database {
         .collect();
     let (early, late) = records.split_at(records.len() / 2 + 1);
     db.items().put_many(early).unwrap();
-    db.publish("plane", towers("inner_product", ["x", "y"]))
+    db.publish("plane", field_towers("inner_product", &["x", "y"]))
         .unwrap();
-    db.publish("other", towers("l2", ["y", "z"])).unwrap();
+    db.publish("other", field_towers("l2", &["y", "z"]))
+        .unwrap();
     db.items().put_many(late).unwrap();
     db
 }
@@ -131,7 +118,7 @@ fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
     let user = json!({"x": 1, "y": 0, "z": 0});
     let ask = |db: &Database| {
         let hits = db.recall("home").user(&user).top(3).unwrap();
-        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+        ids(&hits)
     };
     assert_eq!(ask(&db), ask(&copy));
     // One state for all spaces, in a batch too; and an item's likes, by its vectors in all of them.
@@ -168,7 +155,9 @@ fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
     assert!(matches!(define("../a", plane()), Error::SpaceName { .. }));
     assert!(matches!(define("other", plane()), Error::NameTaken { .. }));
     db.ensembles().define("a", plane()).unwrap();
-    let taken = db.publish("a", towers("l2", ["x", "y"])).unwrap_err();
+    let taken = db
+        .publish("a", field_towers("l2", &["x", "y"]))
+        .unwrap_err();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
 
     db.ensembles()
@@ -218,9 +207,7 @@ fn every_method_takes_what_a_recall_of_a_space_takes() {
     for (name, ensemble) in methods {
         db.ensembles().define(name, ensemble).unwrap();
         let ask = || db.recall(name).user(&user).ef(100);
-        let ids = |hits: &[twinspire::Hit]| -> Vec<String> {
-            hits.iter().map(|hit| hit.id.clone()).collect()
-        };
+        let ids = |hits: &[twinspire::Hit]| -> Vec<String> { ids(&hits) };
         let first = ask().records().top(12).unwrap();
         assert_eq!(first.len(), 12);
         for hit in &first {

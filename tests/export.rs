@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use twinspire::{Database, ErrorKind, Export, ExportedItem, Towers};
-use twinspire_testkit::{directory, item, scaled};
+use twinspire_testkit::towers::{deep, open as open_towers, scaled_towers};
+use twinspire_testkit::{directory, item, open_without_background};
 
 const SPACE: &str = "by-all";
 
@@ -106,13 +106,9 @@ fn record(id: u8, number: f64) -> Value {
     json!({"id": format!("B{id:03}"), "price": number, "weight": number / 3.0, "tags": tags})
 }
 
-fn open(path: &Path) -> Database {
-    Database::options().background(false).open(path).unwrap()
-}
-
 fn run(steps: &[Step]) {
     let (_dir, path) = directory();
-    let mut db = open(&path);
+    let mut db = open_without_background(&path);
     let mut model = Model::default();
     let mut begun = Vec::new();
     for step in steps {
@@ -132,7 +128,7 @@ fn run(steps: &[Step]) {
             Step::Seal => drop(db.seal().unwrap()),
             Step::Merge => db.merge().unwrap(),
             Step::Publish(seed) if !model.items.is_empty() => {
-                let towers = twinspire_testkit::deep(*seed);
+                let towers = open_towers(&deep(*seed));
                 db.publish(SPACE, towers.clone()).unwrap();
                 // What lies after the active generation is kept, and is a rollback forwards.
                 model.towers.push(towers);
@@ -150,7 +146,7 @@ fn run(steps: &[Step]) {
             }
             Step::Reopen => {
                 drop(db);
-                db = open(&path);
+                db = open_without_background(&path);
             }
             Step::Export => begun.push((model.clone(), model.export(&db))),
         }
@@ -175,20 +171,20 @@ proptest! {
 #[test]
 fn an_export_stays_at_its_moment_while_others_write_and_merge() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     for round in 0..4 {
         let items: Vec<_> = (0..100).map(|id| item(id, id + round)).collect();
         db.items().put_many(&items).unwrap();
         db.seal().unwrap();
     }
-    db.publish(SPACE, scaled(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     let mut export = db.export().vectors([SPACE]).unwrap();
     let first: Vec<_> = export.by_ref().take(50).map(Result::unwrap).collect();
     for id in 0..100 {
         db.items().delete(&format!("B{id:03}")).unwrap();
     }
     db.items().put(&item(500, 5)).unwrap();
-    db.publish(SPACE, scaled(2.0)).unwrap();
+    db.publish(SPACE, scaled_towers(2.0)).unwrap();
     db.retain(SPACE, 1).unwrap();
     db.merge().unwrap();
     assert_eq!(db.export().count(), 1);
@@ -209,7 +205,7 @@ fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
     let db = Database::options().seal_writes(40).open(&path).unwrap();
     let items: Vec<_> = (0..20).map(|id| item(id, id)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for price in 1..150 {
@@ -235,7 +231,7 @@ fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
 #[test]
 fn a_space_that_is_not_there_is_named_and_an_empty_database_exports_nothing() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     assert_eq!(db.export().count(), 0);
     let error = db.export().vectors(["books"]).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);

@@ -8,6 +8,7 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use twinspire::{Database, Error, FeatureCheck, Towers};
+use twinspire_testkit::{directory, tower_fixtures, towers};
 
 const SPACE: &str = "shop";
 
@@ -33,14 +34,15 @@ fn towers(other_fields: Value) -> Towers {
         "user": user,
         "item": tower(json!([{"kind": "vector", "field": "embedding", "dimension": 8}]))
     });
-    let mut weights = vec![("table.items", vec![16, 2]), ("table.words", vec![16, 2])]
-        .into_iter()
-        .map(|(name, shape)| (name, shape, (0..32).map(|x| x as f32 * 0.25).collect()));
-    let user = twinspire_testkit::towers::safetensors(weights.by_ref().collect());
-    twinspire_testkit::towers_of(&[
-        ("tower.json".to_owned(), schema.to_string().into_bytes()),
-        ("user.safetensors".to_owned(), user),
-    ])
+    let table = |name: &str| {
+        let values: Vec<f32> = (0..32).map(|x| x as f32 * 0.25).collect();
+        (format!("table.{name}"), vec![16, 2], values)
+    };
+    let tables = [table("items"), table("words")];
+    towers::open(&towers::tower_files(
+        &schema,
+        &[("user.safetensors", &tables)],
+    ))
 }
 
 fn database(path: &Path, other_fields: Value) -> Database {
@@ -72,7 +74,7 @@ fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
         (json!({"allow": ["region"]}), [false, false, true]),
         (json!({"allow": ["region", "ctiy"]}), [true, true, true]),
     ] {
-        let (_dir, path) = twinspire_testkit::directory();
+        let (_dir, path) = directory();
         let db = database(&path, other_fields.clone());
         for (check, passes) in [Described, Strict, Lenient].into_iter().zip(passes) {
             let expected = score(&db, &plain, check).unwrap();
@@ -91,7 +93,7 @@ fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
 #[test]
 fn wrong_and_long_values_pass_as_the_check_says() {
     use FeatureCheck::{Described, Lenient, Strict};
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = database(&path, Value::Null);
     let of = |age: Value, history: Value, query: Value, city: Value| json!({"age": age, "history": history, "query": query, "city": city});
     let (history, city) = (json!(["a", "b"]), json!("Rome"));
@@ -178,7 +180,7 @@ fn wrong_and_long_values_pass_as_the_check_says() {
 
 #[test]
 fn the_example_of_any_towers_can_be_asked_with() {
-    let root = twinspire_testkit::tower_fixtures();
+    let root = tower_fixtures();
     let mut tried = 0;
     for entry in std::fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
@@ -203,7 +205,7 @@ fn the_example_of_any_towers_can_be_asked_with() {
 
 #[test]
 fn a_database_gives_the_towers_it_serves() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = database(&path, Value::Null);
     let (served, given) = (db.towers(SPACE).unwrap(), towers(Value::Null));
     assert_eq!(served.describe(), given.describe());

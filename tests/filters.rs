@@ -8,25 +8,13 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Hits, Recall, Towers};
-use twinspire_testkit::{directory, write};
+use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Recall, Towers};
+use twinspire_testkit::database::{ids, scores};
+use twinspire_testkit::{directory, open_without_background, towers};
 
-/// Towers whose vectors are fields of the record, and that ignore all others.
-fn towers(metric: &str, fields: &[&str], scale: f32) -> Towers {
-    let feature =
-        |field| json!({"kind": "number", "field": field, "mean": 0.0, "deviation": scale});
-    let tower = json!({
-        "features": fields.iter().map(feature).collect::<Value>(), "layers": [],
-        "other_fields": "ignore"
-    });
-    let schema = json!({
-        "format": 1, "name": "fields", "dimension": fields.len(), "metric": metric,
-        "user": tower, "item": tower
-    });
-    let dir = tempfile::tempdir().unwrap();
-    let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
-    write(dir.path(), &[file]);
-    Towers::open(dir.path()).unwrap()
+/// Towers whose vectors are fields of the record divided by `scale`.
+fn towers(metric: &str, names: &[&str], scale: f32) -> Towers {
+    towers::open(&towers::fields(metric, names, scale))
 }
 
 /// A filter, and what it means for a record.
@@ -195,18 +183,13 @@ fn name(id: usize) -> String {
     format!("B{id:03}")
 }
 
-/// What an answer says of each item.
-fn told(hits: &Hits) -> Vec<(String, f32)> {
-    hits.iter().map(|hit| (hit.id.clone(), hit.score)).collect()
-}
-
 /// Asks in all ways and compares with the unfiltered answer to which the filter is applied plainly.
 fn ask<'a>(
     recall: &dyn Fn() -> Recall<'a>,
     records: &BTreeMap<String, Value>,
     filter: &Meant,
 ) -> Result<(), TestCaseError> {
-    let all = told(&recall().exact().top(1000).unwrap());
+    let all = scores(&recall().exact().top(1000).unwrap());
     let wanted: Vec<_> = all
         .into_iter()
         .filter(|(id, _)| (filter.matches)(&records[id]))
@@ -218,7 +201,7 @@ fn ask<'a>(
             .filter(filter.filter.clone())
             .top(k)
             .unwrap();
-        prop_assert_eq!(&told(&exact), wanted);
+        prop_assert_eq!(&scores(&exact), wanted);
         let text = filter.filter.to_string();
         let walked = recall().filter(text).ef(4).top(k).unwrap();
         prop_assert_eq!(
@@ -226,7 +209,7 @@ fn ask<'a>(
             wanted.len(),
             "k answers whenever k items match"
         );
-        for (id, _) in told(&walked) {
+        for (id, _) in scores(&walked) {
             prop_assert!((filter.matches)(&records[&id]), "{id}");
         }
         let twice = recall()
@@ -249,7 +232,7 @@ proptest! {
         user in (-4i8..5, -4i8..5, -4i8..5),
     ) {
         let (_dir, path) = directory();
-        let open = || Database::options().background(false).open(&path).unwrap();
+        let open = || open_without_background(&path);
         let mut db = open();
         let mut records = BTreeMap::from([("anchor".to_owned(), anchor())]);
         db.items().put(&anchor()).unwrap();
@@ -310,7 +293,7 @@ proptest! {
 }
 
 fn shop(path: &std::path::Path) -> Database {
-    let db = Database::options().background(false).open(path).unwrap();
+    let db = open_without_background(path);
     let items: Vec<_> = (0..100)
         .map(|id| {
             let city = if id % 2 == 0 { "Seattle" } else { "Portland" };
@@ -333,7 +316,7 @@ fn a_filter_is_text_or_calls_and_several_are_one() {
         .filter("city = 'Seattle' and price < 30")
         .top(3)
         .unwrap();
-    let ids: Vec<_> = hits.iter().map(|hit| hit.id.as_str()).collect();
+    let ids = ids(&hits);
     assert_eq!(ids, ["B028", "B026", "B024"]);
     let field = Filter::field;
     let calls = recall()
@@ -434,7 +417,7 @@ fn clustered(items: usize) -> (Vec<Value>, Vec<Vec<f32>>) {
 #[test]
 fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_or_not() {
     let (_dir, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let (records, queries) = clustered(20_000);
     db.items().put_many(&records).unwrap();
     let fields: Vec<_> = (0..16).map(|at| format!("v{at}")).collect();
@@ -475,7 +458,7 @@ fn what_passes_a_filter_that_is_repeated_is_remembered_and_every_write_still_cou
     };
     let found = || {
         let hits = recall().top(3).unwrap();
-        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+        ids(&hits)
     };
     let is_remembered = || {
         let hits = recall().explain().top(3).unwrap();

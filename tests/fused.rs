@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use twinspire::{
-    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Hits, Metric, PublishOptions,
-    Storage, Towers,
+    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Metric, PublishOptions, Storage,
+    Towers,
 };
-use twinspire_testkit::directory;
-use twinspire_testkit::shop::{id, towers};
+use twinspire_testkit::database::{ids, scores};
+use twinspire_testkit::shop::id;
+use twinspire_testkit::towers::field_towers;
+use twinspire_testkit::{directory, open_without_background};
 
 const WEIGHTS: [f32; 2] = [0.4, 0.6];
 
@@ -34,16 +36,12 @@ fn publish(db: &Database, member: &str, turned: bool) {
         fields.reverse();
     }
     let partly = PublishOptions::new().leave_out(|_| ());
-    let towers = towers("inner_product", &fields);
+    let towers = field_towers("inner_product", &fields);
     db.publish_with(member, towers, &partly).unwrap();
 }
 
-fn open(path: &Path) -> Database {
-    Database::options().background(false).open(path).unwrap()
-}
-
 fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
-    let db = open(path);
+    let db = open_without_background(path);
     let records = items.iter().enumerate();
     let records: Vec<Value> = records.map(|(at, numbers)| record(at, *numbers)).collect();
     db.items().put_many(&records).unwrap();
@@ -75,10 +73,6 @@ fn define(db: &Database, [plane, flat]: [f32; 2]) {
     }
 }
 
-fn found(hits: &Hits) -> Vec<(String, f32)> {
-    hits.iter().map(|hit| (hit.id.clone(), hit.score)).collect()
-}
-
 /// All ways to ask give what the members give one by one in exact mode. Whether the graph was used.
 fn agrees(db: &Database, user: &Value, k: usize) -> bool {
     for bid in ["", "-bid"] {
@@ -96,7 +90,7 @@ fn agrees(db: &Database, user: &Value, k: usize) -> bool {
                     None => recall,
                 };
                 let recall = if exact { recall.exact() } else { recall };
-                found(&recall.top(k).unwrap())
+                scores(&recall.top(k).unwrap())
             };
             let exact = ask("plain", true);
             assert_eq!(ask("through", true), exact);
@@ -104,7 +98,7 @@ fn agrees(db: &Database, user: &Value, k: usize) -> bool {
             let least = exact.last().map_or(0.0, |(_, score)| *score);
             let within = |name: &str| {
                 let name = format!("{name}{bid}");
-                found(
+                scores(
                     &db.recall(&name)
                         .user(user)
                         .ef(1_000)
@@ -189,7 +183,7 @@ proptest! {
                 Step::Fuse => drop(db.publish_fused("both", ["flat", "plane"]).unwrap()),
                 Step::Reopen => {
                     drop(db);
-                    db = open(&path);
+                    db = open_without_background(&path);
                 }
             }
             let members = db.members("both").unwrap();
@@ -220,7 +214,7 @@ fn grid() -> Vec<[f32; 3]> {
 fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
-    let first = found(&db.recall("both").user(&user()).top(5).unwrap());
+    let first = scores(&db.recall("both").user(&user()).top(5).unwrap());
     publish(&db, "plane", true);
     let refused = db.recall("both").user(&user()).top(5).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
@@ -245,13 +239,13 @@ fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
         Some(0)
     );
     assert!(agrees(&db, &user(), 5));
-    let back = found(&db.recall("both").user(&user()).top(5).unwrap());
+    let back = scores(&db.recall("both").user(&user()).top(5).unwrap());
     assert_eq!(back[0].0, id(60));
     assert!(back.iter().all(|(id, _)| *id != first[0].0));
     // A state that is held on to goes over as the database does.
     let pinned = db.pin().generation("plane", GenerationNo(2)).unwrap();
-    let newer = found(&pinned.recall("both").user(&user()).top(5).unwrap());
-    let through = found(&pinned.recall("through").user(&user()).top(5).unwrap());
+    let newer = scores(&pinned.recall("both").user(&user()).top(5).unwrap());
+    let through = scores(&pinned.recall("through").user(&user()).top(5).unwrap());
     let refused = db.pin().generation("both", GenerationNo(2));
     assert!(matches!(refused, Err(Error::OutOfStep { .. })));
     // By itself it can only go where its members are.
@@ -261,11 +255,11 @@ fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
     db.rollback_to("plane", GenerationNo(2)).unwrap();
     assert_eq!(
         newer,
-        found(&db.recall("both").user(&user()).top(5).unwrap())
+        scores(&db.recall("both").user(&user()).top(5).unwrap())
     );
     assert_eq!(
         through,
-        found(&db.recall("through").user(&user()).top(5).unwrap())
+        scores(&db.recall("through").user(&user()).top(5).unwrap())
     );
     let mining = db.mine("both").pairs([]).err().unwrap();
     assert_eq!(
@@ -289,7 +283,7 @@ fn a_recall_of_it_weighs_its_members_equally_and_takes_what_they_take() {
     define(&db, [1.0, 1.0]);
     let direct = |recall: twinspire::Recall<'_>| {
         let hits = recall.exact().top(7).unwrap();
-        hits.iter().map(|hit| hit.id.clone()).collect::<Vec<_>>()
+        ids(&hits)
     };
     let user = user();
     let one = direct(db.recall("both").user(&user));
@@ -326,7 +320,7 @@ fn it_is_kept_in_snapshots_and_repaired_with_them() {
     let (_other, copy) = directory();
     db.snapshot(&copy).unwrap();
     drop(db);
-    let copied = open(&copy);
+    let copied = open_without_background(&copy);
     assert!(agrees(&copied, &user(), 5));
     assert!(copied.check().unwrap().is_clean());
     let info = &copied.generations("both").unwrap()[0];
@@ -342,14 +336,15 @@ fn it_is_kept_in_snapshots_and_repaired_with_them() {
 #[test]
 fn members_in_half_precision_make_a_fused_space_in_half_precision() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     db.items()
         .put_many(&[record(0, [0.5, 0.25, 0.1]), record(1, [0.1, 0.2, 0.3])])
         .unwrap();
     let half = PublishOptions::new().storage(Storage::Half);
-    db.publish_with("plane", towers("cosine", &["x", "y"]), &half)
+    db.publish_with("plane", field_towers("cosine", &["x", "y"]), &half)
         .unwrap();
-    db.publish("flat", towers("cosine", &["y", "z"])).unwrap();
+    db.publish("flat", field_towers("cosine", &["y", "z"]))
+        .unwrap();
     assert_eq!(
         db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
         Storage::Full
@@ -361,7 +356,7 @@ fn members_in_half_precision_make_a_fused_space_in_half_precision() {
         refused.to_string().contains("in full precision"),
         "{refused}"
     );
-    db.publish_with("flat", towers("cosine", &["y", "z"]), &half)
+    db.publish_with("flat", field_towers("cosine", &["y", "z"]), &half)
         .unwrap();
     assert_eq!(
         db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
@@ -375,7 +370,7 @@ fn members_in_half_precision_make_a_fused_space_in_half_precision() {
 fn what_cannot_be_fused_is_refused_and_says_why() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
-    db.publish("near", towers("l2", &["x"])).unwrap();
+    db.publish("near", field_towers("l2", &["x"])).unwrap();
     let refused = |space: &str, members: &[&str]| {
         let error = db
             .publish_fused(space, members.iter().copied())
@@ -394,7 +389,7 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
         refused("plane", &["plane", "flat"]).contains("a space with vectors of its own already")
     );
     assert!(refused("plain", &["plane", "flat"]).contains("an ensemble already"));
-    let own = db.publish("both", towers("l2", &["x"])).unwrap_err();
+    let own = db.publish("both", field_towers("l2", &["x"])).unwrap_err();
     assert!(own.to_string().contains("a fused space already"), "{own}");
 
     let define = |ensemble: Ensemble| {
@@ -417,7 +412,7 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
 #[test]
 fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     let items = ["a", "b", "c"].map(|id| json!({"id": id}));
     db.items().put_many(&items).unwrap();
     let partly = PublishOptions::new().leave_out(|_| ());

@@ -5,51 +5,51 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use twinspire::{Ensemble, Error, Normalisation};
-use twinspire_testkit::shop::{Asked, Ranked, Shop, asked, best, ranked, things, user};
+use twinspire_testkit::shop::{
+    Ranking, Request, SPACES, Shop, any_items, any_request, id, ranking, top_k, user,
+};
 
 /// What a recall of the ensemble answers in exact mode, its channels' scores compared with the model's.
-fn answer(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) -> Ranked {
+fn answer(shop: &Shop, ensemble: Ensemble, request: &Request, k: usize) -> Ranking {
     shop.db.ensembles().define("fused", ensemble).unwrap();
-    let user = user(asked);
-    let hits = shop.recall("fused", &user, asked).exact().top(k).unwrap();
-    for (hit, (_, at)) in hits.iter().zip(ranked(&hits)) {
-        for space in twinspire_testkit::shop::SPACES {
+    let user = user(request);
+    let hits = shop.recall("fused", &user, request).exact().top(k).unwrap();
+    for (hit, (_, at)) in hits.iter().zip(ranking(&hits)) {
+        for space in SPACES {
             if let Some(score) = hit.channels.get(space) {
-                assert_eq!(Some(*score), shop.score(space, at, &asked.user));
+                assert_eq!(Some(*score), shop.score(space, at, &request.user));
             }
         }
     }
-    ranked(&hits)
+    ranking(&hits)
 }
 
 /// Beams answer as exact mode does where as many are asked of a space as it has items: one that is asked
 /// for fewer may end before it has met the last of them. Scores are of any numbers, so that
 /// none are equal.
-fn beams_agree(shop: &Shop, ensemble: Ensemble, asked: &Asked, k: usize) {
-    let exact = answer(shop, ensemble, asked, k);
-    let user = user(asked);
-    let recall = || shop.recall("fused", &user, asked);
+fn beams_agree(shop: &Shop, ensemble: Ensemble, request: &Request, k: usize) {
+    let exact = answer(shop, ensemble, request, k);
+    let user = user(request);
+    let recall = || shop.recall("fused", &user, request);
     let beams = recall().ef(1000).top(k).unwrap();
-    assert_eq!(ranked(&beams), exact);
+    assert_eq!(ranking(&beams), exact);
     let users = [user.clone(), user.clone()];
-    let mut all = shop.db.recall("fused").exclude(
-        asked
-            .exclude
-            .iter()
-            .map(|at| twinspire_testkit::shop::id(*at)),
-    );
-    if let Some(group) = asked.group {
+    let mut all = shop
+        .db
+        .recall("fused")
+        .exclude(request.exclude.iter().map(|at| id(*at)));
+    if let Some(group) = request.group {
         all = all.filter(format!("group = {group}").as_str());
     }
     let batch = all.recall_target(1.0).users(&users).top(k).unwrap();
-    assert!(batch.iter().all(|hits| ranked(hits) == exact));
+    assert!(batch.iter().all(|hits| ranking(hits) == exact));
     let explained = recall().explain().top(k).unwrap();
     let explain = explained.explained().unwrap();
     assert!(!explain.fusion.is_empty() && !explain.searches.is_empty());
 }
 
 fn space() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(twinspire_testkit::shop::SPACES.to_vec())
+    prop::sample::select(SPACES.to_vec())
 }
 
 /// Stages: space, take, least score.
@@ -79,14 +79,14 @@ fn weighing(empty: Ensemble, weights: &BTreeMap<&str, f32>) -> Ensemble {
 
 fn by_rank(
     shop: &Shop,
-    asked: &Asked,
+    request: &Request,
     weights: &BTreeMap<&str, f32>,
     k: u32,
     depth: u32,
 ) -> Vec<(f32, usize)> {
     let mut scores = BTreeMap::new();
     for (space, weight) in weights {
-        for (rank, (_, at)) in (1..).zip(shop.list(space, asked, depth as usize)) {
+        for (rank, (_, at)) in (1..).zip(shop.top_k(space, request, depth as usize)) {
             *scores.entry(at).or_insert(0.0) += f64::from(*weight) / f64::from(k + rank);
         }
     }
@@ -97,7 +97,7 @@ fn by_rank(
 }
 
 /// Zero and unit of a space: of its list, or as it was measured.
-fn scale(shop: &Shop, space: &str, list: &Ranked, by: Normalisation) -> (f64, f64) {
+fn scale(shop: &Shop, space: &str, list: &Ranking, by: Normalisation) -> (f64, f64) {
     if by == Normalisation::Calibration {
         let known = &shop.db.stats().unwrap().spaces[space].calibration;
         let (zero, one) = (
@@ -138,7 +138,7 @@ fn places(shares: &[f32], k: usize) -> Vec<usize> {
     places
 }
 
-fn turns(lists: &[Ranked], quotas: &[usize], k: usize) -> Vec<usize> {
+fn turns(lists: &[Ranking], quotas: &[usize], k: usize) -> Vec<usize> {
     let (mut answer, mut counts) = (Vec::new(), vec![0; lists.len()]);
     for limited in [true, false] {
         let mut moved = true;
@@ -165,23 +165,23 @@ proptest! {
 
     #[test]
     fn rank_fusion_adds_up_what_ranks_are_worth(
-        world in things(true),
-        asked in asked(true),
+        world in any_items(true),
+        request in any_request(true),
         weights in weights(),
         (constant, depth) in (0u32..80, 1u32..50),
         least in prop::option::of(0.001f32..0.05),
         k in 1usize..30,
     ) {
         let shop = Shop::new(world);
-        let asked = Asked { least, ..asked };
+        let request = Request { at_least: least, ..request };
         let ensemble = weighing(Ensemble::ranks(), &weights).k(constant).depth(depth);
-        let scores = by_rank(&shop, &asked, &weights, constant, depth);
-        prop_assert_eq!(answer(&shop, ensemble, &asked, k), best(scores, asked.least, k));
-        let user = user(&asked);
-        let hits = shop.recall("fused", &user, &asked).exact().top(k).unwrap();
-        for (hit, (_, at)) in hits.iter().zip(ranked(&hits)) {
+        let scores = by_rank(&shop, &request, &weights, constant, depth);
+        prop_assert_eq!(answer(&shop, ensemble, &request, k), top_k(scores, request.at_least, k));
+        let user = user(&request);
+        let hits = shop.recall("fused", &user, &request).exact().top(k).unwrap();
+        for (hit, (_, at)) in hits.iter().zip(ranking(&hits)) {
             for space in weights.keys() {
-                let list = shop.list(space, &asked, depth as usize);
+                let list = shop.top_k(space, &request, depth as usize);
                 let place = list.iter().position(|(_, item)| *item == at);
                 prop_assert_eq!(hit.ranks.get(*space).copied(), place.map(|at| at as u32 + 1));
             }
@@ -190,8 +190,8 @@ proptest! {
 
     #[test]
     fn normalised_scores_are_on_the_scales_of_the_lists(
-        world in things(true),
-        asked in asked(true),
+        world in any_items(true),
+        request in any_request(true),
         weights in weights(),
         depth in 1u32..50,
         by in prop::sample::select(vec![
@@ -201,22 +201,22 @@ proptest! {
         k in 1usize..30,
     ) {
         let shop = Shop::new(world);
-        let asked = Asked { least, ..asked };
+        let request = Request { at_least: least, ..request };
         let mut scales = BTreeMap::new();
         for space in weights.keys() {
-            scales.insert(space, scale(&shop, space, &shop.list(space, &asked, depth as usize), by));
+            scales.insert(space, scale(&shop, space, &shop.top_k(space, &request, depth as usize), by));
         }
         let fused = |at: usize| {
             let each = weights.iter().map(|(space, weight)| {
                 let (zero, unit) = scales[space];
-                let score = f64::from(shop.score(space, at, &asked.user)?);
+                let score = f64::from(shop.score(space, at, &request.user)?);
                 Some(f64::from(*weight) * ((score - zero) / unit))
             });
             each.sum::<Option<f64>>().map(|sum| sum as f32)
         };
-        let all = shop.allowed(&asked).into_iter();
-        let expected = best(all.filter_map(|at| Some((fused(at)?, at))), None, usize::MAX);
-        let found = answer(&shop, weighing(Ensemble::normalised(by), &weights).depth(depth), &asked, k);
+        let all = shop.candidates(&request).into_iter();
+        let expected = top_k(all.filter_map(|at| Some((fused(at)?, at))), None, usize::MAX);
+        let found = answer(&shop, weighing(Ensemble::normalised(by), &weights).depth(depth), &request, k);
         let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
         for ((score, at), (due, _)) in found.iter().zip(&expected) {
             prop_assert!(near(*score, *due), "{found:?} {expected:?}");
@@ -224,16 +224,16 @@ proptest! {
         }
         let counted = |slack: f32| {
             let least = least.map(|least| least + slack);
-            best(expected.iter().copied(), least, k).len()
+            top_k(expected.iter().copied(), least, k).len()
         };
         prop_assert!((counted(1e-4)..=counted(-1e-4)).contains(&found.len()));
     }
 
     #[test]
     fn quotas_are_taken_in_turns(
-        world in things(true),
-        asked in asked(true),
-        channels in prop::sample::subsequence(twinspire_testkit::shop::SPACES.to_vec(), 1..=3).prop_shuffle(),
+        world in any_items(true),
+        request in any_request(true),
+        channels in prop::sample::subsequence(SPACES.to_vec(), 1..=3).prop_shuffle(),
         parts in vec(1u32..20, 3),
         shares in any::<bool>(),
         k in 1usize..40,
@@ -253,61 +253,61 @@ proptest! {
             true => places(&parts_of_1, k),
             false => parts.iter().map(|part| *part as usize).collect(),
         };
-        let lists: Vec<Ranked> = channels.iter().map(|space| shop.list(space, &asked, usize::MAX)).collect();
+        let lists: Vec<Ranking> = channels.iter().map(|space| shop.top_k(space, &request, usize::MAX)).collect();
         let taken = turns(&lists, &quotas, k).into_iter();
-        let expected: Ranked = (1..).zip(taken).map(|(place, at)| (1.0 / place as f32, at)).collect();
-        prop_assert_eq!(answer(&shop, ensemble, &asked, k), expected);
-        let user = user(&asked);
-        let hits = shop.recall("fused", &user, &asked).exact().top(k).unwrap();
+        let expected: Ranking = (1..).zip(taken).map(|(place, at)| (1.0 / place as f32, at)).collect();
+        prop_assert_eq!(answer(&shop, ensemble, &request, k), expected);
+        let user = user(&request);
+        let hits = shop.recall("fused", &user, &request).exact().top(k).unwrap();
         prop_assert!(hits.iter().all(|hit| !hit.ranks.is_empty()));
-        let least = shop.recall("fused", &user, &asked).all_at_least(0.0);
+        let least = shop.recall("fused", &user, &request).all_at_least(0.0);
         let refused = matches!(least, Err(Error::NoScore { .. }));
         prop_assert!(refused);
     }
 
     #[test]
     fn beams_agree_on_ranks_normalised_scores_and_quotas(
-        world in things(false), asked in asked(false), weights in weights(), k in 1usize..30,
+        world in any_items(false), request in any_request(false), weights in weights(), k in 1usize..30,
     ) {
         let shop = Shop::new(world);
-        beams_agree(&shop, weighing(Ensemble::ranks(), &weights).depth(100), &asked, k);
+        beams_agree(&shop, weighing(Ensemble::ranks(), &weights).depth(100), &request, k);
         for by in [Normalisation::MinMax, Normalisation::ZScore] {
-            beams_agree(&shop, weighing(Ensemble::normalised(by), &weights).depth(100), &asked, k);
+            beams_agree(&shop, weighing(Ensemble::normalised(by), &weights).depth(100), &request, k);
         }
         let halves = Ensemble::quotas().share("near", 0.5).share("plane", 0.5);
-        beams_agree(&shop, halves, &asked, 100);
+        beams_agree(&shop, halves, &request, 100);
     }
 
     #[test]
     fn a_cascade_is_stage_after_stage(
-        world in things(true),
-        asked in asked(true),
+        world in any_items(true),
+        request in any_request(true),
         stages in stages(),
         least in prop::option::of(-6i8..3),
         k in 1usize..30,
     ) {
         let shop = Shop::new(world);
-        let asked = Asked { least: least.map(f32::from), ..asked };
-        let mut kept: Option<Ranked> = None;
+        let request = Request { at_least: least.map(f32::from), ..request };
+        let mut kept: Option<Ranking> = None;
         for (space, take, least) in &stages {
             let items = match kept {
-                None => shop.allowed(&asked),
+                None => shop.candidates(&request),
                 Some(kept) => kept.iter().map(|(_, at)| *at).collect(),
             };
             let scored = items.into_iter();
-            let scored = scored.filter_map(|at| Some((shop.score(space, at, &asked.user)?, at)));
-            kept = Some(best(scored, *least, *take as usize));
+            let scored = scored.filter_map(|at| Some((shop.score(space, at, &request.user)?, at)));
+            kept = Some(top_k(scored, *least, *take as usize));
         }
-        let expected = best(kept.unwrap(), asked.least, k);
-        prop_assert_eq!(answer(&shop, cascade(&stages), &asked, k), expected);
+        let expected = top_k(kept.unwrap(), request.at_least, k);
+        prop_assert_eq!(answer(&shop, cascade(&stages), &request, k), expected);
     }
 
     #[test]
     fn beams_agree_on_a_cascade(
-        world in things(false), asked in asked(false), stages in stages(), k in 1usize..30,
+        world in any_items(false), request in any_request(false), stages in stages(), k in 1usize..30,
     ) {
         let mut stages = stages;
         (stages[0].1, stages[0].2) = (100, None);
-        beams_agree(&Shop::new(world), cascade(&stages), &asked, k);
+        beams_agree(&Shop::new(world), cascade(&stages), &request, k);
     }
 }

@@ -20,7 +20,8 @@ use twinspire::{
     Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, PublishOptions, Storage,
     Towers,
 };
-use twinspire_testkit::towers::safetensors;
+use twinspire_testkit::towers::{Tensor, TowerFiles, tower_files};
+use twinspire_testkit::{directory, open_without_background, write_file, write_files};
 
 const SPACE: &str = "things";
 /// A space whose vectors are in half precision.
@@ -76,7 +77,7 @@ fn users() -> Vec<Value> {
 }
 
 /// Towers of every kind of feature, lookup and layer; `shift` tells two of them apart.
-fn towers(shift: usize) -> Vec<(String, Vec<u8>)> {
+fn towers(shift: usize) -> TowerFiles {
     let ids: Vec<String> = (0..160).map(|number| format!("B{number:03}")).collect();
     let schema = json!({
         "format": 1, "name": "golden", "dimension": 6, "metric": "cosine",
@@ -111,13 +112,14 @@ fn towers(shift: usize) -> Vec<(String, Vec<u8>)> {
             "layers": [{"kind": "dense", "units": 6}]
         }
     });
-    let weights = |names: &[(&str, &[usize])]| {
+    let weights = |names: &[(&str, &[usize])]| -> Vec<Tensor> {
         let named = names.iter().enumerate().map(|(at, (name, shape))| {
             let number = |i: usize| ((i * 7 + at * 13 + shift) as f32 * 0.731).sin() * 0.5;
             let count = shape.iter().product();
-            (*name, shape.to_vec(), (0..count).map(number).collect())
+            let values = (0..count).map(number).collect();
+            ((*name).to_owned(), shape.to_vec(), values)
         });
-        safetensors(named.collect())
+        named.collect()
     };
     let shared: &[(&str, &[usize])] = &[
         ("table.items", &[163, 5]),
@@ -132,12 +134,12 @@ fn towers(shift: usize) -> Vec<(String, Vec<u8>)> {
         ("layer.1.bias", &[6]),
     ];
     let item: &[(&str, &[usize])] = &[("layer.0.weight", &[6, 12]), ("layer.0.bias", &[6])];
-    vec![
-        ("tower.json".to_owned(), schema.to_string().into_bytes()),
-        ("shared.safetensors".to_owned(), weights(shared)),
-        ("user.safetensors".to_owned(), weights(user)),
-        ("item.safetensors".to_owned(), weights(item)),
-    ]
+    let files = [
+        ("shared.safetensors", &*weights(shared)),
+        ("user.safetensors", &weights(user)),
+        ("item.safetensors", &weights(item)),
+    ];
+    tower_files(&schema, &files)
 }
 
 /// A vector that no tower gave.
@@ -150,7 +152,7 @@ fn given(number: usize) -> Vec<f32> {
 fn write(path: &Path) -> BTreeMap<String, Value> {
     let open = |shift: usize| {
         let dir = tempfile::tempdir().unwrap();
-        twinspire_testkit::write(dir.path(), &towers(shift));
+        write_files(dir.path(), &towers(shift));
         Towers::open(dir.path()).unwrap()
     };
     let mut records: BTreeMap<String, Value> = BTreeMap::new();
@@ -167,7 +169,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
         item
     };
     let items: Vec<Value> = (0..170).map(item).collect();
-    let db = open_quietly(path);
+    let db = open_without_background(path);
     put(&db, &items[..150]);
     db.seal().unwrap();
     put(&db, &items[150..]);
@@ -210,7 +212,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.ensembles().define("counts", counts).unwrap();
     db.rollback(SPACE).unwrap();
     drop(db);
-    let db = open_quietly(path);
+    let db = open_without_background(path);
     put(&db, &[changed(22), item(202)]);
     db.items().delete("B023").unwrap();
     db.items().delete("B031").unwrap();
@@ -224,11 +226,6 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
         records.remove(gone);
     }
     records
-}
-
-/// A database whose segments are as many as it is told to seal.
-fn open_quietly(path: &Path) -> Database {
-    Database::options().background(false).open(path).unwrap()
 }
 
 /// The vectors the second reader finds in a space, by id.
@@ -444,7 +441,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn what_is_written_today_is_read_by_the_other_reader() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let records = write(&path);
     assert_eq!(Reader::open(&path).records(), records);
     let firsts = compare(&path);
@@ -452,7 +449,7 @@ fn what_is_written_today_is_read_by_the_other_reader() {
         let out = PathBuf::from(out);
         copy(&path, &out.join("v1"));
         let answers = serde_json::to_vec_pretty(&firsts).unwrap();
-        twinspire_testkit::write(&out, &[("answers.json".to_owned(), answers)]);
+        write_file(&out, "answers.json", answers);
     }
 
     // Another writer's journal begins with a copy of what this one wrote last.
@@ -467,9 +464,9 @@ fn what_is_written_today_is_read_by_the_other_reader() {
 #[test]
 fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     copy(&golden.join("v1"), &path);
-    let (_other, expected) = twinspire_testkit::directory();
+    let (_other, expected) = directory();
     assert_eq!(Reader::open(&path).records(), write(&expected));
     let firsts: Vec<Vec<String>> =
         serde_json::from_slice(&fs::read(golden.join("answers.json")).unwrap()).unwrap();

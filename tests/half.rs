@@ -8,25 +8,22 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use twinspire::{
     Database, Ensemble, Error, GenerationInfo, Hits, PublishOptions, Revision, Storage, Towers,
 };
-use twinspire_testkit::{directory, plain};
+use twinspire_testkit::database::{ids, scores};
+use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
+use twinspire_testkit::vectors::clustered;
+use twinspire_testkit::{directory, open_without_background, write_file};
 
 const SPACE: &str = "halves";
 const METRICS: [&str; 3] = ["cosine", "inner_product", "l2"];
 
-fn open(path: &Path) -> Database {
-    Database::options().background(false).open(path).unwrap()
-}
-
 fn towers(dimension: usize, metric: &str) -> Towers {
-    twinspire_testkit::towers_of(&plain::files(dimension, metric))
+    open_towers(&identity(dimension, metric))
 }
 
 fn publish(db: &Database, dimension: usize, metric: &str) -> Result<GenerationInfo, Error> {
@@ -43,20 +40,8 @@ fn rounded(x: f32) -> f32 {
     (x / power * 1024.0).round_ties_even() / 1024.0 * power
 }
 
-/// Vectors around some centres.
 fn vectors(count: usize, dimension: usize, seed: u64) -> Vec<Vec<f32>> {
-    let mut random = Pcg64Mcg::seed_from_u64(seed);
-    let mut draw = |spread: f32| -> Vec<f32> {
-        let each = (0..dimension).map(|_| spread * (random.random::<f32>() - 0.5));
-        each.collect()
-    };
-    let centres: Vec<_> = (0..40).map(|_| draw(2.0)).collect();
-    let near = |at: usize| {
-        let apart = draw(2.0);
-        let both = centres[at * at % 40].iter().zip(apart);
-        both.map(|(a, b)| a + b).collect()
-    };
-    (0..count).map(near).collect()
+    clustered(count, dimension, 2.0, seed)
 }
 
 fn id(number: usize) -> String {
@@ -85,9 +70,9 @@ fn answers(db: &Database, queries: &[Vec<f32>]) -> Vec<Vec<(String, u32)>> {
 #[test]
 fn half_the_room_holds_nearly_the_same_answers() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     let all = vectors(3_000, 32, 1);
-    let records = (0..).zip(&all).map(|(at, v)| plain::record(Some(at), v));
+    let records = (0..).zip(&all).map(|(at, v)| identity_record(Some(at), v));
     db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
     for metric in METRICS {
         db.publish("full", towers(32, metric)).unwrap();
@@ -101,7 +86,7 @@ fn half_the_room_holds_nearly_the_same_answers() {
                 let recall = db.recall(space).vector(query);
                 let recall = if exact { recall.exact() } else { recall };
                 let hits = recall.top(10).unwrap();
-                hits.iter().map(|hit| hit.id.clone()).collect()
+                ids(&hits).into_iter().collect()
             };
             let right = ids("full", true);
             for (shared, exact) in shared.iter_mut().zip([true, false]) {
@@ -130,7 +115,7 @@ impl Model {
     fn put(&mut self, db: &Database, range: std::ops::Range<usize>, seed: u64) {
         let vectors = vectors(range.len(), 8, seed);
         let all = range.clone().zip(&vectors);
-        let records: Vec<Value> = all.map(|(at, v)| plain::record(Some(at), v)).collect();
+        let records: Vec<Value> = all.map(|(at, v)| identity_record(Some(at), v)).collect();
         db.items().put_many(&records).unwrap();
         for (at, mut vector) in range.zip(vectors) {
             if self.metric == "cosine" {
@@ -196,7 +181,7 @@ impl Model {
 fn puts_deletes_seals_merges_rollbacks_copies_and_repairs_go_on_in_halves() {
     for metric in METRICS {
         let (dir, path) = directory();
-        let db = open(&path);
+        let db = open_without_background(&path);
         let mut model = Model {
             metric,
             items: BTreeMap::new(),
@@ -236,11 +221,11 @@ fn puts_deletes_seals_merges_rollbacks_copies_and_repairs_go_on_in_halves() {
         db.snapshot(&copy).unwrap();
         drop(db);
         Database::restore(&copy, &back).unwrap();
-        let restored = open(&back);
+        let restored = open_without_background(&back);
         assert_eq!(answers(&restored, &queries), shown);
         model.check(&restored);
         drop(restored);
-        let db = open(&path);
+        let db = open_without_background(&path);
         assert_eq!(answers(&db, &queries), shown);
         db.seal().unwrap();
         drop(db);
@@ -252,7 +237,7 @@ fn puts_deletes_seals_merges_rollbacks_copies_and_repairs_go_on_in_halves() {
             (repaired.lost_rows, repaired.lost_generations.len()),
             (1, 0)
         );
-        let db = open(&path);
+        let db = open_without_background(&path);
         model.items.remove("B00301").unwrap();
         model.check(&db);
         model.put(&db, 301..302, 5);
@@ -275,7 +260,7 @@ fn damage(path: &Path, id: &str) {
         if let Some(at) = places.position(|found| found == text.as_bytes()) {
             bytes[at] = b'!';
             let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-            twinspire_testkit::write(file.parent().unwrap(), &[(name, bytes)]);
+            write_file(file.parent().unwrap(), &name, bytes);
             damaged += 1;
         }
     }
@@ -292,8 +277,8 @@ proptest! {
         metric in prop::sample::select(METRICS.to_vec()),
     ) {
         let (_dir, path) = directory();
-        let db = open(&path);
-        let record = |(at, vector): (usize, &Vec<f32>)| plain::record(Some(at), &vector[..dimension]);
+        let db = open_without_background(&path);
+        let record = |(at, vector): (usize, &Vec<f32>)| identity_record(Some(at), &vector[..dimension]);
         let records: Vec<Value> = items.iter().enumerate().map(record).collect();
         let (early, late) = records.split_at(records.len() / 2);
         db.items().put_many(early).unwrap();
@@ -303,7 +288,7 @@ proptest! {
         let before = answers(&db, &queries);
         prop_assert_eq!(&before[0], &before[1], "a walk scores as a scan does");
         drop(db);
-        let db = open(&path);
+        let db = open_without_background(&path);
         prop_assert_eq!(&answers(&db, &queries), &before, "opened again");
         db.seal().unwrap();
         prop_assert_eq!(&answers(&db, &queries), &before, "sealed");
@@ -329,8 +314,8 @@ fn does_not_fit(error: &Error, item: usize) {
 #[test]
 fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
     let (_dir, path) = directory();
-    let db = open(&path);
-    let record = |at: usize, x: f32| plain::record(Some(at), &[1.0, x]);
+    let db = open_without_background(&path);
+    let record = |at: usize, x: f32| identity_record(Some(at), &[1.0, x]);
     db.items()
         .put_many(&[record(0, 65_504.0), record(1, -1e5), record(2, 3e-7)])
         .unwrap();
@@ -382,11 +367,11 @@ fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
 #[test]
 fn an_ensemble_fuses_halves_and_full_vectors() {
     let (_dir, path) = directory();
-    let db = open(&path);
+    let db = open_without_background(&path);
     let records = |range: std::ops::Range<usize>, seed| -> Vec<Value> {
         let vectors = vectors(range.len(), 6, seed);
         let all = range.zip(&vectors);
-        all.map(|(at, v)| plain::record(Some(at), v)).collect()
+        all.map(|(at, v)| identity_record(Some(at), v)).collect()
     };
     db.items().put_many(&records(0..400, 1)).unwrap();
     publish(&db, 6, "l2").unwrap();
@@ -396,10 +381,10 @@ fn an_ensemble_fuses_halves_and_full_vectors() {
     db.ensembles().define("both", both).unwrap();
     for _ in 0..2 {
         for query in vectors(10, 6, 3) {
-            let user = plain::record(None, &query);
+            let user = identity_record(None, &query);
             let of = |space: &str| -> BTreeMap<String, f32> {
                 let hits = db.recall(space).user(&user).exact().top(1_000).unwrap();
-                hits.iter().map(|hit| (hit.id.clone(), hit.score)).collect()
+                scores(&hits).into_iter().collect()
             };
             let (halves, full) = (of(SPACE), of("full"));
             let fused = |id: &String| 0.5 * halves[id] + 2.0 * full[id];

@@ -3,12 +3,7 @@
 
 use serde_json::json;
 use twinspire::{Database, Error, ErrorKind, Revision};
-
-fn directory() -> (tempfile::TempDir, std::path::PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("shop.twin");
-    (dir, path)
-}
+use twinspire_testkit::directory;
 
 #[test]
 fn items_are_there_after_the_database_was_closed_and_opened_again() {

@@ -31,7 +31,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::RwLock;
 use std::time::Duration;
 use twinspire::{Database, Error, PublishOptions};
-use twinspire_testkit::{directory, scaled};
+use twinspire_testkit::directory;
+use twinspire_testkit::towers::scaled_towers;
 
 const ROUNDS: u64 = 1_000;
 const SEED: u64 = 20_240_229;
@@ -286,7 +287,7 @@ fn works_until_it_is_killed() {
     loop {
         let operation = options.draw(&db, &mut random);
         let towers = match &operation {
-            Operation::Publish(scale) => Some(scaled(*scale as f32)),
+            Operation::Publish(scale) => Some(scaled_towers(*scale as f32)),
             _ => None,
         };
         let publish = PublishOptions::new().retain(options.retain);

@@ -9,8 +9,9 @@ use std::sync::Mutex;
 use twinspire::{
     Database, Ensemble, Error, ErrorKind, GenerationNo, MinedNegative, MinedPair, TrainingPair,
 };
-use twinspire_testkit::shop::{Asked, Shop, asked, id, things, towers, user};
-use twinspire_testkit::{directory, item, scaled};
+use twinspire_testkit::shop::{Request, Shop, any_items, any_request, id, user};
+use twinspire_testkit::towers::{field_towers, scaled_towers};
+use twinspire_testkit::{directory, item, open_without_background};
 
 const SPACE: &str = "by-price";
 
@@ -20,12 +21,12 @@ type Negatives = Vec<(u32, f32, String)>;
 /// What of a pair ought to be mined: the positive's score and rank, and all negatives at the ranks.
 fn model(
     shop: &Shop,
-    asked: &Asked,
+    request: &Request,
     positive: usize,
     (from, to, bound): (usize, usize, usize),
 ) -> Option<(f32, Option<u32>, Negatives)> {
-    let score = shop.score("other", positive, &asked.user)?;
-    let mut others = shop.list("other", asked, usize::MAX);
+    let score = shop.score("other", positive, &request.user)?;
+    let mut others = shop.top_k("other", request, usize::MAX);
     others.retain(|(_, at)| *at != positive);
     let better = others
         .iter()
@@ -49,22 +50,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn ranks_and_negatives_are_those_of_scoring_every_item(
-        shop in things(true),
-        asked in vec((asked(true), 0usize..70), 1..6),
+        shop in any_items(true),
+        request in vec((any_request(true), 0usize..70), 1..6),
         group in prop::option::of(0u8..3),
         (from, more, bound) in (1usize..20, 0usize..30, 1usize..40),
         (wanted, seed) in (0usize..6, any::<u64>()),
     ) {
         let shop = Shop::new(shop);
-        let asked: Vec<(Asked, usize)> = asked
+        let request: Vec<(Request, usize)> = request
             .into_iter()
-            .map(|(asked, positive)| (Asked { group, ..asked }, positive % shop.things.len()))
+            .map(|(request, positive)| (Request { group, ..request }, positive % shop.items.len()))
             .collect();
-        let pairs: Vec<TrainingPair> = asked
+        let pairs: Vec<TrainingPair> = request
             .iter()
-            .map(|(asked, positive)| {
-                let known = asked.exclude.iter().map(|at| id(*at));
-                TrainingPair::new(user(asked), id(*positive)).known(known)
+            .map(|(request, positive)| {
+                let known = request.exclude.iter().map(|at| id(*at));
+                TrainingPair::new(user(request), id(*positive)).known(known)
             })
             .collect();
         let to = from + more;
@@ -83,8 +84,8 @@ proptest! {
             miner().every_rank().pairs(pairs.clone()).unwrap().collect();
         let all = all.unwrap();
         let mut mined = all.iter();
-        for (at, (asked, positive)) in asked.iter().enumerate() {
-            let Some((score, rank, negatives)) = model(&shop, asked, *positive, (from, to, bound))
+        for (at, (request, positive)) in request.iter().enumerate() {
+            let Some((score, rank, negatives)) = model(&shop, request, *positive, (from, to, bound))
             else {
                 let what = format!("pair {}: there is no item {:?}", at + 1, id(*positive));
                 prop_assert!(left_out.lock().unwrap().contains(&what));
@@ -122,10 +123,10 @@ proptest! {
 
 fn shop_by_price() -> (tempfile::TempDir, Database) {
     let (dir, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let items: Vec<Value> = (0..600).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     (dir, db)
 }
 
@@ -208,8 +209,8 @@ fn an_older_generation_can_be_mined() {
         .map(|at| json!({"id": id(at), "x": at, "y": 20 - at}))
         .collect();
     db.items().put_many(&records).unwrap();
-    db.publish("plane", towers("l2", &["x"])).unwrap();
-    db.publish("plane", towers("inner_product", &["y"]))
+    db.publish("plane", field_towers("l2", &["x"])).unwrap();
+    db.publish("plane", field_towers("inner_product", &["y"]))
         .unwrap();
     let mine = |state: &twinspire::Pinned| {
         let pair = TrainingPair::new(json!({"x": 12, "y": 1}), id(12));

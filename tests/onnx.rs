@@ -11,9 +11,10 @@ use serde_json::Value;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use twinspire::{TowerError, Towers, TowersError};
+use twinspire_testkit::{tower_fixtures, write_file};
 
 fn directory(name: &str) -> PathBuf {
-    let root = twinspire_testkit::tower_fixtures();
+    let root = tower_fixtures();
     root.join(name)
 }
 
@@ -33,7 +34,7 @@ fn described(copy: &TempDir, change: impl FnOnce(&mut Value)) {
     let mut description = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     change(&mut description);
     let text = description.to_string().into_bytes();
-    twinspire_testkit::write(copy.path(), &[("tower.json".to_owned(), text)]);
+    write_file(copy.path(), "tower.json", text);
 }
 
 /// What is said of a copy whose description is changed.
@@ -300,7 +301,7 @@ mod with {
         let copy = copy("onnx-mlp");
         let whole = std::fs::read(copy.path().join("user.onnx")).unwrap();
         let with = |bytes: &[u8]| {
-            twinspire_testkit::write(copy.path(), &[("user.onnx".to_owned(), bytes.to_vec())]);
+            write_file(copy.path(), "user.onnx", bytes);
             let error = said(&copy);
             assert_eq!(error.file, "user.onnx");
             error.to_string()
@@ -315,7 +316,7 @@ mod with {
         assert!(said(&copy).what.contains("is missing"));
         // A model that nothing runs.
         let copy = super::copy("onnx-between");
-        twinspire_testkit::write(copy.path(), &[("item.onnx".to_owned(), whole)]);
+        write_file(copy.path(), "item.onnx", whole);
         assert!(said(&copy).what.contains("no layer of tower.json runs it"));
     }
 

@@ -16,7 +16,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use twinspire::{Database, Error, PublishOptions};
-use twinspire_testkit::{directory, scaled};
+use twinspire_testkit::towers::scaled_towers;
+use twinspire_testkit::{directory, open_without_background};
 
 const READERS: usize = 4;
 const ITEMS: usize = 40;
@@ -128,7 +129,7 @@ fn readers_beside_a_busy_writer_see_committed_states_and_no_errors() {
     let seconds = std::env::var("TWINSPIRE_READERS_SECONDS");
     let seconds = seconds.map_or(5, |seconds| seconds.parse().unwrap());
     let (_home, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let mut round = 0;
     let mut next = |db: &Database| {
         round += 1;
@@ -146,7 +147,7 @@ fn readers_beside_a_busy_writer_see_committed_states_and_no_errors() {
         reader.spawn().unwrap()
     };
     let readers: Vec<_> = (0..READERS).map(start).collect();
-    let towers = [1.0, 2.0, 4.0, 8.0].map(scaled);
+    let towers = [1.0, 2.0, 4.0, 8.0].map(scaled_towers);
     let until = Instant::now() + Duration::from_secs(seconds);
     let mut turn = 0;
     while Instant::now() < until {
@@ -201,9 +202,9 @@ fn readers_beside_a_busy_writer_see_committed_states_and_no_errors() {
 #[test]
 fn a_thousand_refreshes_leave_as_many_files_mapped_as_one() {
     let (_home, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     db.items().put_many(&items(1)).unwrap();
-    db.publish(SPACE, scaled(2.0)).unwrap();
+    db.publish(SPACE, scaled_towers(2.0)).unwrap();
     let reader = Database::open_read_only(&path).unwrap();
     let mut most = 0;
     for round in 2..=1_001 {
@@ -224,11 +225,11 @@ fn a_thousand_refreshes_leave_as_many_files_mapped_as_one() {
 #[test]
 fn recalls_go_on_while_a_writer_is_busy() {
     let (_home, path) = directory();
-    let db = Database::options().background(false).open(&path).unwrap();
+    let db = open_without_background(&path);
     let thing = |at: usize, round: usize| json!({"id": format!("C{at:05}"), "price": at + round});
     let many = |round: usize| (0..2_000).map(|at| thing(at, round)).collect::<Vec<_>>();
     db.items().put_many(&many(0)).unwrap();
-    db.publish(SPACE, scaled(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     let (done, recalls) = (AtomicBool::new(false), AtomicU64::new(0));
     let user = json!({"price": 1_000});
     let (mut calls, mut longest_call, mut during) = (0, Duration::ZERO, 0);
@@ -260,7 +261,7 @@ fn recalls_go_on_while_a_writer_is_busy() {
             timed(&|| assert!(db.seal().is_ok()));
         }
         timed(&|| db.merge().unwrap());
-        timed(&|| assert!(db.publish(SPACE, scaled(2.0)).is_ok()));
+        timed(&|| assert!(db.publish(SPACE, scaled_towers(2.0)).is_ok()));
         done.store(true, Ordering::Relaxed);
         readers
             .into_iter()

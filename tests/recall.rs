@@ -3,8 +3,10 @@
 
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use twinspire::{Database, Error, ErrorKind, GenerationNo, Hits, PublishOptions};
-use twinspire_testkit::{directory, item, scaled};
+use twinspire::{Database, Error, ErrorKind, GenerationNo, PublishOptions};
+use twinspire_testkit::database::ids;
+use twinspire_testkit::towers::{self, scaled_towers};
+use twinspire_testkit::{directory, item, write_file, write_files};
 
 fn shop(path: &std::path::Path, items: usize) -> Database {
     let db = Database::open(path).unwrap();
@@ -13,15 +15,11 @@ fn shop(path: &std::path::Path, items: usize) -> Database {
     db
 }
 
-fn ids(hits: &Hits) -> Vec<&str> {
-    hits.iter().map(|hit| hit.id.as_str()).collect()
-}
-
 #[test]
 fn raw_features_in_ranked_items_out_also_after_reopening() {
     let (_dir, path) = directory();
     let db = shop(&path, 50);
-    let published = db.publish("by-price", scaled(2.0)).unwrap();
+    let published = db.publish("by-price", scaled_towers(2.0)).unwrap();
     assert_eq!((published.items, published.recall), (50, 1.0));
     let user = json!({"price": 101});
     let before = db.recall("by-price").user(&user).top(3).unwrap();
@@ -56,7 +54,7 @@ fn raw_features_in_ranked_items_out_also_after_reopening() {
 fn similar_items_leave_the_item_itself_out_and_options_do_what_they_say() {
     let (_dir, path) = directory();
     let db = shop(&path, 50);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     let recall = || db.recall("by-price");
     let near = recall().similar("B020").top(2).unwrap();
     assert_eq!(
@@ -81,7 +79,7 @@ fn similar_items_leave_the_item_itself_out_and_options_do_what_they_say() {
 fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
     let (_dir, path) = directory();
     let mut db = shop(&path, 20);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     db.items().put(&item(500, 55)).unwrap();
     db.items().put(&item(3, 56)).unwrap();
     db.items().delete("B005").unwrap();
@@ -100,7 +98,7 @@ fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
                 db = Database::open(&path).unwrap();
             }
             "reopened" => drop(db.seal().unwrap()),
-            _ => drop(db.publish("by-price", scaled(1.0)).unwrap()),
+            _ => drop(db.publish("by-price", scaled_towers(1.0)).unwrap()),
         }
     }
 }
@@ -109,9 +107,9 @@ fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
 fn a_rollback_brings_towers_and_vectors_back_together_with_later_items() {
     let (_dir, path) = directory();
     let db = shop(&path, 20);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     db.items().put(&item(100, 33)).unwrap();
-    db.publish("by-price", scaled(5.0)).unwrap();
+    db.publish("by-price", scaled_towers(5.0)).unwrap();
     db.items().put(&item(101, 34)).unwrap();
     db.items().delete("B003").unwrap();
     let user = json!({"price": 33});
@@ -143,7 +141,7 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
     let (_dir, path) = directory();
     let db = shop(&path, 5);
     for _ in 0..4 {
-        db.publish("by-price", scaled(1.0)).unwrap();
+        db.publish("by-price", scaled_towers(1.0)).unwrap();
     }
     let kept = |db: &Database| -> Vec<u64> {
         let all = db.generations("by-price").unwrap();
@@ -152,7 +150,8 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
     };
     assert_eq!(kept(&db), [2, 3, 4]);
     let options = PublishOptions::new().retain(1);
-    db.publish_with("by-price", scaled(1.0), &options).unwrap();
+    db.publish_with("by-price", scaled_towers(1.0), &options)
+        .unwrap();
     assert_eq!(kept(&db), [5]);
     let segments = std::fs::read_dir(path.join("segments")).unwrap().count();
     assert_eq!(segments, 2, "one of items, one of the space");
@@ -164,7 +163,7 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
 fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing() {
     let (_dir, path) = directory();
     let db = shop(&path, 2_000);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     let files = |of: &str| {
         let entries = std::fs::read_dir(path.join(of)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name());
@@ -179,7 +178,7 @@ fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing()
             })
             .cancelled_by(&cancel);
         let error = db
-            .publish_with("by-price", scaled(2.0), &options)
+            .publish_with("by-price", scaled_towers(2.0), &options)
             .unwrap_err();
         assert!(matches!(error, Error::Cancelled), "{stage}: {error}");
         assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -191,7 +190,7 @@ fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing()
         assert!((files("segments"), files("towers")) == before, "{stage}");
     }
     assert_eq!(
-        db.publish("by-price", scaled(2.0)).unwrap().number,
+        db.publish("by-price", scaled_towers(2.0)).unwrap().number,
         GenerationNo(2)
     );
     assert!(db.check().unwrap().is_clean());
@@ -201,7 +200,7 @@ fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing()
 fn recalls_during_publishes_and_puts_see_one_generation_whole() {
     let (_dir, path) = directory();
     let db = shop(&path, 30);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -236,7 +235,7 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
         });
         for round in 0..10 {
             let scale = if round % 2 == 0 { 3.0 } else { 1.0 };
-            db.publish("by-price", scaled(scale)).unwrap();
+            db.publish("by-price", scaled_towers(scale)).unwrap();
         }
         over.store(true, Ordering::Relaxed);
     });
@@ -252,21 +251,25 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
 fn a_reader_beside_a_writer_sees_what_was_acknowledged_before_it_opened() {
     let (_dir, path) = directory();
     let db = shop(&path, 10);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     db.items().put(&item(77, 5)).unwrap();
     let reader = Database::open_read_only(&path).unwrap();
     let user = json!({"price": 5});
     let seen = reader.recall("by-price").user(&user).top(1).unwrap();
     assert_eq!(ids(&seen), ["B077"]);
     db.items().delete("B077").unwrap();
-    db.publish_with("by-price", scaled(2.0), &PublishOptions::new().retain(1))
-        .unwrap();
+    db.publish_with(
+        "by-price",
+        scaled_towers(2.0),
+        &PublishOptions::new().retain(1),
+    )
+    .unwrap();
     assert_eq!(reader.recall("by-price").user(&user).top(1).unwrap(), seen);
     for error in [
         reader.items().put(&item(1, 1)).err(),
         reader.items().delete("B001").err(),
         reader.seal().err(),
-        reader.publish("by-price", scaled(1.0)).err(),
+        reader.publish("by-price", scaled_towers(1.0)).err(),
         reader.rollback("by-price").err(),
     ] {
         assert!(matches!(error, Some(Error::ReadOnly)), "{error:?}");
@@ -278,7 +281,7 @@ fn a_reader_beside_a_writer_sees_what_was_acknowledged_before_it_opened() {
 fn readers_open_while_a_writer_seals_and_publishes() {
     let (_dir, path) = directory();
     let db = shop(&path, 3);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
             for _ in 0..60 {
@@ -300,7 +303,7 @@ fn readers_open_while_a_writer_seals_and_publishes() {
                 db.seal().unwrap();
             }
             if id % 7 == 0 {
-                db.publish("by-price", scaled(1.0)).unwrap();
+                db.publish("by-price", scaled_towers(1.0)).unwrap();
             }
             id += 1;
         }
@@ -346,12 +349,12 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
         "no space or ensemble \"by-price\"; none has been published yet",
     );
     says(
-        db.publish("by-price", scaled(1.0)).unwrap_err(),
+        db.publish("by-price", scaled_towers(1.0)).unwrap_err(),
         invalid,
         "put or import items first",
     );
     db.items().put(&json!({"id": "B1", "prise": 3})).unwrap();
-    let unfit = db.publish("by-price", scaled(1.0)).unwrap_err();
+    let unfit = db.publish("by-price", scaled_towers(1.0)).unwrap_err();
     says(
         unfit,
         invalid,
@@ -359,11 +362,11 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
     );
     db.items().put(&json!({"id": "B1", "price": 3})).unwrap();
     says(
-        db.publish("a/b", scaled(1.0)).unwrap_err(),
+        db.publish("a/b", scaled_towers(1.0)).unwrap_err(),
         invalid,
         "up to 64 letters",
     );
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
 
     let recall = || db.recall("by-price");
     let unknown = db.recall("books").user(&user).top(1).unwrap_err();
@@ -440,8 +443,8 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
         error.to_string().contains("tower.json: file: is missing"),
         "{error}"
     );
-    let parts = twinspire_testkit::towers::scaled(1.0);
-    twinspire_testkit::write(dir.path(), &parts[..2]);
+    let parts = towers::scaled(1.0);
+    write_files(dir.path(), &parts[..2]);
     let error = twinspire::Towers::open(dir.path()).unwrap_err();
     assert!(
         error
@@ -449,19 +452,13 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
             .contains("item.safetensors: file: is missing"),
         "{error}"
     );
-    twinspire_testkit::write(
-        dir.path(),
-        &[("item.safetensors".to_owned(), parts[2].1[..20].to_vec())],
-    );
+    write_file(dir.path(), "item.safetensors", &parts[2].1[..20]);
     let error = twinspire::Towers::open(dir.path()).unwrap_err();
     assert!(
         error.to_string().contains("item.safetensors: header"),
         "{error}"
     );
-    twinspire_testkit::write(
-        dir.path(),
-        &[("tower.json".to_owned(), b"{\"format\": 1,".to_vec())],
-    );
+    write_file(dir.path(), "tower.json", b"{\"format\": 1,");
     let error = twinspire::Towers::open(dir.path()).unwrap_err();
     assert!(
         error.to_string().contains("tower.json: line 1 column 13"),
@@ -473,22 +470,19 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
 fn a_truncated_segment_is_named_when_the_database_opens() {
     let (_dir, path) = directory();
     let db = shop(&path, 5);
-    db.publish("by-price", scaled(1.0)).unwrap();
+    db.publish("by-price", scaled_towers(1.0)).unwrap();
     drop(db);
     for entry in std::fs::read_dir(path.join("segments")).unwrap() {
         let segment = entry.unwrap().path();
         let whole = std::fs::read(&segment).unwrap();
         let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
         for keep in [0, 10, whole.len() / 2, whole.len() - 1] {
-            twinspire_testkit::write(
-                &path.join("segments"),
-                &[(name.clone(), whole[..keep].to_vec())],
-            );
+            write_file(&path.join("segments"), &name, &whole[..keep]);
             let error = Database::open(&path).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
             assert!(error.to_string().contains(&name), "{error}");
         }
-        twinspire_testkit::write(&path.join("segments"), &[(name, whole)]);
+        write_file(&path.join("segments"), &name, whole);
     }
     assert!(Database::open(&path).unwrap().check().unwrap().is_clean());
 }

@@ -8,7 +8,7 @@ use twinspire::train::release::{Cases, hold_out, release};
 use twinspire::train::youtube::{Config, train, train_from};
 use twinspire::train::{Dataset, TrainError};
 use twinspire::{Database, Event, GenerationNo, PublishOptions, Towers};
-use twinspire_testkit::directory;
+use twinspire_testkit::{directory, tower_fixtures, write_file};
 
 const DAY: i64 = 86_400;
 
@@ -195,11 +195,11 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
                 1 => bytes.truncate(50),
                 _ => bytes.clear(),
             }
-            twinspire_testkit::write(&saved, &[(file.to_owned(), bytes)]);
+            write_file(&saved, file, bytes);
             let error = Towers::open(&saved).unwrap_err().to_string();
             assert!(error.contains(file), "{error}");
         }
-        twinspire_testkit::write(&saved, &[(file.to_owned(), kept)]);
+        write_file(&saved, file, kept);
     }
     // Those of other towers do not fit.
     let larger = Config {
@@ -210,7 +210,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
     let others = dir.path().join("larger");
     larger.save(&others).unwrap();
     let kept = std::fs::read(others.join("optimiser.bin")).unwrap();
-    twinspire_testkit::write(&saved, &[("optimiser.bin".to_owned(), kept)]);
+    write_file(&saved, "optimiser.bin", kept);
     let error = Towers::open(&saved).unwrap_err().to_string();
     assert!(error.contains("optimiser.bin: header: has"), "{error}");
     let other = Config {
@@ -227,7 +227,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
 #[test]
 fn what_is_left_by_a_training_is_read_as_the_format_says() {
     // Written by `reference.py`, which knows of it what storage-format.md says.
-    let fixture = twinspire_testkit::tower_fixtures().join("youtube");
+    let fixture = tower_fixtures().join("youtube");
     let (dir, _) = directory();
     let towers = Towers::open(&fixture).unwrap();
     let saved = dir.path().join("saved");

@@ -14,20 +14,18 @@ use twinspire::{
     Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, PublishOptions,
     RollbackOptions, Storage, Towers,
 };
+use twinspire_testkit::towers::{self, scaled_towers};
+use twinspire_testkit::{directory, item, open_without_background};
 
 const SPACE: &str = "elsewhere";
 
-fn open(path: &Path) -> Database {
-    Database::options().background(false).open(path).unwrap()
-}
-
-fn item(id: &str) -> Value {
+fn text_item(id: &str) -> Value {
     json!({"id": id, "text": "words"})
 }
 
 fn with_items(path: &Path, ids: &[&str]) -> Database {
-    let db = open(path);
-    let items: Vec<Value> = ids.iter().map(|id| item(id)).collect();
+    let db = open_without_background(path);
+    let items: Vec<Value> = ids.iter().map(|id| text_item(id)).collect();
     db.items().put_many(&items).unwrap();
     db
 }
@@ -50,7 +48,7 @@ fn expected(pairs: &[(&str, f32)]) -> BTreeMap<String, f32> {
 
 #[test]
 fn vectors_from_elsewhere_are_answered_with() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b", "c"]);
     let given = [("c", [3.0]), ("a", [1.0]), ("b", [2.0])];
     let generation = db.publish_vectors(SPACE, flat(), given).unwrap();
@@ -61,7 +59,7 @@ fn vectors_from_elsewhere_are_answered_with() {
     let hits = db.recall(SPACE).similar("a").top(1).unwrap();
     assert_eq!(hits[0].id, "b");
     drop(db);
-    let db = open(&path);
+    let db = open_without_background(&path);
     assert_eq!(answers(&db), all);
     assert!(db.check().unwrap().problems.is_empty());
 
@@ -77,15 +75,15 @@ fn vectors_from_elsewhere_are_answered_with() {
 
 #[test]
 fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b"]);
-    let mut files = twinspire_testkit::towers::scaled(10.0);
+    let mut files = towers::scaled(10.0);
     let mut schema: Value = serde_json::from_slice(&files[0].1).unwrap();
     schema.as_object_mut().unwrap().remove("item");
     files[0].1 = schema.to_string().into_bytes();
     files.retain(|(name, _)| name != "item.safetensors");
-    let towers = twinspire_testkit::towers_of(&files);
-    assert!(towers.embed_item(&item("a")).is_err());
+    let towers = towers::open(&files);
+    assert!(towers.embed_item(&text_item("a")).is_err());
     db.publish_vectors(SPACE, towers.clone(), [("a", [10.0]), ("b", [50.0])])
         .unwrap();
     let hits = db
@@ -96,7 +94,7 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
     assert_eq!(hits[0].id, "b");
     let error = db.publish(SPACE, towers).unwrap_err();
     assert!(error.to_string().contains("have no item tower"), "{error}");
-    let error = db.publish_vectors(SPACE, twinspire_testkit::scaled(1.0), [("a", [1.0])]);
+    let error = db.publish_vectors(SPACE, scaled_towers(1.0), [("a", [1.0])]);
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("have an item tower"), "{error}");
@@ -104,7 +102,7 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
 
 #[test]
 fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b", "c"]);
     type Bad<'a> = (&'a [(&'a str, Vec<f32>)], &'a str);
     let bad: [Bad<'_>; 5] = [
@@ -158,16 +156,14 @@ fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
 
 #[test]
 fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = open(&path);
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
     let many = (0..600).map(|id| match id % 3 {
         0 => json!({"id": format!("B{id:03}"), "name": "no price"}),
-        _ => twinspire_testkit::item(id, id),
+        _ => item(id, id),
     });
     db.items().put_many(&many.collect::<Vec<_>>()).unwrap();
-    let error = db
-        .publish(SPACE, twinspire_testkit::scaled(1.0))
-        .unwrap_err();
+    let error = db.publish(SPACE, scaled_towers(1.0)).unwrap_err();
     assert!(
         matches!(&error, Error::Embed { id, .. } if id == "B000"),
         "{error}"
@@ -178,7 +174,7 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
         other => panic!("{other}"),
     });
     let generation = db
-        .publish_with(SPACE, twinspire_testkit::scaled(1.0), &options)
+        .publish_with(SPACE, scaled_towers(1.0), &options)
         .unwrap();
     drop(options);
     assert_eq!((generation.items, generation.left_out), (400, 200));
@@ -193,32 +189,32 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
     db.items().put(&json!({"id": "B001"})).unwrap();
     assert_eq!(known(&db), 399);
     drop(db);
-    let db = open(&path);
+    let db = open_without_background(&path);
     assert_eq!(known(&db), 399);
     db.seal().unwrap();
     assert_eq!(known(&db), 399);
     assert!(db.check().unwrap().problems.is_empty());
-    db.items().put(&twinspire_testkit::item(1, 1)).unwrap();
+    db.items().put(&item(1, 1)).unwrap();
     assert_eq!(known(&db), 400);
     // Without a policy the space is whole again, or it is not published.
-    assert!(db.publish(SPACE, twinspire_testkit::scaled(2.0)).is_err());
+    assert!(db.publish(SPACE, scaled_towers(2.0)).is_err());
     for id in (0..600).step_by(3).chain([601]) {
-        db.items().put(&twinspire_testkit::item(id, id)).unwrap();
+        db.items().put(&item(id, id)).unwrap();
     }
-    let generation = db.publish(SPACE, twinspire_testkit::scaled(2.0)).unwrap();
+    let generation = db.publish(SPACE, scaled_towers(2.0)).unwrap();
     assert_eq!((generation.items, generation.partial), (601, false));
     assert!(db.items().put(&json!({"id": "B602"})).is_err());
 }
 
 #[test]
 fn rounded_vectors_are_not_taken_for_full_ones() {
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = open(&path);
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
     db.items().put(&json!({"id": "a", "price": 0.1})).unwrap();
     let mut scores = Vec::new();
     for storage in [Storage::Full, Storage::Half, Storage::Half, Storage::Full] {
         let options = PublishOptions::new().storage(storage);
-        db.publish_with(SPACE, twinspire_testkit::scaled(1.0), &options)
+        db.publish_with(SPACE, scaled_towers(1.0), &options)
             .unwrap();
         let hits = db.recall(SPACE).vector(&[0.0]).top(1).unwrap();
         scores.push(hits[0].score);
@@ -259,8 +255,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]
     fn an_item_keeps_the_vector_it_was_given_until_it_is_deleted(steps in steps()) {
-        let (_dir, path) = twinspire_testkit::directory();
-        let mut db = open(&path);
+        let (_dir, path) = directory();
+        let mut db = open_without_background(&path);
         let mut items: BTreeMap<u8, bool> = BTreeMap::new();
         // The vectors each answers with, or did when it was last active.
         let mut generations: Vec<BTreeMap<u8, f32>> = Vec::new();
@@ -309,7 +305,7 @@ proptest! {
                 Step::Merge => db.merge().unwrap(),
                 Step::Reopen => {
                     drop(db);
-                    db = open(&path);
+                    db = open_without_background(&path);
                 }
             }
             if let Some(plain) = generations.get(active) {
@@ -324,23 +320,13 @@ proptest! {
 
 #[test]
 fn the_generations_of_a_space_may_be_of_either_kind() {
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = open(&path);
-    db.items()
-        .put_many(&[
-            twinspire_testkit::item(1, 10),
-            twinspire_testkit::item(2, 20),
-        ])
-        .unwrap();
-    db.publish(SPACE, twinspire_testkit::scaled(1.0)).unwrap();
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
     db.publish_vectors(SPACE, flat(), [("B001", [7.0]), ("B002", [8.0])])
         .unwrap();
-    db.items()
-        .put_many(&[
-            twinspire_testkit::item(1, 11),
-            twinspire_testkit::item(3, 30),
-        ])
-        .unwrap();
+    db.items().put_many(&[item(1, 11), item(3, 30)]).unwrap();
     assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
     db.rollback(SPACE).unwrap();
     let all = expected(&[("B001", 11.0), ("B002", 20.0), ("B003", 30.0)]);
@@ -359,14 +345,13 @@ fn the_generations_of_a_space_may_be_of_either_kind() {
 #[test]
 fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    let (_dir, path) = twinspire_testkit::directory();
-    let db = open(&path);
-    let items = |range: std::ops::Range<usize>| -> Vec<Value> {
-        range.map(|id| twinspire_testkit::item(id, id)).collect()
-    };
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let items =
+        |range: std::ops::Range<usize>| -> Vec<Value> { range.map(|id| item(id, id)).collect() };
     db.items().put_many(&items(0..10)).unwrap();
-    db.publish(SPACE, twinspire_testkit::scaled(1.0)).unwrap();
-    db.publish(SPACE, twinspire_testkit::scaled(2.0)).unwrap();
+    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE, scaled_towers(2.0)).unwrap();
     db.items().put_many(&items(5..3_000)).unwrap();
     let flag = AtomicBool::new(false);
     let stop = |progress: twinspire::Progress| {
@@ -400,7 +385,7 @@ fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
 #[test]
 fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
     for sealed in [false, true] {
-        let (_dir, path) = twinspire_testkit::directory();
+        let (_dir, path) = directory();
         let db = with_items(&path, &["a", "b", "c"]);
         let given = [("a", [1.0]), ("b", [2.0]), ("c", [3.0])];
         db.publish_vectors(SPACE, flat(), given).unwrap();
@@ -408,7 +393,7 @@ fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
             db.items().put(&json!({"id": id, "text": "new"})).unwrap();
         }
         db.items().delete("b").unwrap();
-        db.items().put(&item("b")).unwrap();
+        db.items().put(&text_item("b")).unwrap();
         db.items()
             .put(&json!({"id": "b", "text": "again"}))
             .unwrap();
@@ -418,13 +403,17 @@ fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
         let left = expected(&[("a", 1.0), ("c", 3.0)]);
         assert_eq!(answers(&db), left);
         drop(db);
-        assert_eq!(answers(&open(&path)), left, "sealed: {sealed}");
+        assert_eq!(
+            answers(&open_without_background(&path)),
+            left,
+            "sealed: {sealed}"
+        );
     }
 }
 
 #[test]
 fn an_export_has_no_vector_of_an_item_that_was_left_out() {
-    let (_dir, path) = twinspire_testkit::directory();
+    let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items()
         .put_many(&[json!({"id": "a"}), json!({"id": "b"})])

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use command::{file, json_of, run, run_with};
 use serde_json::{Value, json};
+use twinspire_testkit::{item, towers, write_file, write_files};
 
 #[test]
 fn help_teaches_every_command() {
@@ -187,14 +188,12 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
     let towers = |scale: f32| {
         let path = dir.path().join(format!("towers-{scale}"));
         std::fs::create_dir(&path).unwrap();
-        twinspire_testkit::write(&path, &twinspire_testkit::towers::scaled(scale));
+        write_files(&path, &towers::scaled(scale));
         path.to_str().unwrap().to_owned()
     };
-    let lines: Vec<_> = (0..50)
-        .map(|id| twinspire_testkit::item(id, id).to_string())
-        .collect();
+    let lines: Vec<_> = (0..50).map(|id| item(id, id).to_string()).collect();
     // The last line replaces the first: the same id again.
-    let again = twinspire_testkit::item(0, 1000).to_string();
+    let again = item(0, 1000).to_string();
     let items = file(
         dir.path(),
         "items.jsonl",
@@ -220,7 +219,7 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
     assert_eq!(recalled["generation"], 1);
     assert_eq!(
         recalled["hits"][0],
-        json!({"id": "B020", "score": 0.0, "record": twinspire_testkit::item(20, 20)})
+        json!({"id": "B020", "score": 0.0, "record": item(20, 20)})
     );
     let text = run(&["recall", db, "by-price", "--user", user, "--top", "2"]);
     assert_eq!(text.exit, 0);
@@ -288,7 +287,7 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    twinspire_testkit::write(path.parent().unwrap(), &[(name.clone(), bytes)]);
+    write_file(path.parent().unwrap(), &name, bytes);
     let damaged = run(&["check", db]);
     assert_eq!(damaged.exit, 4);
     assert!(damaged.out.contains(&name), "{}", damaged.out);
@@ -317,7 +316,7 @@ fn bad_features_fail_with_the_field_and_unknown_spaces_are_not_found() {
         "{}",
         none.err
     );
-    twinspire_testkit::write(&path, &twinspire_testkit::towers::scaled(1.0));
+    write_files(&path, &towers::scaled(1.0));
     assert_eq!(
         run(&["publish", db, "by-price", path.to_str().unwrap()]).exit,
         0
@@ -344,7 +343,7 @@ fn vectors_from_elsewhere_are_published_from_files() {
         let numbers = row.iter().flat_map(|x| x.to_le_bytes());
         2u32.to_le_bytes().into_iter().chain(numbers)
     });
-    twinspire_testkit::write(dir.path(), &[("items.fvecs".to_owned(), bytes.collect())]);
+    write_file(dir.path(), "items.fvecs", bytes.collect::<Vec<_>>());
     file(dir.path(), "ids.txt", "b\nc\na\n");
     let (vectors, ids) = (path("items.fvecs"), path("ids.txt"));
     let from = ["publish", &db, "clip", "--vectors", &vectors];

@@ -11,20 +11,22 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
 use twinspire::{Database, Ensemble};
+use twinspire_testkit::item;
+use twinspire_testkit::towers::{field_towers, scaled_towers};
 
 /// A database with items of prices 0 to 59 and two generations, the second of which wants cheap items.
 fn shop(dir: &Path) -> String {
     let path = dir.join("shop.twin");
     let db = Database::open(&path).unwrap();
-    let items: Vec<Value> = (0..60).map(|at| twinspire_testkit::item(at, at)).collect();
+    let items: Vec<Value> = (0..60).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish("near", twinspire_testkit::scaled(1.0)).unwrap();
-    let cheap = twinspire_testkit::shop::towers("inner_product", &["price"]);
+    db.publish("near", scaled_towers(1.0)).unwrap();
+    let cheap = field_towers("inner_product", &["price"]);
     db.publish("near", cheap).unwrap();
-    db.publish("far", twinspire_testkit::scaled(2.0)).unwrap();
+    db.publish("far", scaled_towers(2.0)).unwrap();
     let both = Ensemble::ranks().space("near", 1.0).space("far", 1.0);
     db.ensembles().define("home", both).unwrap();
-    db.items().put(&twinspire_testkit::item(70, 20)).unwrap();
+    db.items().put(&item(70, 20)).unwrap();
     path.to_str().unwrap().to_owned()
 }
 

@@ -10,6 +10,8 @@ use std::process::Command;
 use command::{file, json_of, run, run_with};
 use serde_json::{Value, json};
 use twinspire::Database;
+use twinspire_testkit::towers::deep;
+use twinspire_testkit::{write_file, write_files};
 
 /// Paths in a directory that is gone with the first value.
 fn paths() -> (tempfile::TempDir, impl Fn(&str) -> String) {
@@ -23,7 +25,7 @@ fn paths() -> (tempfile::TempDir, impl Fn(&str) -> String) {
 /// Towers as a directory.
 fn towers(path: &str, seed: u8) {
     std::fs::create_dir(path).unwrap();
-    twinspire_testkit::write(Path::new(path), &twinspire_testkit::deep::files(seed));
+    write_files(Path::new(path), &deep(seed));
 }
 
 fn record(id: usize, price: f64) -> Value {
@@ -53,7 +55,7 @@ fn damage_a_record(db: &str) {
     let at = places.position(|found| found == text).unwrap();
     bytes[at] = b'!';
     let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
-    twinspire_testkit::write(segment.parent().unwrap(), &[(name, bytes)]);
+    write_file(segment.parent().unwrap(), &name, bytes);
 }
 
 #[test]

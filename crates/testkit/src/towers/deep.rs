@@ -1,11 +1,11 @@
-//! Towers that compute something.
+//! Towers of two layers.
 
-use crate::towers::safetensors;
+use super::files::{TowerFiles, tower_files};
 use serde_json::json;
 
-/// The files of a towers directory: two layers, and vectors of five components and of length 1. The
-/// sums are long enough that another order of addition, or a vector scaled twice, would show.
-pub fn files(seed: u8) -> Vec<(String, Vec<u8>)> {
+/// Towers of `price` and `weight`: 24 units, then a vector of five components and length 1. The sums are
+/// long enough to show another order of addition, or a vector that is normalised twice.
+pub fn deep(seed: u8) -> TowerFiles {
     let number =
         |field| json!({"kind": "number", "field": field, "mean": 1.5, "deviation": 3000.0});
     let features = json!([number("price"), number("weight")]);
@@ -27,15 +27,15 @@ pub fn files(seed: u8) -> Vec<(String, Vec<u8>)> {
         };
         (0..count).map(|_| next()).collect()
     };
-    let weights = safetensors(vec![
-        ("layer.0.weight", vec![24, 2], numbers(48)),
-        ("layer.0.bias", vec![24], numbers(24)),
-        ("layer.1.weight", vec![5, 24], numbers(120)),
-        ("layer.1.bias", vec![5], numbers(5)),
-    ]);
-    vec![
-        ("tower.json".to_owned(), schema.to_string().into_bytes()),
-        ("user.safetensors".to_owned(), weights.clone()),
-        ("item.safetensors".to_owned(), weights),
-    ]
+    let weights = [
+        ("layer.0.weight".to_owned(), vec![24, 2], numbers(48)),
+        ("layer.0.bias".to_owned(), vec![24], numbers(24)),
+        ("layer.1.weight".to_owned(), vec![5, 24], numbers(120)),
+        ("layer.1.bias".to_owned(), vec![5], numbers(5)),
+    ];
+    let files = [
+        ("user.safetensors", &weights[..]),
+        ("item.safetensors", &weights[..]),
+    ];
+    tower_files(&schema, &files)
 }
