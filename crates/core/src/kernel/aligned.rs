@@ -1,14 +1,14 @@
-//! Numbers that begin where a line of the cache does.
+//! A buffer of `f32` that starts on a cache line.
 //!
-//! A register of AVX-512 is a line: one that is read from the middle of a line on is two reads. Kernels
-//! take numbers wherever they lie, and are up to a third faster where rows of them begin with a line.
+//! An AVX-512 register is as wide as a cache line, so an unaligned load touches two lines. Kernels accept
+//! any alignment and are up to a third faster on rows that start on a line.
 
 use std::ops::{Deref, DerefMut};
 
-/// Numbers of a line.
+/// Numbers in a cache line.
 const LINE: usize = 16;
 
-/// A list of numbers that begins with a line.
+/// A growable list of `f32` that starts on a cache line.
 #[derive(Clone, Debug, Default)]
 pub struct Aligned {
     lines: Vec<Line>,
@@ -20,13 +20,13 @@ pub struct Aligned {
 struct Line([f32; LINE]);
 
 impl Aligned {
-    /// Forgets all numbers and keeps the memory.
+    /// Removes all numbers and keeps the allocation.
     #[inline]
     pub fn clear(&mut self) {
         self.length = 0;
     }
 
-    /// Appends so many zeros, and gives them to be changed.
+    /// Appends `count` zeros and returns them for writing.
     #[inline]
     pub fn zeros(&mut self, count: usize) -> &mut [f32] {
         let from = self.grow(count);
@@ -43,7 +43,7 @@ impl Aligned {
         new.copy_from_slice(numbers);
     }
 
-    /// Makes room for more numbers, which are whatever was there; gives where they begin.
+    /// Grows by `count` numbers of unspecified value; returns the index of the first.
     fn grow(&mut self, count: usize) -> usize {
         let from = self.length;
         self.length += count;
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_begins_with_a_line_and_holds_what_was_appended() {
+    fn an_aligned_list_equals_a_vec_and_starts_on_a_cache_line() {
         let (mut list, mut plain) = (Aligned::default(), Vec::new());
         for round in 0..40 {
             if round % 7 == 6 {

@@ -1,7 +1,7 @@
-//! Kernels for x86-64 processors that have AVX2, FMA and F16C, which came together.
+//! Kernels for x86-64 processors with AVX2, FMA and F16C, which appeared together.
 #![expect(
     unsafe_code,
-    reason = "vector instructions need a processor that has them, which the compiler cannot know"
+    reason = "vector intrinsics require a processor that supports them"
 )]
 
 mod matrix;
@@ -13,17 +13,15 @@ use std::arch::x86_64::*;
 const LANES: usize = 8;
 /// Codes in a register.
 const CODES: usize = 32;
-/// Bytes in a line of the cache.
-const LINE: usize = 64;
-/// Sums that run side by side, so that one addition need not wait for the last.
+/// Sums that run side by side, so that an addition does not wait for the previous one.
 const SUMS: usize = 4;
 
-/// Evidence that this processor has AVX2, FMA and F16C: there is no other way to come by one.
+/// Proof that this processor has AVX2, FMA and F16C: only [`detect`](Self::detect) creates one.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
 
 impl Avx2 {
-    /// Asks the processor; the answer is remembered by the standard library.
+    /// Detects the features; the standard library caches the answer.
     pub(super) fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
@@ -31,70 +29,70 @@ impl Avx2 {
         found.then_some(Self(()))
     }
 
-    /// The inner product over the shorter length of the two.
+    /// The inner product.
     #[inline]
     pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot(a, b) }
     }
 
-    /// The squared Euclidean distance over the shorter length of the two.
+    /// The squared Euclidean distance.
     #[inline]
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared(a, b) }
     }
 
-    /// The inner product of codes over the shorter length of the two.
+    /// The inner product of codes.
     #[inline]
     pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot_i8(a, b) }
     }
 
-    /// The same of a query and four rows no shorter than it.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot_i8_4(query, rows) }
     }
 
-    /// The squared Euclidean distance of codes over the shorter length of the two.
+    /// The squared Euclidean distance of codes.
     #[inline]
     pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same of a query and four rows no shorter than it.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared_i8_4(query, rows) }
     }
 
-    /// The inner product of a query and a row in two bytes a component.
+    /// The inner product of a query and a row in binary16.
     #[inline]
     pub(super) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { dot_f16(query, row) }
     }
 
-    /// The squared Euclidean distance of a query and a row in two bytes a component.
+    /// The squared Euclidean distance of a query and a row in binary16.
     #[inline]
     pub(super) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { l2_squared_f16(query, row) }
     }
 
-    /// Writes components in two bytes each, as many as there is room for.
+    /// Converts components to binary16, as many as `row` has room for.
     #[inline]
     pub(super) fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
         unsafe { encode_f16(vector, row) }
     }
 
-    /// Reads components of two bytes each, as many as there is room for.
+    /// Converts components from binary16, as many as `vector` has room for.
     #[inline]
     pub(super) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
         // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
@@ -123,7 +121,7 @@ fn add_square(sum: __m256, a: __m256, b: __m256) -> __m256 {
     _mm256_fmadd_ps(apart, apart, sum)
 }
 
-/// Adds up all terms; `add` adds those of eight components to a sum.
+/// Sums over all components; `add` adds the terms of eight components to a register.
 #[target_feature(enable = "avx2,fma")]
 fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> f32 {
     let length = a.len().min(b.len());
@@ -137,7 +135,7 @@ fn sum(a: &[f32], b: &[f32], add: impl Fn(__m256, __m256, __m256) -> __m256) -> 
             *sum = add(*sum, load(a), load(b));
         }
     }
-    // What is left is fewer registers than there are sums, and less than one after them.
+    // The rest: fewer whole registers than sums, then an incomplete one.
     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
         *sum = add(*sum, load(a), load(b));
     }
@@ -157,10 +155,10 @@ fn load(lanes: &[f32; LANES]) -> __m256 {
     unsafe { _mm256_loadu_ps(lanes.as_ptr()) }
 }
 
-/// Fewer components than fill a register, and zeros, which add nothing to any sum.
+/// Loads fewer components than fill a register; the other lanes are zero and add nothing.
 #[target_feature(enable = "avx2,fma")]
 fn load_rest(rest: &[f32]) -> __m256 {
-    // As many from the middle of these as there are components are -1, which asks for one.
+    // Eight of these from `LANES - few` on: the first `few` are -1, which loads the lane.
     const MASKS: [i32; 2 * LANES] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
     let few = rest.len().min(LANES);
     // SAFETY: eight numbers are read from at most the ninth of sixteen on, and of the floats only
@@ -171,7 +169,7 @@ fn load_rest(rest: &[f32]) -> __m256 {
     }
 }
 
-/// The eight lanes added up.
+/// The sum of the eight lanes.
 #[target_feature(enable = "avx2,fma")]
 fn total(sum: __m256) -> f32 {
     let halves = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
@@ -221,7 +219,7 @@ fn squares(a: __m256i, b: __m256i) -> __m256i {
     )
 }
 
-/// Adds up all terms; `terms` makes eight of thirty-two codes, and `plain` all of a few.
+/// Sums over all codes; `terms` computes the terms of 32 codes, `plain` the sum of fewer than 16.
 #[target_feature(enable = "avx2")]
 fn sum_i8(
     a: &[i8],
@@ -234,7 +232,7 @@ fn sum_i8(
     let (b, rest_b) = b[..length].as_chunks::<CODES>();
     let (pairs_a, a) = a.as_chunks::<2>();
     let (pairs_b, b) = b.as_chunks::<2>();
-    // Two sums, so that an addition need not wait for the one before.
+    // Two sums, so that an addition does not wait for the previous one.
     let [mut even, mut odd] = [_mm256_setzero_si256(); 2];
     for (a, b) in pairs_a.iter().zip(pairs_b) {
         even = _mm256_add_epi32(even, terms(load_i8(&a[0]), load_i8(&b[0])));
@@ -255,7 +253,7 @@ fn sum_i8(
     total + apart(plain, rest_a, rest_b)
 }
 
-/// The same for four rows no shorter than the query, a sum for each.
+/// The same for four rows, each at least as long as the query; a sum for each.
 #[target_feature(enable = "avx2")]
 fn sum_i8_4(
     query: &[i8],
@@ -270,7 +268,7 @@ fn sum_i8_4(
     let (c, rest_c) = c[..length].as_chunks::<CODES>();
     let (d, rest_d) = d[..length].as_chunks::<CODES>();
     let (query, rest) = query.as_chunks::<CODES>();
-    // Four names, not an array: the compiler keeps those in registers.
+    // Four variables, not an array: the compiler keeps them in registers.
     let [mut of_a, mut of_b, mut of_c, mut of_d] = [_mm256_setzero_si256(); 4];
     for ((((query, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
         let query = load_i8(query);
@@ -304,8 +302,8 @@ fn sum_i8_4(
     ]
 }
 
-/// Calls the reference for what fills no register, out of the way: where rows are padded there is
-/// nothing left, and the kernel needs no stack.
+/// Calls the reference kernel for an incomplete register. Out of line: padded rows never need it, and
+/// without it the kernel needs no stack.
 #[cold]
 #[inline(never)]
 fn apart<A, B, S>(plain: fn(&[A], &[B]) -> S, a: &[A], b: &[B]) -> S {
@@ -318,14 +316,14 @@ fn load_i8(codes: &[i8; CODES]) -> __m256i {
     unsafe { _mm256_loadu_si256(codes.as_ptr().cast::<__m256i>()) }
 }
 
-/// Half a register of codes, and zeros.
+/// Loads half a register of codes; the other half is zero.
 #[target_feature(enable = "avx2")]
 fn load_half(codes: &[i8; CODES / 2]) -> __m256i {
     // SAFETY: the reference is to the bytes that are read, and they need no alignment.
     _mm256_zextsi128_si256(unsafe { _mm_loadu_si128(codes.as_ptr().cast::<__m128i>()) })
 }
 
-/// The lanes added up.
+/// The sum of the lanes.
 #[target_feature(enable = "avx2")]
 fn total_i32(sum: __m256i) -> i32 {
     let halves = _mm_add_epi32(
@@ -348,7 +346,7 @@ fn l2_squared_f16(query: &[f32], row: &[u16]) -> f32 {
     sum_f16(query, row, add, scalar::l2_squared_f16)
 }
 
-/// Adds up all terms; `add` adds those of eight components to a sum, and `plain` those of fewer.
+/// Sums over all components; `add` adds the terms of eight to a register, `plain` sums fewer.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn sum_f16(
     query: &[f32],
@@ -416,7 +414,7 @@ fn load_f16(halves: &[u16; LANES]) -> __m256 {
     _mm256_cvtph_ps(unsafe { _mm_loadu_si128(halves.as_ptr().cast::<__m128i>()) })
 }
 
-/// The lanes of each added up.
+/// The sum of the lanes of each register.
 #[target_feature(enable = "avx2")]
 pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
     let pairs = (_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
@@ -427,15 +425,4 @@ pub(super) fn totals([a, b, c, d]: [__m256i; 4]) -> [i32; 4] {
     // SAFETY: the array has the sixteen bytes that are written, and they need no alignment.
     unsafe { _mm_storeu_si128(totals.as_mut_ptr().cast::<__m128i>(), sums) };
     totals
-}
-
-/// Asks for a row that will soon be read.
-#[inline]
-pub(super) fn prefetch<T>(row: &[T]) {
-    let bytes = row.as_ptr().cast::<i8>();
-    for line in (0..size_of_val(row)).step_by(LINE) {
-        // SAFETY: a prefetch is a hint: it reads nothing and faults at no address, and every
-        // x86-64 processor has it.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.wrapping_add(line)) }
-    }
 }

@@ -1,9 +1,9 @@
-//! Kernels for x86-64 processors that have AVX-512 with VNNI.
+//! Kernels for x86-64 processors with AVX-512 and VNNI.
 //!
-//! What does not fill a register is loaded under a mask, which reads nothing beyond the slice.
+//! An incomplete register is loaded under a mask, which reads nothing beyond the slice.
 #![expect(
     unsafe_code,
-    reason = "vector instructions need a processor that has them, which the compiler cannot know"
+    reason = "vector intrinsics require a processor that supports them"
 )]
 
 mod matrix;
@@ -13,18 +13,18 @@ use std::arch::x86_64::*;
 
 /// Components in a register.
 const LANES: usize = 16;
-/// Sums of components that run side by side, so that one addition need not wait for the last.
+/// Sums that run side by side, so that an addition does not wait for the previous one.
 const SUMS: usize = 4;
 /// Codes in a register.
 const CODES: usize = 64;
 
-/// Evidence that this processor has AVX-512 F, BW, VL and VNNI, and AVX2: there is no other way
-/// to come by one.
+/// Proof that this processor has AVX-512 F, BW, VL and VNNI, and AVX2: only [`detect`](Self::detect)
+/// creates one.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx512(());
 
 impl Avx512 {
-    /// Asks the processor; the answer is remembered by the standard library.
+    /// Detects the features; the standard library caches the answer.
     pub(super) fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("avx512f")
@@ -34,77 +34,77 @@ impl Avx512 {
         found.then_some(Self(()))
     }
 
-    /// The inner product over the shorter length of the two.
+    /// The inner product.
     #[inline]
     pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { dot(a, b) }
     }
 
-    /// The squared Euclidean distance over the shorter length of the two.
+    /// The squared Euclidean distance.
     #[inline]
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { l2_squared(a, b) }
     }
 
-    /// The inner product of codes over the shorter length of the two.
+    /// The inner product of codes.
     #[inline]
     pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { dot_i8(a, b) }
     }
 
-    /// The inner product of a query, whose codes add up to `sum`, and a row no shorter than it.
+    /// The inner product of a query, whose codes sum to `sum`, and a row at least as long.
     #[inline]
     pub(super) fn dot_codes(self, query: &[i8], sum: i32, row: &[i8]) -> i32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { dot_codes(query, row) - 128 * sum }
     }
 
-    /// The same with four rows no shorter than the query.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn dot_codes_4(self, query: &[i8], sum: i32, rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { dot_codes_4(query, rows) }.map(|dot| dot - 128 * sum)
     }
 
-    /// The squared Euclidean distance of codes over the shorter length of the two.
+    /// The squared Euclidean distance of codes.
     #[inline]
     pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same of a query and four rows no shorter than it.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { l2_squared_i8_4(query, rows) }
     }
 
-    /// The inner product of a query and a row in two bytes a component.
+    /// The inner product of a query and a row in binary16.
     #[inline]
     pub(super) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { dot_f16(query, row) }
     }
 
-    /// The squared Euclidean distance of a query and a row in two bytes a component.
+    /// The squared Euclidean distance of a query and a row in binary16.
     #[inline]
     pub(super) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { l2_squared_f16(query, row) }
     }
 
-    /// Writes components in two bytes each, as many as there is room for.
+    /// Converts components to binary16, as many as `row` has room for.
     #[inline]
     pub(super) fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
         // SAFETY: `self` exists only where all features were detected.
         unsafe { encode_f16(vector, row) }
     }
 
-    /// Reads components of two bytes each, as many as there is room for.
+    /// Converts components from binary16, as many as `vector` has room for.
     #[inline]
     pub(super) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
         // SAFETY: `self` exists only where all features were detected.
@@ -167,8 +167,8 @@ fn add_square(sum: __m512, a: __m512, b: __m512) -> __m512 {
     _mm512_fmadd_ps(apart, apart, sum)
 }
 
-/// Adds up all terms; `add` adds those of a register of components to a sum, and the second list is
-/// of what `load_b` makes components of.
+/// Sums over all components; `add` adds the terms of a register. `load_b` and `load_b_rest` convert the
+/// second list to components.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn sum<T>(
     a: &[f32],
@@ -188,7 +188,7 @@ fn sum<T>(
             *sum = add(*sum, load(a), load_b(b));
         }
     }
-    // What is left is fewer registers than there are sums, and less than one after them.
+    // The rest: fewer whole registers than sums, then an incomplete one.
     for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
         *sum = add(*sum, load(a), load_b(b));
     }
@@ -208,7 +208,7 @@ fn load(lanes: &[f32; LANES]) -> __m512 {
     unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
 }
 
-/// Fewer components than fill a register, and zeros, which add nothing to any sum.
+/// Loads fewer components than fill a register; the other lanes are zero and add nothing.
 #[target_feature(enable = "avx512f")]
 fn load_rest(rest: &[f32]) -> __m512 {
     let mask: __mmask16 = (1 << rest.len().min(LANES - 1)) - 1;
@@ -264,7 +264,7 @@ fn squares(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
     _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, lower, lower), upper, upper)
 }
 
-/// Adds up all terms; `add` adds those of a register of codes to a sum.
+/// Sums over all codes; `add` adds the terms of a register.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn sum_i8(a: &[i8], b: &[i8], add: impl Fn(__m512i, __m512i, __m512i) -> __m512i) -> i32 {
     let length = a.len().min(b.len());
@@ -272,7 +272,7 @@ fn sum_i8(a: &[i8], b: &[i8], add: impl Fn(__m512i, __m512i, __m512i) -> __m512i
     let (b, rest_b) = b[..length].as_chunks::<CODES>();
     let (pairs_a, a) = a.as_chunks::<2>();
     let (pairs_b, b) = b.as_chunks::<2>();
-    // Two sums, so that an addition need not wait for the one before.
+    // Two sums, so that an addition does not wait for the previous one.
     let [mut even, mut odd] = [_mm512_setzero_si512(); 2];
     for (a, b) in pairs_a.iter().zip(pairs_b) {
         even = add(even, load_i8(&a[0]), load_i8(&b[0]));
@@ -287,7 +287,7 @@ fn sum_i8(a: &[i8], b: &[i8], add: impl Fn(__m512i, __m512i, __m512i) -> __m512i
     _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd))
 }
 
-/// The same for four rows no shorter than the query, a sum for each.
+/// The same for four rows, each at least as long as the query; a sum for each.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn sum_i8_4(
     query: &[i8],
@@ -301,7 +301,7 @@ fn sum_i8_4(
     let (c, rest_c) = c[..length].as_chunks::<CODES>();
     let (d, rest_d) = d[..length].as_chunks::<CODES>();
     let (query, rest) = query.as_chunks::<CODES>();
-    // Four names, not an array: the compiler keeps those in registers.
+    // Four variables, not an array: the compiler keeps them in registers.
     let [mut of_a, mut of_b, mut of_c, mut of_d] = [_mm512_setzero_si512(); 4];
     for ((((query, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
         let query = load_i8(query);
@@ -326,7 +326,7 @@ fn load_i8(codes: &[i8; CODES]) -> __m512i {
     unsafe { _mm512_loadu_si512(codes.as_ptr().cast::<__m512i>()) }
 }
 
-/// Fewer codes than fill a register, and zeros.
+/// Loads fewer codes than fill a register; the other lanes are zero.
 #[target_feature(enable = "avx512f,avx512bw")]
 fn load_i8_rest(rest: &[i8]) -> __m512i {
     let mask: __mmask64 = (1 << rest.len().min(CODES - 1)) - 1;
@@ -365,7 +365,7 @@ fn load_f16(halves: &[u16; LANES]) -> __m512 {
     _mm512_cvtph_ps(unsafe { _mm256_loadu_si256(halves.as_ptr().cast::<__m256i>()) })
 }
 
-/// Fewer components than fill a register, and zeros.
+/// Loads fewer components than fill a register; the other lanes are zero.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn load_f16_rest(rest: &[u16]) -> __m512 {
     let mask: __mmask16 = (1 << rest.len().min(LANES - 1)) - 1;
@@ -373,7 +373,7 @@ fn load_f16_rest(rest: &[u16]) -> __m512 {
     _mm512_cvtph_ps(unsafe { _mm256_maskz_loadu_epi16(mask, rest.as_ptr().cast::<i16>()) })
 }
 
-/// The lanes of each added up.
+/// The sum of the lanes of each register.
 #[target_feature(enable = "avx512f,avx2")]
 fn totals(sums: [__m512i; 4]) -> [i32; 4] {
     let [a, b, c, d] = sums.map(|sum| {

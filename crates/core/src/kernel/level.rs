@@ -1,8 +1,10 @@
-//! The instructions a kernel is made of, and the kernels of each.
+//! Instruction sets, and the kernels of each.
 //!
-//! A [`Level`] is chosen once and handed around: a byte that says which arm to take, and the
-//! evidence that the processor can. Levels agree to the bit on integers and conversions; on sums of
-//! components they differ in the last digits, for they add in another order.
+//! A [`Level`] is detected once and passed around by value: a tag together with the proof that the
+//! processor supports it. Levels agree to the bit on integers and conversions. Sums of components differ
+//! in the last digits, because each level adds in another order.
+//!
+//! Where two lists differ in length, the shorter length counts.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
@@ -15,14 +17,14 @@ use super::scalar;
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
-/// The variable of the environment that asks for a level: `scalar`, `avx2`, `avx512` or `neon`. It
-/// is there to find out whether a kernel is at fault, and to try the lower levels on any machine.
+/// The environment variable that selects a level: `scalar`, `avx2`, `avx512` or `neon`. It helps to find
+/// out whether a kernel is at fault, and to test lower levels on any machine.
 const VARIABLE: &str = "TWINSPIRE_KERNELS";
 
-/// The instructions a kernel is made of.
+/// An instruction set that kernels are written for.
 #[derive(Clone, Copy, Debug)]
 pub enum Level {
-    /// Those every processor has.
+    /// Plain Rust, for every processor.
     Scalar,
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
@@ -36,7 +38,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Those this processor has, the best last.
+    /// The levels that this processor supports, the best last.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let wider = {
@@ -50,15 +52,15 @@ impl Level {
         std::iter::once(Self::Scalar).chain(wider)
     }
 
-    /// The best this processor has, or the one that [`VARIABLE`] asks for. The first call decides
-    /// for the life of the process.
+    /// The best level of this processor, or the one that [`VARIABLE`] selects. The first call decides for
+    /// the life of the process.
     pub fn best() -> Self {
         static BEST: OnceLock<Level> = OnceLock::new();
-        *BEST.get_or_init(|| Self::asked_for(std::env::var_os(VARIABLE).as_deref()))
+        *BEST.get_or_init(|| Self::requested(std::env::var_os(VARIABLE).as_deref()))
     }
 
-    /// The level of this key; the best where none is asked for, or none that is here.
-    pub(super) fn asked_for(key: Option<&OsStr>) -> Self {
+    /// The level of this key; the best one if there is no key or no such level on this processor.
+    pub(super) fn requested(key: Option<&OsStr>) -> Self {
         let best = Self::all().last().unwrap_or(Self::Scalar);
         let Some(key) = key.filter(|key| !key.is_empty()) else {
             return best;
@@ -68,7 +70,7 @@ impl Level {
             .unwrap_or_else(|| {
                 let keys: Vec<_> = Self::all().map(Self::key).collect();
                 log::warn!(
-                    "{VARIABLE} is {key:?}, but this processor has {}: {} is used",
+                    "{VARIABLE}={key:?} is not supported by this processor, which has {}; using {}",
                     keys.join(", "),
                     best.key()
                 );
@@ -76,7 +78,7 @@ impl Level {
             })
     }
 
-    /// What the level is called by who asks for it.
+    /// The name of the level in [`VARIABLE`].
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
@@ -89,7 +91,7 @@ impl Level {
         }
     }
 
-    /// The instructions as they are known to people.
+    /// The name of the level for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
@@ -102,7 +104,7 @@ impl Level {
         }
     }
 
-    /// The inner product over the shorter length of the two.
+    /// The inner product.
     #[inline]
     pub fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         match self {
@@ -116,9 +118,9 @@ impl Level {
         }
     }
 
-    /// The squared Euclidean distance over the shorter length of the two.
+    /// The squared Euclidean distance.
     #[inline]
-    pub fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
+    pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         match self {
             Self::Scalar => scalar::l2_squared(a, b),
             #[cfg(target_arch = "x86_64")]
@@ -130,11 +132,10 @@ impl Level {
         }
     }
 
-    /// The inner product of codes over the shorter length of the two. -128 is exact in `b` alone:
-    /// in `a` it gives a number that is the result at some levels and not at others. For many rows
-    /// and one query there is [`dot_codes`](Self::dot_codes).
+    /// The inner product of codes. `b` may contain -128; with -128 in `a`, levels give different results.
+    /// To compare one query with many rows, use [`dot_codes`](Self::dot_codes).
     #[inline]
-    pub fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
+    pub(super) fn dot_i8(self, a: &[i8], b: &[i8]) -> i32 {
         match self {
             Self::Scalar => scalar::dot_i8(a, b),
             #[cfg(target_arch = "x86_64")]
@@ -146,9 +147,9 @@ impl Level {
         }
     }
 
-    /// The squared Euclidean distance of codes over the shorter length of the two.
+    /// The squared Euclidean distance of codes.
     #[inline]
-    pub fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
+    pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
         match self {
             Self::Scalar => scalar::l2_squared_i8(a, b),
             #[cfg(target_arch = "x86_64")]
@@ -160,7 +161,7 @@ impl Level {
         }
     }
 
-    /// The inner product of a query and a row over the shorter length of the two.
+    /// The inner product of a query and a row of codes.
     #[inline]
     pub fn dot_codes(self, query: &CodeQuery, row: &[i8]) -> i32 {
         match self {
@@ -168,13 +169,13 @@ impl Level {
             Self::Avx512(avx512) if row.len() >= query.codes().len() => {
                 avx512.dot_codes(query.codes(), query.sum(), row)
             }
-            // The sum is one of all codes: of less it would be wrong.
+            // The sum of the query covers all its codes, so a shorter row needs the general kernel.
             _ => self.dot_i8(query.codes(), row),
         }
     }
 
-    /// The inner products of a query and four rows, each over the shorter length of the two. The
-    /// query is loaded once, and no row waits for another.
+    /// The inner products of a query and four rows of codes. The query is loaded once, and the four sums
+    /// run in parallel.
     #[inline]
     pub fn dot_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
         let codes = query.codes();
@@ -192,14 +193,13 @@ impl Level {
         }
     }
 
-    /// The squared Euclidean distance of a query and a row over the shorter length of the two.
+    /// The squared Euclidean distance of a query and a row of codes.
     #[inline]
     pub fn l2_squared_codes(self, query: &CodeQuery, row: &[i8]) -> i32 {
         self.l2_squared_i8(query.codes(), row)
     }
 
-    /// The squared Euclidean distances of a query and four rows, each over the shorter length of
-    /// the two.
+    /// The squared Euclidean distances of a query and four rows of codes.
     #[inline]
     pub fn l2_squared_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
         let codes = query.codes();
@@ -217,36 +217,34 @@ impl Level {
         }
     }
 
-    /// The inner product of a query and a row in two bytes a component, over the shorter length of
-    /// the two.
+    /// The inner product of a query and a row in binary16.
     #[inline]
-    pub fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
+    pub(super) fn dot_f16(self, query: &[f32], row: &[u16]) -> f32 {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.dot_f16(query, row),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.dot_f16(query, row),
-            // The stable compiler has no conversions for NEON.
+            // Stable Rust has no NEON conversions yet.
             _ => scalar::dot_f16(query, row),
         }
     }
 
-    /// The squared Euclidean distance of a query and a row in two bytes a component, over the
-    /// shorter length of the two.
+    /// The squared Euclidean distance of a query and a row in binary16.
     #[inline]
-    pub fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
+    pub(super) fn l2_squared_f16(self, query: &[f32], row: &[u16]) -> f32 {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.l2_squared_f16(query, row),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.l2_squared_f16(query, row),
-            // The stable compiler has no conversions for NEON.
+            // Stable Rust has no NEON conversions yet.
             _ => scalar::l2_squared_f16(query, row),
         }
     }
 
-    /// Writes components in two bytes each, as many as there is room for. What
-    /// [`fits_f16`](super::fits_f16) does not let pass becomes infinite, or stays so or NaN.
+    /// Converts components to binary16, as many as `row` has room for. Components beyond the range become
+    /// infinite; NaN stays NaN.
     #[inline]
     pub fn encode_f16(self, vector: &[f32], row: &mut [u16]) {
         match self {
@@ -254,20 +252,20 @@ impl Level {
             Self::Avx2(avx2) => avx2.encode_f16(vector, row),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.encode_f16(vector, row),
-            // The stable compiler has no conversions for NEON.
+            // Stable Rust has no NEON conversions yet.
             _ => scalar::encode_f16(vector, row),
         }
     }
 
-    /// Reads components of two bytes each, as many as there is room for.
+    /// Converts components from binary16, as many as `vector` has room for.
     #[inline]
-    pub fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
+    pub(super) fn decode_f16(self, row: &[u16], vector: &mut [f32]) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(avx2) => avx2.decode_f16(row, vector),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(avx512) => avx512.decode_f16(row, vector),
-            // The stable compiler has no conversions for NEON.
+            // Stable Rust has no NEON conversions yet.
             _ => scalar::decode_f16(row, vector),
         }
     }

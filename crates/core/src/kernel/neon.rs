@@ -1,10 +1,9 @@
-//! Kernels for aarch64 processors, all but the oddest of which have NEON.
+//! Kernels for aarch64 processors with NEON, which nearly all have.
 //!
-//! The instructions that multiply and add four bytes at once (`sdot`) are not used: the stable
-//! compiler does not offer them.
+//! The dot product instructions for bytes (`sdot`) are not used: stable Rust does not offer them.
 #![expect(
     unsafe_code,
-    reason = "vector instructions need a processor that has them, which the compiler cannot know"
+    reason = "vector intrinsics require a processor that supports them"
 )]
 
 mod matrix;
@@ -15,57 +14,57 @@ use std::arch::is_aarch64_feature_detected;
 
 /// Components in a register.
 const LANES: usize = 4;
-/// Sums of components that run side by side, so that one addition need not wait for the last.
+/// Sums that run side by side, so that an addition does not wait for the previous one.
 const SUMS: usize = 4;
 /// Codes in a register.
 const CODES: usize = 16;
 
-/// Evidence that this processor has NEON: there is no other way to come by one.
+/// Proof that this processor has NEON: only [`detect`](Self::detect) creates one.
 #[derive(Clone, Copy, Debug)]
 pub struct Neon(());
 
 impl Neon {
-    /// Asks the processor; the answer is remembered by the standard library.
+    /// Detects the features; the standard library caches the answer.
     pub(super) fn detect() -> Option<Self> {
         is_aarch64_feature_detected!("neon").then_some(Self(()))
     }
 
-    /// The inner product over the shorter length of the two.
+    /// The inner product.
     #[inline]
     pub(super) fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where NEON was detected.
         unsafe { dot(a, b) }
     }
 
-    /// The squared Euclidean distance over the shorter length of the two.
+    /// The squared Euclidean distance.
     #[inline]
     pub(super) fn l2_squared(self, a: &[f32], b: &[f32]) -> f32 {
         // SAFETY: `self` exists only where NEON was detected.
         unsafe { l2_squared(a, b) }
     }
 
-    /// The inner product of codes over the shorter length of the two.
+    /// The inner product of codes.
     #[inline]
     pub(super) fn dot_i8(self, query: &[i8], row: &[i8]) -> i32 {
         // SAFETY: `self` exists only where NEON was detected.
         unsafe { dot_i8(query, row) }
     }
 
-    /// The same of a query and four rows no shorter than it.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where NEON was detected.
         unsafe { dot_i8_4(query, rows) }
     }
 
-    /// The squared Euclidean distance of codes over the shorter length of the two.
+    /// The squared Euclidean distance of codes.
     #[inline]
     pub(super) fn l2_squared_i8(self, a: &[i8], b: &[i8]) -> i32 {
         // SAFETY: `self` exists only where NEON was detected.
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same of a query and four rows no shorter than it.
+    /// The same for four rows, each at least as long as the query.
     #[inline]
     pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
         // SAFETY: `self` exists only where NEON was detected.
@@ -87,7 +86,7 @@ fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
     sum(a, b, add, scalar::l2_squared)
 }
 
-/// Adds up all terms; `add` adds those of four components to a sum, and `plain` those of fewer.
+/// Sums over all components; `add` adds the terms of four to a register, `plain` sums fewer.
 #[target_feature(enable = "neon")]
 fn sum(
     a: &[f32],
@@ -141,8 +140,8 @@ fn l2_squared_i8_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
     sum_i8_4(query, rows, add, scalar::l2_squared_i8)
 }
 
-/// Adds the products of sixteen codes to a sum. Two of them are 2 * 127 * 128 at most, which
-/// sixteen bits hold, for a query does not have -128.
+/// Adds the products of sixteen codes to a sum. Two products are at most 2 * 127 * 128, which fits into
+/// sixteen bits, because a query does not contain -128.
 #[target_feature(enable = "neon")]
 fn products(sum: int32x4_t, query: int8x16_t, row: int8x16_t) -> int32x4_t {
     let lower = vmull_s8(vget_low_s8(query), vget_low_s8(row));
@@ -150,8 +149,8 @@ fn products(sum: int32x4_t, query: int8x16_t, row: int8x16_t) -> int32x4_t {
     vpadalq_s16(sum, both)
 }
 
-/// Adds the squared differences of sixteen codes to a sum. A difference is at most 255 either way,
-/// so that its amount is an unsigned byte and its square has sixteen bits.
+/// Adds the squared differences of sixteen codes to a sum. A difference is at most 255, so it fits into an
+/// unsigned byte and its square into sixteen bits.
 #[target_feature(enable = "neon")]
 fn squares(sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     let apart = vreinterpretq_u8_s8(vabdq_s8(a, b));
@@ -161,7 +160,7 @@ fn squares(sum: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     vreinterpretq_s32_u32(vpadalq_u16(vpadalq_u16(sum, lower), upper))
 }
 
-/// Adds up all terms; `add` adds those of sixteen codes to a sum, and `plain` those of fewer.
+/// Sums over all codes; `add` adds the terms of sixteen to a register, `plain` sums fewer.
 #[target_feature(enable = "neon")]
 fn sum_i8(
     a: &[i8],
@@ -174,7 +173,7 @@ fn sum_i8(
     let (b, rest_b) = b[..length].as_chunks::<CODES>();
     let (pairs_a, a) = a.as_chunks::<2>();
     let (pairs_b, b) = b.as_chunks::<2>();
-    // Two sums, so that an addition need not wait for the one before.
+    // Two sums, so that an addition does not wait for the previous one.
     let [mut even, mut odd] = [vdupq_n_s32(0); 2];
     for (a, b) in pairs_a.iter().zip(pairs_b) {
         even = add(even, load_i8(&a[0]), load_i8(&b[0]));
@@ -186,7 +185,7 @@ fn sum_i8(
     vaddvq_s32(vaddq_s32(even, odd)) + plain(rest_a, rest_b)
 }
 
-/// The same for four rows no shorter than the query, a sum for each.
+/// The same for four rows, each at least as long as the query; a sum for each.
 #[target_feature(enable = "neon")]
 fn sum_i8_4(
     query: &[i8],
@@ -201,7 +200,7 @@ fn sum_i8_4(
     let (c, rest_c) = c[..length].as_chunks::<CODES>();
     let (d, rest_d) = d[..length].as_chunks::<CODES>();
     let (query, rest) = query.as_chunks::<CODES>();
-    // Four names, not an array: the compiler keeps those in registers.
+    // Four variables, not an array: the compiler keeps them in registers.
     let [mut of_a, mut of_b, mut of_c, mut of_d] = [vdupq_n_s32(0); 4];
     for ((((query, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
         let query = load_i8(query);

@@ -1,30 +1,32 @@
-//! The reference kernels: eight running sums, so that the compiler can keep them in one register.
+//! The reference kernels, in plain Rust. Eight running sums let the compiler use one vector register.
+//!
+//! Where two lists differ in length, the shorter length counts.
 
-use super::{half, matrix};
+use super::{bf16, half};
 
 const LANES: usize = 8;
 
-/// The inner product over the shorter length of the two.
+/// The inner product.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum(a, b, |x, y| x * y)
 }
 
-/// The squared Euclidean distance over the shorter length of the two.
+/// The squared Euclidean distance.
 pub(super) fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
     sum(a, b, |x, y| (x - y) * (x - y))
 }
 
-/// The inner product with components in two bytes over the shorter length of the two.
+/// The inner product with a row in binary16.
 pub(super) fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
     sum(query, row, |x, y| x * half::decode(y))
 }
 
-/// The inner product with components in bfloat16 over the shorter length of the two.
+/// The inner product with a row in bfloat16.
 pub(super) fn dot_bf16(query: &[f32], row: &[u16]) -> f32 {
-    sum(query, row, |x, y| x * matrix::decode_bf16(y))
+    sum(query, row, |x, y| x * bf16::decode(y))
 }
 
-/// The squared Euclidean distance from components in two bytes over the shorter length of the two.
+/// The squared Euclidean distance to a row in binary16.
 pub(super) fn l2_squared_f16(query: &[f32], row: &[u16]) -> f32 {
     sum(query, row, |x, y| {
         let apart = x - half::decode(y);
@@ -47,14 +49,14 @@ fn sum<T: Copy>(a: &[f32], b: &[T], term: impl Fn(f32, T) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + tail
 }
 
-/// The components in two bytes each, as many as there is room for.
+/// Converts components to binary16, as many as `row` has room for.
 pub(super) fn encode_f16(vector: &[f32], row: &mut [u16]) {
     row.iter_mut()
         .zip(vector)
         .for_each(|(half, x)| *half = half::encode(*x));
 }
 
-/// The components that are meant, as many as there is room for.
+/// Converts components from binary16, as many as `vector` has room for.
 pub(super) fn decode_f16(row: &[u16], vector: &mut [f32]) {
     vector
         .iter_mut()
@@ -62,13 +64,13 @@ pub(super) fn decode_f16(row: &[u16], vector: &mut [f32]) {
         .for_each(|(x, half)| *x = half::decode(*half));
 }
 
-/// The inner product of codes over the shorter length of the two.
+/// The inner product of codes.
 pub(super) fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
     let pairs = a.iter().zip(b);
     pairs.map(|(x, y)| i32::from(*x) * i32::from(*y)).sum()
 }
 
-/// The squared Euclidean distance of codes over the shorter length of the two.
+/// The squared Euclidean distance of codes.
 pub(super) fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
     let apart = a.iter().zip(b).map(|(x, y)| i32::from(*x) - i32::from(*y));
     apart.map(|apart| apart * apart).sum()

@@ -1,15 +1,18 @@
-//! Vectors as they are stored: in full precision or in half.
+//! Vectors as stored: in full precision or in half.
 //!
-//! All arithmetic is on `f32`. Half precision is what a component is *kept* in: a vector is
-//! [rounded](Storage::round) once, before anything is made of it, and compared from its halves ever
-//! after, so that an item scores the same wherever it lies.
+//! All arithmetic is on `f32`; half precision only affects storage. A vector is
+//! [rounded](Storage::round) once, before graph, codes or scores are computed from it. So an item has the
+//! same score in the overlay and in a segment.
 
-use super::{Level, VectorError, fits_f16, half, prefetch};
+use super::half::{self, fits_f16};
+use super::level::Level;
+use super::prefetch::prefetch;
+use super::prepare::VectorError;
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Components rounded at a time.
+/// Components rounded at a time, on the stack.
 const BLOCK: usize = 256;
 
 /// How the components of vectors are stored.
@@ -18,16 +21,16 @@ const BLOCK: usize = 256;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Storage {
-    /// In 32 bits, as the item tower computes them.
+    /// 32 bits per component, as the item tower computes them.
     #[default]
     Full,
-    /// In 16 bits (IEEE 754 binary16), rounded to the nearest: half the room, three decimal digits,
-    /// and nothing beyond ±65,504.
+    /// 16 bits per component (IEEE 754 binary16), rounded to the nearest: half the space, three decimal
+    /// digits, at most ±65,504.
     Half,
 }
 
 impl Storage {
-    /// Rounds components to what is stored of them.
+    /// Rounds components to the stored precision.
     pub fn round(self, vector: &mut [f32]) -> Result<(), VectorError> {
         if self == Self::Full {
             return Ok(());
@@ -56,7 +59,7 @@ impl fmt::Display for Storage {
     }
 }
 
-/// The components of a stored vector, wherever they lie.
+/// The components of a stored vector, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub enum Row<'a> {
     /// In full precision.
@@ -66,7 +69,7 @@ pub enum Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The components as numbers; `buffer` takes them if they do not lie there as such.
+    /// The components as `f32`, decoded into `buffer` if they are stored in half precision.
     #[inline]
     pub fn floats<'b>(self, buffer: &'b mut Vec<f32>) -> &'b [f32]
     where
@@ -82,7 +85,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Appends the components as numbers.
+    /// Appends the components as `f32`.
     #[inline]
     pub fn append_to(self, vector: &mut Vec<f32>) {
         match self {
@@ -96,14 +99,14 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The components as numbers.
+    /// The components as `f32`.
     pub fn to_vec(self) -> Vec<f32> {
         let mut vector = Vec::new();
         self.append_to(&mut vector);
         vector
     }
 
-    /// Whether all components are numbers.
+    /// Whether all components are finite.
     #[inline]
     pub fn is_finite(self) -> bool {
         match self {
@@ -112,7 +115,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Asks the processor to have it at hand.
+    /// Hints to the processor that the row will soon be read.
     #[inline]
     pub fn prefetch(self) {
         match self {
@@ -139,7 +142,7 @@ impl<'a> From<&'a Vector> for Row<'a> {
     }
 }
 
-/// A vector in memory, as it is stored.
+/// The components of a stored vector, owned.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Vector {
     /// In full precision.
@@ -159,7 +162,7 @@ impl From<Row<'_>> for Vector {
 }
 
 impl Vector {
-    /// What is stored of a vector.
+    /// Rounds a vector and converts it to its stored form.
     pub fn of(storage: Storage, mut vector: Vec<f32>) -> Result<Self, VectorError> {
         storage.round(&mut vector)?;
         Ok(match storage {
@@ -172,7 +175,7 @@ impl Vector {
         })
     }
 
-    /// Its components.
+    /// The components, borrowed.
     #[inline]
     pub fn row(&self) -> Row<'_> {
         self.into()
@@ -181,14 +184,14 @@ impl Vector {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Metric;
+    use super::super::metric::Metric;
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn what_is_rounded_once_is_what_is_stored(
+        fn rounding_gives_exactly_the_stored_components(
             vector in vec(-70_000.0f32..70_000.0, 0..600),
             small in -20i32..1,
         ) {
@@ -199,7 +202,7 @@ mod tests {
                 let VectorError::TooLarge { at } = error else { panic!("{error}") };
                 prop_assert!(vector[at].abs() >= 65_520.0);
                 prop_assert!(vector[..at].iter().all(|x| x.abs() < 65_520.0));
-                prop_assert_eq!(rounded, vector.clone(), "nothing is changed");
+                prop_assert_eq!(rounded, vector.clone(), "an error changes nothing");
                 prop_assert_eq!(Vector::of(Storage::Half, vector), Err(error));
                 return Ok(());
             }
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_that_are_no_numbers_are_found() {
+    fn rows_with_infinite_or_nan_components_are_not_finite() {
         assert!(Row::Half(&[0x0001, 0x7bff, 0xfbff]).is_finite());
         for half in [0x7c00, 0xfc00, 0x7e00, 0xffff] {
             assert!(!Row::Half(&[0, half]).is_finite(), "{half:#x}");

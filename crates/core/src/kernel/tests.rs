@@ -1,26 +1,30 @@
-//! One runner takes every level this processor has through every dimension, alignment and kind of
-//! number, and compares with plain sums: in double precision for components, exactly for codes.
+//! One runner takes every level of this processor through every dimension, alignment and kind of number.
+//! It compares with plain sums: in `f64` for components, exactly for codes.
 //!
-//! `TWINSPIRE_TEST_KERNELS=avx2,avx512` says which levels must be there: one that is absent, or
-//! unknown, is a failure then. The runs print which there were.
+//! `TWINSPIRE_TEST_KERNELS=avx2,avx512` names levels that must be tested: an absent or unknown one fails
+//! the run. Every run prints the levels it tested.
 
+use super::half::fits_f16;
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// The levels to test, of which none may be missing that was asked for.
+/// The levels to test; panics if one that `TWINSPIRE_TEST_KERNELS` names is missing.
 fn levels() -> Vec<Level> {
     let levels: Vec<Level> = Level::all().collect();
     let keys: Vec<_> = levels.iter().map(|level| level.key()).collect();
     println!("levels: {}", keys.join(", "));
     let wanted = std::env::var("TWINSPIRE_TEST_KERNELS").unwrap_or_default();
     for key in wanted.split(',').filter(|key| !key.is_empty()) {
-        assert!(keys.contains(&key), "{key} is asked for and not here");
+        assert!(
+            keys.contains(&key),
+            "level {key} is required, but this processor lacks it"
+        );
     }
     levels
 }
 
-/// What is compared with what: of each kind two lists, of which the shorter counts.
+/// The operands of one comparison: two lists of each kind; the shorter length counts.
 struct Case<'a> {
     floats: [&'a [f32]; 2],
     codes: [&'a [i8]; 2],
@@ -71,7 +75,7 @@ impl Case<'_> {
         let l2 = exact(a, b, |x, y| (x - y) * (x - y));
         same("l2_squared_i8", level.l2_squared_i8(a, b), l2)?;
         same("l2_squared_codes", level.l2_squared_codes(&query, b), l2)?;
-        // Four rows that differ, so that none's sum can stand for another's; then one too short.
+        // Four different rows, so that swapped sums are noticed; then with one that is too short.
         let zeros = vec![0; b.len()];
         let half = &b[..b.len() / 2];
         let back: Vec<i8> = b.iter().rev().copied().collect();
@@ -86,7 +90,7 @@ impl Case<'_> {
     }
 }
 
-/// Whether a sum is right but for rounding; of infinity and NaN it must be the very one.
+/// Whether a sum is right up to rounding; infinity and NaN must match exactly.
 fn near(
     kernel: &str,
     of: f32,
@@ -114,7 +118,7 @@ fn same<T: PartialEq + std::fmt::Debug>(kernel: &str, of: T, is: T) -> Result<()
         .ok_or(format!("{kernel} is {of:?}, not {is:?}"))
 }
 
-/// A sum of codes, which an `i32` must hold.
+/// The sum over pairs of codes; panics if it exceeds an `i32`.
 fn exact(a: &[i8], b: &[i8], term: impl Fn(i64, i64) -> i64) -> i32 {
     let pairs = a.iter().zip(b).map(|(x, y)| (i64::from(*x), i64::from(*y)));
     pairs
@@ -139,7 +143,7 @@ fn all_kernels_agree_with_plain_sums_at_every_dimension_and_alignment() {
     };
     let floats: [Vec<f32>; 2] = [wave(37, 101).collect(), wave(53, 97).collect()];
     let halves: Vec<u16> = wave(59, 89).map(half::encode).collect();
-    // Every code there is, and in the rows what is none, -128.
+    // Every code, and in the rows also -128, which is not a code.
     let codes = |step: usize| (0..LONGEST).map(move |i| (i * step % 256) as u8 as i8);
     let codes: [Vec<i8>; 2] = [
         codes(37).map(|code| code.max(-127)).collect(),
@@ -147,7 +151,7 @@ fn all_kernels_agree_with_plain_sums_at_every_dimension_and_alignment() {
     ];
     let levels = levels();
     for length in dimensions() {
-        // Where each list begins, and how long it is.
+        // The start and length of each list.
         let even = (0..=8).map(|from| ([from, 8 - from], [length, length]));
         let uneven = [[length, length / 2], [length / 2, length]].map(|long| ([0, 1], long));
         for ([a, b], [long_a, long_b]) in even.chain(uneven) {
@@ -162,7 +166,7 @@ fn all_kernels_agree_with_plain_sums_at_every_dimension_and_alignment() {
 }
 
 #[test]
-fn all_kernels_pass_on_what_is_not_finite() {
+fn all_kernels_propagate_nan_and_infinity() {
     let levels = levels();
     for length in dimensions().filter(|length| *length > 0) {
         for at in [0, length / 2, length - 1] {
@@ -207,7 +211,7 @@ fn no_sum_of_codes_overflows() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn all_kernels_agree_on_anything(
+    fn all_kernels_agree_on_random_input(
         (a, b) in (1usize..=MAX_DIMENSION as usize)
             .prop_flat_map(|length| (vec(-100.0f32..100.0, length), vec(any::<u32>(), length))),
     ) {
@@ -219,7 +223,7 @@ proptest! {
                 &random.iter().map(|[code, _]| (*code).max(-127)).collect::<Vec<_>>(),
                 &random.iter().map(|[_, code]| *code).collect::<Vec<_>>(),
             ],
-            // Of finite ones all: an exponent that is not full.
+            // Any finite half: its exponent bits are not all set.
             halves: &b.iter().map(|x| (x >> 16) as u16 & !0x0400).collect::<Vec<_>>(),
         };
         for level in Level::all() {
@@ -229,7 +233,7 @@ proptest! {
 }
 
 #[test]
-fn a_query_has_no_minus_128() {
+fn a_query_replaces_minus_128() {
     let mut query = CodeQuery::new([-128, 5, 127]);
     assert_eq!(query.codes(), [-127, 5, 127]);
     query.set([1, -128]);
@@ -237,7 +241,7 @@ fn a_query_has_no_minus_128() {
 }
 
 #[test]
-fn every_half_means_what_the_standard_says() {
+fn every_half_decodes_as_the_standard_says() {
     let levels = levels();
     let halves: Vec<u16> = (0..=u16::MAX).collect();
     let mut vector = vec![0.0; halves.len()];
@@ -258,7 +262,7 @@ fn every_half_means_what_the_standard_says() {
                 "{half:#x}: {x}"
             );
         }
-        // There and back is the same, but that a NaN is a quiet one then.
+        // The round trip is exact, except that a NaN becomes quiet.
         let mut back = vec![0; halves.len()];
         level.encode_f16(&vector, &mut back);
         for (half, back) in halves.iter().zip(back) {
@@ -272,8 +276,8 @@ fn every_half_means_what_the_standard_says() {
     }
 }
 
-/// Whether a half is the nearest, by trying its neighbours; infinity stands where the next power of
-/// two would.
+/// Whether a half is nearest to `x`, by comparing with its neighbours. Infinity counts as 65,536, the next
+/// power of two.
 fn is_nearest(half: u16, x: f32) -> bool {
     if x.is_nan() {
         return half & 0x7fff > 0x7c00;
@@ -296,8 +300,8 @@ fn is_nearest(half: u16, x: f32) -> bool {
 }
 
 #[test]
-fn every_float_becomes_the_nearest_half() {
-    // A sweep through all floats, and around the middle between any two halves.
+fn every_float_rounds_to_the_nearest_half() {
+    // A sweep over all floats, and the surroundings of every middle between two halves.
     let sweep = (0..=u32::MAX).step_by(9973).map(f32::from_bits);
     let middles = (0..0x7c00u16).flat_map(|half| {
         let [low, high] = [half, half + 1].map(|half| half::decode(half).min(65_536.0));
@@ -316,7 +320,7 @@ fn every_float_becomes_the_nearest_half() {
 }
 
 #[test]
-fn what_has_no_finite_half_does_not_fit() {
+fn numbers_without_a_finite_half_do_not_fit() {
     assert!(fits_f16(&[0.0, -0.0, 1e-30, -65_504.0, 65_519.99]));
     for x in [65_520.0, -65_520.0, 1e30, f32::INFINITY, f32::NAN] {
         assert!(!fits_f16(&[1.0, x]), "{x}");
@@ -326,8 +330,8 @@ fn what_has_no_finite_half_does_not_fit() {
 }
 
 #[test]
-fn a_level_can_be_asked_for_and_is_the_best_otherwise() {
-    let key = |asked: Option<&str>| Level::asked_for(asked.map(|key| key.as_ref())).key();
+fn the_level_is_the_requested_one_or_the_best() {
+    let key = |asked: Option<&str>| Level::requested(asked.map(|key| key.as_ref())).key();
     let keys: Vec<_> = levels().iter().map(|level| level.key()).collect();
     for level in &keys {
         assert_eq!(key(Some(level)), *level);
@@ -339,7 +343,7 @@ fn a_level_can_be_asked_for_and_is_the_best_otherwise() {
 }
 
 #[test]
-fn cosine_vectors_come_out_with_length_one_whatever_their_scale() {
+fn cosine_vectors_of_any_scale_are_normalised_to_length_1() {
     for scale in [1e-30f32, 1.0, 1e30] {
         let mut vector = [3.0 * scale, 4.0 * scale];
         prepare(Metric::Cosine, &mut vector).unwrap();
@@ -351,7 +355,7 @@ fn cosine_vectors_come_out_with_length_one_whatever_their_scale() {
 }
 
 #[test]
-fn nan_infinity_and_the_zero_vector_are_refused() {
+fn nan_infinity_and_the_zero_vector_of_cosine_are_refused() {
     assert_eq!(
         prepare(Metric::L2, &mut [1.0, f32::NAN]),
         Err(VectorError::NotFinite { at: 1 })
@@ -368,7 +372,7 @@ fn nan_infinity_and_the_zero_vector_are_refused() {
 }
 
 #[test]
-fn a_larger_score_is_a_nearer_vector_under_every_metric() {
+fn nearer_vectors_have_larger_scores_under_every_metric() {
     let (query, near, far) = ([1.0, 0.0], [0.8, 0.6], [0.0, 1.0]);
     for metric in [Metric::Cosine, Metric::InnerProduct, Metric::L2] {
         assert!(

@@ -1,19 +1,20 @@
-//! Rows times rows in AVX2: twelve sums at a time, added up together.
+//! Matrix products in AVX2: twelve sums at a time, added up together.
 
-use super::super::matrix::{Shape, Tile, Weights};
+use super::super::tile::{Shape, Tile};
+use super::super::weights::Weights;
 use super::{Avx2, LANES};
 use std::arch::x86_64::*;
 
 /// Sums of a tile: with three rows of weights and a row of numbers, all the registers there are.
 const SUMS: usize = 12;
-/// Rows of numbers and of weights in a square tile.
+/// Rows of the batch and of weights in a square tile.
 const TALL: usize = 4;
 const WIDE: usize = 3;
-/// Rows of weights in a line.
+/// Rows of weights in a line tile.
 const LINE: usize = 8;
 
 impl Avx2 {
-    /// The inner products of all rows of numbers with all rows of weights.
+    /// The inner products of all rows of the batch with all rows of weights.
     pub(in super::super) fn multiply(
         self,
         shape: Shape,
@@ -42,7 +43,7 @@ impl Avx2 {
 }
 
 /// # Safety
-/// The lists hold what the shape says. `load` reads eight components from a pointer on.
+/// The slices are as long as the shape requires. `load` reads eight components from a pointer on.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn multiply<T: Copy + Default>(
     shape: Shape,
@@ -54,7 +55,7 @@ unsafe fn multiply<T: Copy + Default>(
     let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
-        // SAFETY: there are as many rows of each from here on as the tile has.
+        // SAFETY: as many rows follow on each side as the tile has.
         unsafe {
             match of {
                 Tile::Square => tile::<T, TALL, WIDE>(at.0, at.1, width, load),
@@ -70,7 +71,7 @@ unsafe fn multiply<T: Copy + Default>(
 /// sums.
 ///
 /// # Safety
-/// There are so many rows of `width` components, and `load` reads eight of them.
+/// That many rows of `width` components exist on each side, and `load` reads eight of them.
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
     x: *const f32,
@@ -112,18 +113,18 @@ unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
     add_up(sums)
 }
 
-/// So many components, and zeros, which add nothing to any sum.
+/// `count` components; the other lanes are zero and add nothing.
 ///
 /// # Safety
-/// There are so many, fewer than eight.
+/// `count` components exist at `from`, and `count` is below eight.
 unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] {
     let mut all = [T::default(); LANES];
-    // SAFETY: there are so many.
+    // SAFETY: `count` components exist.
     all[..count].copy_from_slice(unsafe { std::slice::from_raw_parts(from, count) });
     all
 }
 
-/// The sum of each register, all added up in the same order.
+/// The sum of the lanes of each register, always in the same order.
 #[target_feature(enable = "avx2")]
 fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
     let four = |a, b, c, d| _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
@@ -149,7 +150,7 @@ fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
 /// Eight components.
 ///
 /// # Safety
-/// There are so many.
+/// Eight components exist at `at`.
 #[target_feature(enable = "avx2")]
 unsafe fn load_f32(at: *const f32) -> __m256 {
     // SAFETY: there are eight.

@@ -1,20 +1,21 @@
-//! Rows times rows in AVX-512: twenty-four sums at a time, added up together.
+//! Matrix products in AVX-512: twenty-four sums at a time, added up together.
 
-use super::super::matrix::{Shape, Tile, Weights};
+use super::super::tile::{Shape, Tile};
+use super::super::weights::Weights;
 use super::{Avx512, LANES};
 use std::arch::x86_64::*;
 
 /// Sums of a tile, most of the registers there are.
 const SUMS: usize = 24;
-/// Rows of numbers and of weights in a square tile. Batches are often a multiple of four: no row is
-/// computed twice then.
+/// Rows of the batch and of weights in a square tile. Batches are often a multiple of four, so no row is
+/// computed twice.
 const TALL: usize = 4;
 const WIDE: usize = 6;
-/// Rows of weights in a line.
+/// Rows of weights in a line tile.
 const LINE: usize = 16;
 
 impl Avx512 {
-    /// The inner products of all rows of numbers with all rows of weights.
+    /// The inner products of all rows of the batch with all rows of weights.
     pub(in super::super) fn multiply(
         self,
         shape: Shape,
@@ -43,8 +44,8 @@ impl Avx512 {
 }
 
 /// # Safety
-/// The lists hold what the shape says. `load` reads the components from a pointer on that the mask has
-/// bits for.
+/// The slices are as long as the shape requires. `load` reads the components that the
+/// mask selects.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn multiply<T>(
     shape: Shape,
@@ -56,7 +57,7 @@ unsafe fn multiply<T>(
     let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
-        // SAFETY: there are as many rows of each from here on as the tile has.
+        // SAFETY: as many rows follow on each side as the tile has.
         unsafe {
             match of {
                 Tile::Square => tile::<T, TALL, WIDE>(at.0, at.1, width, load),
@@ -71,7 +72,7 @@ unsafe fn multiply<T>(
 /// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than there are sums.
 ///
 /// # Safety
-/// There are so many rows of `width` components, and `load` reads those that the mask has bits for.
+/// That many rows of `width` components exist on each side, and `load` reads those that the mask selects.
 #[inline(never)] // Inlined, it took up to a tenth longer on some processors.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 unsafe fn tile<T, const X: usize, const W: usize>(
@@ -106,8 +107,8 @@ unsafe fn tile<T, const X: usize, const W: usize>(
     add_up(sums)
 }
 
-/// The sum of each register. Pairs are interleaved and added until one register has sixteen of them, so
-/// that every sum is added up in the same order.
+/// The sum of the lanes of each register. Pairs of registers are interleaved and added until one register
+/// holds sixteen sums, so every sum is added in the same order.
 #[target_feature(enable = "avx512f")]
 fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
     let pair = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
@@ -133,13 +134,13 @@ fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
     all
 }
 
-/// What the mask has bits for, and zeros.
+/// The components that the mask selects; the other lanes are zero.
 ///
 /// # Safety
-/// There are the components that the mask has bits for.
+/// The components that the mask selects exist.
 #[target_feature(enable = "avx512f")]
 unsafe fn load_f32(at: *const f32, mask: __mmask16) -> __m512 {
-    // SAFETY: nothing is read but what the mask has bits for.
+    // SAFETY: only what the mask selects is read.
     unsafe { _mm512_maskz_loadu_ps(mask, at) }
 }
 

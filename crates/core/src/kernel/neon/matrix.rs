@@ -1,16 +1,16 @@
-//! Rows times rows in NEON: sixteen sums at a time, added up by fours.
+//! Matrix products in NEON: sixteen sums at a time, added up by fours.
 
-use super::super::matrix::{Shape, Tile};
+use super::super::tile::{Shape, Tile};
 use super::{LANES, Neon};
 use std::arch::aarch64::*;
 
 /// Sums of a tile: four rows of weights by four of numbers, or sixteen by one.
 const SUMS: usize = 16;
-/// Rows of either in a square tile.
+/// Rows of the batch, and rows of weights, in a square tile.
 const SIDE: usize = 4;
 
 impl Neon {
-    /// The inner products of all rows of numbers with all rows of weights.
+    /// The inner products of all rows of the batch with all rows of weights.
     pub(in super::super) fn multiply(
         self,
         shape: Shape,
@@ -19,19 +19,19 @@ impl Neon {
         out: &mut [f32],
     ) {
         assert!(shape.fits(x, weights, out));
-        // SAFETY: `self` exists only where NEON was detected, and the lists hold what the shape says.
+        // SAFETY: `self` exists only where NEON was detected, and the slices are as long as the shape requires.
         unsafe { multiply(shape, x, weights, out) }
     }
 }
 
 /// # Safety
-/// The lists hold what the shape says.
+/// The slices are as long as the shape requires.
 #[target_feature(enable = "neon")]
 unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
     let width = shape.width;
     let sums = |of: Tile, row: usize, unit: usize| {
         let at = (x[row * width..].as_ptr(), weights[unit * width..].as_ptr());
-        // SAFETY: there are as many rows of each from here on as the tile has.
+        // SAFETY: as many rows follow on each side as the tile has.
         unsafe {
             match of {
                 Tile::Square => tile::<SIDE, SIDE>(at.0, at.1, width),
@@ -46,7 +46,7 @@ unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
 /// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than sixteen.
 ///
 /// # Safety
-/// There are so many rows of `width` components.
+/// That many rows of `width` components exist on each side.
 #[target_feature(enable = "neon")]
 unsafe fn tile<const X: usize, const W: usize>(
     x: *const f32,
