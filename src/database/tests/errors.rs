@@ -27,7 +27,7 @@ fn each_failure(case: impl Fn(&MemoryFiles, &[Model], Failure, &str) -> usize + 
         let mut tried = 0;
         for failure in FAILURES {
             for forever in [false, true] {
-                if !failure.concerns(operations[at as usize - 1].call) {
+                if !failure.applies_to(operations[at as usize - 1].call) {
                     continue;
                 }
                 let files = MemoryFiles::default();

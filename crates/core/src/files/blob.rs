@@ -1,21 +1,26 @@
 use std::fmt;
 use std::ops::Deref;
 
-/// The unchanging content of a file, 64-byte aligned, so that sections can be read in place.
+/// The immutable content of a file, 64-byte aligned, so that sections can be read in place.
 pub enum Blob {
     /// A read-only map of the file.
     Mapped(memmap2::Mmap),
-    /// A copy in memory, in aligned blocks.
-    Heap { blocks: Vec<Block>, length: usize },
+    /// A copy in memory.
+    Heap {
+        /// The content in aligned blocks; the last one is padded with zeros.
+        blocks: Vec<Block>,
+        /// Bytes of the content.
+        length: usize,
+    },
 }
 
-/// 64 bytes at an address that is a multiple of 64.
+/// 64 bytes, aligned to 64.
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C, align(64))]
 pub struct Block([u8; 64]);
 
 impl Blob {
-    /// A blob in memory with a copy of `bytes`.
+    /// Copies `bytes` into a blob in memory.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut blocks = vec![Block([0; 64]); bytes.len().div_ceil(64)];
         bytemuck::cast_slice_mut::<Block, u8>(&mut blocks)[..bytes.len()].copy_from_slice(bytes);

@@ -1,18 +1,18 @@
-//! The names of everything in a database directory, in one place.
+//! The names of all files and directories in a database directory.
 
 use crate::ids::{FileNo, GenerationNo};
 use std::path::{Path, PathBuf};
 
-/// The longest path of a database directory, in bytes: what is below it must fit into the 4,096 of
-/// Linux as well.
+/// The longest path of a database directory, in bytes: the paths below it must fit into Linux's limit of
+/// 4,096.
 pub const MAX_ROOT_BYTES: usize = 3_900;
-/// Held by the one writing process; its text says who that is.
+/// Locked by the writing process; its text names that process.
 pub const LOCK: &str = "LOCK";
-/// Shared by readers while they open files, held by the writer while it unlinks some.
+/// Locked shared by readers while they open files, and exclusively by the writer while it unlinks some.
 pub const READERS: &str = "READERS";
-/// Names the manifest in force.
+/// Names the current manifest.
 pub const CURRENT: &str = "CURRENT";
-/// Becomes CURRENT by rename.
+/// Replaces CURRENT by a rename.
 pub const CURRENT_NEXT: &str = "CURRENT.next";
 /// The directory of journal files.
 pub const JOURNAL: &str = "journal";
@@ -20,9 +20,9 @@ pub const JOURNAL: &str = "journal";
 pub const CATALOG: &str = "catalog";
 /// The directory of items and space segments.
 pub const SEGMENTS: &str = "segments";
-/// The directory of damaged files that a repair put aside.
+/// The directory of damaged files that a repair moved aside.
 pub const DAMAGED: &str = "damaged";
-/// The directory of towers, one directory a generation.
+/// The directory of towers, one directory per generation.
 pub const TOWERS: &str = "towers";
 
 /// `manifest-000042`.
@@ -50,25 +50,25 @@ pub fn towers(space: &str, generation: GenerationNo) -> String {
     format!("{space}-{:06}", generation.0)
 }
 
-/// The number in a name such as `journal-000031`, given its first part.
+/// The number in a name such as `journal-000031`, given its prefix `journal`.
 pub fn number_of(name: &str, kind: &str) -> Option<u64> {
     let digits = name.strip_prefix(kind)?.strip_prefix('-')?;
     let plain = digits.len() >= 6 && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// Whether a name is that of a towers directory, of whatever space and generation.
+/// Whether a name is that of a towers directory of some space and generation.
 pub fn is_towers(name: &str) -> bool {
     let parts = name.rsplit_once('-');
     parts.is_some_and(|(space, _)| is_space_name(space) && number_of(name, space).is_some())
 }
 
-/// `segments/items-000007`: a name and the directory it is in.
+/// `segments/items-000007`: a name with its directory.
 pub fn join(directory: &str, name: &str) -> String {
     format!("{directory}/{name}")
 }
 
-/// `segments-items-000007`: the name of a damaged file among others.
+/// `segments-items-000007`: the name of a file in the directory of damaged files.
 pub fn aside(directory: &str, name: &str) -> String {
     if directory.is_empty() {
         return name.to_owned();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn towers_directories_are_told_from_other_names() {
+    fn towers_directories_are_recognised_by_name() {
         assert!(is_towers("by-price-000007") && is_towers("a-b-1234567"));
         for stray in [".DS_Store", "by-price", "by-price-7", "-000007", "000007"] {
             assert!(!is_towers(stray), "{stray}");

@@ -1,8 +1,8 @@
-//! Telling whether a directory is on another machine, whose locks and renames promise less.
+//! Detects network file systems, whose locks and renames guarantee less.
 
 use std::path::{Path, PathBuf};
 
-/// File systems that are reached over a network or through another process.
+/// Types of file systems that are served over a network or by another process.
 const KINDS: [&str; 13] = [
     "9p",
     "afs",
@@ -19,11 +19,11 @@ const KINDS: [&str; 13] = [
     "smbfs",
 ];
 
-/// The kind of network file system a path is on, by Linux's table of mounts; none if it is a local
-/// one, or where there is no such table.
+/// The type of the network file system that holds a path, by Linux's mount table. `None` for a local one,
+/// and on other systems.
 pub(super) fn kind(path: &Path) -> Option<String> {
     let table = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    // What is not there yet will be on the file system of the nearest directory that is.
+    // A path that does not exist yet will be on the file system of its nearest existing ancestor.
     let whole = std::path::absolute(path).ok()?;
     let there = whole
         .ancestors()
@@ -39,13 +39,13 @@ fn kind_by(table: &str, path: &Path) -> Option<String> {
     };
     let above = table.lines().filter_map(mount);
     let above = above.filter(|(point, _)| path.starts_with(point));
-    // Of mounts at one place the last one is seen.
+    // `max_by_key` takes the last of equal ones: a later mount hides an earlier one at the same point.
     let (_, kind) = above.max_by_key(|(point, _)| point.components().count())?;
     let network = KINDS.contains(&kind.as_str()) || kind.starts_with("fuse.");
     network.then_some(kind)
 }
 
-/// A space stands as `\040` in the table, and so on.
+/// Decodes the escapes of the mount table: a space is `\040`.
 fn unescaped(text: &str) -> String {
     let pairs = [
         ("\\040", " "),
@@ -70,7 +70,7 @@ mod tests {
 34 22 254:9 / /win rw - fuseblk /dev/vdd rw";
 
     #[test]
-    fn the_nearest_mount_above_a_path_counts_and_of_equal_ones_the_last() {
+    fn the_deepest_mount_above_a_path_decides_and_of_equal_ones_the_last() {
         let of = |path: &str| kind_by(TABLE, Path::new(path));
         assert_eq!(of("/srv/shop.twin"), None);
         assert_eq!(of("/home/a/shop.twin"), Some("nfs4".to_owned()));

@@ -1,10 +1,12 @@
-//! The real file system: std's files, read through memory maps.
+//! The file system of the operating system, read through memory maps.
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is the door the lint sends everyone else to"
+    reason = "the lint sends all other code here"
 )]
 
-use super::{Blob, FileSystem, LockMode, NewFile, network};
+use super::blob::Blob;
+use super::file_system::{FileSystem, LockMode, NewFile};
+use super::network;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 #[cfg(unix)]
@@ -12,22 +14,22 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Waits of a rename that is refused, the first of them; each is twice the one before.
+/// The wait before the first retry of a refused rename; it doubles with each retry.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
-/// The last of them.
+/// The wait before the last retry.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
-/// Files of the operating system.
+/// The file system of the operating system.
 #[derive(Debug)]
 pub struct OsFiles {
-    /// Whether files are read into memory instead of mapped.
+    /// Whether `open` reads files into memory instead of mapping them.
     in_memory: bool,
 }
 
 impl OsFiles {
-    /// Files that are mapped.
+    /// Maps files into memory.
     pub const MAPPED: Self = Self { in_memory: false };
-    /// Files that are read whole.
+    /// Reads files into memory.
     pub const IN_MEMORY: Self = Self { in_memory: true };
 }
 
@@ -63,7 +65,7 @@ impl FileSystem for OsFiles {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // On Windows a file cannot be replaced while another program looks at it.
+        // On Windows a file cannot be replaced while another program has it open, a virus scanner say.
         let mut wait = FIRST_WAIT;
         loop {
             match fs::rename(from, to) {
@@ -105,7 +107,7 @@ impl FileSystem for OsFiles {
         };
         let mut names = Vec::new();
         for entry in entries {
-            // A name that is not UTF-8 is none of ours.
+            // Twinspire creates no names that are not UTF-8.
             names.extend(entry?.file_name().into_string().ok());
         }
         names.sort();
@@ -117,7 +119,7 @@ impl FileSystem for OsFiles {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        // Windows has no handle on a directory that could be synced.
+        // Windows cannot sync a directory.
         if cfg!(windows) {
             return Ok(());
         }
@@ -141,7 +143,7 @@ impl FileSystem for OsFiles {
                     Err(TryLockError::Error(error)) => return Err(error),
                 }
             }
-            // A lock on a file that was unlinked meanwhile keeps nobody out.
+            // The file may have been unlinked meanwhile: then the lock excludes nobody, so try again.
             if !is_at(&file, path)? {
                 continue;
             }
@@ -173,18 +175,18 @@ impl NewFile for OsFile {
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
-        // Elsewhere a read-only file cannot be unlinked by everything that should.
+        // On Windows a read-only file cannot be unlinked.
         #[cfg(unix)]
         self.0.set_permissions(fs::Permissions::from_mode(0o444))?;
         self.0.sync_all()
     }
 }
 
-/// A lock, given back when this is dropped.
+/// A held lock, released on drop.
 ///
-/// To close the file is not enough: a child that another thread is just starting has a copy of the
-/// descriptor until it runs its program, and would hold the lock for as long. But a fork of this
-/// process that drops its copy must not take the lock from it.
+/// Closing the file is not enough: a child process that another thread is starting has a copy of the
+/// descriptor until it executes its program, and would keep the lock until then. Conversely, a fork of this
+/// process that drops its copy must not release the lock, so the process id is compared.
 struct Held {
     file: File,
     process: u32,
@@ -202,24 +204,26 @@ impl Drop for Held {
         if std::process::id() == self.process
             && let Err(error) = self.file.unlock()
         {
-            log::warn!("a lock is given back only now that its file is closed: {error}");
+            log::warn!(
+                "cannot unlock a lock file, which is released when its descriptors are closed: {error}"
+            );
         }
     }
 }
 
-/// Writes into a lock file who holds it. Only for the message another process shows: the lock is
-/// what counts, and a full disk must not keep a database from being opened.
+/// Writes the owner's process id into the lock file, for the message that another process shows. The lock
+/// does not depend on it, and a full disk must not prevent a database from being opened.
 fn sign(mut file: &File) {
     let text = format!("process {}\n", std::process::id());
     if let Err(error) = file
         .set_len(0)
         .and_then(|()| file.write_all(text.as_bytes()))
     {
-        log::warn!("the lock file does not say who holds it: {error}");
+        log::warn!("cannot write the process id into the lock file: {error}");
     }
 }
 
-/// Whether the open file is the one of this name.
+/// Whether the open file is the one that `path` names.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let held = file.metadata()?;
@@ -230,14 +234,14 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether the open file is the one of this name: an open file cannot be unlinked here.
+/// Always true: an open file cannot be unlinked here.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A whole copy under a name that must not exist, synced, with the same permissions; none of it is
-/// left when it fails.
+/// Copies a file and its permissions to a name that must not exist, and syncs the copy. A failed copy is
+/// removed.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
@@ -251,12 +255,12 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     copied
 }
 
-#[expect(unsafe_code, reason = "mapping a file is unsafe by nature")]
+#[expect(unsafe_code, reason = "another process could change a mapped file")]
 fn map(file: &File) -> io::Result<memmap2::Mmap> {
-    // SAFETY: the map is read-only, and the database never writes, truncates or replaces in place
-    // a file it has published: files are appended to under a new name and then only unlinked.
-    // A foreign process that cuts the file short can end this one by a signal, as the
-    // documentation of `Database::open` says; it cannot make us read other memory.
+    // SAFETY: the map is read-only, and Twinspire never writes to or truncates a published file:
+    // files are appended to under a new name and later only unlinked. A foreign process that
+    // truncates the file can end this one by a signal, as the documentation of `Database::open`
+    // says. It cannot make this process read other memory.
     unsafe { memmap2::Mmap::map(file) }
 }
 
@@ -265,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn locks_are_shared_or_not_and_only_an_owner_signs() {
+    fn locks_exclude_by_mode_and_only_an_owner_writes_its_process_id() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("READERS");
         let lock = |mode| OsFiles::MAPPED.lock(&path, mode);
@@ -288,7 +292,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_lock_is_given_back_though_a_child_has_a_copy_of_it_but_not_by_a_fork() {
+    fn a_lock_is_released_despite_a_childs_copy_but_never_by_a_fork() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         let lock = || {
@@ -304,13 +308,13 @@ mod tests {
         let copy = held.file.try_clone().unwrap();
         held.process += 1;
         drop(held);
-        assert!(lock().is_err(), "the copy stands for the parent's");
+        assert!(lock().is_err(), "the copy of the fork still holds the lock");
         drop(copy);
         assert!(lock().is_ok());
     }
 
     #[test]
-    fn a_lock_is_taken_on_the_file_that_has_the_name_now() {
+    fn a_lock_is_taken_on_the_file_that_currently_has_the_name() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         let file = File::options().create_new(true).write(true).open(&path);
@@ -323,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_file_is_read_only_and_so_are_its_further_names() {
+    fn a_finished_file_is_read_only_under_all_its_names() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name| dir.path().join(name);
         let mut file = OsFiles::MAPPED.create_new(&at("first")).unwrap();

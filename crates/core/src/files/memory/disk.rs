@@ -1,24 +1,24 @@
-//! Names and contents, and which changes to them a power cut could still take back.
+//! Names and contents, and the pending changes, which a power cut could undo.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-/// What a running process sees, and how much of it is durable.
+/// What a process sees, and what of it is durable.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
-    /// Contents as last written, by number; a content can have several names, or none any more.
+    /// Contents by number. A content can have several names, or none after it is unlinked.
     pub(super) contents: Vec<Vec<u8>>,
-    /// The names a process sees.
+    /// The names that a process sees.
     pub(super) live: Names,
     /// The names that are durable.
     pub(super) durable: Names,
-    /// Changes since, oldest first: `durable` and all of them make `live`.
+    /// Pending changes, oldest first. Applied to `durable`, they give `live`.
     pub(super) pending: Vec<Event>,
 }
 
-/// What stands under each name.
+/// What each name refers to.
 pub(super) type Names = BTreeMap<PathBuf, Entry>;
 
 /// A directory, or the content of a file.
@@ -31,19 +31,21 @@ pub(super) enum Entry {
 /// A change that is not durable yet.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    /// Bytes appended to a content, until it is synced. After a sync that failed no later one
-    /// decides any more whether they are there.
+    /// Bytes appended to a content; durable once it is synced. After a failed sync they stay undecided,
+    /// even if a later sync succeeds.
     Appended {
         content: usize,
         range: Range<usize>,
         undecided: bool,
     },
-    /// Names set or taken away in one step, until a directory of one of them is synced.
+    /// Names set or removed in one step; durable once a parent directory of one of them is synced.
     Named(Vec<(PathBuf, Option<Entry>)>),
+    /// A directory renamed with everything below it; durable once either parent directory is synced.
+    MovedDirectory { from: PathBuf, to: PathBuf },
 }
 
 impl Disk {
-    /// The number of a file's content.
+    /// The number of the content of a file.
     pub(super) fn content(&self, path: &Path) -> io::Result<usize> {
         match self.live.get(&plain(path)) {
             Some(Entry::File(number)) => Ok(*number),
@@ -66,7 +68,7 @@ impl Disk {
             .collect()
     }
 
-    /// Makes a directory; fine when it is there.
+    /// Creates a directory; succeeds if it exists already.
     pub(super) fn create_dir(&mut self, path: &Path) -> io::Result<()> {
         if self.is_dir(path) {
             return Ok(());
@@ -74,7 +76,7 @@ impl Disk {
         self.add(path, Entry::Directory)
     }
 
-    /// Makes an empty file; gives its content's number.
+    /// Creates an empty file; returns the number of its content.
     pub(super) fn create_new(&mut self, path: &Path) -> io::Result<usize> {
         let number = self.contents.len();
         self.add(path, Entry::File(number))?;
@@ -88,8 +90,11 @@ impl Disk {
         self.add(to, Entry::File(content))
     }
 
-    /// Puts a file in the place of another.
+    /// Renames a file, replacing one at `to`; or renames a directory to a name that is free.
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.is_dir(from) {
+            return self.rename_dir(plain(from), plain(to));
+        }
         let content = self.content(from)?;
         if self.is_dir(to) {
             return Err(ErrorKind::IsADirectory.into());
@@ -97,6 +102,17 @@ impl Disk {
         self.parent_is_there(&plain(to))?;
         let moved = (plain(to), Some(Entry::File(content)));
         self.name(vec![(plain(from), None), moved]);
+        Ok(())
+    }
+
+    /// Renames a directory. Unlike POSIX, and like Windows, it does not replace an empty directory.
+    fn rename_dir(&mut self, from: PathBuf, to: PathBuf) -> io::Result<()> {
+        if self.live.contains_key(&to) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.parent_is_there(&to)?;
+        move_directory(&mut self.live, &from, &to);
+        self.pending.push(Event::MovedDirectory { from, to });
         Ok(())
     }
 
@@ -137,11 +153,11 @@ impl Disk {
             Event::Appended {
                 content, undecided, ..
             } => *content != synced || *undecided,
-            Event::Named(_) => true,
+            Event::Named(_) | Event::MovedDirectory { .. } => true,
         });
     }
 
-    /// A sync of a content that failed.
+    /// Marks the pending bytes of a content as undecided, after a failed sync.
     pub(super) fn fail_sync(&mut self, failed: usize) {
         for event in &mut self.pending {
             match event {
@@ -153,8 +169,8 @@ impl Disk {
         }
     }
 
-    /// Makes the names in a directory durable. One that failed before leaves nothing undecided:
-    /// file systems keep a journal of names and stop when they cannot write it.
+    /// Makes the names in a directory durable. A failed sync leaves no name undecided: file systems keep a
+    /// journal of names and stop when they cannot write it.
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let path = plain(path);
         if !path.as_os_str().is_empty() && !self.is_dir(&path) {
@@ -168,13 +184,18 @@ impl Disk {
                 {
                     apply(&mut self.durable, changes);
                 }
+                Event::MovedDirectory { from, to }
+                    if [from, to].iter().any(|key| key.parent() == Some(&path)) =>
+                {
+                    move_directory(&mut self.durable, from, to);
+                }
                 _ => self.pending.push(event),
             }
         }
         Ok(())
     }
 
-    /// Puts a whole file there, durable, with the directories it takes.
+    /// Writes a whole file and its parent directories, durable at once.
     pub(super) fn put(&mut self, path: &Path, bytes: &[u8]) {
         let path = plain(path);
         let parents = path.ancestors().skip(1);
@@ -213,7 +234,7 @@ impl Disk {
     }
 }
 
-/// Does changes of names.
+/// Applies changes of names.
 pub(super) fn apply(names: &mut Names, changes: &[(PathBuf, Option<Entry>)]) {
     for (path, entry) in changes {
         match entry {
@@ -223,7 +244,33 @@ pub(super) fn apply(names: &mut Names, changes: &[(PathBuf, Option<Entry>)]) {
     }
 }
 
-/// A path without `.`, so that it has one spelling.
+/// Moves a directory and everything below it, replacing what is at `to`.
+pub(super) fn move_directory(names: &mut Names, from: &Path, to: &Path) {
+    let moved: Vec<_> = names
+        .iter()
+        .filter_map(|(path, entry)| {
+            let below = path.strip_prefix(from).ok()?;
+            Some((path.clone(), below.to_owned(), *entry))
+        })
+        .collect();
+    if moved.is_empty() {
+        // Its creation was lost.
+        return;
+    }
+    names.retain(|path, _| !path.starts_with(to));
+    for (path, below, entry) in moved {
+        names.remove(&path);
+        // Joining an empty path would append a slash.
+        let target = if below.as_os_str().is_empty() {
+            to.to_owned()
+        } else {
+            to.join(below)
+        };
+        names.insert(target, entry);
+    }
+}
+
+/// A path without `.` components, so that every place has one spelling.
 fn plain(path: &Path) -> PathBuf {
     path.components()
         .filter(|part| !matches!(part, Component::CurDir))

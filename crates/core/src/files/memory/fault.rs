@@ -1,18 +1,24 @@
-//! What goes wrong, when, and the record of all calls that change something.
+//! Injected faults, and the record of all operations that change something.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// What goes wrong at a chosen operation that changes something, counted from 1.
+/// A fault at a chosen operation. Operations that change something are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The power goes, or the process dies: this operation and all later ones fail.
-    PowerCut { at: u64 },
-    /// This operation fails, or it and all later ones do, as far as the failure concerns them.
-    Fail {
+    /// The power is cut, or the process dies: this operation and all later ones fail.
+    PowerCut {
+        /// The first operation that fails.
         at: u64,
+    },
+    /// An operation fails, if the failure applies to it.
+    Fail {
+        /// The operation that fails.
+        at: u64,
+        /// Whether all later operations fail too.
         forever: bool,
+        /// How it fails.
         failure: Failure,
     },
 }
@@ -20,14 +26,17 @@ pub enum Fault {
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Whatever it is, it fails without effect.
+    /// Any operation fails without effect.
     Io,
-    /// What needs room fails without effect; unlinking and syncing go on.
+    /// The disk is full: operations that need space fail without effect, unlinking and syncing work.
     NoSpace,
-    /// An append leaves up to this many bytes behind, never all, and fails.
-    ShortWrite { kept: usize },
-    /// A sync fails. What was appended may be on the disk or not, and no later sync will tell:
-    /// systems mark the pages as clean.
+    /// An append writes only a part of its bytes and fails.
+    ShortWrite {
+        /// Bytes that are written, but never all of them.
+        kept: usize,
+    },
+    /// A sync fails. Whether the appended bytes reached the disk stays unknown, even after later syncs:
+    /// operating systems mark the pages as clean.
     Sync,
 }
 
@@ -44,18 +53,20 @@ pub enum Call {
     Link,
     Remove,
     RemoveDir,
-    /// Taking a lock, when that makes the lock file.
+    /// Taking a lock, if that creates the lock file.
     Lock,
 }
 
-/// One call with the path it was about.
+/// One call and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
+    /// The call.
     pub call: Call,
+    /// Its path; of a rename or link, the new name.
     pub path: PathBuf,
 }
 
-/// The fault that was set, and the operations since.
+/// The fault, and the operations since it was set.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) fault: Option<Fault>,
@@ -63,8 +74,8 @@ pub(super) struct Faults {
 }
 
 impl Failure {
-    /// Whether this call can fail so.
-    pub fn concerns(self, call: Call) -> bool {
+    /// Whether this call can fail in this way.
+    pub fn applies_to(self, call: Call) -> bool {
         use Call::{Append, CreateDir, CreateNew, Finish, Link, Lock, Sync, SyncDir};
         match self {
             Self::Io => true,
@@ -84,7 +95,7 @@ impl Failure {
 }
 
 impl Faults {
-    /// Records one call; gives how it fails, if it does.
+    /// Records one call; returns how it fails, if it does.
     pub(super) fn next(&mut self, call: Call, path: &Path) -> Option<Failure> {
         self.operations.push(Operation {
             call,
@@ -99,7 +110,7 @@ impl Faults {
                 failure,
             } => {
                 let due = now == at || forever && now > at;
-                (due && failure.concerns(call)).then_some(failure)
+                (due && failure.applies_to(call)).then_some(failure)
             }
         }
     }

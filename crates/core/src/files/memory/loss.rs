@@ -1,35 +1,43 @@
-//! What a power cut takes.
+//! Which pending changes a power cut undoes.
 
-use super::disk::{Disk, Entry, Event, Names, apply};
+use super::disk::{Disk, Entry, Event, Names, apply, move_directory};
 use std::ops::Range;
 
 /// Which of the pending changes did not reach the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// All of them: what was synced is there, and nothing else.
+    /// All of them are lost: only synced changes survive.
     All,
-    /// None of them.
+    /// None of them is lost.
     None,
-    /// All but this one.
+    /// All but the pending change of this index.
     OnlyKept(usize),
-    /// This one alone.
+    /// Only the pending change of this index.
     OnlyLost(usize),
-    /// Each by the toss of a coin.
+    /// Each with probability 1/2, from this seed.
     Random(u64),
-    /// Appended bytes by blocks at absolute offsets of the file, names one by one.
-    Torn { block: usize, seed: u64 },
-    /// The bytes alone: names are there and files are as long, but what was appended reads as zeros.
+    /// Appended bytes block by block, names one by one, each with probability 1/2.
+    Torn {
+        /// Bytes of a block; blocks lie at multiples of it in the file.
+        block: usize,
+        /// Decides which are lost.
+        seed: u64,
+    },
+    /// All bytes but no names: files keep their length, and pending bytes read as zeros.
     Zeroed,
 }
 
 impl Disk {
-    /// The disk a machine finds when the power is back. What is lost before something that is kept
-    /// reads as zeros; what is lost at the end makes the file shorter.
+    /// The disk after the power cut. Lost bytes before kept ones read as zeros; lost bytes at the end make
+    /// the file shorter.
     pub(super) fn after(&self, loss: Loss) -> Self {
         let mut names = self.durable.clone();
         for (at, event) in self.pending.iter().enumerate() {
             match event {
                 Event::Named(changes) if loss.keeps(at) => apply(&mut names, changes),
+                Event::MovedDirectory { from, to } if loss.keeps(at) => {
+                    move_directory(&mut names, from, to)
+                }
                 _ => {}
             }
         }
@@ -57,7 +65,7 @@ impl Disk {
 
     fn content_after(&self, number: usize, loss: Loss) -> Vec<u8> {
         let mut bytes = self.contents[number].clone();
-        // Up to here there was something to look at, and up to here something is kept.
+        // The end of the appends seen so far, and the end of the last bytes that are kept.
         let (mut seen, mut end) = (0, 0);
         for (at, event) in self.pending.iter().enumerate() {
             let Event::Appended { content, range, .. } = event else {
@@ -87,7 +95,7 @@ impl Disk {
 }
 
 impl Loss {
-    /// Whether the pending change `at` happened, as a whole.
+    /// Whether the pending change `at` survives as a whole.
     fn keeps(self, at: usize) -> bool {
         match self {
             Self::All => false,
@@ -98,7 +106,7 @@ impl Loss {
         }
     }
 
-    /// Whether bytes at `offset` of a content, appended by the pending change `at`, are there.
+    /// Whether bytes at `offset` of a content, appended by the pending change `at`, survive.
     fn keeps_bytes(self, at: usize, content: usize, offset: usize) -> bool {
         match self {
             Self::Zeroed => false,
@@ -109,7 +117,7 @@ impl Loss {
         }
     }
 
-    /// The parts of an append that share a fate.
+    /// The parts of an append that are lost or kept together.
     fn pieces(self, range: &Range<usize>) -> Vec<Range<usize>> {
         let Self::Torn { block, .. } = self else {
             return vec![range.clone()];
@@ -125,7 +133,7 @@ impl Loss {
     }
 }
 
-/// A coin of one's own for every seed and place, always falling the same way.
+/// A pseudo-random bit, the same for equal seeds and places.
 fn coin(seed: u64, place: [u64; 2]) -> bool {
     let mixed = place
         .into_iter()

@@ -1,33 +1,14 @@
-//! A file system in memory that can lose power and fail: the twin that tests put in the disk's
-//! place, and no friend of those who forget a sync.
-//!
-//! A running process sees the live files. Every change is pending until the sync that makes it
-//! durable: bytes until their file is synced, names until their directory is. A power cut keeps any
-//! subset of what is pending, and [`Loss`] chooses it. The text of a lock file is left out.
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "fuzzing does not look at all there is")
-)]
-
-mod disk;
-mod fault;
-mod lock;
-mod loss;
-#[cfg(test)]
-mod tests;
-
-pub use fault::{Call, Failure, Fault, Operation};
-pub use loss::Loss;
-
-use super::{Blob, FileSystem, LockMode, NewFile};
-use disk::{Disk, Entry};
-use fault::Faults;
-use lock::{Held, Locks};
+use super::disk::{Disk, Entry};
+use super::fault::{Call, Failure, Fault, Faults, Operation};
+use super::lock::Locks;
+use super::loss::Loss;
+use crate::files::blob::Blob;
+use crate::files::file_system::{FileSystem, LockMode, NewFile};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The file system; clones share it.
+/// A file system in memory; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryFiles(Arc<Shared>);
 
@@ -45,23 +26,23 @@ struct State {
 }
 
 impl MemoryFiles {
-    /// Sets what goes wrong; operations are counted from now.
+    /// Sets the fault, or none, and counts operations from here on.
     pub fn set_fault(&self, fault: Option<Fault>) {
         let operations = Vec::new();
         self.state().faults = Faults { fault, operations };
     }
 
-    /// The changing operations since `set_fault`.
+    /// The operations since `set_fault` that change something.
     pub fn operations(&self) -> Vec<Operation> {
         self.state().faults.operations.clone()
     }
 
-    /// How many changes a power cut could still take back.
+    /// Number of pending changes, which a power cut could undo.
     pub fn pending(&self) -> usize {
         self.state().disk.pending.len()
     }
 
-    /// What a machine finds after a power cut now: another file system, in which nothing is pending.
+    /// The file system that a machine finds after a power cut: a separate one with no pending changes.
     pub fn after_power_cut(&self, loss: Loss) -> Self {
         let state = State {
             disk: self.state().disk.after(loss),
@@ -73,13 +54,12 @@ impl MemoryFiles {
         }))
     }
 
-    /// Puts a whole file there, durable, in the place of what was.
+    /// Writes a whole file, durable at once, replacing any existing one.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         self.state().disk.put(path, bytes);
     }
 
-    /// Everything there is, for tests that look for leaks: files, and directories when they are
-    /// empty.
+    /// All files and all empty directories, for tests that look for leftovers.
     pub fn paths(&self) -> Vec<PathBuf> {
         let disk = &self.state().disk;
         let live = disk.live.iter();
@@ -92,7 +72,7 @@ impl MemoryFiles {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call, then does it unless it is to fail.
+    /// Counts a call, then performs it unless the fault hits it.
     fn change<T>(
         &self,
         call: Call,
@@ -106,7 +86,7 @@ impl MemoryFiles {
         }
     }
 
-    /// Counts a sync of a file's content, then does it unless it is to fail.
+    /// Counts a sync of a file's content, then performs it unless the fault hits it.
     fn sync_content(&self, call: Call, path: &Path, number: usize) -> io::Result<()> {
         let mut state = self.state();
         match state.faults.next(call, path) {
@@ -127,7 +107,7 @@ impl MemoryFiles {
 impl FileSystem for MemoryFiles {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         if self.state().disk.is_dir(path) {
-            // Nothing changes, so nothing can fail.
+            // Nothing changes, so it is not counted.
             return Ok(());
         }
         self.change(Call::CreateDir, path, |disk| disk.create_dir(path))
@@ -248,5 +228,18 @@ impl NewFile for MemoryFile {
     fn finish(self: Box<Self>) -> io::Result<()> {
         self.files
             .sync_content(Call::Finish, &self.path, self.number)
+    }
+}
+
+/// A held lock, released on drop.
+struct Held {
+    files: MemoryFiles,
+    number: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.files.state().locks.release(self.number);
+        self.files.0.unlocked.notify_all();
     }
 }

@@ -1,12 +1,13 @@
 use super::*;
-use crate::files::LockMode;
+use crate::files::{FileSystem, LockMode};
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 fn dir() -> PathBuf {
     PathBuf::from("db")
 }
 
-/// A durable directory, to begin with.
+/// A file system with one durable directory.
 fn files() -> MemoryFiles {
     let files = MemoryFiles::default();
     files.create_dir(&dir()).unwrap();
@@ -20,7 +21,7 @@ fn read(files: &MemoryFiles, name: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_power_cut_leaves_what_was_synced_under_names_that_were_synced() {
+fn a_power_cut_keeps_synced_bytes_under_synced_names() {
     let files = files();
     let mut kept = files.create_new(&dir().join("kept")).unwrap();
     kept.append(b"ab").unwrap();
@@ -43,7 +44,7 @@ fn a_power_cut_leaves_what_was_synced_under_names_that_were_synced() {
 }
 
 #[test]
-fn an_append_that_is_lost_before_one_that_is_kept_reads_as_zeros() {
+fn a_lost_append_before_a_kept_one_reads_as_zeros() {
     let files = files();
     let mut file = files.create_new(&dir().join("f")).unwrap();
     files.sync_dir(&dir()).unwrap();
@@ -57,7 +58,7 @@ fn an_append_that_is_lost_before_one_that_is_kept_reads_as_zeros() {
 }
 
 #[test]
-fn a_torn_append_survives_by_blocks_at_absolute_offsets() {
+fn a_torn_append_survives_block_by_block() {
     let files = files();
     let mut file = files.create_new(&dir().join("f")).unwrap();
     file.append(&[1; 500]).unwrap();
@@ -72,7 +73,10 @@ fn a_torn_append_survives_by_blocks_at_absolute_offsets() {
         lengths.insert(bytes.len());
         for (at, byte) in bytes.iter().enumerate().skip(500) {
             let block = &bytes[(at / 512 * 512).max(500)..bytes.len().min((at / 512 + 1) * 512)];
-            assert!(block.iter().all(|other| other == byte), "one fate a block");
+            assert!(
+                block.iter().all(|other| other == byte),
+                "a block is kept or lost as a whole"
+            );
         }
     }
     assert_eq!(
@@ -82,7 +86,7 @@ fn a_torn_append_survives_by_blocks_at_absolute_offsets() {
 }
 
 #[test]
-fn a_random_loss_is_any_subset_and_the_same_for_the_same_seed() {
+fn a_random_loss_reaches_every_subset_and_repeats_for_the_same_seed() {
     let files = files();
     for name in ["a", "b", "c"] {
         files.create_new(&dir().join(name)).unwrap();
@@ -94,7 +98,7 @@ fn a_random_loss_is_any_subset_and_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn a_rename_happens_on_both_names_or_on_neither() {
+fn a_rename_changes_both_names_or_neither() {
     let files = files();
     files.put(&dir().join("to"), b"old");
     files.put(&dir().join("from"), b"new");
@@ -112,7 +116,37 @@ fn a_rename_happens_on_both_names_or_on_neither() {
 }
 
 #[test]
-fn what_lies_in_a_directory_whose_name_is_lost_is_lost() {
+fn a_renamed_directory_takes_its_files_along_or_stays() {
+    let files = files();
+    let (from, to) = (dir().join("from"), dir().join("to"));
+    files.put(&from.join("f"), b"new");
+    files.rename(&from, &to).unwrap();
+    assert_eq!(files.paths(), [to.join("f")]);
+    assert_eq!(files.after_power_cut(Loss::All).paths(), [from.join("f")]);
+    let kept = files.after_power_cut(Loss::None);
+    assert_eq!(kept.paths(), [to.join("f")]);
+    files.sync_dir(&dir()).unwrap();
+    assert_eq!(files.after_power_cut(Loss::All).paths(), [to.join("f")]);
+    files.create_dir(&from).unwrap();
+    let refused = files.rename(&to, &from).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+}
+
+#[test]
+fn create_dir_all_makes_every_name_durable() {
+    let files = MemoryFiles::default();
+    let deep = Path::new("a/b/c");
+    files.create_dir_all(deep).unwrap();
+    assert_eq!(files.pending(), 0);
+    files.create_dir_all(deep).unwrap();
+    assert_eq!(files.after_power_cut(Loss::All).paths(), [deep]);
+    files.put(Path::new("a/f"), b"");
+    let refused = files.create_dir_all(Path::new("a/f/g"));
+    assert!(refused.is_err());
+}
+
+#[test]
+fn files_in_a_directory_whose_name_is_lost_are_lost() {
     let files = files();
     let inner = dir().join("inner");
     files.create_dir(&inner).unwrap();
@@ -128,7 +162,7 @@ fn what_lies_in_a_directory_whose_name_is_lost_is_lost() {
 }
 
 #[test]
-fn a_sync_that_failed_is_not_made_up_for_by_a_later_one() {
+fn a_later_sync_does_not_make_up_for_a_failed_one() {
     let files = files();
     let mut file = files.create_new(&dir().join("f")).unwrap();
     files.sync_dir(&dir()).unwrap();
@@ -153,7 +187,7 @@ fn a_sync_that_failed_is_not_made_up_for_by_a_later_one() {
 }
 
 #[test]
-fn each_failure_hits_what_it_concerns_and_is_recorded() {
+fn each_failure_hits_the_operations_it_applies_to_and_is_recorded() {
     let files = files();
     let fail = |failure, forever| {
         files.set_fault(Some(Fault::Fail {
@@ -173,9 +207,9 @@ fn each_failure_hits_what_it_concerns_and_is_recorded() {
     assert!(files.create_dir(&dir().join("d")).is_err());
     assert!(files.link(&path, &dir().join("g")).is_err());
     files.remove(&path).unwrap();
-    let told: Vec<_> = files.operations().iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "Append db/f");
-    assert_eq!(told.len(), 5);
+    let recorded: Vec<_> = files.operations().iter().map(ToString::to_string).collect();
+    assert_eq!(recorded[0], "Append db/f");
+    assert_eq!(recorded.len(), 5);
     fail(Failure::ShortWrite { kept: 100 }, false);
     let mut file = files.create_new(&path).unwrap();
     file.append(b"ab").unwrap();
@@ -185,7 +219,7 @@ fn each_failure_hits_what_it_concerns_and_is_recorded() {
 }
 
 #[test]
-fn locks_are_shared_or_not_and_belong_to_the_file_and_not_its_name() {
+fn locks_exclude_by_mode_and_belong_to_the_file_not_its_name() {
     let files = files();
     let path = dir().join("READERS");
     let first = files.lock(&path, LockMode::Shared).unwrap();
@@ -203,6 +237,10 @@ fn locks_are_shared_or_not_and_belong_to_the_file_and_not_its_name() {
     });
     let old = files.lock(&path, LockMode::Owner).unwrap();
     files.remove(&path).unwrap();
-    assert_eq!(held(LockMode::Owner), None, "a new file, a new lock");
+    assert_eq!(
+        held(LockMode::Owner),
+        None,
+        "a new file has a lock of its own"
+    );
     drop(old);
 }
