@@ -81,7 +81,8 @@ impl Frame {
         if frame_checksum(bytes.get(..24).unwrap_or_default(), payload) != sum {
             return Err(bad("checksum does not match"));
         }
-        let ops: Vec<Op> = unpack(payload).map_err(|what| FormatError::bad("frame", what))?;
+        let ops: Vec<Op> =
+            unpack(payload).map_err(|error| FormatError::bad("frame", error.to_string()))?;
         if ops.len() != count as usize {
             return Err(bad("the count does not fit the payload"));
         }

@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     }
     let range = sections.range(STATE, "state")?;
     let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default())
-        .map_err(|what| FormatError::bad("state", what))?;
+        .map_err(|error| FormatError::bad("state", error.to_string()))?;
     if manifest.database != sections.header.database {
         return Err(FormatError::bad(
             "state",

@@ -1,4 +1,4 @@
-//! The numbers things are known by: newtypes, so that a node is never taken for an item.
+//! Newtypes for the numbers that identify things, so that a node number is never used as an item number.
 
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -23,24 +23,24 @@ macro_rules! number {
 }
 
 number! {
-    /// The place of one write in the order of all writes: every record put and every delete has
-    /// its own, dense and increasing over the whole database, starting at 1.
+    /// Numbers the writes of a database: every put record and every delete has a revision of its own,
+    /// increasing by one, from 1.
     [pub] Revision(u64)
 }
 
 number! {
-    /// Numbers the generations of one space, from 1; never used again.
+    /// Numbers the generations of a space, from 1; never reused.
     [pub] GenerationNo(u64)
 }
 
 number! {
-    /// Stands for an item's id inside: given when an id is first seen, kept across updates and
+    /// The internal number of an item id: assigned when the id is first put, kept across updates and
     /// across a delete followed by a put.
     [pub] ItemNo(u32)
 }
 
 number! {
-    /// Numbers files of all kinds; never used again, so that a name never changes its meaning.
+    /// Numbers files of all kinds; never reused, so that a name always means the same file.
     [pub] FileNo(u64)
 }
 

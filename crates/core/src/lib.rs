@@ -1,15 +1,15 @@
 //! The foundation of [Twinspire](https://docs.rs/twinspire): vector kernels, bytes, ids and files.
 //!
-//! This crate is an implementation detail. It has no stability promise of its own; depend on `twinspire`,
-//! which re-exports what users need ([`Metric`], [`Storage`], [`GenerationNo`], [`Revision`]).
+//! This crate is an implementation detail without a stability promise. Depend on `twinspire`, which re-exports
+//! what users need: [`Metric`], [`Storage`], [`GenerationNo`], [`Revision`].
 //!
-//! - [`kernel`]: inner products, distances, matrix products and conversions, for every instruction set.
-//! - [`wire`]: primitives from bytes with bounds, checksums, bincode with limits.
-//! - [`ids`]: newtypes for the numbers that things are known by.
+//! - [`kernel`]: inner products, distances, matrix products and conversions for every instruction set.
+//! - [`wire`]: a bounded byte reader, the checksum, bincode with limits.
+//! - [`ids`]: newtypes for the numbers that identify items, generations, writes and files.
 //! - [`files`]: the file system behind one trait, mapped files, the names of all files.
 //!
-//! It is the only crate of the workspace with `unsafe`: in `kernel` for vector instructions and in `files`
-//! for mapped memory.
+//! It is the only crate of the workspace with `unsafe`: in `kernel` for vector instructions, in `files` for
+//! memory maps.
 
 #[doc(hidden)]
 pub mod files;

@@ -278,8 +278,8 @@ impl ColumnsLayout {
     ) -> Result<Self, FormatError> {
         let bad = |what: &str| FormatError::bad(TABLE_NAME, what);
         let packed = sections.range(COLUMN_TABLE, TABLE_NAME)?;
-        let table: Table =
-            unpack(bytes.get(packed).unwrap_or_default()).map_err(|what| bad(&what))?;
+        let table: Table = unpack(bytes.get(packed).unwrap_or_default())
+            .map_err(|error| bad(&error.to_string()))?;
         let rows = u32::try_from(rows).map_err(|_| bad("there are more rows than items"))?;
         if !table.columns.is_sorted_by(|a, b| a.path < b.path) || table.columns.len() > MAX_COLUMNS
         {

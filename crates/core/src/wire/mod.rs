@@ -1,44 +1,14 @@
-//! Bytes to primitives and back: a bounded [`Reader`], the checksum, and bincode with limits.
+//! Bytes to primitives and back: a bounded [`Reader`], the [`checksum`], and bincode with limits.
 //!
-//! Everything is little-endian. Nothing here allocates by a count it has read: lengths are checked
-//! against the bytes at hand first.
+//! Everything is little-endian. Nothing here allocates by a count that it has read: lengths are compared with
+//! the bytes at hand first.
 
+#![warn(clippy::indexing_slicing)]
+
+mod checksum;
 mod pack;
 mod reader;
 
-pub use pack::{pack, unpack};
+pub use checksum::{Checksum, checksum};
+pub use pack::{UnpackError, pack, unpack};
 pub use reader::{Reader, WireError};
-
-/// The one checksum of all files: XXH3, 64 bits, seed 0.
-pub fn checksum(bytes: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(bytes)
-}
-
-/// The same checksum over bytes that come in pieces.
-#[derive(Default)]
-pub struct Checksum(xxhash_rust::xxh3::Xxh3Default);
-
-impl Checksum {
-    /// Takes in the next piece.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The checksum of everything taken in.
-    pub fn value(&self) -> u64 {
-        self.0.digest()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_and_whole_have_the_same_checksum() {
-        let mut pieces = Checksum::default();
-        pieces.update(b"twin");
-        pieces.update(b"spire");
-        assert_eq!(pieces.value(), checksum(b"twinspire"));
-    }
-}

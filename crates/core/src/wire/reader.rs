@@ -1,22 +1,29 @@
 use thiserror::Error;
 
-/// The bytes ended before the value did, or went on after it.
-#[derive(Debug, Error, PartialEq, Eq)]
+/// The bytes end before the value does, or after it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WireError {
     /// Fewer bytes than the value needs.
     #[error("{what} needs {needed} bytes at offset {at}, but {left} are left")]
     Short {
+        /// The value.
         what: &'static str,
+        /// The offset at which it starts.
         at: usize,
+        /// Bytes it takes.
         needed: usize,
+        /// Bytes that are left.
         left: usize,
     },
     /// Bytes after the last value.
     #[error("{left} bytes follow the last value")]
-    Trailing { left: usize },
+    Trailing {
+        /// Number of bytes that follow.
+        left: usize,
+    },
 }
 
-/// Takes values off the front of a byte slice; every step is checked against what is left.
+/// Reads values from the front of a byte slice, each checked against the bytes that are left.
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -51,19 +58,19 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
-    /// The next four bytes as a number.
+    /// The next `u32`.
     #[inline]
     pub fn u32(&mut self, what: &'static str) -> Result<u32, WireError> {
         self.array(what).map(u32::from_le_bytes)
     }
 
-    /// The next eight bytes as a number.
+    /// The next `u64`.
     #[inline]
     pub fn u64(&mut self, what: &'static str) -> Result<u64, WireError> {
         self.array(what).map(u64::from_le_bytes)
     }
 
-    /// Insists that nothing is left.
+    /// Fails if bytes are left.
     #[inline]
     pub fn finish(self) -> Result<(), WireError> {
         match self.bytes.len() - self.at {
@@ -78,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_read_says_what_where_and_how_much() {
+    fn a_short_read_names_the_value_its_offset_and_its_size() {
         let mut reader = Reader::new(&[1, 0, 0, 0, 9]);
         assert_eq!(reader.u32("count").unwrap(), 1);
         let error = reader.u64("offset").unwrap_err();
