@@ -1,0 +1,36 @@
+# The few commands that people use. `just --list` shows them.
+
+# All that CI runs.
+ci:
+    .ci/run
+
+# The tests.
+test *arguments:
+    cargo test --all-features {{arguments}}
+
+# Formatting, lints, documentation.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+
+# The order of rooms and import rings.
+floors:
+    cargo test --test floors
+
+# The main job, from raw logs to judged recalls.
+quickstart *arguments:
+    cargo run --release --features train --example quickstart -- {{arguments}}
+
+# One fuzz target for some seconds.
+fuzz target seconds="60":
+    fuzz/seed
+    cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+
+# Licences and advisories of dependencies.
+deny:
+    cargo deny --all-features check
+
+# The command as it is released: optimised over all crates, stripped.
+dist:
+    cargo build --profile dist -p twinspire-cli
