@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::filter::{Condition, Filter, Kinds, Known};
 use crate::format::columns::{FieldKinds, Lookup};
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{FreshItem, Memory, NodeSet, Part, Remembered, Serving, Snapshot};
+use crate::snapshot::{CacheLookup, FilterCache, FreshItem, NodeSet, Part, Serving, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -24,7 +24,7 @@ pub(super) struct Passing<'a> {
     /// The newest first.
     segments: Vec<Rows<'a>>,
     items: OnceLock<Vec<ItemNo>>,
-    remembered: &'a Remembered,
+    cache: &'a FilterCache,
 }
 
 /// The rows of one segment, and the condition on them.
@@ -63,7 +63,7 @@ impl<'a> Passing<'a> {
             condition: all(&Known::nothing()),
             segments: rows.collect(),
             items: OnceLock::new(),
-            remembered: &snapshot.sealed.remembered,
+            cache: &snapshot.sealed.filter_cache,
         }))
     }
 
@@ -152,15 +152,15 @@ impl<'a> Passing<'a> {
         saving: f64,
     ) -> Result<Option<Arc<NodeSet>>, Error> {
         let segment = part.segment.pinned().file.number;
-        match self.remembered.ask(&self.condition, segment, cost, saving) {
-            Memory::Nodes(nodes) => Ok(Some(nodes)),
-            Memory::Nothing => Ok(None),
-            Memory::Due => {
+        match self.cache.lookup(&self.condition, segment, cost, saving) {
+            CacheLookup::Hit(nodes) => Ok(Some(nodes)),
+            CacheLookup::Miss => Ok(None),
+            CacheLookup::Due => {
                 let finder = part.segment.finder();
                 let nodes = self.items()?.iter().filter_map(|item| finder.find(*item));
                 let nodes = nodes.filter(|node| part.shows(*node)).collect();
                 let nodes = Arc::new(NodeSet::of(nodes, part.segment.items().len()));
-                self.remembered.keep(&self.condition, segment, &nodes);
+                self.cache.insert(&self.condition, segment, &nodes);
                 Ok(Some(nodes))
             }
         }

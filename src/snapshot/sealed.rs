@@ -1,6 +1,6 @@
 //! The sealed items: a manifest and its items segments, open.
 
-use super::remembered::Remembered;
+use super::filter_cache::FilterCache;
 use crate::error::Error;
 use crate::manifest::{ItemsFile, Manifest};
 use crate::store::{Directory, ItemsSegment, StoreError};
@@ -15,17 +15,16 @@ pub(crate) struct Sealed {
     /// Its items segments.
     pub(crate) items: Vec<Arc<ItemsSegment>>,
     /// Cached results of filters over these segments.
-    pub(crate) remembered: Remembered,
+    pub(crate) filter_cache: FilterCache,
 }
 
 impl Sealed {
     /// A manifest with its segments, which are open already.
     pub(crate) fn new(manifest: Manifest, items: Vec<Arc<ItemsSegment>>) -> Self {
-        let remembered = Remembered::default();
         Self {
             manifest,
             items,
-            remembered,
+            filter_cache: FilterCache::default(),
         }
     }
 
