@@ -42,7 +42,7 @@
 mod catalog;
 mod database;
 mod ensemble;
-mod error;
+pub mod error;
 mod filter;
 mod format;
 #[cfg(any(test, fuzzing))]

@@ -5,6 +5,7 @@
 //! persistent one, swapped whole.
 
 use super::{CatalogError, Fresh, Loss, Recovered, recover};
+use crate::format::Damage;
 use crate::format::journal::Op;
 use crate::store::Directory;
 use arc_swap::ArcSwap;
@@ -246,7 +247,8 @@ fn on_disk(
         Ok(Ok(db)) => Ok(Backing::Sled(db)),
         Ok(Err(lost)) => Err(CatalogError::Lost(Loss {
             path: path.with_file_name(names::JOURNAL),
-            what: "its end is missing: the index has seen more".to_owned(),
+            section: "frame",
+            what: Damage::MissingEnd { newest: lost.1 },
             lost: Some(lost),
         })),
         Err(fault) => {

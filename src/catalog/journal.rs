@@ -3,7 +3,8 @@
 use super::{CatalogError, Loss};
 use crate::format::container::{Header, Kind};
 use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
-use crate::store::{Directory, StoreError, fresh_identity};
+use crate::format::{Damage, FormatError};
+use crate::store::{Directory, StoreError, WriteOperation, fresh_identity};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{NewFile, names};
 use twinspire_core::ids::{FileNo, Revision};
@@ -148,7 +149,11 @@ impl Recovered {
         let lost_before = self.losses.len();
         let mut last = match journal.header {
             Ok(header) if header.database != database => {
-                self.lose(path, "header: belongs to another database", None);
+                self.lose(
+                    path,
+                    FormatError::bad("header", "belongs to another database"),
+                    None,
+                );
                 return Revision(0);
             }
             Ok(header) => {
@@ -156,7 +161,7 @@ impl Recovered {
                 Revision(header.before)
             }
             Err(error) => {
-                self.lose(path, error.to_string(), None);
+                self.lose(path, error, None);
                 Revision(0)
             }
         };
@@ -179,7 +184,8 @@ impl Recovered {
         if let Some(hole) = journal.holes.iter().find(matters)
             && self.losses.len() == lost_before
         {
-            self.lose(path, format!("frame: damaged at byte {}", hole.at), None);
+            let torn = Damage::TornFrame { at: hole.at };
+            self.lose(path, FormatError::bad("frame", torn), None);
         }
         last
     }
@@ -189,15 +195,18 @@ impl Recovered {
         let due = self.last.next();
         if next > due {
             let to = Revision(next.0 - 1);
-            self.lose(path, "frame: damaged or missing", Some((due, to)));
+            let missing = FormatError::bad("frame", Damage::MissingFrames);
+            self.lose(path, missing, Some((due, to)));
             self.last = to;
         }
     }
 
-    fn lose(&mut self, path: &Path, what: impl Into<String>, lost: Option<(Revision, Revision)>) {
+    fn lose(&mut self, path: &Path, error: FormatError, lost: Option<(Revision, Revision)>) {
+        let FormatError { section, what } = error;
         self.losses.push(Loss {
             path: path.to_owned(),
-            what: what.into(),
+            section,
+            what,
             lost,
         });
     }
@@ -289,7 +298,8 @@ impl Journal {
     /// Appends the operations of one call and makes them durable; gives them back with the first
     /// one's revision. `number` names the file if one has to be begun.
     ///
-    /// After an error it is unknown whether they were kept: the journal must not be used again.
+    /// After an error that is [uncertain](StoreError::Uncertain) the journal must not be used again.
+    /// After any other nothing was written.
     pub(crate) fn append(
         &mut self,
         ops: Vec<Op>,
@@ -299,11 +309,12 @@ impl Journal {
             first: self.last.next(),
             ops,
         };
+        let bytes = encode(&frame, &self.directory.root)?;
         let open = match self.open.take() {
             Some(open) => open,
             None => self.begin(number())?,
         };
-        self.open = Some(write(open, &frame)?);
+        self.open = Some(write(open, &bytes)?);
         self.last = frame.last();
         Ok((frame.first, frame.ops))
     }
@@ -321,7 +332,8 @@ impl Journal {
     pub(crate) fn close(&mut self) -> Result<(), CatalogError> {
         if let Some(open) = self.open.take() {
             let (first, ops) = (self.last.next(), Vec::new());
-            let Open { path, bytes, .. } = write(open, &Frame { first, ops })?;
+            let Open { path, bytes, .. } =
+                write(open, &encode(&Frame { first, ops }, &self.directory.root)?)?;
             let last = self.last;
             self.closed.push(Closed { path, last, bytes });
         }
@@ -355,29 +367,43 @@ impl Journal {
             before: due.0.saturating_sub(1),
         };
         let header = header.encode();
+        // From here on the file exists: what is torn in it would be taken for damage if more followed.
+        let uncertain = StoreError::uncertain(WriteOperation::Append);
         file.append(&header)
-            .map_err(StoreError::io("write", &path))?;
+            .map_err(|error| uncertain(StoreError::io("write", &path)(error)))?;
         // Each by itself: a power cut must not keep what follows and lose what is before it.
-        file.sync().map_err(StoreError::io("sync", &path))?;
+        file.sync()
+            .map_err(|error| uncertain(StoreError::io("sync", &path)(error)))?;
         self.directory
-            .sync_dir(&self.directory.root.join(names::JOURNAL))?;
+            .sync_dir(&self.directory.root.join(names::JOURNAL))
+            .map_err(&uncertain)?;
         let bytes = header.len() as u64;
         let open = Open { path, file, bytes };
         match undecided {
-            Some(frame) => write(open, &frame),
+            Some(frame) => {
+                let bytes = encode(&frame, &self.directory.root).map_err(&uncertain)?;
+                write(open, &bytes)
+            }
             None => Ok(open),
         }
     }
 }
 
-/// Appends a frame and makes it durable.
-fn write(mut open: Open, frame: &Frame) -> Result<Open, StoreError> {
+fn encode(frame: &Frame, root: &Path) -> Result<Vec<u8>, StoreError> {
+    let journal = root.join(names::JOURNAL);
+    frame.encode().map_err(StoreError::format(&journal))
+}
+
+/// Appends an encoded frame and makes it durable.
+fn write(mut open: Open, bytes: &[u8]) -> Result<Open, StoreError> {
     let path = &open.path;
-    let bytes = frame.encode().map_err(StoreError::format(path))?;
+    let uncertain = StoreError::uncertain(WriteOperation::Append);
     open.file
-        .append(&bytes)
-        .map_err(StoreError::io("write", path))?;
-    open.file.sync().map_err(StoreError::io("sync", path))?;
+        .append(bytes)
+        .map_err(|error| uncertain(StoreError::io("write", path)(error)))?;
+    open.file
+        .sync()
+        .map_err(|error| uncertain(StoreError::io("sync", path)(error)))?;
     open.bytes += bytes.len() as u64;
     Ok(open)
 }

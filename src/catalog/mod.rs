@@ -17,6 +17,7 @@ mod journal;
 pub(crate) use index::{Index, forget, newest, salvage};
 pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed};
 
+use crate::format::Damage;
 use crate::format::journal::Op;
 use crate::store::StoreError;
 use bincode::{Decode, Encode};
@@ -55,12 +56,14 @@ impl Fresh {
 }
 
 /// Damage in the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Loss {
     /// The file.
     pub(crate) path: PathBuf,
-    /// The part of it and what is wrong.
-    pub(crate) what: String,
+    /// The section of the file.
+    pub(crate) section: &'static str,
+    /// What is wrong with it.
+    pub(crate) what: Damage,
     /// The first and last revision that were acknowledged and are lost, if any.
     pub(crate) lost: Option<(Revision, Revision)>,
 }
@@ -72,6 +75,6 @@ pub(crate) enum CatalogError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// It is damaged.
-    #[error("{}: {}", .0.path.display(), .0.what)]
+    #[error("{}: {}: {}", .0.path.display(), .0.section, .0.what)]
     Lost(Loss),
 }

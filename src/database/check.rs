@@ -8,7 +8,7 @@ use crate::manifest::{Generation, Manifest};
 use crate::snapshot::{Base, Live, Sealed};
 use crate::store::{self, SpaceSegment, StoreError};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 
@@ -28,9 +28,9 @@ pub struct CheckReport {
 pub struct CheckProblem {
     /// The file.
     pub file: PathBuf,
-    /// The part of it.
-    pub section: String,
-    /// What is wrong with that.
+    /// The section of the file, as storage-format.md names it.
+    pub section: &'static str,
+    /// What is wrong with the section.
     pub what: String,
 }
 
@@ -41,25 +41,41 @@ impl CheckReport {
         self.problems.is_empty()
     }
 
-    fn add(&mut self, file: impl Into<PathBuf>, section: &str, what: impl Into<String>) {
+    fn add(&mut self, file: impl Into<PathBuf>, section: &'static str, what: impl ToString) {
         self.problems.push(CheckProblem {
             file: file.into(),
-            section: section.to_owned(),
-            what: what.into(),
+            section,
+            what: what.to_string(),
         });
+    }
+
+    /// An error of opening files, found below `root`.
+    fn add_error(&mut self, root: &Path, error: Error) {
+        match error {
+            Error::Corrupt {
+                path,
+                section,
+                what,
+            } => self.add(path, section, what),
+            error => self.add(root, "generation", error),
+        }
     }
 
     fn take(&mut self, error: StoreError) {
         match error {
             StoreError::Format { path, source } => {
-                self.add(path, source.section(), source.to_string());
+                self.add(path, source.section, source.what);
             }
             StoreError::Io {
                 action,
                 path,
                 source,
             } => self.add(path, "file", format!("cannot {action} it: {source}")),
-            StoreError::CommitUncertain { source } => self.take(*source),
+            StoreError::Uncertain { source, .. } => self.take(*source),
+            StoreError::Superseded { path, found, due } => {
+                let what = format!("names manifest {found}, but {due} is due");
+                self.add(path, "CURRENT", what);
+            }
         }
     }
 }
@@ -148,11 +164,10 @@ fn check_journal(
     let found = catalog::read(&live.directory, manifest.database, manifest.sealed)?;
     report.files += found.files() as u64;
     for loss in found.losses {
-        let (section, _) = loss.what.split_once(':').unwrap_or(("frame", ""));
         let lost = loss.lost.map_or_else(String::new, |(from, to)| {
             format!("; acknowledged writes are lost: revisions {from} to {to}")
         });
-        report.add(loss.path, section, format!("{}{lost}", loss.what));
+        report.add(loss.path, loss.section, format!("{}{lost}", loss.what));
     }
     if due.is_some_and(|due| found.last < due) {
         let newest = catalog::paths(&live.directory)?.pop();
@@ -213,8 +228,7 @@ fn check_generation(
             let before = report.problems.len();
             check_files(live, space, generation, report);
             if report.problems.len() == before {
-                let section = format!("{space} generation {}", generation.number);
-                report.add(&live.directory.root, &section, error.to_string());
+                report.add_error(&live.directory.root, error);
             }
             return Ok(());
         }

@@ -48,8 +48,7 @@ impl Database {
     pub fn restore(snapshot: impl AsRef<Path>, directory: impl AsRef<Path>) -> Result<(), Error> {
         let from = Self::open_read_only(snapshot)?;
         if let Some(problem) = from.check()?.problems.into_iter().next() {
-            let what = format!("{}: {}", problem.file.display(), problem.what);
-            return Err(Error::Corrupt { what });
+            return Err(Error::corrupt(&problem.file, problem.section, problem.what));
         }
         from.snapshot(directory)
     }

@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::catalog::Fresh;
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::snapshot::{Serving, Snapshot, parse};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::IntoIter;
 use std::fmt;
 use std::iter::Peekable;
+use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::ItemNo;
 
 /// Every item of a database as of one moment; see [`Database::export`].
@@ -113,13 +115,13 @@ impl Export {
         }
         let record = match (self.fresh.next_if(|(at, _)| *at == item), newest) {
             (Some((_, (id, fresh))), _) => match fresh.record {
-                Some(text) => parse(&id, &text)?,
+                Some(text) => parse(Path::new(names::JOURNAL), &id, &text)?,
                 None => return Ok(None),
             },
             (None, Some((segment, row))) => {
                 let row = segment.row(row)?;
                 match row.record {
-                    Some(text) => parse(row.id, text)?,
+                    Some(text) => parse(segment.path(), row.id, text)?,
                     None => return Ok(None),
                 }
             }
@@ -131,9 +133,10 @@ impl Export {
                 Some(vector) => drop(vectors.insert(space.clone(), vector.to_vec())),
                 None if serving.base.generation.partial => {}
                 None => {
-                    return Err(Error::Corrupt {
-                        what: format!("item {item} has no vector in space {space}"),
-                    });
+                    let space = space.clone();
+                    let path = serving.base.newest_path();
+                    let what = Damage::NoVector { item, space };
+                    return Err(Error::corrupt(path, "node items", what));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Fused spaces: one graph over the vectors of several.
 
 use super::{Database, GenerationInfo, PublishOptions, Towers};
-use crate::error::Error;
+use crate::error::{Error, FuseError};
 use crate::maintain::Source;
 use std::collections::BTreeMap;
 use twinspire_core::ids::GenerationNo;
@@ -69,9 +69,9 @@ impl Database {
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
         let members: Vec<String> = members.into_iter().map(S::into).collect();
-        let fused = |what: String| Error::Fused {
+        let fused = |source: FuseError| Error::Fused {
             space: space.to_owned(),
-            what,
+            source,
         };
         let live = self.live();
         let snapshot = live.snapshot.load();
@@ -79,39 +79,33 @@ impl Database {
         let (mut dimension, mut halves) = (0, 0);
         for member in &members {
             let generation = &snapshot.space(member)?.base.generation;
-            let what = match generation.metric {
-                _ if generation.is_fused() => "is a fused space itself; name what it is made of",
-                Metric::L2 => {
-                    "compares by L2, whose weighted sum is no inner product of concatenated vectors; \
-                     an ensemble can weigh it without a fused space"
-                }
-                Metric::Cosine | Metric::InnerProduct => "is named twice",
-            };
-            let sound = !generation.is_fused() && generation.metric != Metric::L2;
-            if !sound || made_of.insert(member.clone(), generation.number).is_some() {
-                return Err(fused(format!("{member:?} {what}")));
+            let name = || member.clone();
+            if generation.is_fused() {
+                return Err(fused(FuseError::FusedMember { member: name() }));
+            }
+            if generation.metric == Metric::L2 {
+                return Err(fused(FuseError::L2Member { member: name() }));
+            }
+            if made_of.insert(name(), generation.number).is_some() {
+                return Err(fused(FuseError::RepeatedMember { member: name() }));
             }
             dimension += generation.dimension as usize;
             halves += usize::from(generation.storage == Storage::Half);
         }
         if made_of.len() < 2 {
             let count = made_of.len();
-            return Err(fused(format!("it has {count} members, 2 or more are due")));
+            return Err(fused(FuseError::TooFewMembers { count }));
         }
         let storage = match halves == made_of.len() {
             true => Storage::Half,
             false => Storage::Full,
         };
         if options.storage == Storage::Half && storage == Storage::Full {
-            return Err(fused(
-                "its members store vectors in full precision, and scores would differ from theirs in \
-                 half; publish them in half precision first"
-                    .to_owned(),
-            ));
+            return Err(fused(FuseError::Precision));
         }
         drop(snapshot);
         let towers = Towers::vectors_only(space, dimension, Metric::InnerProduct);
-        let towers = towers.map_err(|error| fused(error.what))?;
+        let towers = towers.map_err(|error| fused(Box::new(error).into()))?;
         self.publish_from(space, &towers, Source::Members(&made_of), storage, options)
     }
 

@@ -3,7 +3,6 @@
 use super::Database;
 use crate::error::Error;
 use crate::maintain;
-use crate::snapshot::parse;
 use serde_json::Value;
 use std::collections::HashMap;
 use twinspire_core::ids::Revision;
@@ -57,10 +56,7 @@ impl<'a> Items<'a> {
     /// # Errors
     /// [`Error::Corrupt`] when its place on the disk is damaged.
     pub fn get(&self, id: &str) -> Result<Option<Value>, Error> {
-        match self.database.live().find(id)? {
-            Some((_, Some(record))) => parse(id, &record).map(Some),
-            _ => Ok(None),
-        }
+        self.database.live().record(id)
     }
 
     /// Deletes an item; false when there is none of this id.

@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::catalog::{self, Index, Journal, recover};
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::maintain::{Background, Limits, Writer, Writing, tidy};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, Snapshot};
@@ -159,8 +159,8 @@ impl OpenOptions {
             root: root.to_owned(),
         };
         if !directory.fits() {
-            let (bytes, most) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
-            return Err(Error::PathTooLong { bytes, most });
+            let (bytes, limit) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
+            return Err(Error::PathTooLong { bytes, limit });
         }
         if !self.read_only {
             return open_to_write(directory, self);
@@ -314,9 +314,9 @@ pub(super) fn is_gone(error: &Error) -> bool {
 /// it just now.
 fn missing(error: impl Into<Error>) -> Error {
     match error.into() {
-        Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => Error::Corrupt {
-            what: format!("{} is missing", path.display()),
-        },
+        Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
+            Error::corrupt(&path, "file", Damage::MissingFile)
+        }
         other => other,
     }
 }
@@ -329,8 +329,9 @@ fn read_state(
     let recovered = catalog::read(directory, manifest.database, manifest.sealed)?;
     for loss in &recovered.losses {
         log::warn!(
-            "{}: {}; serving what can be read",
+            "{}: {}: {}; serving what can be read",
             loss.path.display(),
+            loss.section,
             loss.what
         );
     }
@@ -423,12 +424,9 @@ fn refuse_without_current(directory: &Directory) -> Result<(), Error> {
         || !list(&directory.root.join(names::SEGMENTS))?.is_empty()
         || !list(&directory.root.join(names::JOURNAL))?.is_empty();
     if holds_data {
-        return Err(Error::Corrupt {
-            what: format!(
-                "{} is missing, but the directory holds data",
-                directory.root.join(names::CURRENT).display()
-            ),
-        });
+        let current = directory.root.join(names::CURRENT);
+        let what = "the file is missing, but the directory holds data";
+        return Err(Error::corrupt(&current, "file", what));
     }
     Ok(())
 }

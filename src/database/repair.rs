@@ -8,7 +8,7 @@
 use super::Database;
 use super::open::lock;
 use crate::catalog::{self, Fresh, Loss, Recovered};
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::format::items::Row;
 use crate::format::manifest as manifest_file;
 use crate::maintain::Contents;
@@ -141,18 +141,18 @@ impl Work<'_> {
                 }
             }
         }
-        let current = match store::load(self.directory) {
+        let error: Error = match store::load(self.directory) {
             Ok(Some(manifest)) => return Ok((manifest, highest)),
-            Ok(None) => format!("{} is missing", names::CURRENT),
-            Err(error) => error.to_string(),
+            Ok(None) => {
+                let current = self.directory.root.join(names::CURRENT);
+                Error::corrupt(&current, "file", Damage::MissingFile)
+            }
+            Err(error) => error.into(),
         };
-        self.problem(&current);
-        match readable.pop() {
-            Some(manifest) => Ok((manifest, highest)),
-            None => Err(Error::Corrupt {
-                what: format!("{current}, and no manifest can be read"),
-            }),
-        }
+        self.problem(&error);
+        // The newest manifest that can be read stands in for the one that CURRENT should name.
+        let manifest = readable.pop().ok_or(error)?;
+        Ok((manifest, highest))
     }
 
     /// The state that can be kept. Writes new files, and changes none.
@@ -293,8 +293,14 @@ impl Work<'_> {
         found: Recovered,
         next_file: &mut FileNo,
     ) -> Result<(), Error> {
-        for Loss { path, what, lost } in found.losses {
-            self.problem(format!("{}: {what}", path.display()));
+        for loss in found.losses {
+            let Loss {
+                path,
+                section,
+                what,
+                lost,
+            } = loss;
+            self.problem(format!("{}: {section}: {what}", path.display()));
             self.report.lost_revisions.extend(lost);
         }
         let salvaged = catalog::salvage(self.directory, manifest.database, found.last);
@@ -370,7 +376,7 @@ impl Work<'_> {
                         && !had
                         && row.revision <= generation.cut
                     {
-                        let record = parse(row.id, text)?;
+                        let record = parse(segment.path(), row.id, text)?;
                         // A vector that came from elsewhere is not to be had again.
                         match &*embed(name, &base, &[row.id], &[record], |_| None)? {
                             [Some(vector)] => contents.push(item, vector.row()),

@@ -216,7 +216,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Embed`] naming the item that has no vector, or none that can be stored, [`Error::NoItems`],
-    /// [`Error::SpaceName`], and [`Error::ItemTower`] for towers without one. The generation before
+    /// [`Error::SpaceName`], and [`Error::NoItemTower`] for towers without one. The generation before
     /// answers on then.
     pub fn publish(&self, space: &str, towers: Towers) -> Result<GenerationInfo, Error> {
         self.publish_with(space, towers, &PublishOptions::default())

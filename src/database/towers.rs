@@ -1,10 +1,11 @@
 //! The towers of a database's generations.
 
 use super::Database;
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::store::read_towers;
 use serde_json::Value;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_towers::internals::Side;
 use twinspire_towers::{RecordError, Towers};
 
@@ -21,8 +22,12 @@ impl Database {
         let (number, files) = (generation.number, &generation.towers);
         let parts = read_towers(&live.directory, space, number, files)?;
         let model = Arc::clone(&base.model);
-        Towers::of_generation(model, parts).map_err(|error| Error::Corrupt {
-            what: format!("towers of {space} generation {number}: {error}"),
+        Towers::of_generation(model, parts).map_err(|error| {
+            let path = live
+                .directory
+                .path(names::TOWERS, &names::towers(space, number));
+            let (generation, source) = (number, Box::new(error));
+            Error::corrupt(&path, "towers", Damage::Towers { generation, source })
         })
     }
 

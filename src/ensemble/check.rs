@@ -2,6 +2,7 @@
 
 use super::business::{Business, MAX_EXPONENT};
 use super::diversity::{Diversity, MAX_POOL};
+use super::error::{DepthOf, EnsembleError, Parts};
 use super::recipe::{Channel, Method, Recipe, Share, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire_towers::internals::MAX_PATH_BYTES;
@@ -13,51 +14,44 @@ pub(crate) const MAX_SPACES: usize = 32;
 pub(crate) const MAX_DEPTH: u32 = 100_000;
 
 /// What is wrong with a recipe by itself.
-pub(super) fn check(recipe: &Recipe) -> Result<(), String> {
+pub(super) fn check(recipe: &Recipe) -> Result<(), EnsembleError> {
     method(&recipe.method)?;
     if let Some(business) = &recipe.business {
         if matches!(recipe.method, Method::Quotas { .. }) {
-            let why = "quotas take turns, and have no score that a field could be multiplied with";
-            return Err(why.to_owned());
+            return Err(EnsembleError::BusinessBesideQuotas);
         }
         worth(business)?;
     }
     recipe.diversity.as_ref().map_or(Ok(()), variety)
 }
 
-fn worth(business: &Business) -> Result<(), String> {
+fn worth(business: &Business) -> Result<(), EnsembleError> {
     let bytes = business.field.len();
     if bytes == 0 || bytes > MAX_PATH_BYTES {
-        return Err(format!(
-            "the path of the field has {bytes} bytes, 1 to {MAX_PATH_BYTES} are due"
-        ));
+        let limit = MAX_PATH_BYTES;
+        return Err(EnsembleError::FieldPath { bytes, limit });
     }
     let default = business.default;
     if !(default.is_finite() && default >= 0.0) {
-        return Err(format!("the default is {default}, 0 or more is due"));
+        return Err(EnsembleError::DefaultValue { value: default });
     }
     for exponent in [business.score_exponent, business.field_exponent] {
         if !(exponent > 0.0 && exponent <= MAX_EXPONENT) {
-            let due = format!("above 0 and at most {MAX_EXPONENT} is due");
-            return Err(format!("an exponent is {exponent}, {due}"));
+            return Err(EnsembleError::Exponent { exponent });
         }
     }
     Ok(())
 }
 
-fn variety(diversity: &Diversity) -> Result<(), String> {
+fn variety(diversity: &Diversity) -> Result<(), EnsembleError> {
     let (lambda, depth) = (diversity.lambda, diversity.depth);
     if !(0.0..=1.0).contains(&lambda) {
-        return Err(format!("lambda is {lambda}, 0 to 1 is due"));
+        return Err(EnsembleError::Lambda { lambda });
     }
-    if depth == 0 || depth > MAX_POOL {
-        let due = format!("1 to {MAX_POOL} is due");
-        return Err(format!("the depth of the diversity is {depth}, {due}"));
-    }
-    Ok(())
+    check_depth(depth, MAX_POOL, || DepthOf::Diversity)
 }
 
-fn method(method: &Method) -> Result<(), String> {
+fn method(method: &Method) -> Result<(), EnsembleError> {
     match method {
         Method::Weighted {
             spaces,
@@ -66,21 +60,17 @@ fn method(method: &Method) -> Result<(), String> {
         } => {
             weights(spaces)?;
             match missing {
-                Some(score) if !score.is_finite() => Err(format!(
-                    "what is missing scores {score}, a finite number is due"
-                )),
-                Some(_) if fused.is_some() => Err(
-                    "a fused space has no items without a vector in one of its members: give \
-                     `missing` or `fused`"
-                        .to_owned(),
-                ),
+                Some(score) if !score.is_finite() => {
+                    Err(EnsembleError::MissingScore { score: *score })
+                }
+                Some(_) if fused.is_some() => Err(EnsembleError::MissingBesideFused),
                 _ => Ok(()),
             }
         }
         Method::Cascade { stages } => cascade(stages),
         Method::RankFusion { spaces, depth, .. } | Method::Normalised { spaces, depth, .. } => {
             weights(spaces)?;
-            is_depth(*depth, "the depth of the lists")
+            check_depth(*depth, MAX_DEPTH, || DepthOf::Lists)
         }
         Method::Quotas { channels } => quotas(channels),
     }
@@ -89,69 +79,84 @@ fn method(method: &Method) -> Result<(), String> {
 /// How far from 1 the sum of shares may be, for those that have no end as decimals.
 const SLACK: f64 = 1e-3;
 
-fn quotas(channels: &[Channel]) -> Result<(), String> {
-    count(channels.len(), "channels")?;
+fn quotas(channels: &[Channel]) -> Result<(), EnsembleError> {
+    count(channels.len(), Parts::Channels)?;
     let (mut names, mut sum, mut counts) = (BTreeSet::new(), 0.0, 0);
     for Channel { space, share } in channels {
         if !names.insert(space) {
-            return Err(format!("space {space:?} is named twice"));
+            let space = space.clone();
+            return Err(EnsembleError::RepeatedSpace { space });
         }
         match share {
             Share::Share(share) if *share > 0.0 && *share <= 1.0 => sum += f64::from(*share),
             Share::Share(share) => {
-                let due = "above 0 and at most 1 is due";
-                return Err(format!("the share of space {space:?} is {share}, {due}"));
+                return Err(EnsembleError::Share {
+                    space: space.clone(),
+                    share: *share,
+                });
             }
             Share::Count(count) => {
-                is_depth(*count, &format!("the count of space {space:?}"))?;
+                let of = || DepthOf::Channel {
+                    space: space.clone(),
+                };
+                check_depth(*count, MAX_DEPTH, of)?;
                 counts += 1;
             }
         }
     }
     match counts {
-        0 if (sum - 1.0).abs() > SLACK => Err(format!("the shares make {sum}, 1 is due")),
+        0 if (sum - 1.0).abs() > SLACK => Err(EnsembleError::ShareSum { sum }),
         0 => Ok(()),
         _ if counts == channels.len() => Ok(()),
-        _ => Err("it has shares and counts, one or the other is due".to_owned()),
+        _ => Err(EnsembleError::SharesAndCounts),
     }
 }
 
-fn weights(spaces: &BTreeMap<String, f32>) -> Result<(), String> {
-    count(spaces.len(), "spaces")?;
+fn weights(spaces: &BTreeMap<String, f32>) -> Result<(), EnsembleError> {
+    count(spaces.len(), Parts::Spaces)?;
     for (name, weight) in spaces {
         if !(weight.is_finite() && *weight > 0.0) {
-            return Err(format!(
-                "the weight of space {name:?} is {weight}, a number above 0 is due"
-            ));
+            return Err(EnsembleError::Weight {
+                space: name.clone(),
+                weight: *weight,
+            });
         }
     }
     Ok(())
 }
 
-fn cascade(stages: &[Stage]) -> Result<(), String> {
-    count(stages.len(), "stages")?;
+fn cascade(stages: &[Stage]) -> Result<(), EnsembleError> {
+    count(stages.len(), Parts::Stages)?;
     for stage in stages {
-        let space = &stage.space;
-        is_depth(stage.take, &format!("what stage {space:?} takes"))?;
-        if let Some(least) = stage.at_least.filter(|least| !least.is_finite()) {
-            return Err(format!(
-                "the least score of stage {space:?} is {least}, a finite number is due"
-            ));
+        let space = || stage.space.clone();
+        check_depth(stage.take, MAX_DEPTH, || DepthOf::Stage { space: space() })?;
+        if let Some(score) = stage.at_least.filter(|least| !least.is_finite()) {
+            let space = space();
+            return Err(EnsembleError::LeastScore { space, score });
         }
     }
     Ok(())
 }
 
-fn count(count: usize, what: &str) -> Result<(), String> {
-    if count == 0 || count > MAX_SPACES {
-        return Err(format!("it has {count} {what}, 1 to {MAX_SPACES} are due"));
+fn count(found: usize, parts: Parts) -> Result<(), EnsembleError> {
+    if found == 0 || found > MAX_SPACES {
+        let limit = MAX_SPACES;
+        return Err(EnsembleError::Count {
+            parts,
+            found,
+            limit,
+        });
     }
     Ok(())
 }
 
-fn is_depth(depth: u32, what: &str) -> Result<(), String> {
-    if depth == 0 || depth > MAX_DEPTH {
-        return Err(format!("{what} is {depth}, 1 to {MAX_DEPTH} is due"));
+fn check_depth(found: u32, limit: u32, of: impl FnOnce() -> DepthOf) -> Result<(), EnsembleError> {
+    if found == 0 || found > limit {
+        return Err(EnsembleError::Depth {
+            of: of(),
+            found,
+            limit,
+        });
     }
     Ok(())
 }

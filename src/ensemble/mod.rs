@@ -7,6 +7,7 @@ mod business;
 mod check;
 mod display;
 mod diversity;
+mod error;
 mod normal;
 mod quota;
 mod recipe;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use business::Business;
 pub use diversity::Diversity;
+pub use error::{DepthOf, EnsembleError, Parts};
 pub use normal::Normalisation;
 pub(crate) use normal::{Scale, finite};
 pub(crate) use quota::quotas;
@@ -298,10 +300,11 @@ impl Ensemble {
     }
 
     /// What is wrong with it by itself, if anything.
-    pub(crate) fn problem(&self) -> Option<String> {
-        let misuse = self
-            .misuse
-            .map(|call| format!("it is {}: {call}", self.method()));
+    pub(crate) fn problem(&self) -> Option<EnsembleError> {
+        let misuse = self.misuse.map(|call| EnsembleError::Misuse {
+            method: self.method(),
+            call,
+        });
         misuse.or_else(|| check::check(&self.recipe).err())
     }
 

@@ -1,7 +1,9 @@
 use super::*;
 
 fn says(ensemble: &Ensemble) -> String {
-    ensemble.problem().unwrap_or_default()
+    ensemble
+        .problem()
+        .map_or_else(String::new, |problem| problem.to_string())
 }
 
 /// A recipe of every method with everything that can be said in it, and its JSON.

@@ -4,7 +4,7 @@
 //! start, the footer the rest. The footer's checksum covers the table's, the table has each
 //! section's, so one number (kept in the manifest) pins every byte.
 
-use super::{FORMAT_VERSION, FormatError, within};
+use super::{Damage, FORMAT_VERSION, FormatError, within};
 use std::ops::Range;
 use twinspire_core::wire::{Reader, checksum};
 
@@ -75,7 +75,10 @@ impl Header {
         }
         let version = reader.u32("version").map_err(within("header"))?;
         if version != FORMAT_VERSION {
-            return Err(FormatError::Version { found: version });
+            return Err(FormatError::bad(
+                "header",
+                Damage::Version { found: version },
+            ));
         }
         check_seal(whole, "header")?;
         let found = reader.u32("kind").map_err(within("header"))?;
@@ -152,7 +155,7 @@ impl Sections {
             .filter(|table| table_offset + table.len() as u64 <= footer_at as u64)
             .ok_or_else(|| FormatError::bad("section table", "lies outside the file"))?;
         if checksum(table) != table_checksum {
-            return Err(FormatError::bad("section table", "checksum does not match"));
+            return Err(FormatError::bad("section table", Damage::Checksum));
         }
         let entries = decode_table(table, count, table_offset)?;
         Ok(Self {
@@ -165,8 +168,7 @@ impl Sections {
     /// Where section `id` lies; `name` is for the error when it is missing.
     pub(crate) fn range(&self, id: u32, name: &'static str) -> Result<Range<usize>, FormatError> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
-        let entry =
-            entry.ok_or_else(|| FormatError::bad(name, format!("section {id} is missing")))?;
+        let entry = entry.ok_or_else(|| FormatError::bad(name, Damage::MissingSection { id }))?;
         // `decode` has seen that both ends lie inside the file, whose length is a usize.
         Ok(entry.offset as usize..(entry.offset + entry.length) as usize)
     }
@@ -286,7 +288,7 @@ fn check_seal(block: &[u8], section: &'static str) -> Result<(), FormatError> {
         .map_err(within(section))?;
     let sum = reader.u64("checksum").map_err(within(section))?;
     if checksum(body) != sum {
-        return Err(FormatError::bad(section, "checksum does not match"));
+        return Err(FormatError::bad(section, Damage::Checksum));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@
 
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range, ids, search_dense};
+use super::{Damage, FormatError, array, array_range, ids, search_dense};
 use serde_json::Value;
 use std::ops::Range;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -50,8 +50,14 @@ impl Row<'_> {
             return Ok(Fields::default());
         };
         let record: Value = serde_json::from_slice(text).map_err(|error| {
-            let what = format!("that of item {} is not JSON: {error}", self.item);
-            FormatError::bad("records", what)
+            let item = self.item;
+            FormatError::bad(
+                "records",
+                Damage::ItemRecord {
+                    item,
+                    source: error,
+                },
+            )
         })?;
         Ok(Fields::of(&record))
     }

@@ -12,7 +12,7 @@
 //! | 32 | … | payload: the packed list of [`Op`] |
 
 use super::container::{HEADER_BYTES, Header, Kind};
-use super::{FormatError, within};
+use super::{Damage, FormatError, within};
 use bincode::{Decode, Encode};
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::wire::{Checksum, Reader, pack, unpack};
@@ -79,7 +79,7 @@ impl Frame {
         let sum = reader.u64("checksum").map_err(&read)?;
         let payload = reader.take(length, "payload").map_err(&read)?;
         if frame_checksum(bytes.get(..24).unwrap_or_default(), payload) != sum {
-            return Err(bad("checksum does not match"));
+            return Err(FormatError::bad("frame", Damage::Checksum));
         }
         let ops: Vec<Op> =
             unpack(payload).map_err(|error| FormatError::bad("frame", error.to_string()))?;

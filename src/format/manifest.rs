@@ -1,7 +1,7 @@
 //! A manifest file: the container with one section, the packed [`Manifest`].
 
-use super::FormatError;
 use super::container::{Kind, Sections};
+use super::{Damage, FormatError};
 use crate::manifest::{Generation, Manifest};
 use twinspire_core::kernel::Metric;
 use twinspire_core::wire::{pack, unpack};
@@ -11,14 +11,14 @@ pub(crate) const STATE: u32 = 1;
 
 /// The bytes of section [`STATE`].
 pub(crate) fn encode(manifest: &Manifest) -> Result<Vec<u8>, FormatError> {
-    pack(manifest).map_err(|error| FormatError::bad("state", error.to_string()))
+    pack(manifest).map_err(|error| FormatError::bad("state", error))
 }
 
 /// Reads a manifest file whole.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     let sections = Sections::decode(bytes, Kind::Manifest)?;
     if !sections.damaged(bytes).is_empty() {
-        return Err(FormatError::bad("state", "checksum does not match"));
+        return Err(FormatError::bad("state", Damage::Checksum));
     }
     if !sections.padding_is_zero(bytes) {
         return Err(FormatError::bad("padding", "is not zero"));

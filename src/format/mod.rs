@@ -9,6 +9,8 @@
 pub(crate) mod columns;
 pub(crate) mod container;
 pub(crate) mod current;
+mod damage;
+mod error;
 pub(crate) mod ids;
 pub(crate) mod items;
 pub(crate) mod journal;
@@ -16,11 +18,12 @@ pub(crate) mod manifest;
 mod search;
 pub(crate) mod space;
 
+pub use damage::Damage;
+pub(crate) use error::FormatError;
 pub(crate) use search::{guess_dense, search_dense};
 
+use error::within;
 use std::ops::Range;
-use thiserror::Error;
-use twinspire_core::wire::WireError;
 
 #[cfg(target_endian = "big")]
 compile_error!(
@@ -28,49 +31,7 @@ compile_error!(
 );
 
 /// The format version this build writes, and the only one it reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
-
-/// Bytes that are not what they should be.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum FormatError {
-    /// The file was written by another version of the format.
-    #[error("format version {found}, but this build reads version {FORMAT_VERSION}")]
-    Version {
-        /// The version in the header.
-        found: u32,
-    },
-    /// Anything else.
-    #[error("{section}: {what}")]
-    Bad {
-        /// The part of the file.
-        section: &'static str,
-        /// What is wrong with it.
-        what: String,
-    },
-}
-
-impl FormatError {
-    /// Something wrong with `section`.
-    pub(crate) fn bad(section: &'static str, what: impl Into<String>) -> Self {
-        Self::Bad {
-            section,
-            what: what.into(),
-        }
-    }
-
-    /// The part of the file that is wrong.
-    pub(crate) fn section(&self) -> &'static str {
-        match self {
-            Self::Version { .. } => "header",
-            Self::Bad { section, .. } => section,
-        }
-    }
-}
-
-/// Makes a wire error one about `section`.
-fn within(section: &'static str) -> impl Fn(WireError) -> FormatError {
-    move |error| FormatError::bad(section, error.to_string())
-}
+pub const FORMAT_VERSION: u32 = 1;
 
 /// A section that is an array of `T`: where it lies and that it has `count` elements.
 fn array_range<T>(
@@ -82,12 +43,11 @@ fn array_range<T>(
     let range = sections.range(id, name)?;
     let expected = count.checked_mul(size_of::<T>() as u64);
     if expected != Some(range.len() as u64) {
-        let what = format!(
-            "{} bytes long, but {count} elements of {} bytes are due",
-            range.len(),
-            size_of::<T>()
-        );
-        return Err(FormatError::bad(name, what));
+        let (bytes, size) = (range.len(), size_of::<T>());
+        return Err(FormatError::bad(
+            name,
+            Damage::Length { bytes, count, size },
+        ));
     }
     Ok(range)
 }

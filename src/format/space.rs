@@ -256,7 +256,7 @@ impl SpaceLayout {
             layers.collect(),
             self.shape.entry,
         )
-        .map_err(|error| FormatError::bad("shape", error.to_string()))
+        .map_err(|error| FormatError::bad("shape", error))
     }
 
     /// What is wrong with the graph, the vectors and the order of nodes, if anything.

@@ -66,8 +66,7 @@ pub(crate) fn build(
 ) -> Result<(Graph<Vec<u32>>, Vec<u32>), GraphError> {
     let count = rows.count();
     if count == u32::MAX {
-        let what = "there are more rows than a graph can number".to_owned();
-        return Err(GraphError { what });
+        return Err(GraphError::TooManyRows);
     }
     progress(0, u64::from(count));
     let mut graph = match builder {
@@ -75,18 +74,13 @@ pub(crate) fn build(
         GraphBuilder::InstantDistance => reference::build(rows, metric, seed, progress, cancelled)?,
     };
     if cancelled.load(Ordering::Relaxed) {
-        return Err(was_cancelled());
+        return Err(GraphError::Cancelled);
     }
     repair(&mut graph, rows);
     let order = graph.local_order();
     let graph = graph.renumbered(&order);
     progress(u64::from(count), u64::from(count));
     Ok((graph, order))
-}
-
-fn was_cancelled() -> GraphError {
-    let what = "it was cancelled".to_owned();
-    GraphError { what }
 }
 
 fn own(
@@ -119,7 +113,7 @@ fn own(
         let mut inserted = size.min(1);
         while inserted < size {
             if cancelled.load(Ordering::Relaxed) {
-                return Err(was_cancelled());
+                return Err(GraphError::Cancelled);
             }
             let batch = (inserted / BATCH_SHARE).clamp(1, LARGEST_BATCH);
             let until = size.min(inserted + batch);
@@ -528,7 +522,7 @@ mod tests {
             let cancel = |done, _| cancelled.store(done > 0, Ordering::Relaxed);
             let rows = Rows::new(&data, 8);
             let built = build(rows, Metric::L2, builder, 1, &cancel, &cancelled);
-            assert_eq!(built.unwrap_err().what, "it was cancelled");
+            assert!(matches!(built, Err(GraphError::Cancelled)));
         }
     }
 

@@ -14,6 +14,7 @@
 
 mod build;
 mod codes;
+mod error;
 mod near;
 mod reference;
 mod renumber;
@@ -29,6 +30,7 @@ mod tests;
 pub use build::GraphBuilder;
 pub(crate) use build::build;
 pub(crate) use codes::{CodeBook, Codes, OwnedCodes, code_stride};
+pub use error::GraphError;
 pub(crate) use near::NodeVectors;
 pub(crate) use rows::{Rows, StoredRows};
 pub(crate) use scan::search_exact;
@@ -39,19 +41,10 @@ pub(crate) use search::{
     BeamParams, NodeFilter, WalkLimits, rerank, search, search_filtered, search_radius,
 };
 
-use thiserror::Error;
 use twinspire_core::kernel::prefetch;
 
 /// Fills the unused slots of a list of links.
 pub(crate) const NO_NODE: u32 = u32::MAX;
-
-/// Arrays that do not make a graph.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("{what}")]
-pub(crate) struct GraphError {
-    /// What does not fit.
-    pub(crate) what: String,
-}
 
 /// A layer above the base.
 #[derive(Clone, Debug)]
@@ -86,11 +79,9 @@ impl<S: AsRef<[u32]>> Graph<S> {
         layers: Vec<Layer<S>>,
         entry: u32,
     ) -> Result<Self, GraphError> {
-        let wrong = |what: String| Err(GraphError { what });
         if Some(base.as_ref().len()) != (nodes as usize).checked_mul(base_stride) {
-            return wrong(format!(
-                "the base layer is not {nodes} lists of {base_stride} slots"
-            ));
+            let stride = base_stride;
+            return Err(GraphError::BaseLayer { nodes, stride });
         }
         for (above, layer) in layers.iter().enumerate() {
             let members = layer.nodes.as_ref().len();
@@ -98,19 +89,14 @@ impl<S: AsRef<[u32]>> Graph<S> {
             let fits =
                 layer.down.as_ref().len() == members && Some(layer.links.as_ref().len()) == slots;
             if !fits || members == 0 {
-                return wrong(format!(
-                    "the arrays of layer {} differ in length or are empty",
-                    above + 1
-                ));
+                return Err(GraphError::UpperLayer { layer: above + 1 });
             }
         }
         let entries = layers
             .last()
             .map_or(nodes as usize, |top| top.nodes.as_ref().len());
         if nodes > 0 && entry as usize >= entries {
-            return wrong(format!(
-                "the entry point {entry} is not one of the {entries} at the top"
-            ));
+            return Err(GraphError::Entry { entry, entries });
         }
         Ok(Self {
             nodes,

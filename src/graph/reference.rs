@@ -127,19 +127,17 @@ fn points<'a>(rows: Rows<'a>, metric: Metric, work: &'a Work<'a>) -> Vec<Point<'
 
 /// Takes the links out of a graph that has been built. Its nodes are in the order of its points.
 fn extract<P: Serialize>(count: u32, hnsw: &Hnsw<P>) -> Result<Graph<Vec<u32>>, GraphError> {
-    let wrong = |what: String| GraphError { what };
     let mut taken = Taken::default();
     let config = bincode::config::legacy();
-    bincode::serde::encode_into_writer(hnsw, &mut taken, config)
-        .map_err(|e| wrong(format!("the builder's graph cannot be read: {e}")))?;
+    bincode::serde::encode_into_writer(hnsw, &mut taken, config).map_err(Box::new)?;
 
     // A number for the width of its searches, then the lengths of points, base, layers, each layer.
     let [_, points, base, layers, members @ ..] = taken.wide.as_slice() else {
-        return Err(wrong("the builder's graph has too few parts".to_owned()));
+        return Err(GraphError::Layout);
     };
     let all = u64::from(count);
     if *points != all || *base != all || *layers != members.len() as u64 {
-        return Err(wrong("the builder's graph has other counts".to_owned()));
+        return Err(GraphError::Layout);
     }
     let mut rest = taken
         .narrow

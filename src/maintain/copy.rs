@@ -64,8 +64,8 @@ fn journal_of(directory: &Directory, manifest: &Manifest) -> Result<Option<Vec<u
 fn begin(to: &Directory) -> Result<(), Error> {
     let (files, root) = (&*to.files, &to.root);
     if !to.fits() {
-        let (bytes, most) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
-        return Err(Error::PathTooLong { bytes, most });
+        let (bytes, limit) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
+        return Err(Error::PathTooLong { bytes, limit });
     }
     let inside = files.list(root).map_err(StoreError::io("list", root))?;
     if !inside.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{Writing, commit};
 use crate::ensemble::Ensemble;
-use crate::error::Error;
+use crate::error::{EnsembleError, Error, NameOwner};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, NumberField, Sealed, Snapshot};
 use std::sync::Arc;
@@ -27,23 +27,23 @@ pub(crate) fn define(
             return Err(Error::SpaceName { name });
         }
         if manifest.spaces.contains_key(name) {
-            let (name, what) = (name.to_owned(), "a space");
-            return Err(Error::NameTaken { name, what });
+            let (name, owner) = (name.to_owned(), NameOwner::Space);
+            return Err(Error::NameTaken { name, owner });
         }
-        if let Some(what) = ensemble.problem() {
+        if let Some(source) = ensemble.problem() {
             let name = name.to_owned();
-            return Err(Error::Ensemble { name, what });
+            return Err(Error::Ensemble { name, source });
         }
         for space in ensemble.needs() {
             before.kept(space)?;
         }
-        if let Some(what) = unlike(ensemble, manifest) {
+        if let Some(source) = unlike(ensemble, manifest) {
             let name = name.to_owned();
-            return Err(Error::Ensemble { name, what });
+            return Err(Error::Ensemble { name, source });
         }
-        if let Some(what) = worthless(ensemble, &before)? {
+        if let Some(source) = worthless(ensemble, &before)? {
             let name = name.to_owned();
-            return Err(Error::Ensemble { name, what });
+            return Err(Error::Ensemble { name, source });
         }
     } else if !manifest.ensembles.contains_key(name) {
         return Ok(false);
@@ -56,30 +56,31 @@ pub(crate) fn define(
 }
 
 /// Why the fused space of an ensemble cannot stand for its spaces, if so.
-fn unlike(ensemble: &Ensemble, manifest: &Manifest) -> Option<String> {
+fn unlike(ensemble: &Ensemble, manifest: &Manifest) -> Option<EnsembleError> {
     let fused = ensemble.recipe().method.fused()?;
     let active = manifest.spaces.get(fused)?.active()?;
     if active.members.keys().eq(ensemble.spaces()) {
         return None;
     }
     if !active.is_fused() {
-        return Some(format!("space {fused:?} is not a fused one"));
+        let space = fused.to_owned();
+        return Some(EnsembleError::NotFused { space });
     }
-    let members: Vec<&str> = active.members.keys().map(String::as_str).collect();
-    let members = members.join(", ");
-    Some(format!(
-        "fused space {fused:?} is made of {members}: the ensemble has to weigh these, and no others"
-    ))
+    Some(EnsembleError::OtherMembers {
+        space: fused.to_owned(),
+        members: active.members.keys().cloned().collect(),
+    })
 }
 
 /// Why ranking by what items are worth means nothing here, if so.
-fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<String>, Error> {
+fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<EnsembleError>, Error> {
     let Some(business) = &ensemble.recipe().business else {
         return Ok(None);
     };
     let field = business.field();
     if NumberField::of(snapshot, field).range().is_none() {
-        return Ok(Some(format!("no item has a number in field {field:?}")));
+        let field = field.to_owned();
+        return Ok(Some(EnsembleError::NoNumbers { field }));
     }
     let (mut spaces, mut distances) = (0, 0);
     for space in ensemble.scored_by() {
@@ -88,8 +89,5 @@ fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<String>,
         distances += usize::from(metric == Some(Metric::L2));
     }
     let below = spaces > 0 && spaces == distances;
-    Ok(below.then(|| {
-        "scores by L2 are never above 0, and what is worth more would come later; normalise them"
-            .to_owned()
-    }))
+    Ok(below.then_some(EnsembleError::NegativeScores))
 }

@@ -4,8 +4,9 @@
 //! What takes long (embedding, building graphs, writing segments) is done without a lock, on a state
 //! that cannot change under it; the commit that follows is refused if the state has moved on in a
 //! way that matters. The locks of [`Writing`] are taken in the order in which they stand there.
-//! A commit that fails leaves the writer poisoned: whether it took place is known again only after
-//! reopening. Whatever fails before it costs nothing but a file that collection removes.
+//! A failure before the rename of CURRENT costs nothing but files that collection removes, and the
+//! operation can be tried again. After a failed rename, or a failed append to the journal, only the
+//! disk knows the outcome: the writer is [stopped](stopped) until the database is opened again.
 
 mod background;
 mod calibrate;
@@ -18,6 +19,7 @@ mod publish;
 mod rollback;
 mod seal;
 mod segment;
+mod stopped;
 mod vectors;
 mod write;
 
@@ -35,6 +37,8 @@ pub(crate) use vectors::Source;
 #[cfg(test)]
 pub(crate) use vectors::Vectors;
 pub(crate) use write::write;
+
+use stopped::Stopped;
 
 use crate::catalog::Journal;
 use crate::error::Error;
@@ -88,8 +92,8 @@ pub(crate) struct Writer {
     pub(crate) next_file: FileNo,
     /// What a publish that is under way has in it: later deletes must be remembered for it.
     publishing: Option<Revision>,
-    /// Whether a commit or an append failed midway.
-    poisoned: bool,
+    /// Why nothing is written any more; `None` while writes go on.
+    stopped: Option<Stopped>,
 }
 
 impl Writer {
@@ -100,8 +104,14 @@ impl Writer {
             next_item,
             next_file,
             publishing: None,
-            poisoned: false,
+            stopped: None,
         }
+    }
+
+    /// Stops all writing after an error that leaves the state of the disk unknown; gives the error.
+    fn failed(&mut self, error: Error) -> Error {
+        self.stopped = Stopped::by(&error);
+        error
     }
 
     /// A file number never used before.
@@ -135,10 +145,9 @@ impl Writing {
             return Err(Error::Forked);
         }
         let writer = held(&self.writer);
-        if writer.poisoned {
-            Err(Error::Poisoned)
-        } else {
-            Ok(writer)
+        match &writer.stopped {
+            Some(stopped) => Err(stopped.error()),
+            None => Ok(writer),
         }
     }
 
@@ -166,7 +175,7 @@ impl Writing {
     /// Whether nothing can be written any more.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn is_poisoned(&self) -> bool {
-        held(&self.writer).poisoned
+        held(&self.writer).stopped.is_some()
     }
 
     /// Takes a file or directory from collection until the guard is gone.
@@ -214,9 +223,11 @@ fn commit(
     manifest: &Manifest,
     snapshot: Snapshot,
 ) -> Result<(), Error> {
-    writer.poisoned = true;
-    store::commit(&live.directory, manifest)?;
+    // Stands if a panic ends the commit.
+    writer.stopped = Some(Stopped::Interrupted);
+    let committed = store::commit(&live.directory, manifest);
+    writer.stopped = None;
+    committed.map_err(|error| writer.failed(error.into()))?;
     live.snapshot.store(snapshot.into());
-    writer.poisoned = false;
     Ok(())
 }

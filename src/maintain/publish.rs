@@ -6,7 +6,7 @@ use super::seal::seal_held;
 use super::segment::Contents;
 use super::vectors::{Source, Vectors};
 use super::{Writing, held};
-use crate::error::Error;
+use crate::error::{Error, NameOwner};
 use crate::graph::{DEFAULT_EF, GraphBuilder};
 use crate::manifest::{Calibration, Generation};
 use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
@@ -92,15 +92,10 @@ pub(crate) fn publish(
     publish: &Publish<'_>,
     source: Source<'_>,
 ) -> Result<Generation, Error> {
-    let what = match (&source, publish.model.has(Side::Item)) {
-        (Source::Tower, false) => Some("have no item tower; publish them with the items' vectors"),
-        (Source::Given(_), true) => Some(
-            "have an item tower, which embeds the items; publish them as they are, or leave it out",
-        ),
-        _ => None,
-    };
-    if let Some(what) = what {
-        return Err(Error::ItemTower { what });
+    match (&source, publish.model.has(Side::Item)) {
+        (Source::Tower, false) => return Err(Error::NoItemTower),
+        (Source::Given(_), true) => return Err(Error::UnwantedItemTower),
+        _ => {}
     }
     if !names::is_space_name(publish.space) {
         return Err(Error::SpaceName {
@@ -110,14 +105,14 @@ pub(crate) fn publish(
     let manifest = &live.snapshot.load().sealed.manifest;
     let fuses = matches!(source, Source::Members(_));
     let taken = match manifest.spaces.get(publish.space) {
-        _ if manifest.ensembles.contains_key(publish.space) => Some("an ensemble"),
-        Some(space) if space.is_fused() && !fuses => Some("a fused space"),
-        Some(space) if !space.is_fused() && fuses => Some("a space with vectors of its own"),
+        _ if manifest.ensembles.contains_key(publish.space) => Some(NameOwner::Ensemble),
+        Some(space) if space.is_fused() && !fuses => Some(NameOwner::FusedSpace),
+        Some(space) if !space.is_fused() && fuses => Some(NameOwner::Space),
         _ => None,
     };
-    if let Some(what) = taken {
+    if let Some(owner) = taken {
         let name = publish.space.to_owned();
-        return Err(Error::NameTaken { name, what });
+        return Err(Error::NameTaken { name, owner });
     }
     let _publishing = held(&writing.publishing);
     let before = {

@@ -4,7 +4,7 @@ use super::collect::tidy;
 use super::segment::Contents;
 use super::{Making, Writing, commit};
 use crate::catalog::{Fresh, newest, recover};
-use crate::error::Error;
+use crate::error::{Error, Invariant};
 use crate::format::items::Row;
 use crate::manifest::{ItemsFile, Sealing, SpaceFile};
 use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without_sealed};
@@ -67,7 +67,12 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
             .spaces
             .get(name)
             .and_then(|space| space.generation(number));
-        let generation = generation.ok_or(Error::Poisoned)?;
+        let generation = generation.ok_or_else(|| Error::Internal {
+            invariant: Invariant::ServedGeneration {
+                space: name.clone(),
+                generation: number,
+            },
+        })?;
         let base = Base::open(&live.directory, name, generation, Some(&serving.base))?;
         let sealed = before.spaces.get(name).map(|serving| &serving.overlay);
         let overlay = without_sealed(&serving.overlay, sealed.unwrap_or(&Overlay::default()), cut);

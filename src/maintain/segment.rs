@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::graph::{GraphBuilder, Rows, build};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use twinspire_core::files::names;
 use twinspire_core::ids::{FileNo, ItemNo};
 use twinspire_core::kernel::{Metric, Row, Storage};
@@ -75,10 +75,7 @@ impl Contents {
         } = self;
         let rows = Rows::new(&vectors, dimension);
         let built = build(rows, metric, builder, SEED, progress, cancelled);
-        let (graph, order) = built.map_err(|error| match cancelled.load(Ordering::Relaxed) {
-            true => Error::Cancelled,
-            false => Error::Graph { what: error.what },
-        })?;
+        let (graph, order) = built?;
         let mut sorted = Vec::with_capacity(vectors.len());
         let mut nodes = Vec::with_capacity(items.len());
         for row in &order {

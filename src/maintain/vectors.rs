@@ -2,7 +2,7 @@
 //! that had the same tower, given, or those of other spaces one behind the other.
 
 use super::publish::{Publish, Stage};
-use crate::error::Error;
+use crate::error::{Error, InvalidVector};
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
 use rayon::prelude::*;
@@ -156,7 +156,8 @@ fn embed_batch(
             .is_some_and(|had| known(had).is_ok());
         if !*there {
             let row = segment.row(*row)?;
-            records.push(parse(row.id, row.record.unwrap_or_default())?);
+            let text = row.record.unwrap_or_default();
+            records.push(parse(segment.path(), row.id, text)?);
             new.push((row.id, vector, there));
         }
     }
@@ -222,19 +223,19 @@ fn take(
     let mut count = 0;
     for next in given {
         let (id, vector) = next.map_err(|source| Error::VectorSource { source })?;
+        let item = sealed.find_item(&id)?;
         let mut place = |mut vector: Vec<f32>| {
             if vector.len() != dimension {
-                let found = vector.len();
-                return Err(format!(
-                    "it has {found} components, the towers' dimension is {dimension}"
-                ));
+                return Err(InvalidVector::Dimension {
+                    found: vector.len(),
+                    expected: dimension,
+                });
             }
-            let item = sealed.find_item(&id).map_err(|error| error.to_string())?;
             let row = item.and_then(|item| {
                 let found = versions.binary_search_by_key(&item, |(item, ..)| *item);
                 found.ok()
             });
-            let row = row.ok_or("there is no such item")?;
+            let row = row.ok_or(InvalidVector::UnknownItem)?;
             let (Some(there), Some(to)) = (
                 there.get_mut(row),
                 vectors.get_mut(row * dimension..(row + 1) * dimension),
@@ -242,17 +243,16 @@ fn take(
                 return Ok(());
             };
             if *there {
-                return Err("it was given before: leave one out".to_owned());
+                return Err(InvalidVector::Duplicate);
             }
-            let fit = prepare(publish.model.schema.metric, &mut vector);
-            let fit = fit.and_then(|()| publish.storage.round(&mut vector));
-            fit.map_err(|error| error.to_string())?;
+            prepare(publish.model.schema.metric, &mut vector)?;
+            publish.storage.round(&mut vector)?;
             to.copy_from_slice(&vector);
             *there = true;
             Ok(())
         };
-        if let Err(what) = place(vector) {
-            publish.fails(Error::ItemVector { id, what })?;
+        if let Err(source) = place(vector) {
+            publish.fails(Error::ItemVector { id, source })?;
         }
         count += 1;
         if count % BATCH == 0 {

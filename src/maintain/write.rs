@@ -52,8 +52,8 @@ pub(crate) fn write(
     let bytes = |op: &Op| op.id.len() + op.record.as_ref().map_or(0, Vec::len) + OVERHEAD;
     let bytes: usize = ops.iter().map(bytes).sum();
     if bytes > MAX_CALL_BYTES {
-        let most = MAX_CALL_BYTES;
-        return Err(Error::CallTooLarge { bytes, most });
+        let limit = MAX_CALL_BYTES;
+        return Err(Error::CallTooLarge { bytes, limit });
     }
     let before = live.snapshot.load_full();
     let mut next = (*before).clone();
@@ -116,10 +116,7 @@ pub(crate) fn write(
             live.snapshot.store(next.into());
             writer.next_item = next_item;
         }
-        Err(error) => {
-            writer.poisoned = true;
-            return Err(error.into());
-        }
+        Err(error) => return Err(writer.failed(error.into())),
     }
     let last = writer.journal.last();
     let unsealed = Unsealed {

@@ -4,11 +4,13 @@
 //! [`transition`](self) take one and give the next. Bytes are `format`'s business, files `store`'s.
 
 mod calibration;
+mod error;
 mod transition;
 
 pub use calibration::{Calibration, CalibrationPoint};
 pub(crate) use calibration::{EFS, KS};
-pub(crate) use transition::{Sealing, TransitionError};
+pub use error::{StaleMember, TransitionError};
+pub(crate) use transition::Sealing;
 
 use crate::ensemble::Ensemble;
 use bincode::{Decode, Encode};
@@ -159,15 +161,15 @@ impl Manifest {
             .chain(fused.filter(|(_, generation)| self.out_of_step(generation).is_empty()))
     }
 
-    /// The members of a fused generation that answer with another generation than it was made of: each
-    /// with the one it was made of and the active one, if there is one.
-    pub(crate) fn out_of_step(
-        &self,
-        generation: &Generation,
-    ) -> Vec<(String, GenerationNo, Option<GenerationNo>)> {
+    /// The members of a fused generation whose active generation is not the one it was built from.
+    pub(crate) fn out_of_step(&self, generation: &Generation) -> Vec<StaleMember> {
         let members = generation.members.iter().filter_map(|(name, made_of)| {
             let active = self.spaces.get(name).map(|space| space.active);
-            (active != Some(*made_of)).then(|| (name.clone(), *made_of, active))
+            (active != Some(*made_of)).then(|| StaleMember {
+                space: name.clone(),
+                built_from: *made_of,
+                active,
+            })
         });
         members.collect()
     }

@@ -1,23 +1,9 @@
 //! Manifest in, next manifest out.
 
+use super::error::TransitionError;
 use super::{Calibration, Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
 use std::collections::BTreeMap;
-use thiserror::Error;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
-
-/// Why a transition is refused.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum TransitionError {
-    /// No space of this name.
-    #[error("there is no space of this name")]
-    UnknownSpace,
-    /// The space does not keep this generation.
-    #[error("generation {0} is not kept")]
-    UnknownGeneration(GenerationNo),
-    /// What was built no longer fits: something else was committed since.
-    #[error("the database moved on while this was built")]
-    Moved,
-}
 
 /// What a seal adds.
 #[derive(Debug)]
@@ -59,7 +45,7 @@ impl Manifest {
         next.next_item = sealing.next_item;
         for (name, (number, segment)) in sealing.spaces {
             let space = next.spaces.get_mut(&name);
-            let space = space.ok_or(TransitionError::UnknownSpace)?;
+            let space = space.ok_or_else(|| TransitionError::unknown(&name))?;
             if space.active != number {
                 return Err(TransitionError::Moved);
             }
@@ -105,7 +91,7 @@ impl Manifest {
     pub(crate) fn retained(&self, space: &str, retain: usize) -> Result<Self, TransitionError> {
         let mut next = self.advanced(self.next_file);
         let entry = next.spaces.get_mut(space);
-        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        let entry = entry.ok_or_else(|| TransitionError::unknown(space))?;
         entry.let_go(retain, |_| true);
         Ok(next)
     }
@@ -120,7 +106,7 @@ impl Manifest {
         let entry = next
             .spaces
             .get_mut(space)
-            .ok_or(TransitionError::UnknownSpace)?;
+            .ok_or_else(|| TransitionError::unknown(space))?;
         entry.generation_mut(number)?;
         entry.active = number;
         next.follow();
@@ -160,7 +146,7 @@ impl Manifest {
     ) -> Result<Self, TransitionError> {
         let mut next = self.advanced(self.next_file);
         let entry = next.spaces.get_mut(space);
-        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        let entry = entry.ok_or_else(|| TransitionError::unknown(space))?;
         if entry.active != number {
             return Err(TransitionError::Moved);
         }
@@ -203,7 +189,7 @@ impl Manifest {
     ) -> Result<Self, TransitionError> {
         let mut next = self.advanced(next_file);
         let entry = next.spaces.get_mut(space);
-        let entry = entry.ok_or(TransitionError::UnknownSpace)?;
+        let entry = entry.ok_or_else(|| TransitionError::unknown(space))?;
         let segments = &mut entry.generation_mut(number)?.segments;
         replace(segments, |segment| segment.file.number, inputs, output)?;
         Ok(next)
@@ -341,7 +327,7 @@ mod tests {
         );
         assert_eq!(
             manifest.activated("books", missing),
-            Err(TransitionError::UnknownSpace)
+            Err(TransitionError::unknown("books"))
         );
     }
 

@@ -30,7 +30,7 @@ pub(crate) use plan::{Plan, forced};
 pub(crate) use request::{Query, Request};
 pub(crate) use view::View;
 
-use crate::error::Error;
+use crate::error::{Error, InvalidVector};
 use crate::graph::Scratch;
 use crate::snapshot::{FreshItem, Serving};
 use explain::Trace;
@@ -254,16 +254,15 @@ fn check_vector(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
     let schema = &serving.base.model.schema;
     if vector.len() != schema.dimension as usize {
         return Err(Error::Vector {
-            what: format!(
-                "it has {} components, the space has dimension {}",
-                vector.len(),
-                schema.dimension
-            ),
+            source: InvalidVector::Dimension {
+                found: vector.len(),
+                expected: schema.dimension as usize,
+            },
         });
     }
     let mut vector = vector.to_vec();
     prepare(schema.metric, &mut vector).map_err(|error| Error::Vector {
-        what: error.to_string(),
+        source: error.into(),
     })?;
     Ok(vector)
 }

@@ -6,6 +6,7 @@ use crate::snapshot::{Live, Sealed, Snapshot, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::{GenerationNo, ItemNo};
 
 /// One state, and the way from ids to items in it. Copies are cheap.
@@ -94,21 +95,14 @@ impl View {
     /// deleted by then.
     pub(super) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
         let Some(fresh) = &self.fresh else {
-            return match self.live.find(id)? {
-                Some((_, Some(text))) => parse(id, &text).map(Some),
-                _ => Ok(None),
-            };
+            return self.live.record(id);
         };
         if let Some(fresh) = fresh.get(id) {
             let text = fresh.record.as_deref();
-            return text.map(|text| parse(id, text)).transpose();
+            let journal = self.live.directory.root.join(names::JOURNAL);
+            return text.map(|text| parse(&journal, id, text)).transpose();
         }
-        for segment in self.snapshot.sealed.items.iter().rev() {
-            if let Some(row) = segment.find_id(id)? {
-                return row.record.map(|text| parse(id, text)).transpose();
-            }
-        }
-        Ok(None)
+        self.snapshot.sealed.record(id)
     }
 
     /// Takes notice of a query for the sample that beams are measured by, unless it was put to a

@@ -1,10 +1,12 @@
 //! A generation of a space, open: towers and segments.
 
 use super::parts::Part;
-use crate::error::Error;
+use crate::error::{Damage, Error};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceSegment, read_towers};
+use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
 use twinspire_towers::internals::Model;
@@ -30,13 +32,16 @@ impl Base {
         before: Option<&Self>,
     ) -> Result<Self, Error> {
         let number = generation.number;
+        let towers = || directory.path(names::TOWERS, &names::towers(space, number));
         let same = before.filter(|before| before.generation.towers == generation.towers);
         let model = match same {
             Some(before) => Arc::clone(&before.model),
             None => {
                 let parts = read_towers(directory, space, number, &generation.towers)?;
-                let model = Model::from_parts(&parts).map_err(|error| Error::Corrupt {
-                    what: format!("towers of {space} generation {number}: {error}"),
+                let model = Model::from_parts(&parts).map_err(|error| {
+                    let (generation, source) = (number, Box::new(error));
+                    let what = Damage::Towers { generation, source };
+                    Error::corrupt(&towers(), "towers", what)
                 })?;
                 Arc::new(model)
             }
@@ -54,11 +59,16 @@ impl Base {
             model,
             generation: generation.clone(),
         };
-        base.is_consistent().then_some(base).ok_or_else(|| Error::Corrupt {
-            what: format!(
-                "{space} generation {number}: towers, segments and manifest differ in dimension, metric or precision",
-            ),
+        base.is_consistent().then_some(base).ok_or_else(|| {
+            let generation = number;
+            Error::corrupt(&towers(), "generation", Damage::Generation { generation })
         })
+    }
+
+    /// The file of its newest segment; the name of their directory if it has none.
+    pub(crate) fn newest_path(&self) -> &Path {
+        let newest = self.parts.last();
+        newest.map_or(Path::new(names::SEGMENTS), |part| part.segment.path())
     }
 
     /// Whether towers, segments and manifest entry have the same dimension, metric and precision.

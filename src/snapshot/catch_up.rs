@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::batches::in_batches;
 use super::overlay::{FreshItem, Overlay};
+use super::record::parse;
 use super::sealed::Sealed;
 use super::serving::{Serving, Spaces, fuse};
 use crate::catalog::Fresh;
@@ -10,8 +11,10 @@ use crate::error::Error;
 use serde_json::Value;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::kernel::Vector;
 use twinspire_towers::internals::{Fields, Reading, Side};
@@ -64,6 +67,7 @@ pub(crate) fn catch_up(
     for (segment, row) in state.sealed.newest(after).into_values() {
         let row = segment.row(row)?;
         versions.push(Version {
+            path: segment.path(),
             item: row.item,
             revision: row.revision,
             since: Revision(0),
@@ -74,6 +78,7 @@ pub(crate) fn catch_up(
     let fresh = state.fresh.iter();
     for (id, fresh) in fresh.filter(|(_, fresh)| fresh.revision > after) {
         versions.push(Version {
+            path: Path::new(names::JOURNAL),
             item: fresh.item,
             revision: fresh.revision,
             since: fresh.since,
@@ -126,15 +131,10 @@ pub(crate) fn embed<R: Borrow<Value>>(
     stored.collect()
 }
 
-/// Parses a stored record.
-pub(crate) fn parse(id: &str, text: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(text).map_err(|error| Error::Corrupt {
-        what: format!("the record of {id:?}: {error}"),
-    })
-}
-
 /// A version of an item that is newer than the cut.
 struct Version<'a> {
+    /// Where it is stored.
+    path: &'a Path,
     item: ItemNo,
     revision: Revision,
     /// See [`Fresh::since`].
@@ -154,7 +154,7 @@ fn embed_versions(
     let ids: Vec<&str> = present.iter().map(|version| version.id).collect();
     let records = present
         .iter()
-        .map(|version| parse(version.id, version.record.unwrap_or_default()));
+        .map(|version| parse(version.path, version.id, version.record.unwrap_or_default()));
     let records = records.collect::<Result<Vec<Value>, _>>()?;
     let given = |at: usize| {
         let version = present.get(at)?;

@@ -1,6 +1,7 @@
 //! What all handles of an open database share: the snapshot in force and the index of unsealed writes.
 
 use super::measure::{measure, simulated};
+use super::record::parse;
 use super::reservoir::Reservoirs;
 use super::state::Snapshot;
 use crate::catalog::Index;
@@ -8,8 +9,10 @@ use crate::error::Error;
 use crate::manifest::Calibration;
 use crate::store::Directory;
 use arc_swap::ArcSwap;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::{GenerationNo, ItemNo};
 
 /// The state that readers and the writer share.
@@ -42,6 +45,17 @@ impl Live {
             }
         }
         Ok(None)
+    }
+
+    /// The newest record of an id; `None` if it is deleted or unknown.
+    pub(crate) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
+        // Index first, as in `find`.
+        if let Some(fresh) = self.index.get(id) {
+            let journal = self.directory.root.join(names::JOURNAL);
+            let record = fresh.record.map(|text| parse(&journal, id, &text));
+            return record.transpose();
+        }
+        self.snapshot.load().sealed.record(id)
     }
 
     /// The item of an id, deleted or not.

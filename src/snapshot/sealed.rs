@@ -1,11 +1,15 @@
 //! The sealed items: a manifest and its items segments, open.
 
 use super::filter_cache::FilterCache;
-use crate::error::Error;
+use super::record::parse;
+use crate::error::{Damage, Error};
 use crate::manifest::{ItemsFile, Manifest};
 use crate::store::{Directory, ItemsSegment, StoreError};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 
 /// A manifest and its items segments, open, oldest first.
@@ -69,6 +73,17 @@ impl Sealed {
         Ok(None)
     }
 
+    /// The newest record of a sealed id; `None` if it is deleted or unknown.
+    pub(crate) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                let record = row.record.map(|text| parse(segment.path(), id, text));
+                return record.transpose();
+            }
+        }
+        Ok(None)
+    }
+
     /// The id of a sealed item.
     pub(crate) fn id(&self, item: ItemNo) -> Result<&str, Error> {
         for segment in self.items.iter().rev() {
@@ -76,8 +91,8 @@ impl Sealed {
                 return Ok(segment.id(row)?);
             }
         }
-        Err(Error::Corrupt {
-            what: format!("a space segment names item {item}, which no items segment holds"),
-        })
+        let newest = self.items.last();
+        let path = newest.map_or(Path::new(names::SEGMENTS), |segment| segment.path());
+        Err(Error::corrupt(path, "ids", Damage::UnknownItem { item }))
     }
 }

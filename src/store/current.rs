@@ -1,7 +1,8 @@
 //! The one commit point: a manifest file, and CURRENT that names it.
 
+use super::Directory;
+use super::error::{StoreError, WriteOperation};
 use super::segment::SegmentWriter;
-use super::{Directory, StoreError};
 use crate::format::container::Kind;
 use crate::format::current::Current;
 use crate::format::{FormatError, manifest as bytes_of};
@@ -45,8 +46,8 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
 /// Makes `manifest` the one in force, in the place of its predecessor and no other. Every file it
 /// names, and their directories, must be durable.
 ///
-/// Up to the rename a failure changes nothing; from the rename on it is
-/// [`CommitUncertain`](StoreError::CommitUncertain).
+/// A failure before the rename changes nothing, and the commit can be tried again. From the rename on
+/// it is [`Uncertain`](StoreError::Uncertain).
 pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), StoreError> {
     commit_over(directory, manifest, Some(manifest.number.saturating_sub(1)))
 }
@@ -68,14 +69,32 @@ pub(crate) fn commit_over(
         number,
         manifest.database,
     )?;
-    segment.section(bytes_of::STATE, &state)?;
-    segment.finish()?;
+    let committed = segment
+        .section(bytes_of::STATE, &state)
+        .and_then(|()| segment.finish())
+        .and_then(|_| replace_current(directory, manifest.number, before));
+    if let Err(error) = &committed
+        && !matches!(error, StoreError::Uncertain { .. })
+    {
+        // So that the next commit can use the number. What cannot be removed makes that one fail.
+        let _ = directory.files.remove(&path);
+    }
+    committed
+}
+
+/// Makes CURRENT name a manifest that is written, in the place of manifest `before`.
+fn replace_current(
+    directory: &Directory,
+    number: u64,
+    before: Option<u64>,
+) -> Result<(), StoreError> {
+    let path = directory.root.join(names::manifest(number));
     let bytes = directory
         .files
         .read(&path)
         .map_err(StoreError::io("read", &path))?;
     let current = Current {
-        number: manifest.number,
+        number,
         checksum: checksum(&bytes),
     };
     let next = directory.root.join(names::CURRENT_NEXT);
@@ -95,9 +114,7 @@ pub(crate) fn commit_over(
     drop(file);
     // The new names must be durable before CURRENT may point at them.
     directory.sync_dir(&directory.root)?;
-    let uncertain = |source| StoreError::CommitUncertain {
-        source: Box::new(source),
-    };
+    let uncertain = StoreError::uncertain(WriteOperation::Commit);
     let target = directory.root.join(names::CURRENT);
     if let Some(before) = before {
         expect(directory, &target, before)?;
@@ -106,13 +123,13 @@ pub(crate) fn commit_over(
         .files
         .rename(&next, &target)
         .map_err(StoreError::io("rename", &next));
-    renamed.map_err(uncertain)?;
+    renamed.map_err(&uncertain)?;
     directory.sync_dir(&directory.root).map_err(uncertain)
 }
 
 /// A second writer that got past the lock, as on a network file system, must not be overwritten.
-fn expect(directory: &Directory, path: &Path, before: u64) -> Result<(), StoreError> {
-    let number = match directory.files.read(path) {
+fn expect(directory: &Directory, path: &Path, due: u64) -> Result<(), StoreError> {
+    let found = match directory.files.read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
         other => {
             let text = other.map_err(StoreError::io("read", path))?;
@@ -120,9 +137,9 @@ fn expect(directory: &Directory, path: &Path, before: u64) -> Result<(), StoreEr
             current.number
         }
     };
-    if number == before {
+    if found == due {
         return Ok(());
     }
-    let what = format!("names manifest {number}, where {before} is due: someone else writes too");
-    Err(StoreError::format(path)(FormatError::bad("CURRENT", what)))
+    let path = path.to_owned();
+    Err(StoreError::Superseded { path, found, due })
 }

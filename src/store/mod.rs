@@ -4,6 +4,7 @@
 //! orphan that collection removes. Errors here add the path to what `format` found.
 
 mod current;
+mod error;
 mod gc;
 mod items;
 mod segment;
@@ -11,68 +12,18 @@ mod space;
 mod towers;
 
 pub(crate) use current::{commit, commit_over, load};
+pub(crate) use error::StoreError;
+pub use error::WriteOperation;
 pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::fresh_identity;
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
 pub(crate) use towers::{clear_towers, read_towers, write_towers};
 
-use crate::format::FormatError;
-use std::io;
+use crate::format::{Damage, FormatError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use thiserror::Error;
 use twinspire_core::files::{FileSystem, names};
-
-/// A file that cannot be used.
-#[derive(Debug, Error)]
-pub(crate) enum StoreError {
-    /// The operating system refused.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The bytes are not what they should be.
-    #[error("{}: {source}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: FormatError,
-    },
-    /// A commit failed at a point after which nobody knows whether it took place.
-    #[error("the commit may or may not have taken place")]
-    CommitUncertain {
-        /// What failed.
-        source: Box<StoreError>,
-    },
-}
-
-impl StoreError {
-    /// For `map_err` after an operation on `path`.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
-    }
-
-    /// For `map_err` after reading the bytes of `path`.
-    pub(crate) fn format(path: &Path) -> impl Fn(FormatError) -> Self + use<> {
-        let path = path.to_owned();
-        move |source| Self::Format {
-            path: path.clone(),
-            source,
-        }
-    }
-}
 
 /// A database directory on a file system.
 #[derive(Clone, Debug)]
@@ -115,7 +66,7 @@ impl Directory {
 fn damage(sections: &crate::format::container::Sections, bytes: &[u8]) -> Vec<FormatError> {
     let torn = sections.damaged(bytes).into_iter();
     let mut problems: Vec<_> = torn
-        .map(|id| FormatError::bad("section", format!("{id}: checksum does not match")))
+        .map(|id| FormatError::bad("section", Damage::SectionChecksum { id }))
         .collect();
     if !sections.padding_is_zero(bytes) {
         problems.push(FormatError::bad("padding", "is not zero"));

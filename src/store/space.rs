@@ -177,8 +177,7 @@ pub(crate) fn write_space(
             })
             .collect(),
     };
-    let packed =
-        pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error.to_string())))?;
+    let packed = pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error)))?;
     segment.section(SHAPE, &packed)?;
     segment.section(ITEMS, bytemuck::cast_slice(items))?;
     segment.begin(VECTORS)?;
@@ -216,8 +215,7 @@ pub(crate) fn write_space(
     let (book, codes) = OwnedCodes::of(rows)
         .map(|codes| (codes.book, codes.data))
         .unzip();
-    let book =
-        pack(&book).map_err(|error| wrong(FormatError::bad("code book", error.to_string())))?;
+    let book = pack(&book).map_err(|error| wrong(FormatError::bad("code book", error)))?;
     segment.section(CODE_BOOK, &book)?;
     segment.section(CODES, bytemuck::cast_slice(&codes.unwrap_or_default()))?;
     Ok(SpaceFile {

@@ -258,7 +258,7 @@ fn run(files: &MemoryFiles, steps: &[Step], mut possible: Vec<Model>) -> Vec<Mod
         let done: Vec<_> = done.collect();
         let result = step.run(&db);
         if poisoned {
-            let refused = matches!(result, Err(Error::Poisoned));
+            let refused = matches!(result, Err(Error::Poisoned { .. }));
             let nothing_to_do = result.is_ok() && {
                 let shown = contents(&db);
                 let mut done = shown.clone();

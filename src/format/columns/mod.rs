@@ -133,7 +133,7 @@ pub(crate) struct Table {
 impl Table {
     /// The bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        pack(self).map_err(|error| FormatError::bad(TABLE_NAME, error.to_string()))
+        pack(self).map_err(|error| FormatError::bad(TABLE_NAME, error))
     }
 }
 
@@ -279,7 +279,7 @@ impl ColumnsLayout {
         let bad = |what: &str| FormatError::bad(TABLE_NAME, what);
         let packed = sections.range(COLUMN_TABLE, TABLE_NAME)?;
         let table: Table = unpack(bytes.get(packed).unwrap_or_default())
-            .map_err(|error| bad(&error.to_string()))?;
+            .map_err(|error| FormatError::bad(TABLE_NAME, error))?;
         let rows = u32::try_from(rows).map_err(|_| bad("there are more rows than items"))?;
         if !table.columns.is_sorted_by(|a, b| a.path < b.path) || table.columns.len() > MAX_COLUMNS
         {
@@ -359,7 +359,7 @@ pub(crate) fn check(
 
 /// Whether only columns are wrong, which can be made anew.
 pub(crate) fn is_about_columns(problem: &FormatError) -> bool {
-    [TABLE_NAME, ARRAYS_NAME].contains(&problem.section())
+    [TABLE_NAME, ARRAYS_NAME].contains(&problem.section)
 }
 
 /// The bytes of an array with those that fill it up.

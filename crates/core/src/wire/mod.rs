@@ -10,5 +10,5 @@ mod pack;
 mod reader;
 
 pub use checksum::{Checksum, checksum};
-pub use pack::{UnpackError, pack, unpack};
+pub use pack::{EncodeError, UnpackError, pack, unpack};
 pub use reader::{Reader, WireError};

@@ -3,9 +3,11 @@
 //! A packed value is its fields in order: integers as they are, a string or list as a `u64` count followed
 //! by its elements, an option as one byte 0 or 1, an enum as a `u32`.
 
-use bincode::error::{DecodeError, EncodeError};
+use bincode::error::DecodeError;
 use bincode::{Decode, Encode, config};
 use thiserror::Error;
+
+pub use bincode::error::EncodeError;
 
 /// The largest packed value, in memory and in a file: 256 MiB.
 const MAX_PACKED_BYTES: usize = 256 << 20;

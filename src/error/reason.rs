@@ -1,0 +1,93 @@
+//! Why input was rejected, where no folder below has an error for it.
+
+use std::fmt;
+use thiserror::Error;
+use twinspire_core::kernel::VectorError;
+use twinspire_towers::TowerError;
+
+/// Why a vector is rejected.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidVector {
+    /// The vector has another length than those of the space.
+    #[error("it has {found} components, the space has dimension {expected}")]
+    Dimension {
+        /// Components of the vector.
+        found: usize,
+        /// Components of a vector of the space.
+        expected: usize,
+    },
+    /// A component cannot be compared or stored.
+    #[error(transparent)]
+    Component(#[from] VectorError),
+    /// The vector is for an item that does not exist.
+    #[error("there is no such item")]
+    UnknownItem,
+    /// The item already has a vector from the same source.
+    #[error("the item was given a vector before; leave one out")]
+    Duplicate,
+}
+
+/// Why spaces cannot be fused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FuseError {
+    /// A member is a fused space.
+    #[error("{member:?} is a fused space itself; name the spaces it is made of")]
+    FusedMember {
+        /// The member.
+        member: String,
+    },
+    /// A member compares by L2.
+    #[error(
+        "{member:?} compares by L2, whose weighted sum is no inner product; use an ensemble without a \
+         fused space"
+    )]
+    L2Member {
+        /// The member.
+        member: String,
+    },
+    /// A member is named twice.
+    #[error("{member:?} is named twice; leave one out")]
+    RepeatedMember {
+        /// The member.
+        member: String,
+    },
+    /// Fewer than two members.
+    #[error("it has {count} members, 2 or more are needed")]
+    TooFewMembers {
+        /// Members named.
+        count: usize,
+    },
+    /// Half precision over members that are stored in full precision.
+    #[error(
+        "its members store vectors in full precision, so scores in half precision would differ; \
+         publish the members in half precision first"
+    )]
+    Precision,
+    /// The concatenated vectors make no space.
+    #[error(transparent)]
+    Schema(#[from] Box<TowerError>),
+}
+
+/// What uses a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NameOwner {
+    /// A space with towers or vectors of its own.
+    Space,
+    /// A fused space.
+    FusedSpace,
+    /// An ensemble.
+    Ensemble,
+}
+
+impl fmt::Display for NameOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Space => "a space",
+            Self::FusedSpace => "a fused space",
+            Self::Ensemble => "an ensemble",
+        })
+    }
+}
