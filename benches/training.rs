@@ -26,7 +26,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use twinspire::Event;
-use twinspire::train::{Dataset, TrainingReport, dssm, ebr, mobius, youtube};
+use twinspire::train::{Dataset, TrainParams, TrainingReport, dssm, ebr, mobius, youtube};
 use twinspire_testkit::write_file;
 
 /// Items of a taste.
@@ -73,7 +73,10 @@ fn main() {
             "dssm" => {
                 let data = queries();
                 let config = dssm::Config {
-                    epochs: 1,
+                    training: TrainParams {
+                        epochs: 1,
+                        ..dssm::TRAINING
+                    },
                     ..dssm::Config::default()
                 };
                 let learn = || {
@@ -104,7 +107,10 @@ fn train_youtube(data: &Dataset) -> Pass {
 
 fn youtube_config() -> youtube::Config {
     youtube::Config {
-        epochs: 1,
+        training: TrainParams {
+            epochs: 1,
+            ..youtube::TRAINING
+        },
         ..youtube::Config::default()
     }
 }
@@ -114,15 +120,21 @@ fn train_described(recipe: &str, data: &Dataset) -> Pass {
     let mut clock = Clock::default();
     if recipe == "ebr" {
         let config = ebr::Config {
-            epochs: 1,
+            training: TrainParams {
+                epochs: 1,
+                ..ebr::TRAINING
+            },
             ..ebr::Config::default()
         };
         let trained = ebr::train(data, &config, |_| clock.tick()).unwrap();
         return clock.pass(&trained.report);
     }
     let config = mobius::Config {
-        epochs: 1,
         click: 4.0,
+        training: TrainParams {
+            epochs: 1,
+            ..mobius::TRAINING
+        },
         ..mobius::Config::default()
     };
     let teacher = mobius::Categories::new(data, &["genres".to_owned()], config.click).unwrap();

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use twinspire::train::release::{Cases, hold_out, release};
-use twinspire::train::youtube::{Config, train, train_from};
-use twinspire::train::{Dataset, TrainError};
+use twinspire::train::youtube::{Config, TRAINING, train, train_from};
+use twinspire::train::{Dataset, LogParams, TrainError, TrainParams};
 use twinspire::{Database, Event, GenerationNo, PublishOptions, Towers};
 use twinspire_testkit::{directory, tower_fixtures, write_file};
 
@@ -46,11 +46,17 @@ fn shop(day: i64) -> Dataset {
 fn small() -> Config {
     Config {
         dimension: 8,
-        user_dimension: 4,
-        category_dimension: 3,
-        batch: 64,
-        epochs: 6,
-        learning_rate: 0.1,
+        log: LogParams {
+            user_dimension: 4,
+            category_dimension: 3,
+            ..LogParams::default()
+        },
+        training: TrainParams {
+            batch: 64,
+            epochs: 6,
+            learning_rate: 0.1,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }
@@ -131,7 +137,10 @@ fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
 fn a_log_in_order_of_time_is_learnt_from_day_after_day() {
     let config = Config {
         window: DAY as u64,
-        epochs: 1,
+        training: TrainParams {
+            epochs: 1,
+            ..small().training
+        },
         ..small()
     };
     let mut passes = Vec::new();
@@ -143,7 +152,10 @@ fn a_log_in_order_of_time_is_learnt_from_day_after_day() {
     let error = train(
         &shop(3),
         &Config {
-            patience: 1,
+            training: TrainParams {
+                patience: 1,
+                ..config.training
+            },
             ..config
         },
         |_| {},
@@ -299,8 +311,11 @@ fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
     assert!(cases.len() >= 10, "{}", cases.len());
     let trained = |epochs, seed| {
         let config = Config {
-            epochs,
-            seed,
+            training: TrainParams {
+                epochs,
+                seed,
+                ..small().training
+            },
             ..small()
         };
         train(&data, &config, |_| {}).unwrap().towers
@@ -322,7 +337,10 @@ fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
         event.item = format!("i{}", number ^ 1);
     }
     let config = Config {
-        epochs: 12,
+        training: TrainParams {
+            epochs: 12,
+            ..small().training
+        },
         ..small()
     };
     let bad = train(&upside_down, &config, |_| {}).unwrap().towers;

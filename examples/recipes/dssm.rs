@@ -9,6 +9,7 @@ use crate::cranfield::{Cranfield, DEPTH, Quality};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
+use twinspire::train::TrainParams;
 use twinspire::train::dssm::{Config, train};
 use twinspire::train::{Dataset, TrainingReport};
 use twinspire::{Database, PublishOptions, Towers};
@@ -97,8 +98,11 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
         let (mut mrr, mut passes) = (0.0, 0.0);
         for seed in SPLITS {
             let watched = Config {
-                patience: PATIENCE,
-                seed,
+                training: TrainParams {
+                    patience: PATIENCE,
+                    seed,
+                    ..config.training
+                },
                 ..config.clone()
             };
             let report = train(&data, &watched, |_| {})?.report;
@@ -106,7 +110,10 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
             passes += report.kept as f64 / SPLITS.len() as f64;
         }
         let whole = Config {
-            epochs: passes.round() as usize,
+            training: TrainParams {
+                epochs: passes.round() as usize,
+                ..config.training
+            },
             ..config
         };
         let trained = train(&data, &whole, |_| {})?;

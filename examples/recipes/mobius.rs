@@ -14,6 +14,7 @@ use std::error::Error;
 use std::path::Path;
 use twinspire::import::movielens;
 use twinspire::train::Dataset;
+use twinspire::train::TrainParams;
 use twinspire::train::evaluate::split;
 use twinspire::train::expected_revenue;
 use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, train_from};
@@ -298,7 +299,10 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
         let (mut sum, mut students) = (Quality::default(), Vec::new());
         for seed in SEEDS {
             let config = Config {
-                seed,
+                training: TrainParams {
+                    seed,
+                    ..chosen.config.training
+                },
                 ..chosen.config.clone()
             };
             let student = testing.learn(&config)?;

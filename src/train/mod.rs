@@ -12,7 +12,7 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use serde_json::json;
-//! use twinspire::train::{Dataset, ebr};
+//! use twinspire::train::{Dataset, TrainParams, ebr};
 //! use twinspire::{Database, Event};
 //!
 //! let near = |n: usize| json!({"lat": 47.0 + (n % 2) as f64, "lon": 8.0});
@@ -23,7 +23,8 @@
 //!         .map(|n| Event { user: n.to_string(), item: n.to_string(), at: 0, weight: 1.0 })
 //!         .collect(),
 //! };
-//! let config = ebr::Config { dimension: 8, epochs: 2, ..ebr::Config::default() };
+//! let training = TrainParams { epochs: 2, ..ebr::TRAINING };
+//! let config = ebr::Config { dimension: 8, training, ..ebr::Config::default() };
 //! let easy = ebr::train(&data, &config, |_| {})?.towers;
 //!
 //! # let dir = tempfile::tempdir()?;

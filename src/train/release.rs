@@ -158,10 +158,12 @@ pub struct Verdict {
 /// # let (db, mut data, since) = (twinspire::Database::open("m.twin")?, Default::default(), 0);
 /// use twinspire::PublishOptions;
 /// use twinspire::train::release::{Cases, hold_out, release};
-/// use twinspire::train::youtube::{Config, train_from};
+/// use twinspire::train::TrainParams;
+/// use twinspire::train::youtube::{Config, TRAINING, train_from};
 ///
 /// let held_out = hold_out(&mut data, Some(since), 0.1);
-/// let config = Config { since: Some(since), epochs: 1, ..Config::default() };
+/// let training = TrainParams { epochs: 1, ..TRAINING };
+/// let config = Config { since: Some(since), training, ..Config::default() };
 /// let towers = train_from(Some(&db.towers("movies")?), &data, &config, |_| {})?.towers;
 /// let cases = Cases::new(&data, &held_out, 10_000)?;
 /// let verdict = release(&db, "movies", towers, &cases, 0.005, &PublishOptions::new())?;

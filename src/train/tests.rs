@@ -3,7 +3,8 @@ use crate::database::Database;
 use serde_json::json;
 use std::collections::HashMap;
 use twinspire_towers::Event;
-use twinspire_train::ebr::{Config, pairs, train, train_mined};
+use twinspire_train::ebr::{Config, TRAINING, pairs, train, train_mined};
+use twinspire_train::{LogParams, TrainParams};
 
 /// Cities, each with a word of its own.
 const CITIES: [(&str, f64, f64); 3] = [
@@ -43,13 +44,19 @@ fn small() -> Config {
     Config {
         dimension: 8,
         item_dimension: 0,
-        user_dimension: 0,
-        text_dimension: 8,
         buckets: 256,
-        batch: 32,
-        epochs: 12,
         negatives: 20,
         margin: 0.4,
+        log: LogParams {
+            user_dimension: 0,
+            text_dimension: 8,
+            ..LogParams::default()
+        },
+        training: TrainParams {
+            batch: 32,
+            epochs: 12,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }

@@ -124,6 +124,11 @@ pub struct Metrics {
     pub ndcg_10: f64,
 }
 
+/// The share of ranks below 10; `None` without ranks.
+pub(crate) fn hit_rate(ranks: &[Option<usize>]) -> Option<f64> {
+    (!ranks.is_empty()).then(|| metrics(ranks).hit_10)
+}
+
 /// The metrics of ranks, from 0; none where the item was not found at all.
 #[must_use]
 pub fn metrics(ranks: &[Option<usize>]) -> Metrics {

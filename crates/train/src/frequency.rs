@@ -8,8 +8,8 @@
 //! recipe [`youtube`](super::youtube) corrects its softmax by it and keeps its state with the towers
 //! (`frequency.bin`, a chapter of storage-format.md), so that the next day's training goes on counting.
 
-use super::config::within;
 use super::error::TrainError;
+use super::range::check_range;
 use twinspire_towers::internals::{Cell, FrequencyState, MAX_CELLS, MAX_HASHES};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -50,9 +50,9 @@ impl Frequency {
     /// # Errors
     /// [`TrainError::Config`] for numbers out of their range.
     pub fn new(cells: usize, hashes: usize, rate: f32) -> Result<Self, TrainError> {
-        within("frequency_cells", cells, 1..=MAX_CELLS as usize)?;
-        within("frequency_hashes", hashes, 1..=MAX_HASHES as usize)?;
-        within("frequency_rate", rate, 0.0..=1.0)?;
+        check_range("frequency_cells", cells, 1..=MAX_CELLS as usize)?;
+        check_range("frequency_hashes", hashes, 1..=MAX_HASHES as usize)?;
+        check_range("frequency_rate", rate, 0.0..=1.0)?;
         let all = cells * hashes;
         Ok(Self {
             rate,

@@ -1,7 +1,7 @@
 //! What is held out of a log, so that it can be told when a training should end.
 
-use super::config::within;
 use super::error::TrainError;
+use super::range::check_range;
 use serde::{Deserialize, Serialize};
 
 /// Held-out events that are asked for after each pass, at most.
@@ -26,7 +26,7 @@ impl HoldOut {
     pub(crate) fn check(self) -> Result<(), TrainError> {
         match self {
             Self::Last => Ok(()),
-            Self::Latest(share) => within("hold_out.latest", share, 1e-6..=0.5),
+            Self::Latest(share) => check_range("hold_out.latest", share, 1e-6..=0.5),
         }
     }
 }

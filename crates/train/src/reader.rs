@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
 
     /// Users at the moments of examples, to be learnt from: ids are hidden now and then. `users` is where they
     /// are put, in the memory that is there; where there is no example, what is there stays.
-    pub(crate) fn learnt_users(
+    pub(crate) fn encode_users(
         &self,
         examples: impl Iterator<Item = Option<Example>>,
         rng: &mut Pcg64Mcg,
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
     ) {
         // Which ids are hidden does not depend on which thread reads them.
         let each = examples.map(|example| {
-            let hidden = example.is_some() && self.user_id.is_some() && self.hides(rng);
+            let hidden = example.is_some() && self.user_id.is_some() && self.drops_id(rng);
             (example, hidden)
         });
         let examples: Vec<_> = each.collect();
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Items to be learnt from, likewise.
-    pub(crate) fn learnt_items(
+    pub(crate) fn encode_items(
         &self,
         items: &[u32],
         rng: &mut Pcg64Mcg,
@@ -161,14 +161,14 @@ impl<'a> Reader<'a> {
         for (encoded, item) in encoded.iter_mut().zip(items) {
             encoded.copy_from(&self.items[*item as usize]);
             if let Some(rows) = self.rows.get(*item as usize)
-                && self.hides(rng)
+                && self.drops_id(rng)
             {
                 encoded.set_rows(0, &[rows.unknown]);
             }
         }
     }
 
-    fn hides(&self, rng: &mut Pcg64Mcg) -> bool {
+    fn drops_id(&self, rng: &mut Pcg64Mcg) -> bool {
         self.hidden > 0.0 && rng.random_bool(self.hidden)
     }
 
@@ -196,6 +196,9 @@ impl<'a> Reader<'a> {
         met: impl Fn(u32) -> HashSet<u32> + Sync,
         score: impl Fn(&mut Array2<f32>),
     ) -> Vec<Option<usize>> {
+        if held_out.is_empty() {
+            return Vec::new();
+        }
         let asked: Vec<u32> = held_out.iter().map(|out| out.user).collect();
         let [mut users, items] = self.now(model, &asked);
         score(&mut users);
@@ -215,22 +218,22 @@ impl<'a> Reader<'a> {
         score: impl Fn(&mut Array2<f32>),
     ) -> Vec<Decile> {
         let mut popularity = Popularity::new(self.items.len());
-        let met = self.logs.met.iter().flatten();
+        let met = self.logs.seen.iter().flatten();
         met.for_each(|(item, _)| popularity.met(*item));
         let users = popularity.asked(self.users.len());
         let [mut vectors, items] = self.now(model, &users);
         score(&mut vectors);
         popularity.answers(vectors.view(), items.view(), |row| {
-            self.logs.met_by(users[row])
+            self.logs.seen_by(users[row])
         });
         let found = held_out.iter().zip(ranks);
         popularity.deciles(found.map(|(out, rank)| (out.item, *rank)))
     }
 }
 
-/// Memory that batch after batch uses.
+/// Scratch that batch after batch uses.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub(crate) struct Scratch {
     pub(crate) users: Vec<Encoded>,
     pub(crate) items: Vec<Encoded>,
     pub(crate) columns: Columns,
@@ -254,7 +257,7 @@ impl Columns {
     }
 
     /// The place of an item, which is added if it is not there yet.
-    pub(crate) fn of(&mut self, item: u32) -> u32 {
+    pub(crate) fn insert(&mut self, item: u32) -> u32 {
         let place = &mut self.places[item as usize];
         if *place == 0 {
             self.items.push(item);
@@ -264,7 +267,7 @@ impl Columns {
     }
 
     /// The place of an item, if it is there.
-    pub(crate) fn find(&self, item: u32) -> Option<u32> {
+    pub(crate) fn get(&self, item: u32) -> Option<u32> {
         self.places[item as usize].checked_sub(1)
     }
 }
@@ -354,17 +357,17 @@ mod tests {
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let (mut users, mut items) = (0, [0usize; 5]);
         let rounds = 10_000;
-        let mut memory = Memory::default();
+        let mut scratch = Scratch::default();
         for _ in 0..rounds {
             let example = Example { user: 7, at: 1 };
-            reader.learnt_users([Some(example)].into_iter(), rng, &mut memory.users);
-            let user = &memory.users[0];
+            reader.encode_users([Some(example)].into_iter(), rng, &mut scratch.users);
+            let user = &scratch.users[0];
             let rows: Vec<_> = user.inputs().map(|input| input.rows).collect();
             assert_eq!(rows[..2], [[0], [0]], "histories are not hidden");
             users += usize::from(rows[2] != [7]);
             assert!(rows[2] == [7] || (10..12).contains(&rows[2][0]));
-            reader.learnt_items(&[0, 1, 2, 3, 4], rng, &mut memory.items);
-            for (item, encoded) in memory.items.iter().enumerate() {
+            reader.encode_items(&[0, 1, 2, 3, 4], rng, &mut scratch.items);
+            for (item, encoded) in scratch.items.iter().enumerate() {
                 let row = encoded.inputs().next().unwrap().rows[0];
                 items[item] += usize::from(row as usize != item);
                 assert!(row as usize == item || (5..7).contains(&row));
@@ -382,20 +385,20 @@ mod tests {
         let mut columns = Columns::default();
         for items in [[4, 1, 4, 0], [1, 1, 3, 4]] {
             columns.clear(5);
-            let places = items.map(|item| columns.of(item));
+            let places = items.map(|item| columns.insert(item));
             assert!(
                 columns
                     .items
                     .iter()
                     .zip(0..)
-                    .all(|(item, at)| columns.find(*item) == Some(at))
+                    .all(|(item, at)| columns.get(*item) == Some(at))
             );
             let found: Vec<u32> = places
                 .iter()
                 .map(|place| columns.items[*place as usize])
                 .collect();
             assert_eq!(found, items);
-            assert_eq!(columns.find(2), None);
+            assert_eq!(columns.get(2), None);
         }
     }
 
@@ -419,11 +422,11 @@ mod tests {
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let example = Example { user: 0, at: 4 };
         for _ in 0..50 {
-            let mut memory = Memory::default();
-            reader.learnt_users([Some(example), None].into_iter(), rng, &mut memory.users);
-            reader.learnt_items(&[2], rng, &mut memory.items);
-            assert_eq!(memory.users, [reader.users[0].clone(), Encoded::default()]);
-            assert_eq!(memory.items, [reader.items[2].clone()]);
+            let mut scratch = Scratch::default();
+            reader.encode_users([Some(example), None].into_iter(), rng, &mut scratch.users);
+            reader.encode_items(&[2], rng, &mut scratch.items);
+            assert_eq!(scratch.users, [reader.users[0].clone(), Encoded::default()]);
+            assert_eq!(scratch.items, [reader.items[2].clone()]);
         }
     }
 }

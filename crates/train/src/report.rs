@@ -4,7 +4,7 @@
 //! One file of HTML with everything in it: no network, no scripts, light and dark. Whatever comes from
 //! data or settings is escaped.
 
-use super::{Decile, TrainingReport};
+use super::popularity::Decile;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -29,6 +29,31 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 svg{width:100%;height:auto}\
 svg text{font:12px system-ui,sans-serif;fill:currentColor}\
 code{font-size:.9em;overflow-wrap:anywhere}";
+
+/// How a training went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TrainingReport {
+    /// Mean loss of each epoch.
+    pub losses: Vec<f32>,
+    /// Training examples in an epoch.
+    pub examples: u64,
+    /// Name of the validation metric, larger being better; `None` without a holdout.
+    pub metric: Option<&'static str>,
+    /// The metric after each epoch.
+    pub validations: Vec<f64>,
+    /// Recall by popularity: the items in ten parts, the least popular first. Empty if the data has no
+    /// events, as when [`dssm`](crate::dssm) learns from documents alone.
+    pub deciles: Vec<Decile>,
+    /// Epoch of the weights that the towers have, from 1: the best by the metric, or the last.
+    pub kept: usize,
+    /// Training examples per second, without the time for reading and validation.
+    pub examples_per_second: f64,
+    /// Number of trained weights.
+    pub parameters: usize,
+    /// Total time, in seconds.
+    pub seconds: f64,
+}
 
 /// What the towers answer to one query.
 #[derive(Clone, Debug, PartialEq)]

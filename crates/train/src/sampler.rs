@@ -21,11 +21,11 @@ pub(crate) struct Logs {
     /// Every user, likewise.
     pub(crate) users: Vec<(String, Value)>,
     /// For each user, items met and their rewards, in order of time.
-    pub(crate) met: Vec<Vec<(u32, f32)>>,
+    pub(crate) seen: Vec<Vec<(u32, f32)>>,
     /// When each of these was, in seconds.
     pub(crate) times: Vec<Vec<i64>>,
     /// The least reward of a meeting that histories have and that is held out.
-    least: f32,
+    min_reward: f32,
 }
 
 /// One meeting to learn from.
@@ -72,7 +72,7 @@ impl Logs {
         }
         let mut order: Vec<usize> = (0..data.events.len()).collect();
         order.sort_by_key(|at| data.events[*at].at);
-        let mut met: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
+        let mut seen: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
         let mut times: Vec<Vec<i64>> = vec![Vec::new(); data.users.len()];
         for at in order {
             let event = &data.events[at];
@@ -82,23 +82,23 @@ impl Logs {
             }
             let user = users.number(&event.user, || json!({"user_id": event.user}));
             let item = items.number(&event.item, || json!({"id": event.item}));
-            met.resize(met.len().max(user as usize + 1), Vec::new());
-            met[user as usize].push((item, event.weight));
-            times.resize(met.len(), Vec::new());
+            seen.resize(seen.len().max(user as usize + 1), Vec::new());
+            seen[user as usize].push((item, event.weight));
+            times.resize(seen.len(), Vec::new());
             times[user as usize].push(event.at);
         }
         Ok(Self {
             items: items.records,
             users: users.records,
-            met,
+            seen,
             times,
-            least: 0.0,
+            min_reward: 0.0,
         })
     }
 
     /// The same, but histories have only meetings of this reward or more, and no others are held out.
-    pub(crate) fn of_at_least(mut self, least: f32) -> Self {
-        self.least = least;
+    pub(crate) fn with_min_reward(mut self, least: f32) -> Self {
+        self.min_reward = least;
         self
     }
 
@@ -119,11 +119,11 @@ impl Logs {
     /// The last meeting of each user who has three or more, unless it is with an item that was met before.
     fn hold_out_last(&mut self) -> Vec<HeldOut> {
         let mut out = Vec::new();
-        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        let each = self.seen.iter_mut().zip(&mut self.times).zip(0..);
         for ((met, times), user) in each {
             if let [before @ .., (item, reward)] = &met[..]
                 && before.len() > 1
-                && *reward >= self.least
+                && *reward >= self.min_reward
                 && !before.iter().any(|(other, _)| other == item)
             {
                 out.push(HeldOut { user, item: *item });
@@ -143,14 +143,14 @@ impl Logs {
             return Vec::new();
         };
         let mut out = Vec::new();
-        let each = self.met.iter_mut().zip(&mut self.times).zip(0..);
+        let each = self.seen.iter_mut().zip(&mut self.times).zip(0..);
         for ((met, times), user) in each {
             let end = times.partition_point(|at| *at < from);
             times.truncate(end);
             let later = met.split_off(end);
             let mut known: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
             for (item, reward) in later {
-                if end > 0 && reward >= self.least && known.insert(item) {
+                if end > 0 && reward >= self.min_reward && known.insert(item) {
                     out.push(HeldOut { user, item });
                 }
             }
@@ -159,8 +159,8 @@ impl Logs {
     }
 
     /// All meetings, whatever they count.
-    pub(crate) fn meetings(&self) -> Vec<Example> {
-        let each = self.met.iter().zip(0..).flat_map(|(met, user)| {
+    pub(crate) fn interactions(&self) -> Vec<Example> {
+        let each = self.seen.iter().zip(0..).flat_map(|(met, user)| {
             let all = 0..met.len() as u32;
             all.map(move |at| Example { user, at })
         });
@@ -169,8 +169,8 @@ impl Logs {
 
     /// All meetings that count for anything.
     pub(crate) fn examples(&self) -> Vec<Example> {
-        let mut all = self.meetings();
-        all.retain(|example| self.met[example.user as usize][example.at as usize].1 > 0.0);
+        let mut all = self.interactions();
+        all.retain(|example| self.seen[example.user as usize][example.at as usize].1 > 0.0);
         all
     }
 
@@ -191,11 +191,11 @@ impl Logs {
 
     /// What the user of an example had met before, newest last, the item itself left out.
     pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
-        let met = &self.met[example.user as usize];
+        let met = &self.seen[example.user as usize];
         let item = met.get(example.at as usize).map(|(item, _)| *item);
         let before = met[..example.at as usize].iter().rev();
         let others = before
-            .filter(|(other, reward)| Some(*other) != item && *reward >= self.least)
+            .filter(|(other, reward)| Some(*other) != item && *reward >= self.min_reward)
             .map(|(other, _)| *other);
         into.clear();
         into.extend(others.take(limit));
@@ -204,13 +204,13 @@ impl Logs {
 
     /// A user as it is now: one place behind the last meeting, so that all that was met is before it.
     pub(crate) fn now(&self, user: u32) -> Example {
-        let at = self.met[user as usize].len() as u32;
+        let at = self.seen[user as usize].len() as u32;
         Example { user, at }
     }
 
     /// What a user met.
-    pub(crate) fn met_by(&self, user: u32) -> HashSet<u32> {
-        let met = self.met[user as usize].iter();
+    pub(crate) fn seen_by(&self, user: u32) -> HashSet<u32> {
+        let met = self.seen[user as usize].iter();
         met.map(|(item, _)| *item).collect()
     }
 
@@ -227,10 +227,10 @@ impl Logs {
     }
 
     /// The records of some users as they are now: the first of those who met the most.
-    pub(crate) fn busiest(&self, count: usize, longest: usize) -> Vec<Value> {
+    pub(crate) fn most_active(&self, count: usize, longest: usize) -> Vec<Value> {
         let counting = |user: &u32| {
-            let met = self.met[*user as usize].iter();
-            Reverse(met.filter(|(_, reward)| *reward >= self.least).count())
+            let met = self.seen[*user as usize].iter();
+            Reverse(met.filter(|(_, reward)| *reward >= self.min_reward).count())
         };
         let mut users: Vec<u32> = (0..self.users.len() as u32).collect();
         users.sort_by_cached_key(counting);
@@ -342,7 +342,7 @@ mod tests {
         for _ in 0..passes {
             shuffle(&mut examples, &mut rng);
             for batch in examples.chunks(size) {
-                let item = |e: &Example| logs.met[e.user as usize][e.at as usize].0;
+                let item = |e: &Example| logs.seen[e.user as usize][e.at as usize].0;
                 let mut items: Vec<u32> = batch.iter().map(item).collect();
                 items.sort_unstable();
                 items.dedup();
@@ -393,7 +393,7 @@ mod tests {
                 (logs.users[user].0.clone(), logs.items[item].0.clone())
             };
             let named: Vec<_> = out.iter().map(id).collect();
-            let left: Vec<usize> = logs.met.iter().map(Vec::len).collect();
+            let left: Vec<usize> = logs.seen.iter().map(Vec::len).collect();
             assert!(logs.times.iter().map(Vec::len).eq(left.iter().copied()));
             let user = |id: &str| logs.users.iter().position(|(of, _)| of == id).unwrap();
             let left = ["u0", "u1", "u2"].map(|id| left[user(id)]);
@@ -410,7 +410,9 @@ mod tests {
         // Half of the three from 35 on are two of them.
         let new = held_out(HoldOut::Latest(0.5), Some(35));
         assert_eq!(new, (vec![], [3, 4, 0]));
-        let rewarded = logs(&events).of_at_least(2.0).hold_out(HoldOut::Last, None);
+        let rewarded = logs(&events)
+            .with_min_reward(2.0)
+            .hold_out(HoldOut::Last, None);
         assert!(rewarded.is_empty());
     }
 

@@ -9,7 +9,8 @@ use protocol::{Answers, GROUPS, Served, World};
 use std::error::Error;
 use std::path::Path;
 use twinspire::train::Dataset;
-use twinspire::train::youtube::{Config, train, train_from};
+use twinspire::train::TrainParams;
+use twinspire::train::youtube::{Config, TRAINING, train, train_from};
 
 /// Trainings of each setting, from different random numbers.
 const SEEDS: [u64; 3] = [1, 2, 3];
@@ -38,7 +39,10 @@ pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
         let (mut all, mut speed) = (Vec::new(), 0.0);
         for seed in SEEDS {
             let config = Config {
-                seed,
+                training: TrainParams {
+                    seed,
+                    ..config.training
+                },
                 ..config.clone()
             };
             let trained = train(&world.train, &config, |_| {})?;
@@ -56,10 +60,10 @@ pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
 
 /// The log in order of time: in one training, and in one for each week, published in between.
 fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>> {
-    for epochs in [1, Config::default().epochs] {
+    for epochs in [1, TRAINING.epochs] {
         let config = Config {
             window: DAY as u64,
-            epochs,
+            training: TrainParams { epochs, ..TRAINING },
             ..Config::default()
         };
         let trained = train(&world.train, &config, |_| {})?;
@@ -84,8 +88,11 @@ fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>
             };
             let config = Config {
                 since: Some(next.at),
-                epochs,
-                fresh_steps,
+                training: TrainParams {
+                    epochs,
+                    fresh_steps,
+                    ..TRAINING
+                },
                 ..Config::default()
             };
             let trained = train_from(towers.as_ref(), &data, &config, |_| {})?;

@@ -127,9 +127,9 @@ fn learn(
     let serving = serves.then(|| db.towers(space)).transpose()?;
     let mut config: youtube::Config = config_of(args.config.as_deref())?;
     if serves && args.config.is_none() {
-        config.epochs = 1;
+        config.training.epochs = 1;
     }
-    set(&mut config.epochs, args.epochs);
+    set(&mut config.training.epochs, args.epochs);
     config.since = args.since;
     let bar = output.bar("training", 1, Unit::Count);
     let tell = |progress: TrainingProgress| {

@@ -1,11 +1,13 @@
 //! Settings of the recipe.
 
-use super::super::config::within;
-use super::super::dataset::Dataset;
-use super::super::error::TrainError;
-use super::super::optimiser::Method;
-use super::super::schema::{field_names, text_fields};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::optimiser::Method;
+use crate::range::{MAX_COUNT, check_range};
+use crate::schema::{field_names, text_fields};
+use crate::settings::deserialize_over;
+use crate::train_params::TrainParams;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use twinspire_core::kernel::MAX_DIMENSION;
 use twinspire_towers::Towers;
@@ -15,89 +17,99 @@ use twinspire_towers::internals::schema::{self, FeatureKind};
 /// The field of a query where nothing says which.
 const QUERY: &str = "query";
 
-/// Settings of the recipe. The defaults are the paper's where it names them: trigrams, three layers of
-/// hyperbolic tangents, four negatives.
+/// Default settings of the training loop.
+pub const TRAINING: TrainParams = TrainParams {
+    epochs: 10,
+    batch: 128,
+    optimiser: Method::Adam,
+    learning_rate: 0.002,
+    patience: 0,
+    fresh_steps: false,
+    seed: 42,
+};
+
+/// Settings of the recipe. The defaults are the paper's where it names them: trigrams, three tanh layers,
+/// four negatives.
 ///
-/// Where there are few documents, less is more: no hidden layers, [`Activation::Linear`], all others of
-/// the batch as negatives and words omitted at random. The table in `docs/recipes.md` shows what each of
-/// these gave on a collection of 1,400 documents.
+/// With few documents, a smaller model does better: no hidden layers, [`Activation::Linear`], all other
+/// documents of the batch as negatives, and word dropout. The table in `docs/recipes.md` shows what each
+/// of these gave on a collection of 1,400 documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self")]
 pub struct Config {
-    /// The fields of a query whose texts make it up, each a paragraph of its own. With none they are
-    /// those that earlier towers read, or every field of the users that holds texts, or `query`. In
-    /// JSON one may stand without a list.
+    /// Text fields of a query, each a paragraph of its own. When empty: the fields that the earlier
+    /// towers read, or else every text field of the users, or else `query`. In JSON a single field may
+    /// stand without a list.
     #[serde(deserialize_with = "one_or_many")]
     pub query: Vec<String>,
-    /// The fields of an item whose texts make up the document, each a paragraph of its own. With none
-    /// they are those that earlier towers read, or every field that holds texts: `title`, `name`,
-    /// `text`, `description`, `body` and `query`, as far as most values are strings; where there is
-    /// none of these, strings of several words, mostly different ones. In JSON one may stand without a list.
+    /// Text fields of an item, each a paragraph of the document. When empty: the fields that the earlier
+    /// towers read, or else every text field. Those are `title`, `name`, `text`, `description`, `body`
+    /// and `query`, where most values are strings. Where there is none of these, text fields are those
+    /// with strings of several words, mostly distinct. In JSON a single field may stand without a list.
     #[serde(deserialize_with = "one_or_many")]
     pub document: Vec<String>,
-    /// Components of the vectors.
+    /// Width of the vectors.
     pub dimension: usize,
     /// Units of the layers before the vectors; the first of them is the sum of the embeddings of a
-    /// text's grams. With none, that sum is the vector.
+    /// text's grams. When empty, that sum is the vector.
     pub hidden: Vec<usize>,
-    /// What is done to each component behind every layer.
+    /// Activation behind every layer.
     pub activation: Activation,
-    /// How many letters a gram has, from and to.
+    /// Shortest and longest letter n-gram.
     pub letters: [u32; 2],
-    /// Of up to how many words there are grams beside those of letters; 0 for none.
+    /// Longest word n-gram beside the letter n-grams; 0 for letters alone.
     pub words: usize,
     /// Rows that grams are hashed into.
     pub buckets: u32,
-    /// Whether queries and documents go through one tower.
+    /// Whether queries and documents share one tower.
     pub shared: bool,
     /// What cosines are multiplied by before the softmax (γ).
     pub gamma: f32,
-    /// How many documents are drawn as negatives of a query; 0 for all others of the batch.
+    /// Negatives drawn for each query; 0 takes all other documents of the batch.
     pub negatives: usize,
-    /// Where they are drawn from.
+    /// Where negatives are drawn from.
     pub pool: Pool,
-    /// The share of words left out of each text, anew each time it is learnt from.
+    /// Share of words dropped from each text, drawn anew each time it is learnt from.
     pub word_dropout: f32,
-    /// Passes over the examples.
-    pub epochs: usize,
-    /// Examples in a batch.
-    pub batch: usize,
-    /// How weights follow their gradients.
-    pub optimiser: Method,
-    /// The learning rate.
-    pub learning_rate: f32,
-    /// How much of the running mean of the weights is kept at each step, which is what the towers get
-    /// in the end; 0 for the last weights.
+    /// Decay of the running mean of the weights, which becomes the towers; 0 keeps the last weights.
     pub average: f32,
-    /// After how many passes without a better mean reciprocal rank of held-out documents the training
-    /// ends; the best weights are kept. With 0 nothing is held out.
-    pub patience: usize,
-    /// The share of documents (of queries, where there are clicks) that are held out for it.
+    /// Share of documents (of queries, if there are clicks) that is held out for validation, if
+    /// [`patience`](TrainParams::patience) is above 0. The metric is the mean reciprocal rank.
     pub held_out: f64,
-    /// Whether steps begin as long as those of a first training, where a training goes on from earlier
-    /// towers. Otherwise they go on as short as those have become.
-    pub fresh_steps: bool,
-    /// What the random numbers start from.
-    pub seed: u64,
+    /// The training loop and the optimiser.
+    #[serde(flatten)]
+    pub training: TrainParams,
 }
 
-/// Where the negatives of a query are drawn from. None that is known to belong to the query is drawn.
+impl Serialize for Config {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, into)
+    }
+}
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        deserialize_over(from, &Self::default(), Self::deserialize)
+    }
+}
+
+/// Where the negatives of a query are drawn from. Documents that are known to belong to the query are
+/// never drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pool {
-    /// All documents, each as likely as any other, as in the paper. Of those that are held out none is
-    /// drawn.
+    /// All documents but those held out, uniformly, as in the paper.
     #[default]
     All,
-    /// The documents of the other examples of the batch, which costs next to nothing.
+    /// The documents of the other examples in the batch: no further text has to be encoded.
     Batch,
 }
 
-/// What is done to each component behind a layer.
+/// Activation behind a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// Nothing.
+    /// x.
     Linear,
     /// max(x, 0).
     Relu,
@@ -132,15 +144,9 @@ impl Default for Config {
             negatives: 4,
             pool: Pool::All,
             word_dropout: 0.0,
-            epochs: 10,
-            batch: 128,
-            optimiser: Method::Adam,
-            learning_rate: 0.002,
             average: 0.0,
-            patience: 0,
             held_out: 0.1,
-            fresh_steps: false,
-            seed: 42,
+            training: TRAINING,
         }
     }
 }
@@ -206,22 +212,18 @@ impl Config {
     }
 
     pub(super) fn check(&self) -> Result<(), TrainError> {
-        let most = 65_536;
-        within("dimension", self.dimension, 1..=MAX_DIMENSION as usize)?;
+        check_range("dimension", self.dimension, 1..=MAX_DIMENSION as usize)?;
         for units in &self.hidden {
-            within("hidden", *units, 1..=most)?;
+            check_range("hidden", *units, 1..=MAX_COUNT)?;
         }
-        within("words", self.words, 0..=8)?;
-        within("buckets", self.buckets, 1..=1 << 28)?;
-        within("gamma", self.gamma, 0.01..=1000.0)?;
-        within("negatives", self.negatives, 0..=most)?;
-        within("word_dropout", self.word_dropout, 0.0..=0.9)?;
-        within("epochs", self.epochs, 1..=most)?;
-        within("batch", self.batch, 2..=most)?;
-        within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
-        within("average", self.average, 0.0..=0.999_999)?;
-        within("patience", self.patience, 0..=most)?;
-        within("held_out", self.held_out, 0.001..=0.5)
+        check_range("words", self.words, 0..=8)?;
+        check_range("buckets", self.buckets, 1..=1 << 28)?;
+        check_range("gamma", self.gamma, 0.01..=1000.0)?;
+        check_range("negatives", self.negatives, 0..=MAX_COUNT)?;
+        check_range("word_dropout", self.word_dropout, 0.0..=0.9)?;
+        self.training.check(2)?;
+        check_range("average", self.average, 0.0..=0.999_999)?;
+        check_range("held_out", self.held_out, 0.001..=0.5)
     }
 }
 

@@ -1,44 +1,31 @@
 //! Pairs of a query and a document that belong together.
 
-use super::super::dataset::Dataset;
-use super::super::error::TrainError;
-use super::super::sampler::Logs;
 use super::config::Config;
+use super::texts::{Part, Text, parts, read_text, record, sentences, words};
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::sampler::Logs;
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::HashSet;
-use twinspire_towers::RecordError;
-use twinspire_towers::internals::{check_item, describe};
+use twinspire_towers::internals::check_item;
 
-/// Words one behind the other.
-type Words = Vec<Box<str>>;
-/// A text, in parts that have words.
-type Text = Vec<Part>;
-
-/// A sentence, or all that a field holds.
-#[derive(Clone, Debug, PartialEq)]
-struct Part {
-    /// The place of its field among those that are read.
-    field: usize,
-    words: Words,
-}
-
-/// All queries and documents there are.
+/// All queries, documents and pairs of them.
 pub(super) struct Examples {
-    /// The fields that are read of a query, and of a document.
+    /// Fields that a query, and a document, is read from.
     query_fields: Vec<String>,
     document_fields: Vec<String>,
     queries: Vec<Text>,
-    /// Of each document, its sentences, or what each field holds.
+    /// The sentences of each document, or with clicks the texts of its fields.
     documents: Vec<Text>,
-    /// Of each query, documents that it is known to belong to.
+    /// Clicked documents of each query.
     clicked: Vec<HashSet<u32>>,
     all: Vec<Example>,
 }
 
-/// A query and a document of its own.
+/// A query and a document that belong together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Example {
     query: Query,
@@ -49,15 +36,15 @@ pub(super) struct Example {
 /// Where the text of a query stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Query {
-    /// Among the queries.
-    Asked(u32),
-    /// Among the sentences of the document.
+    /// A query of the log, by number.
+    Logged(u32),
+    /// A sentence of the document, by number.
     Sentence(u32),
 }
 
 impl Examples {
-    /// The clicks of a log, or without events each sentence of each document; of the fields that are
-    /// named.
+    /// The clicks of the log, or without events each sentence of each document, read from the configured
+    /// fields.
     pub(super) fn new(data: &Dataset, config: &Config) -> Result<Self, TrainError> {
         let mut examples = Self {
             query_fields: config.query.clone(),
@@ -82,7 +69,7 @@ impl Examples {
                 at,
                 source,
             };
-            let text = text_of(record, &self.query_fields, whole).map_err(wrong)?;
+            let text = read_text(record, &self.query_fields, whole).map_err(wrong)?;
             self.queries
                 .push(text.unwrap_or_else(|| parts(0, whole(id))));
         }
@@ -92,24 +79,24 @@ impl Examples {
                 at,
                 source,
             };
-            // Of a clicked item there may be no record.
-            let text = text_of(record, &self.document_fields, whole).map_err(wrong)?;
+            // A clicked item may have no record.
+            let text = read_text(record, &self.document_fields, whole).map_err(wrong)?;
             self.documents.push(text.unwrap_or_default());
         }
-        for (query, met) in logs.met.iter().enumerate() {
+        for (query, met) in logs.seen.iter().enumerate() {
             for (document, weight) in met {
                 let read = !self.queries[query].is_empty()
                     && !self.documents[*document as usize].is_empty();
                 if read && *weight > 0.0 {
                     self.all.push(Example {
-                        query: Query::Asked(query as u32),
+                        query: Query::Logged(query as u32),
                         document: *document,
                         weight: *weight,
                     });
                 }
             }
         }
-        let clicked = logs.met.iter();
+        let clicked = logs.seen.iter();
         let clicked = clicked.map(|met| met.iter().map(|(document, _)| *document).collect());
         self.clicked = clicked.collect();
         Ok(())
@@ -123,10 +110,10 @@ impl Examples {
                 source,
             };
             check_item(item).map_err(wrong)?;
-            let text = text_of(item, &self.document_fields, sentences).map_err(wrong)?;
+            let text = read_text(item, &self.document_fields, sentences).map_err(wrong)?;
             let sentences = text.unwrap_or_default();
             for (at_sentence, sentence) in sentences.iter().enumerate() {
-                // Of one that says nothing else there is no rest.
+                // A document that only repeats the sentence leaves nothing to find.
                 if sentences.iter().any(|other| other.words != sentence.words) {
                     self.all.push(Example {
                         query: Query::Sentence(at_sentence as u32),
@@ -140,11 +127,11 @@ impl Examples {
         Ok(())
     }
 
-    /// The examples to learn from, and a share that is held out: all of a query, or of a document where
-    /// the queries are its sentences.
+    /// Splits the examples into training and holdout, by query, or by document where sentences are the
+    /// queries.
     pub(super) fn split(&self, share: f64, rng: &mut Pcg64Mcg) -> (Vec<Example>, Vec<Example>) {
         let of = |example: &Example| match example.query {
-            Query::Asked(query) => query,
+            Query::Logged(query) => query,
             Query::Sentence(_) => example.document,
         };
         let mut groups: Vec<u32> = self.all.iter().map(of).collect();
@@ -162,11 +149,11 @@ impl Examples {
         (learnt, held_out)
     }
 
-    /// The documents that have words, but for those that are held out whole.
+    /// Documents with words, without those that are held out.
     pub(super) fn pool(&self, held_out: &[Example]) -> Vec<u32> {
         let out = held_out.iter().filter_map(|example| match example.query {
-            // Its document may well be met, by other queries.
-            Query::Asked(_) => None,
+            // Other queries may be learnt from with its document.
+            Query::Logged(_) => None,
             Query::Sentence(_) => Some(example.document),
         });
         let out: HashSet<u32> = out.collect();
@@ -175,7 +162,7 @@ impl Examples {
         documents.map(|(_, at)| at).collect()
     }
 
-    /// The queries that have words, or where there are none the first sentences of documents.
+    /// The queries with words, or without queries the first sentences of the documents.
     pub(super) fn queries(&self) -> Vec<Value> {
         let rng = &mut Pcg64Mcg::seed_from_u64(0);
         let asked = self.queries.iter().filter(|text| !text.is_empty());
@@ -186,152 +173,70 @@ impl Examples {
         }
         let first = self.documents.iter().filter_map(|text| text.first());
         first
-            .map(|sentence| self.asking(sentence, 0.0, rng))
+            .map(|sentence| self.as_query(sentence, 0.0, rng))
             .collect()
     }
 
-    /// An example's query, with a share of words left out.
-    pub(super) fn query(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+    /// The query of an example, with word dropout.
+    pub(super) fn query(&self, example: Example, dropout: f32, rng: &mut Pcg64Mcg) -> Value {
         match example.query {
-            Query::Asked(query) => {
+            Query::Logged(query) => {
                 let text = &self.queries[query as usize];
-                record(&self.query_fields, text, omitted, rng)
+                record(&self.query_fields, text, dropout, rng)
             }
             Query::Sentence(at) => {
                 let sentences = &self.documents[example.document as usize];
-                self.asking(&sentences[at as usize], omitted, rng)
+                self.as_query(&sentences[at as usize], dropout, rng)
             }
         }
     }
 
-    /// A sentence as a query.
-    fn asking(&self, sentence: &Part, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+    /// A sentence as a query record.
+    fn as_query(&self, sentence: &Part, dropout: f32, rng: &mut Pcg64Mcg) -> Value {
         let asked = Part {
             field: 0,
             words: sentence.words.clone(),
         };
-        record(&self.query_fields, [&asked], omitted, rng)
+        record(&self.query_fields, [&asked], dropout, rng)
     }
 
-    /// An example's document without the query, if it is a sentence of the document, and with a share of
-    /// words left out.
-    pub(super) fn document(&self, example: Example, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+    /// The document of an example, with word dropout. If the query is one of its sentences, that sentence
+    /// is left out.
+    pub(super) fn document(&self, example: Example, dropout: f32, rng: &mut Pcg64Mcg) -> Value {
         let sentences = &self.documents[example.document as usize];
         let asked = match example.query {
-            Query::Asked(_) => None,
-            // A title that the text repeats would give itself away.
+            Query::Logged(_) => None,
+            // Every repetition is left out: it would give the answer away.
             Query::Sentence(at) => sentences.get(at as usize).map(|sentence| &sentence.words),
         };
         let rest = sentences.iter();
         let rest = rest.filter(|sentence| Some(&sentence.words) != asked);
-        record(&self.document_fields, rest, omitted, rng)
+        record(&self.document_fields, rest, dropout, rng)
     }
 
-    /// Whether there are queries, and not documents alone.
-    pub(super) fn are_asked(&self) -> bool {
+    /// Whether the log has queries; otherwise documents alone are learnt from.
+    pub(super) fn has_queries(&self) -> bool {
         !self.clicked.is_empty()
     }
 
-    /// How many documents there are.
+    /// Number of documents.
     pub(super) fn documents(&self) -> usize {
         self.documents.len()
     }
 
-    /// A document with a share of words left out.
-    pub(super) fn whole(&self, document: u32, omitted: f32, rng: &mut Pcg64Mcg) -> Value {
+    /// A whole document, with word dropout.
+    pub(super) fn whole(&self, document: u32, dropout: f32, rng: &mut Pcg64Mcg) -> Value {
         let text = &self.documents[document as usize];
-        record(&self.document_fields, text, omitted, rng)
+        record(&self.document_fields, text, dropout, rng)
     }
 
-    /// Whether a document is known to belong to the query of an example.
-    pub(super) fn belong(&self, example: Example, document: u32) -> bool {
+    /// Whether a document is a known positive of the query of an example.
+    pub(super) fn is_positive(&self, example: Example, document: u32) -> bool {
         match example.query {
-            Query::Asked(query) => self.clicked[query as usize].contains(&document),
+            Query::Logged(query) => self.clicked[query as usize].contains(&document),
             Query::Sentence(_) => example.document == document,
         }
     }
-}
-
-/// The text of a record's fields, each cut in its own way; none if it has none of them.
-fn text_of(
-    record: &Value,
-    fields: &[String],
-    cut: impl Fn(&str) -> Vec<Words>,
-) -> Result<Option<Text>, RecordError> {
-    let mut text: Option<Text> = None;
-    for (at, field) in fields.iter().enumerate() {
-        let value = record.get(field).filter(|value| !value.is_null());
-        let Some(value) = value else { continue };
-        let found = value.as_str();
-        let found = found.ok_or_else(|| RecordError::new(field, "a string", describe(value)))?;
-        text.get_or_insert_default().extend(parts(at, cut(found)));
-    }
-    Ok(text)
-}
-
-/// Those of the words that are any, as parts of a field.
-fn parts(field: usize, words: Vec<Words>) -> Text {
-    let some = words.into_iter().filter(|words| !words.is_empty());
-    some.map(|words| Part { field, words }).collect()
-}
-
-/// The words of a text, as towers find them but for their case.
-fn words(text: &str) -> Words {
-    let words = text.split(|c: char| !c.is_alphanumeric());
-    let words = words.filter(|word| !word.is_empty());
-    words.map(|word| word.to_lowercase().into()).collect()
-}
-
-/// The words of the sentences of a text, which end with `.`, `!` or `?` before a space, and at the
-/// end of a paragraph.
-fn sentences(text: &str) -> Vec<Words> {
-    let mut all = Vec::new();
-    for paragraph in text.split("\n\n") {
-        let mut rest = paragraph;
-        while !rest.is_empty() {
-            let mut ends = rest.match_indices(['.', '!', '?']).map(|(at, _)| at + 1);
-            let end = ends.find(|end| rest[*end..].starts_with(char::is_whitespace));
-            let (sentence, after) = rest.split_at(end.unwrap_or(rest.len()));
-            all.push(words(sentence));
-            rest = after;
-        }
-    }
-    all
-}
-
-/// A record of the words of parts, side by side in their fields, each left out with this probability; at
-/// least one is there.
-fn record<'a>(
-    fields: &[String],
-    parts: impl IntoIterator<Item = &'a Part>,
-    omitted: f32,
-    rng: &mut Pcg64Mcg,
-) -> Value {
-    let mut texts = vec![String::new(); fields.len()];
-    let mut first: Option<(usize, &str)> = None;
-    for part in parts {
-        let text = &mut texts[part.field];
-        for word in &part.words {
-            first = first.or(Some((part.field, word)));
-            if omitted > 0.0 && rng.random_bool(f64::from(omitted)) {
-                continue;
-            }
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(word);
-        }
-    }
-    if let Some((field, word)) = first
-        && texts.iter().all(String::is_empty)
-    {
-        texts[field].push_str(word);
-    }
-    let named = fields.iter().zip(texts).enumerate();
-    // One is there even of a text without words.
-    let named = named.filter(|(at, (_, text))| *at == 0 || !text.is_empty());
-    let record = named.map(|(_, (field, text))| (field.clone(), Value::String(text)));
-    Value::Object(record.collect())
 }
 
 #[cfg(test)]
@@ -370,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_asks_for_the_rest_of_its_document() {
+    fn each_sentence_is_a_query_for_the_rest_of_its_document() {
         let data = Dataset {
             items: vec![
                 json!({"id": "1", "text": "On wings. On wings. The lift, at Mach 1.5, grows!\n\nWhy"}),
@@ -463,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_click_is_of_a_query_with_a_text_or_one_whose_id_is_its_text() {
+    fn a_query_has_a_text_or_an_id_that_is_its_text() {
         let event = |user: &str, item: &str, weight| Event {
             user: user.to_owned(),
             item: item.to_owned(),
@@ -490,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_out_shares_no_document_with_the_rest() {
+    fn holdout_and_training_share_no_document() {
         let item =
             |n: usize| json!({"id": n.to_string(), "text": format!("a{n} b. c{n} d. e f{n}")});
         let data = Dataset {
@@ -514,30 +419,5 @@ mod tests {
         // The quantile 0.999 of the chi-square distribution with 19 degrees of freedom; two without
         // repeats vary less than two draws.
         assert!(parts.iter().sum::<f64>() < 43.8, "{counts:?}");
-    }
-
-    #[test]
-    fn words_are_left_out_of_any_field_but_not_all() {
-        let rng = &mut Pcg64Mcg::seed_from_u64(2);
-        let fields = ["a".to_owned(), "b".to_owned()];
-        let text = [
-            parts(0, vec![words("one two three four")]),
-            parts(1, vec![words("five six"), words("seven eight nine ten")]),
-        ];
-        let text = text.concat();
-        let mut counts = [0usize; 2];
-        for _ in 0..2000 {
-            let left = record(&fields, &text, 0.4, rng);
-            for (field, count) in fields.iter().zip(&mut counts) {
-                let text = left.get(field).and_then(Value::as_str).unwrap_or_default();
-                *count += text.split_whitespace().count();
-            }
-        }
-        // Of 8,000 and of 12,000 words; five standard deviations are 220 and 269.
-        assert!(counts[0].abs_diff(4800) < 220, "{counts:?}");
-        assert!(counts[1].abs_diff(7200) < 269, "{counts:?}");
-        let one = |rng: &mut Pcg64Mcg| record(&fields, &text[1..2], 0.9, rng);
-        let one: Vec<Value> = (0..50).map(|_| one(rng)).collect();
-        assert!(one.iter().all(|left| left["a"] == "" && left["b"] != ""));
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn of_batch(
     rng: &mut Pcg64Mcg,
 ) -> Negatives {
     let each = batch.iter().map(|example| {
-        let strange = |other: usize| !texts.belong(*example, batch[other].document);
+        let strange = |other: usize| !texts.is_positive(*example, batch[other].document);
         match count {
             0 => numbers((0..batch.len()).filter(|other| strange(*other))),
             _ => numbers(draw(batch.len(), count, strange, rng)),
@@ -44,7 +44,7 @@ pub(super) fn of_pool(
     let mut drawn = Vec::new();
     let mut places = HashMap::new();
     let each = batch.iter().map(|example| {
-        let strange = |at: usize| !texts.belong(*example, pool[at]);
+        let strange = |at: usize| !texts.is_positive(*example, pool[at]);
         let chosen = draw(pool.len(), count, strange, rng).into_iter();
         let places = chosen.map(|at| {
             *places.entry(pool[at]).or_insert_with(|| {
@@ -89,9 +89,9 @@ fn draw(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::dataset::Dataset;
     use super::super::config::Config;
     use super::*;
+    use crate::dataset::Dataset;
     use rand::SeedableRng;
     use serde_json::json;
     use std::collections::HashSet;
@@ -151,7 +151,7 @@ mod tests {
             for (example, of) in batch.iter().zip(&negatives.of_each) {
                 assert_eq!(of.len(), 4);
                 for document in documents(of) {
-                    assert!(!texts.belong(*example, document as u32));
+                    assert!(!texts.is_positive(*example, document as u32));
                 }
             }
             documents(&negatives.of_each[0])
@@ -206,7 +206,7 @@ mod tests {
             assert!(negatives.drawn.is_empty());
             for (example, of) in batch.iter().zip(&negatives.of_each) {
                 assert_eq!(of.len(), 4);
-                let strange = |at: &u32| !texts.belong(*example, batch[*at as usize].document);
+                let strange = |at: &u32| !texts.is_positive(*example, batch[*at as usize].document);
                 assert!(of.iter().all(strange));
             }
             let seventh = &negatives.of_each[7];

@@ -1,6 +1,12 @@
 use super::*;
+use crate::Decile;
+use crate::TrainError;
+use crate::dataset::Dataset;
+use crate::train_params::TrainParams;
+use serde_json::Value;
 use serde_json::json;
 use twinspire_towers::Event;
+use twinspire_towers::Towers;
 
 const THINGS: [[&str; 3]; 3] = [
     ["sneakers", "running shoes", "light soles"],
@@ -34,9 +40,12 @@ fn small() -> Config {
         hidden: vec![12],
         words: 1,
         buckets: 512,
-        batch: 16,
-        epochs: 12,
-        learning_rate: 0.02,
+        training: TrainParams {
+            batch: 16,
+            epochs: 12,
+            learning_rate: 0.02,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }
@@ -92,11 +101,14 @@ fn documents_alone_teach_what_goes_together() {
         ..Dataset::default()
     };
     let config = Config {
-        patience: 3,
         average: 0.9,
         word_dropout: 0.2,
         activation: Activation::Linear,
         hidden: Vec::new(),
+        training: TrainParams {
+            patience: 3,
+            ..small().training
+        },
         ..small()
     };
     let trained = train(&documents, &config, |_| {}).unwrap();
@@ -162,7 +174,10 @@ fn all_columns_of_texts_are_read_or_those_that_are_named() {
     );
     let config = Config {
         document: vec!["body".to_owned()],
-        epochs: 1,
+        training: TrainParams {
+            epochs: 1,
+            ..small().training
+        },
         ..small()
     };
     let named = train(&shop_of_fields(), &config, |_| {}).unwrap().towers;
@@ -226,7 +241,10 @@ fn texts_are_told_by_their_looks_where_no_name_tells() {
 fn a_warm_start_reads_what_the_earlier_towers_read() {
     let config = Config {
         document: vec!["body".to_owned(), "title".to_owned()],
-        epochs: 2,
+        training: TrainParams {
+            epochs: 2,
+            ..small().training
+        },
         ..small()
     };
     let first = train(&shop_of_fields(), &config, |_| {}).unwrap().towers;
@@ -256,9 +274,12 @@ fn a_warm_start_reads_what_the_earlier_towers_read() {
 #[test]
 fn clicks_tell_how_popular_documents_fare_and_documents_alone_do_not() {
     let config = Config {
-        epochs: 2,
-        patience: 2,
         held_out: 0.2,
+        training: TrainParams {
+            epochs: 2,
+            patience: 2,
+            ..small().training
+        },
         ..small()
     };
     let report = train(&shop(), &config, |_| {}).unwrap().report;
@@ -284,11 +305,14 @@ fn a_seed_fixes_the_towers_on_any_number_of_cores() {
     let hash = |threads: usize, seed: u64, pool: Pool| {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let config = Config {
-            seed,
             pool,
-            epochs: 2,
             word_dropout: 0.3,
             average: 0.9,
+            training: TrainParams {
+                seed,
+                epochs: 2,
+                ..small().training
+            },
             ..small()
         };
         let train = || train(&shop(), &config, |_| {}).unwrap().towers.hash();

@@ -1,96 +1,88 @@
 //! Settings of the recipe.
 
-use super::super::config::within;
-use super::super::error::TrainError;
-use super::super::hold_out::HoldOut;
-use super::super::optimiser::Method;
-use super::super::schema::Overrides;
-use serde::{Deserialize, Serialize};
+use crate::error::TrainError;
+use crate::log_params::LogParams;
+use crate::optimiser::Method;
+use crate::range::{MAX_COUNT, check_range};
+use crate::settings::deserialize_over;
+use crate::train_params::TrainParams;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use twinspire_core::kernel::MAX_DIMENSION;
 
-/// Negatives that are the nearest of a batch, at most: with more, recall fell in the paper.
-const MOST_NEAREST: usize = 2;
+/// Maximum of [`Config::nearest`]: with more, recall fell in the paper.
+const MAX_NEAREST: usize = 2;
+
+/// Default settings of the training loop.
+pub const TRAINING: TrainParams = TrainParams {
+    epochs: 10,
+    batch: 512,
+    optimiser: Method::Adagrad,
+    learning_rate: 0.05,
+    patience: 0,
+    fresh_steps: false,
+    seed: 42,
+};
 
 /// Settings of the recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self")]
 pub struct Config {
-    /// Components of the vectors.
+    /// Width of the vectors.
     pub dimension: usize,
-    /// Units of hidden layers (relu) in each tower; none by default, which does best on small data.
-    pub hidden: Vec<usize>,
-    /// Components of an item's embedding by its id, which the history shares; 0 leaves ids and history
-    /// out, so that items are known by what they are alone.
+    /// Width of an item's embedding by its id, which the history shares; 0 leaves ids and history out,
+    /// so that items are known by their attributes alone.
     pub item_dimension: usize,
-    /// Components of a user's embedding by its id; 0 leaves user ids out.
-    pub user_dimension: usize,
-    /// Components of the embedding of a category, and of a cell of a place.
-    pub category_dimension: usize,
-    /// Components of the embedding of a gram.
-    pub text_dimension: usize,
-    /// Of up to how many words there are grams beside letter trigrams; 0 for none.
+    /// Longest word n-gram that texts are cut into beside letter trigrams; 0 for trigrams alone.
     pub words: usize,
     /// Rows that grams, and cells of places, are hashed into.
     pub buckets: u32,
-    /// How many of the items met last make the history: a mean for each number given, side by side.
-    pub history: Vec<usize>,
-    /// Passes over the examples.
-    pub epochs: usize,
-    /// Examples in a batch.
-    pub batch: usize,
-    /// By how much a negative has to be farther from the user than the item that was met (m).
+    /// Margin of the triplet loss (m): how much farther from the user a negative has to be than the
+    /// positive.
     pub margin: f32,
     /// Negatives of each example, random and mined ones together.
     pub negatives: usize,
-    /// Random negatives for [`hard`](Self::hard) mined ones. With 0 only examples with mined negatives
-    /// are learnt from.
+    /// Share of random negatives, in proportion to [`hard`](Self::hard). With 0 only examples with mined
+    /// negatives are learnt from.
     pub easy: u32,
-    /// Mined negatives for [`easy`](Self::easy) random ones, of the examples that have any; with 0 all
-    /// are random.
+    /// Share of mined negatives, in proportion to [`easy`](Self::easy), of the examples that have any;
+    /// with 0 all negatives are random.
     pub hard: u32,
-    /// How many of the items that others of the batch met, the nearest, are negatives as well: 0 to 2.
+    /// In-batch hard negatives: this many of the nearest positives of other examples in the batch, 0
+    /// to 2.
     pub nearest: usize,
-    /// Passes over the examples with mined negatives, with these alone, before all others.
+    /// Warm-up epochs on mined negatives alone, over the examples that have any, before all others.
     pub hard_passes: usize,
-    /// How much an example counts that was mined as a hard positive.
+    /// Weight of an example that was mined as a hard positive.
     pub hard_positive_weight: f32,
-    /// How weights follow their gradients.
-    pub optimiser: Method,
-    /// The learning rate.
-    pub learning_rate: f32,
-    /// How much of the running mean of the weights is kept at each step, which is what the towers get
-    /// in the end; 0 for the last weights.
+    /// Decay of the running mean of the weights, which becomes the towers; 0 keeps the last weights.
     pub average: f32,
-    /// The share of ids hidden while learning, so that unknown ones have a meaning.
-    pub id_dropout: f32,
-    /// After how many passes without a better hit@10 on validation the training ends; the best weights
-    /// are kept. With 0, all events are learnt from in every pass.
-    pub patience: usize,
-    /// Which events are held out for it.
-    pub hold_out: HoldOut,
-    /// What is to be read of the fields and how towers are built, in place of what the data says.
-    pub schema: Overrides,
-    /// Whether steps begin as long as those of a first training, where a training goes on from earlier
-    /// towers. Otherwise they go on as short as those have become.
-    pub fresh_steps: bool,
-    /// What the random numbers start from.
-    pub seed: u64,
+    /// What the towers read of the log, and the holdout.
+    #[serde(flatten)]
+    pub log: LogParams,
+    /// The training loop and the optimiser.
+    #[serde(flatten)]
+    pub training: TrainParams,
+}
+
+impl Serialize for Config {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, into)
+    }
+}
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        deserialize_over(from, &Self::default(), Self::deserialize)
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             dimension: 64,
-            hidden: Vec::new(),
             item_dimension: 64,
-            user_dimension: 32,
-            category_dimension: 8,
-            text_dimension: 16,
             words: 1,
             buckets: 1 << 14,
-            history: vec![1, 3, 20],
-            epochs: 10,
-            batch: 512,
             margin: 0.1,
             negatives: 101,
             easy: 100,
@@ -98,64 +90,38 @@ impl Default for Config {
             nearest: 0,
             hard_passes: 0,
             hard_positive_weight: 1.0,
-            optimiser: Method::Adagrad,
-            learning_rate: 0.05,
             average: 0.0,
-            id_dropout: 0.1,
-            patience: 0,
-            hold_out: HoldOut::Last,
-            schema: Overrides::default(),
-            fresh_steps: false,
-            seed: 42,
+            log: LogParams::default(),
+            training: TRAINING,
         }
     }
 }
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), TrainError> {
-        let most = 65_536;
-        within("dimension", self.dimension, 1..=MAX_DIMENSION as usize)?;
-        for units in &self.hidden {
-            within("hidden", *units, 1..=most)?;
-        }
-        within("item_dimension", self.item_dimension, 0..=most)?;
-        within("user_dimension", self.user_dimension, 0..=most)?;
-        within("category_dimension", self.category_dimension, 1..=most)?;
-        within("text_dimension", self.text_dimension, 1..=most)?;
-        within("words", self.words, 0..=8)?;
-        within("buckets", self.buckets, 1..=1 << 28)?;
-        for items in &self.history {
-            within("history", *items, 1..=most)?;
-        }
-        within("epochs", self.epochs, 1..=most)?;
-        within("batch", self.batch, 1..=most)?;
-        within("margin", self.margin, 0.0..=2.0)?;
-        within("negatives", self.negatives, 1..=most)?;
-        // Both 0 would leave nothing to learn from.
-        within(
-            "easy + hard",
-            u64::from(self.easy) + u64::from(self.hard),
-            1..=1 << 32,
-        )?;
-        within("nearest", self.nearest, 0..=MOST_NEAREST)?;
-        within("hard_passes", self.hard_passes, 0..=most)?;
-        within(
-            "hard_positive_weight",
-            self.hard_positive_weight,
-            0.0..=1000.0,
-        )?;
-        within("learning_rate", self.learning_rate, 1e-6..=100.0)?;
-        within("average", self.average, 0.0..=0.999_999)?;
-        within("id_dropout", self.id_dropout, 0.0..=0.9)?;
-        self.hold_out.check()?;
-        within("patience", self.patience, 0..=most)
+        check_range("dimension", self.dimension, 1..=MAX_DIMENSION as usize)?;
+        self.log.check()?;
+        self.training.check(1)?;
+        check_range("item_dimension", self.item_dimension, 0..=MAX_COUNT)?;
+        check_range("words", self.words, 0..=8)?;
+        check_range("buckets", self.buckets, 1..=1 << 28)?;
+        check_range("margin", self.margin, 0.0..=2.0)?;
+        check_range("negatives", self.negatives, 1..=MAX_COUNT)?;
+        // Both 0 would leave no negatives.
+        let shares = u64::from(self.easy) + u64::from(self.hard);
+        check_range("easy + hard", shares, 1..=1 << 32)?;
+        check_range("nearest", self.nearest, 0..=MAX_NEAREST)?;
+        check_range("hard_passes", self.hard_passes, 0..=MAX_COUNT)?;
+        let weight = self.hard_positive_weight;
+        check_range("hard_positive_weight", weight, 0.0..=1000.0)?;
+        check_range("average", self.average, 0.0..=0.999_999)
     }
 
-    /// How many items met last are looked back to at most.
-    pub(super) fn longest(&self) -> usize {
+    /// The number of most recent items that the longest history needs.
+    pub(super) fn longest_history(&self) -> usize {
         match self.item_dimension {
             0 => 0,
-            _ => self.history.iter().copied().max().unwrap_or(0),
+            _ => self.log.longest_history(),
         }
     }
 }

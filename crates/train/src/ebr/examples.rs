@@ -1,10 +1,10 @@
 //! What is learnt from: the meetings of a log, and what was mined of them.
 
-use super::super::dataset::Dataset;
-use super::super::error::TrainError;
-use super::super::hold_out::HeldOut;
-use super::super::sampler::{self, Logs};
-use super::Config;
+use super::config::Config;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::hold_out::HeldOut;
+use crate::sampler::{self, Logs};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use twinspire_towers::{MinedPair, TrainingPair};
@@ -70,8 +70,8 @@ impl Examples {
         config: &Config,
     ) -> Result<Self, TrainError> {
         let mut logs = Logs::new(data)?;
-        let held_out = hold_out(&mut logs, config);
-        let met = (0..logs.users.len() as u32).map(|user| logs.met_by(user));
+        let held_out = config.log.take_holdout(&mut logs, &config.training, None);
+        let met = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
         let mut examples = Self {
             met: met.collect(),
             held_out,
@@ -84,7 +84,7 @@ impl Examples {
         let of_given = std::mem::take(&mut examples.all);
         let mut lists: HashMap<(u32, u32), u32> = HashMap::new();
         for example in examples.logs.examples() {
-            let (item, reward) = examples.logs.met[example.user as usize][example.at as usize];
+            let (item, reward) = examples.logs.seen[example.user as usize][example.at as usize];
             let mined = found.get(&(example.user, item));
             let hard_positive = mined.is_some_and(|mined| mined.hard_positive);
             let list = mined.map(|mined| {
@@ -187,7 +187,7 @@ impl Examples {
     }
 
     /// What a user met, other than what is held out.
-    pub(super) fn met(&self, user: u32) -> &HashSet<u32> {
+    pub(super) fn seen_by(&self, user: u32) -> &HashSet<u32> {
         &self.met[user as usize]
     }
 }
@@ -196,14 +196,6 @@ fn weight(hard_positive: bool, config: &Config) -> f32 {
     match hard_positive {
         true => config.hard_positive_weight,
         false => 1.0,
-    }
-}
-
-/// What a training with these settings holds out.
-fn hold_out(logs: &mut Logs, config: &Config) -> Vec<HeldOut> {
-    match config.patience {
-        0 => Vec::new(),
-        _ => logs.hold_out(config.hold_out, None),
     }
 }
 
@@ -218,13 +210,13 @@ pub fn pairs(
     config: &Config,
 ) -> Result<impl Iterator<Item = TrainingPair> + use<>, TrainError> {
     let mut logs = Logs::new(data)?;
-    hold_out(&mut logs, config);
-    let longest = config.longest();
+    config.log.take_holdout(&mut logs, &config.training, None);
+    let longest = config.longest_history();
     let examples = logs.examples().into_iter();
     Ok(examples.map(move |example| {
-        let met = &logs.met[example.user as usize];
+        let met = &logs.seen[example.user as usize];
         let (positive, _) = met[example.at as usize];
-        let others = logs.met_by(example.user);
+        let others = logs.seen_by(example.user);
         let mut others: Vec<u32> = others.into_iter().filter(|o| *o != positive).collect();
         others.sort_unstable();
         let id = |item: u32| logs.items[item as usize].0.clone();
@@ -235,7 +227,9 @@ pub fn pairs(
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::TRAINING;
     use super::*;
+    use crate::train_params::TrainParams;
     use serde_json::json;
     use twinspire_towers::Event;
 
@@ -326,7 +320,10 @@ mod tests {
     #[test]
     fn what_is_held_out_is_not_learnt_from_by_way_of_what_was_mined() {
         let config = Config {
-            patience: 1,
+            training: TrainParams {
+                patience: 1,
+                ..TRAINING
+            },
             ..Config::default()
         };
         let data = Dataset {

@@ -1,7 +1,14 @@
+use super::describe::describe;
 use super::*;
 use crate::HoldOut;
+use crate::dataset::Dataset;
+use crate::log_params::LogParams;
+use crate::sampler::Logs;
+use crate::train_params::TrainParams;
+use serde_json::Value;
 use serde_json::json;
 use twinspire_towers::Event;
+use twinspire_towers::{MinedPair, Towers};
 
 /// Cities, each with a word of its own.
 const CITIES: [(&str, f64, f64); 3] = [
@@ -41,13 +48,19 @@ fn small() -> Config {
     Config {
         dimension: 8,
         item_dimension: 0,
-        user_dimension: 0,
-        text_dimension: 8,
         buckets: 256,
-        batch: 32,
-        epochs: 12,
         negatives: 20,
         margin: 0.4,
+        log: LogParams {
+            user_dimension: 0,
+            text_dimension: 8,
+            ..LogParams::default()
+        },
+        training: TrainParams {
+            batch: 32,
+            epochs: 12,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }
@@ -122,9 +135,12 @@ fn it_learns_from_histories_and_ids_where_there_is_nothing_else() {
     for nearest in [0, 2] {
         let config = Config {
             item_dimension: 8,
-            user_dimension: 4,
             nearest,
             average: 0.5,
+            log: LogParams {
+                user_dimension: 4,
+                ..small().log
+            },
             ..small()
         };
         let towers = train(&data, &config, |_| {}).unwrap().towers;
@@ -176,7 +192,10 @@ fn mined_negatives_change_what_is_learnt_and_alone_they_teach_what_they_tell_apa
 
     let alone = Config {
         easy: 0,
-        epochs: 20,
+        training: TrainParams {
+            epochs: 20,
+            ..small().training
+        },
         ..small()
     };
     let trained = learn(mined(), &alone);
@@ -195,7 +214,10 @@ fn mined_negatives_change_what_is_learnt_and_alone_they_teach_what_they_tell_apa
 fn hard_passes_come_first_and_are_passes_of_their_own() {
     let config = Config {
         hard_passes: 2,
-        epochs: 3,
+        training: TrainParams {
+            epochs: 3,
+            ..small().training
+        },
         ..small()
     };
     let mut told = Vec::new();
@@ -209,7 +231,10 @@ fn hard_passes_come_first_and_are_passes_of_their_own() {
     let alone = Config {
         hard_passes: 0,
         easy: 0,
-        epochs: 2,
+        training: TrainParams {
+            epochs: 2,
+            ..config.training
+        },
         ..config
     };
     let alone = train_mined(None, &town(), mined(), &alone, |_| {}).unwrap();
@@ -220,8 +245,11 @@ fn hard_passes_come_first_and_are_passes_of_their_own() {
 fn a_training_ends_when_validation_gets_no_better_and_counts_hard_passes_too() {
     let config = Config {
         hard_passes: 1,
-        epochs: 40,
-        patience: 2,
+        training: TrainParams {
+            epochs: 40,
+            patience: 2,
+            ..small().training
+        },
         ..small()
     };
     let report = train_mined(None, &town(), mined(), &config, |_| {})
@@ -238,7 +266,10 @@ fn a_training_ends_when_validation_gets_no_better_and_counts_hard_passes_too() {
 #[test]
 fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
     let short = Config {
-        epochs: 3,
+        training: TrainParams {
+            epochs: 3,
+            ..small().training
+        },
         ..small()
     };
     let first = train(&town(), &short, |_| {}).unwrap();
@@ -247,8 +278,11 @@ fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
     let hash = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let config = Config {
-            seed,
             nearest: 1,
+            training: TrainParams {
+                seed,
+                ..short.training
+            },
             ..short.clone()
         };
         let train = || train_mined(None, &town(), mined(), &config, |_| {}).unwrap();
@@ -262,15 +296,24 @@ fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
 fn a_warm_start_adds_who_and_what_is_new_and_a_share_of_the_time_can_be_held_out() {
     let (short, day) = (
         Config {
-            epochs: 2,
             item_dimension: 8,
+            training: TrainParams {
+                epochs: 2,
+                ..small().training
+            },
             ..small()
         },
         Config {
-            epochs: 1,
             item_dimension: 8,
-            patience: 1,
-            hold_out: HoldOut::Latest(0.25),
+            log: LogParams {
+                hold_out: HoldOut::Latest(0.25),
+                ..small().log
+            },
+            training: TrainParams {
+                epochs: 1,
+                patience: 1,
+                ..small().training
+            },
             ..small()
         },
     );
@@ -324,7 +367,10 @@ fn texts_are_read_by_words_too_unless_their_grams_are_said() {
     assert_eq!(grams(letters), [json!("trigrams"), json!("trigrams")]);
     let said = json!({"item": {"fields": {"title": {"grams": {"words": [1, 2]}}}}});
     let said = Config {
-        schema: serde_json::from_value(said).unwrap(),
+        log: LogParams {
+            schema: serde_json::from_value(said).unwrap(),
+            ..small().log
+        },
         ..small()
     };
     assert_eq!(grams(said), [both, json!({"words": [1, 2]})]);

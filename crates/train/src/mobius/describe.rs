@@ -1,12 +1,12 @@
 //! The towers: what they read, what stands before the three parts, and the parts, all of them to be
 //! learnt or those that are published.
 
-use super::super::dataset::Dataset;
-use super::super::error::TrainError;
-use super::super::network::checked;
-use super::super::sampler::Logs;
-use super::super::schema::{Draft, Ids, Widths, hidden};
 use super::config::Config;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::network::checked;
+use crate::sampler::Logs;
+use crate::schema::{Draft, Ids, Widths, hidden};
 use twinspire_core::kernel::Metric;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
@@ -36,23 +36,13 @@ pub(super) fn describe(
     logs: &Logs,
     config: &Config,
 ) -> Result<(Schema, Trunks), TrainError> {
-    let widths = Widths {
-        category: config.category_dimension,
-        text: config.text_dimension,
-        words: 0,
-        buckets: TRIGRAM_BUCKETS,
-    };
-    let ids = Ids {
-        items: config.item_dimension,
-        users: config.user_dimension,
-        history: &config.history,
-        unknown: 1,
-    };
-    let mut draft = Draft::new(&config.schema, widths);
+    let widths = Widths::new(&config.log, 0, TRIGRAM_BUCKETS);
+    let ids = Ids::new(&config.log, config.item_dimension, 1);
+    let mut draft = Draft::new(&config.log.schema, widths);
     let [user, item] = draft.of_log(data, logs, ids)?;
-    let trunk = |side| Ok::<_, TrainError>(named(draft.layers(side, hidden(&config.hidden))?));
+    let trunk = |side| Ok::<_, TrainError>(named(draft.layers(side, hidden(&config.log.hidden))?));
     let trunks = Trunks([trunk(Side::User)?, trunk(Side::Item)?]);
-    let schema = draft.described("mobius", user, item);
+    let schema = draft.unchecked("mobius", user, item);
     Ok((with_parts(&schema, &trunks, config, WHOLE)?, trunks))
 }
 

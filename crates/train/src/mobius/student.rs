@@ -1,11 +1,13 @@
 //! What was learnt: towers of three parts, and what is published of them.
 
-use super::super::error::TrainError;
-use super::super::loss::three_class::{CLASSES, part, shares};
-use super::super::network::random;
-use super::super::{Trained, TrainingReport};
-use super::config::{Config, Score};
+use super::config::Config;
 use super::describe::{Factors, Trunks, kept, with_parts};
+use super::score::Score;
+use crate::error::TrainError;
+use crate::loss::three_class::{CLASSES, part, shares};
+use crate::network::random;
+use crate::report::TrainingReport;
+use crate::trained::Trained;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Teachers: what is relevant to whom, whatever is clicked.
 
-use super::super::dataset::Dataset;
-use super::super::error::TrainError;
-use super::super::schema::category_fields;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::schema::category_fields;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use twinspire_towers::FeatureCheck;
@@ -168,8 +168,9 @@ fn normalise(vector: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::dssm;
     use super::*;
+    use crate::dssm;
+    use crate::train_params::TrainParams;
     use serde_json::json;
     use twinspire_towers::Event;
 
@@ -231,7 +232,10 @@ mod tests {
         let config = dssm::Config {
             dimension: 8,
             hidden: Vec::new(),
-            epochs: 5,
+            training: TrainParams {
+                epochs: 5,
+                ..dssm::TRAINING
+            },
             ..dssm::Config::default()
         };
         let towers = dssm::train(&log, &config, |_| {}).unwrap().towers;

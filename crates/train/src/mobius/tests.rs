@@ -1,8 +1,20 @@
+use super::describe::describe;
+use super::recipe::Mobius;
 use super::*;
+use crate::dataset::Dataset;
+use crate::log_params::LogParams;
 use crate::loss::three_class;
 use crate::network::vectors;
+use crate::network::{Network, random};
+use crate::reader::Reader;
+use crate::sampler::{Example, Logs};
+use crate::train_params::TrainParams;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
 use serde_json::json;
 use twinspire_towers::Event;
+use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
 
 /// Users of two tastes, who are shown items of their own kind alone and take those below ten; items of
@@ -33,11 +45,17 @@ fn small() -> Config {
         click: 4.0,
         part: 6,
         item_dimension: 8,
-        user_dimension: 4,
-        category_dimension: 3,
-        batch: 32,
-        epochs: 12,
-        learning_rate: 0.1,
+        log: LogParams {
+            user_dimension: 4,
+            category_dimension: 3,
+            ..LogParams::default()
+        },
+        training: TrainParams {
+            batch: 32,
+            epochs: 12,
+            learning_rate: 0.1,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }
@@ -107,8 +125,14 @@ fn what_is_published_scores_by_the_parts_as_it_should() {
     for normalise in [true, false] {
         let config = Config {
             normalise,
-            hidden: vec![7],
-            epochs: 2,
+            log: LogParams {
+                hidden: vec![7],
+                ..small().log
+            },
+            training: TrainParams {
+                epochs: 2,
+                ..small().training
+            },
             ..small()
         };
         let student = learn(&config);
@@ -166,7 +190,10 @@ fn a_seed_fixes_the_weights_and_a_training_goes_on_from_its_parts() {
     let (one, two) = (learn(&small()), learn(&small()));
     assert_eq!(one.parts().hash(), two.parts().hash());
     let other = Config {
-        seed: 43,
+        training: TrainParams {
+            seed: 43,
+            ..small().training
+        },
         ..small()
     };
     assert_ne!(one.parts().hash(), learn(&other).parts().hash());
@@ -210,7 +237,10 @@ fn a_training_goes_on_with_an_item_that_is_new() {
 #[test]
 fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     let config = Config {
-        id_dropout: 0.0,
+        log: LogParams {
+            id_dropout: 0.0,
+            ..small().log
+        },
         ..small()
     };
     let data = world();
@@ -222,29 +252,21 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     };
     let (schema, _) = describe(&data, &logs, &config).unwrap();
     let model = random(schema, &mut Pcg64Mcg::seed_from_u64(1)).unwrap();
-    let rule = Rule {
-        method: config.optimiser,
-        rate: config.learning_rate,
-        decay: 0.0,
-        fresh: false,
-    };
-    let network = Network::new(model, rule, false);
-    let mut learner = Learner::new(network, &logs, &teacher, &config).unwrap();
+    let optimiser = config.training.optimiser(0.0);
+    let network = Network::new(model, optimiser, false);
+    let (history, dropout) = (&config.log.history, config.log.id_dropout);
+    let reader = Reader::new(&network.model, &logs, history, dropout).unwrap();
+    let mut recipe = Mobius::new(reader, &logs, Vec::new(), &teacher, &config);
     let batch: Vec<_> = (0..6).map(|user| Example { user, at: 0 }).collect();
     let items: Vec<u32> = (0..20).collect();
     let (mut users, mut encoded) = (Vec::new(), Vec::new());
     let rng = &mut Pcg64Mcg::seed_from_u64(2);
     let each = batch.iter().copied().map(Some);
-    learner.reader.learnt_users(each, rng, &mut users);
-    learner.reader.learnt_items(&items, rng, &mut encoded);
-    let users = vectors(&learner.network.model, Side::User, &users, &mut Vec::new());
-    let item_vectors = vectors(
-        &learner.network.model,
-        Side::Item,
-        &encoded,
-        &mut Vec::new(),
-    );
-    let found = learner
+    recipe.reader.encode_users(each, rng, &mut users);
+    recipe.reader.encode_items(&items, rng, &mut encoded);
+    let users = vectors(&network.model, Side::User, &users, &mut Vec::new());
+    let item_vectors = vectors(&network.model, Side::Item, &encoded, &mut Vec::new());
+    let found = recipe
         .pairing
         .candidates(&batch, &items, users.view(), item_vectors.view());
     let number = |id: &str| id[1..].parse::<u32>().unwrap();
@@ -256,12 +278,12 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     assert_eq!(found, expected.collect::<Vec<_>>());
     // What a user met is none, however low the teacher holds it.
     let strict = |_: &str, _: &str| 0.0f32;
-    learner.pairing.teacher = &strict;
-    let found = learner
+    recipe.pairing.teacher = &strict;
+    let found = recipe
         .pairing
         .candidates(&batch, &items, users.view(), item_vectors.view());
     assert_eq!(found.len(), 6 * (20 - 8));
-    let met = |user: u32, item: u32| learner.pairing.met[user as usize].contains(&item);
+    let met = |user: u32, item: u32| recipe.pairing.seen[user as usize].contains(&item);
     assert!(found.iter().all(|pair| !met(pair.user, pair.item)));
     assert!(
         found
@@ -273,8 +295,11 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
 #[test]
 fn held_out_clicks_say_when_to_end() {
     let config = Config {
-        epochs: 30,
-        patience: 2,
+        training: TrainParams {
+            epochs: 30,
+            patience: 2,
+            ..small().training
+        },
         ..small()
     };
     let report = learn(&config).report;

@@ -68,7 +68,7 @@ pub(crate) fn vectors<E: Borrow<Encoded> + Sync>(
 }
 
 /// What was learnt: the weights, and what a later training goes on with.
-pub(crate) struct Learnt {
+pub(crate) struct Checkpoint {
     pub(crate) model: Model,
     pub(crate) optimiser: OptimiserState,
 }
@@ -112,7 +112,7 @@ impl Network {
     ///
     /// # Errors
     /// [`TrainError::WarmStart`] when they read or compute something else.
-    pub(crate) fn going_on(
+    pub(crate) fn warm_start(
         mut model: Model,
         earlier: Option<&Towers>,
         rule: Rule,
@@ -131,22 +131,22 @@ impl Network {
     }
 
     /// What has been learnt so far, to be kept.
-    pub(crate) fn so_far(&self) -> Learnt {
-        Learnt {
-            model: self.learnt().clone(),
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            model: self.trained_model().clone(),
             optimiser: self.optimiser.state(&self.model),
         }
     }
 
     /// Keeps a running mean of the weights from here on: at each step this share of it is kept (Polyak
     /// and Juditsky, 1992, with old weights forgotten). With 0 nothing is kept.
-    pub(crate) fn averaged(mut self, kept: f32) -> Self {
+    pub(crate) fn with_average(mut self, kept: f32) -> Self {
         self.average = (kept > 0.0).then(|| Average::new(kept, &self.model));
         self
     }
 
     /// What has been learnt: the running mean of the weights if it is kept, or else the weights.
-    pub(crate) fn learnt(&self) -> &Model {
+    pub(crate) fn trained_model(&self) -> &Model {
         match &self.average {
             Some(average) => &average.model,
             None => &self.model,

@@ -203,8 +203,8 @@ mod tests {
                 fresh,
                 ..rule(Method::Adagrad)
             };
-            let network = Network::going_on(model(3), Some(&towers), rule, false).unwrap();
-            let kept = network.so_far().optimiser.squares[0];
+            let network = Network::warm_start(model(3), Some(&towers), rule, false).unwrap();
+            let kept = network.checkpoint().optimiser.squares[0];
             assert_eq!(kept, if fresh { INITIAL } else { 6.25 });
         }
     }

@@ -135,3 +135,10 @@ fn strings(values: &[&Value]) -> Option<BTreeSet<String>> {
     }
     Some(distinct)
 }
+
+/// Names of the fields that hold categories.
+pub(crate) fn category_fields(records: &[Value]) -> Vec<String> {
+    let columns = columns(records).into_iter();
+    let categories = columns.filter(|(_, column)| matches!(column, Some(Column::Categories(_))));
+    categories.map(|(field, _)| field).collect()
+}

@@ -1,8 +1,12 @@
-//! The towers of a log: what users met last, the ids of both sides, and every column there is.
+//! Towers of a log: the history, the ids of both sides, and every column of the data.
 
-use super::{Draft, Overrides, go_on, known, optional};
+use super::draft::Draft;
+use super::extend::extend;
+use super::lookup::{optional, vocabulary};
+use super::overrides::Overrides;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::log_params::LogParams;
 use crate::sampler::{HISTORY, Logs};
 use serde_json::Value;
 use twinspire_towers::Towers;
@@ -12,32 +16,64 @@ use twinspire_towers::internals::schema::{
     Schema, TowerSchema,
 };
 
-/// The field of a user's id, and its table.
+/// The field of a user's id, and the name of its table.
 pub(crate) const USER_ID: &str = "user_id";
 /// The field of an item's id.
 const ITEM_ID: &str = "id";
 /// The table of items, shared by histories and item ids.
 pub(crate) const ITEMS: &str = "item_id";
 
-/// What is learnt of ids.
+/// Embeddings of ids and histories.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ids<'a> {
-    /// Components of an item's embedding; 0 leaves item ids and histories out.
+    /// Width of an item's embedding; 0 leaves item ids and histories out.
     pub(crate) items: usize,
-    /// Components of a user's embedding; 0 leaves user ids out.
+    /// Width of a user's embedding; 0 leaves user ids out.
     pub(crate) users: usize,
-    /// How many of the items met last make a history, for each.
+    /// Length of each history: the number of most recent items.
     pub(crate) history: &'a [usize],
     /// Rows that unknown ids are hashed into, in each table.
     pub(crate) unknown: u32,
 }
 
+impl<'a> Ids<'a> {
+    /// The embeddings of the settings.
+    pub(crate) fn new(log: &'a LogParams, items: usize, unknown: u32) -> Self {
+        Self {
+            items,
+            users: log.user_dimension,
+            history: &log.history,
+            unknown,
+        }
+    }
+}
+
 impl Draft<'_> {
-    /// What the user tower and the item tower read, without layers. Histories come first, then a user's
-    /// id; of items the id comes first.
+    /// The checked schema of two towers that end in a vector of length 1. `layers` are the units of the
+    /// hidden layers and the width of the vector.
     ///
     /// # Errors
-    /// [`TrainError::Override`] names the field whose override cannot be followed.
+    /// [`TrainError::Override`] names the field or layer with an invalid override.
+    pub(crate) fn two_towers(
+        mut self,
+        name: &str,
+        layers: (&[usize], usize),
+        data: &Dataset,
+        logs: &Logs,
+        ids: Ids<'_>,
+    ) -> Result<Schema, TrainError> {
+        let (hidden, dimension) = layers;
+        let [mut user, mut item] = self.of_log(data, logs, ids)?;
+        user.layers = self.layers(Side::User, to_unit_vector(hidden, dimension))?;
+        item.layers = self.layers(Side::Item, to_unit_vector(hidden, dimension))?;
+        self.finish(name, dimension, user, item)
+    }
+
+    /// The features of the user tower and the item tower, without layers. Histories come first, then the
+    /// user's id; in the item tower the id comes first.
+    ///
+    /// # Errors
+    /// [`TrainError::Override`] names the field with an invalid override.
     pub(crate) fn of_log(
         &mut self,
         data: &Dataset,
@@ -47,7 +83,7 @@ impl Draft<'_> {
         let all = |named: &[(String, Value)]| named.iter().map(|(id, _)| id.clone()).collect();
         let (mut user, mut item) = (Vec::new(), Vec::new());
         if ids.items > 0 {
-            let table = self.table(ITEMS, ids.items, known(all(&logs.items), ids.unknown));
+            let table = self.table(ITEMS, ids.items, vocabulary(all(&logs.items), ids.unknown));
             user.extend(ids.history.iter().map(|items| {
                 optional(FeatureKind::Ids {
                     field: HISTORY.to_owned(),
@@ -66,7 +102,7 @@ impl Draft<'_> {
             });
         }
         if ids.users > 0 {
-            let users = known(all(&logs.users), ids.unknown);
+            let users = vocabulary(all(&logs.users), ids.unknown);
             user.push(optional(FeatureKind::Id {
                 field: USER_ID.to_owned(),
                 table: self.table(USER_ID, ids.users, users),
@@ -90,11 +126,11 @@ impl Draft<'_> {
     }
 }
 
-/// A description that goes on from that of earlier towers, if there are any, as [`go_on`] says.
+/// Extends the schema of earlier towers, if there are any, as [`extend`] does.
 ///
 /// # Errors
-/// [`TrainError::Override`] for overrides that cannot be followed.
-pub(crate) fn going_on(
+/// [`TrainError::Override`] for an invalid override.
+pub(crate) fn extend_schema(
     schema: Schema,
     earlier: Option<&Towers>,
     overrides: &Overrides,
@@ -103,7 +139,7 @@ pub(crate) fn going_on(
         return Ok(schema);
     };
     let own = [HISTORY, USER_ID, ITEM_ID];
-    go_on(schema, &earlier.model().schema, overrides, &own)
+    extend(schema, &earlier.model().schema, overrides, &own)
 }
 
 /// A dense layer.
@@ -115,13 +151,13 @@ fn dense(units: usize, activation: Activation) -> LayerSchema {
     })
 }
 
-/// Hidden layers of so many units.
+/// Hidden relu layers.
 pub(crate) fn hidden(units: &[usize]) -> Vec<LayerSchema> {
     let each = units.iter();
     each.map(|units| dense(*units, Activation::Relu)).collect()
 }
 
-/// Hidden layers, a linear one, and the vector of length 1.
+/// Hidden layers, a linear one, and normalisation to length 1.
 pub(crate) fn to_unit_vector(units: &[usize], dimension: usize) -> Vec<LayerSchema> {
     let mut layers = hidden(units);
     layers.push(dense(dimension, Activation::Linear));

@@ -18,13 +18,14 @@ const ALL: &str = "*";
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
 /// # fn main() -> Result<(), serde_json::Error> {
 /// use serde_json::json;
-/// use twinspire::train::{Overrides, youtube};
+/// use twinspire::train::{LogParams, Overrides, youtube};
 ///
 /// let schema: Overrides = serde_json::from_value(json!({
 ///     "user": {"fields": {"zip": "drop", "age": {"kind": "buckets", "boundaries": [18, 30, 50]}}},
 ///     "item": {"fields": {"title": {"grams": {"words": [1, 2]}, "table": {"dimension": 32}}}}
 /// }))?;
-/// let config = youtube::Config { schema, ..youtube::Config::default() };
+/// let log = LogParams { schema, ..LogParams::default() };
+/// let config = youtube::Config { log, ..youtube::Config::default() };
 /// # Ok(())
 /// # }
 /// ```

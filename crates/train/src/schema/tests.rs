@@ -1,4 +1,12 @@
-use super::*;
+use super::columns::{field_names, text_fields};
+use super::draft::{Draft, Features, Widths};
+use super::lookup::hashed;
+use super::overrides::Overrides;
+use crate::error::TrainError;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use twinspire_towers::internals::Side;
+use twinspire_towers::internals::schema::{LayerSchema, LookupSchema, TowerSchema};
 
 fn widths() -> Widths {
     Widths {
@@ -170,8 +178,8 @@ fn layers_can_be_given_and_what_has_no_gradient_is_refused() {
 }
 
 #[test]
-fn a_description_goes_on_from_an_earlier_one() {
-    use super::go_on;
+fn a_schema_extends_an_earlier_one() {
+    use super::extend::extend;
     let overrides = |text: &str| serde_json::from_str::<Overrides>(text).unwrap();
     let draft = |users: Value, items: Value, overrides: &Overrides| {
         let (users, items) = (users.as_array().unwrap(), items.as_array().unwrap());
@@ -203,7 +211,7 @@ fn a_description_goes_on_from_an_earlier_one() {
     let items = json!([{"id": "4", "kind": "c"}, {"id": "5", "kind": "b"}]);
     let now = draft(json!([{"age": 1}, {"age": 2}]), items.clone(), &none);
     assert_ne!(now.user, before.user);
-    let next = go_on(now, &before, &none, &[]).unwrap();
+    let next = extend(now, &before, &none, &[]).unwrap();
     assert_eq!(next.user, before.user);
     let LookupSchema::Vocabulary { ids, .. } = &next.tables["item.kind"].lookup else {
         panic!("a vocabulary");
@@ -213,7 +221,7 @@ fn a_description_goes_on_from_an_earlier_one() {
     // What is said counts, and a field that is new is read; both are told when weights are taken over.
     let said = overrides(r#"{"user": {"fields": {"city": "drop"}}}"#);
     let users = json!([{"age": 1, "city": "x", "zip": "7"}, {"age": 2, "city": "x", "zip": "7"}]);
-    let next = go_on(draft(users, items, &said), &before, &said, &[]).unwrap();
+    let next = extend(draft(users, items, &said), &before, &said, &[]).unwrap();
     let fields: Vec<_> = next
         .user
         .iter()

@@ -1,7 +1,13 @@
 use super::*;
+use crate::Trained;
+use crate::dataset::Dataset;
+use crate::log_params::LogParams;
+use crate::train_params::TrainParams;
 use crate::{HoldOut, Method};
+use serde_json::Value;
 use serde_json::json;
 use twinspire_towers::Event;
+use twinspire_towers::Towers;
 
 /// Users of two tastes, and items of two kinds that say so in every kind of column.
 fn world(events_each: i64) -> Dataset {
@@ -30,12 +36,18 @@ fn world(events_each: i64) -> Dataset {
 fn small() -> Config {
     Config {
         dimension: 8,
-        user_dimension: 4,
-        category_dimension: 3,
-        text_dimension: 3,
-        batch: 32,
-        epochs: 12,
-        learning_rate: 0.1,
+        log: LogParams {
+            user_dimension: 4,
+            category_dimension: 3,
+            text_dimension: 3,
+            ..LogParams::default()
+        },
+        training: TrainParams {
+            batch: 32,
+            epochs: 12,
+            learning_rate: 0.1,
+            ..TRAINING
+        },
         ..Config::default()
     }
 }
@@ -61,7 +73,10 @@ fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
         ..world(8)
     };
     let config = Config {
-        user_dimension: 0,
+        log: LogParams {
+            user_dimension: 0,
+            ..small().log
+        },
         ..small()
     };
     let trained = train(&data, &config, |_| {}).unwrap();
@@ -103,7 +118,10 @@ fn a_seed_fixes_the_model_and_progress_is_told() {
     let two = train(&world(5), &small(), |_| {}).unwrap();
     assert_eq!(bytes(&one), bytes(&two));
     let other = Config {
-        seed: 43,
+        training: TrainParams {
+            seed: 43,
+            ..small().training
+        },
         ..small()
     };
     let other = train(&world(5), &other, |_| {}).unwrap();
@@ -118,8 +136,11 @@ fn a_seed_fixes_the_model_and_progress_is_told() {
 #[test]
 fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
     let config = Config {
-        epochs: 40,
-        patience: 2,
+        training: TrainParams {
+            epochs: 40,
+            patience: 2,
+            ..small().training
+        },
         ..small()
     };
     let report = train(&world(8), &config, |_| {}).unwrap().report;
@@ -131,7 +152,10 @@ fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
     assert_eq!(report.examples, 210, "the last event of each is held out");
     // The weights are those of that pass: a training that ends there has the same.
     let shorter = Config {
-        epochs: report.kept,
+        training: TrainParams {
+            epochs: report.kept,
+            ..config.training
+        },
         ..config.clone()
     };
     let hash = |config: &Config| train(&world(8), config, |_| {}).unwrap().towers.hash();
@@ -147,7 +171,10 @@ fn a_warm_start_begins_where_the_earlier_training_ended() {
     let (before, after) = (&first.report.losses, &again.report.losses);
     assert!(after[0] < before[0] - 0.1, "{before:?} {after:?}");
     let other = Config {
-        hidden: vec![5],
+        log: LogParams {
+            hidden: vec![5],
+            ..small().log
+        },
         ..small()
     };
     let error = train(Some(&first.towers), &other).unwrap_err().to_string();
@@ -162,17 +189,23 @@ fn settings_are_read_from_json_and_unknown_ones_are_refused() {
     let read = |text: &str| serde_json::from_str::<Config>(text);
     let config = read(r#"{"epochs": 3, "optimiser": "adam"}"#).unwrap();
     let expected = Config {
-        epochs: 3,
-        optimiser: Method::Adam,
+        training: TrainParams {
+            epochs: 3,
+            optimiser: Method::Adam,
+            ..TRAINING
+        },
         ..Config::default()
     };
     assert_eq!(config, expected);
-    let read_hold_out = |text: &str| read(text).map(|config| config.hold_out).unwrap();
+    let read_hold_out = |text: &str| read(text).map(|config| config.log.hold_out).unwrap();
     assert_eq!(read_hold_out(r#"{"hold_out": "last"}"#), HoldOut::Last);
     let latest = read_hold_out(r#"{"hold_out": {"latest": 0.2}}"#);
     assert_eq!(latest, HoldOut::Latest(0.2));
     let too_much = Config {
-        hold_out: HoldOut::Latest(0.6),
+        log: LogParams {
+            hold_out: HoldOut::Latest(0.6),
+            ..LogParams::default()
+        },
         ..Config::default()
     };
     let error = train(&world(5), &too_much, |_| {}).unwrap_err().to_string();
@@ -236,7 +269,10 @@ fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
         "temperature is 0; it must be between 0.001 and 1000"
     );
     let bad = Config {
-        batch: 1,
+        training: TrainParams {
+            batch: 1,
+            ..small().training
+        },
         ..small()
     };
     let error = train(&full, &bad, |_| {}).unwrap_err();

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 use twinspire::train::dssm;
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, set};
+use super::flags::{TrainFlags, set, show_default};
+use super::run::{RunArgs, SHOWN};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -30,7 +31,7 @@ document. Settings that have no flag are those of `--config`; for few documents,
 
 /// Text to text, softmax over a clicked document and others.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(show_default::<dssm::Config>))]
 pub struct DssmArgs {
     #[command(flatten)]
     data: DataArgs,
@@ -42,43 +43,29 @@ pub struct DssmArgs {
     /// The fields of an item that make up the document [default: all that hold texts]
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     document: Option<Vec<String>>,
-    /// Components of the vectors [default: 128]
+    /// Components of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
-    /// Units of the layers before the vectors [default: 300,300]
+    /// Units of the layers before the vectors
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     hidden: Option<Vec<String>>,
-    /// Up to how many words make a gram beside those of letters; 0 for none [default: 0]
+    /// Up to how many words make a gram beside those of letters; 0 for none
     #[arg(long, value_name = "N")]
     words: Option<usize>,
-    /// What cosines are multiplied by before the softmax [default: 10]
+    /// What cosines are multiplied by before the softmax
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
-    /// Documents drawn as negatives of a query; 0 for all others of the batch [default: 4]
+    /// Documents drawn as negatives of a query; 0 for all others of the batch
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
-    /// Where they are drawn from: all documents, or those of the batch [default: all]
+    /// Where they are drawn from: all documents, or those of the batch
     #[arg(long, value_name = "POOL")]
     pool: Option<PoolArg>,
-    /// The share of words left out of each text while learning [default: 0]
+    /// The share of words left out of each text while learning
     #[arg(long, value_name = "X")]
     word_dropout: Option<f32>,
-    /// Passes over the examples [default: 10]
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Examples in a batch [default: 128]
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// The learning rate [default: 0.002]
-    #[arg(long, value_name = "X")]
-    learning_rate: Option<f32>,
-    /// Passes without a better rank of held-out documents after which to end; 0 to hold none out
-    /// [default: 0]
-    #[arg(long, value_name = "N")]
-    patience: Option<usize>,
-    /// What the random numbers start from [default: 42]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    training: TrainFlags,
 }
 
 /// Where negatives are drawn from.
@@ -94,6 +81,7 @@ impl DssmArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: dssm::Config = self.run.config()?;
+        self.training.apply(&mut config.training);
         set(&mut config.query, self.query);
         set(&mut config.document, self.document);
         set(&mut config.dimension, self.dimension);
@@ -107,11 +95,6 @@ impl DssmArgs {
         });
         set(&mut config.pool, pool);
         set(&mut config.word_dropout, self.word_dropout);
-        set(&mut config.epochs, self.epochs);
-        set(&mut config.batch, self.batch);
-        set(&mut config.learning_rate, self.learning_rate);
-        set(&mut config.patience, self.patience);
-        set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());
@@ -152,11 +135,11 @@ mod tests {
             ("--negatives", config.negatives.to_string()),
             ("--pool", format!("{:?}", config.pool).to_lowercase()),
             ("--word-dropout", config.word_dropout.to_string()),
-            ("--epochs", config.epochs.to_string()),
-            ("--batch", config.batch.to_string()),
-            ("--learning-rate", config.learning_rate.to_string()),
-            ("--patience", config.patience.to_string()),
-            ("--seed", config.seed.to_string()),
+            ("--epochs", config.training.epochs.to_string()),
+            ("--batch", config.training.batch.to_string()),
+            ("--learning-rate", config.training.learning_rate.to_string()),
+            ("--patience", config.training.patience.to_string()),
+            ("--seed", config.training.seed.to_string()),
         ]);
         assert_eq!(config.hidden, [300, 300]);
         assert!(config.query.is_empty() && config.document.is_empty());

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use twinspire::import::jsonl;
-use twinspire::train::{Dataset, HoldOut, ebr};
+use twinspire::train::{Dataset, ebr};
 use twinspire::{MinedPair, TrainingPair};
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, hold_out, set};
+use super::flags::{LogFlags, TrainFlags, set, show_default};
+use super::run::{RunArgs, SHOWN};
 use crate::output::{Exit, Failure, Output, Unit};
 
 const EXAMPLES: &str = "\
@@ -51,74 +52,54 @@ latest at the end. Whatever is missing counts as unknown. Settings that have no 
 
 /// Unified features, triplets with random and mined negatives.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(show_default::<ebr::Config>))]
 pub struct EbrArgs {
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
     /// What was mined from an earlier model: negatives, and hard positives
-    #[arg(long, value_name = "FILE")]
-    hard: Option<PathBuf>,
+    #[arg(long = "hard", value_name = "FILE")]
+    mined: Option<PathBuf>,
     /// Write the meetings that are learnt from as pairs, for `twinspire mine`
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
     /// Random negatives for mined ones; 0:1 for mined ones alone [default: 100:1]
     #[arg(long, value_name = "EASY:HARD", value_parser = mix)]
     mix: Option<(u32, u32)>,
-    /// Negatives of each example, random and mined ones together [default: 101]
+    /// Negatives of each example, random and mined ones together
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
-    /// How many of the nearest items of others in the batch are negatives too, 0 to 2 [default: 0]
+    /// How many of the nearest items of others in the batch are negatives too, 0 to 2
     #[arg(long, value_name = "N")]
     nearest: Option<usize>,
-    /// Passes with mined negatives alone, before all others [default: 0]
+    /// Passes with mined negatives alone, before all others
     #[arg(long, value_name = "N")]
     hard_passes: Option<usize>,
-    /// How much an example counts that was mined as a hard positive [default: 1]
+    /// How much an example counts that was mined as a hard positive
     #[arg(long, value_name = "X")]
     hard_positive_weight: Option<f32>,
-    /// By how much a negative has to be farther away [default: 0.1]
+    /// By how much a negative has to be farther away
     #[arg(long, value_name = "X")]
     margin: Option<f32>,
-    /// Components of the vectors [default: 64]
+    /// Components of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
-    /// Units of each hidden layer, as in 128,64 [default: none]
-    #[arg(long, value_name = "UNITS", value_delimiter = ',')]
-    hidden: Option<Vec<usize>>,
-    /// Components of an item's embedding by its id; 0 for no ids and no history [default: 64]
+    /// Components of an item's embedding by its id; 0 for no ids and no history
     #[arg(long, value_name = "N")]
     item_dimension: Option<usize>,
-    /// Components of a user's embedding by its id; 0 for none [default: 32]
-    #[arg(long, value_name = "N")]
-    user_dimension: Option<usize>,
-    /// Passes over the examples [default: 10]
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Examples in a batch [default: 512]
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// The learning rate [default: 0.05]
-    #[arg(long, value_name = "X")]
-    learning_rate: Option<f32>,
-    /// Passes without a better hit@10 of held-out events after which to end; 0 to hold none out
-    /// [default: 0]
-    #[arg(long, value_name = "N")]
-    patience: Option<usize>,
-    /// What is held out for it: `last`, the last event of each user, or a share, the latest of all events
-    /// [default: last]
-    #[arg(long, value_name = "last|SHARE", value_parser = hold_out)]
-    hold_out: Option<HoldOut>,
-    /// What the random numbers start from [default: 42]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    log: LogFlags,
+    #[command(flatten)]
+    training: TrainFlags,
 }
 
 impl EbrArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: ebr::Config = self.run.config()?;
+        self.log.apply(&mut config.log);
+        self.training.apply(&mut config.training);
         set(&mut config.easy, self.mix.map(|(easy, _)| easy));
         set(&mut config.hard, self.mix.map(|(_, hard)| hard));
         set(&mut config.negatives, self.negatives);
@@ -127,17 +108,9 @@ impl EbrArgs {
         set(&mut config.hard_positive_weight, self.hard_positive_weight);
         set(&mut config.margin, self.margin);
         set(&mut config.dimension, self.dimension);
-        set(&mut config.hidden, self.hidden);
         set(&mut config.item_dimension, self.item_dimension);
-        set(&mut config.user_dimension, self.user_dimension);
-        set(&mut config.epochs, self.epochs);
-        set(&mut config.batch, self.batch);
-        set(&mut config.learning_rate, self.learning_rate);
-        set(&mut config.patience, self.patience);
-        set(&mut config.hold_out, self.hold_out);
-        set(&mut config.seed, self.seed);
         let data = self.data.read(output)?;
-        let mined = match &self.hard {
+        let mined = match &self.mined {
             Some(path) => mined(path, output)?,
             None => Vec::new(),
         };
@@ -212,14 +185,14 @@ mod tests {
             ("--margin", config.margin.to_string()),
             ("--dimension", config.dimension.to_string()),
             ("--item-dimension", config.item_dimension.to_string()),
-            ("--user-dimension", config.user_dimension.to_string()),
-            ("--epochs", config.epochs.to_string()),
-            ("--batch", config.batch.to_string()),
-            ("--learning-rate", config.learning_rate.to_string()),
-            ("--patience", config.patience.to_string()),
-            ("--seed", config.seed.to_string()),
+            ("--user-dimension", config.log.user_dimension.to_string()),
+            ("--epochs", config.training.epochs.to_string()),
+            ("--batch", config.training.batch.to_string()),
+            ("--learning-rate", config.training.learning_rate.to_string()),
+            ("--patience", config.training.patience.to_string()),
+            ("--seed", config.training.seed.to_string()),
         ]);
-        assert!(config.hidden.is_empty());
+        assert!(config.log.hidden.is_empty());
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use twinspire::Towers;
-use twinspire::train::HoldOut;
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 
 use super::data::DataArgs;
-use super::run::{RunArgs, SHOWN, hold_out, set};
+use super::flags::{LogFlags, TrainFlags, set, show_default};
+use super::run::{RunArgs, SHOWN};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -35,7 +35,7 @@ latest at the end. Whatever is missing counts as unknown.";
 
 /// Clicks, unclicks and bad cases that a teacher finds.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(show_default::<mobius::Config>))]
 pub struct MobiusArgs {
     #[command(flatten)]
     data: DataArgs,
@@ -52,63 +52,43 @@ pub struct MobiusArgs {
     /// Write the towers of all three parts as well, to begin another training with (--warm-start)
     #[arg(long, value_name = "DIR")]
     parts: Option<PathBuf>,
-    /// Events of this weight or more are clicks [default: 1]
+    /// Events of this weight or more are clicks
     #[arg(long, value_name = "X")]
     click: Option<f32>,
-    /// Pairs of which the teacher says less are of low relevance [default: 0.3]
+    /// Pairs of which the teacher says less are of low relevance
     #[arg(long, value_name = "X")]
     relevance: Option<f32>,
-    /// Bad cases for each event; 0 learns from clicks and unclicks alone [default: 1]
+    /// Bad cases for each event; 0 learns from clicks and unclicks alone
     #[arg(long, value_name = "X")]
     bad: Option<f32>,
-    /// Components of each of the three parts [default: 32]
+    /// Components of each of the three parts
     #[arg(long, value_name = "N")]
     part: Option<usize>,
-    /// What inner products are multiplied by before the softmax [default: 6]
+    /// What inner products are multiplied by before the softmax
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
     /// How much of the products of the bad parts the score takes away; above 0 vectors are twice as
     /// wide [default: 0]
     #[arg(long, value_name = "X")]
     less_bad: Option<f32>,
-    /// Passes over the events [default: 10]
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Events in a batch, whose users and items are all paired [default: 256]
-    #[arg(long, value_name = "N")]
-    batch: Option<usize>,
-    /// The learning rate [default: 0.05]
-    #[arg(long, value_name = "X")]
-    learning_rate: Option<f32>,
-    /// Passes without a better hit@10 of held-out clicks after which to end; 0 to hold none out
-    /// [default: 0]
-    #[arg(long, value_name = "N")]
-    patience: Option<usize>,
-    /// What is held out for it: `last`, the last event of each user, or a share, the latest of all events
-    /// [default: last]
-    #[arg(long, value_name = "last|SHARE", value_parser = hold_out)]
-    hold_out: Option<HoldOut>,
-    /// What the random numbers start from [default: 42]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    #[command(flatten)]
+    log: LogFlags,
+    #[command(flatten)]
+    training: TrainFlags,
 }
 
 impl MobiusArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: mobius::Config = self.run.config()?;
+        self.log.apply(&mut config.log);
+        self.training.apply(&mut config.training);
         set(&mut config.click, self.click);
         set(&mut config.relevance, self.relevance);
         set(&mut config.bad, self.bad);
         set(&mut config.part, self.part);
         set(&mut config.gamma, self.gamma);
         set(&mut config.score.bad, self.less_bad);
-        set(&mut config.epochs, self.epochs);
-        set(&mut config.batch, self.batch);
-        set(&mut config.learning_rate, self.learning_rate);
-        set(&mut config.patience, self.patience);
-        set(&mut config.hold_out, self.hold_out);
-        set(&mut config.seed, self.seed);
         let towers = self.teacher.as_ref().map(Towers::open).transpose()?;
         let data = self.data.read(output)?;
         let teacher: Box<dyn Teacher> = match &towers {
@@ -149,11 +129,11 @@ mod tests {
             ("--part", config.part.to_string()),
             ("--gamma", config.gamma.to_string()),
             ("--less-bad", config.score.bad.to_string()),
-            ("--epochs", config.epochs.to_string()),
-            ("--batch", config.batch.to_string()),
-            ("--learning-rate", config.learning_rate.to_string()),
-            ("--patience", config.patience.to_string()),
-            ("--seed", config.seed.to_string()),
+            ("--epochs", config.training.epochs.to_string()),
+            ("--batch", config.training.batch.to_string()),
+            ("--learning-rate", config.training.learning_rate.to_string()),
+            ("--patience", config.training.patience.to_string()),
+            ("--seed", config.training.seed.to_string()),
         ]);
     }
 }

@@ -6,12 +6,14 @@
 mod data;
 mod dssm;
 mod ebr;
+mod flags;
 mod mobius;
 mod run;
 mod youtube;
 
 pub use data::DataArgs;
-pub use run::{config_of, set};
+pub use flags::set;
+pub use run::config_of;
 
 use clap::{Args, Subcommand};
 

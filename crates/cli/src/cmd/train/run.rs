@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::train::report::samples;
-use twinspire::train::{Dataset, HoldOut, TrainError, Trained, TrainingProgress};
+use twinspire::train::{Dataset, TrainError, Trained, TrainingProgress};
 
 use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
 
@@ -36,22 +36,6 @@ pub struct RunArgs {
     /// Write a page that tells how it went: settings, curves, how popular items fare, some answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
-}
-
-/// Puts a flag that was given in the place of a setting.
-pub fn set<T>(setting: &mut T, flag: Option<T>) {
-    if let Some(flag) = flag {
-        *setting = flag;
-    }
-}
-
-/// What is held out: `last`, or a share of the latest events.
-pub fn hold_out(text: &str) -> Result<HoldOut, String> {
-    match text.parse() {
-        _ if text == "last" => Ok(HoldOut::Last),
-        Ok(share) => Ok(HoldOut::Latest(share)),
-        Err(_) => Err("`last` or a share such as 0.1 expected".to_owned()),
-    }
 }
 
 /// The settings of a file, or the defaults.

@@ -1,12 +1,15 @@
-//! Settings in their ranges.
+//! Range checks of settings.
 
 use super::error::TrainError;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// Refuses a setting out of its range.
-pub(crate) fn within<T: PartialOrd + Display>(
-    knob: &'static str,
+/// Upper bound of settings that count something: epochs, batches, units of a layer.
+pub(crate) const MAX_COUNT: usize = 65_536;
+
+/// Rejects a setting outside of its range.
+pub(crate) fn check_range<T: PartialOrd + Display>(
+    setting: &'static str,
     found: T,
     range: RangeInclusive<T>,
 ) -> Result<(), TrainError> {
@@ -14,7 +17,7 @@ pub(crate) fn within<T: PartialOrd + Display>(
         return Ok(());
     }
     Err(TrainError::Config {
-        knob,
+        knob: setting,
         found: found.to_string(),
         least: range.start().to_string(),
         most: range.end().to_string(),

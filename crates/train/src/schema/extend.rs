@@ -1,20 +1,22 @@
-//! A description that goes on from an earlier one: new strings behind the known ones, all else as it was.
+//! Extends an earlier schema: new strings are added to vocabularies, everything else stays the same.
 
-use super::overrides::Rule;
-use super::{Overrides, checked};
+use super::overrides::{Overrides, Rule};
 use crate::error::TrainError;
+use crate::network::checked;
 use std::collections::HashSet;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
     FeatureSchema, LookupSchema, OtherFields, Schema, TowerSchema,
 };
 
-/// The description `now`, derived from new data, made to go on from `before`: what was read of a field is
-/// read of it still, by the same numbers, though the new data be other or lack it; vocabularies keep
-/// their strings in their order and the new ones stand behind them. What the overrides change is as they
-/// say, and so are the fields that the recipe reads in its `own` way; whether the towers still fit is
-/// seen when weights are taken over.
-pub(crate) fn go_on(
+/// Extends the schema `before` by what is new in `now`, the schema derived from new data.
+///
+/// - A field that was read is read as before, with the same parameters, even if the new data lacks it.
+/// - Vocabularies keep their strings in order; new ones are appended.
+/// - Overrides, and fields that the recipe reads itself (`own`), are taken from `now`.
+///
+/// Whether the weights still fit is checked by the warm start.
+pub(super) fn extend(
     mut now: Schema,
     before: &Schema,
     overrides: &Overrides,
@@ -59,7 +61,7 @@ pub(crate) fn go_on(
     checked(now)
 }
 
-/// The features of a tower: those of the recipe, then those there were, then what is new.
+/// Orders the features of a tower: those of the recipe, then the earlier ones, then the new ones.
 fn features(
     side: Side,
     now: &mut TowerSchema,

@@ -1,0 +1,109 @@
+//! Entry points of the recipe.
+
+use super::config::Config;
+use super::describe::{describe, init_tables};
+use super::examples::Examples;
+use super::recipe::Dssm;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::meter::Meter;
+use crate::network::{Network, random};
+use crate::trained::Trained;
+use crate::training_loop::{Stage, fit};
+use crate::training_progress::TrainingProgress;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use twinspire_towers::Towers;
+
+/// Maximum number of held-out examples that are ranked after each epoch.
+const MAX_HELD_OUT: usize = 2000;
+
+/// Trains both towers on the data. `progress` is called after every batch.
+///
+/// ```
+/// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::{Value, json};
+/// use twinspire::train::{Dataset, TrainParams, dssm};
+///
+/// let documents = Dataset {
+///     items: vec![
+///         json!({"id": "1", "text": "Heat of thin wings. The heat in a thin wing grows with its speed."}),
+///         json!({"id": "2", "text": "Shocks at blunt bodies. A shock stands before a blunt body."}),
+///     ],
+///     ..Dataset::default()
+/// };
+/// let training = TrainParams { epochs: 3, ..dssm::TRAINING };
+/// let config = dssm::Config { dimension: 8, hidden: vec![], training, ..dssm::Config::default() };
+/// let towers = dssm::train(&documents, &config, |_| {})?.towers;
+/// let query = towers.embed_user(&json!({"query": "how hot is a thin wing?"}))?;
+/// assert_eq!(query.len(), 8);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    train_from(None, data, config, progress)
+}
+
+/// As [`train`], with a warm start from the weights of earlier towers with the same settings.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what differs.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    config.check()?;
+    let config = &config.with_fields(data, earlier)?;
+    let meter = Meter::start(progress);
+    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let texts = Examples::new(data, config)?;
+    let share = if config.training.patience > 0 {
+        config.held_out
+    } else {
+        0.0
+    };
+    let (examples, mut held_out) = texts.split(share, &mut rng);
+    if examples.is_empty() {
+        let what = "examples: no document of two sentences, no click on a document with a text";
+        return Err(TrainError::Empty { what });
+    }
+    let pool = texts.pool(&held_out);
+    held_out.truncate(MAX_HELD_OUT);
+    let mut model = random(describe(config)?, &mut rng)?;
+    init_tables(&mut model, &mut rng);
+    let optimiser = config.training.optimiser(0.0);
+    let network = Network::warm_start(model, earlier, optimiser, config.shared)?;
+    let network = network.with_average(config.average);
+    let mut stages = [Stage::new(examples, config.training.epochs, ())];
+    let mut recipe = Dssm::new(&texts, held_out, &pool, config);
+    fit(
+        &mut recipe,
+        network,
+        &mut stages,
+        &config.training,
+        &mut rng,
+        meter,
+    )
+}
+
+/// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a
+/// warm start, pass the settings of [`Config::with_fields`], which name the fields that the towers read.
+#[must_use]
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let config = config.resolved(data, None);
+    let texts = config.and_then(|config| Examples::new(data, &config));
+    let mut queries = texts.map_or_else(|_| Vec::new(), |texts| texts.queries());
+    queries.truncate(count);
+    queries
+}

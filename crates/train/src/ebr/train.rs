@@ -1,0 +1,143 @@
+//! Entry points of the recipe.
+
+use super::config::Config;
+use super::describe::describe;
+use super::examples::{Example, Examples};
+use super::negatives::Mix;
+use super::recipe::Ebr;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::meter::Meter;
+use crate::network::{Network, random};
+use crate::sampler::Logs;
+use crate::schema::extend_schema;
+use crate::trained::Trained;
+use crate::training_loop::{Stage, fit};
+use crate::training_progress::TrainingProgress;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use twinspire_towers::{MinedPair, Towers};
+
+/// Trains both towers on the data, with random negatives. `progress` is called after every batch.
+///
+/// ```
+/// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::json;
+/// use twinspire::train::{Dataset, TrainParams, ebr};
+/// use twinspire::Event;
+///
+/// let near = |n: usize| json!({"lat": 47.0 + (n % 2) as f64, "lon": 8.0});
+/// let data = Dataset {
+///     items: (0..8).map(|n| json!({"id": n.to_string(), "place": near(n)})).collect(),
+///     users: (0..8).map(|n| json!({"user_id": n.to_string(), "place": near(n)})).collect(),
+///     events: (0..8)
+///         .map(|n| Event { user: n.to_string(), item: n.to_string(), at: 0, weight: 1.0 })
+///         .collect(),
+/// };
+/// let training = TrainParams { epochs: 2, ..ebr::TRAINING };
+/// let config = ebr::Config { dimension: 8, training, ..ebr::Config::default() };
+/// let towers = ebr::train(&data, &config, |_| {})?.towers;
+/// assert_eq!(towers.dimension(), 8);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    train_mined(None, data, [], config, progress)
+}
+
+/// As [`train`], with a warm start from the weights of earlier towers with the same settings. New users,
+/// items and categories are added to their vocabularies.
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what differs.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    train_mined(earlier, data, [], config, progress)
+}
+
+/// As [`train_from`], with negatives that a database mined with an earlier model (`Database::mine`). They
+/// are matched to the events of the log by `user_id` and `positive`. A pair that the log does not have
+/// becomes an example of its own, with the user as it is given.
+///
+/// # Errors
+/// As [`train_from`]. [`TrainError::Mined`] names a pair that cannot be learnt from, and
+/// [`TrainError::Empty`] says that only mined negatives are to be learnt from and there are none.
+pub fn train_mined(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    mined: impl IntoIterator<Item = MinedPair>,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    config.check()?;
+    let meter = Meter::start(progress);
+    let examples = Examples::new(data, mined, config)?;
+    let mut stages = stages(&examples, config)?;
+    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let schema = describe(data, &examples.logs, config)?;
+    let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    let model = random(schema, &mut rng)?;
+    let optimiser = config.training.optimiser(0.0);
+    let network = Network::warm_start(model, earlier, optimiser, false)?;
+    let network = network.with_average(config.average);
+    let mut recipe = Ebr::new(&network.model, &examples, config)?;
+    fit(
+        &mut recipe,
+        network,
+        &mut stages,
+        &config.training,
+        &mut rng,
+        meter,
+    )
+}
+
+/// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.
+fn stages(examples: &Examples, config: &Config) -> Result<[Stage<Example, Mix>; 2], TrainError> {
+    let all = examples.all.iter().copied();
+    let mined = all.filter(|example| !examples.mined(*example).is_empty());
+    let mined: Vec<Example> = mined.collect();
+    if mined.is_empty() && (config.easy == 0 || config.hard_passes > 0) {
+        let what = "mined negatives, and they alone are to be learnt from";
+        return Err(TrainError::Empty { what });
+    }
+    let main = match config.easy {
+        0 => mined.clone(),
+        _ => examples.all.clone(),
+    };
+    let mix = Mix {
+        easy: config.easy,
+        hard: config.hard,
+        negatives: config.negatives,
+    };
+    let mined_alone = Mix {
+        easy: 0,
+        hard: 1,
+        ..mix
+    };
+    let warm_up = Stage {
+        warm_up: true,
+        ..Stage::new(mined, config.hard_passes, mined_alone)
+    };
+    Ok([warm_up, Stage::new(main, config.training.epochs, mix)])
+}
+
+/// Sample queries for trained towers: the features, as they are now, of the `count` most active users.
+#[must_use]
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let longest = config.longest_history();
+    let logs = Logs::new(data);
+    logs.map_or_else(|_| Vec::new(), |logs| logs.most_active(count, longest))
+}

@@ -1,0 +1,84 @@
+//! Settings of the recipes that learn from users, items and events.
+
+use super::error::TrainError;
+use super::hold_out::{HeldOut, HoldOut};
+use super::range::{MAX_COUNT, check_range};
+use super::sampler::Logs;
+use super::schema::Overrides;
+use super::train_params::TrainParams;
+use serde::{Deserialize, Serialize};
+
+/// What towers read of a log and what is held out of it: settings of [`youtube`](crate::youtube),
+/// [`ebr`](crate::ebr) and [`mobius`](crate::mobius). In JSON they stand beside those of the recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogParams {
+    /// Units of hidden layers (relu) in each tower; none by default, which does best on small data.
+    pub hidden: Vec<usize>,
+    /// Width of a user's embedding; 0 leaves user ids out.
+    pub user_dimension: usize,
+    /// Width of the embedding of a category, and of a cell of a place.
+    pub category_dimension: usize,
+    /// Width of the embedding of a gram of a text.
+    pub text_dimension: usize,
+    /// Lengths of the history: for each number given, the mean of the embeddings of that many most recent
+    /// items is an input of its own. The default takes the last item, the last few, and the long run.
+    pub history: Vec<usize>,
+    /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
+    pub id_dropout: f32,
+    /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
+    /// above 0.
+    pub hold_out: HoldOut,
+    /// Overrides of what is derived from the data: how fields are read and how towers are built.
+    pub schema: Overrides,
+}
+
+impl Default for LogParams {
+    fn default() -> Self {
+        Self {
+            hidden: Vec::new(),
+            user_dimension: 32,
+            category_dimension: 8,
+            text_dimension: 16,
+            history: vec![1, 3, 20],
+            id_dropout: 0.1,
+            hold_out: HoldOut::Last,
+            schema: Overrides::default(),
+        }
+    }
+}
+
+impl LogParams {
+    /// Rejects settings outside of their ranges.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        for units in &self.hidden {
+            check_range("hidden", *units, 1..=MAX_COUNT)?;
+        }
+        check_range("user_dimension", self.user_dimension, 0..=MAX_COUNT)?;
+        check_range("category_dimension", self.category_dimension, 1..=MAX_COUNT)?;
+        check_range("text_dimension", self.text_dimension, 1..=MAX_COUNT)?;
+        for items in &self.history {
+            check_range("history", *items, 1..=MAX_COUNT)?;
+        }
+        check_range("id_dropout", self.id_dropout, 0.0..=0.9)?;
+        self.hold_out.check()
+    }
+
+    /// Takes the holdout out of the logs, if the training validates at all. `since` is the start of the
+    /// events to learn from.
+    pub(crate) fn take_holdout(
+        &self,
+        logs: &mut Logs,
+        training: &TrainParams,
+        since: Option<i64>,
+    ) -> Vec<HeldOut> {
+        match training.patience {
+            0 => Vec::new(),
+            _ => logs.hold_out(self.hold_out, since),
+        }
+    }
+
+    /// The number of most recent items that the longest history needs.
+    pub(crate) fn longest_history(&self) -> usize {
+        self.history.iter().copied().max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,143 @@
+//! Counts batches, losses and time of a training, and reports progress.
+
+use super::error::TrainError;
+use super::network::Checkpoint;
+use super::report::TrainingReport;
+use super::trained::Trained;
+use super::training_progress::TrainingProgress;
+use std::time::Instant;
+use twinspire_towers::Towers;
+
+/// Measures a training from the moment of its creation.
+pub(crate) struct Meter<P> {
+    progress: P,
+    started: Instant,
+    /// Start of the current stretch of learning: reading and validation are not timed.
+    learning_since: Instant,
+    /// Seconds of learning in finished epochs.
+    learning_seconds: f64,
+    /// Current epoch, from 1.
+    epoch: usize,
+    epochs: usize,
+    batches_done: u64,
+    batches_total: u64,
+    /// Examples in an epoch.
+    examples_per_epoch: u64,
+    /// Examples seen in all epochs so far.
+    examples_seen: u64,
+    /// Sum of losses in this epoch, and the number of examples it covers.
+    loss_sum: f64,
+    loss_count: u64,
+    losses: Vec<f32>,
+    metric: Option<&'static str>,
+    validations: Vec<f64>,
+}
+
+impl<P: FnMut(TrainingProgress)> Meter<P> {
+    /// Starts the clock; `progress` is called after every batch.
+    pub(crate) fn start(progress: P) -> Self {
+        let now = Instant::now();
+        Self {
+            progress,
+            started: now,
+            learning_since: now,
+            learning_seconds: 0.0,
+            epoch: 1,
+            epochs: 0,
+            batches_done: 0,
+            batches_total: 0,
+            examples_per_epoch: 0,
+            examples_seen: 0,
+            loss_sum: 0.0,
+            loss_count: 0,
+            losses: Vec::new(),
+            metric: None,
+            validations: Vec::new(),
+        }
+    }
+
+    /// Announces how much there is to do. Learning starts now.
+    pub(crate) fn expect(&mut self, epochs: usize, batches: u64, examples_per_epoch: u64) {
+        self.epochs = epochs;
+        self.batches_total = batches;
+        self.examples_per_epoch = examples_per_epoch;
+        self.learning_since = Instant::now();
+    }
+
+    /// Counts a batch with its mean loss, and reports progress.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] if the loss is not finite.
+    pub(crate) fn end_batch(&mut self, loss: f32, examples: usize) -> Result<(), TrainError> {
+        self.loss_sum += f64::from(loss) * examples as f64;
+        self.loss_count += examples as u64;
+        self.examples_seen += examples as u64;
+        self.batches_done += 1;
+        let mean = self.mean_loss();
+        if !mean.is_finite() {
+            return Err(TrainError::Diverged { epoch: self.epoch });
+        }
+        let progress = TrainingProgress {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            done: self.batches_done,
+            total: self.batches_total,
+            loss: mean,
+            examples_per_second: self.examples_per_second(),
+            validation: self.validations.last().copied(),
+        };
+        (self.progress)(progress);
+        Ok(())
+    }
+
+    /// Ends an epoch and returns its number, from 1.
+    pub(crate) fn end_epoch(&mut self) -> usize {
+        self.learning_seconds += self.learning_since.elapsed().as_secs_f64();
+        self.learning_since = Instant::now();
+        self.losses.push(self.mean_loss());
+        (self.loss_sum, self.loss_count) = (0.0, 0);
+        self.epoch += 1;
+        self.epoch - 1
+    }
+
+    /// Records the validation metric of the epoch that ended. Learning resumes now.
+    pub(crate) fn end_validation(&mut self, metric: &'static str, value: f64) {
+        self.metric = Some(metric);
+        self.validations.push(value);
+        self.learning_since = Instant::now();
+    }
+
+    /// The towers of a checkpoint and the report. `kept` is the epoch of the checkpoint, if it is not the
+    /// last one.
+    pub(crate) fn finish(
+        self,
+        checkpoint: &Checkpoint,
+        kept: Option<usize>,
+    ) -> Result<Trained, TrainError> {
+        let towers = Towers::from_model(&checkpoint.model)?.with_optimiser(&checkpoint.optimiser);
+        let report = TrainingReport {
+            examples_per_second: self.examples_per_second(),
+            kept: kept.unwrap_or(self.losses.len()),
+            losses: self.losses,
+            metric: self.metric,
+            validations: self.validations,
+            deciles: Vec::new(),
+            examples: self.examples_per_epoch,
+            parameters: towers.parameters(),
+            seconds: self.started.elapsed().as_secs_f64(),
+        };
+        Ok(Trained { towers, report })
+    }
+
+    fn mean_loss(&self) -> f32 {
+        (self.loss_sum / self.loss_count.max(1) as f64) as f32
+    }
+
+    fn examples_per_second(&self) -> f64 {
+        let running = match self.loss_count {
+            0 => 0.0,
+            _ => self.learning_since.elapsed().as_secs_f64(),
+        };
+        self.examples_seen as f64 / (self.learning_seconds + running).max(f64::MIN_POSITIVE)
+    }
+}

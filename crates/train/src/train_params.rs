@@ -1,0 +1,63 @@
+//! Settings that every recipe has.
+
+use super::error::TrainError;
+use super::optimiser::{Method, Rule};
+use super::range::{MAX_COUNT, check_range};
+use serde::{Deserialize, Serialize};
+
+/// Settings of the training loop and the optimiser, which every recipe has.
+///
+/// The defaults differ by recipe and are constants: [`youtube::TRAINING`](crate::youtube::TRAINING),
+/// [`dssm::TRAINING`](crate::dssm::TRAINING), [`ebr::TRAINING`](crate::ebr::TRAINING) and
+/// [`mobius::TRAINING`](crate::mobius::TRAINING). In JSON these settings stand beside those of the recipe.
+///
+/// ```
+/// # mod twinspire { pub use twinspire_train as train; }
+/// use twinspire::train::{TrainParams, youtube};
+///
+/// let config = youtube::Config {
+///     dimension: 32,
+///     training: TrainParams { epochs: 3, ..youtube::TRAINING },
+///     ..youtube::Config::default()
+/// };
+/// assert_eq!(config.training.batch, 512);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainParams {
+    /// Epochs: passes over the training examples.
+    pub epochs: usize,
+    /// Examples in a batch.
+    pub batch: usize,
+    /// The optimiser.
+    pub optimiser: Method,
+    /// The learning rate.
+    pub learning_rate: f32,
+    /// Early stopping: the training ends after this many epochs without a better validation metric, and
+    /// the weights of the best epoch are kept. With 0 nothing is held out and every epoch runs.
+    pub patience: usize,
+    /// Whether a warm start resets the optimiser: steps are as long as in a first training. Otherwise
+    /// they continue as short as they have become.
+    pub fresh_steps: bool,
+    /// Seed of the random numbers.
+    pub seed: u64,
+}
+
+impl TrainParams {
+    /// Rejects settings outside of their ranges; `min_batch` is the smallest batch with a negative.
+    pub(crate) fn check(&self, min_batch: usize) -> Result<(), TrainError> {
+        check_range("epochs", self.epochs, 1..=MAX_COUNT)?;
+        check_range("batch", self.batch, min_batch..=MAX_COUNT)?;
+        check_range("learning_rate", self.learning_rate, 1e-6..=100.0)?;
+        check_range("patience", self.patience, 0..=MAX_COUNT)
+    }
+
+    /// The optimiser of these settings; `weight_decay` pulls embeddings towards zero.
+    pub(crate) fn optimiser(&self, weight_decay: f32) -> Rule {
+        Rule {
+            method: self.optimiser,
+            rate: self.learning_rate,
+            decay: weight_decay,
+            fresh: self.fresh_steps,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Entry points of the recipe.
+
+use super::config::Config;
+use super::describe::describe;
+use super::recipe::Youtube;
+use crate::dataset::Dataset;
+use crate::error::TrainError;
+use crate::frequency::Frequency;
+use crate::meter::Meter;
+use crate::network::{Network, random};
+use crate::reader::Reader;
+use crate::sampler::{Example, Logs};
+use crate::schema::extend_schema;
+use crate::trained::Trained;
+use crate::training_loop::{Stage, fit};
+use crate::training_progress::TrainingProgress;
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::Value;
+use twinspire_towers::Towers;
+
+/// Trains both towers on the data. `progress` is called after every batch.
+///
+/// # Errors
+/// [`TrainError`] names the record, event or setting at fault.
+pub fn train(
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    train_from(None, data, config, progress)
+}
+
+/// As [`train`], with a warm start from earlier towers: their weights and, where they were kept, their
+/// frequency estimate and optimiser state. New users, items and categories are added to their
+/// vocabularies; everything else has to be the same.
+///
+/// The next day, with only the new event to learn from:
+///
+/// ```
+/// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::json;
+/// use twinspire::Event;
+/// use twinspire::train::{Dataset, TrainParams, youtube};
+///
+/// let met = |user: &str, item: &str, at| Event {
+///     user: user.to_owned(), item: item.to_owned(), at, weight: 1.0
+/// };
+/// let mut data = Dataset {
+///     items: vec![json!({"id": "a"}), json!({"id": "b"})],
+///     users: vec![],
+///     events: vec![met("u", "a", 0), met("u", "b", 10), met("v", "b", 20)],
+/// };
+/// let training = TrainParams { epochs: 1, ..youtube::TRAINING };
+/// let config = youtube::Config { dimension: 4, training, ..youtube::Config::default() };
+/// let today = youtube::train(&data, &config, |_| {})?.towers;
+///
+/// let night = 86_400;
+/// data.items.push(json!({"id": "new"}));
+/// data.events.push(met("u", "new", night + 5));
+/// let config = youtube::Config { since: Some(night), ..config };
+/// let trained = youtube::train_from(Some(&today), &data, &config, |_| {})?;
+/// assert_eq!(trained.report.examples, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`train`], and [`TrainError::WarmStart`] names what differs.
+pub fn train_from(
+    earlier: Option<&Towers>,
+    data: &Dataset,
+    config: &Config,
+    progress: impl FnMut(TrainingProgress),
+) -> Result<Trained, TrainError> {
+    config.check()?;
+    let meter = Meter::start(progress);
+    let mut logs = Logs::new(data)?;
+    let held_out = config
+        .log
+        .take_holdout(&mut logs, &config.training, config.since);
+    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let schema = describe(data, &logs, config)?;
+    let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    let frequency = frequency(config, earlier)?;
+    let model = random(schema, &mut rng)?;
+    let optimiser = config.training.optimiser(config.weight_decay);
+    let network = Network::warm_start(model, earlier, optimiser, false)?;
+    let (history, dropout) = (&config.log.history, config.log.id_dropout);
+    let reader = Reader::new(&network.model, &logs, history, dropout)?;
+    let mut stages = stages(&logs, config)?;
+    let mut recipe = Youtube::new(reader, &logs, held_out, config, frequency);
+    let training = &config.training;
+    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    if config.frequency_rate > 0.0 {
+        trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
+    }
+    Ok(trained)
+}
+
+/// The frequency estimator, resumed from earlier towers that have one.
+fn frequency(config: &Config, earlier: Option<&Towers>) -> Result<Frequency, TrainError> {
+    let (cells, hashes) = (config.frequency_cells, config.frequency_hashes);
+    let mut frequency = Frequency::new(cells, hashes, config.frequency_rate)?;
+    if let Some(earlier) = earlier
+        && let Some(state) = earlier.frequency()?
+        && config.frequency_rate > 0.0
+    {
+        frequency.resume(&state)?;
+    }
+    Ok(frequency)
+}
+
+/// One stage for each window, or one of all new events. The settings of a stage are the time up to which
+/// events are known.
+fn stages(logs: &Logs, config: &Config) -> Result<Vec<Stage<Example, Option<i64>>>, TrainError> {
+    let mut examples = logs.examples();
+    if let Some(since) = config.since {
+        examples.retain(|example| logs.time(*example) >= since);
+    }
+    if examples.is_empty() {
+        let what = "events to learn from: none counts for anything and is as late as `since`";
+        return Err(TrainError::Empty { what });
+    }
+    let epochs = config.training.epochs;
+    if config.window == 0 {
+        return Ok(vec![Stage::new(examples, epochs, None)]);
+    }
+    let windows = logs.windows(&mut examples, config.window).into_iter();
+    let stages = windows.map(|examples| {
+        let until = examples.last().map(|last| logs.time(*last));
+        Stage::new(examples, epochs, until)
+    });
+    Ok(stages.collect())
+}
+
+/// Sample queries for trained towers: the features, as they are now, of the `count` most active users.
+#[must_use]
+pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
+    let longest = config.log.longest_history();
+    let logs = Logs::new(data);
+    logs.map_or_else(|_| Vec::new(), |logs| logs.most_active(count, longest))
+}
