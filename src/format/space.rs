@@ -278,7 +278,7 @@ impl SpaceLayout {
             ));
         }
         if let Some(codes) = self.codes(bytes)
-            && let Some(node) = codes.differs(self.rows(bytes))
+            && let Some(node) = codes.first_mismatch(self.rows(bytes))
         {
             let what = format!("those of node {node} are not those of its vector");
             problems.push(FormatError::bad("codes", what));

@@ -1,4 +1,4 @@
-//! Why a graph cannot be built or used.
+//! Errors of building a graph or of using stored arrays as one.
 
 use thiserror::Error;
 use twinspire_core::wire::EncodeError;
@@ -7,18 +7,18 @@ use twinspire_core::wire::EncodeError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// More rows than a graph can number.
-    #[error("there are more rows than a graph can number: at most 4,294,967,294 fit")]
+    /// Node numbers have 32 bits, and the largest marks an empty slot.
+    #[error("too many rows: a graph has at most 4,294,967,294 nodes")]
     TooManyRows,
     /// The caller cancelled the build.
     #[error("the build was cancelled")]
     Cancelled,
-    /// The base layer has another length than its nodes and stride give.
-    #[error("the base layer is not {nodes} lists of {stride} slots")]
+    /// The length of the base layer is not the number of nodes times the stride.
+    #[error("the base layer must have {nodes} lists of {stride} slots, and does not")]
     BaseLayer {
         /// Nodes of the graph.
         nodes: u32,
-        /// Slots of a list.
+        /// Slots per list.
         stride: usize,
     },
     /// The arrays of an upper layer differ in length, or are empty.
@@ -28,7 +28,7 @@ pub enum GraphError {
         layer: usize,
     },
     /// The entry point is outside the top layer.
-    #[error("the entry point {entry} is not one of the {entries} at the top")]
+    #[error("entry point {entry} is out of range: the top layer has {entries} members")]
     Entry {
         /// The entry point.
         entry: u32,
@@ -36,9 +36,9 @@ pub enum GraphError {
         entries: usize,
     },
     /// The graph of `instant-distance` cannot be serialised.
-    #[error("the builder's graph cannot be read: {0}")]
+    #[error("the graph of instant-distance cannot be read: {0}")]
     Serialise(#[from] Box<EncodeError>),
     /// The graph of `instant-distance` has an unknown layout.
-    #[error("the builder's graph has too few parts, or other counts")]
+    #[error("the graph of instant-distance has an unknown layout")]
     Layout,
 }

@@ -1,6 +1,7 @@
-//! Giving the nodes of a graph other numbers.
+//! Renumbering the nodes of a graph.
 
-use super::{Graph, NO_NODE};
+use super::graph::Graph;
+use super::links::NO_NODE;
 
 impl Graph<Vec<u32>> {
     /// The same graph with its nodes in another order: `order[new]` is the old number.
@@ -32,31 +33,34 @@ impl Graph<Vec<u32>> {
         self
     }
 
-    /// An order in which neighbours are near each other in memory.
+    /// An order that puts neighbours side by side in memory: that of a depth-first walk from the root.
     pub(super) fn local_order(&self) -> Vec<u32> {
         let mut order = Vec::with_capacity(self.nodes as usize);
         let mut seen = vec![false; self.nodes as usize];
-        let mut left: Vec<u32> = self.root().into_iter().collect();
-        while let Some(node) = left.pop() {
+        let mut stack: Vec<u32> = self.root().into_iter().collect();
+        while let Some(node) = stack.pop() {
             match seen.get_mut(node as usize) {
                 Some(seen) if !*seen => *seen = true,
                 _ => continue,
             }
             order.push(node);
-            let from = left.len();
+            let from = stack.len();
             let unseen = |near: &u32| seen.get(*near as usize) == Some(&false);
-            left.extend(self.neighbours(node).filter(unseen));
+            stack.extend(self.neighbours(node).filter(unseen));
             // The nearest comes first in a list and should be next.
-            left[from..].reverse();
+            if let Some(unseen) = stack.get_mut(from..) {
+                unseen.reverse();
+            }
         }
-        order.extend((0..self.nodes).filter(|node| !seen[*node as usize]));
+        let unreached = (0u32..).zip(&seen).filter(|(_, seen)| !**seen);
+        order.extend(unreached.map(|(node, _)| node));
         order
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Layer;
+    use super::super::graph::Layer;
     use super::*;
 
     #[test]

@@ -1,8 +1,8 @@
-//! The vectors of nodes.
+//! Vectors back to back, a row per node.
 
 use twinspire_core::kernel::Row;
 
-/// Vectors of one dimension, back to back: of numbers, or of what they are stored in.
+/// Vectors of one dimension, back to back: floats, or the units they are stored in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a, T = f32> {
     data: &'a [T],
@@ -20,7 +20,8 @@ impl<'a, T> Rows<'a, T> {
         self.dimension
     }
 
-    /// How many rows there are; 0 where the dimension is 0.
+    /// Number of rows; 0 where the dimension is 0.
+    #[inline]
     pub(crate) fn count(&self) -> u32 {
         let count = self.data.len().checked_div(self.dimension).unwrap_or(0);
         u32::try_from(count).unwrap_or(u32::MAX)
@@ -31,14 +32,15 @@ impl<'a, T> Rows<'a, T> {
         self.data
     }
 
-    /// The vector of a node; none for a node that is not there.
+    /// The vector of a node; none for a node out of range.
+    #[inline]
     pub(crate) fn row(&self, node: u32) -> Option<&'a [T]> {
         let from = (node as usize).checked_mul(self.dimension)?;
         self.data.get(from..from.checked_add(self.dimension)?)
     }
 }
 
-/// Vectors as they are stored, which a graph is searched on. Building one takes [`Rows`] of numbers.
+/// Vectors as they are stored. A search reads these; building a graph takes [`Rows`] of floats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum StoredRows<'a> {
     /// In full precision.
@@ -56,7 +58,8 @@ impl<'a> StoredRows<'a> {
         }
     }
 
-    /// How many rows there are; 0 where the dimension is 0.
+    /// Number of rows; 0 where the dimension is 0.
+    #[inline]
     pub(crate) fn count(&self) -> u32 {
         match self {
             Self::Full(rows) => rows.count(),
@@ -64,7 +67,8 @@ impl<'a> StoredRows<'a> {
         }
     }
 
-    /// The vector of a node; none for a node that is not there.
+    /// The vector of a node; none for a node out of range.
+    #[inline]
     pub(crate) fn row(&self, node: u32) -> Option<Row<'a>> {
         match self {
             Self::Full(rows) => rows.row(node).map(Row::Full),
@@ -72,7 +76,7 @@ impl<'a> StoredRows<'a> {
         }
     }
 
-    /// Whether all components are numbers.
+    /// Whether all components are finite.
     pub(crate) fn is_finite(&self) -> bool {
         match self {
             Self::Full(rows) => Row::Full(rows.data()).is_finite(),

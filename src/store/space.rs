@@ -212,7 +212,7 @@ pub(crate) fn write_space(
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }
     segment.section(GONE, bytemuck::cast_slice(gone))?;
-    let (book, codes) = OwnedCodes::of(rows)
+    let (book, codes) = OwnedCodes::quantise(rows)
         .map(|codes| (codes.book, codes.data))
         .unzip();
     let book = pack(&book).map_err(|error| wrong(FormatError::bad("code book", error)))?;

@@ -1,0 +1,235 @@
+//! Approximate scores, from codes.
+
+use super::code_book::LIMIT;
+use super::codes::Codes;
+use super::node_scorer::NodeScorer;
+use twinspire_core::kernel::{CodeQuery, Level, Metric, prefetch};
+
+/// A walk ends at a node whose squared distance exceeds that of the k-th best by this share: what lies
+/// behind it is hardly ever among the best k. Inner products are read as distances between vectors that
+/// all have the length of the longest.
+const STOP: f32 = 0.3;
+/// Relative rounding error of a float sum. Codes are summed exactly; equal scores must not come out
+/// unequal because of it.
+const ROUNDING: f32 = 1e-5;
+/// Queries that exceed the code range by more than this many steps are scored on floats.
+const MAX_EXCESS: f32 = 4.0;
+
+/// Scores nodes by their codes.
+///
+/// A score is within `error` of the exact one. For L2 that holds for the roots of the distances.
+/// Under inner products the query has codes with a scale of its own.
+pub(super) struct CodeScorer<'a> {
+    codes: Codes<'a>,
+    metric: Metric,
+    level: Level,
+    query: &'a CodeQuery,
+    factor: f32,
+    term: f32,
+    error: f32,
+    /// No node scores more than this.
+    top: f32,
+}
+
+impl<'a> CodeScorer<'a> {
+    /// The scorer of a query, whose codes are written to `buffer`. None where codes would mislead.
+    pub(super) fn new(
+        codes: Codes<'a>,
+        metric: Metric,
+        query: &[f32],
+        buffer: &'a mut CodeQuery,
+    ) -> Option<Self> {
+        let book = codes.book;
+        let level = Level::best();
+        let padding = std::iter::repeat_n(0, codes.stride().saturating_sub(query.len()));
+        let (factor, term, error, top) = match metric {
+            Metric::Cosine | Metric::InnerProduct => {
+                let step = query.iter().fold(0.0f32, |most, x| most.max(x.abs())) / LIMIT;
+                if !step.is_normal() {
+                    return None;
+                }
+                let rounded = query.iter().map(|x| round(x / step) as i8);
+                buffer.set(rounded.chain(padding));
+                let (mut off, mut length) = (0.0f32, 0.0f32);
+                for (x, code) in query.iter().zip(buffer.codes()) {
+                    let lost = x - step * f32::from(*code);
+                    off += lost * lost;
+                    length += x * x;
+                }
+                let centre = level.dot(&book.centre, &book.centre).sqrt();
+                // |q·x - q'·x'| <= |q| |x - x'| + |q - q'| |x' - centre|
+                let error =
+                    length.sqrt() * book.error + off.sqrt() * (book.longest + centre + book.error);
+                let term = level.dot(query, &book.centre);
+                (step * book.scale, term, error, length.sqrt() * book.longest)
+            }
+            Metric::L2 => {
+                let steps = |(x, centre): (&f32, &f32)| (x - centre) / book.scale;
+                let mut each = query.iter().zip(&book.centre).map(steps);
+                if each.any(|steps| steps.abs() > LIMIT + MAX_EXCESS) {
+                    return None;
+                }
+                let each = query.iter().zip(&book.centre).map(steps);
+                let rounded = each.map(|steps| round(steps).clamp(-LIMIT, LIMIT) as i8);
+                buffer.set(rounded.chain(padding));
+                let off = query.iter().zip(&book.centre).zip(buffer.codes());
+                let off = off.map(|((x, centre), code)| x - centre - f32::from(*code) * book.scale);
+                let off: f32 = off.map(|off| off * off).sum();
+                (-book.scale * book.scale, 0.0, off.sqrt() + book.error, 0.0)
+            }
+        };
+        Some(Self {
+            codes,
+            metric,
+            level,
+            query: buffer,
+            factor,
+            term,
+            error,
+            top,
+        })
+    }
+}
+
+/// Rounds a number below 2^22 to an integer, ties to even, by two additions: beyond 2^23 floats have no
+/// fraction. The function of the standard library is a call each.
+#[inline]
+fn round(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (x + SHIFT) - SHIFT
+}
+
+impl NodeScorer for CodeScorer<'_> {
+    #[inline]
+    fn count(&self) -> u32 {
+        self.codes.count()
+    }
+
+    #[inline]
+    fn score(&self, node: u32) -> Option<f32> {
+        let row = self.codes.row(node)?;
+        let sum = match self.metric {
+            Metric::Cosine | Metric::InnerProduct => self.level.dot_codes(self.query, row),
+            Metric::L2 => self.level.l2_squared_codes(self.query, row),
+        };
+        Some(self.factor * sum as f32 + self.term)
+    }
+
+    #[inline]
+    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]> {
+        let [a, b, c, d] = nodes.map(|node| self.codes.row(node));
+        let rows = [a?, b?, c?, d?];
+        let sums = match self.metric {
+            Metric::Cosine | Metric::InnerProduct => self.level.dot_codes_4(self.query, rows),
+            Metric::L2 => self.level.l2_squared_codes_4(self.query, rows),
+        };
+        Some(sums.map(|sum| self.factor * sum as f32 + self.term))
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        if let Some(row) = self.codes.row(node) {
+            prefetch(row);
+        }
+    }
+
+    #[inline]
+    fn lower_bound(&self, score: f32) -> f32 {
+        match self.metric {
+            Metric::Cosine | Metric::InnerProduct => {
+                score - self.error - ROUNDING * (self.top + score.abs())
+            }
+            Metric::L2 => {
+                let distance = (-score).max(0.0).sqrt() + self.error;
+                -distance * distance * (1.0 + ROUNDING)
+            }
+        }
+    }
+
+    #[inline]
+    fn expansion_cutoff(&self, kth: f32) -> f32 {
+        kth - STOP * (self.top - kth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OwnedCodes, Rows};
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn metric() -> impl Strategy<Value = Metric> {
+        prop_oneof![
+            Just(Metric::Cosine),
+            Just(Metric::InnerProduct),
+            Just(Metric::L2)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn scores_of_codes_stay_within_the_stated_error(
+            dimension in 1usize..70,
+            data in vec(-1.0f32..1.0, 200..1_000),
+            query in vec(-1.3f32..1.3, 70),
+            metric in metric(),
+            shift in -2.0f32..2.0,
+        ) {
+            let data: Vec<f32> = data.iter().map(|x| x + shift).collect();
+            let query: Vec<f32> = query[..dimension].iter().map(|x| x + shift).collect();
+            let rows = Rows::new(&data[..data.len() / dimension * dimension], dimension);
+            let Some(codes) = OwnedCodes::quantise(rows) else { return Ok(()) };
+            prop_assert_eq!(codes.view().first_mismatch(rows.into()), None);
+            let mut buffer = CodeQuery::default();
+            let scorer = CodeScorer::new(codes.view(), metric, &query, &mut buffer);
+            let Some(scorer) = scorer else { return Ok(()) };
+            let nodes = rows.count();
+            for node in 0..nodes {
+                let exact = metric.score(&query, rows.row(node).unwrap());
+                let score = scorer.score(node).unwrap();
+                let slack = 1e-4 * (1.0 + exact.abs());
+                prop_assert!(score + slack >= scorer.lower_bound(exact), "{score} for {exact}");
+                prop_assert!(exact + slack >= scorer.lower_bound(score), "{score} for {exact}");
+                let four = [node, 0, node / 2, nodes - 1];
+                let each = four.map(|node| scorer.score(node).unwrap());
+                prop_assert_eq!(scorer.score_4(four).unwrap(), each);
+                prop_assert!(exact <= scorer.top + slack || metric == Metric::L2);
+            }
+            prop_assert_eq!(scorer.score(nodes), None);
+            prop_assert_eq!(scorer.score_4([0, 0, nodes, 0]), None);
+        }
+
+        #[test]
+        fn any_rows_get_sound_codes_or_none(
+            data in vec(any::<f32>().prop_filter("finite", |x| x.is_finite()), 0..60),
+            dimension in 1usize..5,
+            query in vec(any::<f32>(), 5),
+            metric in metric(),
+        ) {
+            let rows = Rows::new(&data, dimension);
+            if let Some(codes) = OwnedCodes::quantise(rows) {
+                prop_assert!(codes.book.is_sound());
+                let mut buffer = CodeQuery::default();
+                let scorer = CodeScorer::new(codes.view(), metric, &query[..dimension], &mut buffer);
+                if let Some(scorer) = scorer {
+                    let scores = (0..rows.count()).map(|node| scorer.score(node));
+                    prop_assert!(scores.into_iter().all(|score| score.is_some()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_l2_query_far_outside_the_code_range_is_scored_on_floats() {
+        let data: Vec<f32> = (0..400).map(|at| ((at * 7) % 11) as f32).collect();
+        let codes = OwnedCodes::quantise(Rows::new(&data, 4)).unwrap();
+        let mut buffer = CodeQuery::default();
+        let mut has_scorer = |metric, query: f32| {
+            CodeScorer::new(codes.view(), metric, &[query; 4], &mut buffer).is_some()
+        };
+        assert!(has_scorer(Metric::L2, 9.0) && !has_scorer(Metric::L2, 90.0));
+        assert!(has_scorer(Metric::InnerProduct, 90.0));
+        assert!(!has_scorer(Metric::InnerProduct, 0.0));
+    }
+}

@@ -1,0 +1,17 @@
+//! What a walk asks of the vectors it scores, be they floats or codes.
+
+/// Scores nodes for one query; a larger score is better.
+pub(super) trait NodeScorer {
+    /// Number of nodes that it can score.
+    fn count(&self) -> u32;
+    /// The score of a node; none for a node out of range.
+    fn score(&self, node: u32) -> Option<f32>;
+    /// The scores of four nodes; none if any of them is out of range.
+    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]>;
+    /// Prefetches what scoring a node reads.
+    fn prefetch(&self, node: u32);
+    /// The least score that a node can have here if its exact score is `score`.
+    fn lower_bound(&self, score: f32) -> f32;
+    /// The score below which no node is worth expanding, given the score of the k-th best.
+    fn expansion_cutoff(&self, kth: f32) -> f32;
+}

@@ -1,0 +1,47 @@
+//! The vectors of a graph's nodes: what a search reads.
+
+use super::code_scorer::CodeScorer;
+use super::codes::Codes;
+use super::row_scorer::RowScorer;
+use super::rows::{Rows, StoredRows};
+use twinspire_core::kernel::{CodeQuery, Metric};
+
+/// The vectors of a graph's nodes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeVectors<'a> {
+    /// How they are compared.
+    pub(crate) metric: Metric,
+    /// The stored vectors, which give exact scores.
+    pub(crate) rows: StoredRows<'a>,
+    /// The codes that a walk scores in their place, if there are any.
+    pub(crate) codes: Option<Codes<'a>>,
+}
+
+impl<'a> NodeVectors<'a> {
+    /// Vectors in full precision, without codes.
+    pub(crate) fn full_precision(metric: Metric, rows: Rows<'a>) -> Self {
+        Self {
+            metric,
+            rows: rows.into(),
+            codes: None,
+        }
+    }
+
+    /// Scores nodes exactly.
+    pub(super) fn row_scorer(&self, query: &'a [f32]) -> RowScorer<'a> {
+        RowScorer::new(self.rows, self.metric, query)
+    }
+
+    /// Scores nodes by their codes. `buffer` receives the codes of the query. None where there are no
+    /// codes, or where they would mislead for this query.
+    pub(super) fn code_scorer<'b>(
+        &self,
+        query: &[f32],
+        buffer: &'b mut CodeQuery,
+    ) -> Option<CodeScorer<'b>>
+    where
+        'a: 'b,
+    {
+        CodeScorer::new(self.codes?, self.metric, query, buffer)
+    }
+}

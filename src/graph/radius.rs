@@ -1,0 +1,71 @@
+//! Radius search: all accepted nodes above a score.
+
+use super::beam::LONGEST;
+use super::entry::entry_points;
+use super::graph::Graph;
+use super::node_scorer::NodeScorer;
+use super::node_vectors::NodeVectors;
+use super::scored_node::ScoredNode;
+use super::scratch::Scratch;
+use super::walk::Walk;
+
+/// The accepted nodes that score `least` or more, with exact scores: best first, ties by node.
+///
+/// All nodes inside the radius are expanded, and besides the `ef` best, so that the walk gets there.
+pub(crate) fn search_radius<'s, S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    vectors: &NodeVectors<'_>,
+    (query, least): (&[f32], f32),
+    ef: usize,
+    accept: impl FnMut(u32) -> bool,
+    scratch: &'s mut Scratch,
+) -> &'s [ScoredNode] {
+    let Scratch {
+        query: buffer,
+        walk,
+    } = scratch;
+    let exact = vectors.row_scorer(query);
+    match vectors.code_scorer(query, buffer) {
+        Some(codes) => walk_radius(graph, &codes, least, ef, accept, walk),
+        None => walk_radius(graph, &exact, least, ef, accept, walk),
+    }
+    walk.rerank_radius(&exact, least);
+    &walk.ranked
+}
+
+/// Collects the accepted nodes whose exact score may be `least` or more.
+fn walk_radius<S: AsRef<[u32]>>(
+    graph: &Graph<S>,
+    scorer: &impl NodeScorer,
+    least: f32,
+    ef: usize,
+    mut accept: impl FnMut(u32) -> bool,
+    walk: &mut Walk,
+) {
+    let nodes = scorer.count().min(graph.nodes);
+    walk.reset(nodes, ef.clamp(1, LONGEST));
+    walk.found.reset(ef.max(1));
+    if nodes == 0 {
+        return;
+    }
+    let radius = scorer.lower_bound(least);
+    walk.visit(&entry_points(graph, scorer, nodes));
+    loop {
+        walk.score_batch(scorer, |walk, scored| {
+            let admitted = walk.found.admits(scored);
+            walk.found.offer(scored);
+            let inside = scored.score >= radius;
+            if inside && accept(scored.node) {
+                walk.ranked.push(scored);
+            }
+            if admitted || inside {
+                walk.enqueue(scored);
+            }
+        });
+        let Some(next) = walk.dequeue() else { break };
+        if next.score < radius && !walk.found.holds_or_admits(next) {
+            break;
+        }
+        walk.expand(graph, scorer, next.node);
+    }
+}

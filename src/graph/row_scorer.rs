@@ -1,0 +1,59 @@
+//! Exact scores, from the stored vectors.
+
+use super::node_scorer::NodeScorer;
+use super::rows::StoredRows;
+use twinspire_core::kernel::{Metric, Scorer};
+
+/// Scores nodes by their vectors.
+#[derive(Clone, Copy)]
+pub(super) struct RowScorer<'a> {
+    rows: StoredRows<'a>,
+    query: &'a [f32],
+    scorer: Scorer,
+}
+
+impl<'a> RowScorer<'a> {
+    pub(super) fn new(rows: StoredRows<'a>, metric: Metric, query: &'a [f32]) -> Self {
+        Self {
+            rows,
+            query,
+            scorer: metric.scorer(),
+        }
+    }
+}
+
+impl NodeScorer for RowScorer<'_> {
+    #[inline]
+    fn count(&self) -> u32 {
+        self.rows.count()
+    }
+
+    #[inline]
+    fn score(&self, node: u32) -> Option<f32> {
+        let row = self.rows.row(node)?;
+        Some(self.scorer.score(self.query, row))
+    }
+
+    #[inline]
+    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]> {
+        let [a, b, c, d] = nodes.map(|node| self.score(node));
+        Some([a?, b?, c?, d?])
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        if let Some(row) = self.rows.row(node) {
+            row.prefetch();
+        }
+    }
+
+    #[inline]
+    fn lower_bound(&self, score: f32) -> f32 {
+        score
+    }
+
+    #[inline]
+    fn expansion_cutoff(&self, _: f32) -> f32 {
+        f32::NEG_INFINITY
+    }
+}

@@ -1,0 +1,221 @@
+//! The state of one walk over a graph, and its steps.
+
+use super::beam::{Beam, LONGEST};
+use super::candidate_pool::CandidatePool;
+use super::graph::Graph;
+use super::node_scorer::NodeScorer;
+use super::scored_node::ScoredNode;
+use super::visited::Visited;
+use std::cmp::Reverse;
+
+/// Counters of what searches did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SearchCounters {
+    /// Nodes expanded: nodes whose links were followed.
+    pub(crate) expanded: u64,
+    /// Scores computed on the walk.
+    pub(crate) scored: u64,
+    /// Exact scores computed by the re-rank.
+    pub(crate) ranked: u64,
+}
+
+/// A walk over a graph.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    visited: Visited,
+    /// Visited nodes that are not scored yet.
+    batch: Vec<u32>,
+    /// The candidate queue: the best nodes so far, to be expanded. Without a filter also the result.
+    pub(super) beam: Beam,
+    /// With a filter or a radius: the best accepted nodes so far.
+    pub(super) found: Beam,
+    /// Keys of nodes that the beam had no room for, to be expanded once it is used up.
+    spill: Vec<u64>,
+    /// Nodes in beams that were used up.
+    used_up: usize,
+    /// In a re-rank of given candidates: those that may be among the best.
+    pub(super) pool: CandidatePool,
+    /// The result, with exact scores, best first.
+    pub(super) ranked: Vec<ScoredNode>,
+    pub(super) counters: SearchCounters,
+}
+
+impl Walk {
+    /// Forgets the walk before, for one over `nodes` nodes with a candidate queue of this width.
+    pub(super) fn reset(&mut self, nodes: u32, width: usize) {
+        self.visited.reset(nodes);
+        self.batch.clear();
+        self.beam.reset(width);
+        self.spill.clear();
+        self.used_up = 0;
+        self.ranked.clear();
+    }
+
+    /// Queues a node for expansion. The queue has no limit: what the beam has no room for is spilled.
+    #[inline]
+    pub(super) fn enqueue(&mut self, scored: ScoredNode) {
+        if let Some(entry) = self.beam.insert(scored.key())
+            && !entry.expanded
+        {
+            self.spill.push(entry.key);
+        }
+    }
+
+    /// Takes the best node from the queue. A beam that is used up is refilled from the spill, twice as
+    /// long.
+    #[inline]
+    pub(super) fn dequeue(&mut self) -> Option<ScoredNode> {
+        if self.beam.peek().is_none() {
+            self.refill();
+        }
+        self.beam.take()
+    }
+
+    fn refill(&mut self) {
+        self.used_up += self.beam.len();
+        let width = (2 * self.beam.width()).clamp(1, LONGEST);
+        self.beam.reset(width);
+        if let Some(last) = width.checked_sub(1).filter(|last| *last < self.spill.len()) {
+            self.spill
+                .select_nth_unstable_by_key(last, |key| Reverse(*key));
+        }
+        let best = self.spill.drain(..width.min(self.spill.len()));
+        self.beam.fill(best);
+    }
+
+    /// Number of expanded nodes that are better than all that are queued.
+    #[inline]
+    pub(super) fn expanded_ahead(&self) -> usize {
+        self.used_up + self.beam.expanded()
+    }
+
+    /// Makes the batch of those nodes that were not visited before.
+    #[inline]
+    pub(super) fn visit(&mut self, nodes: &[u32]) {
+        self.visited.insert_all(nodes, &mut self.batch);
+    }
+
+    /// Makes the batch of these nodes, visited or not.
+    #[inline]
+    pub(super) fn set_batch(&mut self, nodes: &[u32]) {
+        self.batch.clear();
+        self.batch.extend_from_slice(nodes);
+    }
+
+    /// Makes the batch of a node's unvisited neighbours, and prefetches what scoring them reads.
+    #[inline]
+    pub(super) fn expand<S: AsRef<[u32]>>(
+        &mut self,
+        graph: &Graph<S>,
+        scorer: &impl NodeScorer,
+        node: u32,
+    ) {
+        self.visit(graph.neighbour_slice(node));
+        // Neighbours lie far apart in memory: all are prefetched before the first is read.
+        self.batch.iter().for_each(|node| scorer.prefetch(*node));
+        self.counters.expanded += 1;
+    }
+
+    /// Scores the batch, and calls `visit` with each scored node.
+    #[inline]
+    pub(super) fn score_batch(
+        &mut self,
+        scorer: &impl NodeScorer,
+        mut visit: impl FnMut(&mut Self, ScoredNode),
+    ) {
+        let batch = std::mem::take(&mut self.batch);
+        self.counters.scored += batch.len() as u64;
+        let (fours, rest) = batch.as_chunks::<4>();
+        for nodes in fours {
+            // If one of the four is out of range, the others are scored one by one.
+            if let Some(scores) = scorer.score_4(*nodes) {
+                for (node, score) in nodes.iter().zip(scores) {
+                    visit(self, ScoredNode::new(*node, score));
+                }
+            } else {
+                self.score_each(scorer, nodes, &mut visit);
+            }
+        }
+        self.score_each(scorer, rest, &mut visit);
+        self.batch = batch;
+        self.batch.clear();
+    }
+
+    fn score_each(
+        &mut self,
+        scorer: &impl NodeScorer,
+        nodes: &[u32],
+        visit: &mut impl FnMut(&mut Self, ScoredNode),
+    ) {
+        for node in nodes {
+            if let Some(score) = scorer.score(*node) {
+                visit(self, ScoredNode::new(*node, score));
+            }
+        }
+    }
+
+    /// Re-ranks the beam by exact scores, as far down as the `k` best may lie.
+    pub(super) fn rerank_beam(
+        &mut self,
+        scorer: &impl NodeScorer,
+        exact: &impl NodeScorer,
+        k: usize,
+    ) {
+        let (first, rest) = (self.beam.keys().take(k), self.beam.keys().skip(k));
+        rerank(&mut self.ranked, first, rest, scorer, exact);
+        self.counters.ranked += self.ranked.len() as u64;
+    }
+
+    /// Re-ranks the candidate pool by exact scores, as far down as the `k` best may lie.
+    pub(super) fn rerank_pool(
+        &mut self,
+        scorer: &impl NodeScorer,
+        exact: &impl NodeScorer,
+        k: usize,
+    ) {
+        let (first, rest) = self.pool.split_at_kth(k);
+        let (first, rest) = (first.iter().copied(), rest.iter().copied());
+        rerank(&mut self.ranked, first, rest, scorer, exact);
+        self.counters.ranked += self.ranked.len() as u64;
+    }
+
+    /// Scores the result exactly, drops what scores less than `least`, and sorts the rest.
+    pub(super) fn rerank_radius(&mut self, exact: &impl NodeScorer, least: f32) {
+        self.counters.ranked += self.ranked.len() as u64;
+        self.ranked.retain_mut(|scored| {
+            let score = exact.score(scored.node).filter(|score| *score >= least);
+            score.is_some_and(|score| {
+                *scored = ScoredNode::new(scored.node, score);
+                true
+            })
+        });
+        self.ranked.sort_unstable_by(|a, b| b.cmp(a));
+    }
+}
+
+/// Scores exactly the first nodes, and those of the rest that may be better than the worst of the
+/// first: best first.
+fn rerank(
+    ranked: &mut Vec<ScoredNode>,
+    first: impl Iterator<Item = u64> + Clone,
+    rest: impl Iterator<Item = u64> + Clone,
+    scorer: &impl NodeScorer,
+    exact: &impl NodeScorer,
+) {
+    let score = |scored: ScoredNode| {
+        let score = exact.score(scored.node)?;
+        Some(ScoredNode::new(scored.node, score))
+    };
+    let first = first.map(ScoredNode::from_key);
+    first.clone().for_each(|scored| exact.prefetch(scored.node));
+    ranked.extend(first.filter_map(score));
+    if let Some(kth) = ranked.iter().min() {
+        let least = scorer.lower_bound(kth.score);
+        let close = rest
+            .map(ScoredNode::from_key)
+            .filter(|scored| scored.score >= least);
+        close.clone().for_each(|scored| exact.prefetch(scored.node));
+        ranked.extend(close.filter_map(score));
+    }
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
+}
