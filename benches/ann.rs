@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
-use twinspire::{DEFAULT_EF, Database, Hits, PublishOptions, Storage};
+use twinspire::{DEFAULT_EF, Database, Hits, Storage};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::measure::{peak_mb, round};
 use twinspire_testkit::vectors::VectorSet;
@@ -98,8 +98,11 @@ fn publish(path: &Path, set: &VectorSet, storage: Storage) -> f64 {
     }
     let towers = set.towers();
     let start = Instant::now();
-    let options = PublishOptions::new().storage(storage);
-    db.publish_with(SPACE, towers, &options).unwrap();
+    db.publish(SPACE)
+        .towers(towers)
+        .storage(storage)
+        .run()
+        .unwrap();
     start.elapsed().as_secs_f64()
 }
 

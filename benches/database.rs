@@ -44,7 +44,7 @@ fn published() -> (TempDir, VectorSet) {
     let set = VectorSet::simulate(ITEMS, 64, 100);
     let db = Database::open(home.path().join("read.twin")).unwrap();
     db.items().put_many(&set.records()).unwrap();
-    db.publish("vectors", set.towers()).unwrap();
+    db.publish("vectors").towers(set.towers()).run().unwrap();
     (home, set)
 }
 

@@ -71,7 +71,7 @@ fn publish(path: &Path, set: &VectorSet) -> f64 {
     for items in records.chunks(10_000) {
         db.items().put_many(items).unwrap();
     }
-    db.publish(SPACE, towers).unwrap();
+    db.publish(SPACE).towers(towers).run().unwrap();
     round(start.elapsed().as_secs_f64(), 1)
 }
 

@@ -187,9 +187,13 @@ fn publish(db: &Database, world: &World) {
         let towers = Towers::vectors_only(space, DIMENSION, Metric::Cosine).unwrap();
         let each = vectors.chunks_exact(DIMENSION).enumerate();
         let each = each.map(|(item, vector)| (id(item), vector));
-        db.publish_vectors(space, towers, each).unwrap();
+        db.publish(space)
+            .towers(towers)
+            .vectors(each)
+            .run()
+            .unwrap();
     }
-    db.publish_fused(FUSED, SPACES).unwrap();
+    db.publish(FUSED).fuse(SPACES).run().unwrap();
 }
 
 /// Items and queries in both spaces.

@@ -137,7 +137,10 @@ fn publish(db: &Database, set: &VectorSet, random: &mut Pcg64Mcg) {
         db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
     }
     let vectors = (0..set.items()).map(|item| (id(item), set.item(item)));
-    db.publish_vectors(SPACE, towers(set, random), vectors)
+    db.publish(SPACE)
+        .towers(towers(set, random))
+        .vectors(vectors)
+        .run()
         .unwrap();
 }
 

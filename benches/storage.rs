@@ -194,7 +194,7 @@ fn publish(path: &Path, items: usize) -> f64 {
         db.items().put_many(call).unwrap();
     }
     let start = Instant::now();
-    db.publish(SPACE, towers(&mut random)).unwrap();
+    db.publish(SPACE).towers(towers(&mut random)).run().unwrap();
     start.elapsed().as_secs_f64()
 }
 

@@ -31,18 +31,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     db.items().put_many(&records)?;
     let about = FILMS.map(|(name, about, _, _)| (name, about));
     let feel = FILMS.map(|(name, _, feel, _)| (name, feel));
-    db.publish_vectors(
-        "about",
-        Towers::vectors_only("about", 3, Metric::Cosine)?,
-        about,
-    )?;
-    db.publish_vectors(
-        "feel",
-        Towers::vectors_only("feel", 2, Metric::Cosine)?,
-        feel,
-    )?;
+    db.publish("about")
+        .towers(Towers::vectors_only("about", 3, Metric::Cosine)?)
+        .vectors(about)
+        .run()?;
+    db.publish("feel")
+        .towers(Towers::vectors_only("feel", 2, Metric::Cosine)?)
+        .vectors(feel)
+        .run()?;
     // One graph over both, for the weighted sum.
-    db.publish_fused("both", ["about", "feel"])?;
+    db.publish("both").fuse(["about", "feel"]).run()?;
 
     let weighted = || Ensemble::weighted().space("about", 0.6).space("feel", 0.4);
     let recipes = [

@@ -16,7 +16,7 @@
 //! let db = Database::open(&path)?; // a directory; made when absent
 //! db.items().put(&json!({"id": "B01", "title": "red shoes", "price": 12.5}))?; // on the disk now
 //! db.items().put(&json!({"id": "B02", "title": "blue boots", "price": 80.0}))?;
-//! db.publish("by-price", Towers::open(models)?)?; // embeds every item, builds the graph, flips at once
+//! db.publish("by-price").towers(Towers::open(models)?).run()?; // embeds every item, builds the graph, flips at once
 //! let hits = db.recall("by-price").user(&json!({"price": 15})).top(1)?; // raw features in, items out
 //! assert_eq!(hits[0].id, "B01");
 //! # Ok(())
@@ -59,14 +59,15 @@ pub mod train;
 
 pub use database::{
     BatchRecall, CheckProblem, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR,
-    Database, DatabaseStats, Ensembles, Export, ExportedItem, GenerationInfo, Items, MinedPairs,
-    Miner, OpenOptions, Pinned, Progress, PublishOptions, Recall, RepairReport, RollbackOptions,
+    DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export, ExportedItem, GenerationInfo,
+    Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport, Rollback,
     SpaceStats,
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind};
 pub use filter::{Field, Filter, FilterError, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
+pub use maintain::{Progress, ProgressStage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{
     ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits,

@@ -284,7 +284,9 @@ fn a_field_without_a_column_is_read_from_the_records() {
         record
     });
     db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
-    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["x", "y"]))
+        .run()
         .unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);
     let valued = valued.business(Business::by("bid"));
@@ -316,7 +318,9 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
     let records: Vec<_> = (0..4_000).map(record).collect();
     let (sealed, fresh) = records.split_at(3_960);
     db.items().put_many(sealed).unwrap();
-    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["x", "y"]))
+        .run()
         .unwrap();
     db.items().put_many(fresh).unwrap();
     let valued = Ensemble::weighted().space("plane", 1.0);

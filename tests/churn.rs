@@ -25,7 +25,10 @@ fn churn_takes_neither_disk_nor_memory_for_good() {
     let item = |id: usize, round: usize| json!({"id": format!("B{id:04}"), "price": round * 7 + id, "note": note});
     let all: Vec<_> = (0..ITEMS).map(|id| item(id, 0)).collect();
     db.items().put_many(&all).unwrap();
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     db.merge().unwrap();
     let live = bytes_below(&path.join("segments"));
     let (mut early, mut most) = (0, 0);
@@ -65,7 +68,10 @@ fn the_background_keeps_segments_few_and_the_journal_short() {
     let options = Database::options().seal_bytes(20_000).seal_writes(100);
     let db = options.open(&path).unwrap();
     db.items().put(&json!({"id": "first", "price": 1})).unwrap();
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     for round in 0..100 {
         let items =
             (0..20).map(|n| json!({"id": format!("{}", (round * 20 + n) % 1_000), "price": n}));

@@ -3,9 +3,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use twinspire::{
-    ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo, PublishOptions,
-};
+use twinspire::{ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::shop::{Shop, any_items, any_request, id, user};
 use twinspire_testkit::towers::{field_towers, scaled_towers};
@@ -27,7 +25,7 @@ proptest! {
         let one = GenerationNo(1);
         let both = Ensemble::weighted().space("plane", 0.5).space("near", 2.0);
         db.ensembles().define("both", both).unwrap();
-        db.publish("plane", field_towers("inner_product", &["y", "x"])).unwrap();
+        db.publish("plane").towers(field_towers("inner_product", &["y", "x"])).run().unwrap();
         db.items().delete(&id(deleted % shop.items.len())).unwrap();
         db.seal().unwrap();
         db.items().put(&json!({"id": "B999", "x": 0.5, "y": 2.5, "z": 1.0, "group": 0})).unwrap();
@@ -54,7 +52,7 @@ proptest! {
         let reading = reader.pin().generation("plane", one).unwrap();
         prop_assert_eq!(&ask(reading.recall("both")), &pinned[1]);
 
-        db.rollback_to("plane", one).unwrap();
+        db.rollback("plane").to(one).run().unwrap();
         let rolled = ["plane", "both"].map(|name| ask(db.recall(name)));
         prop_assert_eq!(&pinned, &rolled);
         prop_assert_eq!(pinned[0].generation(), one);
@@ -71,8 +69,8 @@ fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
     let db = open_without_background(&path);
     let items: Vec<Value> = (0..40).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
-    db.publish(SPACE, scaled_towers(-2.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
+    db.publish(SPACE).towers(scaled_towers(-2.0)).run().unwrap();
     db.items().put(&item(50, 20)).unwrap();
     let pinned = db.pin();
     let before = pinned.generation(SPACE, GenerationNo(1)).unwrap();
@@ -89,8 +87,11 @@ fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
     db.items().delete("B020").unwrap();
     db.items().put(&json!({"id": "B050", "price": 21})).unwrap();
     db.items().delete("B021").unwrap();
-    let last = PublishOptions::new().retain(1);
-    db.publish_with(SPACE, scaled_towers(3.0), &last).unwrap();
+    db.publish(SPACE)
+        .towers(scaled_towers(3.0))
+        .retain(1)
+        .run()
+        .unwrap();
     db.merge().unwrap();
     // A new item of an old name.
     db.items().put(&item(21, 20)).unwrap();
@@ -117,7 +118,7 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items().put(&item(1, 1)).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     let one = Ensemble::weighted().space(SPACE, 1.0);
     db.ensembles().define("home", one).unwrap();
     let pinned = db.pin();
@@ -135,13 +136,18 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let error = pinned.generation("none", GenerationNo(1)).unwrap_err();
     assert!(matches!(error, Error::UnknownSpace { .. }), "{error}");
     // A newer item that the older tower cannot embed.
-    db.publish(SPACE, field_towers("l2", &["cost"]))
+    db.publish(SPACE)
+        .towers(field_towers("l2", &["cost"]))
+        .run()
         .unwrap_err();
     db.items()
         .put(&json!({"id": "B002", "price": 2, "cost": 3}))
         .unwrap();
     db.items().delete("B001").unwrap();
-    db.publish(SPACE, field_towers("l2", &["cost"])).unwrap();
+    db.publish(SPACE)
+        .towers(field_towers("l2", &["cost"]))
+        .run()
+        .unwrap();
     db.items().put(&json!({"id": "B003", "cost": 3})).unwrap();
     let error = db.pin().generation(SPACE, GenerationNo(1)).unwrap_err();
     assert!(
@@ -158,9 +164,13 @@ fn answers_of_two_generations_are_compared_for_one_user_and_for_many() {
         .map(|at| json!({"id": id(at), "x": at, "y": at % 7}))
         .collect();
     db.items().put_many(&records).unwrap();
-    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["x", "y"]))
+        .run()
         .unwrap();
-    db.publish("plane", field_towers("inner_product", &["y", "x"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["y", "x"]))
+        .run()
         .unwrap();
     let now = db.pin();
     let before = now.generation("plane", GenerationNo(1)).unwrap();

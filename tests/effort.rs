@@ -28,7 +28,9 @@ fn shop(path: &Path, metric: &str) -> Database {
         range.map(record).collect()
     };
     db.items().put_many(&records(0..2_000, 0)).unwrap();
-    db.publish(SPACE, open_towers(&identity(DIMENSION, metric)))
+    db.publish(SPACE)
+        .towers(open_towers(&identity(DIMENSION, metric)))
+        .run()
         .unwrap();
     db.items().put_many(&records(1_900..2_500, 7)).unwrap();
     db.seal().unwrap();

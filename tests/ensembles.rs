@@ -25,9 +25,13 @@ fn database(path: &Path, items: &[Vec<f32>]) -> Database {
         .collect();
     let (early, late) = records.split_at(records.len() / 2 + 1);
     db.items().put_many(early).unwrap();
-    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["x", "y"]))
+        .run()
         .unwrap();
-    db.publish("other", field_towers("l2", &["y", "z"]))
+    db.publish("other")
+        .towers(field_towers("l2", &["y", "z"]))
+        .run()
         .unwrap();
     db.items().put_many(late).unwrap();
     db
@@ -156,7 +160,9 @@ fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
     assert!(matches!(define("other", plane()), Error::NameTaken { .. }));
     db.ensembles().define("a", plane()).unwrap();
     let taken = db
-        .publish("a", field_towers("l2", &["x", "y"]))
+        .publish("a")
+        .towers(field_towers("l2", &["x", "y"]))
+        .run()
         .unwrap_err();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
 

@@ -129,7 +129,7 @@ fn run(steps: &[Step]) {
             Step::Merge => db.merge().unwrap(),
             Step::Publish(seed) if !model.items.is_empty() => {
                 let towers = open_towers(&deep(*seed));
-                db.publish(SPACE, towers.clone()).unwrap();
+                db.publish(SPACE).towers(towers.clone()).run().unwrap();
                 // What lies after the active generation is kept, and is a rollback forwards.
                 model.towers.push(towers);
                 model.active = model.towers.len();
@@ -139,7 +139,7 @@ fn run(steps: &[Step]) {
                 let target = model.active.checked_sub(2);
                 let number = target.map(|at| twinspire::GenerationNo(at as u64 + 1));
                 if let Some(number) = number
-                    && db.rollback_to(SPACE, number).is_ok()
+                    && db.rollback(SPACE).to(number).run().is_ok()
                 {
                     model.active -= 1;
                 }
@@ -177,14 +177,14 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
         db.items().put_many(&items).unwrap();
         db.seal().unwrap();
     }
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     let mut export = db.export().vectors([SPACE]).unwrap();
     let first: Vec<_> = export.by_ref().take(50).map(Result::unwrap).collect();
     for id in 0..100 {
         db.items().delete(&format!("B{id:03}")).unwrap();
     }
     db.items().put(&item(500, 5)).unwrap();
-    db.publish(SPACE, scaled_towers(2.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(2.0)).run().unwrap();
     db.retain(SPACE, 1).unwrap();
     db.merge().unwrap();
     assert_eq!(db.export().count(), 1);
@@ -205,7 +205,7 @@ fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
     let db = Database::options().seal_writes(40).open(&path).unwrap();
     let items: Vec<_> = (0..20).map(|id| item(id, id)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for price in 1..150 {

@@ -51,7 +51,10 @@ fn database(path: &Path, other_fields: Value) -> Database {
     db.items()
         .put(&json!({"id": "a", "embedding": embedding}))
         .unwrap();
-    db.publish(SPACE, towers(other_fields)).unwrap();
+    db.publish(SPACE)
+        .towers(towers(other_fields))
+        .run()
+        .unwrap();
     db
 }
 

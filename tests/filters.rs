@@ -237,8 +237,8 @@ proptest! {
         let mut records = BTreeMap::from([("anchor".to_owned(), anchor())]);
         db.items().put(&anchor()).unwrap();
         let publish = |db: &Database, scale| {
-            db.publish("plane", towers("inner_product", &["x", "y"], scale)).unwrap();
-            db.publish("other", towers("l2", &["y", "z"], scale)).unwrap();
+            db.publish("plane").towers(towers("inner_product", &["x", "y"], scale)).run().unwrap();
+            db.publish("other").towers(towers("l2", &["y", "z"], scale)).run().unwrap();
         };
         publish(&db, 1.0);
         let both = Ensemble::weighted().space("plane", 0.5).space("other", 1.0);
@@ -262,7 +262,7 @@ proptest! {
                 Step::Seal => drop(db.seal().unwrap()),
                 Step::Merge => db.merge().unwrap(),
                 Step::Publish => publish(&db, 1.0 + at as f32),
-                Step::Rollback => drop(db.rollback("plane")),
+                Step::Rollback => drop(db.rollback("plane").run()),
                 Step::Reopen => {
                     drop(db);
                     db = open();
@@ -301,7 +301,9 @@ fn shop(path: &std::path::Path) -> Database {
         })
         .collect();
     db.items().put_many(&items).unwrap();
-    db.publish("unified", towers("inner_product", &["x", "y"], 1.0))
+    db.publish("unified")
+        .towers(towers("inner_product", &["x", "y"], 1.0))
+        .run()
         .unwrap();
     db
 }
@@ -422,7 +424,10 @@ fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_o
     db.items().put_many(&records).unwrap();
     let fields: Vec<_> = (0..16).map(|at| format!("v{at}")).collect();
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    db.publish("space", towers("l2", &fields, 1.0)).unwrap();
+    db.publish("space")
+        .towers(towers("l2", &fields, 1.0))
+        .run()
+        .unwrap();
     let mut filters = vec![];
     for thousandths in [1, 10, 100, 500, 900] {
         filters.push(format!("bucket < {thousandths}"));

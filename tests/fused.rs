@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use twinspire::{
-    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Metric, PublishOptions, Storage,
-    Towers,
+    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Metric, Storage, Towers,
 };
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::shop::id;
@@ -35,9 +34,12 @@ fn publish(db: &Database, member: &str, turned: bool) {
     if turned {
         fields.reverse();
     }
-    let partly = PublishOptions::new().leave_out(|_| ());
     let towers = field_towers("inner_product", &fields);
-    db.publish_with(member, towers, &partly).unwrap();
+    db.publish(member)
+        .towers(towers)
+        .leave_out(|_| ())
+        .run()
+        .unwrap();
 }
 
 fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
@@ -47,7 +49,7 @@ fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
     db.items().put_many(&records).unwrap();
     publish(&db, "plane", false);
     publish(&db, "flat", false);
-    db.publish_fused("both", ["plane", "flat"]).unwrap();
+    db.publish("both").fuse(["plane", "flat"]).run().unwrap();
     define(&db, WEIGHTS);
     db
 }
@@ -175,12 +177,12 @@ proptest! {
                     publish(&db, if plane { "plane" } else { "flat" }, turned);
                 }
                 Step::Rollback(plane) => {
-                    let rolled = db.rollback(if plane { "plane" } else { "flat" });
+                    let rolled = db.rollback(if plane { "plane" } else { "flat" }).run();
                     let refused = rolled.err();
                     let none = |error: &Error| matches!(error, Error::NoEarlierGeneration { .. });
                     prop_assert!(refused.as_ref().is_none_or(none), "{:?}", refused);
                 }
-                Step::Fuse => drop(db.publish_fused("both", ["flat", "plane"]).unwrap()),
+                Step::Fuse => drop(db.publish("both").fuse(["flat", "plane"]).run().unwrap()),
                 Step::Reopen => {
                     drop(db);
                     db = open_without_background(&path);
@@ -228,9 +230,9 @@ fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
     db.items().put(&record(60, [0.9, -0.9, 0.9])).unwrap();
     db.items().delete(&first[0].0).unwrap();
     db.seal().unwrap();
-    db.publish_fused("both", ["plane", "flat"]).unwrap();
+    db.publish("both").fuse(["plane", "flat"]).run().unwrap();
     assert!(agrees(&db, &user(), 5));
-    db.rollback("plane").unwrap();
+    db.rollback("plane").run().unwrap();
     assert_eq!(
         db.generations("both")
             .unwrap()
@@ -250,9 +252,9 @@ fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
     assert!(matches!(refused, Err(Error::OutOfStep { .. })));
     // By itself it can only go where its members are.
     let both = GenerationNo(2);
-    let refused = db.rollback_to("both", both).unwrap_err();
+    let refused = db.rollback("both").to(both).run().unwrap_err();
     assert!(matches!(refused, Error::OutOfStep { .. }), "{refused}");
-    db.rollback_to("plane", GenerationNo(2)).unwrap();
+    db.rollback("plane").to(GenerationNo(2)).run().unwrap();
     assert_eq!(
         newer,
         scores(&db.recall("both").user(&user()).top(5).unwrap())
@@ -340,26 +342,44 @@ fn members_in_half_precision_make_a_fused_space_in_half_precision() {
     db.items()
         .put_many(&[record(0, [0.5, 0.25, 0.1]), record(1, [0.1, 0.2, 0.3])])
         .unwrap();
-    let half = PublishOptions::new().storage(Storage::Half);
-    db.publish_with("plane", field_towers("cosine", &["x", "y"]), &half)
+    db.publish("plane")
+        .towers(field_towers("cosine", &["x", "y"]))
+        .storage(Storage::Half)
+        .run()
         .unwrap();
-    db.publish("flat", field_towers("cosine", &["y", "z"]))
+    db.publish("flat")
+        .towers(field_towers("cosine", &["y", "z"]))
+        .run()
         .unwrap();
     assert_eq!(
-        db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
+        db.publish("both")
+            .fuse(["plane", "flat"])
+            .run()
+            .unwrap()
+            .storage,
         Storage::Full
     );
     let refused = db
-        .publish_fused_with("both", ["plane", "flat"], &half)
+        .publish("both")
+        .fuse(["plane", "flat"])
+        .storage(Storage::Half)
+        .run()
         .unwrap_err();
     assert!(
         refused.to_string().contains("in full precision"),
         "{refused}"
     );
-    db.publish_with("flat", field_towers("cosine", &["y", "z"]), &half)
+    db.publish("flat")
+        .towers(field_towers("cosine", &["y", "z"]))
+        .storage(Storage::Half)
+        .run()
         .unwrap();
     assert_eq!(
-        db.publish_fused("both", ["plane", "flat"]).unwrap().storage,
+        db.publish("both")
+            .fuse(["plane", "flat"])
+            .run()
+            .unwrap()
+            .storage,
         Storage::Half
     );
     define(&db, WEIGHTS);
@@ -370,10 +390,15 @@ fn members_in_half_precision_make_a_fused_space_in_half_precision() {
 fn what_cannot_be_fused_is_refused_and_says_why() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
-    db.publish("near", field_towers("l2", &["x"])).unwrap();
+    db.publish("near")
+        .towers(field_towers("l2", &["x"]))
+        .run()
+        .unwrap();
     let refused = |space: &str, members: &[&str]| {
         let error = db
-            .publish_fused(space, members.iter().copied())
+            .publish(space)
+            .fuse(members.iter().copied())
+            .run()
             .unwrap_err();
         error.to_string()
     };
@@ -389,7 +414,11 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
         refused("plane", &["plane", "flat"]).contains("a space with vectors of its own already")
     );
     assert!(refused("plain", &["plane", "flat"]).contains("an ensemble already"));
-    let own = db.publish("both", field_towers("l2", &["x"])).unwrap_err();
+    let own = db
+        .publish("both")
+        .towers(field_towers("l2", &["x"]))
+        .run()
+        .unwrap_err();
     assert!(own.to_string().contains("a fused space already"), "{own}");
 
     let define = |ensemble: Ensemble| {
@@ -415,13 +444,16 @@ fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
     let db = open_without_background(&path);
     let items = ["a", "b", "c"].map(|id| json!({"id": id}));
     db.items().put_many(&items).unwrap();
-    let partly = PublishOptions::new().leave_out(|_| ());
     let give = |space: &str, vectors: &[(&str, [f32; 2])]| {
         let towers = Towers::vectors_only(space, 2, Metric::Cosine).unwrap();
         let vectors = vectors
             .iter()
             .map(|(id, vector)| Ok::<_, Error>(((*id).to_owned(), vector.to_vec())));
-        db.publish_vectors_with(space, towers, vectors, &partly)
+        db.publish(space)
+            .towers(towers)
+            .try_vectors(vectors)
+            .leave_out(|_| ())
+            .run()
             .unwrap();
     };
     give("text", &[("a", [1.0, 0.0]), ("b", [0.6, 0.8])]);

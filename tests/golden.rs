@@ -17,8 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use twinspire::{
-    Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, PublishOptions, Storage,
-    Towers,
+    Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, Storage, Towers,
 };
 use twinspire_testkit::towers::{Tensor, TowerFiles, tower_files};
 use twinspire_testkit::{directory, open_without_background, write_file, write_files};
@@ -175,20 +174,27 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     put(&db, &items[150..]);
     put(&db, &[changed(3), changed(160)]);
     db.items().delete("B005").unwrap();
-    db.publish(SPACE, open(0)).unwrap();
-    let half = PublishOptions::new().storage(Storage::Half);
-    db.publish_with(HALVES, open(4), &half).unwrap();
+    db.publish(SPACE).towers(open(0)).run().unwrap();
+    db.publish(HALVES)
+        .towers(open(4))
+        .storage(Storage::Half)
+        .run()
+        .unwrap();
     let vectors = (0..170).filter(|number| number % 10 > 0);
     let vectors = vectors.map(|number| Ok::<_, String>((format!("B{number:03}"), given(number))));
     let towers = Towers::vectors_only("given", 4, Metric::L2).unwrap();
-    let some = PublishOptions::new().leave_out(|_| ());
-    let published = db.publish_vectors_with(GIVEN, towers, vectors, &some);
+    let published = db
+        .publish(GIVEN)
+        .towers(towers)
+        .try_vectors(vectors)
+        .leave_out(|_| ())
+        .run();
     assert_eq!(published.unwrap().left_out, 17);
-    db.publish_fused(FUSED, [HALVES, SPACE]).unwrap();
+    db.publish(FUSED).fuse([HALVES, SPACE]).run().unwrap();
     put(&db, &[changed(20), item(200)]);
     db.items().delete("B021").unwrap();
     db.seal().unwrap();
-    db.publish(SPACE, open(1)).unwrap();
+    db.publish(SPACE).towers(open(1)).run().unwrap();
     put(&db, &[changed(5), item(201)]);
     let both = || Ensemble::weighted().space(SPACE, 0.75).space(HALVES, 0.5);
     db.ensembles().define("home", both().fused(FUSED)).unwrap();
@@ -210,7 +216,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.ensembles().define("parts", parts).unwrap();
     let counts = Ensemble::quotas().count(HALVES, 6).count(SPACE, 4);
     db.ensembles().define("counts", counts).unwrap();
-    db.rollback(SPACE).unwrap();
+    db.rollback(SPACE).run().unwrap();
     drop(db);
     let db = open_without_background(path);
     put(&db, &[changed(22), item(202)]);
@@ -489,7 +495,10 @@ fn the_golden_database_is_read_by_both_readers_and_answers_as_it_did() {
     assert_eq!(kept(FUSED), (1, vec![(1, false, 4)]));
     let db = Database::open(&path).unwrap();
     db.items().put(&item(203)).unwrap();
-    db.rollback_to(SPACE, twinspire::GenerationNo(2)).unwrap();
+    db.rollback(SPACE)
+        .to(twinspire::GenerationNo(2))
+        .run()
+        .unwrap();
     drop(db);
     assert_ne!(compare(&path), firsts, "other towers, other answers");
 }

@@ -11,9 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use twinspire::{
-    Database, Ensemble, Error, GenerationInfo, Hits, PublishOptions, Revision, Storage, Towers,
-};
+use twinspire::{Database, Ensemble, Error, GenerationInfo, Hits, Revision, Storage, Towers};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
 use twinspire_testkit::vectors::clustered;
@@ -27,8 +25,10 @@ fn towers(dimension: usize, metric: &str) -> Towers {
 }
 
 fn publish(db: &Database, dimension: usize, metric: &str) -> Result<GenerationInfo, Error> {
-    let half = PublishOptions::new().storage(Storage::Half);
-    db.publish_with(SPACE, towers(dimension, metric), &half)
+    db.publish(SPACE)
+        .towers(towers(dimension, metric))
+        .storage(Storage::Half)
+        .run()
 }
 
 /// The nearest number of eleven binary digits; none has an exponent below -14 here.
@@ -75,7 +75,7 @@ fn half_the_room_holds_nearly_the_same_answers() {
     let records = (0..).zip(&all).map(|(at, v)| identity_record(Some(at), v));
     db.items().put_many(&records.collect::<Vec<_>>()).unwrap();
     for metric in METRICS {
-        db.publish("full", towers(32, metric)).unwrap();
+        db.publish("full").towers(towers(32, metric)).run().unwrap();
         let half = publish(&db, 32, metric).unwrap();
         assert_eq!((half.storage, half.dimension), (Storage::Half, 32));
         assert!(half.recall > 0.97, "{half:?}");
@@ -187,7 +187,7 @@ fn puts_deletes_seals_merges_rollbacks_copies_and_repairs_go_on_in_halves() {
             items: BTreeMap::new(),
         };
         model.put(&db, 0..300, 1);
-        db.publish(SPACE, towers(8, metric)).unwrap();
+        db.publish(SPACE).towers(towers(8, metric)).run().unwrap();
         publish(&db, 8, metric).unwrap();
         model.check(&db);
         // Later ones, some in the place of others.
@@ -210,10 +210,13 @@ fn puts_deletes_seals_merges_rollbacks_copies_and_repairs_go_on_in_halves() {
         model.delete(&db, 5);
 
         let info = |db: &Database| db.generations(SPACE).unwrap();
-        assert_eq!(db.rollback(SPACE).unwrap().storage, Storage::Full);
+        assert_eq!(db.rollback(SPACE).run().unwrap().storage, Storage::Full);
         db.seal().unwrap();
         let two = info(&db)[1].number;
-        assert_eq!(db.rollback_to(SPACE, two).unwrap().storage, Storage::Half);
+        assert_eq!(
+            db.rollback(SPACE).to(two).run().unwrap().storage,
+            Storage::Half
+        );
         model.check(&db);
 
         let (copy, back) = (dir.path().join("copy"), dir.path().join("back"));
@@ -324,7 +327,7 @@ fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
     }
     assert!(db.spaces().is_empty());
     publish(&db, 2, "cosine").unwrap();
-    db.publish(SPACE, towers(2, "l2")).unwrap();
+    db.publish(SPACE).towers(towers(2, "l2")).run().unwrap();
     db.items().put(&record(1, 65_519.0)).unwrap();
     publish(&db, 2, "l2").unwrap();
     let score = |at: usize| {
@@ -348,13 +351,13 @@ fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
     );
 
     // Nor is there a way back to halves while there is such an item.
-    db.publish(SPACE, towers(2, "l2")).unwrap();
+    db.publish(SPACE).towers(towers(2, "l2")).run().unwrap();
     db.items().put(&record(5, 1e6)).unwrap();
-    does_not_fit(&db.rollback(SPACE).unwrap_err(), 5);
+    does_not_fit(&db.rollback(SPACE).run().unwrap_err(), 5);
     assert_eq!(db.stats().unwrap().spaces[SPACE].storage, Storage::Full);
     assert!(score(5).is_some());
     db.items().delete(&id(5)).unwrap();
-    assert_eq!(db.rollback(SPACE).unwrap().storage, Storage::Half);
+    assert_eq!(db.rollback(SPACE).run().unwrap().storage, Storage::Half);
     assert!(score(4).is_some());
     // Numbers too small for halves are zero, or keep what digits there are.
     let export = db.export().vectors([SPACE]).unwrap();
@@ -375,7 +378,10 @@ fn an_ensemble_fuses_halves_and_full_vectors() {
     };
     db.items().put_many(&records(0..400, 1)).unwrap();
     publish(&db, 6, "l2").unwrap();
-    db.publish("full", towers(6, "inner_product")).unwrap();
+    db.publish("full")
+        .towers(towers(6, "inner_product"))
+        .run()
+        .unwrap();
     db.items().put_many(&records(350..450, 2)).unwrap();
     let both = Ensemble::weighted().space(SPACE, 0.5).space("full", 2.0);
     db.ensembles().define("both", both).unwrap();

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::RwLock;
 use std::time::Duration;
-use twinspire::{Database, Error, PublishOptions};
+use twinspire::{Database, Error};
 use twinspire_testkit::directory;
 use twinspire_testkit::towers::scaled_towers;
 
@@ -290,7 +290,6 @@ fn works_until_it_is_killed() {
             Operation::Publish(scale) => Some(scaled_towers(*scale as f32)),
             _ => None,
         };
-        let publish = PublishOptions::new().retain(options.retain);
         announce(&operation);
         let answer = match &operation {
             Operation::Put(rows) => {
@@ -303,9 +302,13 @@ fn works_until_it_is_killed() {
                 db.merge().unwrap();
                 0
             }
-            Operation::Rollback => db.rollback(SPACE).unwrap().number.0,
+            Operation::Rollback => db.rollback(SPACE).run().unwrap().number.0,
             _ => {
-                let published = db.publish_with(SPACE, towers.unwrap(), &publish);
+                let published = db
+                    .publish(SPACE)
+                    .towers(towers.unwrap())
+                    .retain(options.retain)
+                    .run();
                 published.unwrap().number.0
             }
         };

@@ -126,7 +126,7 @@ fn shop_by_price() -> (tempfile::TempDir, Database) {
     let db = open_without_background(&path);
     let items: Vec<Value> = (0..600).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     (dir, db)
 }
 
@@ -209,8 +209,13 @@ fn an_older_generation_can_be_mined() {
         .map(|at| json!({"id": id(at), "x": at, "y": 20 - at}))
         .collect();
     db.items().put_many(&records).unwrap();
-    db.publish("plane", field_towers("l2", &["x"])).unwrap();
-    db.publish("plane", field_towers("inner_product", &["y"]))
+    db.publish("plane")
+        .towers(field_towers("l2", &["x"]))
+        .run()
+        .unwrap();
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["y"]))
+        .run()
         .unwrap();
     let mine = |state: &twinspire::Pinned| {
         let pair = TrainingPair::new(json!({"x": 12, "y": 1}), id(12));

@@ -144,7 +144,7 @@ mod with {
         for item in records("onnx-history", "item") {
             db.items().put(&item).unwrap();
         }
-        db.publish("films", towers.clone()).unwrap();
+        db.publish("films").towers(towers.clone()).run().unwrap();
         // One that comes later, before the next seal.
         let fresh = json!({"id": "e", "related": ["f", "d"]});
         db.items().put(&fresh).unwrap();
@@ -175,14 +175,16 @@ mod with {
         for item in records("onnx-norms", "item") {
             db.items().put(&item).unwrap();
         }
-        db.publish("things", Towers::open(directory("onnx-norms")).unwrap())
+        db.publish("things")
+            .towers(Towers::open(directory("onnx-norms")).unwrap())
+            .run()
             .unwrap();
         // The same description and another model of the same shape: that of the users.
         let copy = copy("onnx-norms");
         std::fs::remove_file(copy.path().join("selftest.json")).unwrap();
         std::fs::copy(copy.path().join("user.onnx"), copy.path().join("item.onnx")).unwrap();
         let towers = Towers::open(copy.path()).unwrap();
-        db.publish("things", towers.clone()).unwrap();
+        db.publish("things").towers(towers.clone()).run().unwrap();
         let user = json!({"x": [1, 2, 3, 4]});
         let hits = db.recall("things").user(&user).exact().top(1).unwrap();
         assert!((hits[0].score - 1.0).abs() < 1e-5, "{:?}", hits[0]);

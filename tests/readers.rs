@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use twinspire::{Database, Error, PublishOptions};
+use twinspire::{Database, Error};
 use twinspire_testkit::towers::scaled_towers;
 use twinspire_testkit::{directory, open_without_background};
 
@@ -155,12 +155,11 @@ fn readers_beside_a_busy_writer_see_committed_states_and_no_errors() {
         match turn % 8 {
             0 | 4 => {
                 let towers = towers[turn / 4 % 4].clone();
-                let options = PublishOptions::new().retain(3);
-                db.publish_with(SPACE, towers, &options).unwrap();
+                db.publish(SPACE).towers(towers).retain(3).run().unwrap();
             }
             1 | 5 => assert!(db.seal().is_ok()),
             2 => db.merge().unwrap(),
-            3 if turn > 8 => drop(db.rollback(SPACE).unwrap()),
+            3 if turn > 8 => drop(db.rollback(SPACE).run().unwrap()),
             6 => db.retain(SPACE, 2).unwrap(),
             7 => drop(db.collect().unwrap()),
             _ => {}
@@ -204,7 +203,7 @@ fn a_thousand_refreshes_leave_as_many_files_mapped_as_one() {
     let (_home, path) = directory();
     let db = open_without_background(&path);
     db.items().put_many(&items(1)).unwrap();
-    db.publish(SPACE, scaled_towers(2.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(2.0)).run().unwrap();
     let reader = Database::open_read_only(&path).unwrap();
     let mut most = 0;
     for round in 2..=1_001 {
@@ -229,7 +228,7 @@ fn recalls_go_on_while_a_writer_is_busy() {
     let thing = |at: usize, round: usize| json!({"id": format!("C{at:05}"), "price": at + round});
     let many = |round: usize| (0..2_000).map(|at| thing(at, round)).collect::<Vec<_>>();
     db.items().put_many(&many(0)).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     let (done, recalls) = (AtomicBool::new(false), AtomicU64::new(0));
     let user = json!({"price": 1_000});
     let (mut calls, mut longest_call, mut during) = (0, Duration::ZERO, 0);
@@ -261,7 +260,7 @@ fn recalls_go_on_while_a_writer_is_busy() {
             timed(&|| assert!(db.seal().is_ok()));
         }
         timed(&|| db.merge().unwrap());
-        timed(&|| assert!(db.publish(SPACE, scaled_towers(2.0)).is_ok()));
+        timed(&|| assert!(db.publish(SPACE).towers(scaled_towers(2.0)).run().is_ok()));
         done.store(true, Ordering::Relaxed);
         readers
             .into_iter()

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::json;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use twinspire::{Database, Error, ErrorKind, GenerationNo, PublishOptions};
+use twinspire::{Database, Error, ErrorKind, GenerationNo, ProgressStage};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::towers::{self, scaled_towers};
 use twinspire_testkit::{directory, item, write_file, write_files};
@@ -19,7 +20,11 @@ fn shop(path: &std::path::Path, items: usize) -> Database {
 fn raw_features_in_ranked_items_out_also_after_reopening() {
     let (_dir, path) = directory();
     let db = shop(&path, 50);
-    let published = db.publish("by-price", scaled_towers(2.0)).unwrap();
+    let published = db
+        .publish("by-price")
+        .towers(scaled_towers(2.0))
+        .run()
+        .unwrap();
     assert_eq!((published.items, published.recall), (50, 1.0));
     let user = json!({"price": 101});
     let before = db.recall("by-price").user(&user).top(3).unwrap();
@@ -54,7 +59,10 @@ fn raw_features_in_ranked_items_out_also_after_reopening() {
 fn similar_items_leave_the_item_itself_out_and_options_do_what_they_say() {
     let (_dir, path) = directory();
     let db = shop(&path, 50);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     let recall = || db.recall("by-price");
     let near = recall().similar("B020").top(2).unwrap();
     assert_eq!(
@@ -79,7 +87,10 @@ fn similar_items_leave_the_item_itself_out_and_options_do_what_they_say() {
 fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
     let (_dir, path) = directory();
     let mut db = shop(&path, 20);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     db.items().put(&item(500, 55)).unwrap();
     db.items().put(&item(3, 56)).unwrap();
     db.items().delete("B005").unwrap();
@@ -98,7 +109,12 @@ fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
                 db = Database::open(&path).unwrap();
             }
             "reopened" => drop(db.seal().unwrap()),
-            _ => drop(db.publish("by-price", scaled_towers(1.0)).unwrap()),
+            _ => drop(
+                db.publish("by-price")
+                    .towers(scaled_towers(1.0))
+                    .run()
+                    .unwrap(),
+            ),
         }
     }
 }
@@ -107,29 +123,42 @@ fn items_put_changed_and_deleted_after_a_publish_are_seen_by_the_next_recall() {
 fn a_rollback_brings_towers_and_vectors_back_together_with_later_items() {
     let (_dir, path) = directory();
     let db = shop(&path, 20);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     db.items().put(&item(100, 33)).unwrap();
-    db.publish("by-price", scaled_towers(5.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(5.0))
+        .run()
+        .unwrap();
     db.items().put(&item(101, 34)).unwrap();
     db.items().delete("B003").unwrap();
     let user = json!({"price": 33});
     let five = db.recall("by-price").user(&user).top(2).unwrap();
     assert_eq!(five[1].score, -25.0);
-    assert_eq!(db.rollback("by-price").unwrap().number, GenerationNo(1));
+    assert_eq!(
+        db.rollback("by-price").run().unwrap().number,
+        GenerationNo(1)
+    );
     for _ in 0..2 {
         let one = db.recall("by-price").user(&user).top(3).unwrap();
         assert_eq!(one.generation(), GenerationNo(1));
         assert_eq!(ids(&one), ["B100", "B101", "B004"]);
         assert_eq!(one[1].score, -1.0);
     }
-    let error = db.rollback("by-price").unwrap_err();
+    let error = db.rollback("by-price").run().unwrap_err();
     assert!(
         matches!(error, Error::NoEarlierGeneration { .. }),
         "{error}"
     );
-    db.rollback_to("by-price", GenerationNo(2)).unwrap();
+    db.rollback("by-price").to(GenerationNo(2)).run().unwrap();
     assert_eq!(db.recall("by-price").user(&user).top(2).unwrap(), five);
-    let error = db.rollback_to("by-price", GenerationNo(9)).unwrap_err();
+    let error = db
+        .rollback("by-price")
+        .to(GenerationNo(9))
+        .run()
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "space \"by-price\" keeps no generation 9; it keeps 1, 2"
@@ -141,7 +170,10 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
     let (_dir, path) = directory();
     let db = shop(&path, 5);
     for _ in 0..4 {
-        db.publish("by-price", scaled_towers(1.0)).unwrap();
+        db.publish("by-price")
+            .towers(scaled_towers(1.0))
+            .run()
+            .unwrap();
     }
     let kept = |db: &Database| -> Vec<u64> {
         let all = db.generations("by-price").unwrap();
@@ -149,8 +181,10 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
         all.iter().map(|g| g.number.0).collect()
     };
     assert_eq!(kept(&db), [2, 3, 4]);
-    let options = PublishOptions::new().retain(1);
-    db.publish_with("by-price", scaled_towers(1.0), &options)
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .retain(1)
+        .run()
         .unwrap();
     assert_eq!(kept(&db), [5]);
     let segments = std::fs::read_dir(path.join("segments")).unwrap().count();
@@ -163,22 +197,30 @@ fn old_generations_are_kept_until_retention_lets_them_go() {
 fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing() {
     let (_dir, path) = directory();
     let db = shop(&path, 2_000);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     let files = |of: &str| {
         let entries = std::fs::read_dir(path.join(of)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name());
         names.collect::<std::collections::BTreeSet<_>>()
     };
     let before = (files("segments"), files("towers"));
-    for stage in ["embedding", "building", "auditing"] {
-        let cancel = AtomicBool::new(false);
-        let options = PublishOptions::new()
-            .progress(|progress| {
-                cancel.fetch_or(progress.stage == stage, Ordering::Relaxed);
-            })
-            .cancelled_by(&cancel);
+    let stages = [
+        ProgressStage::Embed,
+        ProgressStage::Build,
+        ProgressStage::Audit,
+    ];
+    for stage in stages {
         let error = db
-            .publish_with("by-price", scaled_towers(2.0), &options)
+            .publish("by-price")
+            .towers(scaled_towers(2.0))
+            .progress(|progress| match progress.stage == stage {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+            .run()
             .unwrap_err();
         assert!(matches!(error, Error::Cancelled), "{stage}: {error}");
         assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -190,7 +232,11 @@ fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing()
         assert!((files("segments"), files("towers")) == before, "{stage}");
     }
     assert_eq!(
-        db.publish("by-price", scaled_towers(2.0)).unwrap().number,
+        db.publish("by-price")
+            .towers(scaled_towers(2.0))
+            .run()
+            .unwrap()
+            .number,
         GenerationNo(2)
     );
     assert!(db.check().unwrap().is_clean());
@@ -200,7 +246,10 @@ fn a_publish_that_is_cancelled_at_any_stage_changes_nothing_and_leaves_nothing()
 fn recalls_during_publishes_and_puts_see_one_generation_whole() {
     let (_dir, path) = directory();
     let db = shop(&path, 30);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -235,7 +284,10 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
         });
         for round in 0..10 {
             let scale = if round % 2 == 0 { 3.0 } else { 1.0 };
-            db.publish("by-price", scaled_towers(scale)).unwrap();
+            db.publish("by-price")
+                .towers(scaled_towers(scale))
+                .run()
+                .unwrap();
         }
         over.store(true, Ordering::Relaxed);
     });
@@ -251,26 +303,32 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
 fn a_reader_beside_a_writer_sees_what_was_acknowledged_before_it_opened() {
     let (_dir, path) = directory();
     let db = shop(&path, 10);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     db.items().put(&item(77, 5)).unwrap();
     let reader = Database::open_read_only(&path).unwrap();
     let user = json!({"price": 5});
     let seen = reader.recall("by-price").user(&user).top(1).unwrap();
     assert_eq!(ids(&seen), ["B077"]);
     db.items().delete("B077").unwrap();
-    db.publish_with(
-        "by-price",
-        scaled_towers(2.0),
-        &PublishOptions::new().retain(1),
-    )
-    .unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(2.0))
+        .retain(1)
+        .run()
+        .unwrap();
     assert_eq!(reader.recall("by-price").user(&user).top(1).unwrap(), seen);
     for error in [
         reader.items().put(&item(1, 1)).err(),
         reader.items().delete("B001").err(),
         reader.seal().err(),
-        reader.publish("by-price", scaled_towers(1.0)).err(),
-        reader.rollback("by-price").err(),
+        reader
+            .publish("by-price")
+            .towers(scaled_towers(1.0))
+            .run()
+            .err(),
+        reader.rollback("by-price").run().err(),
     ] {
         assert!(matches!(error, Some(Error::ReadOnly)), "{error:?}");
     }
@@ -281,7 +339,10 @@ fn a_reader_beside_a_writer_sees_what_was_acknowledged_before_it_opened() {
 fn readers_open_while_a_writer_seals_and_publishes() {
     let (_dir, path) = directory();
     let db = shop(&path, 3);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
             for _ in 0..60 {
@@ -303,7 +364,10 @@ fn readers_open_while_a_writer_seals_and_publishes() {
                 db.seal().unwrap();
             }
             if id % 7 == 0 {
-                db.publish("by-price", scaled_towers(1.0)).unwrap();
+                db.publish("by-price")
+                    .towers(scaled_towers(1.0))
+                    .run()
+                    .unwrap();
             }
             id += 1;
         }
@@ -349,12 +413,19 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
         "no space or ensemble \"by-price\"; none has been published yet",
     );
     says(
-        db.publish("by-price", scaled_towers(1.0)).unwrap_err(),
+        db.publish("by-price")
+            .towers(scaled_towers(1.0))
+            .run()
+            .unwrap_err(),
         invalid,
         "put or import items first",
     );
     db.items().put(&json!({"id": "B1", "prise": 3})).unwrap();
-    let unfit = db.publish("by-price", scaled_towers(1.0)).unwrap_err();
+    let unfit = db
+        .publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap_err();
     says(
         unfit,
         invalid,
@@ -362,11 +433,17 @@ fn every_bad_request_is_an_error_that_says_what_would_be_right() {
     );
     db.items().put(&json!({"id": "B1", "price": 3})).unwrap();
     says(
-        db.publish("a/b", scaled_towers(1.0)).unwrap_err(),
+        db.publish("a/b")
+            .towers(scaled_towers(1.0))
+            .run()
+            .unwrap_err(),
         invalid,
         "up to 64 letters",
     );
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
 
     let recall = || db.recall("by-price");
     let unknown = db.recall("books").user(&user).top(1).unwrap_err();
@@ -470,7 +547,10 @@ fn a_damaged_towers_directory_is_refused_by_file_and_place() {
 fn a_truncated_segment_is_named_when_the_database_opens() {
     let (_dir, path) = directory();
     let db = shop(&path, 5);
-    db.publish("by-price", scaled_towers(1.0)).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
     drop(db);
     for entry in std::fs::read_dir(path.join("segments")).unwrap() {
         let segment = entry.unwrap().path();

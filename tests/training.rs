@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use twinspire::train::release::{Cases, hold_out, release};
 use twinspire::train::youtube::{Config, TRAINING, train, train_from};
 use twinspire::train::{Dataset, LogParams, TrainError, TrainParams};
-use twinspire::{Database, Event, GenerationNo, PublishOptions, Towers};
+use twinspire::{Database, Event, GenerationNo, Towers};
 use twinspire_testkit::{directory, tower_fixtures, write_file};
 
 const DAY: i64 = 86_400;
@@ -174,7 +174,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
 
     let db = Database::open(&path).unwrap();
     db.items().put_many(&shop(0).items).unwrap();
-    db.publish("shop", opened).unwrap();
+    db.publish("shop").towers(opened).run().unwrap();
     drop(db);
     let db = Database::open(&path).unwrap();
     let served = db.towers("shop").unwrap();
@@ -255,9 +255,12 @@ fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() 
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items().put_many(&shop(0).items).unwrap();
-    let keep = PublishOptions::new().retain(9);
     let mut towers = learn(0, None);
-    db.publish_with("shop", towers.clone(), &keep).unwrap();
+    db.publish("shop")
+        .towers(towers.clone())
+        .retain(9)
+        .run()
+        .unwrap();
     let done = AtomicBool::new(false);
     let asked = user(0);
     let answers = std::thread::scope(|scope| {
@@ -270,7 +273,11 @@ fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() 
         });
         for day in 1..=4 {
             towers = learn(day, Some(&towers));
-            db.publish_with("shop", towers.clone(), &keep).unwrap();
+            db.publish("shop")
+                .towers(towers.clone())
+                .retain(9)
+                .run()
+                .unwrap();
         }
         done.store(true, Ordering::Relaxed);
         asking.join().unwrap()
@@ -321,9 +328,8 @@ fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
         train(&data, &config, |_| {}).unwrap().towers
     };
     let good = trained(12, 1);
-    let options = PublishOptions::new();
     let try_out = |towers: &Towers, tolerance| {
-        release(&db, "shop", towers.clone(), &cases, tolerance, &options).unwrap()
+        release(db.publish("shop").towers(towers.clone()), &cases, tolerance).unwrap()
     };
     let first = try_out(&good, 0.0);
     assert!(first.kept && first.before.is_none());

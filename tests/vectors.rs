@@ -8,11 +8,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Mutex;
 use twinspire::{
-    Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, PublishOptions,
-    RollbackOptions, Storage, Towers,
+    Database, Error, ErrorKind, GenerationInfo, GenerationNo, Metric, Progress, ProgressStage,
+    Storage, Towers,
 };
 use twinspire_testkit::towers::{self, scaled_towers};
 use twinspire_testkit::{directory, item, open_without_background};
@@ -51,7 +52,12 @@ fn vectors_from_elsewhere_are_answered_with() {
     let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b", "c"]);
     let given = [("c", [3.0]), ("a", [1.0]), ("b", [2.0])];
-    let generation = db.publish_vectors(SPACE, flat(), given).unwrap();
+    let generation = db
+        .publish(SPACE)
+        .towers(flat())
+        .vectors(given)
+        .run()
+        .unwrap();
     assert!(generation.partial);
     assert_eq!((generation.items, generation.left_out), (3, 0));
     let all = expected(&[("a", 1.0), ("b", 2.0), ("c", 3.0)]);
@@ -84,7 +90,10 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
     files.retain(|(name, _)| name != "item.safetensors");
     let towers = towers::open(&files);
     assert!(towers.embed_item(&text_item("a")).is_err());
-    db.publish_vectors(SPACE, towers.clone(), [("a", [10.0]), ("b", [50.0])])
+    db.publish(SPACE)
+        .towers(towers.clone())
+        .vectors([("a", [10.0]), ("b", [50.0])])
+        .run()
         .unwrap();
     let hits = db
         .recall(SPACE)
@@ -92,9 +101,13 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
         .top(1)
         .unwrap();
     assert_eq!(hits[0].id, "b");
-    let error = db.publish(SPACE, towers).unwrap_err();
+    let error = db.publish(SPACE).towers(towers).run().unwrap_err();
     assert!(error.to_string().contains("have no item tower"), "{error}");
-    let error = db.publish_vectors(SPACE, scaled_towers(1.0), [("a", [1.0])]);
+    let error = db
+        .publish(SPACE)
+        .towers(scaled_towers(1.0))
+        .vectors([("a", [1.0])])
+        .run();
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("have an item tower"), "{error}");
@@ -123,34 +136,49 @@ fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
     ];
     for (given, what) in &bad {
         let error = db
-            .publish_vectors(SPACE, flat(), given.to_vec())
+            .publish(SPACE)
+            .towers(flat())
+            .vectors(given.to_vec())
+            .run()
             .unwrap_err();
         assert!(error.to_string().contains(what), "{error}");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
     assert!(db.spaces().is_empty());
     let told = Mutex::new(Vec::new());
-    let options = PublishOptions::new().leave_out(|error: &Error| {
-        told.lock().unwrap().push(error.to_string());
-    });
     let given = bad[..4].iter().flat_map(|(given, _)| given.to_vec());
     let given = given.map(|(id, vector)| Ok::<_, Error>((id.to_owned(), vector)));
-    let generation = db.publish_vectors_with(SPACE, flat(), given, &options);
+    let generation = db
+        .publish(SPACE)
+        .towers(flat())
+        .try_vectors(given)
+        .leave_out(|error: &Error| {
+            told.lock().unwrap().push(error.to_string());
+        })
+        .run();
     assert_eq!(generation.unwrap().left_out, 2);
     assert_eq!(answers(&db), expected(&[("a", 1.0)]));
-    drop(options);
     let told = told.into_inner().unwrap();
     assert_eq!(told.len(), 6, "{told:?}");
     assert!(told[5].contains("item \"c\" has no vector"), "{told:?}");
 
     let broken = [Ok(("a".to_owned(), vec![1.0])), Err("the disk is gone")];
-    let options = PublishOptions::new().leave_out(|_| ());
     let error = db
-        .publish_vectors_with(SPACE, flat(), broken, &options)
+        .publish(SPACE)
+        .towers(flat())
+        .try_vectors(broken)
+        .leave_out(|_| ())
+        .run()
         .unwrap_err();
     assert!(error.to_string().contains("the disk is gone"), "{error}");
     assert_eq!(answers(&db), expected(&[("a", 1.0)]), "as before");
-    let none = db.publish_vectors_with(SPACE, flat(), Vec::<Result<_, String>>::new(), &options);
+    let nothing = Vec::<Result<_, String>>::new();
+    let none = db
+        .publish(SPACE)
+        .towers(flat())
+        .try_vectors(nothing)
+        .leave_out(|_| ())
+        .run();
     assert!(matches!(none, Err(Error::NoItems)));
 }
 
@@ -163,20 +191,25 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
         _ => item(id, id),
     });
     db.items().put_many(&many.collect::<Vec<_>>()).unwrap();
-    let error = db.publish(SPACE, scaled_towers(1.0)).unwrap_err();
+    let error = db
+        .publish(SPACE)
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap_err();
     assert!(
         matches!(&error, Error::Embed { id, .. } if id == "B000"),
         "{error}"
     );
     let told = Mutex::new(Vec::new());
-    let options = PublishOptions::new().leave_out(|error: &Error| match error {
-        Error::Embed { id, .. } => told.lock().unwrap().push(id.clone()),
-        other => panic!("{other}"),
-    });
     let generation = db
-        .publish_with(SPACE, scaled_towers(1.0), &options)
+        .publish(SPACE)
+        .towers(scaled_towers(1.0))
+        .leave_out(|error: &Error| match error {
+            Error::Embed { id, .. } => told.lock().unwrap().push(id.clone()),
+            other => panic!("{other}"),
+        })
+        .run()
         .unwrap();
-    drop(options);
     assert_eq!((generation.items, generation.left_out), (400, 200));
     let mut told = told.into_inner().unwrap();
     told.sort();
@@ -197,11 +230,11 @@ fn what_a_tower_cannot_embed_ends_the_publish_or_is_left_out() {
     db.items().put(&item(1, 1)).unwrap();
     assert_eq!(known(&db), 400);
     // Without a policy the space is whole again, or it is not published.
-    assert!(db.publish(SPACE, scaled_towers(2.0)).is_err());
+    assert!(db.publish(SPACE).towers(scaled_towers(2.0)).run().is_err());
     for id in (0..600).step_by(3).chain([601]) {
         db.items().put(&item(id, id)).unwrap();
     }
-    let generation = db.publish(SPACE, scaled_towers(2.0)).unwrap();
+    let generation = db.publish(SPACE).towers(scaled_towers(2.0)).run().unwrap();
     assert_eq!((generation.items, generation.partial), (601, false));
     assert!(db.items().put(&json!({"id": "B602"})).is_err());
 }
@@ -213,8 +246,10 @@ fn rounded_vectors_are_not_taken_for_full_ones() {
     db.items().put(&json!({"id": "a", "price": 0.1})).unwrap();
     let mut scores = Vec::new();
     for storage in [Storage::Full, Storage::Half, Storage::Half, Storage::Full] {
-        let options = PublishOptions::new().storage(storage);
-        db.publish_with(SPACE, scaled_towers(1.0), &options)
+        db.publish(SPACE)
+            .towers(scaled_towers(1.0))
+            .storage(storage)
+            .run()
             .unwrap();
         let hits = db.recall(SPACE).vector(&[0.0]).top(1).unwrap();
         scores.push(hits[0].score);
@@ -284,8 +319,7 @@ proptest! {
                         .map(|id| (id, at as f32 * 10.0 + f32::from(id)))
                         .collect();
                     let vectors = given.iter().map(|(id, x)| Ok::<_, String>((name(*id), vec![*x])));
-                    let options = PublishOptions::new().leave_out(|_| ()).retain(9);
-                    let published = db.publish_vectors_with(SPACE, flat(), vectors, &options);
+                    let published = db.publish(SPACE).towers(flat()).try_vectors(vectors).leave_out(|_| ()).retain(9).run();
                     prop_assert_eq!(published.is_ok(), !given.is_empty());
                     if published.is_ok() {
                         generations.push(given);
@@ -296,7 +330,7 @@ proptest! {
                     // Writes that are not sealed tell of deletes in between, sealed ones do not.
                     db.seal().unwrap();
                     if active > 0 {
-                        db.rollback(SPACE).unwrap();
+                        db.rollback(SPACE).run().unwrap();
                         active -= 1;
                         generations[active].retain(|id, _| items.get(id) == Some(&true));
                     }
@@ -323,15 +357,18 @@ fn the_generations_of_a_space_may_be_of_either_kind() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
-    db.publish_vectors(SPACE, flat(), [("B001", [7.0]), ("B002", [8.0])])
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
+    db.publish(SPACE)
+        .towers(flat())
+        .vectors([("B001", [7.0]), ("B002", [8.0])])
+        .run()
         .unwrap();
     db.items().put_many(&[item(1, 11), item(3, 30)]).unwrap();
     assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
-    db.rollback(SPACE).unwrap();
+    db.rollback(SPACE).run().unwrap();
     let all = expected(&[("B001", 11.0), ("B002", 20.0), ("B003", 30.0)]);
     assert_eq!(answers(&db), all);
-    db.rollback_to(SPACE, GenerationNo(2)).unwrap();
+    db.rollback(SPACE).to(GenerationNo(2)).run().unwrap();
     assert_eq!(answers(&db), expected(&[("B001", 7.0), ("B002", 8.0)]));
     let kinds: Vec<(bool, bool)> = db
         .generations(SPACE)
@@ -344,22 +381,21 @@ fn the_generations_of_a_space_may_be_of_either_kind() {
 
 #[test]
 fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU64, Ordering};
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let items =
         |range: std::ops::Range<usize>| -> Vec<Value> { range.map(|id| item(id, id)).collect() };
     db.items().put_many(&items(0..10)).unwrap();
-    db.publish(SPACE, scaled_towers(1.0)).unwrap();
-    db.publish(SPACE, scaled_towers(2.0)).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
+    db.publish(SPACE).towers(scaled_towers(2.0)).run().unwrap();
     db.items().put_many(&items(5..3_000)).unwrap();
-    let flag = AtomicBool::new(false);
-    let stop = |progress: twinspire::Progress| {
-        assert_eq!((progress.stage, progress.total), ("embedding", 2_995));
-        flag.store(true, Ordering::Relaxed);
+    let stop = |progress: &Progress| {
+        let caught_up = (progress.stage, progress.total);
+        assert_eq!(caught_up, (ProgressStage::CatchUp, 2_995));
+        ControlFlow::Break(())
     };
-    let options = RollbackOptions::new().progress(stop).cancelled_by(&flag);
-    let given_up = db.rollback_with(SPACE, &options);
+    let given_up = db.rollback(SPACE).progress(stop).run();
     assert!(matches!(given_up, Err(Error::Cancelled)));
     assert_eq!(db.generations(SPACE).unwrap()[1].number, GenerationNo(2));
     assert!(
@@ -367,11 +403,15 @@ fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
         "nothing has changed"
     );
     let most = AtomicU64::new(0);
-    let told = |progress: twinspire::Progress| {
+    let told = |progress: &Progress| {
         most.fetch_max(progress.done, Ordering::Relaxed);
+        ControlFlow::Continue(())
     };
-    let options = RollbackOptions::new().to(GenerationNo(1)).progress(told);
-    db.rollback_with(SPACE, &options).unwrap();
+    db.rollback(SPACE)
+        .to(GenerationNo(1))
+        .progress(told)
+        .run()
+        .unwrap();
     assert_eq!(most.load(Ordering::Relaxed), 2_995);
     let user = json!({"price": 2_999});
     let hits = db.recall(SPACE).user(&user).exact().top(3_000).unwrap();
@@ -388,7 +428,11 @@ fn an_item_that_was_deleted_and_put_again_has_lost_its_vector_sealed_or_not() {
         let (_dir, path) = directory();
         let db = with_items(&path, &["a", "b", "c"]);
         let given = [("a", [1.0]), ("b", [2.0]), ("c", [3.0])];
-        db.publish_vectors(SPACE, flat(), given).unwrap();
+        db.publish(SPACE)
+            .towers(flat())
+            .vectors(given)
+            .run()
+            .unwrap();
         for id in ["a", "b"] {
             db.items().put(&json!({"id": id, "text": "new"})).unwrap();
         }
@@ -418,10 +462,13 @@ fn an_export_has_no_vector_of_an_item_that_was_left_out() {
     db.items()
         .put_many(&[json!({"id": "a"}), json!({"id": "b"})])
         .unwrap();
-    let some = PublishOptions::new().leave_out(|_| ());
     let towers = Towers::vectors_only("given", 2, Metric::L2).unwrap();
     let vectors = [Ok::<_, Error>(("b".to_owned(), vec![1.0, 2.0]))];
-    db.publish_vectors_with("given", towers, vectors, &some)
+    db.publish("given")
+        .towers(towers)
+        .try_vectors(vectors)
+        .leave_out(|_| ())
+        .run()
         .unwrap();
     let all: Result<Vec<_>, Error> = db.export().vectors(["given"]).unwrap().collect();
     let vectors = all.unwrap().into_iter().map(|exported| exported.vectors);

@@ -186,7 +186,7 @@ fn publish(database: &Path, data: &Dataset, models: &Path) -> Result<(), Box<dyn
     db.items().put_many(&data.items)?;
     let put = start.elapsed();
     let start = Instant::now();
-    let generation = db.publish(SPACE, Towers::open(models)?)?;
+    let generation = db.publish(SPACE).towers(Towers::open(models)?).run()?;
     step(
         "3 Publish",
         &format!(

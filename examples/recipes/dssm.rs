@@ -12,7 +12,7 @@ use std::path::Path;
 use twinspire::train::TrainParams;
 use twinspire::train::dssm::{Config, train};
 use twinspire::train::{Dataset, TrainingReport};
-use twinspire::{Database, PublishOptions, Towers};
+use twinspire::{Database, Towers};
 
 const SPACE: &str = "text";
 
@@ -138,8 +138,7 @@ fn judge(cranfield: &Cranfield, towers: Towers) -> Result<Quality, Box<dyn Error
     let db = Database::open(dir.path().join("cranfield.twin"))?;
     db.items().put_many(&cranfield.documents)?;
     // Two of the documents are empty.
-    let options = PublishOptions::new().leave_out(|_| {});
-    db.publish_with(SPACE, towers, &options)?;
+    db.publish(SPACE).towers(towers).leave_out(|_| {}).run()?;
     let each = cranfield.queries.iter().map(|query| {
         let hits = db
             .recall(SPACE)

@@ -123,7 +123,9 @@ pub fn run(dir: &Path, plan: Option<&Path>) -> Result<(), Box<dyn Error>> {
             }
         };
         let learnt = train_mined(from, data, hard, &config, |_| {})?;
-        db.publish(&space(&run.name), learnt.towers.clone())?;
+        db.publish(&space(&run.name))
+            .towers(learnt.towers.clone())
+            .run()?;
         line(
             &db,
             &movies,

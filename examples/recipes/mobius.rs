@@ -143,7 +143,7 @@ impl World {
             film
         });
         db.items().put_many(&films.collect::<Vec<_>>())?;
-        db.publish(SPACE, student.towers(score)?)?;
+        db.publish(SPACE).towers(student.towers(score)?).run()?;
         Ok(db)
     }
 

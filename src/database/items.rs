@@ -14,11 +14,15 @@ pub struct Items<'a> {
     database: &'a Database,
 }
 
-impl<'a> Items<'a> {
-    pub(super) fn new(database: &'a Database) -> Self {
-        Self { database }
+impl Database {
+    /// The items of the database.
+    #[must_use]
+    pub fn items(&self) -> Items<'_> {
+        Items { database: self }
     }
+}
 
+impl Items<'_> {
     /// Stores an item, in the place of the one with the same id if there is one. When this returns
     /// it is on the disk, and the next recall of every space can find it.
     ///

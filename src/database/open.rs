@@ -347,6 +347,34 @@ fn read_state(
 }
 
 impl Database {
+    /// Opens the database in the directory `path` for reading and writing, making it if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another writer has it open, [`Error::NotADatabase`] when the
+    /// directory holds something else, [`Error::Corrupt`] naming the file and the part of it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::options().open(path)
+    }
+
+    /// Opens the database in the directory `path` for reading, whether another process writes to it
+    /// or not. It stays as it was at that moment until [`refresh`](Self::refresh).
+    ///
+    /// Damage in the journal is no error here: what can be read is served, and
+    /// [`check`](Self::check) tells what cannot.
+    ///
+    /// # Errors
+    /// [`Error::NoDatabase`] when there is none; others as [`open`](Self::open).
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::options().read_only(true).open(path)
+    }
+
+    /// How to open a database, one choice at a time.
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::default()
+    }
+
     /// Moves a database that was opened read-only on to what is there now: all that had been
     /// acknowledged when this was called. Recalls that run meanwhile finish on what they began with.
     /// A database open for writing is always up to date.

@@ -60,7 +60,7 @@ impl Pinned {
     }
 
     /// This state, but for one space, which answers with generation `number`: as if the database had been
-    /// [rolled back](Database::rollback_to) to it at that moment, in recalls of ensembles too. Nothing is
+    /// [rolled back](Database::rollback) to it at that moment, in recalls of ensembles too. Nothing is
     /// committed, and a database that is open read-only can do it. Items written since that
     /// generation was cut are embedded with its own item tower now, which takes its time.
     ///

@@ -156,7 +156,7 @@ impl Ensemble {
         self.misused("`missing` is for weighted")
     }
 
-    /// Walks the one graph of a [fused space](crate::Database::publish_fused) of the same spaces, in place of
+    /// Walks the one graph of a [fused space](crate::Publish::fuse) of the same spaces, in place of
     /// one graph for each, for [`weighted`](Self::weighted). The weights are those of the ensemble, whatever
     /// they are. While the fused space is out of step with its members, and in exact mode, the spaces are
     /// asked one by one, as without this.

@@ -299,7 +299,7 @@ fn use_all(database: &Database) {
     let item = serde_json::json!({"id": "B001", "title": "another", "tags": ["red"], "price": 2});
     let _ = database.items().put(&item);
     let _ = database.items().delete("B002");
-    let _ = database.rollback_to(SPACE, twinspire_core::ids::GenerationNo(2));
+    let _ = database.rollback(SPACE).to(2).run();
     let _ = database.seal();
     ask(database, &user);
 }

@@ -15,6 +15,7 @@ mod copy;
 mod define;
 mod flip;
 mod merge;
+mod progress;
 mod publish;
 mod rollback;
 mod seal;
@@ -29,13 +30,15 @@ pub(crate) use collect::{collect, garbage, tidy};
 pub(crate) use copy::snapshot;
 pub(crate) use define::define;
 pub(crate) use merge::{Extent, merge};
-pub(crate) use publish::{Publish, Stage, publish};
+pub(crate) use progress::{Monitor, ProgressCallback};
+pub use progress::{Progress, ProgressStage};
+pub(crate) use publish::{Publish, publish};
 pub(crate) use rollback::{retain, rollback};
 pub(crate) use seal::seal;
 pub(crate) use segment::Contents;
-pub(crate) use vectors::Source;
 #[cfg(test)]
 pub(crate) use vectors::Vectors;
+pub(crate) use vectors::{Given, Source};
 pub(crate) use write::write;
 
 use stopped::Stopped;

@@ -2,6 +2,7 @@
 
 use super::collect::{collect, tidy};
 use super::flip::flip;
+use super::progress::{Monitor, ProgressStage};
 use super::seal::seal_held;
 use super::segment::Contents;
 use super::vectors::{Source, Vectors};
@@ -13,23 +14,11 @@ use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
 use crate::store::{self, SpaceSegment, write_towers};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use twinspire_core::files::names;
 use twinspire_core::kernel::Storage;
 use twinspire_towers::internals::{Model, NamedBlob, Side, content_hash};
-
-/// What a publish does one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Items go through the item tower.
-    Embed,
-    /// The graph is built over their vectors.
-    Build,
-    /// The graph is searched, and the answers compared with exact ones.
-    Audit,
-}
 
 /// A publish to be done.
 pub(crate) struct Publish<'a> {
@@ -47,10 +36,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) builder: GraphBuilder,
     /// Told of each item that is left out; without it one that fails ends the publish.
     pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,
-    /// Told what is done of how much.
-    pub(crate) progress: &'a (dyn Fn(Stage, u64, u64) + Sync),
-    /// Gives up when this is set.
-    pub(crate) cancelled: &'a AtomicBool,
+    /// Reports progress, and says when the caller cancelled.
+    pub(crate) monitor: &'a Monitor<'a>,
 }
 
 impl Publish<'_> {
@@ -70,18 +57,9 @@ impl Publish<'_> {
         }
     }
 
-    /// Tells what is done of how much; an error when it is not to go on.
-    pub(super) fn told(&self, stage: Stage, done: u64, total: u64) -> Result<(), Error> {
-        (self.progress)(stage, done, total);
-        self.go_on()
-    }
-
-    /// An error when it is not to go on.
-    fn go_on(&self) -> Result<(), Error> {
-        match self.cancelled.load(Ordering::Relaxed) {
-            true => Err(Error::Cancelled),
-            false => Ok(()),
-        }
+    /// Reports progress; [`Error::Cancelled`] once the caller has cancelled.
+    pub(super) fn report(&self, stage: ProgressStage, done: u64, total: u64) -> Result<(), Error> {
+        self.monitor.report(stage, done, total)
     }
 }
 
@@ -160,7 +138,8 @@ fn build(
         gone: Vec::new(),
         builder: publish.builder,
     };
-    let progress = |done, total| (publish.progress)(Stage::Build, done, total);
+    // The builder looks at the monitor itself.
+    let progress = |done, total| drop(publish.report(ProgressStage::Build, done, total));
     // The space's next number is this publish's: there is no other.
     let number = sealed.manifest.next_generation(space);
     let file = writing.writer()?.number();
@@ -169,7 +148,13 @@ fn build(
         writing.make(names::join(names::TOWERS, &names::towers(space, number))),
     ];
     let (directory, database) = (&live.directory, sealed.manifest.database);
-    let file = contents.write(directory, database, file, &progress, publish.cancelled)?;
+    let file = contents.write(
+        directory,
+        database,
+        file,
+        &progress,
+        publish.monitor.cancelled(),
+    )?;
     store::clear_towers(&live.directory, space, number)?;
     let towers = write_towers(&live.directory, space, number, publish.parts)?;
     let segment = SpaceSegment::open(&live.directory, &file)?;
@@ -201,7 +186,7 @@ fn build(
         writing,
         space,
         Arc::new(base),
-        &|_, _| publish.go_on(),
+        &|done, total| publish.report(ProgressStage::CatchUp, done, total),
         |manifest, next_file| {
             manifest.published(space, generation.clone(), next_file, publish.retain)
         },
@@ -218,7 +203,7 @@ fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Er
     let parts = Part::all(vec![Arc::new(segment)]);
     measure(&parts, &queries, false, &|count| {
         let before = done.fetch_add(count, Ordering::Relaxed);
-        publish.told(Stage::Audit, before + count, total)
+        publish.report(ProgressStage::Audit, before + count, total)
     })
 }
 

@@ -2,21 +2,22 @@
 
 use super::collect::tidy;
 use super::flip::flip;
+use super::progress::{Monitor, ProgressStage};
 use super::{Writing, commit};
 use crate::error::Error;
 use crate::manifest::Generation;
-use crate::snapshot::{Base, Live, ProgressFn, Sealed, Snapshot};
+use crate::snapshot::{Base, Live, Sealed, Snapshot};
 use std::sync::Arc;
 use twinspire_core::ids::GenerationNo;
 
-/// Makes generation `to` (none: the one before the active one) answer for a space, items written
-/// since it was cut included; told how many of these are embedded.
+/// Makes generation `to` (none: the one before the active one) answer for a space. Items written since
+/// it was cut are embedded with its towers first.
 pub(crate) fn rollback(
     live: &Live,
     writing: &Writing,
     space: &str,
     to: Option<GenerationNo>,
-    told: ProgressFn<'_>,
+    monitor: &Monitor<'_>,
 ) -> Result<Generation, Error> {
     let _state = writing.hold_state();
     drop(writing.writer()?);
@@ -42,9 +43,15 @@ pub(crate) fn rollback(
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
     let base = Base::open(&live.directory, space, generation, serving)?;
     let number = generation.number;
-    flip(live, writing, space, Arc::new(base), told, |manifest, _| {
-        manifest.activated(space, number)
-    })?;
+    let report = |done, total| monitor.report(ProgressStage::CatchUp, done, total);
+    flip(
+        live,
+        writing,
+        space,
+        Arc::new(base),
+        &report,
+        |manifest, _| manifest.activated(space, number),
+    )?;
     // What the generation lacks is scanned in every recall until it is sealed.
     writing.signal.wake();
     Ok(generation.clone())

@@ -1,7 +1,8 @@
 //! The vectors of a publish: computed by the item tower, taken over from the generation before where
 //! that had the same tower, given, or those of other spaces one behind the other.
 
-use super::publish::{Publish, Stage};
+use super::progress::ProgressStage;
+use super::publish::Publish;
 use crate::error::{Error, InvalidVector};
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
@@ -58,7 +59,7 @@ impl Vectors {
         if versions.is_empty() {
             return Err(Error::NoItems);
         }
-        publish.told(Stage::Embed, 0, versions.len() as u64)?;
+        publish.report(ProgressStage::Embed, 0, versions.len() as u64)?;
         let mut vectors = vec![0.0; versions.len() * publish.dimension()];
         let there = match source {
             Source::Tower => {
@@ -122,7 +123,7 @@ fn embed(
         let there = embed_batch(publish, versions, before, vectors).and_then(|there| {
             let count = versions.len() as u64;
             let before = done.fetch_add(count, Ordering::Relaxed);
-            publish.told(Stage::Embed, before + count, total)?;
+            publish.report(ProgressStage::Embed, before + count, total)?;
             Ok(there)
         });
         there.inspect_err(|_| {
@@ -206,7 +207,7 @@ fn fuse(
         true
     });
     let there = there.collect();
-    publish.told(Stage::Embed, total, total)?;
+    publish.report(ProgressStage::Embed, total, total)?;
     Ok(there)
 }
 
@@ -256,10 +257,10 @@ fn take(
         }
         count += 1;
         if count % BATCH == 0 {
-            publish.told(Stage::Embed, count.min(total) as u64, total as u64)?;
+            publish.report(ProgressStage::Embed, count.min(total) as u64, total as u64)?;
         }
     }
-    publish.told(Stage::Embed, total as u64, total as u64)?;
+    publish.report(ProgressStage::Embed, total as u64, total as u64)?;
     let missing = there.iter().filter(|there| !**there).count() as u64;
     for ((_, segment, row), _) in versions.iter().zip(&there).filter(|(_, there)| !**there) {
         publish.fails(Error::NoVector {

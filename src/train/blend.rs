@@ -87,8 +87,8 @@ impl Blend {
     /// # Errors
     /// As [`publish`](Database::publish) and [`define`](Self::define).
     pub fn publish(&self, db: &Database, easy: Towers, hard: Towers) -> Result<(), Error> {
-        db.publish(&self.easy, easy)?;
-        db.publish(&self.hard, hard)?;
+        db.publish(&self.easy).towers(easy).run()?;
+        db.publish(&self.hard).towers(hard).run()?;
         self.define(db)
     }
 }

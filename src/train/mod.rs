@@ -30,11 +30,11 @@
 //! # let dir = tempfile::tempdir()?;
 //! let db = Database::open(dir.path().join("places.twin"))?;
 //! db.items().put_many(&data.items)?;
-//! db.publish("easy", easy)?;
+//! db.publish("easy").towers(easy).run()?;
 //! let mined = db.mine("easy").ranks(2..=5).pairs(ebr::pairs(&data, &config)?)?;
 //! let mined: Vec<_> = mined.collect::<Result<_, _>>()?;
 //! let hard = ebr::train_mined(None, &data, mined, &config, |_| {})?.towers;
-//! db.publish("hard", hard)?;
+//! db.publish("hard").towers(hard).run()?;
 //! # Ok(())
 //! # }
 //! ```

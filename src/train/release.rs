@@ -6,7 +6,7 @@
 //! see one generation or the other; for the time of the trial they see the new one. `twinspire loop` is
 //! this with a training before it.
 
-use crate::database::{Database, PublishOptions};
+use crate::database::{Pinned, Publish};
 use crate::error::Error;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Cases {
 
     /// Where a generation has the wanted items, of those not met before; none where it is not among the
     /// first hundred. Fields of users that the towers do not read are passed over.
-    fn ask(&self, state: &crate::database::Pinned, space: &str) -> Result<Metrics, Error> {
+    fn ask(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
         let each = self.0.iter().map(|case| {
             let recall = state.recall(space).user(&case.user).exclude(&case.met);
             let hits = recall.check_features(FeatureCheck::Lenient).top(DEPTH)?;
@@ -151,12 +151,11 @@ pub struct Verdict {
 /// if its hit@10 is no more than `tolerance` below that of the one before, and rolled back otherwise; the
 /// first generation of a space is kept.
 ///
-/// The options have to let the space keep two generations at least.
+/// The space must [retain](Publish::retain) at least two generations.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let (db, mut data, since) = (twinspire::Database::open("m.twin")?, Default::default(), 0);
-/// use twinspire::PublishOptions;
 /// use twinspire::train::release::{Cases, hold_out, release};
 /// use twinspire::train::TrainParams;
 /// use twinspire::train::youtube::{Config, TRAINING, train_from};
@@ -166,7 +165,7 @@ pub struct Verdict {
 /// let config = Config { since: Some(since), training, ..Config::default() };
 /// let towers = train_from(Some(&db.towers("movies")?), &data, &config, |_| {})?.towers;
 /// let cases = Cases::new(&data, &held_out, 10_000)?;
-/// let verdict = release(&db, "movies", towers, &cases, 0.005, &PublishOptions::new())?;
+/// let verdict = release(db.publish("movies").towers(towers), &cases, 0.005)?;
 /// println!("{}", if verdict.kept { "kept" } else { "rolled back" });
 /// # Ok(())
 /// # }
@@ -176,18 +175,16 @@ pub struct Verdict {
 /// Those of a publish, of recalls and of a rollback. After one of the latter two the new generation
 /// serves.
 pub fn release(
-    db: &Database,
-    space: &str,
-    towers: Towers,
+    publish: Publish<'_, Towers>,
     cases: &Cases,
     tolerance: f64,
-    options: &PublishOptions<'_>,
 ) -> Result<Verdict, Error> {
+    let (db, space) = (publish.database(), publish.space());
     let serves = db.spaces().iter().any(|name| name == space);
     let before = serves
         .then(|| db.pin().active_generation(space))
         .transpose()?;
-    let new = db.publish_with(space, towers, options)?.number;
+    let new = publish.run()?.number;
     let now = db.pin();
     let after = Standing {
         generation: new,
@@ -202,7 +199,7 @@ pub fn release(
     let before = before.transpose()?;
     let worse = before.filter(|before| !keeps(before.metrics, after.metrics, tolerance));
     if let Some(before) = worse {
-        db.rollback_to(space, before.generation)?;
+        db.rollback(space).to(before.generation).run()?;
     }
     Ok(Verdict {
         before,

@@ -72,7 +72,7 @@ fn a_blend_publishes_both_models_and_answers_by_both() {
         take: [6, 4],
         ..Blend::default()
     };
-    db.publish(&blend.easy, easy.clone()).unwrap();
+    db.publish(&blend.easy).towers(easy.clone()).run().unwrap();
     let pairs = pairs(&town(), &small()).unwrap();
     let mining = db
         .mine("easy")

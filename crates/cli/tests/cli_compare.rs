@@ -20,10 +20,10 @@ fn shop(dir: &Path) -> String {
     let db = Database::open(&path).unwrap();
     let items: Vec<Value> = (0..60).map(|at| item(at, at)).collect();
     db.items().put_many(&items).unwrap();
-    db.publish("near", scaled_towers(1.0)).unwrap();
+    db.publish("near").towers(scaled_towers(1.0)).run().unwrap();
     let cheap = field_towers("inner_product", &["price"]);
-    db.publish("near", cheap).unwrap();
-    db.publish("far", scaled_towers(2.0)).unwrap();
+    db.publish("near").towers(cheap).run().unwrap();
+    db.publish("far").towers(scaled_towers(2.0)).run().unwrap();
     let both = Ensemble::ranks().space("near", 1.0).space("far", 1.0);
     db.ensembles().define("home", both).unwrap();
     db.items().put(&item(70, 20)).unwrap();

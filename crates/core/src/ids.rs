@@ -44,6 +44,12 @@ number! {
     [pub] FileNo(u64)
 }
 
+impl From<u64> for GenerationNo {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 impl Revision {
     /// The revision after this one.
     #[must_use]

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use twinspire::{Database, Hits, PublishOptions, Recall};
+use twinspire::{Database, Hits, Recall};
 
 /// The spaces: `plane` is the inner product of x and y, `other` the L2 distance of y and z, `near` that of
 /// x and y.
@@ -220,12 +220,19 @@ impl Shop {
 }
 
 fn publish(db: &Database) {
-    let partial = PublishOptions::new().leave_out(|_| ());
-    db.publish("plane", field_towers("inner_product", &["x", "y"]))
+    db.publish("plane")
+        .towers(field_towers("inner_product", &["x", "y"]))
+        .run()
         .unwrap();
-    db.publish_with("other", field_towers("l2", &["y", "z"]), &partial)
+    db.publish("other")
+        .towers(field_towers("l2", &["y", "z"]))
+        .leave_out(|_| ())
+        .run()
         .unwrap();
-    db.publish("near", field_towers("l2", &["x", "y"])).unwrap();
+    db.publish("near")
+        .towers(field_towers("l2", &["x", "y"]))
+        .run()
+        .unwrap();
 }
 
 /// The best `k` of at least this score; equal scores in the order of the first write.

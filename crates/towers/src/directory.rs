@@ -50,7 +50,7 @@ impl Towers {
     }
 
     /// No towers: for spaces whose vectors are computed elsewhere, those of the items, which are
-    /// [published](crate::Database::publish_vectors) with this, and those that recalls ask with.
+    /// published with this, and those that recalls ask with.
     ///
     /// # Errors
     /// [`TowerError`], when `dimension` is 0 or too large.

@@ -129,8 +129,7 @@ impl Served {
 
     /// Publishes towers.
     pub fn publish(&self, towers: Towers) -> Result<(), Box<dyn Error>> {
-        let options = twinspire::PublishOptions::new().retain(1);
-        self.db.publish_with(SPACE, towers, &options)?;
+        self.db.publish(SPACE).towers(towers).retain(1).run()?;
         Ok(())
     }
 

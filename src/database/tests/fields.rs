@@ -96,7 +96,7 @@ fn what_filters_see_of_a_record_is_the_same_late_sealed_merged_and_reopened() {
     };
     let publish = |db: &Database, space: &str| {
         let towers = Towers::from_bytes(towers::scaled(2.0)).unwrap();
-        db.publish(space, towers).unwrap();
+        db.publish(space).towers(towers).run().unwrap();
     };
     put(&db, &[0, 1, 2, 3, 4]);
     publish(&db, SPACE);
@@ -115,7 +115,7 @@ fn what_filters_see_of_a_record_is_the_same_late_sealed_merged_and_reopened() {
     publish(&db, OTHER);
     put(&db, &[6, 2]);
     for space in [SPACE, OTHER] {
-        db.rollback(space).unwrap();
+        db.rollback(space).run().unwrap();
     }
     assert_late(&db, &[2, 6]);
     db.seal().unwrap();

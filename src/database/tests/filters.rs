@@ -58,7 +58,7 @@ fn database(records: &mut BTreeMap<String, Value>) -> Database {
             records.remove(&id);
         }
         match from {
-            0 => drop(db.publish(SPACE, vectors()).unwrap()),
+            0 => drop(db.publish(SPACE).towers(vectors()).run().unwrap()),
             100 => {}
             _ => drop(db.seal().unwrap()),
         }

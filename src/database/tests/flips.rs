@@ -34,8 +34,11 @@ fn whole() -> Whole {
     let files = MemoryFiles::default();
     let publish_other = |db: &Database, scale| {
         let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
-        let options = PublishOptions::new().storage(Storage::Half);
-        db.publish_with(OTHER, towers, &options).unwrap();
+        db.publish(OTHER)
+            .towers(towers)
+            .storage(Storage::Half)
+            .run()
+            .unwrap();
     };
     let db = open(&files).unwrap();
     Step::PutMany(6).run(&db).unwrap();

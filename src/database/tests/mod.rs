@@ -16,16 +16,17 @@ mod reuse;
 
 use super::*;
 use crate::ensemble::Ensemble;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use twinspire_core::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
+use twinspire_towers::Towers;
 use twinspire_towers::internals::{Reading, Side};
 
 use twinspire_testkit::towers;
@@ -174,11 +175,14 @@ impl Step {
             Self::Retain => db.retain(SPACE, 1),
             Self::Publish(scale) => {
                 let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
-                let options = PublishOptions::default().retain(RETAIN);
-                db.publish_with(SPACE, towers, &options).map(drop)
+                db.publish(SPACE)
+                    .towers(towers)
+                    .retain(RETAIN)
+                    .run()
+                    .map(drop)
             }
             Self::Calibrate => db.calibrate(SPACE).map(drop),
-            Self::Rollback => db.rollback(SPACE).map(drop),
+            Self::Rollback => db.rollback(SPACE).run().map(drop),
         }
     }
 }

@@ -14,7 +14,7 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
     for scale in [1.0, 2.0] {
         let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
-        db.publish(SPACE, towers).unwrap();
+        db.publish(SPACE).towers(towers).run().unwrap();
     }
     let home = Ensemble::weighted().space(SPACE, 1.0);
     db.ensembles().define(ENSEMBLE, home).unwrap();
@@ -43,7 +43,7 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
     assert!(sampled(two));
     ask(&before, SPACE);
     assert!(sampled(two), "the sample was not thrown away");
-    db.rollback(SPACE).unwrap();
+    db.rollback(SPACE).run().unwrap();
     ask(&before, SPACE);
     assert!(sampled(one), "it is the active one now");
 }
@@ -55,7 +55,7 @@ fn files_of_a_pinned_generation_may_go() {
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
     for scale in [1.0, 2.0, 3.0] {
         let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
-        db.publish(SPACE, towers).unwrap();
+        db.publish(SPACE).towers(towers).run().unwrap();
     }
     let now = db.pin();
     let before = now.generation(SPACE, GenerationNo(1)).unwrap();

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::graph::GraphBuilder;
-use crate::maintain::{Publish, Source, Vectors};
+use crate::maintain::{Monitor, Publish, Source, Vectors};
 use crate::snapshot::{Overlay, Serving, Snapshot};
-use std::sync::atomic::AtomicBool;
 use twinspire_towers::internals::Model as Trained;
 
 fn scaled(scale: f32) -> Towers {
@@ -21,8 +20,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
         retain: 1,
         builder: GraphBuilder::default(),
         left_out: None,
-        progress: &|_, _, _| (),
-        cancelled: &AtomicBool::new(false),
+        monitor: &Monitor::new(None),
     };
     let mut snapshot = Snapshot::clone(&db.live().snapshot.load());
     let (base, overlay) = (Arc::new(before.clone()), Overlay::default());
@@ -36,7 +34,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
 fn items_are_embedded_again_only_by_another_item_tower() {
     let db = open(&MemoryFiles::default()).unwrap();
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
-    db.publish(SPACE, scaled(3.0)).unwrap();
+    db.publish(SPACE).towers(scaled(3.0)).run().unwrap();
     let base = Arc::clone(&db.live().snapshot.load().spaces[SPACE].base);
     let model = |scale| Arc::clone(scaled(scale).model());
     assert_eq!(vectors(&db, &model(5.0), &base), [50.0, 100.0]);

@@ -1,6 +1,6 @@
 //! The calls, and the plain model that says what they do.
 
-use crate::database::{Database, PublishOptions};
+use crate::database::Database;
 use crate::error::Error;
 use crate::maintain::{Extent, merge};
 use serde_json::{Value, json};
@@ -61,15 +61,19 @@ impl Call {
             } => {
                 // A price divided by a power of two has its halves exactly.
                 let storage = [Storage::Full, Storage::Half][*space];
-                let options = PublishOptions::new().retain(*retain).storage(storage);
-                let published = db.publish_with(SPACES[*space], towers(*scale), &options);
+                let published = db
+                    .publish(SPACES[*space])
+                    .towers(towers(*scale))
+                    .retain(*retain)
+                    .storage(storage)
+                    .run();
                 published.map(|generation| generation.number.0)
             }
             Self::Rollback { space, to } => {
                 let space = SPACES[*space];
                 let generation = match to {
-                    Some(to) => db.rollback_to(space, GenerationNo(*to)),
-                    None => db.rollback(space),
+                    Some(to) => db.rollback(space).to(GenerationNo(*to)).run(),
+                    None => db.rollback(space).run(),
                 };
                 generation.map(|generation| generation.number.0)
             }

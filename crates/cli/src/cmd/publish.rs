@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Args, ValueEnum};
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
-use twinspire::{Error, Metric, PublishOptions, Storage, Towers};
+use twinspire::{Error, Metric, Storage, Towers};
 
 use super::stages::Stages;
 use super::{generations, open_to_write};
@@ -112,16 +112,17 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         true => Storage::Half,
         false => Storage::Full,
     };
-    let mut options = PublishOptions::new()
+    let mut publish = db
+        .publish(space)
         .retain(args.retain)
         .storage(storage)
         .progress(|progress| stages.show(progress, output));
     if args.leave_out {
-        options = options.leave_out(|error| tell(error));
+        publish = publish.leave_out(|error| tell(error));
     }
     let published = match (source, towers) {
-        (None, None) => db.publish_fused_with(space, args.fuse, &options),
-        (None, Some(towers)) => db.publish_with(space, towers, &options),
+        (None, None) => publish.fuse(args.fuse).run(),
+        (None, Some(towers)) => publish.towers(towers).run(),
         (Some(vectors), towers) => {
             let mut vectors = vectors.peekable();
             let towers = match towers {
@@ -141,7 +142,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                 }
                 _ => true,
             });
-            db.publish_vectors_with(space, towers, rows, &options)
+            publish.towers(towers).try_vectors(rows).run()
         }
     };
     let generation = published.map_err(|error| {
@@ -157,7 +158,6 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
             false => error.into(),
         }
     })?;
-    drop(options);
     stages.end();
     let more = left_out.into_inner().saturating_sub(LEFT_OUT_SHOWN);
     if more > 0 {

@@ -1,7 +1,6 @@
 //! `twinspire rollback`: serve an earlier generation again.
 
 use clap::Args;
-use twinspire::{GenerationNo, RollbackOptions};
 
 use super::stages::Stages;
 use super::{generations, open_to_write};
@@ -32,12 +31,13 @@ pub fn run(args: RollbackArgs, output: &Output) -> Result<Exit, Failure> {
     let db = open_to_write(&args.target.database)?;
     let space = &args.target.space;
     let stages = Stages::default();
-    let mut options = RollbackOptions::new().progress(|progress| stages.show(progress, output));
+    let mut rollback = db
+        .rollback(space)
+        .progress(|progress| stages.show(progress, output));
     if let Some(number) = args.to {
-        options = options.to(GenerationNo(number));
+        rollback = rollback.to(number);
     }
-    let generation = db.rollback_with(space, &options)?;
-    drop(options);
+    let generation = rollback.run()?;
     stages.end();
     if generation.partial {
         let stats = db.stats()?;

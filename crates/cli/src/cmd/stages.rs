@@ -1,19 +1,20 @@
 //! Bars of what goes on in several stages.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use twinspire::Progress;
+use twinspire::{Progress, ProgressStage};
 
 use crate::output::{Output, Unit};
 
 /// One bar a stage, the last one shown.
 #[derive(Default)]
-pub struct Stages(Mutex<Option<(&'static str, ProgressBar)>>);
+pub struct Stages(Mutex<Option<(ProgressStage, ProgressBar)>>);
 
 impl Stages {
-    /// Shows how far a stage is.
-    pub fn show(&self, progress: Progress, output: &Output) {
+    /// Shows how far a stage is. Never cancels.
+    pub fn show(&self, progress: &Progress, output: &Output) -> ControlFlow<()> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, bar) = match current.take() {
             Some((shown, bar)) if shown == progress.stage => current.insert((shown, bar)),
@@ -21,12 +22,13 @@ impl Stages {
                 if let Some((_, bar)) = before {
                     bar.finish_and_clear();
                 }
-                let bar = output.bar(progress.stage, progress.total, Unit::Count);
+                let bar = output.bar(progress.stage.as_str(), progress.total, Unit::Count);
                 current.insert((progress.stage, bar))
             }
         };
         // Threads report when they can: an older report may come after a newer one.
         bar.set_position(progress.done.max(bar.position()));
+        ControlFlow::Continue(())
     }
 
     /// Lets something be shown where the bar is.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
 use twinspire::train::{Dataset, TrainingProgress, youtube};
-use twinspire::{Database, PublishOptions, Towers};
+use twinspire::{Database, Towers};
 
 use super::open_to_write;
 use super::stages::Stages;
@@ -90,11 +90,12 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
         None => learn(&args, &db, &data, &mut document, output)?,
     };
     let stages = Stages::default();
-    let options = PublishOptions::new()
+    let publish = db
+        .publish(space)
+        .towers(towers)
         .retain(args.retain)
         .progress(|progress| stages.show(progress, output));
-    let verdict = release(&db, space, towers, &cases, args.tolerance, &options)?;
-    drop(options);
+    let verdict = release(publish, &cases, args.tolerance)?;
     stages.end();
     tell(&verdict, &args, next, document, output)
 }
