@@ -1,30 +1,32 @@
 //! The command `twinspire`: the database from a shell.
 //!
-//! One file a command under `cmd`, all of one shape: parse, call, print. `args` is what a user types,
-//! `output` what comes back: results on standard output (tables, or one JSON document with `--json`),
-//! errors and progress on standard error, and an exit code that means something. `next` is how commands
-//! write files.
+//! From bottom to top: `atomic_file` writes a file whole; `output` prints results and failures; `args` holds
+//! the arguments that several commands share; `view` prints results that several commands share; `cmd` has a
+//! file for each command; `command` lists and dispatches them. The command uses the public API of the
+//! database alone.
 
 mod args;
+mod atomic_file;
 mod cmd;
-mod next;
+mod command;
 mod output;
+mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::Cli;
-use crate::output::{Exit, Output};
+use crate::command::Cli;
+use crate::output::Output;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json, cli.quiet);
-    match cmd::run(cli.command, &output) {
+    match cli.command.run(&output) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             output.failure(&failure);
-            Exit::of(&failure).into()
+            failure.exit().into()
         }
     }
 }

@@ -160,7 +160,7 @@ fn a_dry_run_checks_files_and_makes_no_database() {
         document,
         json!({"kind": "items", "read": 2, "bad_lines": 1, "written": 0})
     );
-    assert!(skipped.err.contains("passed over: "));
+    assert!(skipped.err.contains("skipped: "));
 
     let empty = run(&["import", db, "-", "--format", "csv", "--dry-run"]);
     assert_eq!(empty.exit, 1, "an empty input is there, and wrong");

@@ -168,7 +168,7 @@ fn pairs_are_mined_into_lines() {
         "{}",
         refused.err
     );
-    assert!(refused.err.contains("--skip-bad passes over such pairs"));
+    assert!(refused.err.contains("--skip-bad skips such pairs"));
 
     let space = ["mine", db, "near", "--pairs"];
     let options = ["--ranks", "1..3", "--every-rank", "--known-by", "user_id"];

@@ -1,8 +1,7 @@
-//! `twinspire check`: is every byte still what was written?
+//! `twinspire check`: verifies every stored byte.
 
 use clap::Args;
 
-use super::open_to_read;
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output, Table, counted};
 
@@ -10,8 +9,8 @@ const EXAMPLES: &str = "\
 Examples:
   twinspire check movies.twin && echo sound
 
-Every checksum is computed anew and every table is compared with what it points to. The exit code is 0
-when all is sound and 4 when something is damaged. Nothing is changed.";
+Computes every checksum and compares every table with what it points to. Changes nothing. The exit code
+is 0 when the database is sound and 4 when something is damaged.";
 
 /// Verify every file of a database.
 #[derive(Debug, Args)]
@@ -23,12 +22,12 @@ pub struct CheckArgs {
 
 /// Runs the command.
 pub fn run(args: CheckArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_read(&args.target.database)?;
-    let report = db.check()?;
+    let report = args.target.open_to_read()?.check()?;
     let document = serde_json::to_value(&report).map_err(Failure::failed)?;
+    let name = args.target.database.display();
     output.result(&document, || {
         if report.is_clean() {
-            return format!("{}: no damage found", args.target.database.display());
+            return format!("{name}: no damage found");
         }
         let mut table = Table::new(&["file", "section", "what is wrong"]);
         for problem in &report.problems {
@@ -38,16 +37,11 @@ pub fn run(args: CheckArgs, output: &Output) -> Result<Exit, Failure> {
                 problem.what.to_string(),
             ]);
         }
-        let found = counted(report.problems.len() as u64, "problem");
-        format!(
-            "{}: {found}\n{}",
-            args.target.database.display(),
-            table.render()
-        )
+        let count = counted(report.problems.len() as u64, "problem");
+        format!("{name}: {count}\n{}", table.render())
     })?;
-    Ok(if report.is_clean() {
-        Exit::Done
-    } else {
-        Exit::Corrupt
+    Ok(match report.is_clean() {
+        true => Exit::Done,
+        false => Exit::Corrupt,
     })
 }

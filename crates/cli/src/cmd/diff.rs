@@ -1,13 +1,11 @@
-//! `twinspire diff`: what two generations or ensembles answer, side by side.
+//! `twinspire diff`: the answers of two generations or ensembles, side by side.
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 use twinspire::{ComparisonSummary, Database, Error, Hits, Pinned};
 
-use super::state::{StateArg, label};
-use super::{open_to_read, recall};
-use crate::args::{DatabaseArg, SearchArgs, json_values};
+use crate::args::{DatabaseArg, SearchArgs, StateArg, json_values, state_label};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -18,31 +16,32 @@ Examples:
 
 A and B are each
   NAME                       a space or an ensemble, as it answers now
-  SPACE@GENERATION           a space, with another generation that it keeps
-  ENSEMBLE,SPACE@GENERATION  an ensemble, of which a space (or several, with more commas) answers so
-Nothing changes in the database: items written since a generation was cut are embedded with its
-own towers for this one comparison, as a rollback would do it.
+  SPACE@GENERATION           a space with another generation that it keeps
+  ENSEMBLE,SPACE@GENERATION  an ensemble with another generation of one space (or of several, with
+                             more commas)
+The database does not change: items written since a generation was published are embedded with its own
+towers for this comparison, as a rollback would do.
 
-One user: both lists side by side; `to` is the rank that an item of A has in B, `moved` by how many
-places an item of B stands higher than in A. Several (a JSON list, or JSON lines): means over the
-users, and the items that moved most, by the sum of 1/rank in B less 1/rank in A. Rank-biased
-overlap is that of Webber, Moffat and Zobel (2010) with p = 0.9, extrapolated.";
+For one user both lists are shown side by side: `to` is the rank in B of an item of A, `moved` the places
+by which an item of B rose. For several users (a JSON list, or JSON lines) means are shown, and the items
+that moved most, by the sum of 1/rank in B minus 1/rank in A. Rank-biased overlap is that of Webber, Moffat
+and Zobel (2010) with p = 0.9, extrapolated.";
 
-/// How many of the items that moved most are told in JSON.
-const MOVERS: usize = 100;
-/// Users asked at a time.
-const BATCH: usize = 512;
+/// Number of items that moved most, in JSON.
+const MAX_MOVERS: usize = 100;
+/// Number of users whose answers are held in memory at a time.
+const BATCH_USERS: usize = 512;
 
-/// Compare what two generations or ensembles answer.
+/// Compare the answers of two generations or ensembles.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArgs {
     #[command(flatten)]
     target: DatabaseArg,
-    /// What answers first: SPACE, SPACE@GENERATION, ENSEMBLE, or ENSEMBLE,SPACE@GENERATION
+    /// The first side: SPACE, SPACE@GENERATION, ENSEMBLE, or ENSEMBLE,SPACE@GENERATION
     #[arg(value_name = "A")]
     first: StateArg,
-    /// What answers second
+    /// The second side
     #[arg(value_name = "B")]
     second: StateArg,
     /// The raw features of a user, or of many (a list or JSON lines): JSON text, @file, or -
@@ -55,7 +54,7 @@ pub struct DiffArgs {
 /// Runs the command.
 pub fn run(args: DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let users = Users::new(json_values("--user", &args.user)?)?;
-    let db = open_to_read(&args.target.database)?;
+    let db = args.target.open_to_read()?;
     let now = db.pin();
     let sides = [
         Side::new(&args.first, &now, &db)?,
@@ -65,41 +64,42 @@ pub fn run(args: DiffArgs, output: &Output) -> Result<Exit, Failure> {
     let mut document = json!({"first": first.document, "second": second.document});
     let head = format!(
         "first   {}\nsecond  {}\n",
-        label(&first.document),
-        label(&second.document)
+        state_label(&first.document),
+        state_label(&second.document)
     );
     match &users {
         Users::One(user) => {
-            let [first, second] = sides.each_ref().map(|side| side.one(user, &args.search));
+            let [first, second] = sides.each_ref().map(|side| side.hits(user, &args.search));
             let comparison = first?.compare(&second?);
-            document["comparison"] = plain(&comparison)?;
+            document["comparison"] = with_short_numbers(&comparison)?;
             output.result(&document, || format!("{head}\n{comparison}"))?;
         }
         Users::Many(users) => {
             let mut comparisons = Vec::with_capacity(users.len());
-            for (batch, users) in users.chunks(BATCH).enumerate() {
-                let all = |side: &Side<'_>| side.all(users, batch * BATCH, &args.search);
-                let (first, second) = (all(first)?, all(second)?);
+            for (batch, users) in users.chunks(BATCH_USERS).enumerate() {
+                let hits =
+                    |side: &Side<'_>| side.batch_hits(users, batch * BATCH_USERS, &args.search);
+                let (first, second) = (hits(first)?, hits(second)?);
                 let pairs = first.iter().zip(&second);
                 comparisons.extend(pairs.map(|(first, second)| first.compare(second)));
             }
             let mut summary: ComparisonSummary = comparisons.into_iter().collect();
             let text = format!("{head}\n{summary}");
-            summary.movers.truncate(MOVERS);
-            document["summary"] = plain(&summary)?;
+            summary.movers.truncate(MAX_MOVERS);
+            document["summary"] = with_short_numbers(&summary)?;
             output.result(&document, || text)?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// As JSON, with no more digits than numbers have.
-fn plain(result: &impl Serialize) -> Result<Value, Failure> {
+/// As JSON text and back, so that a 32-bit float keeps its own digits: 0.99, not 0.9900000095367432.
+fn with_short_numbers(result: &impl Serialize) -> Result<Value, Failure> {
     let text = serde_json::to_string(result).map_err(Failure::failed)?;
     serde_json::from_str(&text).map_err(Failure::failed)
 }
 
-/// For whom.
+/// The users whose answers are compared.
 #[derive(Debug, PartialEq)]
 enum Users {
     One(Value),
@@ -130,7 +130,7 @@ impl Users {
     }
 }
 
-/// What answers on one side.
+/// One side of the comparison.
 struct Side<'a> {
     name: &'a str,
     state: Pinned,
@@ -139,7 +139,7 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(arg: &'a StateArg, now: &Pinned, db: &Database) -> Result<Self, Failure> {
-        let state = arg.of(now, db)?;
+        let state = arg.resolve(now, db)?;
         let document = arg.document(&state, db)?;
         Ok(Self {
             name: &arg.name,
@@ -148,14 +148,20 @@ impl<'a> Side<'a> {
         })
     }
 
-    fn one(&self, user: &Value, search: &SearchArgs) -> Result<Hits, Failure> {
-        let recall = recall::with(self.state.recall(self.name), search);
+    /// The answer for one user.
+    fn hits(&self, user: &Value, search: &SearchArgs) -> Result<Hits, Failure> {
+        let recall = search.apply(self.state.recall(self.name));
         Ok(recall.user(user).top(search.top)?)
     }
 
-    /// The answers to users, the first of whom has this place among all.
-    fn all(&self, users: &[Value], from: usize, search: &SearchArgs) -> Result<Vec<Hits>, Failure> {
-        let recall = recall::with(self.state.recall(self.name), search);
+    /// The answers for a batch of users; `from` is the place of the first among all, for errors.
+    fn batch_hits(
+        &self,
+        users: &[Value],
+        from: usize,
+        search: &SearchArgs,
+    ) -> Result<Vec<Hits>, Failure> {
+        let recall = search.apply(self.state.recall(self.name));
         let answers = recall.users(users).top(search.top);
         let placed = answers.map_err(|error| match error {
             Error::User { at, source } => Error::User {
@@ -173,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_an_object_a_list_or_lines() {
+    fn users_are_an_object_a_list_or_json_lines() {
         let users = |text: &str| json_values("--user", text).and_then(Users::new);
         assert_eq!(users("{\"a\":1}").unwrap(), Users::One(json!({"a": 1})));
         let two = Users::Many(vec![json!({}), json!({"a": 1})]);

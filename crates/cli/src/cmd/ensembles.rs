@@ -4,8 +4,7 @@ use clap::Args;
 use serde_json::json;
 use twinspire::{Database, Ensemble};
 
-use super::{open_to_read, open_to_write};
-use crate::args::{self, DatabaseArg};
+use crate::args::{DatabaseArg, json as json_argument};
 use crate::output::{Exit, Failure, Output, Table};
 
 const EXAMPLES: &str = "\
@@ -18,17 +17,19 @@ Examples:
   twinspire ensembles shop.twin --remove home
 
 Methods:
-  weighted     the sum of an item's scores in all spaces, each times its weight; with \"fused\":SPACE by the
-               one graph of a fused space (publish --fuse), with \"missing\":0 where there is no vector
-  cascade      the best of the first space, of these the best by the next, and so on
+  weighted     the weighted sum of an item's scores in all spaces; with \"missing\":0 an item without a
+               vector in a space scores 0 there; with \"fused\":SPACE the one graph of a fused space
+               (publish --fuse) is searched
+  cascade      the best of the first space, of these the best by the next space, and so on
   rank_fusion  {\"spaces\":{\"text\":1,\"unified\":2},\"k\":60,\"depth\":100}: the sum of weight / (k + rank)
-  normalised   {\"spaces\":{…},\"by\":\"min_max\",\"depth\":100}: as weighted, on one scale (z_score,
-               calibration)
-  quotas       {\"channels\":[{\"space\":\"text\",\"share\":0.7},{\"space\":\"new\",\"share\":0.3}]}: in turns
-To each may be added:
-  \"business\":{\"field\":\"bid\"}                       ranks by score × field, but not quotas
-  \"diversity\":{\"space\":\"unified\",\"lambda\":0.7}    chooses what is unlike the rest
-docs/ensembles.md tells more. What there is afterwards is listed.";
+  normalised   {\"spaces\":{…},\"by\":\"min_max\",\"depth\":100}: as weighted, on scores brought to one scale
+               (min_max, z_score or calibration)
+  quotas       {\"channels\":[{\"space\":\"text\",\"share\":0.7},{\"space\":\"new\",\"share\":0.3}]}: the spaces
+               take turns, each with its share of the list
+Options of every method:
+  \"business\":{\"field\":\"bid\"}                       ranks by score × field (not for quotas)
+  \"diversity\":{\"space\":\"unified\",\"lambda\":0.7}    prefers items unlike those ranked above them
+The command lists the ensembles afterwards. See docs/ensembles.md.";
 
 /// List the ensembles of a database, define one or remove one.
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ docs/ensembles.md tells more. What there is afterwards is listed.";
 pub struct EnsemblesArgs {
     #[command(flatten)]
     target: DatabaseArg,
-    /// Store an ensemble under a name, in the place of the one that has it: JSON text, @file, or -
+    /// Define an ensemble, replacing one of the same name: JSON text, @file, or -
     #[arg(long, num_args = 2, value_names = ["NAME", "JSON"], conflicts_with = "remove")]
     define: Option<Vec<String>>,
     /// Remove the ensemble of this name
@@ -46,22 +47,21 @@ pub struct EnsemblesArgs {
 
 /// Runs the command.
 pub fn run(args: EnsemblesArgs, output: &Output) -> Result<Exit, Failure> {
-    let path = &args.target.database;
     let db = if let Some([name, recipe]) = args.define.as_deref() {
-        let recipe = args::json("--define", recipe)?;
+        let recipe = json_argument("--define", recipe)?;
         let ensemble: Ensemble = serde_json::from_value(recipe)
             .map_err(|error| Failure::usage(format!("--define: not an ensemble: {error}")))?;
-        let db = open_to_write(path)?;
+        let db = args.target.open_to_write()?;
         db.ensembles().define(name, ensemble)?;
         db
     } else if let Some(name) = &args.remove {
-        let db = open_to_write(path)?;
+        let db = args.target.open_to_write()?;
         if !db.ensembles().remove(name)? {
             return Err(Failure::not_found(format!("there is no ensemble {name:?}")));
         }
         db
     } else {
-        open_to_read(path)?
+        args.target.open_to_read()?
     };
     print(&db, output)?;
     Ok(Exit::Done)

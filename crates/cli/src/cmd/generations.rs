@@ -1,19 +1,17 @@
-//! `twinspire generations`: what a space has served, and serves.
+//! `twinspire generations`: the generations that a space keeps.
 
 use clap::Args;
-use serde_json::{Value, json};
-use twinspire::{Database, GenerationInfo};
 
-use super::open_to_read;
 use crate::args::SpaceArgs;
-use crate::output::{Exit, Failure, Output, Table, moment, short, thousands};
+use crate::output::{Exit, Failure, Output};
+use crate::view::generations;
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire generations movies.twin movies
 
-The active generation is the one that recalls see. LEFT OUT are items without a vector in it. RECALL is how much of the exact answer a search of
-the graph found, on a sample, when the generation was published.";
+Recalls search the active generation. LEFT OUT counts the items without a vector in it. RECALL is the
+share of the exact answer that the graph search found on a sample when the generation was published.";
 
 /// List the generations of a space.
 #[derive(Debug, Args)]
@@ -25,97 +23,7 @@ pub struct GenerationsArgs {
 
 /// Runs the command.
 pub fn run(args: GenerationsArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_read(&args.target.database)?;
-    print_all(&db, &args.target.space, output)?;
+    let db = args.target.open_to_read()?;
+    generations::print_all(&db, &args.target.space, output)?;
     Ok(Exit::Done)
-}
-
-/// Prints the generations a space keeps.
-pub fn print_all(db: &Database, space: &str, output: &Output) -> Result<(), Failure> {
-    let all = db.generations(space)?;
-    let list: Vec<Value> = all.iter().map(document).collect();
-    let document = json!({"space": space, "generations": list});
-    output.result(&document, || table(&all))
-}
-
-/// Prints one generation, after what was `done` with it.
-pub fn print_one(
-    done: &str,
-    space: &str,
-    generation: &GenerationInfo,
-    output: &Output,
-) -> Result<(), Failure> {
-    let document = json!({"space": space, "generation": document(generation)});
-    output.result(&document, || {
-        let head = format!(
-            "{done}: {space} now serves generation {}\n",
-            generation.number
-        );
-        head + &table(std::slice::from_ref(generation))
-    })
-}
-
-fn document(generation: &GenerationInfo) -> Value {
-    let mut document = json!({
-        "number": generation.number,
-        "active": generation.active,
-        "items": generation.items,
-        "dimension": generation.dimension,
-        "metric": generation.metric.to_string(),
-        "storage": generation.storage.to_string(),
-        "partial": generation.partial,
-        "left_out": generation.left_out,
-        "recall": short(generation.recall),
-        "created_unix_ms": generation.created_unix_ms,
-        // As text: not every reader of JSON keeps 64 bits.
-        "towers_hash": format!("{:016x}", generation.towers_hash),
-    });
-    if !generation.members.is_empty() {
-        document["members"] = json!(generation.members);
-    }
-    document
-}
-
-fn table(all: &[GenerationInfo]) -> String {
-    let columns = [
-        ">generation",
-        "active",
-        ">items",
-        ">left out",
-        ">dimension",
-        "metric",
-        "storage",
-        ">recall",
-        "created",
-        "towers",
-    ];
-    let mut table = Table::new(&columns);
-    for generation in all {
-        table.row([
-            generation.number.to_string(),
-            if generation.active { "yes" } else { "" }.to_owned(),
-            thousands(generation.items),
-            match generation.partial {
-                true => thousands(generation.left_out),
-                false => String::new(),
-            },
-            generation.dimension.to_string(),
-            generation.metric.to_string(),
-            generation.storage.to_string(),
-            format!("{:.3}", generation.recall),
-            moment(generation.created_unix_ms),
-            match generation.members.is_empty() {
-                true => format!("{:016x}", generation.towers_hash),
-                false => made_of(generation),
-            },
-        ]);
-    }
-    table.render()
-}
-
-/// The members of a fused generation, each with its own generation.
-fn made_of(generation: &GenerationInfo) -> String {
-    let members = generation.members.iter();
-    let members = members.map(|(space, number)| format!("{space} {number}"));
-    members.collect::<Vec<_>>().join(" + ")
 }

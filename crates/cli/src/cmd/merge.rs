@@ -6,7 +6,6 @@ use clap::Args;
 use serde_json::{Value, json};
 use twinspire::{Database, DatabaseStats};
 
-use super::open_to_write;
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output, Table, thousands};
 
@@ -15,11 +14,11 @@ Examples:
   twinspire merge movies.twin
   twinspire seal movies.twin && twinspire merge movies.twin    the journal too
 
-The segments of the items become one, and so do those of the active generation of each space: what
-was overwritten or deleted takes no room any more. Nothing else changes. The vectors of a space and
-its graph are held in memory meanwhile.";
+Merges the segments of the items into one, and those of the active generation of each space, and drops
+what was overwritten or deleted. Answers stay the same. The vectors of a space and its graph are held in
+memory meanwhile.";
 
-/// Merge segments: what was overwritten or deleted takes no room any more.
+/// Merge segments, dropping overwritten and deleted items.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MergeArgs {
@@ -29,53 +28,68 @@ pub struct MergeArgs {
 
 /// Runs the command.
 pub fn run(args: MergeArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_write(&args.target.database)?;
-    let before = sizes(&db)?;
+    let db = args.target.open_to_write()?;
+    let before = Sizes::of(&db)?;
     db.merge()?;
-    let after = sizes(&db)?;
-    let document = json!({"before": document(&before), "after": document(&after)});
+    let after = Sizes::of(&db)?;
+    let document = json!({"before": before.document(), "after": after.document()});
     output.result(&document, || table(&before, &after))?;
     Ok(Exit::Done)
 }
 
-/// The segments of the items and of each space, and their bytes.
+/// Segments and their total size.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    segments: usize,
+    bytes: u64,
+}
+
+/// The sizes of the items and of each space.
 struct Sizes {
-    items: (usize, u64),
-    spaces: BTreeMap<String, (usize, u64)>,
+    items: Size,
+    spaces: BTreeMap<String, Size>,
 }
 
-fn sizes(db: &Database) -> Result<Sizes, Failure> {
-    let DatabaseStats {
-        items_segments,
-        items_bytes,
-        spaces,
-        ..
-    } = db.stats()?;
-    let spaces = spaces.into_iter();
-    Ok(Sizes {
-        items: (items_segments, items_bytes),
-        spaces: spaces
-            .map(|(name, space)| (name, (space.segments, space.bytes)))
-            .collect(),
-    })
+impl Sizes {
+    fn of(db: &Database) -> Result<Self, Failure> {
+        let DatabaseStats {
+            items_segments: segments,
+            items_bytes: bytes,
+            spaces,
+            ..
+        } = db.stats()?;
+        let spaces = spaces.into_iter().map(|(name, space)| {
+            let (segments, bytes) = (space.segments, space.bytes);
+            (name, Size { segments, bytes })
+        });
+        Ok(Self {
+            items: Size { segments, bytes },
+            spaces: spaces.collect(),
+        })
+    }
+
+    fn document(&self) -> Value {
+        let spaces = self.spaces.iter();
+        let spaces: BTreeMap<_, _> = spaces.map(|(name, size)| (name, size.document())).collect();
+        json!({"items": self.items.document(), "spaces": spaces})
+    }
 }
 
-fn document(sizes: &Sizes) -> Value {
-    let one = |(segments, bytes): (usize, u64)| json!({"segments": segments, "bytes": bytes});
-    let spaces = sizes.spaces.iter();
-    let spaces: BTreeMap<_, _> = spaces.map(|(name, size)| (name, one(*size))).collect();
-    json!({"items": one(sizes.items), "spaces": spaces})
+impl Size {
+    fn document(self) -> Value {
+        json!({"segments": self.segments, "bytes": self.bytes})
+    }
 }
 
 fn table(before: &Sizes, after: &Sizes) -> String {
     let mut table = Table::new(&["of", ">segments", ">now", ">bytes", ">now"]);
-    let mut row = |of: String, before: (usize, u64), after: (usize, u64)| {
+    let mut row = |of: String, before: Size, after: Size| {
         table.row([
             of,
-            before.0.to_string(),
-            after.0.to_string(),
-            thousands(before.1),
-            thousands(after.1),
+            before.segments.to_string(),
+            after.segments.to_string(),
+            thousands(before.bytes),
+            thousands(after.bytes),
         ]);
     };
     row("items".to_owned(), before.items, after.items);

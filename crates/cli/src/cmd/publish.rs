@@ -8,10 +8,9 @@ use clap::{Args, ValueEnum};
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
 use twinspire::{Error, Metric, Storage, Towers};
 
-use super::stages::Stages;
-use super::{generations, open_to_write};
 use crate::args::{SpaceArgs, at_least_one};
-use crate::output::{Exit, Failure, Output, thousands};
+use crate::output::{Exit, Failure, Output, Stages, thousands};
+use crate::view::generations;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,21 +21,21 @@ Examples:
   twinspire publish shop.twin clip models/user --vectors items.parquet --vector-column embedding
   twinspire publish shop.twin both --fuse text unified
 
-Every item is embedded with the item tower, the graph is built and searched for a check, and the space
-moves to it in one step: recalls see the old generation whole or the new one whole. The old one is kept
-for `twinspire rollback`.
+Embeds every item with the item tower, builds the graph, checks it against exact search and moves the space
+to the new generation in one step: a recall sees the old generation or the new one, never a mixture. The
+old one is kept for `twinspire rollback`.
 
-Vectors that were computed elsewhere take the place of an item tower: .npy, .fvecs and .bvecs (ids in a
-file of their own, a line each, or else the numbers of the rows), JSON lines, Parquet. Without TOWERS
-the space is asked with `twinspire recall --vector` and `twinspire similar`.
+Vectors computed elsewhere replace the item tower: .npy, .fvecs and .bvecs (with ids in a file of their
+own, one per line, or else row numbers), JSON lines, Parquet. Without TOWERS such a space is searched by
+`twinspire recall --vector` and `twinspire similar`.
 
-A fused space has one graph over the vectors of several spaces, one behind the other. Weighted ensembles of
-these that name it (\"fused\": \"both\") walk it in place of theirs. Publish it again after its members.";
+A fused space has one graph over the concatenated vectors of several spaces. A weighted ensemble of these
+spaces that names it (\"fused\": \"both\") searches it instead of theirs. Publish it again after its members.";
 
-/// How many items that are left out are shown one by one.
-const LEFT_OUT_SHOWN: usize = 5;
+/// Number of left-out items that are shown one by one.
+const MAX_LEFT_OUT_SHOWN: usize = 5;
 
-/// Embed every item with the towers and make the space serve them.
+/// Embed every item with the towers and let the space serve them.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PublishArgs {
@@ -45,17 +44,16 @@ pub struct PublishArgs {
     /// The towers: a directory with tower.json and its weights, as `train` writes it
     #[arg(value_name = "TOWERS", required_unless_present_any = ["vectors", "fuse"])]
     towers: Option<PathBuf>,
-    /// How many generations the space keeps, this one among them, at least 1
+    /// Number of generations the space keeps, the new one included, at least 1
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
     retain: usize,
-    /// Store vectors in half precision: half the room, scores differ in the fourth digit
+    /// Store vectors in half precision: half the size, scores differ in the fourth digit
     #[arg(long)]
     half: bool,
-    /// Leave out items that cannot be embedded or have no vector, and vectors that cannot be used, and
-    /// count them, instead of stopping at the first
+    /// Leave out and count items without a usable vector, instead of stopping at the first
     #[arg(long)]
     leave_out: bool,
-    /// Fuse these spaces: their vectors are put one behind the other, and nothing is embedded
+    /// Fuse these spaces: concatenate their vectors, embed nothing
     #[arg(long, value_name = "SPACE", num_args = 2..,
           conflicts_with_all = ["towers", "vectors", "half", "leave_out"])]
     fuse: Vec<String>,
@@ -63,7 +61,7 @@ pub struct PublishArgs {
     from: VectorArgs,
 }
 
-/// Vectors that were computed elsewhere.
+/// Vectors computed elsewhere.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Vectors from elsewhere")]
 struct VectorArgs {
@@ -73,16 +71,16 @@ struct VectorArgs {
     /// The ids of the rows of a .npy, .fvecs or .bvecs file, one a line
     #[arg(long, value_name = "FILE", requires = "vectors")]
     ids: Option<PathBuf>,
-    /// JSON lines and Parquet: what the id is called
+    /// JSON lines and Parquet: the name of the id
     #[arg(long, value_name = "NAME", requires = "vectors")]
     id_column: Option<String>,
-    /// JSON lines and Parquet: what the vector is called
+    /// JSON lines and Parquet: the name of the vector
     #[arg(long, value_name = "NAME", requires = "vectors")]
     vector_column: Option<String>,
-    /// JSON lines of `twinspire export --vectors`: whose vectors to take
+    /// JSON lines of `twinspire export --vectors`: the space whose vectors to read
     #[arg(long, value_name = "SPACE", requires = "vectors")]
     from_space: Option<String>,
-    /// How vectors are compared, where no towers say so (cosine by default)
+    /// How vectors are compared, where no towers define it [default: cosine]
     #[arg(long, value_enum, requires = "vectors", conflicts_with = "towers")]
     metric: Option<MetricArg>,
 }
@@ -99,12 +97,12 @@ enum MetricArg {
 pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     let towers = args.towers.as_ref().map(Towers::open).transpose()?;
     let source = args.from.open()?;
-    let db = open_to_write(&args.target.database)?;
+    let db = args.target.open_to_write()?;
     let space = &args.target.space;
     let stages = Stages::default();
     let left_out = AtomicUsize::new(0);
-    let tell = |error: &dyn Display| {
-        if left_out.fetch_add(1, Ordering::Relaxed) < LEFT_OUT_SHOWN {
+    let report_left_out = |error: &dyn Display| {
+        if left_out.fetch_add(1, Ordering::Relaxed) < MAX_LEFT_OUT_SHOWN {
             stages.suspend(|| output.note(&format!("left out: {error}")));
         }
     };
@@ -118,7 +116,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         .storage(storage)
         .progress(|progress| stages.show(progress, output));
     if args.leave_out {
-        publish = publish.leave_out(|error| tell(error));
+        publish = publish.leave_out(|error| report_left_out(error));
     }
     let published = match (source, towers) {
         (None, None) => publish.fuse(args.fuse).run(),
@@ -130,14 +128,14 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                 None => {
                     let first = vectors.peek().and_then(|row| row.as_ref().ok());
                     let dimension = first.map_or(1, |(_, vector)| vector.len());
-                    let without = Towers::vectors_only(space, dimension, args.from.metric());
-                    without.map_err(Failure::failed)?
+                    let towers = Towers::vectors_only(space, dimension, args.from.metric());
+                    towers.map_err(Failure::failed)?
                 }
             };
-            // A bad row has a number; the file system's errors have none and end the reading.
+            // A bad row has a number. An error of the file system has none and ends the reading.
             let rows = vectors.filter(|row| match row {
                 Err(error) if args.leave_out && error.line.is_some() => {
-                    tell(error);
+                    report_left_out(error);
                     false
                 }
                 _ => true,
@@ -146,20 +144,20 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         }
     };
     let generation = published.map_err(|error| {
-        let item = matches!(
+        let concerns_item = matches!(
             error,
             Error::Embed { .. }
                 | Error::NoVector { .. }
                 | Error::ItemVector { .. }
                 | Error::VectorSource { .. }
         );
-        match item && !args.leave_out {
-            true => Failure::from(error).hint("--leave-out passes over such"),
+        match concerns_item && !args.leave_out {
+            true => Failure::from(error).hint("--leave-out leaves out such items"),
             false => error.into(),
         }
     })?;
-    stages.end();
-    let more = left_out.into_inner().saturating_sub(LEFT_OUT_SHOWN);
+    stages.finish();
+    let more = left_out.into_inner().saturating_sub(MAX_LEFT_OUT_SHOWN);
     if more > 0 {
         output.note(&format!("left out: {} more", thousands(more as u64)));
     }

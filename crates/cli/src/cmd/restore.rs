@@ -12,10 +12,10 @@ const EXAMPLES: &str = "\
 Examples:
   twinspire restore backups/movies-monday movies.twin
 
-The snapshot is checked first, every byte of it, and stays as it is. The directory of the database
-has to be absent or empty: move a database that is in the way aside.";
+Checks every byte of the snapshot first and leaves it as it is. The directory of the database must be
+absent or empty: move an existing database aside.";
 
-/// Make a database from a snapshot.
+/// Create a database from a snapshot.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RestoreArgs {
@@ -32,6 +32,6 @@ pub fn run(args: RestoreArgs, output: &Output) -> Result<Exit, Failure> {
     Database::restore(&args.snapshot, &args.database)?;
     let (from, to) = (args.snapshot.display(), args.database.display());
     let document = json!({"snapshot": from.to_string(), "database": to.to_string()});
-    output.result(&document, || format!("{to} is restored from {from}"))?;
+    output.result(&document, || format!("restored {to} from {from}"))?;
     Ok(Exit::Done)
 }

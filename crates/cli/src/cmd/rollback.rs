@@ -1,19 +1,18 @@
-//! `twinspire rollback`: serve an earlier generation again.
+//! `twinspire rollback`: serves an earlier generation again.
 
 use clap::Args;
 
-use super::stages::Stages;
-use super::{generations, open_to_write};
 use crate::args::SpaceArgs;
-use crate::output::{Exit, Failure, Output, counted};
+use crate::output::{Exit, Failure, Output, Stages, counted};
+use crate::view::generations;
 
 const EXAMPLES: &str = "\
 Examples:
-  twinspire rollback movies.twin movies              to the generation before
+  twinspire rollback movies.twin movies              to the previous generation
   twinspire rollback movies.twin movies --to 3
 
-The towers and the vectors go back together. Items written since are embedded with the older towers,
-and deleted items stay deleted.";
+Towers and vectors go back together. Items written since are embedded with the older towers; deleted
+items stay deleted.";
 
 /// Serve an earlier generation of a space again.
 #[derive(Debug, Args)]
@@ -21,14 +20,14 @@ and deleted items stay deleted.";
 pub struct RollbackArgs {
     #[command(flatten)]
     target: SpaceArgs,
-    /// The generation to serve, instead of the one before
+    /// The generation to serve, instead of the previous one
     #[arg(long, value_name = "N")]
     to: Option<u64>,
 }
 
 /// Runs the command.
 pub fn run(args: RollbackArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_write(&args.target.database)?;
+    let db = args.target.open_to_write()?;
     let space = &args.target.space;
     let stages = Stages::default();
     let mut rollback = db
@@ -38,14 +37,14 @@ pub fn run(args: RollbackArgs, output: &Output) -> Result<Exit, Failure> {
         rollback = rollback.to(number);
     }
     let generation = rollback.run()?;
-    stages.end();
+    stages.finish();
     if generation.partial {
         let stats = db.stats()?;
-        let there = stats.spaces.get(space).map_or(0, |space| space.items);
-        let missing = stats.items.saturating_sub(there);
+        let embedded = stats.spaces.get(space).map_or(0, |space| space.items);
+        let missing = stats.items.saturating_sub(embedded);
         if missing > 0 {
             let missing = counted(missing, "item");
-            output.note(&format!("without a vector in this generation: {missing}"));
+            output.note(&format!("{missing} without a vector in this generation"));
         }
     }
     generations::print_one("rolled back", space, &generation, output)?;

@@ -1,9 +1,8 @@
-//! `twinspire seal`: out of the journal, into segments.
+//! `twinspire seal`: moves the journal into segments.
 
 use clap::Args;
 use serde_json::json;
 
-use super::open_to_write;
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output};
 
@@ -11,12 +10,12 @@ const EXAMPLES: &str = "\
 Examples:
   twinspire seal movies.twin
 
-Every write that is in the journal alone goes into a segment of the items, and its vectors, with a
-graph over them, into a segment of each space: recalls scan them no more, and the database opens
-faster. A publish does so by itself, and so does a program that has the database open, once enough
-has been written.";
+Moves the writes that only the journal holds into a segment of the items, and their vectors, with a graph
+over them, into a segment of each space. Recalls then search them by the graph instead of scanning them,
+and the database opens faster. A publish seals by itself, and so does a program that has the database
+open, once enough has been written.";
 
-/// Move what is in the journal into segments.
+/// Move the writes of the journal into segments.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SealArgs {
@@ -26,8 +25,7 @@ pub struct SealArgs {
 
 /// Runs the command.
 pub fn run(args: SealArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_write(&args.target.database)?;
-    let revision = db.seal()?;
+    let revision = args.target.open_to_write()?.seal()?;
     output.result(&json!({"sealed_revision": revision}), || {
         format!("sealed: every write up to revision {revision} is in segments")
     })?;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::{open_to_read, recall};
 use crate::args::{SearchArgs, ShowArgs, SpaceArgs};
 use crate::output::{Exit, Failure, Output};
+use crate::view::hits;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,7 +17,7 @@ Examples:
 pub struct SimilarArgs {
     #[command(flatten)]
     target: SpaceArgs,
-    /// The item
+    /// The id of the item
     #[arg(value_name = "ID")]
     id: String,
     #[command(flatten)]
@@ -28,10 +28,11 @@ pub struct SimilarArgs {
 
 /// Runs the command.
 pub fn run(args: SimilarArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_read(&args.target.database)?;
-    let recall = recall::with(db.recall(&args.target.space), &args.search);
-    let recall = recall::shown(recall, &args.show);
-    let hits = recall.similar(&args.id).top(args.search.top)?;
-    recall::print_one(&args.target.space, &hits, args.show.records, output)?;
+    let db = args.target.open_to_read()?;
+    let space = &args.target.space;
+    let recall = args.search.apply(db.recall(space));
+    let recall = args.show.apply(recall).similar(&args.id);
+    let found = recall.top(args.search.top)?;
+    hits::print_one(space, &found, args.show.records, output)?;
     Ok(Exit::Done)
 }

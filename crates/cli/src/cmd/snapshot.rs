@@ -1,11 +1,10 @@
-//! `twinspire snapshot`: the database as it is now, in another directory.
+//! `twinspire snapshot`: a copy of the database as it is now.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::open_to_read;
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output};
 
@@ -14,26 +13,25 @@ Examples:
   twinspire snapshot movies.twin backups/movies-monday
   twinspire recall backups/movies-monday movies --user '{\"user_id\":\"42\"}'
 
-Everything acknowledged so far, all kept generations included, as a database of its own; others may
-write meanwhile. On one file system it takes next to no room: files are shared by hard links, and
-for a copy that outlives the disk, copy the snapshot to another one. The directory has to be absent
-or empty; one without CURRENT is a snapshot that was interrupted.";
+Writes every acknowledged write and every kept generation as a database of its own; others may write
+meanwhile. On one file system it takes next to no space, as files are shared by hard links. For a copy
+that survives the disk, copy the snapshot to another disk. The directory must be absent or empty; a
+snapshot without the file CURRENT was interrupted.";
 
-/// Write the database as it is now into another directory.
+/// Copy the database as it is now into another directory.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SnapshotArgs {
     #[command(flatten)]
     target: DatabaseArg,
-    /// Where to: a directory that is absent or empty
+    /// The new directory: absent or empty
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 
 /// Runs the command.
 pub fn run(args: SnapshotArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_read(&args.target.database)?;
-    db.snapshot(&args.directory)?;
+    args.target.open_to_read()?.snapshot(&args.directory)?;
     let (from, to) = (args.target.database.display(), args.directory.display());
     let document = json!({"database": from.to_string(), "snapshot": to.to_string()});
     output.result(&document, || format!("{to} is a snapshot of {from}"))?;

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use super::open_to_read;
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output, outline};
 
@@ -11,7 +10,7 @@ Examples:
   twinspire stats movies.twin
   twinspire stats movies.twin --json | jq .items";
 
-/// Tell what a database holds: items, spaces, files.
+/// Show what a database holds: items, spaces, files.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatsArgs {
@@ -21,8 +20,8 @@ pub struct StatsArgs {
 
 /// Runs the command.
 pub fn run(args: StatsArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_read(&args.target.database)?;
-    let document = serde_json::to_value(db.stats()?).map_err(Failure::failed)?;
+    let stats = args.target.open_to_read()?.stats()?;
+    let document = serde_json::to_value(stats).map_err(Failure::failed)?;
     output.result(&document, || outline(&document))?;
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use twinspire::{TowerInfo, Towers, TowersInfo};
 
-use super::open_to_read;
+use crate::args::open_to_read;
 use crate::output::{Exit, Failure, Output, Table, thousands};
 
 const EXAMPLES: &str = "\
@@ -16,7 +16,7 @@ Examples:
   twinspire towers inspect movies.twin movies
   twinspire towers inspect movies.twin --json";
 
-/// Tell what towers read and how they are built.
+/// Show what towers read and how they are built.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TowersArgs {
@@ -26,34 +26,35 @@ pub struct TowersArgs {
 
 #[derive(Debug, Subcommand)]
 enum TowersCommand {
-    /// Print schema, parameter counts, sizes and a record that can be asked with
+    /// Show schema, number of parameters, sizes and an example user
     #[command(after_help = EXAMPLES)]
     Inspect(InspectArgs),
 }
 
-/// Print schema, parameter counts, sizes and a record that can be asked with.
+/// Show schema, number of parameters, sizes and an example user.
 #[derive(Debug, Args)]
 struct InspectArgs {
-    /// A towers directory, or a database
+    /// A towers directory or a database
     path: PathBuf,
-    /// The space of a database; all, if left out
+    /// The space of a database; all spaces if left out
     #[arg(value_name = "SPACE")]
     space: Option<String>,
 }
 
-/// Towers, and where they are served.
+/// Towers, and the space that serves them.
 struct Inspected {
     towers: Towers,
+    /// The space and its active generation.
     served: Option<(String, String)>,
 }
 
 /// Runs the command.
 pub fn run(args: TowersArgs, output: &Output) -> Result<Exit, Failure> {
     let TowersCommand::Inspect(args) = args.command;
-    let all = inspected(&args)?;
+    let all = open_towers(&args)?;
     let documents: Vec<Value> = all.iter().map(document).collect();
     let document = match (&*documents, &args.space) {
-        // One that was named, or a directory, is one document.
+        // A list only where several could be meant.
         ([one], _) if args.space.is_some() || all.iter().all(|one| one.served.is_none()) => {
             one.clone()
         }
@@ -69,10 +70,11 @@ pub fn run(args: TowersArgs, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn inspected(args: &InspectArgs) -> Result<Vec<Inspected>, Failure> {
+/// Opens the towers of a directory, of one space or of all spaces.
+fn open_towers(args: &InspectArgs) -> Result<Vec<Inspected>, Failure> {
     if args.path.join("tower.json").exists() {
         if args.space.is_some() {
-            let message = "a towers directory has no spaces: leave SPACE out";
+            let message = "a towers directory has no spaces: omit SPACE";
             return Err(Failure::usage(message));
         }
         let (towers, served) = (Towers::open(&args.path)?, None);
@@ -111,7 +113,7 @@ fn document(inspected: &Inspected) -> Value {
     let towers = &inspected.towers;
     let mut document = json!(towers.describe());
     if let Some(fields) = document.as_object_mut() {
-        // As text: not every reader of JSON keeps 64 bits.
+        // As text: many JSON readers keep no more than 53 bits of a number.
         fields.insert("hash".to_owned(), format!("{:016x}", towers.hash()).into());
         if let Some(test) = towers.self_test() {
             let test = json!({"cases": test.cases, "difference": test.difference});
@@ -128,7 +130,7 @@ fn document(inspected: &Inspected) -> Value {
 fn text(inspected: &Inspected) -> String {
     let (towers, info) = (&inspected.towers, inspected.towers.describe());
     let mut text = String::new();
-    // Memory takes any text.
+    // Writing to a string cannot fail.
     let _ = writeln!(text, "{} (content {:016x})", info.name, towers.hash());
     if let Some((space, generation)) = &inspected.served {
         let _ = writeln!(text, "served by space {space}, generation {generation}");
@@ -143,7 +145,7 @@ fn text(inspected: &Inspected) -> String {
     let _ = match towers.self_test() {
         Some(test) => writeln!(
             text,
-            "self-test passed: {} records, no component differs by more than {:.1e}",
+            "self-test passed: {} records, largest difference of a component {:.1e}",
             test.cases, test.difference,
         ),
         None => writeln!(text, "no self-test"),

@@ -8,11 +8,9 @@ use twinspire::train::release::{Cases, Verdict, hold_out, release};
 use twinspire::train::{Dataset, TrainingProgress, youtube};
 use twinspire::{Database, Towers};
 
-use super::open_to_write;
-use super::stages::Stages;
 use super::train::{DataArgs, config_of, set};
 use crate::args::{SpaceArgs, at_least_two, share};
-use crate::output::{Exit, Failure, Output, Unit, counted, outline};
+use crate::output::{Exit, Failure, Output, Stages, Unit, counted, outline};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +70,7 @@ pub struct LoopArgs {
 
 /// Runs the command.
 pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
-    let db = open_to_write(&args.target.database)?;
+    let db = args.target.open_to_write()?;
     let space = &args.target.space;
     let mut data = args.data.read(output)?;
     let held_out = hold_out(&mut data, args.since, args.held_out);
@@ -96,7 +94,7 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
         .retain(args.retain)
         .progress(|progress| stages.show(progress, output));
     let verdict = release(publish, &cases, args.tolerance)?;
-    stages.end();
+    stages.finish();
     tell(&verdict, &args, next, document, output)
 }
 

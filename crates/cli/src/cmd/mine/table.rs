@@ -1,4 +1,4 @@
-//! What is mined, as a flat table in Parquet.
+//! Mined pairs as a flat table in Parquet.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use twinspire::MinedPair;
 
-use super::Sink;
+use super::sink::Sink;
 
 /// The columns.
 const SCHEMA: &str = "message mined {
@@ -28,18 +28,18 @@ const SCHEMA: &str = "message mined {
   optional int32 negative_rank;
   optional float negative_score;
 }";
-/// Rows of a row group, which are held in memory.
-const ROWS: usize = 1 << 16;
+/// Number of rows in a row group, which is held in memory.
+const GROUP_ROWS: usize = 1 << 16;
 
-/// A Parquet file that is being written: a row for each negative, or one for a pair without any.
+/// Writes a Parquet file: a row for each negative, and one for each pair without negatives.
 pub struct TableWriter<W: Write + Send> {
-    /// None when it is finished.
+    /// `None` once finished.
     writer: Option<SerializedFileWriter<W>>,
     rows: Rows,
 }
 
-/// Rows that are not written yet, column by column; of optional columns what is there, and for each row
-/// whether it is (1) or not (0).
+/// Rows that are not written yet, column by column. An optional column has its values, and for each row its
+/// definition level: 1 where there is a value, 0 where there is none.
 #[derive(Default)]
 struct Rows {
     pairs: Vec<i64>,
@@ -51,18 +51,18 @@ struct Rows {
     negatives: Vec<ByteArray>,
     negative_ranks: Vec<i32>,
     negative_scores: Vec<f32>,
-    /// Of all three of the negative's.
-    there: Vec<i16>,
+    /// Definition levels of the three columns of the negative.
+    has_negative: Vec<i16>,
 }
 
 impl<W: Write + Send> TableWriter<W> {
-    /// Begins a file; `about` is written into its metadata.
-    pub fn new(out: W, about: [(&str, String); 2]) -> io::Result<Self> {
+    /// Begins a file with this metadata.
+    pub fn new(out: W, metadata: [(&str, String); 2]) -> io::Result<Self> {
         let schema = parse_message_type(SCHEMA).map_err(failed)?;
-        let about = about.map(|(key, value)| KeyValue::new(key.to_owned(), value));
+        let metadata = metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value));
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
-            .set_key_value_metadata(Some(about.to_vec()))
+            .set_key_value_metadata(Some(metadata.to_vec()))
             .build();
         let writer = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(properties));
         Ok(Self {
@@ -84,7 +84,7 @@ impl<W: Write + Send> Sink for TableWriter<W> {
     fn write(&mut self, mined: MinedPair) -> io::Result<()> {
         let user = ByteArray::from(serde_json::to_vec(&mined.pair.user)?);
         let positive = ByteArray::from(mined.pair.positive.into_bytes());
-        let of_pair = |rows: &mut Rows| {
+        let push_pair = |rows: &mut Rows| {
             rows.pairs.push(mined.at as i64);
             rows.users.push(user.clone());
             rows.positives.push(positive.clone());
@@ -98,22 +98,22 @@ impl<W: Write + Send> Sink for TableWriter<W> {
             rows.hard.push(mined.hard_positive);
         };
         if mined.negatives.is_empty() {
-            of_pair(&mut self.rows);
-            self.rows.there.push(0);
+            push_pair(&mut self.rows);
+            self.rows.has_negative.push(0);
         }
         for negative in mined.negatives {
             let rows = &mut self.rows;
-            of_pair(rows);
+            push_pair(rows);
             rows.negatives
                 .push(ByteArray::from(negative.id.into_bytes()));
             rows.negative_ranks.push(negative.rank as i32);
             rows.negative_scores.push(negative.score);
-            rows.there.push(1);
-            if rows.pairs.len() >= ROWS {
+            rows.has_negative.push(1);
+            if rows.pairs.len() >= GROUP_ROWS {
                 self.flush()?;
             }
         }
-        if self.rows.pairs.len() >= ROWS {
+        if self.rows.pairs.len() >= GROUP_ROWS {
             self.flush()?;
         }
         Ok(())
@@ -134,7 +134,7 @@ impl Rows {
         file: &mut SerializedFileWriter<W>,
     ) -> Result<(), ParquetError> {
         let mut group = file.next_row_group()?;
-        let there = Some(&*self.there);
+        let there = Some(&*self.has_negative);
         column::<Int64Type, W>(&mut group, &self.pairs, None)?;
         column::<ByteArrayType, W>(&mut group, &self.users, None)?;
         column::<ByteArrayType, W>(&mut group, &self.positives, None)?;
@@ -152,11 +152,11 @@ impl Rows {
 fn column<T: DataType, W: Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
-    there: Option<&[i16]>,
+    levels: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
-    let missing = || ParquetError::General("a column more than the schema has".to_owned());
+    let missing = || ParquetError::General("more columns written than the schema has".to_owned());
     let mut writer = group.next_column()?.ok_or_else(missing)?;
-    writer.typed::<T>().write_batch(values, there, None)?;
+    writer.typed::<T>().write_batch(values, levels, None)?;
     writer.close()
 }
 

@@ -1,4 +1,4 @@
-//! Bars of what goes on in several stages.
+//! The progress of an operation that has several stages.
 
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
@@ -6,42 +6,43 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::ProgressBar;
 use twinspire::{Progress, ProgressStage};
 
-use crate::output::{Output, Unit};
+use super::printer::Output;
+use super::progress::Unit;
 
-/// One bar a stage, the last one shown.
+/// Shows one bar per stage, the current one only.
 #[derive(Default)]
 pub struct Stages(Mutex<Option<(ProgressStage, ProgressBar)>>);
 
 impl Stages {
-    /// Shows how far a stage is. Never cancels.
+    /// Shows the progress of a stage; the first report of a new stage replaces the bar. Never cancels.
     pub fn show(&self, progress: &Progress, output: &Output) -> ControlFlow<()> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, bar) = match current.take() {
-            Some((shown, bar)) if shown == progress.stage => current.insert((shown, bar)),
-            before => {
-                if let Some((_, bar)) = before {
+            Some((stage, bar)) if stage == progress.stage => current.insert((stage, bar)),
+            previous => {
+                if let Some((_, bar)) = previous {
                     bar.finish_and_clear();
                 }
                 let bar = output.bar(progress.stage.as_str(), progress.total, Unit::Count);
                 current.insert((progress.stage, bar))
             }
         };
-        // Threads report when they can: an older report may come after a newer one.
+        // Reports come from several threads: an older one may arrive after a newer one.
         bar.set_position(progress.done.max(bar.position()));
         ControlFlow::Continue(())
     }
 
-    /// Lets something be shown where the bar is.
-    pub fn suspend(&self, show: impl FnOnce()) {
+    /// Hides the bar while `print` writes to the terminal.
+    pub fn suspend(&self, print: impl FnOnce()) {
         let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
-            Some((_, bar)) => bar.suspend(show),
-            None => show(),
+            Some((_, bar)) => bar.suspend(print),
+            None => print(),
         }
     }
 
-    /// Takes the bar away.
-    pub fn end(&self) {
+    /// Removes the bar.
+    pub fn finish(&self) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, bar)) = current.take() {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! Names of what answers, with the generations that spaces are to answer with.
+//! A space or an ensemble, and the generations that its spaces answer with.
 
 use std::str::FromStr;
 
@@ -7,12 +7,13 @@ use twinspire::{Database, GenerationNo, Pinned};
 
 use crate::output::Failure;
 
-/// `NAME`, `SPACE@GENERATION`, or `NAME,SPACE@GENERATION,…`: a space or an ensemble, and the spaces
-/// that answer with another generation than their active one.
+/// `NAME`, `SPACE@GENERATION` or `NAME,SPACE@GENERATION,…`: a space or an ensemble, and the spaces that
+/// answer with another generation than their active one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateArg {
-    /// The space or ensemble that is asked.
+    /// The space or ensemble.
     pub name: String,
+    /// Spaces and their generations.
     generations: Vec<(String, u64)>,
 }
 
@@ -20,27 +21,12 @@ impl FromStr for StateArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let pinned = |part: &str| -> Result<(String, Option<u64>), String> {
-            let (name, number) = match part.split_once('@') {
-                None => (part, None),
-                Some((name, number)) => {
-                    let number = number.parse().map_err(|_| {
-                        format!("the number of a generation expected after @, not {number:?}")
-                    })?;
-                    (name, Some(number))
-                }
-            };
-            match name {
-                "" => Err("the name of a space or an ensemble expected, as in movies@3".to_owned()),
-                name => Ok((name.to_owned(), number)),
-            }
-        };
         let mut parts = text.split(',');
-        let (name, number) = pinned(parts.next().unwrap_or_default())?;
+        let (name, number) = parse_part(parts.next().unwrap_or_default())?;
         let own = number.map(|number| (name.clone(), number));
         let mut generations: Vec<(String, u64)> = own.into_iter().collect();
         for part in parts {
-            let (space, number) = pinned(part)?;
+            let (space, number) = parse_part(part)?;
             let number = number.ok_or_else(|| {
                 format!("a generation expected after {space:?}, as in {name},{space}@3")
             })?;
@@ -50,14 +36,32 @@ impl FromStr for StateArg {
     }
 }
 
+/// `NAME` or `NAME@GENERATION`.
+fn parse_part(part: &str) -> Result<(String, Option<u64>), String> {
+    let (name, number) = match part.split_once('@') {
+        None => (part, None),
+        Some((name, number)) => {
+            let number = number.parse().map_err(|_| {
+                format!("the number of a generation expected after @, not {number:?}")
+            })?;
+            (name, Some(number))
+        }
+    };
+    match name {
+        "" => Err("the name of a space or an ensemble expected, as in movies@3".to_owned()),
+        name => Ok((name.to_owned(), number)),
+    }
+}
+
 impl StateArg {
-    /// The state that is asked, made of the present one.
-    pub fn of(&self, now: &Pinned, db: &Database) -> Result<Pinned, Failure> {
+    /// The state to ask: the present one with the given generations.
+    pub fn resolve(&self, now: &Pinned, db: &Database) -> Result<Pinned, Failure> {
         let mut state = now.clone();
         for (space, number) in &self.generations {
             let next = state.generation(space, GenerationNo(*number));
             state = next.map_err(|error| {
                 let failure = Failure::from(error);
+                // An ensemble has no generations of its own.
                 match db.ensembles().get(space) {
                     Some(ensemble) => failure.hint(format!(
                         "as in {space},{}@{number}",
@@ -70,7 +74,7 @@ impl StateArg {
         Ok(state)
     }
 
-    /// What answers in a state: the name, and the generation of each space.
+    /// The name, and the generation that each space has in this state.
     pub fn document(&self, state: &Pinned, db: &Database) -> Result<Value, Failure> {
         let Some(ensemble) = db.ensembles().get(&self.name) else {
             let generation = state.active_generation(&self.name)?;
@@ -84,17 +88,17 @@ impl StateArg {
     }
 }
 
-/// What answers, in a line.
-pub fn label(document: &Value) -> String {
+/// The document of [`StateArg::document`] in one line.
+pub fn state_label(document: &Value) -> String {
     let name = document["name"].as_str().unwrap_or_default();
     match document["generations"].as_object() {
         None => format!("{name}, generation {}", document["generation"]),
         Some(generations) => {
-            let each = generations.iter();
-            let each: Vec<String> = each
+            let spaces = generations.iter();
+            let spaces: Vec<String> = spaces
                 .map(|(space, number)| format!("{space} generation {number}"))
                 .collect();
-            format!("{name} of {}", each.join(", "))
+            format!("{name} of {}", spaces.join(", "))
         }
     }
 }
@@ -104,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_may_have_generations() {
+    fn a_name_may_carry_generations() {
         let parsed = |text: &str| {
             let state: StateArg = text.parse().unwrap();
             (state.name, state.generations)

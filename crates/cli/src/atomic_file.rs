@@ -1,30 +1,32 @@
-//! Files of the user that are whole or not there.
+//! A file that appears whole under its name, or not at all.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the file written here is the user's, not the database's"
+    reason = "the file is the user's, not the database's"
 )]
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A file beside the one that is asked for, gone when it is dropped before it took that one's place.
-pub struct Next {
+/// A new file beside the target. [`commit`](Self::commit) renames it over the target; without, it is
+/// removed when dropped.
+#[derive(Debug)]
+pub struct AtomicFile {
     path: PathBuf,
     target: PathBuf,
     file: File,
 }
 
-impl Next {
-    /// Makes the file, empty.
+impl AtomicFile {
+    /// Creates the new file, empty.
     pub fn create(path: &Path) -> io::Result<Self> {
         if path.metadata().is_ok_and(|found| !found.is_file()) {
-            // Such as /dev/null, in whose place a file would do harm.
-            let what = "it is not a file that could be replaced; `>` writes into anything";
-            return Err(io::Error::new(ErrorKind::AlreadyExists, what));
+            // Such as /dev/null: renaming a file over it would break the system.
+            let reason = "it is no regular file and cannot be replaced; use `>` to write into it";
+            return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
         }
-        // Where a link leads, so that it goes on leading there.
+        // A symbolic link stays: the file it points to is replaced.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.next", std::process::id()));
@@ -33,21 +35,21 @@ impl Next {
         Ok(Self { path, target, file })
     }
 
-    /// The file.
+    /// The new file.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Makes the file durable, then visible under its name.
-    pub fn put_in_place(self) -> io::Result<()> {
+    /// Syncs the new file, then renames it over the target.
+    pub fn commit(self) -> io::Result<()> {
         self.file.sync_all()?;
         std::fs::rename(&self.path, &self.target)
     }
 }
 
-impl Drop for Next {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
-        // After the rename there is nothing of this name.
+        // After a commit no file has this name.
         let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -1,0 +1,18 @@
+//! Arguments that several commands share: groups of flags, and the values they take.
+//!
+//! Each group turns itself into what a command needs: a database is opened, a recall is configured, JSON is
+//! read from a file. A command adds the flags that it alone has.
+
+mod csv;
+mod json;
+mod numbers;
+mod search;
+mod state;
+mod target;
+
+pub use csv::CsvArgs;
+pub use json::{json, json_values};
+pub use numbers::{at_least_one, at_least_two, share};
+pub use search::{EffortArgs, SearchArgs, ShowArgs};
+pub use state::{StateArg, state_label};
+pub use target::{DatabaseArg, SpaceArgs, check_exists, open_to_read};

@@ -1,0 +1,26 @@
+//! Numbers with limits, as value parsers of clap.
+
+/// A count of at least 1.
+pub fn at_least_one(argument: &str) -> Result<usize, String> {
+    at_least(1, argument)
+}
+
+/// A count of at least 2.
+pub fn at_least_two(argument: &str) -> Result<usize, String> {
+    at_least(2, argument)
+}
+
+fn at_least(least: usize, argument: &str) -> Result<usize, String> {
+    match argument.parse() {
+        Ok(count) if count >= least => Ok(count),
+        _ => Err(format!("a whole number of at least {least} expected")),
+    }
+}
+
+/// A number from 0 to 1.
+pub fn share(argument: &str) -> Result<f64, String> {
+    match argument.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to 1 expected".to_owned()),
+    }
+}

@@ -1,0 +1,92 @@
+//! How a recall searches and what it shows.
+
+use clap::Args;
+use twinspire::Recall;
+
+/// Which items to return.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Number of items to return
+    #[arg(short = 'k', long, value_name = "K", default_value_t = 10)]
+    pub top: usize,
+    /// Number of best items to skip, as for a second page
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: usize,
+    #[command(flatten)]
+    pub effort: EffortArgs,
+    /// Return only items with at least this score
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    pub at_least: Option<f32>,
+    /// Return only items that match, as in "city = 'Seattle' and price < 30"
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Items to leave out, such as those already seen (may be repeated)
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub exclude: Vec<String>,
+}
+
+/// How hard to search.
+#[derive(Debug, Args)]
+pub struct EffortArgs {
+    /// Beam width of the graph search (efSearch): wider finds more and takes longer
+    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    pub ef: Option<usize>,
+    /// Share of the exact answer to find, from 0 to 1, in place of --ef
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"])]
+    pub recall_target: Option<f32>,
+    /// Score every item instead of searching the graph
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// What to show of the answer.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Show how the answer was found, with the time of each stage
+    #[arg(long)]
+    pub explain: bool,
+    /// Show the record of each item
+    #[arg(long)]
+    pub records: bool,
+}
+
+impl SearchArgs {
+    /// A recall with these options; `top` is passed when it is run.
+    pub fn apply<'a>(&self, mut recall: Recall<'a>) -> Recall<'a> {
+        recall = recall.offset(self.offset).exclude(&self.exclude);
+        if let Some(filter) = &self.filter {
+            recall = recall.filter(filter);
+        }
+        if let Some(score) = self.at_least {
+            recall = recall.at_least(score);
+        }
+        let EffortArgs {
+            ef,
+            recall_target,
+            exact,
+        } = self.effort;
+        if let Some(ef) = ef {
+            recall = recall.ef(ef);
+        }
+        if let Some(share) = recall_target {
+            recall = recall.recall_target(share);
+        }
+        match exact {
+            true => recall.exact(),
+            false => recall,
+        }
+    }
+}
+
+impl ShowArgs {
+    /// A recall that returns what is to be shown.
+    pub fn apply<'a>(&self, mut recall: Recall<'a>) -> Recall<'a> {
+        if self.explain {
+            recall = recall.explain();
+        }
+        match self.records {
+            true => recall.records(),
+            false => recall,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+/// How a command ends, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The operation failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The database, space, item or file does not exist.
+    NotFound = 3,
+    /// A stored file is damaged.
+    Corrupt = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,4 @@
+//! Results that several commands print.
+
+pub mod generations;
+pub mod hits;
