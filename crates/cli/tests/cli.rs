@@ -1,4 +1,4 @@
-//! The command `twinspire` tells what it did, on the right stream, with the right exit code.
+//! Results, messages and exit codes of `twinspire`, each on the right stream.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -45,7 +45,7 @@ fn help_teaches_every_command() {
 }
 
 #[test]
-fn wrong_usage_exits_with_2_and_says_what_is_right() {
+fn wrong_usage_exits_with_2_and_names_the_right_usage() {
     for (arguments, says) in [
         (&["frobnicate"][..], "unrecognized subcommand"),
         (&["recall", "db", "movies"], "--user <JSON>|--vector <JSON>"),
@@ -87,7 +87,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
                 "--format",
                 "export",
             ],
-            "an export holds items alone",
+            "an export holds items only",
         ),
         (
             &["retain", "db", "movies", "0"],
@@ -111,7 +111,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
 }
 
 #[test]
-fn what_is_not_there_exits_with_3_and_is_not_made() {
+fn what_does_not_exist_exits_with_3_and_is_not_created() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("none.twin");
     let db = db.to_str().unwrap();
@@ -141,7 +141,7 @@ fn what_is_not_there_exits_with_3_and_is_not_made() {
 }
 
 #[test]
-fn a_dry_run_checks_files_and_makes_no_database() {
+fn a_dry_run_checks_a_file_and_creates_no_database() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("shop.twin");
     let db = db.to_str().unwrap();
@@ -181,7 +181,7 @@ fn a_dry_run_checks_files_and_makes_no_database() {
 }
 
 #[test]
-fn from_a_file_of_items_to_recalls_and_back_a_generation() {
+fn a_file_of_items_is_imported_published_recalled_and_rolled_back() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("shop.twin");
     let db = db.to_str().unwrap();
@@ -294,7 +294,7 @@ fn from_a_file_of_items_to_recalls_and_back_a_generation() {
 }
 
 #[test]
-fn bad_features_fail_with_the_field_and_unknown_spaces_are_not_found() {
+fn bad_features_are_refused_by_field_and_unknown_spaces_are_not_found() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("shop.twin");
     let db = db.to_str().unwrap();
@@ -327,7 +327,7 @@ fn bad_features_fail_with_the_field_and_unknown_spaces_are_not_found() {
 }
 
 #[test]
-fn vectors_from_elsewhere_are_published_from_files() {
+fn vectors_computed_elsewhere_are_published_from_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let db = path("shop.twin");

@@ -75,7 +75,7 @@ fn two_generations_are_shown_side_by_side() {
 }
 
 #[test]
-fn many_users_are_summed_up() {
+fn answers_for_many_users_are_summarised() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     let lines: String = (1..7)
@@ -114,7 +114,7 @@ fn many_users_are_summed_up() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused_with_the_reason() {
+fn states_that_cannot_be_compared_are_refused_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     for (first, user, exit, says) in [
@@ -155,7 +155,7 @@ const PAIRS: &str = "\
 ";
 
 #[test]
-fn pairs_are_mined_into_lines() {
+fn pairs_are_mined_into_json_lines() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     let pairs = file(dir.path(), "pairs.jsonl", PAIRS);
@@ -224,7 +224,7 @@ fn pairs_are_mined_into_lines() {
 }
 
 #[test]
-fn pairs_are_mined_into_a_table() {
+fn pairs_are_mined_into_parquet() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     let lines = PAIRS.to_owned() + "{\"user\":{\"price\":1},\"positive\":\"B070\"}\n";
@@ -330,7 +330,7 @@ fn plain(field: &Field) -> Value {
 }
 
 #[test]
-fn bad_pairs_are_named_or_passed_over() {
+fn bad_pairs_are_refused_or_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     let lines = "{\"user\":{\"price\":20},\"positive\":\"B020\"}\n\

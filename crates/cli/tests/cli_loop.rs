@@ -1,4 +1,4 @@
-//! `twinspire loop`: from new logs to a generation that serves, if it is good enough.
+//! `twinspire loop`: trains on new logs, publishes, and keeps the generation if it is no worse.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod command;
@@ -30,7 +30,7 @@ fn items(count: usize) -> String {
 }
 
 #[test]
-fn logs_become_generations_that_are_kept_or_rolled_back() {
+fn a_loop_keeps_or_rolls_back_what_it_publishes() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (db, towers) = (path("shop.twin"), path("towers"));

@@ -1,4 +1,4 @@
-//! The command `twinspire train`: from logs to towers that answer.
+//! `twinspire train`: from logs to towers that answer recalls.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -141,7 +141,7 @@ fn from_raw_logs_to_recalls() {
 }
 
 #[test]
-fn texts_are_found_by_towers_that_learnt_from_them_alone() {
+fn towers_trained_on_texts_alone_find_texts() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let topics = ["wing lift drag", "shock body blunt", "heat plate flow"];
@@ -218,7 +218,7 @@ fn texts_are_found_by_towers_that_learnt_from_them_alone() {
 }
 
 #[test]
-fn texts_of_several_columns_are_learnt_from_and_answer() {
+fn towers_are_trained_on_texts_of_several_columns() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let titles = ["wing lift", "blunt shock", "hot plate"];
@@ -321,7 +321,7 @@ fn texts_of_several_columns_are_learnt_from_and_answer() {
 }
 
 #[test]
-fn what_a_database_confuses_is_learnt_from_and_both_models_answer_together() {
+fn mined_negatives_train_a_second_model_that_is_fused_with_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let lines = |of: &dyn Fn(usize) -> Value| -> String {
@@ -416,7 +416,7 @@ fn what_a_database_confuses_is_learnt_from_and_both_models_answer_together() {
 }
 
 #[test]
-fn clicks_are_learnt_under_a_teacher_and_ranked_by_bids() {
+fn mobius_learns_clicks_under_a_teacher_and_ranks_by_bids() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let items = (0..20).map(|n| {
@@ -487,7 +487,7 @@ fn clicks_are_learnt_under_a_teacher_and_ranked_by_bids() {
 }
 
 #[test]
-fn the_latest_events_can_be_held_out_and_the_report_tells_of_them_by_popularity() {
+fn the_latest_events_are_held_out_and_reported_by_popularity() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let items: Vec<_> = (0..60)

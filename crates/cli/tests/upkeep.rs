@@ -1,4 +1,4 @@
-//! The commands that read a database out and keep it in order.
+//! The commands for export and upkeep: export, stats, seal, merge, gc, ensembles, retain, snapshot, repair.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -80,7 +80,7 @@ fn an_export_is_imported_as_it_is_and_exports_the_same_bytes_again() {
 }
 
 #[test]
-fn vectors_are_exported_and_come_again_from_a_publish_with_the_same_towers() {
+fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
     let (_dir, path) = paths();
     let (db, copy, models) = (path("shop.twin"), path("copy.twin"), path("towers"));
     fill(&db);
@@ -125,7 +125,7 @@ fn vectors_are_exported_and_come_again_from_a_publish_with_the_same_towers() {
 }
 
 #[test]
-fn an_export_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it() {
+fn a_failed_export_leaves_the_file_as_it_was_and_nothing_beside_it() {
     let (dir, path) = paths();
     let db = path("shop.twin");
     fill(&db);
@@ -167,7 +167,7 @@ fn stats_name_the_kernels_and_the_environment_chooses_them() {
 }
 
 #[test]
-fn seal_and_merge_move_everything_and_change_nothing_that_is_read() {
+fn seal_and_merge_change_no_answer() {
     let (_dir, path) = paths();
     let (db, models) = (path("shop.twin"), path("towers"));
     fill(&db);
@@ -209,7 +209,7 @@ fn seal_and_merge_move_everything_and_change_nothing_that_is_read() {
 }
 
 #[test]
-fn gc_tells_what_nothing_needs_and_removes_it() {
+fn gc_lists_unused_files_and_removes_them() {
     let (_dir, path) = paths();
     let db = path("shop.twin");
     fill(&db);
@@ -302,7 +302,7 @@ fn ensembles_are_defined_recalled_and_removed() {
 }
 
 #[test]
-fn retain_lets_the_oldest_generations_go() {
+fn retain_removes_the_oldest_generations() {
     let (_dir, path) = paths();
     let (db, models) = (path("shop.twin"), path("towers"));
     fill(&db);
@@ -337,7 +337,7 @@ fn retain_lets_the_oldest_generations_go() {
 }
 
 #[test]
-fn a_snapshot_is_gone_back_to() {
+fn a_snapshot_is_restored() {
     let (_dir, path) = paths();
     let (db, copy, back) = (path("shop.twin"), path("copy.twin"), path("back.twin"));
     fill(&db);
@@ -360,7 +360,7 @@ fn a_snapshot_is_gone_back_to() {
 }
 
 #[test]
-fn a_repair_tells_what_was_lost_and_leaves_a_sound_database_alone() {
+fn a_repair_lists_what_was_lost_and_leaves_a_sound_database_alone() {
     let (_dir, path) = paths();
     let db = path("shop.twin");
     fill(&db);

@@ -1,15 +1,14 @@
-//! What makes a JSON object an item, a user or an event, whatever file it came from.
+//! Items, users, events and pairs from JSON objects, whatever file they come from.
 
 use serde_json::{Map, Value};
 
-use twinspire_towers::Event;
-use twinspire_towers::TrainingPair;
 use twinspire_towers::internals::{check_id, check_item, describe};
+use twinspire_towers::{Event, TrainingPair};
 
-/// Times beyond this are milliseconds or finer by mistake: it is the year 5138.
+/// The latest time accepted, in the year 5138. Anything beyond is in milliseconds or finer by mistake.
 const LATEST_SECOND: i64 = 100_000_000_000;
 
-/// An item: an object with an `id`; a whole number as id becomes its text.
+/// An item: an object with an `id`, a string or a whole number.
 pub(super) fn item(mut record: Value) -> Result<Value, String> {
     if let Some(id) = record.get_mut("id") {
         number_to_text(id);
@@ -18,7 +17,7 @@ pub(super) fn item(mut record: Value) -> Result<Value, String> {
     Ok(record)
 }
 
-/// A user: an object with `user_id`, or `id`, which is then called `user_id`.
+/// A user: an object with a `user_id`, or an `id`, which is renamed to `user_id`.
 pub(super) fn user(mut record: Value) -> Result<Value, String> {
     let Some(fields) = record.as_object_mut() else {
         return Err(format!(
@@ -34,14 +33,14 @@ pub(super) fn user(mut record: Value) -> Result<Value, String> {
     match fields.get_mut("user_id") {
         Some(id) => {
             number_to_text(id);
-            check_text_id("user_id", id)?;
+            check_id_value("user_id", id)?;
         }
         None => return Err("a user needs a `user_id` (or `id`)".to_owned()),
     }
     Ok(record)
 }
 
-/// An event: `user`/`user_id`/`query`, `item`/`item_id`, `timestamp`/`at`, and maybe `weight`/`rating`.
+/// An event: `user`/`user_id`/`query`, `item`/`item_id`, `timestamp`/`at`, and optionally `weight`/`rating`.
 pub(super) fn event(mut record: Value) -> Result<Event, String> {
     let Some(fields) = record.as_object_mut() else {
         return Err(format!(
@@ -76,7 +75,7 @@ pub(super) fn event(mut record: Value) -> Result<Event, String> {
     })
 }
 
-/// A pair to mine: `user`, `positive`, and maybe `known`; other fields are passed over.
+/// A pair to mine: `user`, `positive` and optionally `known`; other fields are ignored.
 pub(super) fn pair(mut record: Value) -> Result<TrainingPair, String> {
     let Some(fields) = record.as_object_mut() else {
         return Err(format!(
@@ -101,8 +100,8 @@ pub(super) fn pair(mut record: Value) -> Result<TrainingPair, String> {
     Ok(TrainingPair::new(user, id("positive", positive)?).known(known))
 }
 
-/// An event from the texts of its cells.
-pub(super) fn event_of_text(
+/// An event from the text of its cells.
+pub(super) fn event_from_cells(
     user: &str,
     item: &str,
     at: &str,
@@ -110,8 +109,8 @@ pub(super) fn event_of_text(
 ) -> Result<Event, String> {
     let text = |text: &str| Value::String(text.to_owned());
     Ok(Event {
-        user: checked("user", user)?,
-        item: checked("item", item)?,
+        user: check_id_text("user", user)?,
+        item: check_id_text("item", item)?,
         at: seconds("timestamp", &text(at))?,
         weight: match weight_text {
             None | Some("") => 1.0,
@@ -120,8 +119,8 @@ pub(super) fn event_of_text(
     })
 }
 
-/// A text that may be an id; `name` is what errors call its field.
-pub(super) fn checked(name: &str, id: &str) -> Result<String, String> {
+/// A valid id; errors call its field `name`.
+pub(super) fn check_id_text(name: &str, id: &str) -> Result<String, String> {
     check_id(id).map_err(|error| at_field(name, &error.expected, &error.found))?;
     Ok(id.to_owned())
 }
@@ -137,7 +136,7 @@ fn event_id(
     id(name, value)
 }
 
-/// Takes the first of two names that is there and not null.
+/// Removes the first of two fields that is present and not null.
 fn take(
     fields: &mut Map<String, Value>,
     first: &'static str,
@@ -149,11 +148,11 @@ fn take(
     })
 }
 
-/// The id of a field: a text that may be one, or a whole number, which becomes its text.
+/// The id in a field: a valid string, or a whole number as text.
 pub(super) fn id(name: &str, mut id: Value) -> Result<String, String> {
     number_to_text(&mut id);
     match id {
-        Value::String(id) => checked(name, &id),
+        Value::String(id) => check_id_text(name, &id),
         other => Err(at_field(
             name,
             "a string or a whole number",
@@ -162,6 +161,7 @@ pub(super) fn id(name: &str, mut id: Value) -> Result<String, String> {
     }
 }
 
+/// Turns a whole number into its text.
 fn number_to_text(id: &mut Value) {
     if let Value::Number(number) = id
         && (number.is_i64() || number.is_u64())
@@ -170,13 +170,14 @@ fn number_to_text(id: &mut Value) {
     }
 }
 
-fn check_text_id(name: &str, id: &Value) -> Result<(), String> {
+fn check_id_value(name: &str, id: &Value) -> Result<(), String> {
     let Value::String(text) = id else {
         return Err(at_field(name, "a string or a whole number", &describe(id)));
     };
-    checked(name, text).map(drop)
+    check_id_text(name, text).map(drop)
 }
 
+/// A time in Unix seconds.
 fn seconds(name: &str, value: &Value) -> Result<i64, String> {
     const EXPECTED: &str = "Unix seconds (such as 881250949)";
     let found = || at_field(name, EXPECTED, &describe(value));
@@ -197,10 +198,11 @@ fn seconds(name: &str, value: &Value) -> Result<i64, String> {
 
 /// The whole seconds of a time with a fraction.
 fn whole(seconds: f64) -> Option<i64> {
-    // The cast saturates, and far times are refused by the caller.
+    // The cast saturates; the caller refuses times that far.
     seconds.is_finite().then(|| seconds.floor() as i64)
 }
 
+/// The weight of an event.
 fn weight(name: &str, value: &Value) -> Result<f32, String> {
     let weight = match value {
         Value::Number(number) => number.as_f64(),
@@ -214,6 +216,7 @@ fn weight(name: &str, value: &Value) -> Result<f32, String> {
         .ok_or_else(|| at_field(name, "a finite number", &describe(value)))
 }
 
-pub(super) fn at_field(name: &str, expected: &str, found: &str) -> String {
+/// The error text of a field.
+fn at_field(name: &str, expected: &str, found: &str) -> String {
     format!("field `{name}`: expected {expected}, found {found}")
 }

@@ -1,87 +1,85 @@
-//! JSON lines: one JSON object a line.
+//! JSON lines: one JSON object per line.
 
 use std::io::BufRead;
-use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
+use twinspire_towers::{Event, MinedPair, TrainingPair};
 
-use super::error::ImportError;
-use super::fields;
-use super::lines::{Lines, utf8};
-use twinspire_towers::Event;
-use twinspire_towers::{MinedPair, TrainingPair};
+use crate::error::ImportError;
+use crate::fields;
+use crate::json::parse;
+use crate::lines::Lines;
 
-/// Items from a file: each line an object with an `id` (a whole number becomes its text).
+/// Items from a file: each line an object with an `id`, a string or a whole number.
 pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
     Lines::open(path.as_ref(), item)
 }
 
-/// Items from an export with vectors: each line an object with an `item`. The vectors are passed over,
-/// for a publish with the same towers computes the same again.
+/// Items from an export with vectors: each line an object with an `item`. The vectors are ignored, as a publish with
+/// the same towers computes them again.
 pub fn exported(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    Lines::open(path.as_ref(), item_of_export)
+    Lines::open(path.as_ref(), exported_item)
 }
 
-/// Users from a file: each line an object with `user_id`, or `id`, which is then called `user_id`.
+/// Users from a file: each line an object with a `user_id`, or an `id`, which is renamed to `user_id`.
 pub fn users(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
     Lines::open(path.as_ref(), |line| fields::user(parse(line)?))
 }
 
-/// Events from a file: each line an object with `user` or `user_id` (or else `query`, where what was
-/// asked stands for who asked), `item` or `item_id`, `timestamp` or `at` in Unix seconds, and maybe
-/// `weight` or `rating` (1 when absent).
+/// Events from a file.
+///
+/// Each line is an object with `user` or `user_id` (or `query`, whose text then identifies the user), `item` or
+/// `item_id`, `timestamp` or `at` in Unix seconds, and optionally `weight` or `rating` (1 by default).
 pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
     Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
 }
 
-/// Pairs of users and items to [mine](crate::Database::mine) from a file: each line an object with the
-/// features of a `user`, the id `positive` of an item the user took, and maybe a list `known` of others (whole
-/// numbers become their texts).
+/// Pairs to mine from a file: each line an object with the features of a `user`, the id `positive` of an item that the
+/// user took, and optionally a list `known` of other such items. Ids are strings or whole numbers.
 pub fn pairs(path: impl AsRef<Path>) -> Result<Lines<TrainingPair>, ImportError> {
     Lines::open(path.as_ref(), pair)
 }
 
-/// What was mined, from a file that `twinspire mine` wrote, to train with: each line an object with a
-/// `user`, a `positive` and `negatives`, each of these an object with an `id`.
+/// Mined pairs from a file that `twinspire mine` wrote, for training: each line an object with a `user`, a `positive` and
+/// `negatives`, a list of objects with an `id`.
 pub fn mined(path: impl AsRef<Path>) -> Result<Lines<MinedPair>, ImportError> {
-    Lines::open(path.as_ref(), mining)
+    Lines::open(path.as_ref(), mined_pair)
 }
 
-/// Items from any reader, such as standard input; `name` is what errors call it.
+/// Items from any reader, such as standard input; errors call it `name`.
 pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
     Lines::new(reader, name.as_ref(), item)
 }
 
-/// Items from an export with vectors, from any reader; `name` is what errors call it.
+/// Items from an export with vectors, from any reader; errors call it `name`.
 pub fn exported_from(
     reader: impl BufRead + Send + 'static,
     name: impl AsRef<Path>,
 ) -> Lines<Value> {
-    Lines::new(reader, name.as_ref(), item_of_export)
+    Lines::new(reader, name.as_ref(), exported_item)
 }
 
-/// Users from any reader; `name` is what errors call it.
+/// Users from any reader; errors call it `name`.
 pub fn users_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
     Lines::new(reader, name.as_ref(), |line| fields::user(parse(line)?))
 }
 
-/// Events from any reader; `name` is what errors call it.
+/// Events from any reader; errors call it `name`.
 pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Event> {
     Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
 }
 
-/// What was mined, from any reader; `name` is what errors call it.
+/// Mined pairs from any reader; errors call it `name`.
 pub fn mined_from(
     reader: impl BufRead + Send + 'static,
     name: impl AsRef<Path>,
 ) -> Lines<MinedPair> {
-    Lines::new(reader, name.as_ref(), mining)
+    Lines::new(reader, name.as_ref(), mined_pair)
 }
 
-/// Pairs from any reader; `name` is what errors call it.
+/// Pairs from any reader; errors call it `name`.
 pub fn pairs_from(
     reader: impl BufRead + Send + 'static,
     name: impl AsRef<Path>,
@@ -93,7 +91,7 @@ fn pair(line: &[u8]) -> Result<TrainingPair, String> {
     fields::pair(parse(line)?)
 }
 
-fn mining(line: &[u8]) -> Result<MinedPair, String> {
+fn mined_pair(line: &[u8]) -> Result<MinedPair, String> {
     let mined = serde_json::from_value(parse(line)?);
     mined.map_err(|error| format!("not what `mine` writes: {error}"))
 }
@@ -107,49 +105,23 @@ fn item(line: &[u8]) -> Result<Value, String> {
     })
 }
 
-/// A line of an export, as far as it is read.
+/// The part of an export line that is read.
 #[derive(Deserialize)]
 struct Exported {
     item: Option<Value>,
 }
 
-fn item_of_export(line: &[u8]) -> Result<Value, String> {
+fn exported_item(line: &[u8]) -> Result<Value, String> {
     let object = line.trim_ascii_start().starts_with(b"{");
     let item = match object {
         true => parse::<Exported>(line)?.item,
-        // Whatever is wrong with it is said first.
+        // Invalid JSON is reported first.
         false => parse::<Value>(line).map(|_| None)?,
     };
     let item = item.ok_or(
         "an object with an `item` expected, as `twinspire export --vectors` writes it, found none",
     )?;
     fields::item(item)
-}
-
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    parse_seed(line, PhantomData)
-}
-
-/// Parses a line with a state that the parsed types do not have by themselves.
-pub(super) fn parse_seed<'a, S>(line: &'a [u8], seed: S) -> Result<S::Value, String>
-where
-    S: DeserializeSeed<'a>,
-{
-    let text = utf8(line)?;
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = seed.deserialize(&mut json);
-    let value = value.and_then(|value| json.end().map(|()| value));
-    value.map_err(|error| {
-        let what = error.to_string();
-        // The parser counts lines from the start of what it was given: here always line 1.
-        let what = what.split(" at line ").next().unwrap_or(&what);
-        let hint = if text.trim_start().starts_with('[') {
-            " (one object a line is wanted, not one list around them all)"
-        } else {
-            ""
-        };
-        format!("not JSON: {what} at column {}{hint}", error.column())
-    })
 }
 
 #[cfg(test)]
@@ -170,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn items_stream_and_a_bad_line_does_not_stop_them() {
+    fn a_bad_line_does_not_stop_the_items_after_it() {
         let text = "{\"id\":\"a\"}\n{oops}\n{\"id\":7,\"n\":1}\n{\"name\":\"b\"}\n[1]\n[{\n";
         let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
             .map(|item| item.map_err(|error| error.to_string()))
@@ -192,7 +164,7 @@ mod tests {
                 ),
                 Err(
                     "items.jsonl, line 6: not JSON: EOF while parsing an object at column 2 \
-                     (one object a line is wanted, not one list around them all)"
+                     (one object per line expected, not one list of all)"
                         .into()
                 ),
             ]
@@ -200,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_item_of_each_line_of_an_export_is_read_and_the_vectors_are_not() {
+    fn an_export_gives_its_items_and_ignores_the_vectors() {
         let text = "{\"item\":{\"id\":\"a\"},\"vectors\":{\"s\":[0.5,1e999]}}\n{\"id\":\"b\"}\n\
                     [{\"id\":\"c\"}]\n{\"item\":7}\n{\"item\":{\"id\":\"d\"}\n{\"item\":{\"id\":5}}\n";
         let all: Vec<_> = exported_from(Cursor::new(text), "all.jsonl")
@@ -371,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_mined_is_read_as_it_was_written() {
+    fn mined_pairs_are_read_as_they_were_written() {
         let mined_of = |line: &str| {
             let mut all = mined_from(Cursor::new(line.to_owned()), "hard.jsonl");
             all.next().unwrap().map_err(|error| error.to_string())
@@ -402,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_without_end_is_an_error_not_a_crash() {
+    fn unbounded_nesting_is_an_error_and_not_a_crash() {
         let deep = format!("{{\"id\":{}", "[".repeat(100_000));
         let error = items_from(Cursor::new(deep), "deep")
             .next()
@@ -413,7 +385,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_or_run_on(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_end_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let lines = text.split(|&byte| byte == b'\n').count();
             prop_assert!(items_from(Cursor::new(text.clone()), "x").count() <= lines);
             prop_assert!(users_from(Cursor::new(text.clone()), "x").count() <= lines);
@@ -421,7 +393,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_as_json_is_read_back(user in "\\PC{1,9}", item in "\\PC{1,9}",
+        fn an_event_written_as_json_is_read_back(user in "\\PC{1,9}", item in "\\PC{1,9}",
                                                 at in -1_000_000i64..2_000_000_000) {
             let event = Event { user, item, at, weight: 0.5 };
             let line = serde_json::to_string(&event).unwrap();

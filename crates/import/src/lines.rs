@@ -1,26 +1,26 @@
-//! Text files line by line, with every line bounded and every error placed.
+//! Text files line by line. Every line is bounded, and every error has its line number.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::error::ImportError;
 use twinspire_towers::internals::MAX_RECORD_BYTES;
 
-/// The longest line read. A record has to fit into [`MAX_RECORD_BYTES`] of plain JSON; its line may
-/// be longer through `\u` escapes and spaces, and this much longer is plenty.
+use crate::error::ImportError;
+
+/// Maximum length of a line in bytes. A record fits into [`MAX_RECORD_BYTES`] of plain JSON; its line may be longer by
+/// `\u` escapes and spaces.
 pub(super) const MAX_LINE_BYTES: usize = 8 * MAX_RECORD_BYTES;
 
-/// The mark that some editors put before UTF-8 text.
+/// The byte order mark that some editors put before UTF-8 text.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 type Convert<T> = Box<dyn FnMut(&[u8]) -> Result<T, String> + Send>;
 
-/// The records of a text file with one record a line, read as they are asked for.
+/// Iterator over the records of a text file, one record per line.
 ///
-/// A byte order mark, CRLF line ends and blank lines are passed over. A bad line is an error that
-/// names it, and the next call goes on with the line after; an error of the file system ends the
-/// iteration.
+/// A byte order mark, CRLF line ends and blank lines are skipped. A bad line is an error with its number, and the next
+/// call reads the next line. An error of the file system ends the iteration.
 pub struct Lines<T> {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
@@ -42,7 +42,7 @@ impl<T> Lines<T> {
         Ok(Self::new(reader, path, convert))
     }
 
-    /// Reads any text; `path` is what errors call it.
+    /// Reads any text; errors call it `path`.
     pub(super) fn new(
         reader: impl BufRead + Send + 'static,
         path: &Path,
@@ -60,19 +60,19 @@ impl<T> Lines<T> {
         }
     }
 
-    /// Gives blank lines too, for files whose lines are counted off against something else.
+    /// Keeps blank lines, for files whose lines belong to the rows of another file.
     pub(super) fn with_blank(mut self) -> Self {
         self.blank = true;
         self
     }
 
-    /// How many bytes of the file have been read: for a progress bar.
+    /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.position
     }
 
-    /// The number of the line last read, from 1; 0 before the first.
+    /// The number of the last line read, from 1; 0 before the first.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
@@ -142,7 +142,7 @@ impl<T> std::fmt::Debug for Lines<T> {
     }
 }
 
-/// Passes over the rest of a line without keeping it.
+/// Skips the rest of a line without keeping it.
 fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
     let mut skipped = 0;
     loop {
@@ -162,7 +162,7 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-/// Opens a file for reading and refuses, by their first bytes, the kinds that are no UTF-8 text.
+/// Opens a file for reading. Files that are no UTF-8 text by their first bytes are refused.
 pub(super) fn open_text(path: &Path) -> Result<impl Read + Send + use<>, ImportError> {
     let io = |error: io::Error| ImportError::io(path, &error);
     let mut file = File::open(path).map_err(io)?;
@@ -187,12 +187,12 @@ pub(super) fn open_text(path: &Path) -> Result<impl Read + Send + use<>, ImportE
             path,
             format!("text expected, but this is {kind}"),
         )),
-        // Chained, not rewound: a pipe cannot be.
+        // Chained instead of rewound, as a pipe cannot be rewound.
         None => Ok(io::Cursor::new(head).chain(file)),
     }
 }
 
-/// The text of a line that has to be UTF-8.
+/// The text of a line, which must be UTF-8.
 pub(super) fn utf8(line: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(line).map_err(|error| {
         format!(
@@ -205,6 +205,7 @@ pub(super) fn utf8(line: &[u8]) -> Result<&str, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_files::write_file;
     use proptest::prelude::*;
 
     fn lines(text: impl Into<Vec<u8>>) -> Lines<String> {
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn bom_crlf_and_blank_lines_are_passed_over_and_counted() {
+    fn byte_order_mark_crlf_and_blank_lines_are_skipped_and_counted() {
         let mut all = lines("\u{feff}one\r\n\r\n  \t\n\ntwo");
         assert_eq!(all.next().unwrap().unwrap(), "one");
         assert_eq!(all.line(), 1);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_given_where_they_count() {
+    fn blank_lines_are_kept_on_request() {
         let all = lines("\none\r\n  \n\r\ntwo\n").with_blank();
         let all: Vec<String> = all.map(Result::unwrap).collect();
         assert_eq!(all, ["", "one", "  ", "", "two"]);
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_and_the_next_is_read() {
+    fn a_bad_line_is_reported_with_its_number_and_the_next_is_read() {
         let mut all = lines(b"one\nt\xffo\nthree\n".to_vec());
         assert!(all.next().unwrap().is_ok());
         let error = all.next().unwrap().unwrap_err();
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_line_costs_bounded_memory_and_is_skipped() {
+    fn an_endless_line_takes_bounded_memory_and_is_skipped() {
         let mut text = vec![b'x'; 3 * MAX_LINE_BYTES];
         text.extend_from_slice(b"\nnext\n");
         let mut all = lines(text);
@@ -272,8 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_text_are_refused_with_advice() {
-        use std::io::Write;
+    fn files_that_are_not_text_are_refused_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         for (head, advice) in [
             (&b"\x1f\x8b\x08\x00"[..], "unpack it first"),
@@ -281,9 +281,8 @@ mod tests {
             (b"PAR1", "as JSON lines or CSV"),
             (b"\xff\xfe{\0", "save it as UTF-8"),
         ] {
-            let mut file = tempfile::NamedTempFile::new_in(dir.path()).unwrap();
-            file.write_all(head).unwrap();
-            let error = Lines::open(file.path(), |_| Ok(())).unwrap_err();
+            let path = write_file(dir.path(), "a", head);
+            let error = Lines::open(&path, |_| Ok(())).unwrap_err();
             assert!(error.to_string().contains(advice), "{error}");
         }
         let error = Lines::open(dir.path(), |_| Ok(())).unwrap_err();
@@ -294,7 +293,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_what_a_plain_split_gives(text in prop::collection::vec(
+        fn any_bytes_give_the_lines_of_a_plain_split(text in prop::collection::vec(
             prop_oneof![Just(b'\n'), Just(b'\r'), Just(b' '), Just(0xffu8), b'a'..b'd'], 0..60)
         ) {
             let bytes = |line: &[u8]| Ok(line.to_vec());

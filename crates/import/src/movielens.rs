@@ -2,20 +2,20 @@
 //!
 //! `u.data` holds the ratings (user, item, rating, time, separated by tabs), `u.item` the films and
 //! `u.user` the people (fields separated by `|`, text in Latin-1), `u.genre` the names of the genre
-//! flags. [`read`] takes the whole directory; the functions beside it stream one file each, so that a
-//! split such as `ua.base` can be read with [`events`]. A few megabytes in all: [`read`] keeps them
-//! in memory.
+//! flags. [`read`] reads the whole directory, a few megabytes, into memory. The other functions stream one
+//! file each, so that [`events`] can read a split such as `ua.base`.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::error::ImportError;
-use super::fields;
-use super::lines::{Lines, utf8};
 use twinspire_towers::Event;
 use twinspire_towers::internals::check_id;
+
+use crate::error::ImportError;
+use crate::fields;
+use crate::lines::{Lines, utf8};
 
 /// The genres in the order of the flags, for a directory without `u.genre`.
 const GENRES: [&str; 19] = [
@@ -40,10 +40,10 @@ const GENRES: [&str; 19] = [
     "Western",
 ];
 
-/// More genres than this are a file of another kind.
+/// Maximum number of genres; a file with more has another format.
 const MAX_GENRES: usize = 1000;
 
-/// What a MovieLens directory holds.
+/// The content of a MovieLens directory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MovieLens {
     /// Films: `id`, `title` (without its year), `year` (absent when unknown), `genres`.
@@ -54,12 +54,12 @@ pub struct MovieLens {
     pub events: Vec<Event>,
 }
 
-/// Whether this directory holds MovieLens-100K.
+/// Whether a directory holds MovieLens-100K.
 pub(super) fn is_movielens(dir: &Path) -> bool {
     dir.join("u.data").is_file()
 }
 
-/// Reads the whole directory; the first bad line is the error.
+/// Reads the whole directory; fails at the first bad line.
 pub fn read(dir: impl AsRef<Path>) -> Result<MovieLens, ImportError> {
     let dir = dir.as_ref();
     Ok(MovieLens {
@@ -76,7 +76,7 @@ pub fn items(dir: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
     let mut seen = HashSet::new();
     Lines::open(&dir.join("u.item"), move |line| {
         let item = item(&latin1(line), &genres)?;
-        once(&mut seen, &item, "id")?;
+        check_unique(&mut seen, &item, "id")?;
         fields::item(item)
     })
 }
@@ -86,12 +86,12 @@ pub fn users(dir: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
     let mut seen = HashSet::new();
     Lines::open(&dir.as_ref().join("u.user"), move |line| {
         let user = user(&latin1(line))?;
-        once(&mut seen, &user, "user_id")?;
+        check_unique(&mut seen, &user, "user_id")?;
         Ok(user)
     })
 }
 
-/// The ratings in a file such as `u.data` or `ua.base`, in its order.
+/// The ratings in a file such as `u.data` or `ua.base`, in the order of the file.
 pub fn events(file: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
     Lines::open(file.as_ref(), |line| {
         let line = utf8(line)?;
@@ -102,11 +102,11 @@ pub fn events(file: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
                 count(cells.len(), 4)
             ));
         };
-        fields::event_of_text(user, item, at.trim(), Some(rating.trim()))
+        fields::event_from_cells(user, item, at.trim(), Some(rating.trim()))
     })
 }
 
-/// The names of the flags: `u.genre` has lines `name|index`.
+/// The names of the genre flags: `u.genre` has lines `name|index`.
 fn genres(path: &Path) -> Result<Vec<String>, ImportError> {
     if !path.exists() {
         return Ok(GENRES.map(str::to_owned).to_vec());
@@ -190,6 +190,7 @@ fn user(line: &str) -> Result<Value, String> {
     Ok(json!({"user_id": id, "age": age, "gender": gender, "occupation": occupation}))
 }
 
+/// The number of fields found; counting stops after the expected number.
 fn count(found: usize, wanted: usize) -> String {
     if found > wanted {
         "more".to_owned()
@@ -198,7 +199,8 @@ fn count(found: usize, wanted: usize) -> String {
     }
 }
 
-fn once(seen: &mut HashSet<String>, record: &Value, field: &str) -> Result<(), String> {
+/// Checks that an id has not occurred before.
+fn check_unique(seen: &mut HashSet<String>, record: &Value, field: &str) -> Result<(), String> {
     let id = record
         .get(field)
         .and_then(Value::as_str)
@@ -207,13 +209,12 @@ fn once(seen: &mut HashSet<String>, record: &Value, field: &str) -> Result<(), S
         Ok(())
     } else {
         Err(format!(
-            "field `{field}`: each once expected, found {id:?} again"
+            "field `{field}`: a unique id expected, found {id:?} again"
         ))
     }
 }
 
-/// Parts `Toy Story (1995)` into its title and its year; marks after the year, such as `(V)` for a
-/// video, go with it.
+/// Splits `Toy Story (1995)` into title and year. Marks after the year, such as `(V)` for a video, are dropped.
 fn title_and_year(text: &str) -> (&str, Option<i64>) {
     let text = text.trim();
     let mut rest = text;
@@ -243,7 +244,7 @@ fn four_digits(text: &str) -> Option<i64> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-/// Every byte of Latin-1 is the character of that number.
+/// Decodes Latin-1, in which each byte is the character of that number.
 fn latin1(line: &[u8]) -> String {
     line.iter().map(|&byte| char::from(byte)).collect()
 }
@@ -251,15 +252,13 @@ fn latin1(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use crate::test_files::write_file;
 
-    /// A directory with these files, gone with the guard.
+    /// A directory with these files, removed with the guard.
     fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
-            let mut file = tempfile::NamedTempFile::new_in(dir.path()).unwrap();
-            file.write_all(bytes).unwrap();
-            file.persist(dir.path().join(name)).unwrap();
+            write_file(dir.path(), name, bytes);
         }
         dir
     }
@@ -267,7 +266,7 @@ mod tests {
     const FLAGS: &str = "0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0";
 
     #[test]
-    fn a_directory_is_read_as_it_is() {
+    fn a_directory_is_read_as_it_was_shipped() {
         let films = format!(
             "1|Toy Story (1995)|01-Jan-1995||http://x|{FLAGS}\r\n2|Caf\u{e9}||||{}\n",
             FLAGS.replace('1', "0")
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_year_is_taken_off_the_title() {
+    fn the_year_is_split_from_the_title() {
         for (text, title, year) in [
             ("Toy Story (1995)", "Toy Story", Some(1995)),
             ("Two Friends (1986) ", "Two Friends", Some(1986)),
@@ -349,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bad_line_is_named_with_what_would_be_right() {
+    fn a_bad_line_is_reported_with_what_would_be_right() {
         let good = format!("1|A||||{FLAGS}");
         for (file, line, says) in [
             (
@@ -392,7 +391,7 @@ mod tests {
             (
                 "u.item",
                 good.clone(),
-                "field `id`: each once expected, found \"1\" again",
+                "field `id`: a unique id expected, found \"1\" again",
             ),
             (
                 "u.user",
@@ -430,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_named() {
+    fn a_missing_file_is_reported_by_name() {
         let dir = directory(&[("u.data", b"")]);
         let error = read(dir.path()).unwrap_err();
         assert!(

@@ -1,36 +1,37 @@
-//! A path, and what it turns out to be.
+//! Sources of records by their path.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::csv::{self, CsvOptions, Rows};
-use super::error::ImportError;
-use super::lines::Lines;
-#[cfg(feature = "parquet")]
-use super::parquet;
-use super::{jsonl, movielens};
 use twinspire_towers::Event;
 
-/// The kinds of source.
+use crate::csv::{self, CsvOptions, Rows};
+use crate::error::ImportError;
+use crate::lines::Lines;
+#[cfg(feature = "parquet")]
+use crate::parquet;
+use crate::{jsonl, movielens};
+
+/// The format of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// One JSON object a line: `.jsonl`, `.ndjson`, `.json`.
+    /// One JSON object per line: `.jsonl`, `.ndjson`, `.json`.
     JsonLines,
-    /// One object with an `item` a line, as an export with vectors writes them; never told by a name.
+    /// One object with an `item` per line, as an export with vectors writes; no file name implies it.
     Export,
     /// CSV with a header row: `.csv`, `.tsv`.
     Csv,
     /// A MovieLens-100K directory.
     MovieLens,
-    /// Parquet, a field a column: `.parquet`, with the feature `parquet` of this crate.
+    /// Parquet, one field per column: `.parquet`, with the feature `parquet` of this crate.
     #[cfg(feature = "parquet")]
     Parquet,
 }
 
-/// A file or directory whose kind is known and whose records can be asked for.
+/// A file or directory of known format.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
@@ -38,8 +39,7 @@ pub struct Source {
     csv: CsvOptions,
 }
 
-/// Looks at `path` and tells its kind: a directory with `u.data` is MovieLens-100K, a file goes by
-/// its extension.
+/// Opens a path by its kind: a directory with `u.data` is MovieLens-100K, a file has the format of its extension.
 pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
     let path = path.as_ref();
     let metadata = path
@@ -73,7 +73,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
 }
 
 impl Source {
-    /// A source whose kind the caller knows.
+    /// A source of this format.
     #[must_use]
     pub fn new(path: impl AsRef<Path>, format: Format) -> Self {
         Self {
@@ -90,13 +90,13 @@ impl Source {
         self
     }
 
-    /// What kind of source it is.
+    /// The format.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The file its records come from, where a MovieLens directory calls it `name`.
+    /// The file of the records; `name` is its name in a MovieLens directory.
     fn file(&self, name: &str) -> PathBuf {
         match self.format {
             Format::MovieLens => self.path.join(name),
@@ -104,11 +104,11 @@ impl Source {
         }
     }
 
-    fn items_alone(&self) -> ImportError {
-        ImportError::file(&self.path, "an export holds items alone")
+    fn items_only(&self) -> ImportError {
+        ImportError::file(&self.path, "an export holds items only")
     }
 
-    /// Its items.
+    /// The items.
     pub fn items(&self) -> Result<Records<Value>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::items(&self.path)?.into(),
@@ -118,37 +118,37 @@ impl Source {
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet::items(&self.path)?.into(),
         };
-        Ok(records.sized(&self.file("u.item")))
+        Ok(records.with_size_of(&self.file("u.item")))
     }
 
-    /// Its users.
+    /// The users.
     pub fn users(&self) -> Result<Records<Value>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::users(&self.path)?.into(),
-            Format::Export => return Err(self.items_alone()),
+            Format::Export => return Err(self.items_only()),
             Format::Csv => csv::users(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::users(&self.path)?.into(),
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet::users(&self.path)?.into(),
         };
-        Ok(records.sized(&self.file("u.user")))
+        Ok(records.with_size_of(&self.file("u.user")))
     }
 
-    /// Its events.
+    /// The events.
     pub fn events(&self) -> Result<Records<Event>, ImportError> {
         let records: Records<_> = match self.format {
             Format::JsonLines => jsonl::events(&self.path)?.into(),
-            Format::Export => return Err(self.items_alone()),
+            Format::Export => return Err(self.items_only()),
             Format::Csv => csv::events(&self.path, &self.csv)?.into(),
             Format::MovieLens => movielens::events(self.path.join("u.data"))?.into(),
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet::events(&self.path)?.into(),
         };
-        Ok(records.sized(&self.file("u.data")))
+        Ok(records.with_size_of(&self.file("u.data")))
     }
 }
 
-/// The records of a source, read as they are asked for.
+/// Iterator over the records of a source, one at a time.
 #[derive(Debug)]
 pub struct Records<T> {
     inner: Inner<T>,
@@ -164,21 +164,21 @@ enum Inner<T> {
 }
 
 impl<T> Records<T> {
-    fn of(inner: Inner<T>) -> Self {
+    fn new(inner: Inner<T>) -> Self {
         Self {
             inner,
             bytes_total: None,
         }
     }
 
-    /// Notes how large the file is, where that can be known.
-    fn sized(mut self, file: &Path) -> Self {
+    /// Sets the size of the file, if it has one.
+    fn with_size_of(mut self, file: &Path) -> Self {
         let metadata = file.metadata().ok().filter(Metadata::is_file);
         self.bytes_total = metadata.map(|metadata| metadata.len());
         self
     }
 
-    /// How many bytes of the file have been read: for a progress bar.
+    /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         match &self.inner {
@@ -189,7 +189,7 @@ impl<T> Records<T> {
         }
     }
 
-    /// How many bytes the file has, where that is known (a pipe has no end).
+    /// Size of the file in bytes; `None` for a pipe.
     #[must_use]
     pub fn bytes_total(&self) -> Option<u64> {
         self.bytes_total
@@ -211,38 +211,30 @@ impl<T> Iterator for Records<T> {
 
 impl<T> From<Lines<T>> for Records<T> {
     fn from(lines: Lines<T>) -> Self {
-        Self::of(Inner::Lines(lines))
+        Self::new(Inner::Lines(lines))
     }
 }
 
 impl<T> From<Rows<T>> for Records<T> {
     fn from(rows: Rows<T>) -> Self {
-        Self::of(Inner::Rows(Box::new(rows)))
+        Self::new(Inner::Rows(Box::new(rows)))
     }
 }
 
 #[cfg(feature = "parquet")]
 impl<T> From<parquet::Rows<T>> for Records<T> {
     fn from(rows: parquet::Rows<T>) -> Self {
-        Self::of(Inner::Table(Box::new(rows)))
+        Self::new(Inner::Table(Box::new(rows)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-
-    fn add(dir: &Path, name: &str, text: &str) -> PathBuf {
-        let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let path = dir.join(name);
-        file.persist(&path).unwrap();
-        path
-    }
+    use crate::test_files::write_file;
 
     #[test]
-    fn the_kind_is_told_by_the_path() {
+    fn the_path_decides_the_format() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         let format = |path: &Path| open(path).map(|source| source.format());
@@ -252,9 +244,9 @@ mod tests {
             ("a.csv", Format::Csv),
             ("a.tsv", Format::Csv),
         ] {
-            assert_eq!(format(&add(dir, name, "")), Ok(kind));
+            assert_eq!(format(&write_file(dir, name, "")), Ok(kind));
         }
-        let error = format(&add(dir, "a.xlsx", "")).unwrap_err();
+        let error = format(&write_file(dir, "a.xlsx", "")).unwrap_err();
         assert!(
             error.to_string().contains("a file called .jsonl, .ndjson"),
             "{error}"
@@ -262,17 +254,17 @@ mod tests {
         let error = format(dir).unwrap_err();
         assert!(error.to_string().contains("it has no u.data"), "{error}");
         assert!(format(&dir.join("none.csv")).is_err());
-        add(dir, "u.data", "1\t2\t3\t4\n");
+        write_file(dir, "u.data", "1\t2\t3\t4\n");
         assert_eq!(format(dir), Ok(Format::MovieLens));
         assert_eq!(open(dir).unwrap().events().unwrap().count(), 1);
     }
 
     #[test]
-    fn the_same_records_come_from_either_kind_of_file() {
+    fn json_lines_and_csv_give_the_same_records() {
         let dir = tempfile::tempdir().unwrap();
         let json = "{\"id\":1,\"n\":2,\"tags\":[\"a\",\"b\"]}\n";
-        let json = add(dir.path(), "a.jsonl", json);
-        let table = add(dir.path(), "a.tsv", "id\tn\ttags\n1\t2\ta|b\n");
+        let json = write_file(dir.path(), "a.jsonl", json);
+        let table = write_file(dir.path(), "a.tsv", "id\tn\ttags\n1\t2\ta|b\n");
         let options = CsvOptions::new().lists(["tags"]);
         let mut items = open(table).unwrap().csv_options(options).items().unwrap();
         let item = items.next().unwrap().unwrap();

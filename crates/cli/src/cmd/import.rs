@@ -199,8 +199,7 @@ fn read_all<T>(
                 visit(Step::Record(record, records.bytes_read()))?;
                 counts.read += 1;
             }
-            // A bad line has a number. An error of the file system has none and ends the reading.
-            Err(error) if args.skip_bad && error.line.is_some() => {
+            Err(error) if args.skip_bad && error.is_bad_record() => {
                 counts.bad_lines += 1;
                 if counts.bad_lines <= MAX_BAD_LINES_SHOWN {
                     bar.suspend(|| output.note(&format!("skipped: {error}")));
@@ -208,9 +207,9 @@ fn read_all<T>(
             }
             Err(error) => {
                 visit(Step::End)?;
-                let is_bad_line = error.line.is_some();
+                let is_bad_record = error.is_bad_record();
                 let failure = Failure::from(error);
-                return Err(match is_bad_line {
+                return Err(match is_bad_record {
                     true => failure.hint("--skip-bad skips bad lines"),
                     false => failure,
                 });

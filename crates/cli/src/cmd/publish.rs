@@ -132,9 +132,8 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                     towers.map_err(Failure::failed)?
                 }
             };
-            // A bad row has a number. An error of the file system has none and ends the reading.
             let rows = vectors.filter(|row| match row {
-                Err(error) if args.leave_out && error.line.is_some() => {
+                Err(error) if args.leave_out && error.is_bad_record() => {
                     report_left_out(error);
                     false
                 }

@@ -1,15 +1,16 @@
-//! Rows of one length in bytes, as `.npy` and `.fvecs` have them.
+//! Rows of one length in bytes, as in `.npy` and `.fvecs`.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::error::ImportError;
-use super::ids::Ids;
-use super::{Row, check};
 use twinspire_core::kernel;
 
-/// How a component is stored.
+use super::ids::Ids;
+use super::row::{self, Row};
+use crate::error::ImportError;
+
+/// The stored type of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Component {
     U1,
@@ -45,27 +46,27 @@ impl Component {
             Self::F8 => {
                 let (floats, _) = bytes.as_chunks();
                 for (at, float) in floats.iter().enumerate() {
-                    check::narrow(at + 1, f64::from_le_bytes(*float), &mut vector)?;
+                    row::narrow(at + 1, f64::from_le_bytes(*float), &mut vector)?;
                 }
             }
         }
-        check::finite(&vector)?;
+        row::check_finite(&vector)?;
         Ok(vector)
     }
 }
 
-/// What a file of rows is like.
+/// The layout of a file of rows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     pub(super) component: Component,
     pub(super) big_endian: bool,
-    /// How many components a row has; none in a file without rows that does not say.
+    /// Number of components of a row; `None` for an empty file that does not declare it.
     pub(super) dimension: Option<usize>,
-    /// Whether each row comes after its dimension.
+    /// Whether each row is preceded by its dimension.
     pub(super) prefixed: bool,
-    /// How many rows there are, where that is known.
+    /// Number of rows, if known.
     pub(super) rows: Option<u64>,
-    /// Where the first row begins.
+    /// Position of the first row in bytes.
     pub(super) start: u64,
 }
 
@@ -76,20 +77,20 @@ pub(super) struct Binary {
     layout: Layout,
     ids: Ids,
     buffer: Vec<u8>,
-    /// How many rows have been read.
+    /// Number of rows read.
     row: u64,
     position: u64,
     done: bool,
 }
 
-/// Why a row is not given, and whether another may follow.
+/// A bad row, and whether it is the last that can be read.
 struct Fault {
     error: ImportError,
     last: bool,
 }
 
 impl Binary {
-    /// Reads rows from where `reader` stands.
+    /// Reads rows from the current position of `reader`.
     pub(super) fn new(reader: Box<dyn Read + Send>, path: &Path, layout: Layout, ids: Ids) -> Self {
         Self {
             path: path.to_owned(),
@@ -115,7 +116,7 @@ impl Binary {
         self.layout.dimension
     }
 
-    /// The next row; `None` where the file ends as it should.
+    /// The next row; `None` at the proper end of the file.
     fn read(&mut self) -> Result<Option<Row>, Fault> {
         if !self.fill()? {
             self.ids.finish(self.row, &self.path).map_err(Fault::last)?;
@@ -123,7 +124,7 @@ impl Binary {
         }
         let id = self.ids.next(self.row, &self.path);
         let id = id.map_err(|error| Fault {
-            // Where the ids have ended there are none for all the rows that follow.
+            // Once the ids have ended, no later row has one.
             last: error.line.is_none() || self.ids.ended(),
             error,
         })?;
@@ -135,10 +136,10 @@ impl Binary {
         Ok(Some((id, vector)))
     }
 
-    /// Reads the bytes of a row; `false` at the end of all.
+    /// Reads the bytes of a row; `false` at the end of the file.
     fn fill(&mut self) -> Result<bool, Fault> {
         if self.layout.rows == Some(self.row) {
-            return self.ended().map(|()| false);
+            return self.check_end().map(|()| false);
         }
         let row = self.row + 1;
         if self.layout.prefixed {
@@ -175,8 +176,8 @@ impl Binary {
         Ok(true)
     }
 
-    /// Checks that nothing follows the rows that were declared.
-    fn ended(&mut self) -> Result<(), Fault> {
+    /// Checks that nothing follows the declared rows.
+    fn check_end(&mut self) -> Result<(), Fault> {
         let rows = self.row;
         if self.read_into(&mut [0])? == 0 {
             return Ok(());
@@ -205,7 +206,7 @@ impl Fault {
     }
 }
 
-/// Reads until the buffer is full or the file ends; gives how many bytes that were.
+/// Reads until the buffer is full or the file ends. Returns the number of bytes read.
 pub(super) fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -1,15 +1,15 @@
-//! `.fvecs` and `.bvecs`: each row after its dimension.
+//! `.fvecs` and `.bvecs`: each row is preceded by its dimension.
 
 use std::io::{Chain, Cursor, Read};
 use std::path::Path;
 
-use super::super::error::ImportError;
 use super::binary::{Binary, Component, Layout, read_up_to};
-use super::check;
 use super::ids::Ids;
 use super::options::{Setting, VectorOptions};
+use super::row::{self, MAX_DIMENSION};
+use crate::error::ImportError;
 
-/// Reads the first dimension, which all rows have to have.
+/// Reads the first dimension, which all rows share. The rows are read later.
 pub(super) fn read(
     mut reader: Box<dyn Read + Send>,
     length: Option<u64>,
@@ -23,13 +23,13 @@ pub(super) fn read(
     let read = read_up_to(&mut reader, &mut head).map_err(|error| ImportError::io(path, &error))?;
     let dimension = match read {
         4 => Some(dimension(head, path)?),
-        // Nothing at all is a file of no rows; less than a dimension is found out with the first.
+        // An empty file has no rows; a shorter prefix is reported with the first row.
         _ => None,
     };
     let stride = |dimension: usize| (4 + dimension * component.bytes()) as u64;
     let rows = length.zip(dimension).and_then(|(length, dimension)| {
         let stride = stride(dimension);
-        // What is left over is found out at the last row, by its number.
+        // An incomplete last row is reported when it is read.
         length.is_multiple_of(stride).then(|| length / stride)
     });
     let layout = Layout {
@@ -49,11 +49,11 @@ pub(super) fn read(
 fn dimension(head: [u8; 4], path: &Path) -> Result<usize, ImportError> {
     let found = i32::from_le_bytes(head);
     let dimension = usize::try_from(found).ok();
-    let dimension = dimension.filter(|dimension| check::length(*dimension).is_ok());
+    let dimension = dimension.filter(|dimension| row::check_length(*dimension).is_ok());
     dimension.ok_or_else(|| {
         let what = format!(
             "a dimension of 1 to {} expected, a little-endian int32 before each row, found {found}",
-            super::MAX_DIMENSION
+            MAX_DIMENSION
         );
         ImportError::row(path, 1, what)
     })

@@ -1,16 +1,16 @@
-//! The ids of files that hold vectors alone.
+//! The ids of files that hold only vectors.
 
 use std::path::{Path, PathBuf};
 
-use super::super::error::ImportError;
-use super::super::fields;
-use super::super::lines::{Lines, utf8};
 use super::options::VectorOptions;
+use crate::error::ImportError;
+use crate::fields;
+use crate::lines::{Lines, utf8};
 
-/// Where ids come from, row by row.
+/// The ids, row by row.
 #[derive(Debug)]
 pub(super) enum Ids {
-    /// The numbers of the rows, from 0.
+    /// Row numbers, from 0.
     Numbers,
     /// The lines of a file.
     File {
@@ -25,12 +25,12 @@ impl Ids {
         let Some(path) = &options.ids else {
             return Ok(Self::Numbers);
         };
-        // A blank line passed over would give all that follow the id of another row.
+        // A skipped blank line would shift the ids of all later rows.
         let lines = Lines::open(path, |line| {
             let text = utf8(line)?;
             match text.trim().is_empty() {
                 true => Ok(String::new()),
-                false => fields::checked("id", text),
+                false => fields::check_id_text("id", text),
             }
         })?;
         Ok(Self::File {
@@ -40,7 +40,7 @@ impl Ids {
         })
     }
 
-    /// The id of the row (from 1) of the file of vectors.
+    /// The id of a row, counted from 1; `vectors` names the file of vectors in errors.
     pub(super) fn next(&mut self, row: u64, vectors: &Path) -> Result<String, ImportError> {
         let (path, lines, ended) = match self {
             Self::Numbers => return Ok((row - 1).to_string()),
@@ -62,7 +62,7 @@ impl Ids {
         }
     }
 
-    /// Whether there are none for the rows that follow.
+    /// Whether the ids have run out.
     pub(super) fn ended(&self) -> bool {
         matches!(self, Self::File { ended: true, .. })
     }

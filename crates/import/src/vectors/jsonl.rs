@@ -1,7 +1,6 @@
 //! JSON lines: an id and a list of numbers in each.
 //!
-//! The list is read into components straight away: as a JSON value it would take ten times the memory
-//! of its text.
+//! The list is parsed directly into components: as a JSON value it would take ten times the memory of its text.
 
 use std::fmt;
 use std::path::Path;
@@ -9,18 +8,18 @@ use std::path::Path;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::super::error::ImportError;
-use super::super::fields;
-use super::super::jsonl::parse_seed;
-use super::check::{self, Shape};
-use super::options::{Setting, VectorOptions};
-use super::{MAX_DIMENSION, Row};
 use twinspire_towers::internals::describe;
 
-/// How many fields an error names.
-const NAMED: usize = 30;
+use super::options::{Setting, VectorOptions};
+use super::row::{self, MAX_DIMENSION, Row, Shape};
+use crate::error::ImportError;
+use crate::fields;
+use crate::json::parse_seed;
 
-/// What turns a line into its row.
+/// Maximum number of fields that an error lists.
+const MAX_NAMES: usize = 30;
+
+/// The function that turns a line into its row.
 pub(super) fn convert(
     path: &Path,
     options: &VectorOptions,
@@ -81,12 +80,12 @@ fn missing(path: &[String], beside: &[String], hint: &str) -> String {
     format!("a field `{path}` expected, found these fields: {found}{hint}")
 }
 
-/// What a line holds of what was looked for.
+/// What was found in a line.
 #[derive(Default)]
 struct Found {
     id: Option<Value>,
     vector: Option<Result<Vec<f32>, String>>,
-    /// The fields where the id should be, and where the vector should be.
+    /// The fields beside the place of the id, and of the vector.
     beside_id: Vec<String>,
     beside_vector: Vec<String>,
     /// Whether it looks like a line of an export.
@@ -94,7 +93,7 @@ struct Found {
     fault: Option<String>,
 }
 
-/// A value of the line, and the ways from here to what is looked for: empty where it is this value.
+/// A value in the line, with the paths from it to the id and to the vector. An empty path means this value.
 struct At<'a> {
     id: Option<&'a [String]>,
     vector: Option<&'a [String]>,
@@ -102,8 +101,8 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    /// Takes note of a value that is not of the kind that has to be here.
-    fn other<E>(self, value: &Value) -> Result<(), E> {
+    /// Records a value of the wrong kind.
+    fn wrong_kind<E>(self, value: &Value) -> Result<(), E> {
         let found = describe(value);
         if self.vector.is_some_and(<[String]>::is_empty) {
             let what = format!("a list of numbers expected, found {found}");
@@ -134,19 +133,19 @@ impl<'de> Visitor<'de> for At<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { id, vector, found } = self;
         let mut fields = 0;
-        // The way on from a field, if it is on the way.
-        let on = |way: Option<&'_ [String]>, key: &str| {
+        // Whether a path leads through a field.
+        let leads = |way: Option<&'_ [String]>, key: &str| {
             let way = way.and_then(<[String]>::split_first);
             way.is_some_and(|(first, _)| first == key)
         };
         while let Some(key) = map.next_key::<String>()? {
             fields += 1;
-            let (to_id, to_vector) = (on(id, &key), on(vector, &key));
+            let (to_id, to_vector) = (leads(id, &key), leads(vector, &key));
             for (way, beside) in [
                 (id, &mut found.beside_id),
                 (vector, &mut found.beside_vector),
             ] {
-                if way.is_some_and(|way| way.len() == 1) && beside.len() < NAMED {
+                if way.is_some_and(|way| way.len() == 1) && beside.len() < MAX_NAMES {
                     beside.push(key.clone());
                 }
             }
@@ -193,14 +192,14 @@ impl<'de> Visitor<'de> for At<'_> {
                 continue;
             }
             fault = match value.as_f64() {
-                Some(x) => check::narrow(length, x, &mut components).err(),
+                Some(x) => row::narrow(length, x, &mut components).err(),
                 None => Some(format!(
                     "component {length}: a number expected, found {}",
                     describe(&value)
                 )),
             };
         }
-        self.found.vector = Some(match (fault, check::length(length)) {
+        self.found.vector = Some(match (fault, row::check_length(length)) {
             (None, Ok(())) => Ok(components),
             (_, Err(what)) | (Some(what), _) => Err(what),
         });
@@ -208,26 +207,26 @@ impl<'de> Visitor<'de> for At<'_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.other(&value.into())
+        self.wrong_kind(&value.into())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.other(&value.into())
+        self.wrong_kind(&value.into())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.other(&value.into())
+        self.wrong_kind(&value.into())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.other(&value.into())
+        self.wrong_kind(&value.into())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.other(&value.into())
+        self.wrong_kind(&value.into())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.other(&Value::Null)
+        self.wrong_kind(&Value::Null)
     }
 }

@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::super::error::ImportError;
 use super::binary::{Binary, Component, Layout, read_up_to};
-use super::check;
 use super::ids::Ids;
 use super::options::{Setting, VectorOptions};
+use super::row;
+use crate::error::ImportError;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The longest header read; NumPy itself warns of more than 10,000 bytes.
+/// Maximum size of the header in bytes; NumPy itself warns above 10,000.
 const MAX_HEADER: usize = 1 << 16;
 
 const ADVICE: &str = "numpy.save(path, numpy.ascontiguousarray(array, numpy.float32)) writes one";
@@ -44,7 +44,7 @@ pub(super) fn read(
     Ok(Binary::new(reader, path, layout, ids))
 }
 
-/// The text of the header, and where the data begin.
+/// The text of the header, and the position of the data.
 fn header_text(reader: &mut impl Read, path: &Path) -> Result<(String, u64), ImportError> {
     let mut take = |wanted: usize| {
         let mut bytes = vec![0; wanted];
@@ -87,12 +87,12 @@ fn header_text(reader: &mut impl Read, path: &Path) -> Result<(String, u64), Imp
             "a header of {length} bytes expected, found the end of the file"
         ));
     }
-    // Latin-1 before version 3. All that can be right in it is ASCII.
+    // Latin-1 before version 3; a valid header is ASCII.
     let text = bytes.iter().map(|byte| char::from(*byte)).collect();
     Ok((text, start + length as u64))
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     component: Component,
@@ -106,7 +106,7 @@ impl Header {
         let mut rest = Rest(text);
         let (mut component, mut c_order, mut shape) = (None, None, None);
         rest.expect('{')?;
-        while !rest.found('}') {
+        while !rest.consume('}') {
             let key = rest.string()?;
             rest.expect(':')?;
             let again = match key {
@@ -118,7 +118,7 @@ impl Header {
             if again {
                 return Err(rest.fault("each key once", key));
             }
-            if !rest.found(',') {
+            if !rest.consume(',') {
                 rest.expect('}')?;
                 break;
             }
@@ -139,7 +139,7 @@ impl Header {
         })
     }
 
-    /// How many bytes the components take; `None` if more than can be counted.
+    /// Size of all components in bytes; `None` on overflow.
     fn bytes(&self) -> Option<u64> {
         let components = self.rows.checked_mul(self.dimension)?;
         components.checked_mul(self.component.bytes() as u64)
@@ -147,7 +147,7 @@ impl Header {
 
     fn layout(&self, start: u64) -> Result<Layout, String> {
         let dimension = usize::try_from(self.dimension).unwrap_or(usize::MAX);
-        check::length(dimension)?;
+        row::check_length(dimension)?;
         Ok(Layout {
             component: self.component,
             big_endian: self.big_endian,
@@ -159,12 +159,12 @@ impl Header {
     }
 }
 
-/// What is left of the header's text.
+/// The unparsed rest of the header.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// Takes a character, with white space before it, if it is next.
-    fn found(&mut self, wanted: char) -> bool {
+    /// Consumes a character, and white space before it, if it comes next.
+    fn consume(&mut self, wanted: char) -> bool {
         match self.0.trim_ascii_start().strip_prefix(wanted) {
             Some(rest) => {
                 self.0 = rest;
@@ -175,16 +175,16 @@ impl<'a> Rest<'a> {
     }
 
     fn expect(&mut self, wanted: char) -> Result<(), String> {
-        match self.found(wanted) {
+        match self.consume(wanted) {
             true => Ok(()),
             false => Err(self.fault(&format!("`{wanted}`"), self.0)),
         }
     }
 
-    /// A string in quotes of either kind, as Python writes it; none has escapes.
+    /// A string in single or double quotes, as Python writes it; escapes do not occur.
     fn string(&mut self) -> Result<&'a str, String> {
         for quote in ['\'', '"'] {
-            if self.found(quote) {
+            if self.consume(quote) {
                 let (text, rest) = self
                     .0
                     .split_once(quote)
@@ -234,9 +234,9 @@ impl<'a> Rest<'a> {
     fn shape(&mut self) -> Result<(u64, u64), String> {
         self.expect('(')?;
         let mut lengths = Vec::new();
-        while !self.found(')') {
+        while !self.consume(')') {
             lengths.push(self.number()?);
-            if !self.found(',') {
+            if !self.consume(',') {
                 self.expect(')')?;
                 break;
             }
@@ -268,7 +268,7 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// The beginning of a text, for a message.
+/// The beginning of a text, escaped for a message.
 fn shown(text: &str) -> String {
     text.trim()
         .chars()
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_read_however_python_may_write_them() {
+    fn headers_are_read_in_every_form_that_python_writes() {
         let header = Header {
             component: Component::F4,
             big_endian: false,
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_header_is_said_with_advice() {
+    fn a_wrong_header_is_refused_with_advice() {
         let with = |descr: &str, order: &str, shape: &str| {
             format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}")
         };

@@ -1,10 +1,10 @@
-//! How a file of vectors is to be read.
+//! How to read a file of vectors.
 
 use std::path::{Path, PathBuf};
 
-use super::super::error::ImportError;
+use crate::error::ImportError;
 
-/// How a file of vectors is to be read.
+/// How to read a file of vectors.
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_import as import; }
@@ -20,7 +20,7 @@ pub struct VectorOptions {
     pub(super) space: Option<String>,
 }
 
-/// One of the options, which not every kind of file has a use for.
+/// An option that only some kinds of file have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Setting {
     Ids,
@@ -29,44 +29,43 @@ pub(super) enum Setting {
 }
 
 impl VectorOptions {
-    /// Ids in a column `id` and vectors in a column `vector`; of kinds without columns, the numbers of
-    /// the rows as ids: `"0"`, `"1"` and so on.
+    /// Ids in a column `id` and vectors in a column `vector`. Files without columns have row numbers as ids: `"0"`,
+    /// `"1"` and so on.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads the ids of `.npy`, `.fvecs` and `.bvecs` from this text file: one id a line, as many as
-    /// there are rows.
+    /// Reads the ids of `.npy`, `.fvecs` and `.bvecs` from this text file: one id per line, one line per row.
     #[must_use]
     pub fn ids(mut self, path: impl Into<PathBuf>) -> Self {
         self.ids = Some(path.into());
         self
     }
 
-    /// The field or column of the ids in JSON lines or Parquet; `id` if none is named.
+    /// The field or column of the ids in JSON lines or Parquet; `id` by default.
     #[must_use]
     pub fn id_column(mut self, name: impl Into<String>) -> Self {
         self.id_column = Some(name.into());
         self
     }
 
-    /// The field or column of the vectors in JSON lines or Parquet; `vector` if none is named.
+    /// The field or column of the vectors in JSON lines or Parquet; `vector` by default.
     #[must_use]
     pub fn vector_column(mut self, name: impl Into<String>) -> Self {
         self.vector_column = Some(name.into());
         self
     }
 
-    /// Reads JSON lines that `twinspire export --vectors` wrote, `{"item": {…}, "vectors": {…}}`: the
-    /// vectors in this space, and the ids of the items.
+    /// Reads JSON lines written by `twinspire export --vectors`, `{"item": {…}, "vectors": {…}}`: the ids of the items
+    /// and their vectors in this space.
     #[must_use]
     pub fn space(mut self, name: impl Into<String>) -> Self {
         self.space = Some(name.into());
         self
     }
 
-    /// Refuses an option that would be passed over.
+    /// Refuses options that this kind of file does not use.
     pub(super) fn only(&self, path: &Path, uses: &[Setting]) -> Result<(), ImportError> {
         let columns = self.id_column.is_some() || self.vector_column.is_some();
         let kind = "is not for this kind of file";

@@ -28,8 +28,8 @@ impl KnownPositives {
         for pair in jsonl::pairs(path)? {
             let pair = match pair {
                 // It is reported when the pairs are mined.
-                Err(error) if skip_bad && error.line.is_some() => continue,
-                Err(error) if error.line.is_some() => {
+                Err(error) if skip_bad && error.is_bad_record() => continue,
+                Err(error) if error.is_bad_record() => {
                     return Err(Failure::from(error).hint("--skip-bad skips such pairs"));
                 }
                 pair => pair?,

@@ -131,7 +131,7 @@ fn read_pairs<'a>(
             let pair = lines.next()?;
             bar.set_position(lines.bytes_read());
             match pair {
-                Err(error) if args.skip_bad && error.line.is_some() => skipped.report(&error),
+                Err(error) if args.skip_bad && error.is_bad_record() => skipped.report(&error),
                 Ok(mut pair) => {
                     if let Some(known) = known {
                         known.add_to(&mut pair);
@@ -179,7 +179,7 @@ fn mining_failure(error: Error) -> Failure {
         Error::Pair { .. } => true,
         Error::PairSource { source } => source
             .downcast_ref::<ImportError>()
-            .is_some_and(|error| error.line.is_some()),
+            .is_some_and(|error| error.is_bad_record()),
         _ => false,
     };
     match concerns_pair {

@@ -1,28 +1,24 @@
-//! A row group: its ids and its vectors, side by side.
+//! A row group: its ids and its vectors side by side.
 
 use std::sync::Arc;
 
-use ::parquet::basic::Compression;
 use ::parquet::column::reader::ColumnReaderImpl;
 use ::parquet::data_type::{ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::metadata::RowGroupMetaData;
-use ::parquet::file::properties::{ReaderProperties, ReaderPropertiesPtr};
-use ::parquet::file::serialized_reader::SerializedPageReader;
 use ::parquet::schema::types::ColumnDescPtr;
 
-use super::super::super::fields;
-use super::super::super::lines::utf8;
-use super::super::{Row, check};
-use super::input::{Chunk, Input};
-use super::pages::Pages;
 use super::schema::{Columns, IdKind};
+use crate::fields;
+use crate::lines::utf8;
+use crate::parquet::decode::{Input, open_pages};
+use crate::vectors::row::{self, Row};
 
-/// A row group that is read.
+/// The rows of a row group.
 pub(super) struct Group {
     ids: Ids,
     vectors: Vectors,
-    /// How many rows it declares, and how many have been read.
+    /// Number of rows declared, and number of rows read.
     rows: u64,
     row: u64,
     bytes: u64,
@@ -63,18 +59,18 @@ impl Group {
         })
     }
 
-    /// How many bytes it takes.
+    /// Size of the two columns in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The share of its bytes that its rows so far are.
+    /// Bytes read so far, estimated by the share of rows.
     pub(super) fn bytes_read(&self) -> u64 {
         let share = u128::from(self.bytes) * u128::from(self.row) / u128::from(self.rows.max(1));
         u64::try_from(share).unwrap_or(self.bytes)
     }
 
-    /// The next row, with what is wrong with it if it is alone in that; `None` at the end.
+    /// The next row; `None` at the end. The inner error concerns this row only.
     pub(super) fn next(&mut self) -> Result<Option<Result<Row, String>>> {
         let id = self.ids.next()?;
         let vector = self.vectors.next()?;
@@ -95,7 +91,9 @@ impl Group {
 impl Ids {
     fn next(&mut self) -> Result<Option<Result<String, String>>> {
         match self {
-            Self::Text(column) => column.id(|name, text| fields::checked(name, utf8(text.data())?)),
+            Self::Text(column) => {
+                column.id(|name, text| fields::check_id_text(name, utf8(text.data())?))
+            }
             Self::Int(column, false) => column.id(|_, id| Ok(id.to_string())),
             Self::Int(column, true) => column.id(|_, id| Ok(id.cast_unsigned().to_string())),
             Self::Long(column, false) => column.id(|_, id| Ok(id.to_string())),
@@ -115,7 +113,7 @@ impl Vectors {
                 column.check_list()?;
                 let mut vector = Vec::with_capacity(column.values.len());
                 for (at, component) in column.values.iter().enumerate() {
-                    check::narrow(at + 1, *component, &mut vector)?;
+                    row::narrow(at + 1, *component, &mut vector)?;
                 }
                 Ok(vector)
             }),
@@ -123,7 +121,7 @@ impl Vectors {
     }
 }
 
-/// A column of a row group, with what its last row held.
+/// A column of a row group, with the content of its last row.
 struct Column<T: DataType> {
     reader: ColumnReaderImpl<T>,
     descriptor: ColumnDescPtr,
@@ -134,7 +132,7 @@ struct Column<T: DataType> {
 
 impl<T: DataType> Column<T> {
     fn open(group: &RowGroupMetaData, leaf: usize, input: &Arc<Input>) -> Result<Self> {
-        let pages = Box::new(pages_of(group, leaf, input)?);
+        let pages = Box::new(open_pages(group, leaf, input)?);
         let descriptor = group.column(leaf).column_descr_ptr();
         Ok(Self {
             reader: ColumnReaderImpl::new(Arc::clone(&descriptor), pages),
@@ -150,8 +148,8 @@ impl<T: DataType> Column<T> {
         name.map_or("", String::as_str)
     }
 
-    /// Reads a row; `false` at the end of the row group. One at a time, for only so much of a row is
-    /// bounded.
+    /// Reads a row; `false` at the end of the row group. One row at a time, as the length of a row is bounded
+    /// but the number of rows is not.
     fn next(&mut self) -> Result<bool> {
         self.definitions.clear();
         self.repetitions.clear();
@@ -165,7 +163,7 @@ impl<T: DataType> Column<T> {
         Ok(rows == 1)
     }
 
-    /// Reads a row as an id; `convert` has the name of the column for its errors.
+    /// Reads a row as an id; `convert` gets the name of the column for its errors.
     fn id(
         &mut self,
         convert: impl FnOnce(&str, &T::T) -> Result<String, String>,
@@ -180,8 +178,8 @@ impl<T: DataType> Column<T> {
         }))
     }
 
-    /// Whether the row is a list, and each of its elements a number. A definition level says how far
-    /// down from the column to the number there is something.
+    /// Checks that the row is a list of numbers. A definition level says how many of the levels from the column
+    /// down to the number are present.
     fn check_list(&self) -> Result<(), String> {
         let (name, all) = (self.name(), self.descriptor.max_def_level());
         let element = self.descriptor.repeated_ancestor_def_level();
@@ -203,25 +201,4 @@ impl<T: DataType> Column<T> {
         };
         Err(format!("field `{name}`: a vector expected, found {found}"))
     }
-}
-
-/// The pages of a column of a row group, each looked at before it is given.
-pub(super) fn pages_of(
-    group: &RowGroupMetaData,
-    leaf: usize,
-    input: &Arc<Input>,
-) -> Result<Pages<SerializedPageReader<Chunk>>> {
-    let chunk = group.column(leaf);
-    let gzip = matches!(chunk.compression(), Compression::GZIP(_));
-    let bytes = Arc::new(Chunk::new(Arc::clone(input), gzip));
-    let rows = usize::try_from(group.num_rows())?;
-    let pages = SerializedPageReader::new_with_properties(bytes, chunk, rows, None, properties())?;
-    Ok(Pages::new(pages, chunk.column_descr_ptr()))
-}
-
-fn properties() -> ReaderPropertiesPtr {
-    // Pages of the old LZ4 that are not as its framing says would be tried as something else, without
-    // bound.
-    let properties = ReaderProperties::builder().set_backward_compatible_lz4(false);
-    Arc::new(properties.build())
 }

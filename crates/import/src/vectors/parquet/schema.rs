@@ -1,10 +1,10 @@
-//! Which columns hold ids and vectors.
+//! The columns that hold ids and vectors.
 
 use ::parquet::basic::{ConvertedType, LogicalType, Type};
 use ::parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
-/// How many columns an error names.
-const NAMED: usize = 30;
+/// Maximum number of columns that an error lists.
+const MAX_NAMES: usize = 30;
 
 /// A column of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,12 +14,13 @@ pub(super) enum IdKind {
     Long { unsigned: bool },
 }
 
-/// The two columns that are read, by their places among the leaves of the schema.
+/// The two columns that are read, as numbers of leaves of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) id: usize,
     pub(super) id_kind: IdKind,
     pub(super) vector: usize,
+    /// Whether the components are doubles; floats otherwise.
     pub(super) doubles: bool,
 }
 
@@ -49,7 +50,7 @@ fn only_leaf(schema: &SchemaDescriptor, name: &str, wanted: &str) -> Result<usiz
     match *leaves.as_slice() {
         [leaf] => Ok(leaf),
         [] => {
-            let columns = schema.root_schema().get_fields().iter().take(NAMED);
+            let columns = schema.root_schema().get_fields().iter().take(MAX_NAMES);
             let columns: Vec<&str> = columns.map(|column| column.name()).collect();
             let columns = columns.join(", ");
             Err(format!(
@@ -96,22 +97,23 @@ fn id_kind(leaf: &ColumnDescPtr) -> Result<IdKind, String> {
         Type::BYTE_ARRAY if flat && text => Ok(IdKind::Text),
         Type::INT32 if flat && whole => Ok(IdKind::Int { unsigned }),
         Type::INT64 if flat && whole => Ok(IdKind::Long { unsigned }),
-        _ => Err(unlike(leaf, "texts or whole numbers")),
+        _ => Err(wrong_type(leaf, "texts or whole numbers")),
     }
 }
 
-/// Whether the components are doubles. A list has at most two levels above its elements, the lists
-/// themselves and what repeats; old writers have fewer.
+/// Whether the components are doubles. A list has at most two levels above its elements, the list and the
+/// repeated group; old writers have fewer.
 fn doubles(leaf: &ColumnDescPtr) -> Result<bool, String> {
     let list = leaf.max_rep_level() == 1 && leaf.path().parts().len() <= 3;
     match leaf.physical_type() {
         Type::FLOAT if list => Ok(false),
         Type::DOUBLE if list => Ok(true),
-        _ => Err(unlike(leaf, LIST)),
+        _ => Err(wrong_type(leaf, LIST)),
     }
 }
 
-fn unlike(leaf: &ColumnDescPtr, wanted: &str) -> String {
+/// The error for a column of another type.
+fn wrong_type(leaf: &ColumnDescPtr, wanted: &str) -> String {
     let name = leaf.path().parts().first().map_or("", String::as_str);
     let kind = leaf.physical_type();
     let means = match (leaf.logical_type_ref(), leaf.converted_type()) {

@@ -1,4 +1,4 @@
-//! Whatever the bytes are, there are values or errors; what was written is read back.
+//! Damaged and random files give values or errors, never a panic; written files are read back.
 
 use super::*;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn table(bytes: Vec<u8>) -> Result<Vectors, ImportError> {
     parquet_from(Cursor::new(bytes), "a.parquet", &VectorOptions::new())
 }
 
-/// Reads all there is; checks what every value has to be.
+/// Reads all rows and checks every value.
 fn drain(read: Reader, bytes: Vec<u8>) -> Result<Vec<Row>, ImportError> {
     let size = bytes.len();
     let mut rows = Vec::new();
@@ -38,7 +38,7 @@ fn drain(read: Reader, bytes: Vec<u8>) -> Result<Vec<Row>, ImportError> {
     last.map_or(Ok(rows), Err)
 }
 
-/// Every prefix, and every byte changed in three ways.
+/// Reads every prefix of a file, and the file with every byte changed in three ways.
 fn attack(read: Reader, file: &[u8]) {
     drain(read, file.to_vec()).unwrap();
     for length in 0..file.len() {
@@ -54,7 +54,7 @@ fn attack(read: Reader, file: &[u8]) {
 }
 
 #[test]
-fn no_change_of_a_small_file_is_more_than_an_error() {
+fn any_change_of_a_small_file_gives_values_or_an_error() {
     attack(
         numpy,
         &npy_file("<f4", "(2, 2)", &floats(&[1.0, 2.0, 3.0, 4.0])),
@@ -69,7 +69,7 @@ fn no_change_of_a_small_file_is_more_than_an_error() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn no_change_of_a_small_table_is_more_than_an_error() {
+fn any_change_of_a_small_parquet_file_gives_values_or_an_error() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     for name in [
         "arrow-delta",
@@ -106,7 +106,7 @@ fn any_rows() -> impl Strategy<Value = Vec<Vec<f32>>> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(rows in any_rows()) {
+    fn written_files_are_read_back(rows in any_rows()) {
         let shape = format!("({}, {})", rows.len(), rows[0].len());
         let flat = rows.concat();
         same(numpy, npy_file("<f4", &shape, &floats(&flat)), &rows)?;
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_end_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let headed = npy_file("<f4", "(3, 2)", &bytes);
         let text = [b"{\"id\": 1, \"vector\": [", &bytes[..]].concat();
         for (read, bytes) in [(vecs as Reader, bytes.clone()), (numpy, bytes.clone()), (numpy, headed),

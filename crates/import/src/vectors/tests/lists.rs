@@ -81,7 +81,7 @@ pub(super) fn write(kind: Kind, rows: &[Vec<f32>]) -> Vec<u8> {
 }
 
 #[test]
-fn rows_may_go_on_in_the_next_page() {
+fn a_row_may_continue_in_the_next_page() {
     // Version 1 lets pages end anywhere.
     let rows = [vec![1.0; 3000], vec![2.0; 3000], vec![3.0; 3000]];
     for kind in KINDS {
@@ -97,7 +97,7 @@ fn rows_may_go_on_in_the_next_page() {
 }
 
 #[test]
-fn what_a_table_declares_is_not_believed() {
+fn counts_that_a_parquet_file_declares_are_not_trusted() {
     let too_long = vec![vec![0.5; 65_537]];
     let file = write(KINDS[0], &too_long);
     let rows = all(parquet_from(Cursor::new(file), "a", &VectorOptions::new()));

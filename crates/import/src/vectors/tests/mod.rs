@@ -1,14 +1,17 @@
-//! Vectors by the door that all come through.
+//! Vectors read through the public functions.
 
 mod hostile;
 #[cfg(feature = "parquet")]
 mod lists;
 mod written;
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use super::row::Row;
 use super::*;
+use crate::error::ImportError;
+use crate::test_files::write_file;
 
 /// All rows of a file, errors as their texts.
 fn all(vectors: Result<Vectors, ImportError>) -> Vec<Result<Row, String>> {
@@ -17,17 +20,9 @@ fn all(vectors: Result<Vectors, ImportError>) -> Vec<Result<Row, String>> {
         .collect()
 }
 
-/// What there is wrong with a file before any row.
+/// The error of a file that is refused before any row.
 fn refusal(vectors: Result<Vectors, ImportError>) -> String {
     vectors.unwrap_err().to_string()
-}
-
-fn add(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
-    file.write_all(bytes).unwrap();
-    let path = dir.join(name);
-    file.persist(&path).unwrap();
-    path
 }
 
 /// A NumPy file of version 1.0.
@@ -41,7 +36,7 @@ fn floats(components: &[f32]) -> Vec<u8> {
     components.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// Rows, each after its dimension.
+/// Rows preceded by their dimension.
 fn fvecs_file(rows: &[&[f32]]) -> Vec<u8> {
     let row = |row: &&[f32]| [(row.len() as i32).to_le_bytes().to_vec(), floats(row)].concat();
     rows.iter().flat_map(row).collect()
@@ -60,7 +55,7 @@ fn row(id: &str, vector: &[f32]) -> Result<Row, String> {
 }
 
 #[test]
-fn the_extension_tells_the_kind() {
+fn the_extension_decides_the_kind() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let options = VectorOptions::new();
@@ -83,7 +78,7 @@ fn the_extension_tells_the_kind() {
         ("a.ndjson", text.into()),
         ("a.json", text.into()),
     ] {
-        let path = add(dir, name, &file);
+        let path = write_file(dir, name, &file);
         let mut vectors = open(&path, &options).unwrap();
         let up_front = !name.contains("json");
         assert_eq!(vectors.dimension(), up_front.then_some(2), "{name}");
@@ -97,7 +92,7 @@ fn the_extension_tells_the_kind() {
         assert_eq!(vectors.bytes_read(), file.len() as u64, "{name}");
         assert!(vectors.next().is_none());
     }
-    let error = refusal(open(add(dir, "a.txt", b""), &options));
+    let error = refusal(open(write_file(dir, "a.txt", b""), &options));
     assert!(
         error.contains("a file called .npy, .fvecs, .bvecs"),
         "{error}"
@@ -123,16 +118,16 @@ fn vectors_can_be_sent_to_another_thread() {
 }
 
 #[test]
-fn ids_come_from_the_lines_of_a_file() {
+fn ids_are_read_from_the_lines_of_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let path = add(
+    let path = write_file(
         dir,
         "a.fvecs",
         &fvecs_file(&[&[1.0], &[2.0], &[f32::NAN], &[4.0]]),
     );
     let with = |ids: &str| {
-        let ids = add(dir, "ids.txt", ids.as_bytes());
+        let ids = write_file(dir, "ids.txt", ids.as_bytes());
         let rows = all(open(&path, &VectorOptions::new().ids(ids)));
         let short = |what: String| what.replace(&format!("{}/", dir.display()), "");
         rows.into_iter()
@@ -181,7 +176,7 @@ fn ids_come_from_the_lines_of_a_file() {
 }
 
 #[test]
-fn an_option_for_another_kind_is_refused() {
+fn an_option_of_another_kind_is_refused() {
     let arrays = fvecs_file(&[&[1.0]]);
     let of_arrays = |options| refusal(fvecs_from(Cursor::new(arrays.clone()), "a", &options));
     let of_lines = |options| refusal(jsonl_from(Cursor::new(""), "a", &options));
@@ -210,7 +205,7 @@ fn an_option_for_another_kind_is_refused() {
 }
 
 #[test]
-fn an_array_has_the_length_that_its_shape_says() {
+fn an_array_has_the_length_of_its_shape() {
     let dir = tempfile::tempdir().unwrap();
     let data = floats(&[1.0, 2.0, 3.0, 4.0]);
     for (shape, data) in [
@@ -218,7 +213,7 @@ fn an_array_has_the_length_that_its_shape_says() {
         ("(1, 2)", &data),
         ("(18446744073709551615, 65536)", &data),
     ] {
-        let path = add(dir.path(), "a.npy", &npy_file("<f4", shape, data));
+        let path = write_file(dir.path(), "a.npy", &npy_file("<f4", shape, data));
         let error = refusal(open(path, &VectorOptions::new()));
         assert!(
             error.contains("bytes that follow it: was the file cut short?"),
@@ -244,7 +239,7 @@ fn an_array_has_the_length_that_its_shape_says() {
 }
 
 #[test]
-fn a_numpy_file_is_told_from_what_it_may_be_taken_for() {
+fn a_file_that_is_no_numpy_array_is_refused_with_advice() {
     for (bytes, says) in [
         (&b""[..], "found an empty file"),
         (b"PK\x03\x04aaaaaaa", "found an archive (.npz?)"),
@@ -270,7 +265,7 @@ fn a_numpy_file_is_told_from_what_it_may_be_taken_for() {
 }
 
 #[test]
-fn components_of_every_width_are_read_and_have_to_be_numbers() {
+fn components_of_every_width_are_read_and_must_be_finite() {
     let rows = |descr: &str, data: &[u8]| all(numpy(npy_file(descr, "(1, 2)", data)));
     let good = [row("0", &[0.5, -2.0])];
     assert_eq!(rows("<f2", &[0x00, 0x38, 0x00, 0xc0]), good);
@@ -311,7 +306,7 @@ fn components_of_every_width_are_read_and_have_to_be_numbers() {
 }
 
 #[test]
-fn rows_after_their_dimension_all_have_the_same() {
+fn rows_with_another_dimension_are_refused() {
     let read = |bytes: &[u8]| {
         fvecs_from(
             Cursor::new(bytes.to_vec()),

@@ -19,7 +19,7 @@ fn expected(
 }
 
 #[test]
-fn arrays_of_numpy() {
+fn numpy_arrays_are_read() {
     for name in [
         "f2",
         "f4",
@@ -65,7 +65,7 @@ fn arrays_of_numpy() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn tables_of_pyarrow_pandas_polars_and_duckdb() {
+fn parquet_of_pyarrow_pandas_polars_and_duckdb_is_read() {
     let mut names: Vec<_> = std::fs::read_dir(file(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -97,7 +97,7 @@ fn tables_of_pyarrow_pandas_polars_and_duckdb() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn tables_of_other_things_are_refused() {
+fn parquet_of_other_columns_is_refused() {
     let options = VectorOptions::new();
     for (name, says) in [
         (
@@ -162,7 +162,7 @@ fn tables_of_other_things_are_refused() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_bad_row_of_a_table_is_named_and_the_next_is_read() {
+fn a_bad_parquet_row_is_reported_and_the_next_is_read() {
     let rows = all(open(file("bad-rows.parquet"), &VectorOptions::new()));
     let good = expected(|row| format!("item-{row}"), 40, 4);
     for (at, says) in [

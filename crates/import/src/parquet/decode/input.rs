@@ -1,4 +1,4 @@
-//! The bytes of a Parquet file, for the `parquet` crate to ask for.
+//! The bytes of a Parquet file, read piece by piece as the `parquet` crate asks for them.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,24 +10,24 @@ use flate2::read::MultiGzDecoder;
 
 use super::thrift::{PageSize, page_size};
 
-/// The largest page that is read, packed or not. Writers make pages of 1 MiB; DuckDB of up to 100 MB.
+/// Maximum size of a page in bytes, compressed or not. Most writers make pages of 1 MiB, DuckDB of up to 100 MB.
 const MAX_PAGE_BYTES: u64 = 256 << 20;
 
-/// How much is read to find the end of a page header: mostly the first is plenty.
+/// Bytes to read until the end of a page header is found: the first is nearly always enough.
 const HEADER_BYTES: [usize; 3] = [1 << 9, 1 << 14, 1 << 20];
 
-/// What can be read in any order.
-pub(in super::super::super) trait ReadSeek: Read + Seek + Send {}
+/// A reader with random access.
+pub(crate) trait ReadSeek: Read + Seek + Send {}
 impl<T: Read + Seek + Send> ReadSeek for T {}
 
-/// A file, which is read a piece at a time.
-pub(super) struct Input {
+/// A file that is read piece by piece.
+pub(crate) struct Input {
     reader: Mutex<Box<dyn ReadSeek>>,
     pub(super) length: u64,
 }
 
 impl Input {
-    pub(super) fn new(mut reader: Box<dyn ReadSeek>) -> io::Result<Self> {
+    pub(crate) fn new(mut reader: Box<dyn ReadSeek>) -> io::Result<Self> {
         let length = reader.seek(SeekFrom::End(0))?;
         Ok(Self {
             reader: Mutex::new(reader),
@@ -35,7 +35,7 @@ impl Input {
         })
     }
 
-    /// So many bytes, all of which have to be there before memory is reserved for them.
+    /// Reads `length` bytes. Memory is reserved only once the file is known to hold them.
     pub(super) fn read(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
         let end = start.checked_add(length as u64);
         if end.is_none_or(|end| end > self.length) {
@@ -54,7 +54,7 @@ impl Input {
         Ok(bytes)
     }
 
-    /// As many bytes, or all there are.
+    /// Reads `length` bytes, or as many as there are.
     fn read_up_to(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
         let left = self.length.saturating_sub(start);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
@@ -62,12 +62,12 @@ impl Input {
     }
 }
 
-/// One column of one row group. Before a page is unpacked its size is looked at.
-pub(super) struct Chunk {
+/// One column of one row group. The size of a page is checked before the page is decompressed.
+pub(crate) struct Chunk {
     pub(super) input: Arc<Input>,
-    /// Whether the pages are packed with gzip.
+    /// Whether the pages are compressed with gzip.
     gzip: bool,
-    /// The size of the page whose header was read last.
+    /// The sizes in the last page header that was read.
     size: Arc<Mutex<PageSize>>,
 }
 
@@ -106,15 +106,15 @@ impl ChunkReader for Chunk {
         let bytes = self.input.read(start, length)?;
         let size = *self.size.lock().unwrap_or_else(PoisonError::into_inner);
         if self.gzip && !fits(&bytes, size) {
-            let what = "a page is larger than its header says".to_owned();
+            let what = "a page is larger than its header declares".to_owned();
             return Err(ParquetError::General(what));
         }
         Ok(bytes.into())
     }
 }
 
-/// Whether what gzip unpacks is not larger than declared. The crate unpacks all there is: a thousand
-/// bytes can come of one.
+/// Whether a gzip page is no larger than declared once decompressed. The crate decompresses all of it, and
+/// gzip can expand a thousandfold.
 fn fits(page: &[u8], size: PageSize) -> bool {
     let plain = usize::try_from(size.plain).unwrap_or_default();
     let packed = page.get(plain..).unwrap_or_default();
@@ -124,16 +124,16 @@ fn fits(page: &[u8], size: PageSize) -> bool {
         .max(0)
         .unsigned_abs();
     let mut all = MultiGzDecoder::new(packed).take(declared + 1);
-    // What cannot be unpacked is said when it is.
+    // Damaged data are reported when the crate decompresses them.
     io::copy(&mut all, &mut io::sink()).map_or(true, |found| found <= declared)
 }
 
-/// The header of a page, and what follows it.
-pub(super) struct Header {
+/// A reader that starts at the header of a page.
+pub(crate) struct Header {
     input: Arc<Input>,
     size: Arc<Mutex<PageSize>>,
     start: u64,
-    /// Read with the first byte that is wanted: readers are made that nothing is read from.
+    /// Filled by the first read: the crate creates readers that it never reads from.
     bytes: Option<Cursor<Vec<u8>>>,
 }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_that_unpacks_to_more_than_declared_is_refused() {
+    fn a_gzip_page_larger_than_declared_is_refused() {
         let page = [&b"levels"[..], &gzip(&vec![0; 1 << 20])].concat();
         let size = |unpacked: i64| PageSize {
             unpacked: unpacked + 6,
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_looked_at_when_its_header_is_read() {
+    fn the_size_of_a_page_is_checked_with_its_header() {
         let header = |unpacked: &[u8]| {
             let head = [&[0x15, 0x00, 0x15][..], unpacked, &[0x15, 0x02, 0x00]].concat();
             let input = Input::new(Box::new(Cursor::new([head, vec![7; 1000]].concat()))).unwrap();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_there_is() {
+    fn a_read_never_exceeds_the_file() {
         let input = Input::new(Box::new(Cursor::new(vec![1; 10]))).unwrap();
         assert_eq!(input.read(4, 6).unwrap(), [1; 6]);
         for (start, length) in [(4, 7), (11, 0), (u64::MAX, 2), (0, usize::MAX)] {

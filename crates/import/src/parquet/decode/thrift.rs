@@ -1,15 +1,14 @@
-//! What the `parquet` crate takes on trust in the metadata of a file, looked at first.
+//! The numbers in the metadata that the `parquet` crate trusts, checked first.
 //!
-//! It reserves memory for as many children as a schema declares and descends as deep as they go, and it
-//! reserves a page as large as its header says. A stack that overflows and memory that is not to be had
-//! end the process, and no boundary holds that up. So the metadata are walked here before, as far as
-//! these numbers: they are structures of Thrift in its compact protocol, which say of each field what
-//! number and type it has.
+//! The crate reserves memory for as many children as a schema declares, recurses as deep as they go, and reserves a
+//! page as large as its header declares. A stack overflow or a failed allocation ends the process and cannot be
+//! caught. So these numbers are read here before. The metadata are Thrift structures in the compact protocol, in
+//! which each field carries its number and type.
 
-/// How deep a schema may be, and structures within each other.
+/// Maximum depth of a schema, and of nested structures.
 const MAX_DEPTH: usize = 64;
 
-/// The least bytes that a row group takes in the footer.
+/// Minimum size of a row group in the footer, in bytes.
 const ROW_GROUP_BYTES: usize = 16;
 
 const STOP: u8 = 0;
@@ -18,7 +17,7 @@ const FALSE: u8 = 2;
 const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
-/// Checks the numbers of a footer by which memory is reserved.
+/// Checks the numbers of a footer that memory is reserved by.
 pub(super) fn check_footer(bytes: &[u8]) -> Result<(), String> {
     let mut children = Vec::new();
     let mut row_groups = 0;
@@ -49,9 +48,9 @@ pub(super) fn check_footer(bytes: &[u8]) -> Result<(), String> {
     check_tree(&children)
 }
 
-/// Checks a tree whose nodes say, parents first, how many children they have.
+/// Checks a tree given by the number of children of each node, parents first.
 fn check_tree(children: &[i64]) -> Result<(), String> {
-    // How many nodes are still to come on each level down to here.
+    // For each level down to here, the number of nodes still to come.
     let mut levels: Vec<i64> = Vec::new();
     for (at, count) in children.iter().enumerate() {
         let left = (children.len() - at - 1) as i64;
@@ -76,17 +75,16 @@ fn check_tree(children: &[i64]) -> Result<(), String> {
     Ok(())
 }
 
-/// How large a page is, by its header.
+/// The sizes that a page header declares, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct PageSize {
     pub(super) unpacked: i64,
     pub(super) packed: i64,
-    /// How many bytes at its beginning are never packed: the levels of version 2.
+    /// Bytes at the beginning that are never compressed: the levels of version 2.
     pub(super) plain: i64,
 }
 
-/// What a page header, with whatever follows it, says of the page's size; `None` if it does not end
-/// here or is none.
+/// The sizes in a page header, which more bytes may follow; `None` if it is no header or does not end here.
 pub(super) fn page_size(bytes: &[u8]) -> Option<PageSize> {
     let mut size = PageSize::default();
     let mut walk = Walk { bytes };
@@ -111,7 +109,7 @@ pub(super) fn page_size(bytes: &[u8]) -> Option<PageSize> {
     Some(size)
 }
 
-/// Bytes as they are walked over. `None` is the end where none should be, or what cannot be.
+/// A cursor over Thrift bytes. Its methods return `None` for a premature end or an invalid value.
 struct Walk<'a> {
     bytes: &'a [u8],
 }
@@ -123,7 +121,8 @@ impl Walk<'_> {
         Some(*first)
     }
 
-    fn pass(&mut self, count: u64) -> Option<()> {
+    /// Skips bytes.
+    fn skip_bytes(&mut self, count: u64) -> Option<()> {
         self.bytes = self.bytes.get(usize::try_from(count).ok()?..)?;
         Some(())
     }
@@ -132,13 +131,13 @@ impl Walk<'_> {
         varint(&mut self.bytes)
     }
 
-    /// A number of any width: its sign is its last bit.
+    /// An integer of any width, zigzag-encoded: its last bit is the sign.
     fn integer(&mut self) -> Option<i64> {
         let number = self.varint()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
-    /// Calls for each field of a structure, with its number and type; the call has to pass it.
+    /// Calls `each` for every field of a structure, with its number and type; the call consumes the value.
     fn fields(&mut self, each: &mut impl FnMut(&mut Self, i64, u8) -> Option<()>) -> Option<()> {
         let mut field: i64 = 0;
         loop {
@@ -154,7 +153,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Calls for each element of a list, with its type; the call has to pass it.
+    /// Calls `each` for every element of a list, with its type; the call consumes the element.
     fn list(&mut self, each: &mut impl FnMut(&mut Self, u8) -> Option<()>) -> Option<()> {
         let head = self.byte()?;
         let length = match head >> 4 {
@@ -167,17 +166,17 @@ impl Walk<'_> {
         Some(())
     }
 
-    /// Passes a value.
+    /// Skips a value.
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
             TRUE | FALSE => Some(()),
-            3 => self.pass(1),
+            3 => self.skip_bytes(1),
             4..=6 => self.varint().map(drop),
-            7 => self.pass(8),
+            7 => self.skip_bytes(8),
             8 => {
                 let length = self.varint()?;
-                self.pass(length)
+                self.skip_bytes(length)
             }
             LIST | 10 => self.list(&mut |walk, kind| walk.skip_element(kind, depth)),
             11 => {
@@ -190,15 +189,15 @@ impl Walk<'_> {
                 Some(())
             }
             STRUCT => self.fields(&mut |walk, _, kind| walk.skip(kind, depth)),
-            13 => self.pass(16),
+            13 => self.skip_bytes(16),
             _ => None,
         }
     }
 
-    /// Passes a value in a list, where a boolean takes a byte: as a field its type is its value.
+    /// Skips a value in a list. A boolean takes a byte there; as a field its type is its value.
     fn skip_element(&mut self, kind: u8, depth: usize) -> Option<()> {
         match kind {
-            TRUE | FALSE => self.pass(1),
+            TRUE | FALSE => self.skip_bytes(1),
             _ => self.skip(kind, depth),
         }
     }

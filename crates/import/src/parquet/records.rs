@@ -1,7 +1,6 @@
-//! Rows of all columns, as JSON objects.
+//! Rows of all columns as JSON objects.
 //!
-//! The crate puts rows together by itself (`record`); it is given pages that were looked at, as the
-//! reader of vectors is.
+//! The `parquet` crate assembles the rows (its module `record`), from pages that were checked first.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,31 +9,30 @@ use std::sync::Arc;
 use ::parquet::basic::{LogicalType, TimeUnit};
 use ::parquet::bloom_filter::Sbbf;
 use ::parquet::column::page::PageReader;
-use ::parquet::errors::{ParquetError, Result};
+use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use ::parquet::file::reader::RowGroupReader;
 use ::parquet::record::reader::{ReaderIter, RowIter, TreeBuilder};
 use ::parquet::record::{Field, Row};
 use ::parquet::schema::types::{SchemaDescriptor, Type};
 use serde_json::{Map, Number, Value};
+use time::Duration;
 
-use super::super::super::error::ImportError;
-use super::super::super::lines::utf8;
-use super::column::pages_of;
-use super::input::{Input, ReadSeek};
-use super::{check_groups, footer, guarded, metadata};
+use super::decode::{Input, ReadSeek, check_groups, footer, guarded, metadata, open_pages};
+use crate::error::ImportError;
+use crate::lines::utf8;
 
-/// Values of a column that the crate keeps ready: texts can be large.
-const READY: usize = 64;
+/// Number of values of a column that the crate decodes at a time: strings can be large.
+const BATCH_VALUES: usize = 64;
 
 /// The rows of a file.
-pub(in super::super::super) struct Records {
+pub(super) struct Records {
     path: PathBuf,
     input: Arc<Input>,
     metadata: ParquetMetaData,
-    /// Columns of times, and how many of their units a second has.
+    /// Columns of timestamps that the crate returns as integers, with the units per second of each.
     times: HashMap<String, i64>,
-    /// The row group that is read, how many of its rows are left, and the number of the next.
+    /// The rows of the current row group, and the number of the next.
     group: Option<ReaderIter>,
     next_group: usize,
     row: u64,
@@ -43,10 +41,7 @@ pub(in super::super::super) struct Records {
 }
 
 impl Records {
-    pub(in super::super::super) fn open(
-        reader: Box<dyn ReadSeek>,
-        path: &Path,
-    ) -> std::result::Result<Self, ImportError> {
+    pub(super) fn open(reader: Box<dyn ReadSeek>, path: &Path) -> Result<Self, ImportError> {
         let input = Input::new(reader).map_err(|error| ImportError::io(path, &error))?;
         let at_fault = |what| ImportError::file(path, what);
         let footer = footer(&input, path)?;
@@ -73,17 +68,17 @@ impl Records {
         })
     }
 
-    /// The bytes of the row groups that have been begun.
-    pub(in super::super::super) fn bytes_read(&self) -> u64 {
+    /// Size of the row groups up to the current one, in bytes.
+    pub(super) fn bytes_read(&self) -> u64 {
         self.bytes
     }
 
-    /// The number of the row last read, from 1.
-    pub(in super::super::super) fn row(&self) -> u64 {
+    /// Number of the last row read, from 1.
+    pub(super) fn row(&self) -> u64 {
         self.row
     }
 
-    fn read(&mut self) -> std::result::Result<Option<Row>, ImportError> {
+    fn read(&mut self) -> Result<Option<Row>, ImportError> {
         loop {
             let Some(mut rows) = self.group.take() else {
                 if self.next_group == self.metadata.num_row_groups() {
@@ -97,13 +92,12 @@ impl Records {
                 self.next_group += 1;
                 let schema = self.metadata.file_metadata().schema_descr_ptr();
                 let rows = guarded(|| {
-                    let tree = TreeBuilder::new().with_batch_size(READY);
+                    let tree = TreeBuilder::new().with_batch_size(BATCH_VALUES);
                     tree.as_iter(schema, &group)
                 });
                 self.group = Some(rows.map_err(|what| self.at_row(what))?);
                 continue;
             };
-            // What goes on after the end of a row group is the next one.
             if let Some(row) =
                 guarded(|| rows.next().transpose()).map_err(|what| self.at_row(what))?
             {
@@ -120,7 +114,7 @@ impl Records {
 }
 
 impl Iterator for Records {
-    type Item = std::result::Result<Value, ImportError>;
+    type Item = Result<Value, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -143,7 +137,7 @@ impl Iterator for Records {
     }
 }
 
-/// A row group whose pages are looked at before they are unpacked.
+/// A row group whose pages are checked before they are decompressed.
 struct Group {
     metadata: RowGroupMetaData,
     input: Arc<Input>,
@@ -158,22 +152,22 @@ impl RowGroupReader for Group {
         self.metadata.num_columns()
     }
 
-    fn get_column_page_reader(&self, column: usize) -> Result<Box<dyn PageReader>> {
-        Ok(Box::new(pages_of(&self.metadata, column, &self.input)?))
+    fn get_column_page_reader(&self, column: usize) -> Result<Box<dyn PageReader>, ParquetError> {
+        Ok(Box::new(open_pages(&self.metadata, column, &self.input)?))
     }
 
     fn get_column_bloom_filter(&self, _: usize) -> Option<&Sbbf> {
         None
     }
 
-    fn get_row_iter(&self, _: Option<Type>) -> Result<RowIter<'_>> {
-        let what = "rows are read by the tree of their columns";
+    fn get_row_iter(&self, _: Option<Type>) -> Result<RowIter<'_>, ParquetError> {
+        let what = "rows are read by a tree builder";
         Err(ParquetError::General(what.to_owned()))
     }
 }
 
-/// Lists in lists are not read: how long their rows are cannot be told beforehand.
-fn check_columns(schema: &SchemaDescriptor) -> std::result::Result<(), String> {
+/// Refuses lists of lists: the length of such a row cannot be bounded before it is decoded.
+fn check_columns(schema: &SchemaDescriptor) -> Result<(), String> {
     let columns = schema.columns().iter();
     let nested = columns.filter(|column| column.max_rep_level() > 1);
     match nested.map(|column| column.path().string()).next() {
@@ -184,7 +178,7 @@ fn check_columns(schema: &SchemaDescriptor) -> std::result::Result<(), String> {
     }
 }
 
-/// The columns of times that the crate gives as plain numbers, those of nanoseconds.
+/// The columns of nanosecond timestamps, which the crate returns as integers.
 fn times(schema: &SchemaDescriptor) -> HashMap<String, i64> {
     let fields = schema.root_schema().get_fields().iter();
     let nanoseconds = fields.filter(|field| {
@@ -196,10 +190,11 @@ fn times(schema: &SchemaDescriptor) -> HashMap<String, i64> {
         .collect()
 }
 
+/// A row, or a group in it, as a JSON object. Null fields are left out.
 fn object(
     fields: Vec<(String, Field)>,
     times: Option<&HashMap<String, i64>>,
-) -> std::result::Result<Value, String> {
+) -> Result<Value, String> {
     let mut object = Map::new();
     for (name, field) in fields {
         let unit = times.and_then(|times| times.get(&name));
@@ -215,9 +210,8 @@ fn object(
     Ok(Value::Object(object))
 }
 
-/// A value as JSON. Times are seconds since 1970; a number that is none is nothing, as pandas writes
-/// missing numbers.
-fn value(field: Field) -> std::result::Result<Value, String> {
+/// A value as JSON. Times are seconds since 1970. NaN is null, as pandas writes missing numbers so.
+fn value(field: Field) -> Result<Value, String> {
     let float = |number: f64| Number::from_f64(number).map_or(Value::Null, Value::Number);
     Ok(match field {
         Field::Null => Value::Null,
@@ -231,20 +225,20 @@ fn value(field: Field) -> std::result::Result<Value, String> {
         Field::UInt(number) => number.into(),
         Field::ULong(number) => number.into(),
         Field::Float16(number) => float(number.to_f64()),
-        // By its digits: 0.1, not 0.10000000149.
+        // By its own digits: 0.1, not 0.10000000149.
         Field::Float(number) => number.to_string().parse().map_or(Value::Null, float),
         Field::Double(number) => float(number),
         Field::Decimal(_) => field.to_string().parse().map_or(Value::Null, float),
         Field::Str(text) => text.into(),
         Field::Bytes(bytes) => utf8(bytes.data())?.into(),
-        Field::Date(days) => (i64::from(days) * 86_400).into(),
+        Field::Date(days) => Duration::days(days.into()).whole_seconds().into(),
         Field::TimeMillis(time) => seconds(time.into(), 1_000),
         Field::TimestampMillis(time) => seconds(time, 1_000),
         Field::TimeMicros(time) | Field::TimestampMicros(time) => seconds(time, 1_000_000),
         Field::Group(row) => object(row.into_columns(), None)?,
         Field::ListInternal(list) => {
             let elements = list.elements().iter().cloned().map(value);
-            Value::Array(elements.collect::<std::result::Result<_, _>>()?)
+            Value::Array(elements.collect::<Result<_, _>>()?)
         }
         Field::MapInternal(map) => {
             let entries = map.entries().iter().cloned();
@@ -252,17 +246,20 @@ fn value(field: Field) -> std::result::Result<Value, String> {
                 Value::String(key) => Ok((key, value(of)?)),
                 _ => Err("a map from texts expected".to_owned()),
             });
-            Value::Object(entries.collect::<std::result::Result<_, String>>()?)
+            Value::Object(entries.collect::<Result<_, String>>()?)
         }
     })
 }
 
-/// A number of units as seconds, whole where it is.
-fn seconds(units: i64, of_a_second: i64) -> Value {
-    let (whole, rest) = (units.div_euclid(of_a_second), units.rem_euclid(of_a_second));
+/// A time as seconds: an integer where nothing is lost.
+fn seconds(units: i64, units_per_second: i64) -> Value {
+    let (whole, rest) = (
+        units.div_euclid(units_per_second),
+        units.rem_euclid(units_per_second),
+    );
     match rest {
         0 => whole.into(),
-        // Apart, so that no digit of the fraction is lost to the division.
-        _ => (whole as f64 + rest as f64 / of_a_second as f64).into(),
+        // Whole seconds and fraction apart, so that the division loses no digit.
+        _ => (whole as f64 + rest as f64 / units_per_second as f64).into(),
     }
 }

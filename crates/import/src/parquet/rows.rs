@@ -1,47 +1,41 @@
-//! Parquet: one record a row, a field a column.
-//!
-//! Columns may be values, lists of them and groups, not lists in lists. Times become seconds since 1970;
-//! null and NaN are absent fields. Files are read a row group at a time and trusted in nothing that they
-//! declare, as those of [vectors](super::vectors::parquet()) are.
-
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-
-use super::error::ImportError;
-use super::fields;
-use super::vectors::ParquetRecords;
 use twinspire_towers::Event;
 
-/// The records of a Parquet file, read as they are asked for.
+use super::records::Records;
+use crate::error::ImportError;
+use crate::fields;
+
+/// Iterator over the records of a Parquet file, one row at a time.
 ///
-/// A bad row is an error that names it, and the next call goes on with the row after; a file that
-/// cannot be decoded ends the iteration.
+/// A bad row is an error with its number, and the next call reads the next row. A file that cannot be decoded
+/// ends the iteration.
 pub struct Rows<T> {
     path: PathBuf,
-    records: ParquetRecords,
+    records: Records,
     convert: fn(Value) -> Result<T, String>,
 }
 
-/// Items from a file: each row with an `id` (a whole number becomes its text).
+/// Items from a file: each row with an `id`, a string or a whole number.
 pub fn items(path: impl AsRef<Path>) -> Result<Rows<Value>, ImportError> {
     open(path.as_ref(), fields::item)
 }
 
-/// Users from a file: each row with a `user_id`, or an `id`, which is then called `user_id`.
+/// Users from a file: each row with a `user_id`, or an `id`, which is renamed to `user_id`.
 pub fn users(path: impl AsRef<Path>) -> Result<Rows<Value>, ImportError> {
     open(path.as_ref(), fields::user)
 }
 
-/// Events from a file: columns as [JSON lines](super::jsonl::events) have fields.
+/// Events from a file: the columns are the fields of [JSON lines](crate::jsonl::events).
 pub fn events(path: impl AsRef<Path>) -> Result<Rows<Event>, ImportError> {
     open(path.as_ref(), fields::event)
 }
 
-/// Items from anything that can be read in any order; `name` is what errors call it.
+/// Items from a reader with random access; errors call it `name`.
 pub fn items_from(
     reader: impl Read + Seek + Send + 'static,
     name: impl AsRef<Path>,
@@ -62,12 +56,12 @@ impl<T> Rows<T> {
     ) -> Result<Self, ImportError> {
         Ok(Self {
             path: path.to_owned(),
-            records: ParquetRecords::open(Box::new(reader), path)?,
+            records: Records::open(Box::new(reader), path)?,
             convert,
         })
     }
 
-    /// How many bytes of the file have been read: for a progress bar.
+    /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.records.bytes_read()
@@ -163,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_objects_without_what_is_missing() {
+    fn rows_become_objects_without_absent_fields() {
         assert_eq!(
             read(file(SCHEMA)).unwrap(),
             [
@@ -175,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_record_is_named() {
+    fn a_row_that_is_no_record_is_reported_with_its_number() {
         let error = read(file(&SCHEMA.replace(" id ", " key "))).unwrap_err();
         let expected = "a.parquet, row 1: field `id`: expected a non-empty string";
         assert!(error.starts_with(expected), "{error}");
@@ -188,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_damage_is_more_than_an_error(at in any::<prop::sample::Index>(), to in any::<u8>()) {
+        fn damage_is_an_error_and_never_a_panic(at in any::<prop::sample::Index>(), to in any::<u8>()) {
             let mut bytes = file(SCHEMA);
             let at = at.index(bytes.len());
             bytes[at] = to;

@@ -1,17 +1,21 @@
-//! What every vector has to be, whatever file it came from.
+//! A row of a file of vectors, and what every vector must be.
 
-use super::MAX_DIMENSION;
+/// Maximum number of components of a vector.
+pub(crate) const MAX_DIMENSION: usize = 65_536;
 
-/// The one dimension that all vectors of a file have.
+/// An id and its vector.
+pub(crate) type Row = (String, Vec<f32>);
+
+/// The dimension that all vectors of a file share.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     dimension: Option<usize>,
 }
 
 impl Shape {
-    /// Checks a vector; the first good one decides how many components all have.
-    pub(super) fn check(&mut self, vector: &[f32]) -> Result<(), String> {
-        length(vector.len())?;
+    /// Checks a vector. The first good one sets the dimension of the file.
+    pub(crate) fn check(&mut self, vector: &[f32]) -> Result<(), String> {
+        check_length(vector.len())?;
         if let Some(dimension) = self.dimension
             && dimension != vector.len()
         {
@@ -20,14 +24,14 @@ impl Shape {
                 vector.len()
             ));
         }
-        finite(vector)?;
+        check_finite(vector)?;
         self.dimension = Some(vector.len());
         Ok(())
     }
 }
 
-/// Checks how many components there are.
-pub(super) fn length(components: usize) -> Result<(), String> {
+/// Checks the number of components.
+pub(crate) fn check_length(components: usize) -> Result<(), String> {
     match components {
         1..=MAX_DIMENSION => Ok(()),
         _ => Err(format!(
@@ -36,16 +40,16 @@ pub(super) fn length(components: usize) -> Result<(), String> {
     }
 }
 
-/// Checks that all components are numbers.
-pub(super) fn finite(vector: &[f32]) -> Result<(), String> {
+/// Checks that all components are finite.
+pub(crate) fn check_finite(vector: &[f32]) -> Result<(), String> {
     match vector.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
         Some(at) => Err(not_finite(at, vector.get(at).copied().unwrap_or_default())),
     }
 }
 
-/// Rounds a component, counted from 1, to 32 bits. What is no number stays none.
-pub(super) fn narrow(component: usize, wide: f64, vector: &mut Vec<f32>) -> Result<(), String> {
+/// Appends a component rounded to 32 bits; `component` is its number from 1. NaN and infinities are kept.
+pub(crate) fn narrow(component: usize, wide: f64, vector: &mut Vec<f32>) -> Result<(), String> {
     let narrow = wide as f32;
     if wide.is_finite() && !narrow.is_finite() {
         return Err(format!(

@@ -1,22 +1,29 @@
-//! Pages as they are given to the column readers of the `parquet` crate, which trust what they declare.
+//! Pages, checked before the column readers of the `parquet` crate trust what they declare.
 //!
-//! A few bytes can declare two thousand million repetition levels of one row, entries of a dictionary
-//! or lengths of texts, and memory would be reserved for each. What these come to is counted here
-//! first, on the page as it is.
+//! A few bytes can declare 2^31 repetition levels of one row, dictionary entries or string lengths, and the
+//! crate would reserve memory for each. They are counted here first, on the page as it is stored.
 
-use ::parquet::basic::{Encoding, Type};
+use std::sync::Arc;
+
+use ::parquet::basic::{Compression, Encoding, Type};
 use ::parquet::column::page::{Page, PageMetadata, PageReader};
 use ::parquet::errors::{ParquetError, Result};
+use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::properties::{ReaderProperties, ReaderPropertiesPtr};
+use ::parquet::file::serialized_reader::SerializedPageReader;
 use ::parquet::schema::types::ColumnDescPtr;
 
-use super::super::MAX_DIMENSION;
+use super::input::{Chunk, Input};
 use super::thrift::varint;
 
-/// The pages of a column, each looked at before it is given.
-pub(super) struct Pages<P> {
+/// Maximum length of a list in one row.
+pub(crate) const MAX_LIST_LENGTH: usize = 65_536;
+
+/// The pages of a column, each checked before it is passed on.
+pub(crate) struct Pages<P> {
     inner: P,
     column: ColumnDescPtr,
-    /// How many levels the last row had at the end of the last page.
+    /// Length of the last row's list at the end of the last page.
     run: usize,
 }
 
@@ -62,7 +69,7 @@ impl<P: PageReader> Pages<P> {
         checked.map_err(|what| ParquetError::General(what.to_owned()))
     }
 
-    /// A dictionary takes at least a length or a number for each entry.
+    /// A dictionary holds at least a length or a number for each entry.
     fn dictionary(&self, entries: u32, bytes: usize) -> Result<(), &'static str> {
         let least = match self.column.physical_type() {
             Type::INT64 | Type::DOUBLE => 8,
@@ -74,7 +81,7 @@ impl<P: PageReader> Pages<P> {
         }
     }
 
-    /// In version 1 levels come after their length, those that the column has.
+    /// A page of version 1: the levels that the column has, each after its length, then the values.
     fn first_version(
         &mut self,
         mut bytes: &[u8],
@@ -102,7 +109,7 @@ impl<P: PageReader> Pages<P> {
         self.values(bytes, encoding)
     }
 
-    /// In version 2 the lengths of the levels are in the header.
+    /// A page of version 2: the lengths of the levels stand in the header.
     fn second_version(
         &mut self,
         bytes: &[u8],
@@ -116,8 +123,8 @@ impl<P: PageReader> Pages<P> {
         self.values(values, encoding)
     }
 
-    /// Counts how long rows are, by their repetition levels: 0 begins one, 1 goes on. They are runs,
-    /// either of so many times one level or of groups of eight.
+    /// Counts the length of each row by the repetition levels: 0 begins a row, 1 continues it. They come in
+    /// runs: one level repeated, or bit-packed groups of eight.
     fn levels(&mut self, mut levels: &[u8], count: u32) -> Result<(), &'static str> {
         if self.column.max_rep_level() == 0 {
             return Ok(());
@@ -159,13 +166,13 @@ impl<P: PageReader> Pages<P> {
     fn lengthen(&mut self, levels: u64) -> Result<(), &'static str> {
         let levels = usize::try_from(levels).unwrap_or(usize::MAX);
         self.run = self.run.saturating_add(levels);
-        match self.run <= MAX_DIMENSION {
+        match self.run <= MAX_LIST_LENGTH {
             true => Ok(()),
             false => Err("a row with a vector of more than 65,536 components"),
         }
     }
 
-    /// Lengths of texts are unpacked all at once.
+    /// Checks the lengths of strings, which the crate unpacks all at once.
     fn values(&self, bytes: &[u8], encoding: Encoding) -> Result<(), &'static str> {
         match encoding {
             Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths(bytes, bytes.len()).map(drop),
@@ -178,9 +185,30 @@ impl<P: PageReader> Pages<P> {
     }
 }
 
+/// The checked pages of a column of a row group; `leaf` is the number of the column in the schema.
+pub(crate) fn open_pages(
+    group: &RowGroupMetaData,
+    leaf: usize,
+    input: &Arc<Input>,
+) -> Result<Pages<SerializedPageReader<Chunk>>> {
+    let chunk = group.column(leaf);
+    let gzip = matches!(chunk.compression(), Compression::GZIP(_));
+    let bytes = Arc::new(Chunk::new(Arc::clone(input), gzip));
+    let rows = usize::try_from(group.num_rows())?;
+    let pages = SerializedPageReader::new_with_properties(bytes, chunk, rows, None, properties())?;
+    Ok(Pages::new(pages, chunk.column_descr_ptr()))
+}
+
+fn properties() -> ReaderPropertiesPtr {
+    // With the compatibility on, pages in the old LZ4 framing that do not decode are retried in other ways,
+    // without a bound.
+    let properties = ReaderProperties::builder().set_backward_compatible_lz4(false);
+    Arc::new(properties.build())
+}
+
 const LEVELS: &str = "a page with damaged levels";
 
-/// Passes numbers in the encoding DELTA_BINARY_PACKED, of which there may be so many.
+/// Skips numbers in the encoding DELTA_BINARY_PACKED, of which there may be at most `most`.
 fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
     const DAMAGED: &str = "a page with damaged lengths of texts";
     let mut number = || varint(&mut bytes).ok_or(DAMAGED);
@@ -215,7 +243,7 @@ fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
 impl<P: PageReader> PageReader for Pages<P> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         while let Some(page) = self.inner.get_next_page()? {
-            // A page of nothing would be taken for the end of the column.
+            // The crate would take an empty page for the end of the column.
             if page.num_values() > 0 || page.is_dictionary_page() {
                 self.check(&page)?;
                 return Ok(Some(page));
@@ -246,9 +274,8 @@ mod tests {
     use super::*;
     use ::parquet::schema::parser::parse_message_type;
     use ::parquet::schema::types::SchemaDescriptor;
-    use std::sync::Arc;
 
-    /// Pages that come as they are.
+    /// Pages given by a test.
     struct Given(std::vec::IntoIter<Page>);
 
     impl Iterator for Given {
@@ -356,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_have_to_be_where_they_are_declared() {
+    fn levels_stand_where_they_are_declared() {
         let in_front = |levels: &[u8]| [&(levels.len() as u32).to_le_bytes(), levels].concat();
         let good = [in_front(&run(1, 0)), in_front(&run(1, 1))].concat();
         let page = |bytes: &[u8]| given(LIST, vec![first(bytes.to_vec(), 1, Encoding::RLE)]);
@@ -386,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dictionary_has_the_entries_that_it_declares() {
+    fn a_dictionary_has_the_entries_it_declares() {
         let page = |num_values| Page::DictionaryPage {
             buf: vec![0; 16].into(),
             num_values,
@@ -401,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_texts_are_no_more_than_their_bytes() {
+    fn there_are_no_more_string_lengths_than_bytes() {
         // A block of 128 in 4, then how many, the first, and for the rest the least and the widths.
         let header = |count: u8| vec![0x80, 0x01, 4, count, 2];
         let block = [vec![0, 8, 0, 0, 0], vec![0; 32]].concat();
@@ -431,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_nothing_are_passed_over() {
+    fn empty_pages_are_skipped() {
         let page = |count| second(&run(1, 0), &[], count, Encoding::PLAIN);
         assert_eq!(given(LIST, vec![page(0), page(1), page(0), page(1)]), Ok(2));
     }

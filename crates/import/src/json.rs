@@ -1,0 +1,34 @@
+//! One JSON value in a line.
+
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, DeserializeSeed};
+
+use crate::lines::utf8;
+
+/// Parses a line.
+pub(crate) fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    parse_seed(line, PhantomData)
+}
+
+/// Parses a line with a seed, for types that need a state to be parsed.
+pub(crate) fn parse_seed<'a, S>(line: &'a [u8], seed: S) -> Result<S::Value, String>
+where
+    S: DeserializeSeed<'a>,
+{
+    let text = utf8(line)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| {
+        let what = error.to_string();
+        // The line number of the parser is always 1 here.
+        let what = what.split(" at line ").next().unwrap_or(&what);
+        let hint = if text.trim_start().starts_with('[') {
+            " (one object per line expected, not one list of all)"
+        } else {
+            ""
+        };
+        format!("not JSON: {what} at column {}{hint}", error.column())
+    })
+}
