@@ -428,7 +428,7 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
             .to_string()
     };
     let weighted = || Ensemble::weighted().space("plane", 1.0).space("flat", 1.0);
-    assert!(define(weighted().fused("near")).ends_with("space \"near\" is not a fused one"));
+    assert!(define(weighted().fused("near")).ends_with("space \"near\" is not a fused space"));
     assert!(define(weighted().space("near", 1.0).fused("both")).contains("is made of flat, plane"));
     assert!(define(weighted().fused("gone")).contains("no space or ensemble \"gone\""));
     assert!(define(weighted().missing(0.0).fused("both")).contains("give `missing` or `fused`"));

@@ -262,7 +262,7 @@ fn on_disk(
 }
 
 /// The rows the index has beyond what the journal has: what is left of a journal that lost its end.
-pub(crate) fn salvage(
+pub(crate) fn newer_in_index(
     directory: &Directory,
     database: u64,
     last: Revision,
@@ -287,7 +287,7 @@ pub(crate) fn salvage(
 }
 
 /// Removes the index, so that it is built anew.
-pub(crate) fn forget(directory: &Directory) {
+pub(crate) fn remove_index(directory: &Directory) {
     let path = directory
         .files
         .outside(&directory.root.join(names::CATALOG));

@@ -122,6 +122,22 @@ pub(crate) fn unsealed(
     Ok(Some(out))
 }
 
+/// Writes a whole journal file, such as [`unsealed`] returns. File and name are durable then.
+pub(crate) fn write_closed(
+    directory: &Directory,
+    number: FileNo,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let path = directory.path(names::JOURNAL, &names::journal(number));
+    let mut file = directory
+        .files
+        .create_new(&path)
+        .map_err(StoreError::io("create", &path))?;
+    file.append(bytes).map_err(StoreError::io("write", &path))?;
+    file.sync().map_err(StoreError::io("sync", &path))?;
+    directory.sync_dir(&directory.root.join(names::JOURNAL))
+}
+
 /// The journal files, oldest first.
 pub(crate) fn paths(directory: &Directory) -> Result<Vec<PathBuf>, StoreError> {
     let dir = directory.root.join(names::JOURNAL);

@@ -14,8 +14,8 @@
 mod index;
 mod journal;
 
-pub(crate) use index::{Index, forget, newest, salvage};
-pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed};
+pub(crate) use index::{Index, newer_in_index, newest, remove_index};
+pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed, write_closed};
 
 use crate::format::Damage;
 use crate::format::journal::Op;

@@ -1,9 +1,9 @@
 //! Snapshots of a database, and going back to one.
 
 use super::Database;
-use super::open::{hold_files, is_gone};
+
 use crate::error::Error;
-use crate::maintain;
+use crate::maintain::{self, hold_files, is_gone};
 use std::path::Path;
 
 /// How often a reader looks again when the writer moves on while it makes a snapshot.
@@ -23,14 +23,14 @@ impl Database {
     pub fn snapshot(&self, directory: impl AsRef<Path>) -> Result<(), Error> {
         let target = directory.as_ref();
         if let Some(writing) = &self.writing {
-            return maintain::snapshot(&self.live(), Some(writing), target);
+            return maintain::copy(&self.live(), Some(writing), target);
         }
         let mut attempt = 0;
         loop {
             attempt += 1;
             let _held = hold_files(&self.live().directory)?;
             self.refresh()?;
-            match maintain::snapshot(&self.live(), None, target) {
+            match maintain::copy(&self.live(), None, target) {
                 // Its journal was sealed and unlinked meanwhile.
                 Err(Error::Lost { .. }) if attempt < ATTEMPTS => {}
                 Err(error) if is_gone(&error) && attempt < ATTEMPTS => {}

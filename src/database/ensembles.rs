@@ -44,7 +44,7 @@ impl Ensembles<'_> {
     /// [`Error::NameTaken`] by a space, and [`Error::SpaceName`], whose rules hold here too.
     pub fn define(&self, name: &str, ensemble: Ensemble) -> Result<(), Error> {
         let database = self.database;
-        maintain::define(&database.live(), database.writing()?, name, Some(ensemble)).map(drop)
+        maintain::define_ensemble(&database.live(), database.writing()?, name, ensemble)
     }
 
     /// Drops an ensemble; false when there is none of this name. Its spaces stay.
@@ -53,7 +53,7 @@ impl Ensembles<'_> {
     /// [`Error::Io`] when the commit fails.
     pub fn remove(&self, name: &str) -> Result<bool, Error> {
         let database = self.database;
-        maintain::define(&database.live(), database.writing()?, name, None)
+        maintain::remove_ensemble(&database.live(), database.writing()?, name)
     }
 
     /// The ensemble of this name.

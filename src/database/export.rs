@@ -64,7 +64,7 @@ impl Database {
     pub fn export(&self) -> Export {
         let live = self.live();
         let (snapshot, fresh) = {
-            let _still = self.writing.as_ref().map(|writing| writing.hold_writer());
+            let _still = self.writing.as_ref().map(|writing| writing.pause_writes());
             (live.snapshot.load_full(), live.index.all())
         };
         let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));

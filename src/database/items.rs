@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::maintain;
+use crate::maintain::{self, Change};
 use serde_json::Value;
 use std::collections::HashMap;
 use twinspire_core::ids::Revision;
@@ -40,7 +40,7 @@ impl Items<'_> {
     /// As [`put`](Self::put), and [`Error::DuplicateId`]; they name the item.
     pub fn put_many(&self, items: &[Value]) -> Result<Revision, Error> {
         let mut places = HashMap::new();
-        let mut records = Vec::with_capacity(items.len());
+        let mut changes = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             let id = check_item(item).map_err(|source| Error::Item { at, source })?;
             if let Some(first) = places.insert(id, at) {
@@ -50,9 +50,10 @@ impl Items<'_> {
                     second: at,
                 });
             }
-            records.push((id, Some(item)));
+            let record = Some(item);
+            changes.push(Change { id, record });
         }
-        maintain::write(&self.database.live(), self.database.writing()?, &records)
+        maintain::write(&self.database.live(), self.database.writing()?, &changes)
     }
 
     /// The record of an id.
@@ -74,7 +75,7 @@ impl Items<'_> {
         if found.is_none_or(|(_, record)| record.is_none()) {
             return Ok(false);
         }
-        maintain::write(&live, writing, &[(id, None)])?;
+        maintain::write(&live, writing, &[Change { id, record: None }])?;
         Ok(true)
     }
 }

@@ -1,8 +1,8 @@
 //! Holding on to one state of the database, and asking generations that are not active.
 
-use super::open::is_gone;
 use super::{Database, Recall};
 use crate::error::Error;
+use crate::maintain::is_gone;
 use crate::recall::View;
 use crate::store;
 use std::fmt;
@@ -44,7 +44,7 @@ impl Database {
     pub fn pin(&self) -> Pinned {
         let live = self.live();
         let (snapshot, fresh) = {
-            let _still = self.writing.as_ref().map(|writing| writing.hold_writer());
+            let _still = self.writing.as_ref().map(|writing| writing.pause_writes());
             (live.snapshot.load_full(), live.index.all())
         };
         let view = View::pinned(live, snapshot, fresh);

@@ -1,6 +1,6 @@
-//! Unlinking what no manifest names and nobody is making.
+//! Collection: unlinking the files that no manifest names and nobody is writing.
 
-use super::{Writing, held};
+use super::writing::Writing;
 use crate::error::Error;
 use crate::snapshot::Live;
 use crate::store::{self, StoreError};
@@ -8,41 +8,40 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use twinspire_core::files::{LockMode, names};
 
-/// Unlinks files that nothing needs any more; gives what was removed.
+/// Unlinks the files that nothing needs. Returns their paths.
 pub(crate) fn collect(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
-    let _state = writing.hold_state();
-    drop(writing.writer()?);
-    collect_held(live, writing)
+    let _state = writing.lock_state();
+    writing.check_writable()?;
+    collect_locked(live, writing)
 }
 
-/// What [`collect`] would remove now.
+/// The files that [`collect`] would unlink.
 pub(crate) fn garbage(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
-    let _state = writing.hold_state();
-    let making = held(&writing.making);
+    let _state = writing.lock_state();
+    let pending = writing.pending.lock();
     let manifest = &live.snapshot.load().sealed.manifest;
-    Ok(store::garbage(&live.directory, manifest, &making)?)
+    Ok(store::garbage(&live.directory, manifest, &pending)?)
 }
 
-/// [`collect`], for who holds the state already. While a reader of another process opens files,
-/// nothing is removed: it stays for the next time.
-pub(super) fn collect_held(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
+/// [`collect`] at the end of an operation that has succeeded already: a failure is only logged. The
+/// caller holds the state lock.
+pub(super) fn collect_or_warn(live: &Live, writing: &Writing) {
+    if let Err(error) = collect_locked(live, writing) {
+        log::warn!("cannot collect files that are no longer needed: {error}");
+    }
+}
+
+/// Collects under the caller's state lock. Skips it while a reader in another process opens files.
+fn collect_locked(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
     let directory = &live.directory;
     let path = directory.root.join(names::READERS);
-    let _none_opening = match directory.files.lock(&path, LockMode::Exclusive) {
+    let _no_reader_opening = match directory.files.lock(&path, LockMode::Exclusive) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Vec::new()),
         Err(error) => return Err(StoreError::io("lock", &path)(error).into()),
     };
-    // Held until all is done: what somebody begins to make meanwhile would be listed, and taken for
-    // left over.
-    let making = held(&writing.making);
+    // Held to the end: a file that is created during collection must not count as garbage.
+    let pending = writing.pending.lock();
     let manifest = &live.snapshot.load().sealed.manifest;
-    Ok(store::collect(directory, manifest, &making)?)
-}
-
-/// [`collect_held`] after something that is done and stays so, whatever comes of this.
-pub(crate) fn tidy(live: &Live, writing: &Writing) {
-    if let Err(error) = collect_held(live, writing) {
-        log::warn!("cannot collect what is not needed any more: {error}");
-    }
+    Ok(store::collect(directory, manifest, &pending)?)
 }

@@ -1,50 +1,38 @@
-//! A snapshot: a database of its own in another directory, of one moment of this one.
+//! Copying a database into another directory, as of one moment.
 //!
-//! Segments and towers never change, so that a hard link does for a copy where the file system has
-//! them. The journal is written anew, CURRENT last: a directory without it is no database yet.
+//! Segments and towers never change, so that hard links replace copies where the file system has them.
+//! The journal is written anew. CURRENT comes last: without it a directory is no database yet.
 
-use super::Writing;
-use crate::catalog::{self, CatalogError};
+use super::writing::Writing;
+use crate::catalog;
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::snapshot::Live;
 use crate::store::{self, Directory, StoreError};
 use std::path::Path;
-use twinspire_core::files::{FileSystem, names};
+use twinspire_core::files::names;
 use twinspire_core::ids::FileNo;
 
-/// Writes a snapshot into a directory that is absent or empty.
+/// Writes a copy into a directory that is absent or empty.
 ///
-/// Without `writing`, the caller keeps files from being unlinked, and looks again if the state has
-/// moved on while its journal was read.
-pub(crate) fn snapshot(live: &Live, writing: Option<&Writing>, target: &Path) -> Result<(), Error> {
+/// Puts wait while the journal is read; seals, merges and publishes wait to the end. Without `writing`
+/// the caller keeps files from being unlinked, and tries again if the state changed meanwhile.
+pub(crate) fn copy(live: &Live, writing: Option<&Writing>, target: &Path) -> Result<(), Error> {
     let from = &live.directory;
-    let (_state, manifest, journal) = match writing {
-        Some(writing) => {
-            let (state, writer) = writing.hold_still();
-            let manifest = live.snapshot.load().sealed.manifest.clone();
-            let journal = journal_of(from, &manifest)?;
-            drop(writer);
-            (Some(state), manifest, journal)
-        }
-        None => {
-            let manifest = live.snapshot.load().sealed.manifest.clone();
-            let journal = journal_of(from, &manifest)?;
-            (None, manifest, journal)
-        }
-    };
+    let (state, writer) = writing.map(Writing::pause_all).unzip();
+    let manifest = live.snapshot.load().sealed.manifest.clone();
+    let journal = catalog::unsealed(from, manifest.database, manifest.sealed)?;
+    drop(writer);
     let to = Directory {
         files: from.files.clone(),
         root: target.to_owned(),
     };
-    begin(&to)?;
-    link_all(from, &to, &manifest)?;
+    create_directories(&to)?;
+    link_files(from, &to, &manifest)?;
     if let Some(bytes) = journal {
-        let path = to.path(names::JOURNAL, &names::journal(manifest.next_file));
-        write(&*to.files, &path, &bytes)?;
-        to.sync_dir(&to.root.join(names::JOURNAL))?;
+        catalog::write_closed(&to, manifest.next_file, &bytes)?;
     }
-    // The number is one that the journal does not use up, for it names no segment.
+    // The copy's journal takes the source's next file number.
     let next_file = FileNo(manifest.next_file.0 + 1);
     let manifest = Manifest {
         number: 1,
@@ -52,16 +40,13 @@ pub(crate) fn snapshot(live: &Live, writing: Option<&Writing>, target: &Path) ->
         ..manifest
     };
     to.sync_parent()?;
-    Ok(store::commit(&to, &manifest)?)
+    store::commit(&to, &manifest)?;
+    drop(state);
+    Ok(())
 }
 
-/// What is not sealed, as one journal file; none if everything is.
-fn journal_of(directory: &Directory, manifest: &Manifest) -> Result<Option<Vec<u8>>, CatalogError> {
-    catalog::unsealed(directory, manifest.database, manifest.sealed)
-}
-
-/// Makes the directories.
-fn begin(to: &Directory) -> Result<(), Error> {
+/// Creates the database directory and those in it.
+fn create_directories(to: &Directory) -> Result<(), Error> {
     let (files, root) = (&*to.files, &to.root);
     if !to.fits() {
         let (bytes, limit) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
@@ -73,14 +58,13 @@ fn begin(to: &Directory) -> Result<(), Error> {
     }
     let inner = [names::JOURNAL, names::SEGMENTS, names::TOWERS].map(|name| root.join(name));
     for path in [root].into_iter().chain(&inner) {
-        let made = files.create_dir(path);
-        made.map_err(StoreError::io("create the directory", path))?;
+        to.create_dir(path)?;
     }
     Ok(to.sync_dir(root)?)
 }
 
-/// Gives the segments and towers that a manifest names a further name each.
-fn link_all(from: &Directory, to: &Directory, manifest: &Manifest) -> Result<(), StoreError> {
+/// Links the segments and towers that a manifest names into another directory.
+fn link_files(from: &Directory, to: &Directory, manifest: &Manifest) -> Result<(), StoreError> {
     let files = &*from.files;
     let link = |directory: &str, name: &str| {
         let (old, new) = (from.path(directory, name), to.path(directory, name));
@@ -96,8 +80,7 @@ fn link_all(from: &Directory, to: &Directory, manifest: &Manifest) -> Result<(),
             }
             let towers = names::join(names::TOWERS, &names::towers(space, generation.number));
             let path = to.root.join(&towers);
-            let made = files.create_dir(&path);
-            made.map_err(StoreError::io("create the directory", &path))?;
+            to.create_dir(&path)?;
             for file in &generation.towers {
                 link(&towers, &file.name)?;
             }
@@ -106,12 +89,4 @@ fn link_all(from: &Directory, to: &Directory, manifest: &Manifest) -> Result<(),
     }
     to.sync_dir(&to.root.join(names::SEGMENTS))?;
     to.sync_dir(&to.root.join(names::TOWERS))
-}
-
-fn write(files: &dyn FileSystem, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut file = files
-        .create_new(path)
-        .map_err(StoreError::io("create", path))?;
-    file.append(bytes).map_err(StoreError::io("write", path))?;
-    file.sync().map_err(StoreError::io("sync", path))
 }

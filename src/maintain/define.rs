@@ -1,62 +1,74 @@
-//! Defining ensembles, and dropping them.
+//! Defining and removing ensembles.
 
-use super::{Writing, commit};
+use super::commit::commit;
+use super::writing::Writing;
 use crate::ensemble::Ensemble;
 use crate::error::{EnsembleError, Error, NameOwner};
 use crate::manifest::Manifest;
-use crate::snapshot::{Live, NumberField, Sealed, Snapshot};
-use std::sync::Arc;
+use crate::snapshot::{Live, NumberField, Snapshot};
 use twinspire_core::files::names;
 use twinspire_core::kernel::Metric;
 
-/// Stores an ensemble in the place of what has its name, or (none) drops it; false when there is
-/// nothing to drop.
-pub(crate) fn define(
+/// Stores an ensemble. It replaces the one that has its name.
+pub(crate) fn define_ensemble(
     live: &Live,
     writing: &Writing,
     name: &str,
-    ensemble: Option<Ensemble>,
-) -> Result<bool, Error> {
-    let _state = writing.hold_state();
-    let mut writer = writing.writer()?;
+    ensemble: Ensemble,
+) -> Result<(), Error> {
+    let _state = writing.lock_state();
+    let mut writer = writing.lock_writer()?;
+    let before = live.snapshot.load_full();
+    check(&before, name, &ensemble)?;
+    let manifest = &before.sealed.manifest;
+    let manifest = manifest.with_ensemble(name, Some(ensemble));
+    commit(live, &mut writer, before.with_manifest(manifest))
+}
+
+/// Removes an ensemble. Returns false if there is none of this name.
+pub(crate) fn remove_ensemble(live: &Live, writing: &Writing, name: &str) -> Result<bool, Error> {
+    let _state = writing.lock_state();
+    let mut writer = writing.lock_writer()?;
     let before = live.snapshot.load_full();
     let manifest = &before.sealed.manifest;
-    if let Some(ensemble) = &ensemble {
-        if !names::is_space_name(name) {
-            let name = name.to_owned();
-            return Err(Error::SpaceName { name });
-        }
-        if manifest.spaces.contains_key(name) {
-            let (name, owner) = (name.to_owned(), NameOwner::Space);
-            return Err(Error::NameTaken { name, owner });
-        }
-        if let Some(source) = ensemble.problem() {
-            let name = name.to_owned();
-            return Err(Error::Ensemble { name, source });
-        }
-        for space in ensemble.needs() {
-            before.kept(space)?;
-        }
-        if let Some(source) = unlike(ensemble, manifest) {
-            let name = name.to_owned();
-            return Err(Error::Ensemble { name, source });
-        }
-        if let Some(source) = worthless(ensemble, &before)? {
-            let name = name.to_owned();
-            return Err(Error::Ensemble { name, source });
-        }
-    } else if !manifest.ensembles.contains_key(name) {
+    if !manifest.ensembles.contains_key(name) {
         return Ok(false);
     }
-    let next = manifest.with_ensemble(name, ensemble);
-    let sealed = Arc::new(Sealed::new(next.clone(), before.sealed.items.clone()));
-    let spaces = before.spaces.clone();
-    commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
+    let manifest = manifest.with_ensemble(name, None);
+    commit(live, &mut writer, before.with_manifest(manifest))?;
     Ok(true)
 }
 
-/// Why the fused space of an ensemble cannot stand for its spaces, if so.
-fn unlike(ensemble: &Ensemble, manifest: &Manifest) -> Option<EnsembleError> {
+/// Refuses a name that is taken or malformed, and a recipe that cannot be evaluated.
+fn check(before: &Snapshot, name: &str, ensemble: &Ensemble) -> Result<(), Error> {
+    let manifest = &before.sealed.manifest;
+    if !names::is_space_name(name) {
+        let name = name.to_owned();
+        return Err(Error::SpaceName { name });
+    }
+    if manifest.spaces.contains_key(name) {
+        let (name, owner) = (name.to_owned(), NameOwner::Space);
+        return Err(Error::NameTaken { name, owner });
+    }
+    let refused = |source| Error::Ensemble {
+        name: name.to_owned(),
+        source,
+    };
+    if let Some(source) = ensemble.problem() {
+        return Err(refused(source));
+    }
+    for space in ensemble.needs() {
+        before.kept(space)?;
+    }
+    let problem = match fused_space_problem(ensemble, manifest) {
+        Some(problem) => Some(problem),
+        None => business_problem(ensemble, before)?,
+    };
+    problem.map_or(Ok(()), |source| Err(refused(source)))
+}
+
+/// Why the fused space of an ensemble cannot replace its spaces, if so.
+fn fused_space_problem(ensemble: &Ensemble, manifest: &Manifest) -> Option<EnsembleError> {
     let fused = ensemble.recipe().method.fused()?;
     let active = manifest.spaces.get(fused)?.active()?;
     if active.members.keys().eq(ensemble.spaces()) {
@@ -72,8 +84,11 @@ fn unlike(ensemble: &Ensemble, manifest: &Manifest) -> Option<EnsembleError> {
     })
 }
 
-/// Why ranking by what items are worth means nothing here, if so.
-fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<EnsembleError>, Error> {
+/// Why a business weight has no effect or the wrong one, if so.
+fn business_problem(
+    ensemble: &Ensemble,
+    snapshot: &Snapshot,
+) -> Result<Option<EnsembleError>, Error> {
     let Some(business) = &ensemble.recipe().business else {
         return Ok(None);
     };
@@ -88,6 +103,6 @@ fn worthless(ensemble: &Ensemble, snapshot: &Snapshot) -> Result<Option<Ensemble
         let metric = snapshot.kept(space)?.active().map(|active| active.metric);
         distances += usize::from(metric == Some(Metric::L2));
     }
-    let below = spaces > 0 && spaces == distances;
-    Ok(below.then_some(EnsembleError::NegativeScores))
+    let never_positive = spaces > 0 && spaces == distances;
+    Ok(never_positive.then_some(EnsembleError::NegativeScores))
 }

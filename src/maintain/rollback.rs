@@ -1,17 +1,17 @@
-//! Serving another kept generation, and letting kept ones go.
+//! Rolling a space back to a generation that it keeps.
 
-use super::collect::tidy;
-use super::flip::flip;
+use super::activate::activate;
 use super::progress::{Monitor, ProgressStage};
-use super::{Writing, commit};
+use super::signal::Task;
+use super::writing::Writing;
 use crate::error::Error;
 use crate::manifest::Generation;
-use crate::snapshot::{Base, Live, Sealed, Snapshot};
-use std::sync::Arc;
+use crate::snapshot::{Base, Live};
 use twinspire_core::ids::GenerationNo;
 
-/// Makes generation `to` (none: the one before the active one) answer for a space. Items written since
-/// it was cut are embedded with its towers first.
+/// Makes generation `to` of a space active, older or newer; by default the one before the active one.
+///
+/// Items written since its cut are embedded first.
 pub(crate) fn rollback(
     live: &Live,
     writing: &Writing,
@@ -19,8 +19,8 @@ pub(crate) fn rollback(
     to: Option<GenerationNo>,
     monitor: &Monitor<'_>,
 ) -> Result<Generation, Error> {
-    let _state = writing.hold_state();
-    drop(writing.writer()?);
+    let _state = writing.lock_state();
+    writing.check_writable()?;
     let before = live.snapshot.load_full();
     let kept = before.kept(space)?;
     let generation = match to {
@@ -44,36 +44,10 @@ pub(crate) fn rollback(
     let base = Base::open(&live.directory, space, generation, serving)?;
     let number = generation.number;
     let report = |done, total| monitor.report(ProgressStage::CatchUp, done, total);
-    flip(
-        live,
-        writing,
-        space,
-        Arc::new(base),
-        &report,
-        |manifest, _| manifest.activated(space, number),
-    )?;
-    // What the generation lacks is scanned in every recall until it is sealed.
-    writing.signal.wake();
+    activate(live, writing, space, base, &report, |manifest, _| {
+        manifest.activated(space, number)
+    })?;
+    // Recalls scan the items that the generation lacks until they are sealed into it.
+    writing.signal.request(Task::Upkeep);
     Ok(generation.clone())
-}
-
-/// Lets the oldest generations of a space beyond `generations` go, never the active one.
-pub(crate) fn retain(
-    live: &Live,
-    writing: &Writing,
-    space: &str,
-    generations: usize,
-) -> Result<(), Error> {
-    let _state = writing.hold_state();
-    let mut writer = writing.writer()?;
-    let before = live.snapshot.load_full();
-    if before.kept(space)?.generations.len() > generations.max(1) {
-        let next = before.sealed.manifest.retained(space, generations)?;
-        let sealed = Arc::new(Sealed::new(next.clone(), before.sealed.items.clone()));
-        let spaces = before.spaces.clone();
-        commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
-    }
-    drop(writer);
-    tidy(live, writing);
-    Ok(())
 }

@@ -1,33 +1,38 @@
-//! Sealing: what is fresh becomes an immutable items segment, and a segment of every space.
+//! Sealing: unsealed writes become an immutable items segment, and a segment of every space.
+//!
+//! The seal cuts the journal under the writer's lock and keeps the snapshot of that moment. It writes
+//! the segments without the lock, while puts go on. Under the lock again, one commit makes them part of
+//! the state; writes after the cut stay in the overlays. Only then are journal files unlinked.
 
-use super::collect::tidy;
-use super::segment::Contents;
-use super::{Making, Writing, commit};
+use super::collect::collect_or_warn;
+use super::commit::commit;
+use super::pending::PendingFile;
+use super::segment_builder::SegmentBuilder;
+use super::writing::Writing;
 use crate::catalog::{Fresh, newest, recover};
 use crate::error::{Error, Invariant};
 use crate::format::items::Row;
-use crate::manifest::{ItemsFile, Sealing, SpaceFile};
+use crate::manifest::{ItemsFile, Manifest, Sealing, SpaceFile};
 use crate::snapshot::{Base, Live, Overlay, Sealed, Serving, Snapshot, without_sealed};
 use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 
-/// Moves every write acknowledged so far out of the journal into segments, while others go on
-/// writing; gives the revision up to which everything is sealed.
+/// Moves every acknowledged write from the journal into segments. Returns the revision up to which
+/// everything is sealed.
 pub(crate) fn seal(live: &Live, writing: &Writing) -> Result<Revision, Error> {
-    let _state = writing.hold_state();
-    let cut = seal_held(live, writing)?;
-    tidy(live, writing);
+    let _state = writing.lock_state();
+    let cut = seal_locked(live, writing)?;
+    collect_or_warn(live, writing);
     Ok(cut)
 }
 
-/// [`seal`], for who holds the state already.
-pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Error> {
-    // The cut: revisions up to here are in files that nobody appends to any more.
+/// [`seal`] under the caller's state lock, without collection.
+pub(super) fn seal_locked(live: &Live, writing: &Writing) -> Result<Revision, Error> {
+    // The cut: revisions up to here are in journal files that are no longer appended to.
     let (cut, before) = {
-        let mut writer = writing.writer()?;
+        let mut writer = writing.lock_writer()?;
         writer.journal.rotate();
         (writer.journal.last(), live.snapshot.load_full())
     };
@@ -36,21 +41,24 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
     if all_sealed && before.spaces.values().all(|space| space.overlay.is_empty()) {
         return Ok(cut);
     }
-    let (items, _making) = match all_sealed {
-        true => (None, None),
-        false => {
-            let (items, making) = seal_items(live, writing, &before.sealed, cut)?;
-            (Some(items), Some(making))
-        }
+    // The guards keep the new files from collection until the commit.
+    let mut pending = Vec::new();
+    let items = match all_sealed {
+        true => None,
+        false => Some(seal_items(
+            live,
+            writing,
+            &before.sealed,
+            cut,
+            &mut pending,
+        )?),
     };
     let mut spaces = BTreeMap::new();
-    let mut making = Vec::new();
     for (name, serving) in &before.spaces {
-        let (segment, made) = seal_space(live, writing, serving)?;
-        making.extend(made);
+        let segment = seal_space(live, writing, serving, &mut pending)?;
         spaces.insert(name.clone(), (serving.base.generation.number, segment));
     }
-    let mut writer = writing.writer()?;
+    let mut writer = writing.lock_writer()?;
     let sealing = Sealing {
         items,
         spaces,
@@ -58,15 +66,28 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
         next_item: writer.next_item,
     };
     let next = manifest.with_sealed(sealing, writer.next_file)?;
-    let sealed = Sealed::open(&live.directory, next.clone(), Some(&before.sealed))?;
-    let now = live.snapshot.load();
+    let next = snapshot_after(live, &before, next, cut)?;
+    commit(live, &mut writer, next)?;
+    writer.journal.drop_sealed(cut);
+    drop(writer);
+    live.index.drop_sealed(cut);
+    Ok(cut)
+}
+
+/// The state after the seal: the new segments, and overlays without what they hold.
+fn snapshot_after(
+    live: &Live,
+    before: &Snapshot,
+    manifest: Manifest,
+    cut: Revision,
+) -> Result<Snapshot, Error> {
+    let sealed = Sealed::open(&live.directory, manifest, Some(&before.sealed))?;
+    let (now, empty) = (live.snapshot.load(), Overlay::default());
     let mut spaces = BTreeMap::new();
     for (name, serving) in &now.spaces {
         let number = serving.base.generation.number;
-        let generation = next
-            .spaces
-            .get(name)
-            .and_then(|space| space.generation(number));
+        let entry = sealed.manifest.spaces.get(name);
+        let generation = entry.and_then(|space| space.generation(number));
         let generation = generation.ok_or_else(|| Error::Internal {
             invariant: Invariant::ServedGeneration {
                 space: name.clone(),
@@ -74,34 +95,32 @@ pub(super) fn seal_held(live: &Live, writing: &Writing) -> Result<Revision, Erro
             },
         })?;
         let base = Base::open(&live.directory, name, generation, Some(&serving.base))?;
-        let sealed = before.spaces.get(name).map(|serving| &serving.overlay);
-        let overlay = without_sealed(&serving.overlay, sealed.unwrap_or(&Overlay::default()), cut);
+        let at_cut = before.spaces.get(name).map(|serving| &serving.overlay);
+        let at_cut = at_cut.unwrap_or(&empty);
+        let overlay = without_sealed(&serving.overlay, at_cut, cut);
         let base = Arc::new(base);
         spaces.insert(name.clone(), Arc::new(Serving { base, overlay }));
     }
     let sealed = Arc::new(sealed);
-    commit(live, &mut writer, &next, Snapshot { sealed, spaces })?;
-    writer.journal.drop_sealed(cut);
-    drop(writer);
-    live.index.drop_sealed(cut);
-    Ok(cut)
+    Ok(Snapshot { sealed, spaces })
 }
 
-/// The journal up to the cut as an items segment.
+/// Writes the journal up to the cut as an items segment.
 fn seal_items<'a>(
     live: &Live,
     writing: &'a Writing,
     sealed: &Sealed,
     cut: Revision,
-) -> Result<(ItemsFile, Making<'a>), Error> {
+    pending: &mut Vec<PendingFile<'a>>,
+) -> Result<ItemsFile, Error> {
     let manifest = &sealed.manifest;
     let recovered = recover(&live.directory, manifest.database, manifest.sealed)?;
     let up_to_cut = recovered.ops.into_iter();
     let up_to_cut = up_to_cut.take_while(|(revision, _)| *revision <= cut);
     let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
     let rows: BTreeMap<ItemNo, _> = newest(up_to_cut).into_iter().map(by_item).collect();
-    let number = writing.writer()?.number();
-    let making = writing.make(names::join(names::SEGMENTS, &names::items(number)));
+    let (number, guard) = writing.reserve_items()?;
+    pending.push(guard);
     let mut segment = ItemsWriter::create(&live.directory, number, manifest.database)?;
     for (id, fresh) in rows.values() {
         segment.push(&Row {
@@ -111,36 +130,31 @@ fn seal_items<'a>(
             record: fresh.record.as_deref(),
         })?;
     }
-    let items = segment.finish()?;
-    let segments = live.directory.root.join(names::SEGMENTS);
-    live.directory.sync_dir(&segments)?;
-    Ok((items, making))
+    Ok(segment.finish()?)
 }
 
-/// The overlay of a space as a segment of its generation, if there is anything to say.
+/// Writes the overlay of a space as a segment of its generation. None if that would be empty.
 fn seal_space<'a>(
     live: &Live,
     writing: &'a Writing,
     serving: &Serving,
-) -> Result<(Option<SpaceFile>, Option<Making<'a>>), Error> {
-    let mut contents = Contents::of(&serving.base.generation);
-    for (item, late) in &serving.overlay {
-        match &late.vector {
-            Some(vector) => {
-                contents.push(*item, vector.row());
-            }
-            None if serving.base.vector(*item).is_some() => contents.gone.push(item.0),
+    pending: &mut Vec<PendingFile<'a>>,
+) -> Result<Option<SpaceFile>, Error> {
+    let mut segment = SegmentBuilder::new(&serving.base.generation);
+    for (item, fresh) in &serving.overlay {
+        match &fresh.vector {
+            Some(vector) => segment.push(*item, vector.row()),
+            None if serving.base.vector(*item).is_some() => segment.gone.push(item.0),
             None => {}
         }
     }
-    if contents.is_empty() {
-        return Ok((None, None));
+    if segment.is_empty() {
+        return Ok(None);
     }
-    let number = writing.writer()?.number();
-    let making = writing.make(names::join(names::SEGMENTS, &names::space(number)));
+    let (number, guard) = writing.reserve_space()?;
+    pending.push(guard);
     let database = live.snapshot.load().sealed.manifest.database;
-    let quiet = |_, _| ();
-    let cancelled = &writing.cancelled;
-    let file = contents.write(&live.directory, database, number, &quiet, cancelled)?;
-    Ok((Some(file), Some(making)))
+    let (no_progress, cancelled) = (|_, _| (), &writing.cancelled);
+    let file = segment.write(&live.directory, database, number, &no_progress, cancelled)?;
+    Ok(Some(file))
 }

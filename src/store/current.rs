@@ -69,14 +69,13 @@ pub(crate) fn commit_over(
         number,
         manifest.database,
     )?;
-    let committed = segment
-        .section(bytes_of::STATE, &state)
-        .and_then(|()| segment.finish())
-        .and_then(|_| replace_current(directory, manifest.number, before));
+    segment.section(bytes_of::STATE, &state)?;
+    segment.finish_unnamed()?;
+    let committed = replace_current(directory, manifest.number, before);
     if let Err(error) = &committed
         && !matches!(error, StoreError::Uncertain { .. })
     {
-        // So that the next commit can use the number. What cannot be removed makes that one fail.
+        // Frees the number for the next commit, which fails if this does.
         let _ = directory.files.remove(&path);
     }
     committed

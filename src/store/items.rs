@@ -163,7 +163,7 @@ impl ItemsWriter {
     ) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(number));
         let mut segment = SegmentWriter::create(directory, path, Kind::Items, number, database)?;
-        segment.begin(RECORDS)?;
+        segment.start_section(RECORDS)?;
         Ok(Self {
             segment,
             numbers: Vec::new(),
@@ -222,7 +222,7 @@ impl ItemsWriter {
         segment.section(IDS, &ids)?;
         segment.section(ID_TABLE, bytemuck::cast_slice(&table_of_ids))?;
         segment.section(RECORD_OFFSETS, bytemuck::cast_slice(&record_offsets))?;
-        segment.begin(COLUMNS)?;
+        segment.start_section(COLUMNS)?;
         let wrong = StoreError::format(segment.path());
         let columns = columns.finish(|bytes| segment.append(bytes))?.encode();
         segment.section(COLUMN_TABLE, &columns.map_err(wrong)?)?;

@@ -18,7 +18,7 @@ pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::fresh_identity;
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
-pub(crate) use towers::{clear_towers, read_towers, write_towers};
+pub(crate) use towers::{read_towers, write_towers};
 
 use crate::format::{Damage, FormatError};
 use std::path::{Path, PathBuf};
@@ -43,6 +43,13 @@ impl Directory {
     /// Whether the paths of all files can be as long as they get.
     pub(crate) fn fits(&self) -> bool {
         self.root.as_os_str().len() <= names::MAX_ROOT_BYTES
+    }
+
+    /// Creates a directory; fine if it exists.
+    pub(crate) fn create_dir(&self, path: &Path) -> Result<(), StoreError> {
+        self.files
+            .create_dir(path)
+            .map_err(StoreError::io("create the directory", path))
     }
 
     /// Makes the directory's own name durable.

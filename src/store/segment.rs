@@ -1,4 +1,4 @@
-//! Writing the container all segments and manifests share.
+//! The writer of the container that segments and manifests share.
 
 use super::{Directory, StoreError};
 use crate::format::FormatError;
@@ -10,15 +10,21 @@ use twinspire_core::files::NewFile;
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::{Checksum, checksum};
 
-/// Appends below this size are gathered before they go to the file.
+/// Size of the write buffer in bytes.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// A file being written, section by section.
+/// A file under construction, section by section.
+///
+/// [`finish`](Self::finish) makes the file and its name durable. A writer that is dropped without it
+/// removes the file.
 pub(crate) struct SegmentWriter {
+    directory: Directory,
     path: PathBuf,
     number: FileNo,
     identity: u64,
-    file: Box<dyn NewFile>,
+    /// None once the content is complete.
+    file: Option<Box<dyn NewFile>>,
+    finished: bool,
     buffer: Vec<u8>,
     written: u64,
     sections: Vec<Section>,
@@ -26,7 +32,7 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Makes the file and writes its header.
+    /// Creates the file and writes its header.
     pub(crate) fn create(
         directory: &Directory,
         path: PathBuf,
@@ -46,10 +52,12 @@ impl SegmentWriter {
             before: 0,
         };
         let mut writer = Self {
+            directory: directory.clone(),
             path,
             number,
             identity,
-            file,
+            file: Some(file),
+            finished: false,
             buffer: Vec::with_capacity(BUFFER_BYTES),
             written: 0,
             sections: Vec::new(),
@@ -64,8 +72,8 @@ impl SegmentWriter {
         &self.path
     }
 
-    /// Begins section `id`; the one before ends.
-    pub(crate) fn begin(&mut self, id: u32) -> Result<(), StoreError> {
+    /// Starts section `id`, and ends the one before.
+    pub(crate) fn start_section(&mut self, id: u32) -> Result<(), StoreError> {
         self.end_section();
         self.pad()?;
         self.sections.push(Section {
@@ -78,21 +86,38 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Appends to the section begun last.
+    /// Appends to the section that was started last.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.sum.update(bytes);
         self.put(bytes)
     }
 
-    /// A whole section at once.
+    /// Writes a whole section.
     pub(crate) fn section(&mut self, id: u32, bytes: &[u8]) -> Result<(), StoreError> {
-        self.begin(id)?;
+        self.start_section(id)?;
         self.append(bytes)
     }
 
-    /// Writes table and footer, makes the file's content durable and the file read-only; its name
-    /// is the caller's to sync.
+    /// Completes the file: content and name are durable then, and the file is read-only.
     pub(crate) fn finish(mut self) -> Result<FileRef, StoreError> {
+        let file = self.complete()?;
+        if let Some(parent) = self.path.parent() {
+            self.directory.sync_dir(parent)?;
+        }
+        self.finished = true;
+        Ok(file)
+    }
+
+    /// [`finish`](Self::finish) without the name: the caller syncs the directory, as the commit does
+    /// for several names at once.
+    pub(super) fn finish_unnamed(mut self) -> Result<FileRef, StoreError> {
+        let file = self.complete()?;
+        self.finished = true;
+        Ok(file)
+    }
+
+    /// Writes table and footer, makes the content durable and the file read-only.
+    fn complete(&mut self) -> Result<FileRef, StoreError> {
         self.end_section();
         self.pad()?;
         let table_offset = self.written;
@@ -103,9 +128,9 @@ impl SegmentWriter {
         let footer = encode_footer(&table, table_offset, length, self.identity);
         self.put(&footer)?;
         self.flush()?;
-        self.file
-            .finish()
-            .map_err(StoreError::io("sync", &self.path))?;
+        if let Some(file) = self.file.take() {
+            file.finish().map_err(StoreError::io("sync", &self.path))?;
+        }
         Ok(FileRef {
             number: self.number,
             length,
@@ -132,10 +157,7 @@ impl SegmentWriter {
             self.flush()?;
         }
         if bytes.len() >= BUFFER_BYTES {
-            return self
-                .file
-                .append(bytes)
-                .map_err(StoreError::io("write", &self.path));
+            return append(&mut self.file, bytes, &self.path);
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -143,16 +165,39 @@ impl SegmentWriter {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         if !self.buffer.is_empty() {
-            self.file
-                .append(&self.buffer)
-                .map_err(StoreError::io("write", &self.path))?;
+            append(&mut self.file, &self.buffer, &self.path)?;
             self.buffer.clear();
         }
         Ok(())
     }
 }
 
-/// Compares what the manifest pinned with what a file says of itself.
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        // Closed first: Windows does not remove an open file.
+        self.file = None;
+        if let Err(error) = self.directory.files.remove(&self.path) {
+            let path = self.path.display();
+            log::warn!("cannot remove the unfinished file {path}: {error}; collection will");
+        }
+    }
+}
+
+fn append(
+    file: &mut Option<Box<dyn NewFile>>,
+    bytes: &[u8],
+    path: &Path,
+) -> Result<(), StoreError> {
+    match file {
+        Some(file) => file.append(bytes).map_err(StoreError::io("write", path)),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a file is the one that the manifest pins.
 pub(super) fn check_pinned(
     pinned: &FileRef,
     bytes: &[u8],
@@ -168,8 +213,8 @@ pub(super) fn check_pinned(
     Err(FormatError::bad("footer", what))
 }
 
-/// A number that no other file has, in all likelihood.
+/// A random identity for a file or a database.
 pub(crate) fn fresh_identity() -> u64 {
-    // RandomState is seeded by the operating system, and differently for every value.
+    // Every RandomState has another seed, which comes from the operating system.
     RandomState::new().hash_one(std::process::id())
 }

@@ -180,7 +180,7 @@ pub(crate) fn write_space(
     let packed = pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error)))?;
     segment.section(SHAPE, &packed)?;
     segment.section(ITEMS, bytemuck::cast_slice(items))?;
-    segment.begin(VECTORS)?;
+    segment.start_section(VECTORS)?;
     match storage {
         Storage::Full => segment.append(bytemuck::cast_slice(rows.data()))?,
         Storage::Half => {
@@ -199,15 +199,15 @@ pub(crate) fn write_space(
     let sorted: Vec<u32> = sorted.copied().collect();
     segment.section(ITEM_ORDER, bytemuck::cast_slice(&sorted))?;
     segment.section(BASE_LINKS, bytemuck::cast_slice(graph.base()))?;
-    segment.begin(UPPER_NODES)?;
+    segment.start_section(UPPER_NODES)?;
     for layer in graph.layers() {
         segment.append(bytemuck::cast_slice(&layer.nodes))?;
     }
-    segment.begin(UPPER_DOWN)?;
+    segment.start_section(UPPER_DOWN)?;
     for layer in graph.layers() {
         segment.append(bytemuck::cast_slice(&layer.down))?;
     }
-    segment.begin(UPPER_LINKS)?;
+    segment.start_section(UPPER_LINKS)?;
     for layer in graph.layers() {
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }

@@ -1,4 +1,4 @@
-//! Towers directories as named files: a generation keeps its own copy, pinned by the manifest.
+//! The towers of a generation: a copy of the towers directory, pinned by the manifest.
 
 use super::{Directory, StoreError};
 use crate::format::FormatError;
@@ -9,7 +9,8 @@ use twinspire_core::ids::GenerationNo;
 use twinspire_core::wire::checksum;
 use twinspire_towers::internals::NamedBlob;
 
-/// Writes the towers of a generation and makes them durable, their directory's name included.
+/// Writes the towers of a generation. Files and names are durable then. Replaces what a failed publish
+/// left in their place.
 pub(crate) fn write_towers(
     directory: &Directory,
     space: &str,
@@ -18,9 +19,13 @@ pub(crate) fn write_towers(
 ) -> Result<Vec<TowerFile>, StoreError> {
     let files = &*directory.files;
     let path = directory.path(names::TOWERS, &names::towers(space, generation));
-    files
-        .create_dir(&path)
-        .map_err(StoreError::io("create the directory", &path))?;
+    for name in files.list(&path).map_err(StoreError::io("list", &path))? {
+        let left = path.join(name);
+        files
+            .remove(&left)
+            .map_err(StoreError::io("remove", &left))?;
+    }
+    directory.create_dir(&path)?;
     let mut written = Vec::new();
     for (name, blob) in parts {
         let target = path.join(name);
@@ -41,24 +46,7 @@ pub(crate) fn write_towers(
     Ok(written)
 }
 
-/// Removes what a publish that came to nothing left in the place of this generation's towers.
-pub(crate) fn clear_towers(
-    directory: &Directory,
-    space: &str,
-    generation: GenerationNo,
-) -> Result<(), StoreError> {
-    let files = &*directory.files;
-    let path = directory.path(names::TOWERS, &names::towers(space, generation));
-    for name in files.list(&path).map_err(StoreError::io("list", &path))? {
-        let left = path.join(name);
-        files
-            .remove(&left)
-            .map_err(StoreError::io("remove", &left))?;
-    }
-    Ok(())
-}
-
-/// Opens a generation's towers; each file must be the one the manifest pins.
+/// Opens the towers of a generation. Each file must be the one that the manifest pins.
 pub(crate) fn read_towers(
     directory: &Directory,
     space: &str,

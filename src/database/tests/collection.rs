@@ -101,17 +101,17 @@ fn what_is_begun_while_a_directory_is_listed_is_not_taken_for_left_over() {
         let (watched, path) = (&watched, &path);
         let maker = scope.spawn(move || {
             listed.recv().unwrap();
-            let making = writing.make(name);
+            let guard = writing.protect(name);
             watched.create_new(path).unwrap().finish().unwrap();
             // The collection may not wait any longer.
             let _ = made.send(());
-            making
+            guard
         });
         assert_eq!(collect(&live, writing).unwrap(), Vec::<PathBuf>::new());
-        let making = maker.join().unwrap();
+        let guard = maker.join().unwrap();
         assert!(watched.read(path).is_ok(), "it is still there");
         assert_eq!(collect(&live, writing).unwrap(), Vec::<PathBuf>::new());
-        drop(making);
+        drop(guard);
     });
     assert_eq!(collect(&live, writing).unwrap(), [path]);
 }

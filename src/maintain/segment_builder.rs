@@ -1,19 +1,18 @@
-//! Making a space segment: a graph over vectors, brought into the order of its nodes and written.
+//! Building a space segment: the graph over its vectors, and the file with both in node order.
 
 use crate::error::Error;
 use crate::graph::{GraphBuilder, Rows, build};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceContent, write_space};
 use std::sync::atomic::AtomicBool;
-use twinspire_core::files::names;
 use twinspire_core::ids::{FileNo, ItemNo};
 use twinspire_core::kernel::{Metric, Row, Storage};
 
-/// The seed of the order in which graphs are built.
+/// Seed of the insertion order of graphs.
 const SEED: u64 = 42;
 
-/// What a segment is to hold.
-pub(crate) struct Contents {
+/// The content of a space segment to be.
+pub(crate) struct SegmentBuilder {
     /// How vectors are compared.
     pub(crate) metric: Metric,
     /// How components are stored.
@@ -22,17 +21,17 @@ pub(crate) struct Contents {
     pub(crate) dimension: usize,
     /// Items, increasing.
     pub(crate) items: Vec<u32>,
-    /// Their vectors, [rounded](Storage::round) to what is stored: graph and codes are made of these.
+    /// Their vectors, [rounded](Storage::round) as they are stored: graph and codes are built on these.
     pub(crate) vectors: Vec<f32>,
-    /// Items that older segments hold and that are gone, increasing.
+    /// Tombstones: items of older segments that are deleted, increasing.
     pub(crate) gone: Vec<u32>,
-    /// Who builds the graph.
+    /// Algorithm that builds the graph.
     pub(crate) builder: GraphBuilder,
 }
 
-impl Contents {
-    /// Nothing, for a segment of this generation.
-    pub(crate) fn of(generation: &Generation) -> Self {
+impl SegmentBuilder {
+    /// An empty segment of a generation.
+    pub(crate) fn new(generation: &Generation) -> Self {
         Self {
             metric: generation.metric,
             storage: generation.storage,
@@ -44,18 +43,18 @@ impl Contents {
         }
     }
 
-    /// Adds an item, greater than all there are, with its vector as it is stored elsewhere.
+    /// Adds an item with its stored vector. Items come in increasing order.
     pub(crate) fn push(&mut self, item: ItemNo, vector: Row<'_>) {
         self.items.push(item.0);
         vector.append_to(&mut self.vectors);
     }
 
-    /// Whether there would be nothing to say.
+    /// Whether there are neither items nor tombstones.
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.gone.is_empty()
     }
 
-    /// Builds the graph, writes the segment and makes it durable, its name too.
+    /// Builds the graph and writes the segment. File and name are durable then.
     pub(crate) fn write(
         self,
         directory: &Directory,
@@ -74,8 +73,7 @@ impl Contents {
             builder,
         } = self;
         let rows = Rows::new(&vectors, dimension);
-        let built = build(rows, metric, builder, SEED, progress, cancelled);
-        let (graph, order) = built?;
+        let (graph, order) = build(rows, metric, builder, SEED, progress, cancelled)?;
         let mut sorted = Vec::with_capacity(vectors.len());
         let mut nodes = Vec::with_capacity(items.len());
         for row in &order {
@@ -91,8 +89,6 @@ impl Contents {
             graph: &graph,
             gone: &gone,
         };
-        let file = write_space(directory, number, database, &content)?;
-        directory.sync_dir(&directory.root.join(names::SEGMENTS))?;
-        Ok(file)
+        Ok(write_space(directory, number, database, &content)?)
     }
 }

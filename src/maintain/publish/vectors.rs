@@ -1,9 +1,10 @@
-//! The vectors of a publish: computed by the item tower, taken over from the generation before where
-//! that had the same tower, given, or those of other spaces one behind the other.
+//! The vectors of a publish: computed by the item tower, reused from the previous generation if that
+//! had the same tower, supplied by the caller, or concatenated from other spaces.
 
-use super::progress::ProgressStage;
-use super::publish::Publish;
+use super::job::Publish;
+use super::source::{Given, Source};
 use crate::error::{Error, InvalidVector};
+use crate::maintain::progress::ProgressStage;
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
 use rayon::prelude::*;
@@ -16,34 +17,24 @@ use twinspire_towers::internals::{Reading, Side};
 /// Items embedded at a time by one thread.
 const BATCH: usize = 256;
 
-/// Where the vectors of a publish come from.
-pub(crate) enum Source<'a> {
-    /// From the item tower.
-    Tower,
-    /// From elsewhere, by id.
-    Given(&'a mut dyn Iterator<Item = Given>),
-    /// From these spaces, as they are in these generations.
-    Members(&'a BTreeMap<String, GenerationNo>),
-}
-
-/// A vector from elsewhere.
-pub(crate) type Given = Result<(String, Vec<f32>), Box<dyn std::error::Error + Send + Sync>>;
-
-/// What a generation is built of.
+/// The vectors that a generation is built from.
 pub(crate) struct Vectors {
     /// Items, increasing.
     pub(crate) items: Vec<u32>,
-    /// Their vectors, rounded to what is stored.
+    /// Their vectors, rounded to the storage format.
     pub(crate) vectors: Vec<f32>,
-    /// Items that have none.
+    /// Number of items without a vector.
     pub(crate) left_out: u64,
 }
 
-/// The newest version of an item.
+/// The newest version of an item: its segment and row.
 type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
 
 impl Vectors {
-    /// Those of all sealed items of a state, to which nothing is to be added but what is written.
+    /// The vectors of all sealed items of a state.
+    ///
+    /// # Errors
+    /// [`Error::NoItems`] if no item has a vector.
     pub(crate) fn new(
         publish: &Publish<'_>,
         before: &Snapshot,
@@ -61,22 +52,27 @@ impl Vectors {
         }
         publish.report(ProgressStage::Embed, 0, versions.len() as u64)?;
         let mut vectors = vec![0.0; versions.len() * publish.dimension()];
-        let there = match source {
+        let present = match source {
             Source::Tower => {
                 let before = before.spaces.get(publish.space);
                 let before = before.map(|serving| &*serving.base);
                 embed(publish, &versions, before, &mut vectors)?
             }
-            Source::Members(members) => fuse(publish, &versions, before, members, &mut vectors)?,
-            Source::Given(given) => take(publish, &versions, sealed, given, &mut vectors)?,
+            Source::Members(members) => {
+                concatenate(publish, &versions, before, members, &mut vectors)?
+            }
+            Source::Given(given) => accept(publish, &versions, sealed, given, &mut vectors)?,
         };
-        let left_out = there.iter().filter(|there| !**there).count();
-        let items = versions.iter().zip(&there).filter(|(_, there)| **there);
+        let left_out = present.iter().filter(|present| !**present).count();
+        let items = versions
+            .iter()
+            .zip(&present)
+            .filter(|(_, present)| **present);
         let items: Vec<u32> = items.map(|((item, ..), _)| item.0).collect();
         if items.is_empty() {
             return Err(Error::NoItems);
         }
-        keep(&mut vectors, publish.dimension(), &there);
+        retain_rows(&mut vectors, publish.dimension(), &present);
         Ok(Self {
             items,
             vectors,
@@ -85,10 +81,10 @@ impl Vectors {
     }
 }
 
-/// Removes the rows that are not there.
-fn keep(vectors: &mut Vec<f32>, dimension: usize, there: &[bool]) {
+/// Removes the rows of items without a vector.
+fn retain_rows(vectors: &mut Vec<f32>, dimension: usize, present: &[bool]) {
     let mut to = 0;
-    for (row, _) in there.iter().enumerate().filter(|(_, there)| **there) {
+    for (row, _) in present.iter().enumerate().filter(|(_, present)| **present) {
         if row != to {
             vectors.copy_within(row * dimension..(row + 1) * dimension, to * dimension);
         }
@@ -97,8 +93,8 @@ fn keep(vectors: &mut Vec<f32>, dimension: usize, there: &[bool]) {
     vectors.truncate(to * dimension);
 }
 
-/// Embeds the items with the item tower, but for those whose vector `before` has of the same tower; says
-/// which have one now.
+/// Embeds the items with the item tower. Reuses the vectors of `before` if that has the same tower.
+/// Returns which items have a vector.
 fn embed(
     publish: &Publish<'_>,
     versions: &[Version<'_>],
@@ -108,31 +104,31 @@ fn embed(
     let (total, done) = (versions.len() as u64, AtomicU64::new(0));
     let before = before.filter(|before| {
         let generation = &before.generation;
-        // What was rounded once is not to be had in full again.
+        // Full precision cannot be restored from rounded vectors.
         let precise = generation.storage == Storage::Full;
         (precise || generation.storage == publish.storage) && before.model.embeds_as(publish.model)
     });
     let rows = BATCH * publish.dimension();
     let batches = vectors.par_chunks_mut(rows).zip(versions.par_chunks(BATCH));
-    // What fails is told of the first batch that does, whichever thread was faster; later ones are given up.
+    // The error is that of the first batch that fails, whichever thread is faster. Later batches end.
     let failed = AtomicUsize::new(usize::MAX);
-    let there = batches.enumerate().map(|(at, (vectors, versions))| {
+    let present = batches.enumerate().map(|(at, (vectors, versions))| {
         if at > failed.load(Ordering::Relaxed) {
             return Ok(Vec::new());
         }
-        let there = embed_batch(publish, versions, before, vectors).and_then(|there| {
+        let present = embed_batch(publish, versions, before, vectors).and_then(|present| {
             let count = versions.len() as u64;
             let before = done.fetch_add(count, Ordering::Relaxed);
             publish.report(ProgressStage::Embed, before + count, total)?;
-            Ok(there)
+            Ok(present)
         });
-        there.inspect_err(|_| {
+        present.inspect_err(|_| {
             failed.fetch_min(at, Ordering::Relaxed);
         })
     });
-    let there: Vec<Result<Vec<bool>, Error>> = there.collect();
-    let there: Vec<Vec<bool>> = there.into_iter().collect::<Result<_, _>>()?;
-    Ok(there.concat())
+    let present: Vec<Result<Vec<bool>, Error>> = present.collect();
+    let present: Vec<Vec<bool>> = present.into_iter().collect::<Result<_, _>>()?;
+    Ok(present.concat())
 }
 
 fn embed_batch(
@@ -142,49 +138,49 @@ fn embed_batch(
     vectors: &mut [f32],
 ) -> Result<Vec<bool>, Error> {
     let dimension = publish.dimension();
-    let mut there = vec![false; versions.len()];
+    let mut present = vec![false; versions.len()];
     let mut records = Vec::new();
     let mut new = Vec::new();
     let each = vectors.chunks_exact_mut(dimension).zip(versions);
-    for ((vector, (item, segment, row)), there) in each.zip(&mut there) {
+    for ((vector, (item, segment, row)), present) in each.zip(&mut present) {
         let mut known = |had: Row<'_>| {
             vector.copy_from_slice(had.floats(&mut Vec::new()));
             publish.storage.round(vector)
         };
-        // One that cannot be rounded is refused below.
-        *there = before
+        // A vector that cannot be rounded is embedded again below, and refused there.
+        *present = before
             .and_then(|before| before.vector(*item))
             .is_some_and(|had| known(had).is_ok());
-        if !*there {
+        if !*present {
             let row = segment.row(*row)?;
             let text = row.record.unwrap_or_default();
             records.push(parse(segment.path(), row.id, text)?);
-            new.push((row.id, vector, there));
+            new.push((row.id, vector, present));
         }
     }
     let embedded = publish
         .model
         .embed_each(Side::Item, &records, Reading::default());
-    for ((id, vector, there), embedded) in new.into_iter().zip(embedded) {
+    for ((id, vector, present), embedded) in new.into_iter().zip(embedded) {
         let rounded = embedded.and_then(|mut embedded| {
             publish.storage.round(&mut embedded)?;
             vector.copy_from_slice(&embedded);
             Ok(())
         });
-        *there = rounded.is_ok();
+        *present = rounded.is_ok();
         if let Err(source) = rounded {
-            publish.fails(Error::Embed {
+            publish.leave_out(Error::Embed {
                 space: publish.space.to_owned(),
                 id: id.to_owned(),
                 source,
             })?;
         }
     }
-    Ok(there)
+    Ok(present)
 }
 
-/// Puts the vectors of other spaces one behind the other; says which items have one in all of them.
-fn fuse(
+/// Concatenates the vectors of other spaces. Returns which items have one in all of them.
+fn concatenate(
     publish: &Publish<'_>,
     versions: &[Version<'_>],
     before: &Snapshot,
@@ -195,7 +191,7 @@ fn fuse(
     let servings = servings.collect::<Result<Vec<_>, _>>()?;
     let total = versions.len() as u64;
     let each = vectors.par_chunks_exact_mut(publish.dimension());
-    let there = each.zip(versions).map(|(vector, (item, ..))| {
+    let present = each.zip(versions).map(|(vector, (item, ..))| {
         let mut all = Vec::with_capacity(vector.len());
         for serving in &servings {
             match serving.vector(*item) {
@@ -206,13 +202,13 @@ fn fuse(
         vector.copy_from_slice(&all);
         true
     });
-    let there = there.collect();
+    let present = present.collect();
     publish.report(ProgressStage::Embed, total, total)?;
-    Ok(there)
+    Ok(present)
 }
 
-/// Takes vectors from elsewhere; says which items have one.
-fn take(
+/// Takes vectors from the caller. Returns which items have one.
+fn accept(
     publish: &Publish<'_>,
     versions: &[Version<'_>],
     sealed: &Sealed,
@@ -220,7 +216,7 @@ fn take(
     vectors: &mut [f32],
 ) -> Result<Vec<bool>, Error> {
     let (dimension, total) = (publish.dimension(), versions.len());
-    let mut there = vec![false; total];
+    let mut present = vec![false; total];
     let mut count = 0;
     for next in given {
         let (id, vector) = next.map_err(|source| Error::VectorSource { source })?;
@@ -237,23 +233,23 @@ fn take(
                 found.ok()
             });
             let row = row.ok_or(InvalidVector::UnknownItem)?;
-            let (Some(there), Some(to)) = (
-                there.get_mut(row),
+            let (Some(present), Some(to)) = (
+                present.get_mut(row),
                 vectors.get_mut(row * dimension..(row + 1) * dimension),
             ) else {
                 return Ok(());
             };
-            if *there {
+            if *present {
                 return Err(InvalidVector::Duplicate);
             }
             prepare(publish.model.schema.metric, &mut vector)?;
             publish.storage.round(&mut vector)?;
             to.copy_from_slice(&vector);
-            *there = true;
+            *present = true;
             Ok(())
         };
         if let Err(source) = place(vector) {
-            publish.fails(Error::ItemVector { id, source })?;
+            publish.leave_out(Error::ItemVector { id, source })?;
         }
         count += 1;
         if count % BATCH == 0 {
@@ -261,14 +257,18 @@ fn take(
         }
     }
     publish.report(ProgressStage::Embed, total as u64, total as u64)?;
-    let missing = there.iter().filter(|there| !**there).count() as u64;
-    for ((_, segment, row), _) in versions.iter().zip(&there).filter(|(_, there)| !**there) {
-        publish.fails(Error::NoVector {
+    let missing = present.iter().filter(|present| !**present).count() as u64;
+    for ((_, segment, row), _) in versions
+        .iter()
+        .zip(&present)
+        .filter(|(_, present)| !**present)
+    {
+        publish.leave_out(Error::NoVector {
             space: publish.space.to_owned(),
             id: segment.row(*row)?.id.to_owned(),
             missing,
             items: total as u64,
         })?;
     }
-    Ok(there)
+    Ok(present)
 }

@@ -1,0 +1,7 @@
+//! Checking that a database is sound: every byte against its checksum, and the files with each other.
+
+mod report;
+mod run;
+
+pub use report::{CheckProblem, CheckReport};
+pub(crate) use run::check;

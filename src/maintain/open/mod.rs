@@ -1,0 +1,19 @@
+//! Opening a database: locks, recovery, and the first snapshot.
+//!
+//! [`open_writer`] takes the lock, makes the manifest in force durable, reads the journal whole, compares
+//! the index with it, opens the segments and embeds what is newer than each generation. [`open_reader`]
+//! does the same without a lock and without changing anything; it looks again if a writer commits
+//! meanwhile.
+//!
+//! A directory that holds data but no CURRENT is refused, not begun anew.
+
+mod current;
+mod lock;
+mod missing;
+mod reader;
+mod writer;
+
+pub(crate) use lock::{hold_files, lock_directory};
+pub(crate) use missing::is_gone;
+pub(crate) use reader::open_reader;
+pub(crate) use writer::{OpenSettings, Opened, open_writer};

@@ -1,0 +1,17 @@
+//! Publishing: towers, an embedding of every item and a graph become one generation.
+//!
+//! A [`Publish`] says what to do, a [`Source`] where the vectors come from. [`publish`] seals, computes
+//! the vectors and builds the graph while puts go on, writes segment and towers, audits the graph, and
+//! makes the generation active in one commit. A failure before the commit leaves files that collection
+//! removes, and nothing else.
+
+mod job;
+mod run;
+mod source;
+mod vectors;
+
+pub(crate) use job::Publish;
+pub(crate) use run::publish;
+pub(crate) use source::{Given, Source};
+#[cfg(test)]
+pub(crate) use vectors::Vectors;

@@ -1,0 +1,174 @@
+//! Running a publish.
+
+use super::job::Publish;
+use super::source::Source;
+use super::vectors::Vectors;
+use crate::error::{Error, NameOwner};
+use crate::graph::DEFAULT_EF;
+use crate::maintain::activate::activate;
+use crate::maintain::collect::{collect, collect_or_warn};
+use crate::maintain::progress::ProgressStage;
+use crate::maintain::seal::seal_locked;
+use crate::maintain::segment_builder::SegmentBuilder;
+use crate::maintain::writing::Writing;
+use crate::manifest::{Calibration, Generation, Manifest};
+use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
+use crate::store::{SpaceSegment, write_towers};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+use twinspire_core::files::names;
+use twinspire_towers::internals::{Side, content_hash};
+
+/// Runs a publish. Waits while another one runs.
+pub(crate) fn publish(
+    live: &Live,
+    writing: &Writing,
+    publish: &Publish<'_>,
+    source: Source<'_>,
+) -> Result<Generation, Error> {
+    check(publish, &live.snapshot.load().sealed.manifest, &source)?;
+    let _publish = writing.lock_publish();
+    let before = {
+        let _state = writing.lock_state();
+        seal_locked(live, writing)?;
+        let mut writer = writing.lock_writer()?;
+        let before = live.snapshot.load_full();
+        writer.publish_cut = Some(before.sealed.manifest.sealed);
+        before
+    };
+    let published = build(live, writing, publish, &before, source);
+    writing.set_publish_cut(None);
+    if matches!(published, Err(Error::Cancelled))
+        && let Err(error) = collect(live, writing)
+    {
+        log::warn!("cannot collect the files of a cancelled publish: {error}");
+    }
+    published
+}
+
+/// Refuses towers that do not fit the source, and a name that is malformed or taken.
+fn check(publish: &Publish<'_>, manifest: &Manifest, source: &Source<'_>) -> Result<(), Error> {
+    match (source, publish.model.has(Side::Item)) {
+        (Source::Tower, false) => return Err(Error::NoItemTower),
+        (Source::Given(_), true) => return Err(Error::UnwantedItemTower),
+        _ => {}
+    }
+    let name = || publish.space.to_owned();
+    if !names::is_space_name(publish.space) {
+        return Err(Error::SpaceName { name: name() });
+    }
+    let is_fused = matches!(source, Source::Members(_));
+    let taken = match manifest.spaces.get(publish.space) {
+        _ if manifest.ensembles.contains_key(publish.space) => Some(NameOwner::Ensemble),
+        Some(space) if space.is_fused() && !is_fused => Some(NameOwner::FusedSpace),
+        Some(space) if !space.is_fused() && is_fused => Some(NameOwner::Space),
+        _ => None,
+    };
+    match taken {
+        Some(owner) => Err(Error::NameTaken {
+            name: name(),
+            owner,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Embeds, builds and audits a generation, and makes it active.
+fn build(
+    live: &Live,
+    writing: &Writing,
+    publish: &Publish<'_>,
+    before: &Snapshot,
+    source: Source<'_>,
+) -> Result<Generation, Error> {
+    let (space, schema, sealed) = (publish.space, &publish.model.schema, &before.sealed);
+    let members = match &source {
+        Source::Members(members) => (*members).clone(),
+        _ => BTreeMap::new(),
+    };
+    let Vectors {
+        items,
+        vectors,
+        left_out,
+    } = Vectors::new(publish, before, source)?;
+    let segment = SegmentBuilder {
+        metric: schema.metric,
+        storage: publish.storage,
+        dimension: schema.dimension as usize,
+        items,
+        vectors,
+        gone: Vec::new(),
+        builder: publish.builder,
+    };
+    // The graph builder reads the cancel flag itself.
+    let progress = |done, total| drop(publish.report(ProgressStage::Build, done, total));
+    // No other publish can take the space's next number meanwhile.
+    let number = sealed.manifest.next_generation(space);
+    let (file, _segment_guard) = writing.reserve_space()?;
+    let _towers_guard = writing.reserve_towers(space, number);
+    let (directory, database) = (&live.directory, sealed.manifest.database);
+    let file = segment.write(
+        directory,
+        database,
+        file,
+        &progress,
+        publish.monitor.cancelled(),
+    )?;
+    let towers = write_towers(directory, space, number, publish.parts)?;
+    let segment = SpaceSegment::open(directory, &file)?;
+    let calibration = audit(segment, publish)?;
+    let towers_hash = content_hash(
+        towers
+            .iter()
+            .map(|file| (file.name.as_str(), file.checksum)),
+    );
+    let generation = Generation {
+        number,
+        cut: sealed.manifest.sealed,
+        dimension: schema.dimension,
+        metric: schema.metric,
+        storage: publish.storage,
+        partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
+        left_out,
+        members,
+        segments: vec![file],
+        towers_hash,
+        towers,
+        created_unix_ms: now_unix_ms(),
+        recall: calibration.recall_at_10(DEFAULT_EF),
+        calibration,
+    };
+    let base = Base::open(directory, space, &generation, None)?;
+    let _state = writing.lock_state();
+    activate(
+        live,
+        writing,
+        space,
+        base,
+        &|done, total| publish.report(ProgressStage::CatchUp, done, total),
+        |manifest, next_file| {
+            manifest.published(space, generation.clone(), next_file, publish.retain)
+        },
+    )?;
+    collect_or_warn(live, writing);
+    Ok(generation)
+}
+
+/// Measures the recall of the new graph by beam width, on queries that lie between two items.
+fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
+    let queries = simulated(&segment)?;
+    let total = (queries.len() / segment.dimension()) as u64;
+    let done = AtomicU64::new(0);
+    let parts = Part::all(vec![Arc::new(segment)]);
+    measure(&parts, &queries, false, &|count| {
+        let before = done.fetch_add(count, Ordering::Relaxed);
+        publish.report(ProgressStage::Audit, before + count, total)
+    })
+}
+
+fn now_unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}

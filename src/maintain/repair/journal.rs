@@ -1,0 +1,83 @@
+//! Salvaging the journal.
+
+use super::repairer::{Repairer, Salvage};
+use crate::catalog::{self, Fresh, Loss, Recovered};
+use crate::error::Error;
+use crate::format::items::Row;
+use crate::store::ItemsWriter;
+use std::collections::BTreeMap;
+use twinspire_core::files::names;
+use twinspire_core::ids::ItemNo;
+
+impl Repairer<'_> {
+    /// Seals what the journal still holds into an items segment, with what the index has of a lost end.
+    /// Does nothing if the database is sound so far.
+    pub(super) fn repair_journal(
+        &mut self,
+        salvage: &mut Salvage,
+        found: Recovered,
+    ) -> Result<(), Error> {
+        for loss in found.losses {
+            let Loss {
+                path,
+                section,
+                what,
+                lost,
+            } = loss;
+            self.problem(format!("{}: {section}: {what}", path.display()));
+            self.report.lost_revisions.extend(lost);
+        }
+        let database = salvage.manifest.database;
+        let indexed = catalog::newer_in_index(self.directory, database, found.last);
+        if let Some(newest) = indexed.values().map(|fresh| fresh.revision).max() {
+            let journal = self.directory.root.join(names::JOURNAL);
+            let lost = (found.last.next(), newest);
+            self.problem(format!(
+                "{}: the end is missing: revisions {} to {}; the index still has {} of them",
+                journal.display(),
+                lost.0,
+                lost.1,
+                indexed.len()
+            ));
+            if indexed.len() as u64 != newest.0 - found.last.0 {
+                self.report.lost_revisions.push(lost);
+            }
+        }
+        if self.report.is_clean() {
+            return Ok(());
+        }
+        for path in catalog::paths(self.directory)? {
+            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+                self.quarantine(names::JOURNAL, name)?;
+            }
+        }
+        for fresh in indexed.values() {
+            let manifest = &mut salvage.manifest;
+            manifest.sealed = manifest.sealed.max(fresh.revision);
+        }
+        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
+        let rows = catalog::newest(found.ops).into_iter().chain(indexed);
+        let rows: BTreeMap<ItemNo, _> = rows.map(by_item).collect();
+        for item in rows.keys() {
+            let manifest = &mut salvage.manifest;
+            manifest.next_item = manifest.next_item.max(ItemNo(item.0.saturating_add(1)));
+        }
+        if !rows.is_empty() {
+            let number = salvage.take_file_number();
+            let mut writer = ItemsWriter::create(self.directory, number, database)?;
+            for (id, fresh) in rows.values() {
+                writer.push(&Row {
+                    item: fresh.item,
+                    revision: fresh.revision,
+                    id,
+                    record: fresh.record.as_deref(),
+                })?;
+            }
+            salvage.manifest.items.push(writer.finish()?);
+        }
+        // Lost writes keep their revisions: none is given twice.
+        let manifest = &mut salvage.manifest;
+        manifest.sealed = manifest.sealed.max(found.last);
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! The manifest that a repair starts from.
+
+use super::repairer::Repairer;
+use crate::error::{Damage, Error};
+use crate::format::manifest as manifest_file;
+use crate::manifest::Manifest;
+use crate::store::{self, StoreError};
+use twinspire_core::files::names;
+
+impl Repairer<'_> {
+    /// The manifest in force, or else the newest that can be read; and the highest number of any.
+    pub(super) fn choose_manifest(&mut self, inside: &[String]) -> Result<(Manifest, u64), Error> {
+        let numbers = inside
+            .iter()
+            .filter_map(|name| names::number_of(name, "manifest"));
+        let mut numbers: Vec<u64> = numbers.collect();
+        numbers.sort_unstable();
+        let highest = numbers.last().copied().unwrap_or_default();
+        let mut readable = Vec::new();
+        for number in numbers {
+            let name = names::manifest(number);
+            let path = self.directory.root.join(&name);
+            let bytes = self.directory.files.read(&path);
+            let bytes = bytes.map_err(StoreError::io("read", &path))?;
+            match manifest_file::decode(&bytes) {
+                Ok(manifest) if manifest.number == number => readable.push(manifest),
+                other => {
+                    let what = other.err().map(|error| error.to_string());
+                    let what = what.unwrap_or_else(|| "has another number".to_owned());
+                    self.problem(format!("{}: {what}", path.display()));
+                    self.unreadable.push(name);
+                }
+            }
+        }
+        let error: Error = match store::load(self.directory) {
+            Ok(Some(manifest)) => return Ok((manifest, highest)),
+            Ok(None) => {
+                let current = self.directory.root.join(names::CURRENT);
+                Error::corrupt(&current, "file", Damage::MissingFile)
+            }
+            Err(error) => error.into(),
+        };
+        self.problem(&error);
+        // The newest readable manifest stands in for the one that CURRENT should name.
+        let manifest = readable.pop().ok_or(error)?;
+        Ok((manifest, highest))
+    }
+}

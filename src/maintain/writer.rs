@@ -1,0 +1,61 @@
+//! The state of the one writer, behind its lock.
+
+use super::stopped::Stopped;
+use crate::catalog::Journal;
+use crate::error::Error;
+use crate::format::journal::Op;
+use twinspire_core::ids::{FileNo, ItemNo, Revision};
+
+/// What a put or a commit may change. One thread at a time holds it.
+pub(crate) struct Writer {
+    /// The journal, where writes are acknowledged.
+    pub(crate) journal: Journal,
+    /// The next item number.
+    pub(crate) next_item: ItemNo,
+    /// The next file number.
+    pub(crate) next_file: FileNo,
+    /// Cut of the generation that a publish is building. Merges keep later tombstones for it.
+    pub(super) publish_cut: Option<Revision>,
+    /// Why writing has stopped; None while it goes on.
+    pub(super) stopped: Option<Stopped>,
+}
+
+impl Writer {
+    /// A writer that continues a journal.
+    pub(crate) fn new(journal: Journal, next_item: ItemNo, next_file: FileNo) -> Self {
+        Self {
+            journal,
+            next_item,
+            next_file,
+            publish_cut: None,
+            stopped: None,
+        }
+    }
+
+    /// Takes a file number that was never used before.
+    pub(super) fn take_file_number(&mut self) -> FileNo {
+        take(&mut self.next_file)
+    }
+
+    /// Appends operations to the journal and makes them durable. Returns them with the revision of
+    /// the first. An error of unknown outcome stops the writer.
+    pub(super) fn append(&mut self, ops: Vec<Op>) -> Result<(Revision, Vec<Op>), Error> {
+        let Self {
+            journal, next_file, ..
+        } = self;
+        let appended = journal.append(ops, || take(next_file));
+        appended.map_err(|error| self.fail(error.into()))
+    }
+
+    /// Stops writing if an error leaves the state of the disk unknown. Returns the error.
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        self.stopped = Stopped::by(&error);
+        error
+    }
+}
+
+fn take(next: &mut FileNo) -> FileNo {
+    let number = *next;
+    next.0 += 1;
+    number
+}
