@@ -18,6 +18,8 @@ mod convert;
 mod display;
 mod invariant;
 mod kind;
+#[cfg(test)]
+mod page;
 mod reason;
 #[cfg(test)]
 mod tests;

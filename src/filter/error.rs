@@ -53,11 +53,10 @@ impl Fault {
     }
 }
 
-impl std::error::Error for FilterError {}
-
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.message)?;
+impl FilterError {
+    /// The text around the place, and a line that marks the place.
+    #[must_use]
+    pub fn excerpt(&self) -> [String; 2] {
         let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
         let before = part(0..self.span.start).chars().count();
         let marked = part(self.span.clone()).chars().count().max(1);
@@ -76,10 +75,21 @@ impl fmt::Display for FilterError {
             .take(to - from)
             .map(line)
             .collect();
-        writeln!(f, "  {left}{}{right}", shown.trim_end())?;
         let indent = before - from.min(before) + left.chars().count();
         let marks = marked.min(to.saturating_sub(before)).max(1);
-        write!(f, "  {}{}", " ".repeat(indent), "^".repeat(marks))
+        [
+            format!("  {left}{}{right}", shown.trim_end()),
+            format!("  {}{}", " ".repeat(indent), "^".repeat(marks)),
+        ]
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [text, marks] = self.excerpt();
+        write!(f, "{}\n{text}\n{marks}", self.message)
     }
 }
 

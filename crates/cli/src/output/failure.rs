@@ -64,9 +64,8 @@ impl Failure {
 
     /// A filter that cannot be used; it is part of the command line.
     fn filter(error: &FilterError) -> Self {
-        let shown = error.to_string();
-        let marked = shown.lines().skip(1).map(str::to_owned).collect();
-        Self::usage(format!("--filter: {}", error.message)).with_details(marked)
+        let excerpt = error.excerpt().into();
+        Self::usage(format!("--filter: {}", error.message)).with_details(excerpt)
     }
 
     /// Adds lines to show below the message.

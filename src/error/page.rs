@@ -1,0 +1,82 @@
+//! That `docs/errors.md` lists every variant.
+
+use super::*;
+use std::collections::BTreeSet;
+use twinspire_towers::{EmbedError, TowersError};
+
+const PAGE: &str = include_str!("../../docs/errors.md");
+
+/// The names of an enum's variants. Does not compile while one is missing.
+macro_rules! variants {
+    ($type:ident: $($name:ident)*) => {{
+        let _complete = |value: &$type| match value {
+            $($type::$name { .. } => (),)*
+        };
+        (stringify!($type), BTreeSet::from([$(stringify!($name)),*]))
+    }};
+}
+
+/// The variants of an enum of another crate, which may get more.
+macro_rules! known {
+    ($type:ident: $($name:ident)*) => {{
+        let _exist = |value: &$type| match value {
+            $($type::$name { .. } => (),)*
+            #[allow(unreachable_patterns, reason = "for variants to come")]
+            _ => (),
+        };
+        (stringify!($type), BTreeSet::from([$(stringify!($name)),*]))
+    }};
+}
+
+/// The first cells of the tables below the heading of an enum.
+fn listed(name: &str) -> BTreeSet<&'static str> {
+    let mut lines = PAGE.lines();
+    let heading = lines
+        .find(|line| line.trim_start_matches('#') == format!(" `{name}`"))
+        .unwrap_or_else(|| panic!("a heading `{name}`"));
+    let level = |line: &str| line.bytes().take_while(|byte| *byte == b'#').count();
+    let section = lines.take_while(|line| !(1..=level(heading)).contains(&level(line)));
+    let cell = |line: &'static str| line.strip_prefix("| `")?.split('`').next();
+    section.filter_map(cell).collect()
+}
+
+#[test]
+fn the_page_of_errors_lists_every_variant() {
+    let all = [
+        variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero NoScore Filter NoQuery
+            NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Graph SpaceName Ensemble
+            NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
+            Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem
+            NotEmpty Locked Forked Conflict Superseded Corrupt Lost Io Uncertain Poisoned Cancelled
+            TooManyItems Internal),
+        variants!(ErrorKind: InvalidInput NotFound Corrupt Busy Conflict Io Uncertain Cancelled Internal),
+        variants!(InvalidVector: Dimension Component UnknownItem Duplicate),
+        variants!(EnsembleError: Misuse Count Depth Weight MissingScore MissingBesideFused LeastScore
+            RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
+            Lambda NotFused OtherMembers NoNumbers NegativeScores),
+        variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Precision Schema),
+        variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
+        variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
+        variants!(Damage: Version Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack
+            Record ItemRecord Graph Towers Generation UnknownItem NoVector MissingFrames TornFrame MissingEnd
+            Contradiction),
+        variants!(Invariant: ServedGeneration InterruptedCommit),
+        known!(EmbedError: Features NoTower Layer Output),
+        known!(TowersError: Io Invalid User Item),
+    ];
+    for (name, variants) in all {
+        assert_eq!(listed(name), variants, "{name}");
+    }
+    for name in ["FilterError", "RecordError", "TowerError", "ImportError"] {
+        assert!(PAGE.contains(&format!("\n## `{name}`\n")), "{name}");
+    }
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn the_page_of_errors_lists_what_training_can_fail_with() {
+    use twinspire_train::TrainError;
+    let (name, variants) = known!(TrainError: Empty Record Duplicate Weight Mined NoTexts NoField Config
+        Untrainable Override WarmStart Teacher Diverged Towers);
+    assert_eq!(listed(name), variants);
+}
