@@ -244,13 +244,17 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
         "\"home\" is made of several spaces; name one of them: by-price"
     );
     assert!(says(db.mine("none")).starts_with("there is no space or ensemble \"none\""));
+    let ranks = |ranks| db.mine(SPACE).ranks(ranks).pairs([pair(1, 1)]).map(drop);
+    let error = ranks(0..=4).unwrap_err();
+    assert!(matches!(error, Error::Ranks { from: 0, to: 4 }), "{error}");
     assert_eq!(
-        says(db.mine(SPACE).ranks(0..=4)),
-        "ranks 0 to 4 are none; the first rank is 1, and the range goes upwards"
+        error.to_string(),
+        "invalid rank range 0..=4; give a range that begins at 1 or above, start first"
     );
     #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
     let reversed = 9..=8;
-    assert!(says(db.mine(SPACE).ranks(reversed)).starts_with("ranks 9 to 8 are none"));
+    let error = ranks(reversed).unwrap_err();
+    assert!(matches!(error, Error::Ranks { from: 9, to: 8 }), "{error}");
     assert!(says(db.mine(SPACE).filter("prize < 3")).contains("did you mean `price`"));
 
     // The first pair that cannot be mined is named and ends the stream; those before are given.

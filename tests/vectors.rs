@@ -121,14 +121,17 @@ fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
     let bad: [Bad<'_>; 5] = [
         (
             &[("a", vec![1.0, 2.0])],
-            "2 components, the towers' dimension is 1",
+            "2 components, the space has dimension 1",
         ),
         (
             &[("who", vec![1.0])],
             "\"who\" cannot be used: there is no such item",
         ),
         (&[("a", vec![f32::NAN])], "\"a\" cannot be used"),
-        (&[("a", vec![1.0]), ("a", vec![1.0])], "it was given before"),
+        (
+            &[("a", vec![1.0]), ("a", vec![1.0])],
+            "the item was given a vector before",
+        ),
         (
             &[("a", vec![1.0]), ("c", vec![1.0])],
             "item \"b\" has no vector for space \"elsewhere\"; 1 of 3",

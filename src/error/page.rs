@@ -58,7 +58,7 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
         variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
         variants!(Damage: Version Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack
-            Record ItemRecord Graph Towers Generation UnknownItem NoVector MissingFrames TornFrame MissingEnd
+            Record ItemRecord Graph Towers Generation UnknownItem NoVector Ensemble MissingFrames TornFrame MissingEnd
             Contradiction),
         variants!(Invariant: ServedGeneration InterruptedCommit),
         known!(EmbedError: Features NoTower Layer Output),

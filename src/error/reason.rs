@@ -85,7 +85,7 @@ pub enum NameOwner {
 impl fmt::Display for NameOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Space => "a space",
+            Self::Space => "a space with vectors of its own",
             Self::FusedSpace => "a fused space",
             Self::Ensemble => "an ensemble",
         })

@@ -1,6 +1,7 @@
 //! What can be wrong with stored bytes.
 
 use super::FORMAT_VERSION;
+use crate::ensemble::EnsembleError;
 use crate::graph::GraphError;
 use thiserror::Error;
 use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
@@ -103,6 +104,14 @@ pub enum Damage {
         item: ItemNo,
         /// The space.
         space: String,
+    },
+    /// An ensemble of the manifest is invalid.
+    #[error("ensemble {name:?}: {source}")]
+    Ensemble {
+        /// Its name.
+        name: String,
+        /// What is wrong with its recipe.
+        source: Box<EnsembleError>,
     },
     /// Frames of the journal are damaged or missing.
     #[error("damaged or missing")]

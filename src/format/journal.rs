@@ -49,7 +49,7 @@ impl Frame {
     /// The bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let bad = |what: String| FormatError::bad("frame", what);
-        let payload = pack(&self.ops).map_err(|error| bad(error.to_string()))?;
+        let payload = pack(&self.ops).map_err(|error| FormatError::bad("frame", error))?;
         let length = u32::try_from(payload.len())
             .map_err(|_| bad(format!("{} bytes are too many for one call", payload.len())))?;
         let mut out = Vec::with_capacity(FRAME_BYTES + payload.len());
@@ -81,8 +81,7 @@ impl Frame {
         if frame_checksum(bytes.get(..24).unwrap_or_default(), payload) != sum {
             return Err(FormatError::bad("frame", Damage::Checksum));
         }
-        let ops: Vec<Op> =
-            unpack(payload).map_err(|error| FormatError::bad("frame", error.to_string()))?;
+        let ops: Vec<Op> = unpack(payload).map_err(|error| FormatError::bad("frame", error))?;
         if ops.len() != count as usize {
             return Err(bad("the count does not fit the payload"));
         }

@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     }
     let range = sections.range(STATE, "state")?;
     let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default())
-        .map_err(|error| FormatError::bad("state", error.to_string()))?;
+        .map_err(|error| FormatError::bad("state", error))?;
     if manifest.database != sections.header.database {
         return Err(FormatError::bad(
             "state",
@@ -57,8 +57,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
             return Err(FormatError::bad("state", what));
         }
         if let Some(problem) = ensemble.problem() {
-            let what = format!("ensemble {name:?}: {problem}");
-            return Err(FormatError::bad("state", what));
+            let (name, source) = (name.clone(), Box::new(problem));
+            return Err(FormatError::bad("state", Damage::Ensemble { name, source }));
         }
     }
     Ok(manifest)

@@ -120,7 +120,7 @@ impl SpaceLayout {
         let sections = Sections::decode(bytes, Kind::Space)?;
         let packed = sections.range(SHAPE, "shape")?;
         let shape: Shape = unpack(bytes.get(packed).unwrap_or_default())
-            .map_err(|error| FormatError::bad("shape", error.to_string()))?;
+            .map_err(|error| FormatError::bad("shape", error))?;
         if shape.dimension == 0
             || shape.dimension > MAX_DIMENSION
             || shape.layers.len() > MAX_LAYERS
@@ -312,7 +312,7 @@ fn code_book(
 ) -> Result<Option<CodeBook>, FormatError> {
     let packed = sections.range(CODE_BOOK, "code book")?;
     let book: Option<CodeBook> = unpack(bytes.get(packed).unwrap_or_default())
-        .map_err(|error| FormatError::bad("code book", error.to_string()))?;
+        .map_err(|error| FormatError::bad("code book", error))?;
     match book {
         Some(book) if book.centre.len() != dimension || !book.is_sound() => {
             let what = "is of another dimension, or has numbers that are not finite";

@@ -46,8 +46,12 @@ fn check(before: &Snapshot, name: &str, ensemble: &Ensemble) -> Result<(), Error
         let name = name.to_owned();
         return Err(Error::SpaceName { name });
     }
-    if manifest.spaces.contains_key(name) {
-        let (name, owner) = (name.to_owned(), NameOwner::Space);
+    if let Some(space) = manifest.spaces.get(name) {
+        let owner = match space.is_fused() {
+            true => NameOwner::FusedSpace,
+            false => NameOwner::Space,
+        };
+        let name = name.to_owned();
         return Err(Error::NameTaken { name, owner });
     }
     let refused = |source| Error::Ensemble {
