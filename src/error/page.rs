@@ -72,6 +72,14 @@ fn the_page_of_errors_lists_every_variant() {
     }
 }
 
+#[cfg(feature = "import")]
+#[test]
+fn the_page_of_errors_lists_what_an_import_can_fail_with() {
+    use twinspire_import::ImportErrorKind;
+    let (_, variants) = known!(ImportErrorKind: Io Format Line Row);
+    assert_eq!(listed("ImportError"), variants);
+}
+
 #[cfg(feature = "train")]
 #[test]
 fn the_page_of_errors_lists_what_training_can_fail_with() {
