@@ -9,7 +9,7 @@ pub(crate) fn is_gone(error: &Error) -> bool {
 }
 
 /// Turns the error of a missing file into one of damage, for callers that no writer races with.
-pub(super) fn missing(error: impl Into<Error>) -> Error {
+pub(crate) fn missing(error: impl Into<Error>) -> Error {
     match error.into() {
         Error::Io { path, source, .. } if source.kind() == ErrorKind::NotFound => {
             Error::corrupt(&path, "file", Damage::MissingFile)

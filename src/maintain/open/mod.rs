@@ -14,6 +14,6 @@ mod reader;
 mod writer;
 
 pub(crate) use lock::{hold_files, lock_directory};
-pub(crate) use missing::is_gone;
+pub(crate) use missing::{is_gone, missing};
 pub(crate) use reader::open_reader;
 pub(crate) use writer::{OpenSettings, Opened, open_writer};

@@ -3,6 +3,7 @@
 use super::repairer::Repairer;
 use crate::error::{Damage, Error};
 use crate::format::manifest as manifest_file;
+use crate::maintain::open::missing;
 use crate::manifest::Manifest;
 use crate::store::{self, StoreError};
 use twinspire_core::files::names;
@@ -38,7 +39,7 @@ impl Repairer<'_> {
                 let current = self.directory.root.join(names::CURRENT);
                 Error::corrupt(&current, "file", Damage::MissingFile)
             }
-            Err(error) => error.into(),
+            Err(error) => missing(error),
         };
         self.problem(&error);
         // The newest readable manifest stands in for the one that CURRENT should name.
