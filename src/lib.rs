@@ -78,7 +78,7 @@ pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 pub use twinspire_import as import;
 pub use twinspire_towers::{
     EmbedError, Event, FeatureCheck, FeatureInfo, LayerInfo, MinedNegative, MinedPair, RecordError,
-    SelfTest, Side, TableInfo, TowerError, TowerInfo, Towers, TowersError, TowersInfo,
+    SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo,
     TrainingPair,
 };
 

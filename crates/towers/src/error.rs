@@ -1,6 +1,5 @@
 //! Failures of the towers that users hold.
 
-use crate::record::RecordError;
 use crate::tower::{EmbedError, TowerError};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -60,17 +59,6 @@ impl TowersError {
             action,
             path,
             source,
-        }
-    }
-}
-
-impl EmbedError {
-    /// The field at fault, if a field is: its name, what was expected and what was found.
-    #[must_use]
-    pub fn field(&self) -> Option<&RecordError> {
-        match self {
-            Self::Features(error) => Some(error),
-            Self::Layer(_) | Self::Output(_) | Self::NoTower { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! User and item towers: raw features in, embeddings out. They serve without a database.
 //!
-//! [`Towers`] are a user tower and an item tower that were trained together. They are read from a
-//! directory, checked, described, and embed one record or many:
+//! [`Towers`] are a user tower and an item tower that were trained together. They are opened from a directory, checked,
+//! described, and embed one record or many:
 //!
 //! ```no_run
 //! # fn main() -> Result<(), twinspire_towers::TowersError> {
@@ -15,8 +15,11 @@
 //! # }
 //! ```
 //!
-//! The crate also defines the records that the other crates exchange: an [`Event`] of an interaction log,
-//! a training [`TrainingPair`] and what was [`MinedPair`] for it.
+//! Every failure is a [`TowersError`], which is `#[non_exhaustive]`: it names the file and the place in it, or the
+//! record and its field.
+//!
+//! The crate also defines the records that the other crates exchange: an [`Event`] of an interaction log, a
+//! [`TrainingPair`] of a user and an item, and a [`MinedPair`] with its hard negatives.
 //!
 //! Use it through `twinspire`, which re-exports it. [`internals`] has no stability promise.
 
@@ -29,13 +32,29 @@ pub use directory::Towers;
 pub use error::TowersError;
 pub use record::{Event, MinedNegative, MinedPair, RecordError, TrainingPair};
 pub use tower::{
-    EmbedError, FeatureCheck, FeatureInfo, LayerInfo, SelfTest, Side, TableInfo, TowerError,
-    TowerInfo, TowersInfo,
+    EmbedError, FeatureCheck, FeatureInfo, LayerError, LayerInfo, SelfTest, Side, TableInfo,
+    TowerError, TowerFault, TowerInfo, TowersInfo,
 };
 
-/// What the crates of Twinspire share and users should not name. It changes without notice.
+/// What the other crates of Twinspire use and users should not. It changes without notice.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::record::*;
-    pub use crate::tower::*;
+    pub use crate::record::{
+        FieldValue, Fields, MAX_PATH_BYTES, MAX_RECORD_BYTES, Place, Term, Test, check_id,
+        check_item, describe,
+    };
+    pub use crate::tower::{
+        Cell, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup, MAX_CELLS,
+        MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState, Pass, Reading, Side,
+        Step, TOWER_FILES, Table, Tower, content_hash, exp,
+    };
+
+    /// The description of towers.
+    pub mod schema {
+        pub use crate::tower::schema::{
+            Activation, FORMAT, FeatureKind, FeatureSchema, From, Grams, HashFunction, INPUT,
+            LayerKind, LayerSchema, LookupSchema, Missing, OtherFields, Pooling, Schema,
+            TableSchema, TowerSchema, Unknown,
+        };
+    }
 }

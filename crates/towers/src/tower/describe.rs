@@ -1,17 +1,18 @@
-//! What towers are, for people and tools: features, layers, tables, sizes, a record as they want it.
+//! A description of towers for people and tools: features, layers, tables, sizes, an example record.
 
+use super::files::NamedBlob;
 use super::layer::Layer;
-use super::model::{Model, Side, Tower};
+use super::model::{Model, Tower};
 use super::schema::{
     FeatureKind, FeatureSchema, LookupSchema, Missing, Schema, To, TowerSchema, Until,
 };
-use super::weights::NamedBlob;
+use super::side::Side;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use twinspire_core::kernel::{Metric, Weights};
 
-/// What [`Towers`](crate::Towers) are.
+/// A description of [`Towers`](crate::Towers).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TowersInfo {
@@ -19,13 +20,13 @@ pub struct TowersInfo {
     pub name: String,
     /// Components of a vector.
     pub dimension: usize,
-    /// How a user's vector is compared with an item's.
+    /// How the vector of a user is compared with that of an item.
     pub metric: Metric,
-    /// Numbers that were learnt, of towers and tables.
+    /// Number of learned weights, of towers and tables.
     pub parameters: usize,
-    /// The files, with their sizes in bytes.
+    /// The files with their sizes in bytes.
     pub files: BTreeMap<String, usize>,
-    /// The embedding tables, in the order of their names.
+    /// The embedding tables, sorted by name.
     pub tables: Vec<TableInfo>,
     /// The tower for queries, if there is one.
     pub user: Option<TowerInfo>,
@@ -41,11 +42,11 @@ pub struct TableInfo {
     pub name: String,
     /// How strings find their rows: `vocabulary`, `hash` or `index`.
     pub lookup: &'static str,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Components of a row; 0 of a table that only numbers strings.
+    /// Components of a row; 0 for a table that only numbers strings.
     pub dimension: usize,
-    /// Of its numbers: `f32`, `f16` or `bf16`; `none` if it has none.
+    /// The precision of its weights: `f32`, `f16` or `bf16`; `none` without weights.
     pub precision: &'static str,
     /// Whether both towers read it.
     pub shared: bool,
@@ -59,9 +60,9 @@ pub struct TowerInfo {
     pub features: Vec<FeatureInfo>,
     /// What it computes.
     pub layers: Vec<LayerInfo>,
-    /// Numbers that were learnt, without those of tables.
+    /// Number of learned weights, without tables.
     pub parameters: usize,
-    /// A record that it can read: a query, for the user tower.
+    /// A record that it can read; for the user tower, a query.
     pub example: Value,
 }
 
@@ -71,13 +72,13 @@ pub struct TowerInfo {
 pub struct FeatureInfo {
     /// Its kind.
     pub kind: String,
-    /// The fields of the record that it reads: one, two, or as many as a text is made of.
+    /// The fields of the record that it reads.
     pub fields: Vec<String>,
-    /// Its table.
+    /// Its table, if it has one.
     pub table: Option<String>,
-    /// Numbers that it gives.
+    /// How many numbers it gives.
     pub width: usize,
-    /// Whether a record may be without it.
+    /// Whether its field may be missing.
     pub optional: bool,
     /// Its description in `tower.json`.
     pub description: Value,
@@ -89,9 +90,9 @@ pub struct FeatureInfo {
 pub struct LayerInfo {
     /// Its kind.
     pub kind: String,
-    /// Numbers that it gives.
+    /// How many numbers it gives.
     pub width: usize,
-    /// Numbers that were learnt.
+    /// Number of learned weights.
     pub parameters: usize,
     /// Its description in `tower.json`.
     pub description: Value,
@@ -175,7 +176,7 @@ impl TowerInfo {
     }
 }
 
-/// Its place in `tower.json`.
+/// The part of `tower.json` that describes it.
 fn value(part: &impl Serialize) -> Value {
     serde_json::to_value(part).unwrap_or_default()
 }
@@ -201,8 +202,8 @@ fn example(side: Side, tower: &TowerSchema, schema: &Schema) -> Value {
     Value::Object(record)
 }
 
-/// What the fields of a feature could hold: the first, and those of the others that have to be there or
-/// for which its limit leaves something.
+/// Example values for the fields of a feature: the first field, then the others that are required or fit into the
+/// limit.
 fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Vec<Value>) {
     const TIME: &str = "2026-01-31T18:30:00Z";
     let place = || json!({"lat": 47.61, "lon": -122.33});
@@ -224,7 +225,7 @@ fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Vec<Value>) {
             (newest.collect(), vec![])
         }
         FeatureKind::Categories { .. } => (strings.into(), vec![]),
-        // A pair may be in a vocabulary, its halves are in none.
+        // A vocabulary contains pairs, not their halves.
         FeatureKind::Cross { .. } => match first.as_str().and_then(|pair| pair.split_once("_X_")) {
             Some((a, b)) => (a.into(), vec![b.into()]),
             None => ("a1".into(), vec!["b2".into()]),

@@ -1,30 +1,27 @@
-//! What a tower reads of a record, ready to be computed with.
-
-/// A record as a tower reads it: of each feature, in the schema's order, rows of its table with the
-/// factor of each, or numbers. All of it lies in three lists, so that one of these can be used again
-/// and again without taking memory.
+/// An encoded record: for each feature, in the schema's order, rows of its table with a factor each, or numbers.
+/// Everything is in three flat lists, so that one value can be reused without allocating.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoded {
     rows: Vec<u32>,
     factors: Vec<f32>,
     numbers: Vec<f32>,
-    /// Where each feature's rows and numbers end.
+    /// The ends of each feature's rows and numbers.
     ends: Vec<(usize, usize)>,
 }
 
-/// One feature of a record.
+/// One feature of an encoded record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Input<'a> {
     /// Rows of the feature's table.
     pub rows: &'a [u32],
-    /// What the embedding of each is multiplied by.
+    /// The factor of the embedding of each row.
     pub factors: &'a [f32],
     /// Its numbers, if it has no table.
     pub numbers: &'a [f32],
 }
 
 impl Encoded {
-    /// Forgets the record.
+    /// Removes everything and keeps the allocations.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.factors.clear();
@@ -32,48 +29,48 @@ impl Encoded {
         self.ends.clear();
     }
 
-    /// How many rows and numbers there are.
+    /// The number of rows and of numbers.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.rows.len(), self.numbers.len())
     }
 
-    /// Back to a size that it had.
+    /// Truncates to an earlier size.
     pub(super) fn shrink(&mut self, (rows, numbers): (usize, usize)) {
         self.rows.truncate(rows);
         self.factors.truncate(rows);
         self.numbers.truncate(numbers);
     }
 
-    /// Adds a row to the feature that is being read.
+    /// Adds a row to the current feature.
     pub(super) fn push_row(&mut self, row: u32, factor: f32) {
         self.rows.push(row);
         self.factors.push(factor);
     }
 
-    /// Adds a number to the feature that is being read.
+    /// Adds a number to the current feature.
     pub(super) fn push_number(&mut self, number: f32) {
         self.numbers.push(number);
     }
 
-    /// Adds zeros to the feature that is being read, and gives them to be changed.
+    /// Adds zeros to the current feature and returns them for writing.
     pub(super) fn zeros(&mut self, count: usize) -> &mut [f32] {
         let from = self.numbers.len();
         self.numbers.resize(from + count, 0.0);
         self.numbers.get_mut(from..).unwrap_or_default()
     }
 
-    /// The factors of the feature that is being read.
+    /// The factors of the current feature.
     pub(super) fn factors(&mut self) -> &mut [f32] {
         let (from, _) = self.ends.last().copied().unwrap_or_default();
         self.factors.get_mut(from..).unwrap_or_default()
     }
 
-    /// Goes on to the next feature.
+    /// Ends the current feature.
     pub(super) fn end_feature(&mut self) {
         self.ends.push((self.rows.len(), self.numbers.len()));
     }
 
-    /// Each feature.
+    /// The features, in the schema's order.
     pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
         let starts = std::iter::once(&(0, 0)).chain(&self.ends);
         starts.zip(&self.ends).map(|(from, to)| Input {
@@ -83,7 +80,7 @@ impl Encoded {
         })
     }
 
-    /// Becomes what another is, in the memory that there is.
+    /// Copies another record into the existing allocations.
     pub fn copy_from(&mut self, other: &Self) {
         self.rows.clone_from(&other.rows);
         self.factors.clone_from(&other.factors);
@@ -91,8 +88,8 @@ impl Encoded {
         self.ends.clone_from(&other.ends);
     }
 
-    /// Makes one row of those that a feature has more than once, with the sum of their factors: the same sum
-    /// for less reading. The rows of each feature are in order then.
+    /// Merges duplicate rows of a feature into one with the sum of their factors, which saves reads. The rows of each
+    /// feature are sorted afterwards.
     pub fn merge_rows(&mut self) {
         let (mut rows, mut factors, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         let mut pairs: Vec<(u32, f32)> = Vec::new();
@@ -105,7 +102,7 @@ impl Encoded {
                     .copied()
                     .zip(input.factors.iter().copied()),
             );
-            // Equal rows stay in their order, so that the sum is always the same.
+            // The sort is stable, so equal rows are added in their original order.
             pairs.sort_by_key(|(row, _)| *row);
             for same in pairs.chunk_by(|(row, _), (next, _)| row == next) {
                 rows.extend(same.first().map(|(row, _)| *row));
@@ -116,7 +113,7 @@ impl Encoded {
         (self.rows, self.factors, self.ends) = (rows, factors, ends);
     }
 
-    /// Puts rows, whose mean is taken, in the place of those of a feature.
+    /// Replaces the rows of a feature by these, averaged.
     pub fn set_rows(&mut self, feature: usize, rows: &[u32]) {
         let Some((to, _)) = self.ends.get(feature).copied() else {
             return;
@@ -142,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merged_rows_are_each_there_once_with_the_sum_of_their_factors(
+        fn merged_rows_are_unique_and_have_the_sum_of_their_factors(
             features in prop::collection::vec(
                 (prop::collection::vec((0u32..9, -4i8..5), 0..20), 0usize..3), 0..4),
         ) {

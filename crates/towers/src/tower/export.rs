@@ -1,16 +1,16 @@
-//! A model as the files of a towers directory.
+//! Writes a model as the files of a towers directory.
 
+use super::error::{TowerError, TowerFault};
+use super::files::{self, DESCRIPTION, NamedBlob, aligned};
 use super::layer::{Layer, Step};
 use super::matrix::Matrix;
 use super::model::Model;
-use super::weights::{FILES, ITEM, NamedBlob, USER, aligned, home};
-use super::{TowerError, schema};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
 
-/// A tensor about to be written.
+/// A tensor to be written.
 struct Tensor {
     name: String,
     shape: Vec<usize>,
@@ -40,7 +40,7 @@ fn bytes(numbers: impl Iterator<Item = f32>) -> Vec<u8> {
 }
 
 impl Model {
-    /// The files of a towers directory. Weights that were in half the room are in 32 bits.
+    /// The files of a towers directory. All weights are written in 32 bits.
     pub fn to_parts(&self) -> Result<Vec<NamedBlob>, TowerError> {
         let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
         let embedded = self
@@ -48,28 +48,29 @@ impl Model {
             .iter()
             .filter(|table| table.weights.columns() > 0);
         for table in embedded {
-            let named = tensors.entry(home(&self.schema, &table.name)).or_default();
+            let named = tensors
+                .entry(self.schema.file_of_table(&table.name))
+                .or_default();
             named.push(Tensor::matrix(
                 format!("table.{}", table.name),
                 &table.weights,
             ));
         }
         let mut models = Vec::new();
-        for (file, tower) in [(USER, &self.user), (ITEM, &self.item)] {
+        for tower in [&self.user, &self.item] {
+            let file = files::weights_of(tower.side);
             models.extend(tower.onnx());
             for (at, layer) in tower.layers.iter().enumerate() {
-                let named = tensors_of(at, layer)?;
+                let named = tensors_of(file, at, layer)?;
                 if !named.is_empty() {
                     tensors.entry(file).or_default().extend(named);
                 }
             }
         }
         let blob = |bytes: &[u8]| Arc::new(Blob::from_bytes(bytes));
-        let mut parts = vec![(schema::FILE.to_owned(), blob(&self.schema.to_json()?))];
+        let mut parts = vec![(DESCRIPTION.to_owned(), blob(&self.schema.to_json()?))];
         for (file, named) in &tensors {
-            let wrong = |error: safetensors::SafeTensorError| {
-                TowerError::new(file, "file", error.to_string())
-            };
+            let wrong = |error: safetensors::SafeTensorError| TowerError::new(file, "file", error);
             let views = named.iter().map(|tensor| {
                 let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?;
                 Ok((&tensor.name, view))
@@ -80,14 +81,13 @@ impl Model {
         }
         let models = models.into_iter();
         parts.extend(models.map(|model| (model.file().to_owned(), Arc::clone(model.blob()))));
-        // As they are read from a directory, so that the hash of the content is the same.
-        parts.sort_by_key(|(name, _)| FILES.iter().position(|file| file == name));
+        files::sort(&mut parts);
         Ok(parts)
     }
 }
 
-/// What was learnt of a layer.
-fn tensors_of(at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
+/// The learned weights of a layer.
+fn tensors_of(file: &str, at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
     let name = |name: &str| format!("layer.{at}.{name}");
     Ok(match &layer.step {
         Step::Dense { weight, bias, .. } => {
@@ -109,12 +109,11 @@ fn tensors_of(at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
                 Tensor::list(name("excite.bias"), &excite.1),
             ]
         }
-        // What it was learnt from is not kept.
         Step::Affine { .. } => {
-            let what = "batch normalisation cannot be written once it has been read";
-            return Err(TowerError::schema(format!("layer {at}"), what));
+            let place = format!("layer {at}");
+            return Err(TowerError::new(file, place, TowerFault::Unwritable));
         }
-        // A model is a file of its own.
+        // No weights, or in a file of its own.
         Step::Activation(_)
         | Step::Add
         | Step::Concat

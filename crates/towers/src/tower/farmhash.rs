@@ -1,12 +1,12 @@
 //! Fingerprint64 of FarmHash (Pike and Alakuijala, 2014, <https://github.com/google/farmhash>): the hash
 //! of TensorFlow's `string_to_hash_bucket_fast` and of the `Hashing` layer of Keras.
 //!
-//! It is here because what there is for Rust is wrong at lengths that are multiples of 64.
+//! It is implemented here because the Rust crates are wrong for lengths that are multiples of 64.
 
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
-/// Bytes of a step through a long text.
+/// Bytes per step through a long text.
 const STEP: usize = 64;
 
 /// The fingerprint of a text.
@@ -20,7 +20,7 @@ pub(super) fn fingerprint64(text: &[u8]) -> u64 {
     }
 }
 
-/// A text that is read by words.
+/// A text that is read in 8-byte words.
 #[derive(Clone, Copy)]
 struct Text<'a>(&'a [u8]);
 
@@ -29,13 +29,13 @@ impl Text<'_> {
         self.0.get(at).copied().unwrap_or_default().into()
     }
 
-    /// Four bytes from a place on.
+    /// Four bytes from an offset on.
     fn half(self, at: usize) -> u64 {
         let bytes = self.0.get(at..).and_then(|rest| rest.first_chunk());
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes).into())
     }
 
-    /// Eight bytes from a place on.
+    /// Eight bytes from an offset on.
     fn word(self, at: usize) -> u64 {
         let bytes = self.0.get(at..).and_then(|rest| rest.first_chunk());
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -65,8 +65,7 @@ impl Text<'_> {
         }
     }
 
-    /// What the first and the last sixteen bytes of two pairs of words come to: two sums and the first
-    /// word, multiplied.
+    /// Mixes the first and the last sixteen bytes: two sums, and the first word times `first`.
     fn ends(self, first: u64) -> (u64, u64, u64) {
         let length = self.0.len();
         let factor = K2.wrapping_add(length as u64 * 2);
@@ -107,8 +106,7 @@ impl Text<'_> {
             v: (0, 0),
             w: (0, 0),
         };
-        // The last bytes, of which there is at least one, come after; and with some before them that have
-        // been seen.
+        // The last 64 bytes follow below; they overlap the previous step unless the length is a multiple of 64.
         for at in (0..(length - 1) / STEP * STEP).step_by(STEP) {
             state.step(self, at, K1, 1);
         }
@@ -125,7 +123,7 @@ impl Text<'_> {
         mix(first, mix(v.1, w.1, factor).wrapping_add(x), factor)
     }
 
-    /// Four words from a place on, mixed into two.
+    /// Mixes four words from an offset on into two.
     fn weak(self, at: usize, a: u64, b: u64) -> (u64, u64) {
         let a = a.wrapping_add(self.word(at));
         let last = self.word(at + 24);
@@ -138,7 +136,7 @@ impl Text<'_> {
     }
 }
 
-/// What is known of a long text so far.
+/// The state of hashing a long text.
 struct State {
     x: u64,
     y: u64,
@@ -148,7 +146,7 @@ struct State {
 }
 
 impl State {
-    /// Takes in 64 bytes; `times` is 1, and 9 for the last ones.
+    /// Adds 64 bytes; `times` is 1, and 9 for the last step.
     fn step(&mut self, text: Text<'_>, at: usize, factor: u64, times: u64) {
         let Self { x, y, z, v, w } = self;
         let sum = x
@@ -213,7 +211,7 @@ mod tests {
     ];
 
     #[test]
-    fn fingerprints_are_those_of_the_reference_at_every_kind_of_length() {
+    fn fingerprints_match_the_reference_at_every_kind_of_length() {
         for (length, expected) in FINGERPRINTS {
             let text: Vec<u8> = (0..length).map(|i| b'a' + (i * 7 % 26) as u8).collect();
             assert_eq!(fingerprint64(&text), expected, "{length} bytes");

@@ -1,40 +1,41 @@
-//! The forward pass, for serving and for training alike.
+//! The forward pass. Serving and training share it.
 
 use super::encoded::{Encoded, Input};
-use super::layer::{Between, LayerError};
+use super::error::LayerError;
+use super::layer::LayerScratch;
 use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
 use twinspire_core::kernel::{Aligned, Level, Weights};
 
-/// So many weights of a table stay in the caches nearby.
-const SMALL: usize = 1 << 18;
+/// Tables up to this many weights stay in the cache and are not prefetched.
+const CACHED_WEIGHTS: usize = 1 << 18;
 
-/// What a batch became on its way. Used again for the next batch, it takes no more memory than the
-/// largest so far needed.
+/// The outputs of all layers for a batch. Reused for the next batch, it allocates nothing unless that batch is
+/// larger than all before.
 #[derive(Clone, Debug, Default)]
 pub struct Pass {
-    /// Of the input and of each layer, a row for each record.
+    /// The input and the output of each layer, a row per record.
     outputs: Vec<Aligned>,
-    /// How many of these there were the last time.
+    /// The number of layers of the last forward pass.
     layers: usize,
-    between: Between,
+    scratch: LayerScratch,
 }
 
 impl Pass {
-    /// An output, a row for each record: 0 is the input, N + 1 that of layer N.
+    /// An output, a row per record: 0 is the input of the tower, N + 1 the output of layer N.
     pub fn output(&self, at: usize) -> &[f32] {
         self.outputs.get(at).map_or(&[], |output| &**output)
     }
 
-    /// The last output, the vectors.
+    /// The last output: the vectors.
     pub fn last(&self) -> &[f32] {
         self.output(self.layers)
     }
 }
 
 impl Tower {
-    /// Computes the vectors of a batch, side by side. Each depends on its own record alone, to the bit, as
-    /// far as an ONNX model among the layers lets it.
+    /// Computes the vectors of a batch, concatenated. Each depends on its own record only, to the bit, unless
+    /// the tower runs an ONNX model.
     pub fn forward<'a>(
         &self,
         tables: &[Table],
@@ -63,17 +64,17 @@ impl Tower {
         for (at, layer) in self.layers.iter().enumerate() {
             let (earlier, rest) = pass.outputs.split_at_mut(at + 1);
             if let Some(output) = rest.first_mut() {
-                layer.forward(rows, earlier, output, &mut pass.between)?;
+                layer.forward(rows, earlier, output, &mut pass.scratch)?;
             }
         }
         Ok(pass.last())
     }
 
-    /// Asks for the rows of large tables that a record will read: they lie anywhere in memory.
+    /// Prefetches the rows of large tables that a record will read.
     fn prefetch(&self, tables: &[Table], record: &Encoded) {
         for (feature, read) in self.features.iter().zip(record.inputs()) {
             let table = feature.table.and_then(|at| tables.get(at));
-            if let Some(table) = table.filter(|table| table.weights.len() > SMALL) {
+            if let Some(table) = table.filter(|table| table.weights.len() > CACHED_WEIGHTS) {
                 let rows = read.rows.iter().filter_map(|row| table.weights.row(*row));
                 rows.for_each(Weights::prefetch);
             }
@@ -82,7 +83,7 @@ impl Tower {
 }
 
 impl Feature {
-    /// Appends the numbers of one record.
+    /// Appends the numbers of one record, pooling the embeddings.
     fn append(&self, tables: &[Table], read: Input<'_>, input: &mut Aligned) {
         let table = self.table.filter(|_| self.schema.numbering().is_none());
         let Some(table) = table.and_then(|at| tables.get(at)) else {

@@ -1,104 +1,96 @@
-//! The layers of a tower, with their weights.
+//! The layers of a tower with their weights, and how each computes its output.
 
+use super::error::LayerError;
 use super::matrix::Matrix;
 use super::onnx::OnnxModel;
 use super::schema::Activation;
-use thiserror::Error;
 use twinspire_core::kernel::{Aligned, Level, Weights};
 
-/// One layer: what it reads, and what it makes of it.
+/// One layer: what it reads, and what it computes.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Outputs it reads: 0 is the input, N + 1 that of layer N; all of earlier ones.
+    /// The outputs that it reads: 0 is the input of the tower, N + 1 the output of layer N.
     pub from: Vec<usize>,
-    /// Numbers it gives for a record.
+    /// How many numbers it gives for a record.
     pub width: usize,
     /// What it computes.
     pub step: Step,
 }
 
-/// What a layer computes.
-#[expect(
-    missing_docs,
-    reason = "storage-format.md describes the fields once, for all kinds"
-)]
+/// What a layer computes, with its weights.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// `activation(weight · x + bias)`.
     Dense {
         /// `[units, inputs]`.
         weight: Matrix,
-        /// `[units]`, if anything is added.
+        /// `[units]`, if a bias is added.
         bias: Option<Vec<f32>>,
-        /// What is done to each component.
+        /// Applied to each component.
         activation: Activation,
     },
-    /// Each component for itself.
+    /// An activation function, applied to each component.
     Activation(Activation),
-    /// Adds a number to each component.
+    /// Adds a learned number to each component.
     Bias(Vec<f32>),
-    /// Brings the components to mean 0 and variance 1, then scales and shifts each.
+    /// Layer normalisation: standardises the components of a record, then scales and shifts each.
     LayerNorm {
+        /// The factor of each component.
         weight: Vec<f32>,
+        /// Added to each component.
         bias: Vec<f32>,
+        /// Added to the variance.
         epsilon: f32,
     },
-    /// Scales and shifts each component: what batch normalisation is once it has been learnt.
-    Affine { scale: Vec<f32>, shift: Vec<f32> },
-    /// Adds outputs up.
+    /// Scales and shifts each component: batch normalisation with fixed statistics, folded.
+    Affine {
+        /// The factor of each component.
+        scale: Vec<f32>,
+        /// Added to each component.
+        shift: Vec<f32>,
+    },
+    /// Adds several outputs, component by component.
     Add,
-    /// Lays outputs side by side.
+    /// Concatenates several outputs.
     Concat,
-    /// Multiplies each feature by a weight computed from all of them (squeeze and excitation, Hu et al.,
-    /// 2018, on features as in FiBiNET, Huang et al., 2019).
+    /// Multiplies each feature by a weight that is computed from all features (squeeze and excitation, Hu et
+    /// al., 2018, on features as in FiBiNET, Huang et al., 2019).
     FeatureWeights(Box<FeatureWeights>),
-    /// Scales to length 1; zeros stay zeros.
+    /// Normalises to length 1; a zero vector stays zero.
     L2Normalise,
-    /// Multiplies.
+    /// Multiplies all components by a factor.
     Scale(f32),
-    /// What an ONNX model computes.
+    /// Runs an ONNX model.
     Onnx(OnnxModel),
-}
-
-/// What a layer could not compute, and of which record of the batch.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{file} cannot be run: {what}")]
-pub struct LayerError {
-    /// The row of the batch, from 0.
-    pub row: usize,
-    /// The model's file in the towers directory.
-    pub file: &'static str,
-    /// What the runtime says.
-    pub what: String,
 }
 
 /// The weights of [`Step::FeatureWeights`].
 #[derive(Clone, Debug)]
 pub struct FeatureWeights {
-    /// Numbers of each feature.
+    /// The width of each feature.
     pub widths: Vec<usize>,
-    /// `[units, features]` and `[units]`.
+    /// Weight `[units, features]` and bias `[units]` of the hidden layer.
     pub squeeze: (Matrix, Vec<f32>),
-    /// What is done in between.
+    /// Applied to the hidden layer.
     pub activation: Activation,
-    /// `[features, units]` and `[features]`.
+    /// Weight `[features, units]` and bias `[features]` of the gates.
     pub excite: (Matrix, Vec<f32>),
-    /// What makes weights of that.
+    /// Applied to the gates.
     pub gate: Activation,
 }
 
-/// Memory for what a layer computes on its way.
+/// Scratch buffers for intermediate results of a layer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Between([Aligned; 3]);
+pub(super) struct LayerScratch([Aligned; 3]);
 
 impl Layer {
-    /// Computes the output for so many records; `earlier` are the outputs before this one.
+    /// Computes the output for `rows` records; `earlier` holds the outputs of all earlier layers.
     pub(super) fn forward(
         &self,
         rows: usize,
         earlier: &[Aligned],
         output: &mut Aligned,
-        between: &mut Between,
+        scratch: &mut LayerScratch,
     ) -> Result<(), LayerError> {
         let read = |at: usize| -> &[f32] {
             let slot = self.from.get(at).and_then(|slot| earlier.get(*slot));
@@ -143,7 +135,7 @@ impl Layer {
             } => each.for_each(|row| layer_norm(row, weight, bias, *epsilon)),
             Step::Affine { scale, shift } => each.for_each(|row| affine(row, scale, shift)),
             Step::Add => (1..self.from.len()).for_each(|at| add(output, read(at))),
-            Step::FeatureWeights(weights) => weights.weigh(rows, output, between),
+            Step::FeatureWeights(weights) => weights.apply(rows, output, scratch),
             Step::L2Normalise => each.for_each(|row| {
                 let length = Level::best().dot(row, row).sqrt();
                 if length > 0.0 {
@@ -155,7 +147,7 @@ impl Layer {
         Ok(())
     }
 
-    /// How many numbers were learnt.
+    /// Number of learned weights.
     pub(super) fn parameters(&self) -> usize {
         match &self.step {
             Step::Onnx(model) => model.parameters(),
@@ -163,7 +155,7 @@ impl Layer {
         }
     }
 
-    /// What a dense layer computes before its activation; nothing of other layers.
+    /// The output of a dense layer before its activation; empty for other layers.
     pub fn before_activation(&self, rows: usize, input: &[f32]) -> Vec<f32> {
         let mut output = Aligned::default();
         if let Step::Dense { weight, bias, .. } = &self.step {
@@ -173,7 +165,7 @@ impl Layer {
         output.to_vec()
     }
 
-    /// All that can be learnt, in the order of [`weights`](Self::weights): what is in memory.
+    /// The trainable weights, in the order of [`weights`](Self::weights): those that are in memory.
     pub fn weights_mut(&mut self) -> Vec<&mut [f32]> {
         fn all(matrix: &mut Matrix) -> Option<&mut [f32]> {
             matrix.owned_mut().and_then(|all| all.as_slice_mut())
@@ -206,7 +198,7 @@ impl Layer {
         }
     }
 
-    /// The same layer with all that can be learnt in memory, in 32 bits.
+    /// The same layer with all trainable weights in memory, in 32 bits.
     pub(super) fn in_memory(&self) -> Self {
         let mut layer = self.clone();
         match &mut layer.step {
@@ -220,7 +212,7 @@ impl Layer {
         layer
     }
 
-    /// All that was learnt, by the names of the tensors; an ONNX model keeps its own to itself.
+    /// The learned weights by tensor name. Those inside an ONNX model are not listed.
     pub fn weights(&self) -> Vec<(&'static str, Weights<'_>)> {
         match &self.step {
             Step::Dense { weight, bias, .. } => {
@@ -262,8 +254,8 @@ impl Layer {
 }
 
 impl FeatureWeights {
-    fn weigh(&self, rows: usize, output: &mut [f32], Between(between): &mut Between) {
-        let [means, hidden, gates] = between;
+    fn apply(&self, rows: usize, output: &mut [f32], LayerScratch(scratch): &mut LayerScratch) {
+        let [means, hidden, gates] = scratch;
         let width = output.len() / rows.max(1);
         means.clear();
         for mut row in output.chunks_exact(width.max(1)) {
@@ -294,7 +286,7 @@ impl FeatureWeights {
     }
 }
 
-/// `activation(weight · x + bias)` of so many records.
+/// `activation(weight · x + bias)` for `rows` records.
 fn dense(
     input: &[f32],
     weight: &Matrix,

@@ -1,6 +1,7 @@
 //! Strings to rows of an embedding table.
 
-use super::TowerError;
+use super::error::TowerError;
+use super::farmhash;
 use super::schema::{HashFunction, LookupSchema, Unknown};
 use siphasher::sip::SipHasher24;
 use std::collections::HashMap;
@@ -10,44 +11,44 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// How a table finds the rows of a string.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// By list.
+    /// By its position in a list.
     Vocabulary {
         /// The row of each string.
         rows: HashMap<String, u32>,
-        /// What happens to all others.
+        /// What happens to other strings.
         unknown: Unknown,
     },
     /// By hash.
     Hash {
-        /// Rows.
+        /// Number of rows.
         buckets: u32,
-        /// Of the first hash.
+        /// The seed of the first hash.
         seed: u64,
-        /// The hash.
+        /// The hash function.
         function: HashFunction,
-        /// Rows for each string.
+        /// Rows per string.
         hashes: u32,
     },
-    /// It is the row.
+    /// The string is the row, in decimal digits.
     Index {
-        /// Rows.
+        /// Number of rows.
         rows: u32,
     },
 }
 
-/// Where a string is not found.
+/// Why a string has no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFound {
-    /// And that counts for nothing.
+    /// It is skipped.
     Skip,
-    /// And the record is to be refused, which it is not for this.
+    /// The record is refused; this is what was expected.
     Refuse(&'static str),
 }
 
 impl Lookup {
-    /// Builds the look-up of table `name`.
+    /// Builds the lookup of table `name`.
     pub fn new(name: &str, schema: &LookupSchema) -> Result<Self, TowerError> {
-        let wrong = |what: String| TowerError::schema(format!("table {name:?}"), what);
+        let wrong = |what: String| TowerError::description(format!("table {name:?}"), what);
         match schema {
             LookupSchema::Hash {
                 buckets,
@@ -67,10 +68,12 @@ impl Lookup {
                     Unknown::Error | Unknown::Skip => 0,
                 };
                 if ids.len() as u64 + u64::from(spare) > u64::from(u32::MAX) {
-                    return Err(wrong("more rows than 32 bits can number".to_owned()));
+                    return Err(wrong("has more than 2^32 - 1 rows".to_owned()));
                 }
                 if *unknown == Unknown::Buckets(0) {
-                    return Err(wrong("0 buckets for unknown strings hold none".to_owned()));
+                    return Err(wrong(
+                        "has 0 buckets for unknown strings; use 1 or more, or skip".to_owned(),
+                    ));
                 }
                 let mut rows = HashMap::with_capacity(ids.len());
                 for (row, id) in ids.iter().enumerate() {
@@ -89,7 +92,7 @@ impl Lookup {
         }
     }
 
-    /// Rows the table must have.
+    /// The number of rows that the table must have.
     pub fn rows(&self) -> usize {
         match self {
             Self::Hash { buckets, .. } => *buckets as usize,
@@ -101,7 +104,7 @@ impl Lookup {
         }
     }
 
-    /// Gives the rows of `text` to `each`.
+    /// Passes the rows of `text` to `each`.
     pub fn find(&self, text: &str, mut each: impl FnMut(u32)) -> Result<(), NotFound> {
         match self {
             Self::Hash {
@@ -132,7 +135,7 @@ impl Lookup {
         Ok(())
     }
 
-    /// The row that `text` has in a vocabulary that lacks it, if there is one for such.
+    /// The row of a string that is not in the vocabulary; `None` if unknown strings have no rows.
     pub fn row_of_unknown(&self, text: &str) -> Option<u32> {
         match self {
             Self::Vocabulary {
@@ -144,7 +147,7 @@ impl Lookup {
     }
 }
 
-/// The row of a string that is in no vocabulary: one of those behind the known ones.
+/// The row of an unknown string: one of those after the vocabulary.
 fn spare(known: usize, count: u32, text: &str) -> u32 {
     known as u32 + bucket(HashFunction::Xxh3.hash(text, 0), count)
 }
@@ -154,14 +157,14 @@ impl HashFunction {
         let bytes = text.as_bytes();
         match self {
             Self::Xxh3 => xxh3_64_with_seed(bytes, seed),
-            Self::FarmHash => super::farmhash::fingerprint64(bytes),
+            Self::FarmHash => farmhash::fingerprint64(bytes),
             Self::SipHash([k0, k1]) => {
                 let mut hasher = SipHasher24::new_with_keys(k0, k1);
                 hasher.write(bytes);
                 hasher.finish()
             }
             Self::Murmur3 => {
-                // Memory can be read without an error.
+                // Reading from memory cannot fail.
                 let hash = murmur3::murmur3_32(&mut &*bytes, seed as u32).unwrap_or_default();
                 u64::from((hash as i32).unsigned_abs())
             }
@@ -178,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_those_of_the_libraries_people_train_with() {
+    fn hashes_equal_those_of_tensorflow_and_scikit_learn() {
         let rows = |function: HashFunction, buckets: u32, texts: &[&str]| -> Vec<u32> {
             let hash = |text: &&str| bucket(function.hash(text, 0), buckets);
             texts.iter().map(hash).collect()

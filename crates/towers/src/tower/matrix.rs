@@ -1,4 +1,4 @@
-//! Matrices of weights: where a file has them, or in memory.
+//! Weight matrices, in memory or in place in a file.
 
 use ndarray::Array2;
 use std::ops::Range;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use twinspire_core::files::Blob;
 use twinspire_core::kernel::Weights;
 
-/// A matrix, row after row.
+/// A row-major matrix.
 #[derive(Clone, Debug)]
 pub enum Matrix {
-    /// In memory, and there to be learnt.
+    /// In memory, trainable.
     Owned(Array2<f32>),
-    /// Where a file has it.
+    /// In place in a file.
     Stored(Stored),
 }
 
@@ -25,19 +25,19 @@ pub struct Stored {
     columns: usize,
 }
 
-/// How weights are kept.
+/// The type of stored weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Precision {
-    /// In 32 bits.
+    /// 32 bits.
     F32,
-    /// In binary16.
+    /// binary16.
     F16,
-    /// In bfloat16.
+    /// bfloat16.
     Bf16,
 }
 
 impl Precision {
-    /// The weights that bytes are; none if they do not lie as numbers should.
+    /// Casts bytes to weights; `None` if they are not aligned.
     pub(super) fn weights(self, bytes: &[u8]) -> Option<Weights<'_>> {
         Some(match self {
             Self::F32 => Weights::F32(bytemuck::try_cast_slice(bytes).ok()?),
@@ -46,7 +46,7 @@ impl Precision {
         })
     }
 
-    /// Bytes of a weight.
+    /// Bytes per weight.
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -56,8 +56,8 @@ impl Precision {
 }
 
 impl Matrix {
-    /// A matrix of these bytes of a file, of which there must be as many as it needs. What does not lie
-    /// in the file as numbers should, as a header of any length allows, is copied.
+    /// A matrix of these bytes of a file; `None` if there are too few or too many. Unaligned bytes, which a header
+    /// of odd length causes, are copied.
     pub(super) fn stored(
         file: &Arc<Blob>,
         bytes: Range<usize>,
@@ -82,7 +82,7 @@ impl Matrix {
         }))
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         match self {
             Self::Owned(all) => all.nrows(),
@@ -104,7 +104,7 @@ impl Matrix {
         self.rows() * self.columns()
     }
 
-    /// All of them.
+    /// All weights.
     pub fn weights(&self) -> Weights<'_> {
         let weights = match self {
             Self::Owned(all) => all.as_slice().map(Weights::F32),
@@ -113,11 +113,11 @@ impl Matrix {
                 bytes.and_then(|bytes| stored.precision.weights(bytes))
             }
         };
-        // They were there when the matrix was made, and no file or array changes its length or place.
+        // Checked when the matrix was made; neither a file nor an array changes its length or alignment.
         weights.unwrap_or(Weights::F32(&[]))
     }
 
-    /// A row; none beyond the last.
+    /// A row; `None` beyond the last.
     pub fn row(&self, at: u32) -> Option<Weights<'_>> {
         let columns = self.columns();
         let from = (at as usize).checked_mul(columns)?;
@@ -129,12 +129,12 @@ impl Matrix {
         let all = self.weights().iter().collect();
         match Array2::from_shape_vec((self.rows(), self.columns()), all) {
             Ok(all) => Self::Owned(all),
-            // There are as many as rows and columns say.
+            // Cannot happen: the length is rows times columns.
             Err(_) => self.clone(),
         }
     }
 
-    /// What can be learnt of it: all that is in memory.
+    /// The trainable array, if the matrix is in memory.
     pub fn owned_mut(&mut self) -> Option<&mut Array2<f32>> {
         match self {
             Self::Owned(all) => Some(all),
@@ -145,7 +145,7 @@ impl Matrix {
 
 impl From<Array2<f32>> for Matrix {
     fn from(all: Array2<f32>) -> Self {
-        // Row after row, whatever it was before.
+        // Row-major, whatever it was before.
         Self::Owned(all.as_standard_layout().into_owned())
     }
 }

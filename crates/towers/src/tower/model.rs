@@ -1,50 +1,24 @@
 //! Schema and weights together.
 
-use super::encode::{Encoder, Reading, Texts};
-use super::encoded::Encoded;
-use super::forward::Pass;
-use super::layer::{Layer, LayerError, Step};
+use super::layer::{Layer, Step};
 use super::lookup::Lookup;
 use super::matrix::Matrix;
 use super::onnx::OnnxModel;
 use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
-use crate::record::RecordError;
-use serde_json::Value;
-use std::borrow::Borrow;
-use std::cell::RefCell;
-use std::fmt;
+use super::side::Side;
 use std::sync::Arc;
-use thiserror::Error;
-use twinspire_core::kernel::{VectorError, Weights, prepare};
+use twinspire_core::kernel::Weights;
 
-/// Which of the two towers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// For queries.
-    User,
-    /// For items.
-    Item,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::User => "user",
-            Self::Item => "item",
-        })
-    }
-}
-
-/// Both towers and the tables they share.
+/// Both towers and their tables.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What it was built from.
+    /// The description.
     pub schema: Schema,
-    /// The embedding tables, in the order of their names.
+    /// The embedding tables, sorted by name.
     pub tables: Vec<Table>,
-    /// The tower for queries; one that is not there reads no features.
+    /// The tower for queries; without features if there is none.
     pub user: Tower,
-    /// The tower for items; one that is not there reads no features.
+    /// The tower for items; without features if there is none.
     pub item: Tower,
 }
 
@@ -55,11 +29,11 @@ pub struct Table {
     pub name: String,
     /// Strings to rows.
     pub lookup: Lookup,
-    /// `[rows, dimension]`; of a table that only numbers strings, no columns.
+    /// `[rows, dimension]`; a table that only numbers strings has no columns.
     pub weights: Matrix,
 }
 
-/// One tower; its features name tables by their place in [`Model::tables`].
+/// One tower. Its features refer to tables by their index in [`Model::tables`].
 #[derive(Clone, Debug)]
 pub struct Tower {
     /// Which of the two it is.
@@ -68,65 +42,23 @@ pub struct Tower {
     pub features: Vec<Feature>,
     /// What it computes.
     pub layers: Vec<Layer>,
-    /// What happens to other fields.
+    /// What happens to fields that no feature reads.
     pub other_fields: Option<OtherFields>,
 }
 
 /// One feature of a tower.
 #[derive(Clone, Debug)]
 pub struct Feature {
-    /// What it was built from.
+    /// The description.
     pub schema: FeatureSchema,
-    /// Its table.
+    /// The index of its table, if it has one.
     pub table: Option<usize>,
-    /// Components it gives.
+    /// How many numbers it gives.
     pub width: usize,
 }
 
-/// Memory that is used again for one record after the other.
-#[derive(Default)]
-struct Scratch {
-    texts: Texts,
-    encoded: Vec<Encoded>,
-    pass: Pass,
-}
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// Records that go through a tower together.
-const BATCH: usize = 64;
-
-/// A record without a vector.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum EmbedError {
-    /// Its features cannot be read.
-    #[error(transparent)]
-    Features(#[from] RecordError),
-    /// There is no tower for it.
-    #[error("there is no {side} tower; {}", instead(*.side))]
-    NoTower {
-        /// Which of the two.
-        side: Side,
-    },
-    /// A layer cannot be computed.
-    #[error(transparent)]
-    Layer(#[from] LayerError),
-    /// What the tower computed cannot be compared.
-    #[error("the tower's output is not a vector to compare by: {0}")]
-    Output(#[from] VectorError),
-}
-
-fn instead(side: Side) -> &'static str {
-    match side {
-        Side::User => "ask with a vector, or with an item to be similar to",
-        Side::Item => "the vectors of items are published with them",
-    }
-}
-
 impl Model {
-    /// The tables with the towers that `build` makes of their descriptions.
+    /// A model of these tables and of the towers that `build` makes from their descriptions.
     pub fn assemble<E>(
         schema: Schema,
         tables: Vec<Table>,
@@ -149,13 +81,13 @@ impl Model {
         })
     }
 
-    /// Whether there is a tower of a side.
+    /// Whether the model has a tower of a side.
     pub fn has(&self, side: Side) -> bool {
         !self.tower(side).features.is_empty()
     }
 
-    /// Whether `other` gives every item the same vector.
-    pub fn embeds_as(&self, other: &Self) -> bool {
+    /// Whether `other` has the same item tower, so that it gives every item the same vector.
+    pub fn has_same_item_tower(&self, other: &Self) -> bool {
         let (ours, theirs) = (&self.schema, &other.schema);
         let described = ours.item.is_some()
             && ours.item == theirs.item
@@ -190,116 +122,7 @@ impl Model {
         }
     }
 
-    /// The vector of one record, fit to be stored or asked for: finite, and of length 1 under
-    /// cosine.
-    pub fn embed(
-        &self,
-        side: Side,
-        record: &Value,
-        reading: Reading<'_>,
-    ) -> Result<Vec<f32>, EmbedError> {
-        let mut vector = Vec::with_capacity(self.schema.dimension as usize);
-        let one = std::slice::from_ref(record);
-        let embedded = self.embed_into(side, one, reading, &mut vector);
-        embedded.map_err(|(_, error)| error)?;
-        Ok(vector)
-    }
-
-    /// The vector of each of many records, or why it has none.
-    pub fn embed_each<R: Borrow<Value>>(
-        &self,
-        side: Side,
-        records: &[R],
-        reading: Reading<'_>,
-    ) -> Vec<Result<Vec<f32>, EmbedError>> {
-        match self.embed_many(side, records, reading) {
-            Ok(vectors) => {
-                let each = vectors.chunks_exact(self.schema.dimension as usize);
-                each.map(|vector| Ok(vector.to_vec())).collect()
-            }
-            Err(_) => {
-                let each = records.iter();
-                each.map(|record| self.embed(side, record.borrow(), reading))
-                    .collect()
-            }
-        }
-    }
-
-    /// The vectors of many records, side by side; with an error, which of them it was.
-    pub fn embed_many<R: Borrow<Value>>(
-        &self,
-        side: Side,
-        records: &[R],
-        reading: Reading<'_>,
-    ) -> Result<Vec<f32>, (usize, EmbedError)> {
-        let mut vectors = Vec::with_capacity(records.len() * self.schema.dimension as usize);
-        self.embed_into(side, records, reading, &mut vectors)?;
-        Ok(vectors)
-    }
-
-    /// Appends the vectors of many records; with an error, which of them it was. No memory is taken but
-    /// for the vectors once a thread has seen such records.
-    pub(crate) fn embed_into<R: Borrow<Value>>(
-        &self,
-        side: Side,
-        records: &[R],
-        reading: Reading<'_>,
-        vectors: &mut Vec<f32>,
-    ) -> Result<(), (usize, EmbedError)> {
-        // Taken, not borrowed: what finds an item's vector may embed a record on this thread.
-        let mut scratch = SCRATCH.take();
-        let result = self.embed_by(side, records, reading, vectors, &mut scratch);
-        SCRATCH.set(scratch);
-        result
-    }
-
-    fn embed_by<R: Borrow<Value>>(
-        &self,
-        side: Side,
-        records: &[R],
-        reading: Reading<'_>,
-        vectors: &mut Vec<f32>,
-        scratch: &mut Scratch,
-    ) -> Result<(), (usize, EmbedError)> {
-        let (tower, tables) = (self.tower(side), &self.tables);
-        let dimension = self.schema.dimension as usize;
-        if tower.features.is_empty() && !records.is_empty() {
-            return Err((0, EmbedError::NoTower { side }));
-        }
-        for (batch, records) in records.chunks(BATCH).enumerate() {
-            let first = batch * BATCH;
-            if scratch.encoded.len() < records.len() {
-                scratch.encoded.resize_with(records.len(), Encoded::default);
-            }
-            let mut encoder = Encoder {
-                tables,
-                reading,
-                texts: &mut scratch.texts,
-            };
-            for (at, (record, encoded)) in records.iter().zip(&mut scratch.encoded).enumerate() {
-                let encoded = tower.encode(&mut encoder, record.borrow(), encoded);
-                encoded.map_err(|error| (first + at, error.into()))?;
-            }
-            let encoded = scratch.encoded.iter().take(records.len());
-            let output = tower.forward(tables, encoded, &mut scratch.pass);
-            let output = output.map_err(|error| (first + error.row, error.into()))?;
-            let from = vectors.len();
-            vectors.extend_from_slice(output);
-            let new = vectors.get_mut(from..).unwrap_or_default();
-            for (at, vector) in new.chunks_exact_mut(dimension).enumerate() {
-                let prepared = prepare(self.schema.metric, vector);
-                prepared.map_err(|error| (first + at, error.into()))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// All that is wrong with a record, taken strictly.
-    pub fn problems(&self, side: Side, record: &Value) -> Vec<RecordError> {
-        self.tower(side).problems(&self.tables, record)
-    }
-
-    /// The same model with all weights in memory, in 32 bits, there to be learnt.
+    /// The same model with all weights in memory, in 32 bits, for training.
     pub fn in_memory(&self) -> Self {
         let mut model = self.clone();
         for table in &mut model.tables {
@@ -312,7 +135,7 @@ impl Model {
         model
     }
 
-    /// The tower of a side, to be learnt.
+    /// The tower of a side, for training.
     pub fn tower_mut(&mut self, side: Side) -> &mut Tower {
         match side {
             Side::User => &mut self.user,
@@ -320,7 +143,7 @@ impl Model {
         }
     }
 
-    /// How many numbers were learnt; of an ONNX model those that lie in it as numbers with a point.
+    /// Number of learned weights. Of an ONNX model, its floating-point tensors count.
     pub fn parameters(&self) -> usize {
         let tables = self.tables.iter().map(|table| table.weights.len());
         let layers = self.user.layers.iter().chain(&self.item.layers);
@@ -329,6 +152,25 @@ impl Model {
 }
 
 impl Tower {
+    /// A tower of these layers. Its tables are found in `schema`.
+    pub fn new(side: Side, description: &TowerSchema, layers: Vec<Layer>, schema: &Schema) -> Self {
+        let widths = schema.widths(description);
+        let features = description.features.iter().zip(widths);
+        let features = features.map(|(feature, width)| Feature {
+            table: feature
+                .table()
+                .and_then(|named| schema.tables.keys().position(|name| name == named)),
+            schema: feature.clone(),
+            width,
+        });
+        Self {
+            side,
+            features: features.collect(),
+            layers,
+            other_fields: description.other_fields.clone(),
+        }
+    }
+
     /// Its ONNX model, if it has one.
     pub(super) fn onnx(&self) -> Option<&OnnxModel> {
         self.layers.iter().find_map(|layer| match &layer.step {

@@ -1,8 +1,12 @@
+use super::encode::Reading;
+use super::error::EmbedError;
+use super::files::{DESCRIPTION, NamedBlob, aligned};
 use super::layer::{Layer, Step};
 use super::lookup::Lookup;
+use super::model::Model;
 use super::model::{Table, Tower};
-use super::schema::{FILE, Schema};
-use super::*;
+use super::schema::{Activation, Schema};
+use super::side::Side;
 use ndarray::Array2;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -68,8 +72,8 @@ fn model() -> Model {
         };
         layer(0, step)
     };
-    let user = dense(3, schema::Activation::Relu);
-    let item = vec![dense(4, schema::Activation::Linear)];
+    let user = dense(3, Activation::Relu);
+    let item = vec![dense(4, Activation::Linear)];
     let user = vec![user, layer(1, Step::L2Normalise)];
     let assembled = Model::assemble::<()>(schema, tables, |side, description, schema, _| {
         let layers = if side == Side::User { &user } else { &item };
@@ -97,7 +101,7 @@ fn refused(model: &Model, side: Side, record: Value) -> String {
 }
 
 #[test]
-fn a_vector_is_what_the_schema_says_computed_by_hand() {
+fn a_vector_equals_the_one_computed_by_hand() {
     let model = model();
     let item: Vec<f32> = model.tables[0].weights.weights().iter().collect();
     // The newest two of the history, b and c, and an age one deviation above the mean.
@@ -156,7 +160,7 @@ fn a_model_written_and_read_is_the_same_model() {
     assert_eq!(
         names,
         [
-            FILE,
+            DESCRIPTION,
             "shared.safetensors",
             "user.safetensors",
             "item.safetensors"
@@ -176,7 +180,7 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
     for spaces in 0..9 {
         let parts = parts.iter().map(|(name, content)| {
             let mut bytes = content.to_vec();
-            if name != FILE {
+            if name != DESCRIPTION {
                 let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
                 bytes[..8].copy_from_slice(&(header + spaces).to_le_bytes());
                 let end = 8 + header as usize;
@@ -195,8 +199,8 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
             vector
         );
         // As it is read from a user's directory, data begins with a line.
-        for (name, bytes) in parts.into_iter().filter(|(name, _)| name != FILE) {
-            let bytes = weights::aligned(bytes);
+        for (name, bytes) in parts.into_iter().filter(|(name, _)| name != DESCRIPTION) {
+            let bytes = aligned(bytes);
             let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
             assert_eq!((8 + header) % 64, 0, "{name}");
         }
@@ -285,9 +289,9 @@ fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
         let mut parts = model().to_parts().unwrap();
         parts[0].1 = blob(changed.to_string().as_bytes());
         let error = Model::from_parts(&parts).unwrap_err();
-        assert_eq!(error.file, FILE);
+        assert_eq!(error.file, DESCRIPTION);
         assert!(
-            error.place.contains(place) && error.what.contains(what),
+            error.place.contains(place) && error.fault.to_string().contains(what),
             "{path}: {error}"
         );
     }
@@ -300,7 +304,10 @@ fn a_small_description_cannot_ask_for_much_memory() {
     large["user"]["layers"] = vec![json!({"kind": "activation", "activation": "relu"}); 16].into();
     let error = Schema::parse(large.to_string().as_bytes()).unwrap_err();
     assert_eq!(error.place, "user layer 15", "{error}");
-    assert!(error.what.contains("more than 1048576"), "{error}");
+    assert!(
+        error.fault.to_string().contains("more than 1048576"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -320,7 +327,7 @@ fn weights_that_are_not_of_the_schema_are_refused_with_the_tensor() {
             .contains("user.safetensors: file: is missing"),
         "{error}"
     );
-    assert!(Model::from_parts(&without(FILE)).is_err());
+    assert!(Model::from_parts(&without(DESCRIPTION)).is_err());
 
     let swap = |change: &dyn Fn(&mut Model)| {
         let mut other = model();

@@ -54,6 +54,18 @@ impl MemoryFiles {
         }))
     }
 
+    /// A separate file system in the same state, with the same pending changes.
+    pub fn twin(&self) -> Self {
+        let state = State {
+            disk: self.state().disk.clone(),
+            ..State::default()
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            unlocked: Condvar::new(),
+        }))
+    }
+
     /// Writes a whole file, durable at once, replacing any existing one.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         self.state().disk.put(path, bytes);

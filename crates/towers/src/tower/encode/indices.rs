@@ -1,16 +1,16 @@
-//! Rows of tables as numbers, and padding.
+//! Rows of tables as numbers, with padding.
 
-use super::super::encoded::Encoded;
-use super::super::lookup::NotFound;
-use super::super::model::Feature;
-use super::super::schema::{FeatureKind, PadAt};
+use super::encoder::{Encoder, wrong};
 use super::strings::text_of;
-use super::{Encoder, wrong};
 use crate::record::{RecordError, describe};
+use crate::tower::encoded::Encoded;
+use crate::tower::lookup::NotFound;
+use crate::tower::model::Feature;
+use crate::tower::schema::{FeatureKind, PadAt};
 use serde_json::Value;
 
 impl Encoder<'_> {
-    /// Reads a feature that gives the numbers of rows.
+    /// Reads a feature that gives row numbers.
     pub(super) fn numbered(
         &mut self,
         feature: &Feature,
@@ -43,7 +43,7 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// The row of a string; none of one that is passed over.
+    /// The row of a string; `None` if the string is skipped.
     fn number(&mut self, feature: &Feature, value: &Value) -> Result<Option<u32>, RecordError> {
         let Some(table) = feature.table.and_then(|at| self.tables.get(at)) else {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Encoder<'_> {
     }
 }
 
-/// Adds as much padding as the feature has numbers, and gives it to be changed.
+/// Fills the numbers of a feature with padding and returns them for writing.
 pub(super) fn padded<'a>(feature: &Feature, encoded: &'a mut Encoded) -> &'a mut [f32] {
     let pad = feature.schema.numbering().and_then(|all| all.pad);
     let numbers = encoded.zeros(feature.width);

@@ -1,10 +1,10 @@
-//! Numbers, and what is made of points and times.
+//! Numbers, and features computed from points and times.
 
-use super::super::encoded::Encoded;
-use super::super::model::Feature;
-use super::super::schema::{FeatureKind, FeatureSchema, To, Until};
-use super::wrong;
+use super::encoder::{expected, wrong};
 use crate::record::{Place, RecordError, describe};
+use crate::tower::encoded::Encoded;
+use crate::tower::model::Feature;
+use crate::tower::schema::{FeatureKind, FeatureSchema, To, Until};
 use serde_json::Value;
 use std::f64::consts::TAU;
 use time::OffsetDateTime;
@@ -97,7 +97,7 @@ fn push_scaled(
     value: &Value,
     encoded: &mut Encoded,
 ) -> Result<(), RecordError> {
-    let scaled = schema.scaling().map(|(scaling, _)| scaling.of(number));
+    let scaled = schema.scaling().map(|(scaling, _)| scaling.apply(number));
     let scaled = scaled.filter(|scaled| scaled.is_finite());
     encoded.push_number(scaled.ok_or_else(|| wrong(schema, value))?);
     Ok(())
@@ -105,7 +105,7 @@ fn push_scaled(
 
 fn place(schema: &FeatureSchema, field: &str, value: &Value) -> Result<Place, RecordError> {
     let place = value.as_object().and_then(Place::of);
-    place.ok_or_else(|| RecordError::new(field, super::expected(schema), describe(value)))
+    place.ok_or_else(|| RecordError::new(field, expected(schema), describe(value)))
 }
 
 /// Seconds since 1970.
@@ -116,5 +116,5 @@ fn time(schema: &FeatureSchema, field: &str, value: &Value) -> Result<f64, Recor
             .map(|time| time.unix_timestamp() as f64 + f64::from(time.nanosecond()) / 1e9),
         value => value.as_f64(),
     };
-    seconds.ok_or_else(|| RecordError::new(field, super::expected(schema), describe(value)))
+    seconds.ok_or_else(|| RecordError::new(field, expected(schema), describe(value)))
 }

@@ -1,52 +1,53 @@
-//! What is looked up: strings in tables, items in the generation.
+//! Lookups: strings in tables, items in the generation.
 
-use super::super::encoded::Encoded;
-use super::super::lookup::NotFound;
-use super::super::model::{Feature, Table};
-use super::super::schema::{FeatureKind, FeatureSchema, Pooling, Recency};
-use super::{Encoder, expected, texts, wrong};
+use super::encoder::{Encoder, expected, wrong};
+use super::texts;
 use crate::record::{Place, RecordError, describe};
+use crate::tower::encoded::Encoded;
+use crate::tower::lookup::NotFound;
+use crate::tower::model::{Feature, Table};
+use crate::tower::schema::{FeatureKind, FeatureSchema, Pooling, Recency};
 use serde_json::Value;
 use std::fmt::Write;
 use twinspire_core::kernel::{Level, Row, Weights};
 
-/// The most pairs of strings that a cross is made of.
+/// The maximum number of pairs of a cross feature.
 const MAX_PAIRS: usize = 1 << 16;
-/// What stands between the two strings of a pair, as between TensorFlow's.
+/// The separator of the two strings of a pair, as in TensorFlow.
 const CROSSED: &str = "_X_";
 
-/// Weights of what was found, added up.
+/// The sums that pooling divides by.
 #[derive(Clone, Copy, Default)]
-struct Found {
+struct WeightSums {
     sum: f32,
     squares: f32,
 }
 
-impl Found {
+impl WeightSums {
     fn add(&mut self, weight: f32) {
         self.sum += weight;
         self.squares += weight * weight;
     }
 
-    /// What the weighted sum is multiplied by.
+    /// The factor of the weighted sum.
     fn scale(self, pooling: Pooling) -> f32 {
         match pooling {
             Pooling::Mean if self.sum > 0.0 => 1.0 / self.sum,
             Pooling::Sqrtn if self.squares > 0.0 => 1.0 / self.squares.sqrt(),
-            // Nothing, or nothing that counts.
+            // Nothing was found, or all weights are 0.
             Pooling::Mean | Pooling::Sqrtn => 0.0,
             Pooling::Sum | Pooling::Max => 1.0,
         }
     }
 }
 
-/// Looks strings up for a feature.
+/// Looks up the strings of a feature.
 struct Reader<'a> {
     /// The field that is being read.
     field: &'a str,
     table: Option<&'a Table>,
     encoded: &'a mut Encoded,
-    found: Found,
+    found: WeightSums,
 }
 
 impl Reader<'_> {
@@ -56,7 +57,7 @@ impl Reader<'_> {
         };
         let encoded = &mut *self.encoded;
         let each = |row| {
-            // It is added up once all features have been read.
+            // The forward pass reads it once all features are encoded.
             if let Some(embedding) = table.weights.row(row) {
                 embedding.prefetch();
             }
@@ -76,7 +77,7 @@ impl Reader<'_> {
 }
 
 impl Encoder<'_> {
-    /// Reads a feature that has a table for its strings.
+    /// Reads a feature whose strings have embeddings.
     pub(super) fn embedded(
         &mut self,
         feature: &Feature,
@@ -89,7 +90,7 @@ impl Encoder<'_> {
             field: schema.field(),
             table: feature.table.and_then(|at| self.tables.get(at)),
             encoded,
-            found: Found::default(),
+            found: WeightSums::default(),
         };
         match (&schema.kind, value) {
             (FeatureKind::Ids { limit, .. }, Value::Array(list)) => {
@@ -129,7 +130,7 @@ impl Encoder<'_> {
                     let cell = |degrees: f64| (degrees / scale).floor() as i64;
                     let (y, x) = (cell(place.lat + 90.0), cell(place.lon + 180.0));
                     texts.gram.clear();
-                    // Memory takes any text.
+                    // Writing to a string cannot fail.
                     let _ = write!(texts.gram, "{at}:{y}:{x}");
                     reader.add(&texts.gram, 1.0)?;
                 }
@@ -141,13 +142,13 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    /// Reads the texts there are of a feature's fields, one behind the other; tells whether there is any.
-    /// If `passes_over`, one that cannot be read is as if it were not there.
+    /// Reads the texts of a feature one after the other; returns whether any field is present. With
+    /// `skip_unreadable`, a value that is not a text counts as absent.
     pub(super) fn texts<'v>(
         &mut self,
         feature: &Feature,
         given: impl Fn(&str) -> Option<&'v Value>,
-        passes_over: bool,
+        skip_unreadable: bool,
         encoded: &mut Encoded,
     ) -> Result<bool, RecordError> {
         let schema = &feature.schema;
@@ -159,7 +160,7 @@ impl Encoder<'_> {
             field: schema.field(),
             table: feature.table.and_then(|at| self.tables.get(at)),
             encoded,
-            found: Found::default(),
+            found: WeightSums::default(),
         };
         let mut any = false;
         let there = schema.fields();
@@ -167,7 +168,7 @@ impl Encoder<'_> {
             reader.field = field;
             let (before, found) = (reader.encoded.size(), reader.found);
             let read = match value {
-                // Each for itself, so that no gram spans two of them.
+                // Each text separately, so that no gram spans two of them.
                 Value::String(text) => {
                     texts::grams(text, *grams, left, self.texts, |gram| reader.add(gram, 1.0))
                 }
@@ -178,7 +179,7 @@ impl Encoder<'_> {
                     left -= words;
                     any = true;
                 }
-                Err(_) if passes_over => {
+                Err(_) if skip_unreadable => {
                     reader.encoded.shrink(before);
                     reader.found = found;
                 }
@@ -190,7 +191,7 @@ impl Encoder<'_> {
         Ok(any)
     }
 
-    /// Reads a feature of the vectors that items have in the same generation.
+    /// Reads a feature that pools the vectors of items of the same generation.
     pub(super) fn item_vectors(
         &mut self,
         feature: &Feature,
@@ -207,7 +208,7 @@ impl Encoder<'_> {
         })?;
         let (pooling, level) = (schema.pooling(), Level::best());
         let pooled = encoded.zeros(feature.width);
-        let mut found = Found::default();
+        let mut found = WeightSums::default();
         for (value, weight) in newest(list, *limit, schema.recency()) {
             let id = text_of(schema, value, &mut self.texts.one)?;
             items(id, &mut |row| {
@@ -238,7 +239,7 @@ impl Encoder<'_> {
     }
 }
 
-/// The newest of a list, each with its weight.
+/// The newest `limit` elements of a list with their weights.
 fn newest<'a>(
     list: &'a [Value],
     limit: u32,
@@ -260,7 +261,7 @@ fn newest<'a>(
     })
 }
 
-/// The values of a list, or the one there is.
+/// The values of a list, or a single value as a list.
 fn one_or_many(value: &Value) -> &[Value] {
     match value {
         Value::Array(list) => list,
@@ -268,7 +269,7 @@ fn one_or_many(value: &Value) -> &[Value] {
     }
 }
 
-/// A string; an integer stands for its digits, a boolean for its name.
+/// A string. An integer is read as its digits, a boolean as its name.
 pub(super) fn text_of<'a>(
     feature: &FeatureSchema,
     value: &'a Value,
@@ -280,7 +281,7 @@ pub(super) fn text_of<'a>(
         Value::Bool(false) => Ok("false"),
         Value::Number(number) if number.is_i64() || number.is_u64() => {
             digits.clear();
-            // Memory takes any text.
+            // Writing to a string cannot fail.
             let _ = write!(digits, "{number}");
             Ok(digits)
         }

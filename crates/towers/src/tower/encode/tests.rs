@@ -1,12 +1,14 @@
 //! Texts of several fields.
 
-use super::super::lookup::Lookup;
-use super::super::model::Model;
-use super::super::schema::Schema;
-use super::*;
+use super::{Encoder, FeatureCheck, Reading, Texts};
+use crate::tower::encoded::Encoded;
+use crate::tower::lookup::Lookup;
+use crate::tower::model::{Model, Table, Tower};
+use crate::tower::schema::Schema;
+use crate::tower::side::Side;
 use ndarray::Array2;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Towers whose item tower has one feature, a text.
 fn model(feature: &Value) -> Model {
@@ -64,7 +66,7 @@ fn sorted(mut rows: Vec<u32>) -> Vec<u32> {
 
 proptest! {
     #[test]
-    fn several_texts_are_read_as_the_first_words_of_each_with_no_gram_across(
+    fn several_texts_are_cut_separately_and_share_one_limit(
         texts in prop::collection::vec(prop::option::of("[a-cΣ ,]{0,12}"), 3),
         grams in prop::sample::select(vec![
             json!("trigrams"), json!({"letters": [1, 4]}), json!({"words": [1, 1]}),
@@ -105,7 +107,7 @@ proptest! {
 }
 
 #[test]
-fn a_text_is_missing_where_all_its_fields_are() {
+fn a_text_is_missing_if_all_its_fields_are() {
     use FeatureCheck::{Described, Lenient, Strict};
     let strict = model(&text(json!({"also": ["b", "c"]})));
     let all = read(&strict, &json!({"b": "red", "c": null}), Described).unwrap();
@@ -144,7 +146,7 @@ fn a_text_is_missing_where_all_its_fields_are() {
 }
 
 #[test]
-fn what_is_too_long_is_told_of_the_field_in_which_reading_ends() {
+fn an_exceeded_limit_is_reported_for_the_field_that_exceeds_it() {
     let texts = model(&text(json!({"also": ["b", "c"], "limit": 4})));
     let strict = |record: Value| read(&texts, &record, FeatureCheck::Strict);
     assert!(strict(json!({"a": "one two", "b": "three", "c": "four"})).is_ok());
@@ -156,7 +158,7 @@ fn what_is_too_long_is_told_of_the_field_in_which_reading_ends() {
 }
 
 #[test]
-fn a_text_reads_no_field_twice() {
+fn a_text_that_names_a_field_twice_is_refused() {
     for (also, says) in [
         (json!(["b", "b"]), "field \"b\" is read twice"),
         (json!(["b", "a"]), "field \"a\" is read twice"),

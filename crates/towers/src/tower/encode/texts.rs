@@ -1,32 +1,34 @@
 //! Texts to grams.
 
-use super::super::schema::Grams;
+use crate::tower::schema::Grams;
 use std::ops::Range;
 
-/// Memory for texts on their way.
+/// Scratch memory for texts.
 #[derive(Default)]
 pub(crate) struct Texts {
-    /// One string: the digits of a number.
+    /// The digits of a number.
     pub(super) one: String,
-    /// A string made of others.
+    /// A string that is composed of others.
     pub(super) gram: String,
     lower: String,
-    /// Where the words are in `lower`.
+    /// The ranges of the words in `lower`.
     words: Vec<Range<usize>>,
-    /// A word between two marks, and where each of its characters begins.
+    /// A word between two marks.
     marked: String,
+    /// The offsets of the characters of `marked`, and its length.
     starts: Vec<usize>,
 }
 
-/// How many words a text has.
+/// The number of words of a text.
 pub(super) fn words(text: &str) -> usize {
     let words = text.split(|c: char| !c.is_alphanumeric());
     words.filter(|word| !word.is_empty()).count()
 }
 
-/// Gives the grams of the first `limit` words of a text: lower case, words are runs of letters and
-/// digits. Letters are those of DSSM (Huang et al., 2013, section 3.2): of each word between two `#`.
-/// Tells how many words were read.
+/// Passes the grams of the first `limit` words of a text to `each`; returns how many words were read.
+///
+/// The text is lower-cased; words are runs of letters and digits. Letter n-grams are those of DSSM (Huang et al.,
+/// 2013, section 3.2): each word is put between two `#`.
 pub(crate) fn grams<E>(
     text: &str,
     grams: Grams,
@@ -77,13 +79,13 @@ pub(crate) fn grams<E>(
         }
     }
     if let Some(of) = runs {
-        // A word is not to be taken for letters of another.
+        // Marked, so that a word differs from equal letters of another word.
         runs_of_words(lower, words, of, "#", marked, each)?;
     }
     Ok(words.len())
 }
 
-/// All runs of so many words, joined by a space, between two marks.
+/// Passes all word n-grams to `each`, joined by spaces, between two marks.
 fn runs_of_words<E>(
     text: &str,
     words: &[Range<usize>],
@@ -109,11 +111,11 @@ fn runs_of_words<E>(
     Ok(())
 }
 
-/// As `str::to_lowercase`, into memory that is there.
+/// `str::to_lowercase`, into an existing buffer.
 fn lower_case(text: &str, lower: &mut String) {
     lower.clear();
     if text.contains('Σ') {
-        // The one letter whose lower case depends on where in the word it stands.
+        // The lower case of sigma depends on its position in the word.
         lower.push_str(&text.to_lowercase());
     } else {
         lower.extend(text.chars().flat_map(char::to_lowercase));
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn trigrams_are_those_of_the_paper() {
+    fn trigrams_are_those_of_the_dssm_paper() {
         let of = |text| of(text, Grams::Trigrams, usize::MAX);
         assert_eq!(of("Good"), ["#go", "goo", "ood", "od#"]);
         assert_eq!(of("a, é1!"), ["#a#", "#é1", "é1#"]);
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn grams_are_of_letters_or_of_words() {
+    fn grams_cover_letters_words_and_both() {
         let letters = |text, from, to| of(text, Grams::Letters([from, to]), usize::MAX);
         assert_eq!(
             letters("Ab", 2, 4),

@@ -1,23 +1,23 @@
-//! What there is in a program without the feature: nothing.
+//! The stand-in for a program without the feature `onnx`.
 
-use super::super::layer::LayerError;
-use super::super::{NamedBlob, TowerError};
-use super::Asked;
+use super::onnx_layer::OnnxLayer;
+use crate::tower::error::{LayerError, TowerError};
+use crate::tower::files::NamedBlob;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
 use twinspire_core::kernel::Aligned;
 
-/// A model that cannot be.
+/// A model, which cannot exist without the feature.
 #[derive(Clone, Debug)]
 pub enum OnnxModel {}
 
 impl OnnxModel {
-    /// Refuses it.
-    pub(crate) fn open(_: &[NamedBlob], asked: &Asked<'_>) -> Result<Self, TowerError> {
-        let place = format!("{} layer {}", asked.side, asked.layer);
-        let what = "runs an ONNX model, and this program was built without: build it with the feature \
+    /// Refuses the model and names the feature.
+    pub(crate) fn open(_: &[NamedBlob], layer: &OnnxLayer<'_>) -> Result<Self, TowerError> {
+        let place = format!("{} layer {}", layer.side, layer.layer);
+        let what = "runs an ONNX model, but this program was built without support: build it with the feature \
                     `onnx` of the crate twinspire";
-        Err(TowerError::schema(place, what))
+        Err(TowerError::description(place, what))
     }
 
     pub(crate) fn file(&self) -> &'static str {

@@ -1,24 +1,25 @@
-//! Whether a model takes what its layer reads, and gives what its layer should.
+//! Whether the inputs and outputs of a model fit its layer.
 
-use super::Asked;
-use super::outline::{Dim, F16, F32, F64, Outline, Port, Refused};
+use super::onnx_layer::OnnxLayer;
+use super::outline::{Dim, F16, F32, F64, Outline, Port};
+use super::refusal::Refusal;
 
 const I32: u64 = 6;
 const I64: u64 = 7;
 const BOOL: u64 = 9;
 
-/// How a layer and its model go together.
+/// How the columns of a layer map to the inputs and output of its model.
 #[derive(Debug, PartialEq)]
 pub(super) struct Fit {
-    /// In the order of the columns.
+    /// The inputs, in the order of the columns.
     pub(super) inputs: Vec<Slot>,
-    /// The place of the output that is read among all, and its name.
+    /// The index and name of the output that is read.
     pub(super) output: (usize, String),
-    /// Records at once, if not any number.
-    pub(super) alone: bool,
-    /// Numbers of a record.
+    /// Whether the model runs one record at a time.
+    pub(super) single: bool,
+    /// How many numbers of a record it takes.
     pub(super) width: usize,
-    /// Numbers of the output.
+    /// How many numbers it gives.
     pub(super) units: usize,
 }
 
@@ -27,74 +28,74 @@ pub(super) struct Fit {
 pub(super) struct Slot {
     pub(super) name: String,
     pub(super) width: usize,
-    /// Whether its shape is that of the batch alone.
+    /// Whether its shape is `[batch]` instead of `[batch, width]`.
     pub(super) flat: bool,
-    pub(super) takes: Takes,
+    pub(super) element: Element,
 }
 
-/// What an input takes.
+/// The type of the elements of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    Numbers,
-    Integers,
-    /// 1 for what is not 0.
-    Booleans,
+pub(super) enum Element {
+    Float,
+    Integer,
+    /// True for every number but 0.
+    Bool,
 }
 
 impl Fit {
-    /// Puts the two together.
-    pub(super) fn new(outline: &Outline, asked: &Asked<'_>) -> Result<Self, Refused> {
-        let mut alone = false;
+    /// Maps a layer to its model.
+    pub(super) fn new(outline: &Outline, layer: &OnnxLayer<'_>) -> Result<Self, Refusal> {
+        let mut single = false;
         let mut inputs = Vec::new();
-        match asked.inputs {
+        match layer.inputs {
             Some(given) => {
                 for input in given {
                     let port = named(&outline.inputs, "input", &input.name)?;
-                    inputs.push(slot(port, Some(input.width as usize), &mut alone)?);
+                    inputs.push(slot(port, Some(input.width as usize), &mut single)?);
                 }
-                let forgotten = |port: &&Port| !inputs.iter().any(|slot| slot.name == port.name);
-                if let Some(port) = outline.inputs.iter().find(forgotten) {
+                let unlisted = |port: &&Port| !inputs.iter().any(|slot| slot.name == port.name);
+                if let Some(port) = outline.inputs.iter().find(unlisted) {
                     let what = "is not among the inputs of its layer";
-                    return Err((format!("input {:?}", port.name), what.to_owned()));
+                    return Err(Refusal::new(format!("input {:?}", port.name), what));
                 }
             }
             None => {
                 for port in &outline.inputs {
-                    inputs.push(slot(port, None, &mut alone)?);
+                    inputs.push(slot(port, None, &mut single)?);
                 }
             }
         }
         let all = inputs.iter().map(|slot| slot.width);
         let all = all.fold(0, usize::saturating_add);
-        if all != asked.width {
+        if all != layer.width {
             let each = inputs
                 .iter()
                 .map(|slot| format!("{:?} {}", slot.name, slot.width));
             let each = each.collect::<Vec<_>>().join(", ");
             let what = format!(
                 "take {all} numbers together ({each}), but {} layer {} reads {}",
-                asked.side, asked.layer, asked.width
+                layer.side, layer.layer, layer.width
             );
-            return Err(("inputs".to_owned(), what));
+            return Err(Refusal::new("inputs", what));
         }
         Ok(Self {
-            output: output(outline, asked, alone)?,
+            output: output(outline, layer, single)?,
             inputs,
-            alone,
-            width: asked.width,
-            units: asked.units,
+            single,
+            width: layer.width,
+            units: layer.units,
         })
     }
 }
 
-/// An input for so many numbers of a record, or for as many as it says.
-fn slot(port: &Port, width: Option<usize>, alone: &mut bool) -> Result<Slot, Refused> {
-    let wrong = |what: String| (format!("input {:?}", port.name), what);
+/// An input of `width` numbers, or of as many as the model declares.
+fn slot(port: &Port, width: Option<usize>, single: &mut bool) -> Result<Slot, Refusal> {
+    let wrong = |what: String| Refusal::new(format!("input {:?}", port.name), what);
     let shown = port.shown();
-    let takes = match port.element {
-        F32 | F16 | F64 => Takes::Numbers,
-        I32 | I64 => Takes::Integers,
-        BOOL => Takes::Booleans,
+    let element = match port.element {
+        F32 | F16 | F64 => Element::Float,
+        I32 | I64 => Element::Integer,
+        BOOL => Element::Bool,
         other => {
             return Err(wrong(format!(
                 "has type {other} of ONNX, not float (1), float16 (10), double (11), int32 (6), \
@@ -109,7 +110,7 @@ fn slot(port: &Port, width: Option<usize>, alone: &mut bool) -> Result<Slot, Ref
     };
     match batch {
         Dim::Free(_) => {}
-        Dim::Fixed(1) => *alone = true,
+        Dim::Fixed(1) => *single = true,
         Dim::Fixed(size) => {
             return Err(wrong(format!(
                 "has {shown}, a batch of {size}: it should be of any number, or of 1"
@@ -123,7 +124,7 @@ fn slot(port: &Port, width: Option<usize>, alone: &mut bool) -> Result<Slot, Ref
     };
     let Some(width) = width.or(own) else {
         return Err(wrong(format!(
-            "has {shown}, and its layer does not say how many numbers that is: give its inputs"
+            "has {shown}, and its layer does not say how many numbers that is: list its inputs"
         )));
     };
     if own.is_some_and(|own| own != width) || width == 0 {
@@ -134,57 +135,61 @@ fn slot(port: &Port, width: Option<usize>, alone: &mut bool) -> Result<Slot, Ref
         name: port.name.clone(),
         width,
         flat: columns.is_none(),
-        takes,
+        element,
     })
 }
 
-/// The output that is read.
-fn output(outline: &Outline, asked: &Asked<'_>, alone: bool) -> Result<(usize, String), Refused> {
-    let port = match (asked.output, outline.outputs.as_slice()) {
+/// The index and name of the output that is read.
+fn output(
+    outline: &Outline,
+    layer: &OnnxLayer<'_>,
+    single: bool,
+) -> Result<(usize, String), Refusal> {
+    let port = match (layer.output, outline.outputs.as_slice()) {
         (Some(name), all) => named(all, "output", name)?,
         (None, [one]) => one,
         (None, all) => {
             let what = format!(
-                "are {} ({}), and its layer does not name one: give its output",
+                "are {} ({}), and its layer does not name one: set its output",
                 all.len(),
                 names(all)
             );
-            return Err(("outputs".to_owned(), what));
+            return Err(Refusal::new("outputs", what));
         }
     };
-    let wrong = |what: String| (format!("output {:?}", port.name), what);
+    let wrong = |what: String| Refusal::new(format!("output {:?}", port.name), what);
     if ![F32, F16, F64].contains(&port.element) {
         let element = port.element;
         return Err(wrong(format!(
             "has type {element} of ONNX, not float (1), float16 (10) or double (11)"
         )));
     }
-    let (units, shown) = (asked.units, port.shown());
+    let (units, shown) = (layer.units, port.shown());
     let fits = match port.shape.as_deref() {
-        // Running it tells.
+        // Checked when it runs.
         None => true,
         Some([batch, columns]) => {
             let batch = match batch {
                 Dim::Free(_) => true,
-                Dim::Fixed(size) => alone && *size == 1,
+                Dim::Fixed(size) => single && *size == 1,
             };
             batch && (matches!(columns, Dim::Free(_)) || *columns == Dim::Fixed(units as u64))
         }
         Some(_) => false,
     };
     if !fits {
-        let batch = if alone { "1" } else { "batch" };
+        let batch = if single { "1" } else { "batch" };
         return Err(wrong(format!("has {shown}, should be [{batch}, {units}]")));
     }
     let at = outline.outputs.iter().position(|other| other == port);
     Ok((at.unwrap_or(0), port.name.clone()))
 }
 
-fn named<'a>(ports: &'a [Port], what: &str, name: &str) -> Result<&'a Port, Refused> {
+fn named<'a>(ports: &'a [Port], what: &str, name: &str) -> Result<&'a Port, Refusal> {
     let found = ports.iter().find(|port| port.name == name);
     found.ok_or_else(|| {
-        let there = format!("is not there; there is {}", names(ports));
-        (format!("{what} {name:?}"), there)
+        let there = format!("does not exist; the model has {}", names(ports));
+        Refusal::new(format!("{what} {name:?}"), there)
     })
 }
 

@@ -1,17 +1,16 @@
-//! A model that is ready to be run.
-
-use super::super::layer::LayerError;
-use super::super::{NamedBlob, Side, TowerError};
 use super::fit::Fit;
+use super::onnx_layer::OnnxLayer;
 use super::outline::Outline;
+use super::refusal::Refusal;
 use super::runtime::Prepared;
-use super::{Asked, ITEM, USER};
+use crate::tower::error::{LayerError, TowerError, TowerFault};
+use crate::tower::files::{self, NamedBlob};
 use std::fmt;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
 use twinspire_core::kernel::Aligned;
 
-/// An ONNX model, loaded and prepared once for all that run it.
+/// An ONNX model that is ready to run; clones share it.
 #[derive(Clone)]
 pub struct OnnxModel(Arc<Inner>);
 
@@ -30,32 +29,31 @@ impl fmt::Debug for OnnxModel {
 }
 
 impl OnnxModel {
-    /// Opens the model of a tower, and tries it on made-up records.
-    pub(crate) fn open(parts: &[NamedBlob], asked: &Asked<'_>) -> Result<Self, TowerError> {
-        let file = match asked.side {
-            Side::User => USER,
-            Side::Item => ITEM,
+    /// Opens the model of a layer and tries it on made-up records.
+    pub(crate) fn open(parts: &[NamedBlob], layer: &OnnxLayer<'_>) -> Result<Self, TowerError> {
+        let file = files::onnx_of(layer.side);
+        let Some(blob) = files::find(parts, file) else {
+            let needed = format!("{} layer {} runs it", layer.side, layer.layer);
+            return Err(TowerError::new(
+                file,
+                "file",
+                TowerFault::Missing { needed },
+            ));
         };
-        let part = parts.iter().find(|(name, _)| name == file);
-        let Some((_, blob)) = part else {
-            let what = format!("is missing; {} layer {} runs it", asked.side, asked.layer);
-            return Err(TowerError::new(file, "file", what));
-        };
-        let refused = |(place, what): (String, String)| TowerError::new(file, place, what);
+        let refused =
+            |Refusal { place, what }| TowerError::new(file, place, TowerFault::Onnx(what));
         let outline = Outline::read(blob).map_err(refused)?;
-        let fit = Fit::new(&outline, asked).map_err(refused)?;
-        let one = fit.alone;
+        let fit = Fit::new(&outline, layer).map_err(refused)?;
+        let declared_single = fit.single;
         let prepared = Prepared::new(blob, fit).map_err(refused)?;
-        if prepared.alone() && !one {
-            log::warn!(
-                "{file} gives records together what it does not give them alone: run one by one"
-            );
+        if prepared.is_single() && !declared_single {
+            log::warn!("{file} computes batches wrongly, so it runs one record at a time");
         }
         Ok(Self(Arc::new(Inner {
             file,
             blob: Arc::clone(blob),
             parameters: outline.parameters,
-            units: asked.units,
+            units: layer.units,
             prepared: Arc::new(prepared),
         })))
     }
@@ -70,12 +68,12 @@ impl OnnxModel {
         &self.0.blob
     }
 
-    /// How many numbers with a point lie in it.
+    /// The number of floating-point numbers in its tensors.
     pub(crate) fn parameters(&self) -> usize {
         self.0.parameters
     }
 
-    /// Computes what it gives for so many records.
+    /// Appends the output for `rows` records.
     pub(crate) fn forward(
         &self,
         rows: usize,
@@ -85,12 +83,12 @@ impl OnnxModel {
         let (width, from) = (input.len() / rows.max(1), output.len());
         match self.0.prepared.run(rows, input) {
             Ok(numbers) => output.extend_from_slice(&numbers),
-            Err(what) if rows == 1 => return Err(self.failed(0, what)),
-            // The runtime does not tell which of the records it was.
+            Err(error) if rows == 1 => return Err(self.error(0, error)),
+            // The runtime does not say which record failed.
             Err(_) => {
                 for (row, one) in input.chunks_exact(width.max(1)).enumerate() {
                     let numbers = self.0.prepared.run(1, one);
-                    output.extend_from_slice(&numbers.map_err(|what| self.failed(row, what))?);
+                    output.extend_from_slice(&numbers.map_err(|error| self.error(row, error))?);
                 }
             }
         }
@@ -100,13 +98,16 @@ impl OnnxModel {
             Some(at) => {
                 let (row, component) = (at / self.0.units, at % self.0.units);
                 let what = format!("component {component} of its output is not a finite number");
-                Err(self.failed(row, what))
+                Err(self.error(row, what))
             }
         }
     }
 
-    fn failed(&self, row: usize, what: String) -> LayerError {
-        let file = self.file();
-        LayerError { row, file, what }
+    fn error(&self, row: usize, what: impl ToString) -> LayerError {
+        LayerError {
+            row,
+            file: self.file(),
+            what: what.to_string(),
+        }
     }
 }

@@ -1,21 +1,22 @@
-//! The calls to the runtime.
+//! Loading and running a model: the only calls to the runtime.
 
-use super::fit::{Fit, Slot, Takes};
-use super::outline::Refused;
-use super::runner;
+use super::fit::{Element, Fit, Slot};
+use super::refusal::Refusal;
+use super::runner::{self, RunnerError};
 use rten::{ModelOptions, NodeId, RunOptions, Value, ValueOrView, op_registry};
 use std::sync::Arc;
 use std::thread;
+use thiserror::Error;
 
-/// Bytes of stack to load a model on, which takes some for each operator.
+/// Bytes of stack for loading a model, which recurses over its operators.
 const STACK: usize = 64 << 20;
 
-/// Records that a model is tried on, together and one by one.
-const TRIED: usize = 3;
-/// By how much a number may differ between the two, of itself or of 1.
+/// The number of records that a model is tried on, in a batch and one by one.
+const TRIAL_RECORDS: usize = 3;
+/// The largest difference between the two, relative to the number or to 1.
 const TOLERANCE: f32 = 1e-4;
 
-/// A model that was optimised, and was tried.
+/// A model that is loaded, optimised and tried.
 pub(super) struct Prepared {
     model: rten::Model,
     inputs: Vec<NodeId>,
@@ -23,39 +24,72 @@ pub(super) struct Prepared {
     fit: Fit,
 }
 
-/// Numbers for an input.
+/// Why a model could not be run.
+#[derive(Debug, Error)]
+pub(super) enum RunError {
+    /// An input of integers was given another number.
+    #[error("input {input:?} takes integers of 32 bits, not {number}")]
+    NotAnInteger { input: String, number: f32 },
+    /// The model gives no output.
+    #[error("it gives no output")]
+    NoOutput,
+    /// The output is not a matrix of floats.
+    #[error("it does not give a row for each record: {0}")]
+    NotAMatrix(String),
+    /// The output has the wrong shape.
+    #[error("has shape {found:?} for a batch of {rows}, should be {expected:?}")]
+    Shape {
+        found: [usize; 2],
+        rows: usize,
+        expected: [usize; 2],
+    },
+    /// The runtime failed.
+    #[error("{0}")]
+    Runtime(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The runtime panicked, or there is no thread to run it.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+}
+
+impl RunError {
+    fn runtime(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Runtime(Box::new(error))
+    }
+}
+
+/// The numbers for one input.
 enum Column {
     Floats(Vec<f32>),
     Integers(Vec<i32>),
 }
 
 impl Prepared {
-    /// Loads a model, and tries it on made-up records.
-    pub(super) fn new(file: &[u8], fit: Fit) -> Result<Self, Refused> {
-        let wrong = |what| ("file".to_owned(), what);
-        // A panic comes out of it as an error of the thread.
+    /// Loads a model and tries it on made-up records.
+    pub(super) fn new(file: &[u8], fit: Fit) -> Result<Self, Refusal> {
+        // A panic while loading ends the thread, not the process.
         let loaded = thread::scope(|scope| {
             let thread = thread::Builder::new().stack_size(STACK);
             let thread = thread.spawn_scoped(scope, || Self::load(file, fit));
-            let thread = thread.map_err(|error| error.to_string())?;
-            thread.join().map_err(|panic| runner::said(&*panic))
+            let thread = thread.map_err(|_| RunnerError::NoThread)?;
+            thread
+                .join()
+                .map_err(|panic| RunnerError::panicked(&*panic))
         });
-        loaded.map_err(wrong)?
+        loaded.map_err(|error| Refusal::file(error.to_string()))?
     }
 
-    fn load(file: &[u8], fit: Fit) -> Result<Self, Refused> {
-        let wrong = |what: String| ("file".to_owned(), what);
+    fn load(file: &[u8], fit: Fit) -> Result<Self, Refusal> {
         let mut options = ModelOptions::with_ops(operators());
         options.prepack_weights(true);
         let model = options.load(file.to_vec());
-        let model = model.map_err(|error| wrong(format!("cannot be loaded: {error}")))?;
+        let model = model.map_err(|error| Refusal::file(format!("cannot be loaded: {error}")))?;
         let id = |slot: &Slot| {
             let found = model.find_node(&slot.name);
-            found.ok_or_else(|| (format!("input {:?}", slot.name), "is not there".to_owned()))
+            found.ok_or_else(|| Refusal::new(format!("input {:?}", slot.name), "does not exist"))
         };
         let inputs = fit.inputs.iter().map(id).collect::<Result<_, _>>()?;
         let output = model.output_ids().get(fit.output.0).copied();
-        let output = output.ok_or_else(|| wrong("has lost its output".to_owned()))?;
+        let output = output.ok_or_else(|| Refusal::file("has lost its output"))?;
         let mut prepared = Self {
             model,
             inputs,
@@ -63,13 +97,15 @@ impl Prepared {
             fit,
         };
         let place = format!("output {:?}", prepared.fit.output.1);
-        prepared.fit.alone |= !prepared.batches().map_err(|what| (place, what))?;
+        let batches = prepared.computes_batches();
+        let batches = batches.map_err(|error| Refusal::new(place, error.to_string()))?;
+        prepared.fit.single |= !batches;
         Ok(prepared)
     }
 
-    /// Whether it gives for records together what it gives for each alone, which is what it should: some
-    /// models have a batch of one written into them, and some the runtime gets wrong.
-    fn batches(&self) -> Result<bool, String> {
+    /// Whether it gives records the same output in a batch as alone. Some models are exported for a batch of one,
+    /// and some the runtime computes wrongly.
+    fn computes_batches(&self) -> Result<bool, RunError> {
         let width = self.fit.width;
         let run = |rows: usize, records: &[f32]| {
             self.run_columns(rows, self.columns(records)?, &RunOptions::default())
@@ -78,12 +114,12 @@ impl Prepared {
             let each = records.chunks_exact(width).map(|record| run(1, record));
             each.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
         };
-        // Numbers that serve as ids, as fractions and as whether.
-        let mut records: Vec<f32> = (0..TRIED * width)
+        // Zeros and ones are valid as ids, fractions and booleans.
+        let mut records: Vec<f32> = (0..TRIAL_RECORDS * width)
             .map(|at| ((at % width + at / width) % 2) as f32)
             .collect();
         let each = alone(&records).or_else(|_| {
-            // A table may have a first row alone.
+            // A table may have only one row.
             records.fill(0.0);
             alone(&records)
         })?;
@@ -92,18 +128,18 @@ impl Prepared {
             same || a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
         };
         let same = |all: Vec<f32>| all.iter().zip(&each).all(near);
-        Ok(!self.fit.alone && run(TRIED, &records).is_ok_and(same))
+        Ok(!self.fit.single && run(TRIAL_RECORDS, &records).is_ok_and(same))
     }
 
-    /// Whether it is run for one record at a time.
-    pub(super) fn alone(&self) -> bool {
-        self.fit.alone
+    /// Whether it runs for one record at a time.
+    pub(super) fn is_single(&self) -> bool {
+        self.fit.single
     }
 
-    /// What it gives for so many records, side by side.
-    pub(super) fn run(self: &Arc<Self>, rows: usize, input: &[f32]) -> Result<Vec<f32>, String> {
+    /// The output for `rows` records, concatenated.
+    pub(super) fn run(self: &Arc<Self>, rows: usize, input: &[f32]) -> Result<Vec<f32>, RunError> {
         let (width, this) = (self.fit.width, Arc::clone(self));
-        let at_once = if self.fit.alone { 1 } else { rows };
+        let at_once = if self.fit.single { 1 } else { rows };
         let batches = input.chunks_exact((width * at_once).max(1));
         let batches = batches.map(|batch| self.columns(batch));
         let batches = batches.collect::<Result<Vec<_>, _>>()?;
@@ -116,23 +152,22 @@ impl Prepared {
         })?
     }
 
-    /// What each input is given of records that lie side by side.
-    fn columns(&self, input: &[f32]) -> Result<Vec<Column>, String> {
+    /// The columns of each input, from concatenated records.
+    fn columns(&self, input: &[f32]) -> Result<Vec<Column>, RunError> {
         let mut from = 0;
         let slots = self.fit.inputs.iter();
         let columns = slots.map(|slot| {
             let rows = input.chunks_exact(self.fit.width);
             let numbers = rows.flat_map(|row| row.get(from..from + slot.width).unwrap_or_default());
-            let column = match slot.takes {
-                Takes::Numbers => Column::Floats(numbers.copied().collect()),
-                Takes::Booleans => {
-                    Column::Integers(numbers.map(|x| i32::from(*x != 0.0)).collect())
-                }
-                Takes::Integers => {
+            let column = match slot.element {
+                Element::Float => Column::Floats(numbers.copied().collect()),
+                Element::Bool => Column::Integers(numbers.map(|x| i32::from(*x != 0.0)).collect()),
+                Element::Integer => {
                     let integers = numbers.map(|x| integer(*x).ok_or((slot, *x)));
                     let integers = integers.collect::<Result<_, _>>();
-                    Column::Integers(integers.map_err(|(slot, x)| {
-                        format!("input {:?} takes integers of 32 bits, not {x}", slot.name)
+                    Column::Integers(integers.map_err(|(slot, number)| {
+                        let input = slot.name.clone();
+                        RunError::NotAnInteger { input, number }
                     })?)
                 }
             };
@@ -147,45 +182,47 @@ impl Prepared {
         rows: usize,
         columns: Vec<Column>,
         options: &RunOptions,
-    ) -> Result<Vec<f32>, String> {
+    ) -> Result<Vec<f32>, RunError> {
         let slots = self.fit.inputs.iter().zip(&self.inputs).zip(columns);
         let values = slots.map(|((slot, id), column)| {
             let shape = [rows, slot.width];
             let shape = if slot.flat { &shape[..1] } else { &shape[..] };
             let value = match column {
-                Column::Floats(all) => Value::from_shape(shape, all).map_err(|e| e.to_string()),
-                Column::Integers(all) => Value::from_shape(shape, all).map_err(|e| e.to_string()),
+                Column::Floats(all) => Value::from_shape(shape, all).map_err(RunError::runtime),
+                Column::Integers(all) => Value::from_shape(shape, all).map_err(RunError::runtime),
             };
             Ok((*id, ValueOrView::Value(value?)))
         });
-        let values = values.collect::<Result<Vec<_>, String>>()?;
+        let values = values.collect::<Result<Vec<_>, RunError>>()?;
         let outputs = self
             .model
             .run(values, &[self.output], Some(options.clone()))
-            .map_err(|error| error.to_string())?;
+            .map_err(RunError::runtime)?;
         let output = outputs.into_iter().next();
-        let output = output.ok_or_else(|| "it gives nothing".to_owned())?;
+        let output = output.ok_or(RunError::NoOutput)?;
         let (shape, numbers) = output
             .into_shape_vec::<f32, 2>()
-            .map_err(|error| format!("it does not give a row for each record: {error}"))?;
+            .map_err(|error| RunError::NotAMatrix(error.to_string()))?;
         let expected = [rows, self.fit.units];
         if shape != expected || numbers.len() != rows * self.fit.units {
-            return Err(format!(
-                "has shape {shape:?} for a batch of {rows}, should be {expected:?}"
-            ));
+            return Err(RunError::Shape {
+                found: shape,
+                rows,
+                expected,
+            });
         }
         Ok(numbers)
     }
 }
 
-/// The integer that a number is.
+/// The number as an integer, if it is one.
 fn integer(x: f32) -> Option<i32> {
     let integer = x as i32;
-    // 2³¹ would be made one less.
+    // 2³¹ saturates to 2³¹ - 1.
     (integer as f32 == x && integer != i32::MAX).then_some(integer)
 }
 
-/// What towers may be made of: no loops and branches, nothing by chance, no sequences, no pictures.
+/// The operators that towers may use: no loops and branches, no randomness, no sequences, no images.
 fn operators() -> rten::OpRegistry {
     op_registry!(
         Abs,

@@ -1,7 +1,9 @@
-use super::super::encode::Reading;
-use super::super::model::{EmbedError, Model};
-use super::super::{NamedBlob, Side, TowerError};
 use super::outline::{MAX_NODES, Outline};
+use crate::tower::encode::Reading;
+use crate::tower::error::{EmbedError, TowerError};
+use crate::tower::files::NamedBlob;
+use crate::tower::model::Model;
+use crate::tower::side::Side;
 use serde_json::json;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
@@ -209,7 +211,7 @@ fn graphs_in_operators_and_more_than_there_is_are_refused() {
         error.contains("\"w\": has shape [100, 100], which is more than"),
         "{error}"
     );
-    assert!(refused([model(&[]), model(&[])].concat()).contains("is no ONNX model"));
+    assert!(refused([model(&[]), model(&[])].concat()).contains("is not an ONNX model"));
 }
 
 #[test]

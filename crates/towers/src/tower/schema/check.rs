@@ -1,50 +1,40 @@
-//! Whether a description is one of towers that can exist, and how their layers hang together.
+//! Whether towers can be built from a description.
 
-use super::layers::{From, INPUT, LayerKind};
-use super::{
-    FORMAT, FeatureKind, FeatureSchema, Grams, HashFunction, LookupSchema, Missing, OnnxInput,
-    Pooling, Recency, Schema, TableSchema, To, TowerSchema, Until,
-};
-use crate::tower::{Side, TowerError};
-use std::collections::{HashMap, HashSet};
+use super::description::{FORMAT, Schema, TowerSchema};
+use super::features::{FeatureKind, FeatureSchema};
+use super::options::{Grams, Missing, Pooling, Recency, To, Until};
+use super::table::{HashFunction, LookupSchema, TableSchema};
+use super::wiring::{MAX_PARTS, MAX_WIDTH, check_size};
+use crate::tower::error::TowerError;
+use crate::tower::side::Side;
+use std::collections::HashSet;
 use twinspire_core::kernel::MAX_DIMENSION;
 
-/// Bounds that keep a hostile schema from asking for more memory than a real one would.
-const MAX_WIDTH: u32 = 1 << 16;
-const MAX_PARTS: usize = 1024;
-/// Of the input and all layers of a tower together: each output is kept until the vector is there.
-const MAX_TOTAL: usize = 1 << 20;
+/// Rows that a string may have.
 const MAX_HASHES: u32 = 8;
+/// The largest n of letter n-grams.
 const MAX_LETTERS: u32 = 16;
+/// The largest n of word n-grams.
 const MAX_WORDS: u32 = 8;
-
-/// What a layer reads and gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wiring {
-    /// Outputs it reads: 0 is the input, N + 1 that of layer N; all of earlier ones.
-    pub from: Vec<usize>,
-    /// Numbers it reads; of several outputs those of all together.
-    pub inputs: usize,
-    /// Numbers it gives.
-    pub outputs: usize,
-}
+/// The largest row number: an `f32` represents every integer up to it.
+const MAX_NUMBER: u32 = 1 << 24;
 
 impl Schema {
-    /// Whether towers can be of this description.
+    /// Checks that towers can be built from this description.
     pub fn validate(&self) -> Result<(), TowerError> {
         if self.format != FORMAT {
             let what = format!("is {}, this program reads {FORMAT}", self.format);
-            return Err(TowerError::schema("format", what));
+            return Err(TowerError::description("format", what));
         }
-        size("dimension", self.dimension, MAX_DIMENSION)?;
+        check_size("dimension", self.dimension, MAX_DIMENSION)?;
         if self.tables.len() > MAX_PARTS {
             let what = format!("more than {MAX_PARTS}");
-            return Err(TowerError::schema("tables", what));
+            return Err(TowerError::description("tables", what));
         }
         for (name, table) in &self.tables {
             table.validate().map_err(|what| {
                 let place = format!("table {name:?}");
-                TowerError::schema(place, what)
+                TowerError::description(place, what)
             })?;
         }
         self.towers()
@@ -54,16 +44,16 @@ impl Schema {
     fn validate_tower(&self, side: Side, tower: &TowerSchema) -> Result<(), TowerError> {
         if tower.features.is_empty() {
             let place = format!("{side} features");
-            return Err(TowerError::schema(place, "there are none"));
+            return Err(TowerError::description(place, "there are none"));
         }
         if tower.features.len().max(tower.layers.len()) > MAX_PARTS {
             let what = format!("more than {MAX_PARTS} parts");
-            return Err(TowerError::schema(side.to_string(), what));
+            return Err(TowerError::description(side.to_string(), what));
         }
         for (at, feature) in tower.features.iter().enumerate() {
             self.validate_feature(side, feature).map_err(|what| {
                 let place = format!("{side} feature {at} ({:?})", feature.field());
-                TowerError::schema(place, what)
+                TowerError::description(place, what)
             })?;
         }
         let wiring = self.wiring(side, tower)?;
@@ -74,7 +64,7 @@ impl Schema {
                 "the last layer gives {given} components, the dimension is {}",
                 self.dimension
             );
-            return Err(TowerError::schema(format!("{side} layers"), what));
+            return Err(TowerError::description(format!("{side} layers"), what));
         }
         Ok(())
     }
@@ -86,7 +76,7 @@ impl Schema {
             Self::validate_numbering(feature, named, table)?;
             if feature.pooling() == Pooling::Max && table.lookup.hashes() > 1 {
                 return Err(format!(
-                    "a largest component is not that of a sum: table {named:?} has several hashes"
+                    "max pooling does not work with several hashes, which table {named:?} has: their rows are summed"
                 ));
             }
             if let Some(rows) = feature.indices() {
@@ -109,14 +99,14 @@ impl Schema {
                 );
             }
             if scaling.clip.is_some_and(|[least, most]| least > most) {
-                return Err("clip is of the least and the most, in this order".to_owned());
+                return Err("clip is [least, most], and the least exceeds the most".to_owned());
             }
             if flag && !missing {
-                return Err("missing_flag is for a field that may be missing".to_owned());
+                return Err("missing_flag requires that the field may be missing: set missing to zero or a default".to_owned());
             }
         }
         if matches!(feature.missing, Missing::Default(_)) && feature.second_field().is_some() {
-            return Err("there is no default for two fields".to_owned());
+            return Err("a feature of two fields cannot have a default".to_owned());
         }
         if let Some(recency) = feature.recency() {
             let right = match recency {
@@ -128,15 +118,13 @@ impl Schema {
             };
             if !right {
                 return Err(
-                    "recency is a decay above 0 and at most 1, or weights from 0 on, the first \
-                     above it"
+                    "recency is a decay above 0 and at most 1, or weights of 0 or more, the first above 0"
                         .to_owned(),
                 );
             }
             if feature.pooling() == Pooling::Max {
                 return Err(
-                    "a largest component has no weights: recency is for the other poolings"
-                        .to_owned(),
+                    "max pooling ignores weights: use recency with another pooling".to_owned(),
                 );
             }
         }
@@ -147,7 +135,7 @@ impl Schema {
         let increasing = |all: &[f64]| all.is_sorted_by(|a, b| a < b);
         let range = |[from, to]: [u32; 2], most: u32| {
             let right = from >= 1 && from <= to && to <= most;
-            let what = format!("grams are of 1 to {most}, the fewer first");
+            let what = format!("grams are [from, to] within 1 to {most}");
             right.then_some(()).ok_or(what)
         };
         match kind {
@@ -155,7 +143,7 @@ impl Schema {
             | FeatureKind::Items { limit: 0, .. }
             | FeatureKind::Indices { limit: 0, .. }
             | FeatureKind::Text { limit: Some(0), .. } => {
-                Err("a limit of 0 reads nothing".to_owned())
+                Err("a limit of 0 reads nothing; use 1 or more".to_owned())
             }
             FeatureKind::Items { .. } if side == Side::Item => Err(
                 "an item's vector cannot be made of items' vectors: `items` is for users"
@@ -164,7 +152,7 @@ impl Schema {
             FeatureKind::Text {
                 field, also, grams, ..
             } => {
-                each_once(field, also)?;
+                check_unique(field, also)?;
                 match grams {
                     Grams::Trigrams => Ok(()),
                     Grams::Letters(letters) => range(*letters, MAX_LETTERS),
@@ -201,116 +189,58 @@ impl Schema {
             FeatureKind::Hour { utc_offset, .. } | FeatureKind::Weekday { utc_offset, .. }
                 if utc_offset.unsigned_abs() > 24 * 60 =>
             {
-                Err("utc_offset is of minutes, at most a day's".to_owned())
+                Err("utc_offset is in minutes, at most one day (1440)".to_owned())
             }
             FeatureKind::Vector { dimension, .. } if !(1..=MAX_WIDTH).contains(dimension) => {
-                Err(format!("a dimension is from 1 to {MAX_WIDTH}"))
+                Err(format!("dimension is from 1 to {MAX_WIDTH}"))
             }
             _ => Ok(()),
         }
     }
 
-    /// How the layers of a tower hang together.
-    pub fn wiring(&self, side: Side, tower: &TowerSchema) -> Result<Vec<Wiring>, TowerError> {
-        let input = self.widths(tower).iter().sum::<usize>();
-        let place = |at: usize| format!("{side} layer {at}");
-        let fits = |place: &dyn Fn() -> String, width: usize| {
-            let what = format!("gives {width} numbers, not 1 to {MAX_WIDTH}");
-            let fits = (1..=MAX_WIDTH as usize).contains(&width);
-            fits.then_some(())
-                .ok_or_else(|| TowerError::schema(place(), what))
+    /// Checks that a feature and its table agree on whether there are embeddings, and that row numbers are
+    /// exact.
+    fn validate_numbering(
+        feature: &FeatureSchema,
+        named: &str,
+        table: &TableSchema,
+    ) -> Result<(), String> {
+        let Some(numbering) = feature.numbering() else {
+            return match table.dimension {
+                Some(_) => Ok(()),
+                None => Err(format!(
+                    "table {named:?} has no dimension, hence no embeddings"
+                )),
+            };
         };
-        fits(&|| format!("{side} features"), input)?;
-        let mut named = HashMap::from([(INPUT, 0)]);
-        let mut widths = vec![input];
-        let mut wirings = Vec::with_capacity(tower.layers.len());
-        let mut model = false;
-        for (at, layer) in tower.layers.iter().enumerate() {
-            let wrong = |what: String| TowerError::schema(place(at), what);
-            let find = |name: &String| {
-                let found = named.get(name.as_str()).copied();
-                found.ok_or_else(|| {
-                    wrong(format!(
-                        "reads {name:?}, but no earlier layer has that name"
-                    ))
-                })
-            };
-            let from = match &layer.from {
-                None => vec![at],
-                Some(From::One(name)) => vec![find(name)?],
-                Some(From::Many(names)) if names.len() <= MAX_PARTS => {
-                    names.iter().map(find).collect::<Result<_, _>>()?
-                }
-                Some(From::Many(_)) => return Err(wrong(format!("reads more than {MAX_PARTS}"))),
-            };
-            let many = matches!(layer.kind, LayerKind::Add {} | LayerKind::Concat {});
-            if many != (from.len() > 1) {
-                let what = match many {
-                    true => "reads one layer; from should be a list of two names or more",
-                    false => "reads several layers, which only add and concat do",
-                };
-                return Err(wrong(what.to_owned()));
-            }
-            let read = || from.iter().filter_map(|slot| widths.get(*slot).copied());
-            let inputs = read().sum();
-            let outputs = match &layer.kind {
-                LayerKind::Dense { units, .. } | LayerKind::Onnx { units, .. } => *units as usize,
-                LayerKind::Add {} => {
-                    let width = read().next().unwrap_or(0);
-                    if read().any(|other| other != width) {
-                        let all: Vec<_> = read().collect();
-                        return Err(wrong(format!("adds outputs of different widths: {all:?}")));
-                    }
-                    width
-                }
-                _ => inputs,
-            };
-            fits(&|| place(at), outputs)?;
-            match &layer.kind {
-                LayerKind::FeatureWeights { units, .. } => {
-                    size(&place(at), *units, MAX_WIDTH)?;
-                    if from != [0] {
-                        let what = "weighs features: it should read the input";
-                        return Err(wrong(what.to_owned()));
-                    }
-                }
-                LayerKind::LayerNorm { epsilon } | LayerKind::BatchNorm { epsilon }
-                    if !(epsilon.is_finite() && *epsilon > 0.0) =>
-                {
-                    return Err(wrong("epsilon must be finite and above 0".to_owned()));
-                }
-                LayerKind::Temperature { value } if !(value.is_finite() && *value > 0.0) => {
-                    return Err(wrong("value must be finite and above 0".to_owned()));
-                }
-                LayerKind::Onnx { inputs: given, .. } => {
-                    if std::mem::replace(&mut model, true) {
-                        return Err(wrong("a tower has one ONNX model at most".to_owned()));
-                    }
-                    if let Some(given) = given {
-                        onnx_inputs(given, inputs).map_err(wrong)?;
-                    }
-                }
-                _ => {}
-            }
-            if let Some(name) = &layer.name {
-                let before = named.insert(name, at + 1);
-                if name.is_empty() || before.is_some() {
-                    let what = format!("the name {name:?} is empty or taken");
-                    return Err(wrong(what));
-                }
-            }
-            widths.push(outputs);
-            if widths.iter().sum::<usize>() > MAX_TOTAL {
-                let what = format!("with those before gives more than {MAX_TOTAL} numbers");
-                return Err(wrong(what));
-            }
-            wirings.push(Wiring {
-                from,
-                inputs,
-                outputs,
-            });
+        if table.dimension.is_some() {
+            return Err(format!(
+                "table {named:?} has a dimension, hence embeddings; leave it out where rows are only \
+                 numbered"
+            ));
         }
-        Ok(wirings)
+        if table.lookup.hashes() > 1 {
+            return Err(format!(
+                "a string needs one row number, but table {named:?} has several hashes"
+            ));
+        }
+        let rows = table.lookup.rows();
+        if rows + u64::from(numbering.first) > u64::from(MAX_NUMBER) {
+            return Err(format!(
+                "table {named:?} has {rows} rows; they are numbered from {} to at most {MAX_NUMBER}",
+                numbering.first
+            ));
+        }
+        match numbering.pad {
+            Some(pad) if pad.unsigned_abs() > MAX_NUMBER => {
+                Err(format!("pad is from -{MAX_NUMBER} to {MAX_NUMBER}"))
+            }
+            None if feature.missing == Missing::Zero || table.lookup.skips() => Err(
+                "pad is required: the number that replaces a missing field or a skipped string"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -355,8 +285,8 @@ impl TableSchema {
     }
 }
 
-/// Whether a text is read of a number of fields that there may be, and of each of them once.
-fn each_once(field: &str, also: &[String]) -> Result<(), String> {
+/// Checks the number of fields of a text, and that none is read twice.
+fn check_unique(field: &str, also: &[String]) -> Result<(), String> {
     if also.len() >= MAX_PARTS {
         return Err(format!("a text is of {MAX_PARTS} fields at most"));
     }
@@ -367,38 +297,4 @@ fn each_once(field: &str, also: &[String]) -> Result<(), String> {
             "field {twice:?} is read twice; `also` names each further field once"
         ))
     })
-}
-
-/// Whether the inputs of an ONNX model take what its layer reads.
-fn onnx_inputs(given: &[OnnxInput], read: usize) -> Result<(), String> {
-    if given.is_empty() || given.len() > MAX_PARTS {
-        return Err(format!("inputs are 1 to {MAX_PARTS}"));
-    }
-    let mut names = HashSet::new();
-    for input in given {
-        if input.name.is_empty() || !names.insert(&input.name) {
-            let name = &input.name;
-            return Err(format!("the input name {name:?} is empty or given twice"));
-        }
-        if !(1..=MAX_WIDTH).contains(&input.width) {
-            let (name, width) = (&input.name, input.width);
-            return Err(format!(
-                "input {name:?} has a width of {width}, not 1 to {MAX_WIDTH}"
-            ));
-        }
-    }
-    let all = given
-        .iter()
-        .map(|input| input.width as usize)
-        .sum::<usize>();
-    let what = format!("its inputs take {all} numbers together, but it reads {read}");
-    (all == read).then_some(()).ok_or(what)
-}
-
-fn size(place: &str, found: u32, most: u32) -> Result<(), TowerError> {
-    if (1..=most).contains(&found) {
-        return Ok(());
-    }
-    let what = format!("a size of {found} is not between 1 and {most}");
-    Err(TowerError::schema(place, what))
 }

@@ -1,312 +1,244 @@
 //! What a tower reads of a record.
 
-use super::{LookupSchema, PadAt, TableSchema};
-use crate::record::Place;
+use super::options::{Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, Until};
+use super::table::TableSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSchema {
-    /// What stands for a field that is absent or null.
+    /// What replaces a field that is absent or null.
     #[serde(default, skip_serializing_if = "Missing::is_error")]
     pub missing: Missing,
-    /// What it reads, and what it makes of that.
+    /// What it reads, and what it computes from it.
     #[serde(flatten)]
     pub kind: FeatureKind,
 }
 
-/// What a feature reads, and what it makes of that.
-#[expect(
-    missing_docs,
-    reason = "storage-format.md describes the fields once, for all kinds"
-)]
+/// What a feature reads, and what it computes from it. `storage-format.md` defines each kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FeatureKind {
     /// One string, embedded.
-    Id { field: String, table: String },
-    /// A list of strings in order of time, the newest last, embedded and pooled.
-    Ids {
+    Id {
+        /// The field of the record.
         field: String,
+        /// The embedding table.
         table: String,
+    },
+    /// A list of strings in chronological order, the newest last, embedded and pooled.
+    Ids {
+        /// The field of the record.
+        field: String,
+        /// The embedding table.
+        table: String,
+        /// How the embeddings become one.
         #[serde(default)]
         pooling: Pooling,
-        /// How many of the newest are read.
+        /// How many of the newest elements are read.
         limit: u32,
+        /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recency: Option<Recency>,
     },
     /// A list of item ids, the newest last, whose vectors in the same generation are pooled.
     Items {
+        /// The field of the record.
         field: String,
+        /// How the embeddings become one.
         #[serde(default)]
         pooling: Pooling,
-        /// How many of the newest are read.
+        /// How many of the newest elements are read.
         limit: u32,
+        /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recency: Option<Recency>,
     },
     /// One string or a set of them, embedded and pooled.
     Categories {
+        /// The field of the record.
         field: String,
+        /// The embedding table.
         table: String,
+        /// How the embeddings become one.
         #[serde(default)]
         pooling: Pooling,
     },
     /// All pairs of the strings of two fields, embedded and pooled.
     Cross {
+        /// The two fields.
         fields: [String; 2],
+        /// The embedding table.
         table: String,
+        /// How the embeddings become one.
         #[serde(default)]
         pooling: Pooling,
     },
     /// Text, as grams, embedded and pooled.
     Text {
+        /// The field of the record.
         field: String,
-        /// Further fields, whose texts are read behind it.
+        /// Further fields, whose texts are read after it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         also: Vec<String>,
+        /// The embedding table.
         table: String,
+        /// How the embeddings become one.
         #[serde(default)]
         pooling: Pooling,
+        /// How the text is cut.
         #[serde(default)]
         grams: Grams,
-        /// How many words are read, of all its fields together.
+        /// How many words are read, of all fields together.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<u32>,
     },
     /// A number.
     Number {
+        /// The field of the record.
         field: String,
+        /// The range to which the number is clipped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clip: Option<[f64; 2]>,
+        /// Whether the number becomes `ln(1 + |x|)` with its sign.
         #[serde(default, skip_serializing_if = "is_false")]
         log: bool,
+        /// The mean that is subtracted.
         #[serde(default)]
         mean: f32,
+        /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
+        /// Whether a second number tells that the field was missing.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
-    /// Between which boundaries a number lies, embedded or one number for each place.
+    /// The bucket of a number between boundaries, embedded or one-hot.
     Buckets {
+        /// The field of the record.
         field: String,
-        /// Increasing.
+        /// The boundaries, increasing.
         boundaries: Vec<f64>,
+        /// The embedding table; without one the place is encoded as numbers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         table: Option<String>,
     },
-    /// Cells that a point lies in, embedded and pooled.
+    /// The grid cells of a point, one per scale, embedded and pooled.
     Geo {
+        /// The field of the record.
         field: String,
+        /// The embedding table.
         table: String,
-        /// Degrees that a cell is high and wide.
+        /// The height and width of a cell in degrees, one per grid.
         scales: Vec<f64>,
+        /// How the embeddings become one.
         #[serde(default = "sum")]
         pooling: Pooling,
     },
     /// Kilometres between two points.
     Distance {
+        /// The field of the record.
         field: String,
+        /// The other point.
         to: To,
+        /// The range to which the number is clipped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clip: Option<[f64; 2]>,
+        /// Whether the number becomes `ln(1 + |x|)` with its sign.
         #[serde(default, skip_serializing_if = "is_false")]
         log: bool,
+        /// The mean that is subtracted.
         #[serde(default)]
         mean: f32,
+        /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
+        /// Whether a second number tells that the field was missing.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
-    /// The hour of a time, embedded or as sine and cosine.
+    /// The hour of a time, embedded, or as sine and cosine.
     Hour {
+        /// The field of the record.
         field: String,
         /// Minutes east of UTC.
         #[serde(default)]
         utc_offset: i32,
+        /// The embedding table; without one the place is encoded as numbers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         table: Option<String>,
     },
-    /// The day of the week of a time, embedded or one number for each.
+    /// The day of the week of a time, embedded or one-hot.
     Weekday {
+        /// The field of the record.
         field: String,
         /// Minutes east of UTC.
         #[serde(default)]
         utc_offset: i32,
+        /// The embedding table; without one the place is encoded as numbers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         table: Option<String>,
     },
-    /// Days from a time to another.
+    /// Days from one time to another.
     Age {
+        /// The field of the record.
         field: String,
+        /// The later time.
         until: Until,
+        /// The range to which the number is clipped.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clip: Option<[f64; 2]>,
+        /// Whether the number becomes `ln(1 + |x|)` with its sign.
         #[serde(default, skip_serializing_if = "is_false")]
         log: bool,
+        /// The mean that is subtracted.
         #[serde(default)]
         mean: f32,
+        /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
+        /// Whether a second number tells that the field was missing.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
-    /// Numbers as they are.
-    Vector { field: String, dimension: u32 },
-    /// The row of one string, as a number.
-    Index {
+    /// A list of numbers, unchanged.
+    Vector {
+        /// The field of the record.
         field: String,
+        /// How many numbers the list has.
+        dimension: u32,
+    },
+    /// The row of one string as a number, for models that have their embeddings inside.
+    Index {
+        /// The field of the record.
+        field: String,
+        /// The embedding table.
         table: String,
         /// The number of the first row.
         #[serde(default, skip_serializing_if = "is_zero")]
         first: u32,
-        /// What stands for no string.
+        /// The padding, which also replaces a string without a row.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pad: Option<i32>,
     },
-    /// The rows of a list of strings in order of time, the newest last, as numbers.
+    /// The rows of a list of strings in chronological order, the newest last, as numbers.
     Indices {
+        /// The field of the record.
         field: String,
+        /// The embedding table.
         table: String,
-        /// How many of the newest are read, and how many numbers there are.
+        /// How many of the newest elements are read, and how many numbers the feature gives.
         limit: u32,
-        /// What stands for no string.
+        /// The padding, which also replaces a string without a row.
         pad: i32,
         /// The number of the first row.
         #[serde(default, skip_serializing_if = "is_zero")]
         first: u32,
+        /// Which side of a short list is padded.
         #[serde(default)]
         pad_at: PadAt,
     },
-}
-
-/// What stands for a field that is absent or null.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Missing {
-    /// The record is refused.
-    #[default]
-    Error,
-    /// Zeros, which for a standardised number is its mean.
-    Zero,
-    /// This value.
-    Default(serde_json::Value),
-}
-
-impl Missing {
-    fn is_error(&self) -> bool {
-        *self == Self::Error
-    }
-}
-
-/// How embeddings of several strings become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// Their mean.
-    #[default]
-    Mean,
-    /// Their sum.
-    Sum,
-    /// Their sum divided by the square root of their number.
-    Sqrtn,
-    /// The largest of each component.
-    Max,
-}
-
-/// How much the places in a list count, the newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Recency {
-    /// Each one this share of the next newer one.
-    Decay(f32),
-    /// So much each, the last for all that are older.
-    Weights(Vec<f32>),
-}
-
-/// What a text is made into.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grams {
-    /// Three letters each, as in DSSM.
-    #[default]
-    Trigrams,
-    /// So many letters of a word, between the two.
-    Letters([u32; 2]),
-    /// So many words in a row, between the two.
-    Words([u32; 2]),
-    /// Grams of letters, and after them those of words, each between two marks.
-    Both {
-        /// So many letters of a word, between the two.
-        letters: [u32; 2],
-        /// So many words in a row, between the two.
-        words: [u32; 2],
-    },
-}
-
-/// A point, or the field that has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum To {
-    /// The field.
-    Field(String),
-    /// The point.
-    Point(Point),
-}
-
-/// A point on the earth, in degrees.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Point {
-    lat: f64,
-    lon: f64,
-}
-
-impl Point {
-    /// The place, if it is one.
-    pub(crate) fn place(self) -> Option<Place> {
-        Place::new(self.lat, self.lon)
-    }
-}
-
-/// A time, or the field that has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Until {
-    /// The field.
-    Field(String),
-    /// Seconds since 1970.
-    Seconds(f64),
-}
-
-/// What is done to a number.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Scaling {
-    /// Put between the two.
-    pub clip: Option<[f64; 2]>,
-    /// Made its logarithm, whatever its sign.
-    pub log: bool,
-    /// Subtracted.
-    pub mean: f32,
-    /// Divided by.
-    pub deviation: f32,
-}
-
-impl Scaling {
-    /// What becomes of a number.
-    pub(crate) fn of(self, mut number: f64) -> f32 {
-        if let Some([least, most]) = self.clip {
-            number = number.max(least).min(most);
-        }
-        if self.log {
-            number = number.abs().ln_1p().copysign(number);
-        }
-        ((number - f64::from(self.mean)) / f64::from(self.deviation)) as f32
-    }
 }
 
 fn one() -> f32 {
@@ -326,7 +258,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl FeatureSchema {
-    /// The field it reads; of several, the first.
+    /// The field that it reads; of several fields, the first.
     pub fn field(&self) -> &str {
         match &self.kind {
             FeatureKind::Id { field, .. }
@@ -350,7 +282,7 @@ impl FeatureSchema {
         }
     }
 
-    /// The other field it reads, if it is made of two and needs both.
+    /// The second field, if the feature needs two.
     pub(crate) fn second_field(&self) -> Option<&str> {
         match &self.kind {
             FeatureKind::Cross {
@@ -368,7 +300,7 @@ impl FeatureSchema {
         }
     }
 
-    /// Further fields whose texts it reads behind that of the first; any of them may be absent.
+    /// Further fields whose texts are read after the first; each of them is optional.
     pub(crate) fn also(&self) -> &[String] {
         match &self.kind {
             FeatureKind::Text { also, .. } => also,
@@ -376,7 +308,7 @@ impl FeatureSchema {
         }
     }
 
-    /// How much of its fields it reads at most, and of what.
+    /// The maximum length that it reads, and the unit of that length.
     pub(crate) fn limit(&self) -> Option<(u32, &'static str)> {
         match &self.kind {
             FeatureKind::Ids { limit, .. }
@@ -387,7 +319,7 @@ impl FeatureSchema {
         }
     }
 
-    /// The fields it reads.
+    /// All fields that it reads.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let also = self.also().iter().map(String::as_str);
         std::iter::once(self.field())
@@ -395,7 +327,7 @@ impl FeatureSchema {
             .chain(also)
     }
 
-    /// The table it looks strings up in, if it has one.
+    /// The table of its strings, if it has one.
     pub fn table(&self) -> Option<&str> {
         match &self.kind {
             FeatureKind::Id { table, .. }
@@ -417,7 +349,7 @@ impl FeatureSchema {
         }
     }
 
-    /// How what it finds several of is made one.
+    /// How several embeddings or vectors become one.
     pub fn pooling(&self) -> Pooling {
         match &self.kind {
             FeatureKind::Ids { pooling, .. }
@@ -430,7 +362,7 @@ impl FeatureSchema {
         }
     }
 
-    /// How much the places of a list count, if not alike.
+    /// Weights by age, if the elements of its list do not count alike.
     pub(crate) fn recency(&self) -> Option<&Recency> {
         match &self.kind {
             FeatureKind::Ids { recency, .. } | FeatureKind::Items { recency, .. } => {
@@ -440,7 +372,7 @@ impl FeatureSchema {
         }
     }
 
-    /// What is done to its number, if it is one, and whether another tells that it was missing.
+    /// How its number is scaled, if it gives one, and whether a second number flags a missing field.
     pub(crate) fn scaling(&self) -> Option<(Scaling, bool)> {
         match &self.kind {
             FeatureKind::Number {
@@ -479,7 +411,7 @@ impl FeatureSchema {
         }
     }
 
-    /// Numbers it gives; of the vectors of items, `dimension`.
+    /// How many numbers it gives. Vectors of items have `dimension` components.
     pub(crate) fn width(&self, tables: &BTreeMap<String, TableSchema>, dimension: u32) -> usize {
         let table = self.table().filter(|_| self.numbering().is_none());
         if let Some(table) = table {
@@ -500,7 +432,7 @@ impl FeatureSchema {
         }
     }
 
-    /// Rows a table has to have by number, if it is looked up in by number.
+    /// The rows that its table must have, if rows are looked up by number.
     pub(crate) fn indices(&self) -> Option<usize> {
         match &self.kind {
             FeatureKind::Buckets { boundaries, .. } => Some(boundaries.len() + 1),
@@ -509,14 +441,23 @@ impl FeatureSchema {
             _ => None,
         }
     }
-}
 
-impl LookupSchema {
-    /// Rows that each string has.
-    pub(crate) fn hashes(&self) -> u32 {
-        match self {
-            Self::Hash { hashes, .. } => *hashes,
-            Self::Vocabulary { .. } | Self::Index { .. } => 1,
+    /// How it numbers the rows of its table, if it gives numbers instead of embeddings.
+    pub(crate) fn numbering(&self) -> Option<Numbering> {
+        match &self.kind {
+            FeatureKind::Index { first, pad, .. } => Some(Numbering {
+                first: *first,
+                pad: *pad,
+                pad_at: PadAt::End,
+            }),
+            FeatureKind::Indices {
+                first, pad, pad_at, ..
+            } => Some(Numbering {
+                first: *first,
+                pad: Some(*pad),
+                pad_at: *pad_at,
+            }),
+            _ => None,
         }
     }
 }

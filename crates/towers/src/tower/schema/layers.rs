@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What names the features' numbers among the layers.
+/// The name by which layers refer to the output of the features.
 pub const INPUT: &str = "input";
 
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerSchema {
-    /// What later layers call it.
+    /// The name by which later layers refer to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What it reads, if not the layer before it.
+    /// What it reads, if not the previous layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<From>,
     /// What it computes.
@@ -23,17 +23,13 @@ pub struct LayerSchema {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum From {
-    /// One layer.
+    /// The output of one layer.
     One(String),
-    /// Several.
+    /// The outputs of several layers.
     Many(Vec<String>),
 }
 
-/// What a layer computes.
-#[expect(
-    missing_docs,
-    reason = "storage-format.md describes the fields once, for all kinds"
-)]
+/// What a layer computes. `storage-format.md` defines each kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LayerKind {
@@ -41,55 +37,64 @@ pub enum LayerKind {
     Dense {
         /// Components of its output.
         units: u32,
+        /// Applied to each component.
         #[serde(default)]
         activation: Activation,
-        /// Whether anything is added.
+        /// Whether a bias is added.
         #[serde(default = "yes", skip_serializing_if = "is_true")]
         bias: bool,
     },
-    /// Each component for itself.
-    Activation { activation: Activation },
-    /// Adds a number to each component.
+    /// An activation function, applied to each component.
+    Activation {
+        /// The function.
+        activation: Activation,
+    },
+    /// Adds a learned number to each component.
     Bias {},
-    /// Brings the components to mean 0 and variance 1, then scales and shifts each.
+    /// Layer normalisation: standardises the components of a record, then scales and shifts each.
     LayerNorm {
+        /// Added to the variance.
         #[serde(default = "epsilon")]
         epsilon: f32,
     },
-    /// Brings each component to what is mean 0 and variance 1 over many records, then scales and shifts.
+    /// Batch normalisation with fixed statistics: standardises each component over records, then scales and
+    /// shifts it.
     BatchNorm {
+        /// Added to the variance.
         #[serde(default = "epsilon")]
         epsilon: f32,
     },
-    /// Adds outputs up.
+    /// Adds several outputs, component by component.
     Add {},
-    /// Lays outputs side by side.
+    /// Concatenates several outputs.
     Concat {},
-    /// Multiplies each feature by a weight computed from all of them.
+    /// Multiplies each feature by a weight that is computed from all features (squeeze and excitation).
     FeatureWeights {
-        /// Components of what is computed on the way.
+        /// Components of the hidden layer.
         units: u32,
+        /// Applied to the hidden layer.
         #[serde(default = "relu")]
         activation: Activation,
+        /// Applied to the weights.
         #[serde(default = "sigmoid")]
         gate: Activation,
     },
-    /// Scales to length 1; zeros stay zeros.
+    /// Normalises to length 1; a zero vector stays zero.
     L2Normalise {},
-    /// Divides.
+    /// Divides by a temperature.
     Temperature {
-        /// By this.
+        /// The temperature.
         value: f32,
     },
-    /// What the tower's ONNX model computes.
+    /// Runs the ONNX model of the tower.
     Onnx {
         /// Components of its output.
         units: u32,
-        /// What it is given, in the order in which its columns lie in what the layer reads; if left out,
-        /// the model's inputs as it declares them.
+        /// Its inputs, in the order of their columns in what the layer reads. If left out, the inputs that the
+        /// model declares.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inputs: Option<Vec<OnnxInput>>,
-        /// Which of its outputs is read, if it has several.
+        /// The output that is read, if it has several.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
     },
@@ -99,28 +104,28 @@ pub enum LayerKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnnxInput {
-    /// Its name in the model.
+    /// The name in the model.
     pub name: String,
-    /// Numbers it is given for a record.
+    /// How many numbers of a record it takes.
     pub width: u32,
 }
 
-/// What is done to each component.
+/// An activation function, applied to each component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// Nothing.
+    /// x.
     #[default]
     Linear,
     /// max(x, 0).
     Relu,
-    /// x, and below 0 this times x.
+    /// x; below 0, this slope times x.
     LeakyRelu(f32),
     /// x·Φ(x), Φ the distribution function of the normal distribution (Hendrycks and Gimpel, 2016).
     Gelu,
-    /// The same, approximated by a hyperbolic tangent.
+    /// GELU, approximated with a hyperbolic tangent.
     GeluTanh,
-    /// λx, and below 0 λα(eˣ − 1) (Klambauer et al., 2017).
+    /// λx; below 0, λα(eˣ − 1) (Klambauer et al., 2017).
     Selu,
     /// The hyperbolic tangent.
     Tanh,
@@ -131,7 +136,7 @@ pub enum Activation {
 }
 
 impl LayerSchema {
-    /// A layer that reads the one before it.
+    /// A layer that reads the previous one.
     pub fn of(kind: LayerKind) -> Self {
         Self {
             name: None,

@@ -1,63 +1,66 @@
-//! `frequency.bin`: how often items were met while the towers were trained.
+//! `frequency.bin`: how often items occurred during the training.
 //!
-//! The state of the estimator that corrects a softmax over the items of a batch (Yi et al., RecSys 2019,
-//! section 4.2), so that tomorrow's training goes on counting where today's ended.
+//! The state of the frequency estimator that corrects the in-batch softmax for sampling bias (Yi et al., RecSys
+//! 2019, section 4.2). A later training continues counting from it.
 
-use super::{FREQUENCY, find, open, short};
-use crate::tower::TowerError;
-use crate::tower::weights::NamedBlob;
+use super::envelope;
+use crate::tower::error::{TowerError, TowerFault};
+use crate::tower::files::{self, FREQUENCY, NamedBlob};
 use twinspire_core::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"TWINFREQ";
-/// Bytes of a cell that is not empty.
+/// Bytes of a cell.
 const CELL: usize = 16;
-/// Hash functions there may be.
+/// The largest number of hash functions.
 pub const MAX_HASHES: u32 = 16;
-/// Cells there may be for each of them.
+/// The largest number of cells per hash function.
 pub const MAX_CELLS: u32 = 1 << 26;
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FrequencyState {
-    /// Batches that were seen.
+    /// Number of batches seen.
     pub step: u64,
-    /// Hash functions.
+    /// Number of hash functions.
     pub hashes: u32,
-    /// Cells of each.
+    /// Cells per hash function.
     pub cells: u32,
-    /// The cells that are not empty, by their places, increasing.
+    /// The cells that are not empty, by increasing place.
     pub seen: Vec<Cell>,
 }
 
-/// A cell in which an item was met.
+/// A cell to which an item was hashed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Its place: those of the first hash function come first.
+    /// Its index among all cells; those of the first hash function come first.
     pub place: u32,
-    /// The step at which it was met last, from 1.
+    /// The batch in which it was last seen, from 1.
     pub last: u64,
-    /// Steps between two meetings, estimated.
+    /// The estimated number of batches between two occurrences.
     pub gap: f32,
 }
 
 impl FrequencyState {
-    /// The state among the files of a towers directory, if there is one.
+    /// Reads the state among the files of a towers directory, if there is one.
     pub(crate) fn find(parts: &[NamedBlob]) -> Result<Option<Self>, TowerError> {
-        find(parts, FREQUENCY).map(Self::read).transpose()
+        files::find(parts, FREQUENCY)
+            .map(|blob| Self::read(blob))
+            .transpose()
     }
 
-    /// Reads the file; what is not as it was written is refused.
+    /// Reads the file; refuses a damaged one and values that no estimator produces.
     pub fn read(bytes: &[u8]) -> Result<Self, TowerError> {
-        let wrong = |place: &str, what: &str| TowerError::new(FREQUENCY, place, what);
-        let short = |error| short(FREQUENCY, &error);
-        let mut reader = open(bytes, FREQUENCY, MAGIC)?;
+        let wrong = |place: &str, what: &str| {
+            TowerError::new(FREQUENCY, place, TowerFault::TrainingState(what.to_owned()))
+        };
+        let short = |error| TowerError::new(FREQUENCY, "file", TowerFault::Length(error));
+        let mut reader = envelope::open(bytes, FREQUENCY, MAGIC)?;
         let hashes = reader.u32("the hash functions").map_err(short)?;
         let cells = reader.u32("the cells").map_err(short)?;
         let sizes = (1..=MAX_HASHES).contains(&hashes) && (1..=MAX_CELLS).contains(&cells);
         if !sizes {
             let what = format!(
-                "{hashes} hash functions of {cells} cells; at most {MAX_HASHES} of {MAX_CELLS} are \
-                 possible, and at least one of each"
+                "has {hashes} hash functions of {cells} cells, not 1 to {MAX_HASHES} of 1 to {MAX_CELLS}"
             );
             return Err(wrong("header", &what));
         }
@@ -82,7 +85,7 @@ impl FrequencyState {
                 && gap.is_finite()
                 && gap > 0.0;
             if !right {
-                let what = "its place, step or gap is none that an estimator comes to";
+                let what = "has a place, step or gap that no estimator produces";
                 return Err(wrong(&format!("cell {}", seen.len()), what));
             }
             seen.push(Cell { place, last, gap });
@@ -97,7 +100,7 @@ impl FrequencyState {
 
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = super::begun(MAGIC);
+        let mut bytes = envelope::begin(MAGIC);
         bytes.extend(self.hashes.to_le_bytes());
         bytes.extend(self.cells.to_le_bytes());
         bytes.extend(self.step.to_le_bytes());
@@ -107,7 +110,7 @@ impl FrequencyState {
             bytes.extend(cell.last.to_le_bytes());
             bytes.extend(cell.gap.to_le_bytes());
         }
-        super::ended(bytes)
+        envelope::seal(bytes)
     }
 }
 
@@ -132,16 +135,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(
+        fn a_state_round_trips(
             places in prop::collection::btree_map(0u32..100, (1u64..=9, 1.0f32..1e6), 0..40),
         ) {
             let cells: Vec<_> = places.into_iter().map(|(at, (last, gap))| (at, last, gap)).collect();
             let state = state(&cells);
-            prop_assert_eq!(FrequencyState::read(&state.to_bytes()), Ok(state));
+            prop_assert_eq!(FrequencyState::read(&state.to_bytes()).unwrap(), state);
         }
 
         #[test]
-        fn a_damaged_byte_and_a_missing_end_are_refused(at in 0usize..76, flip in 1u8..=255) {
+        fn a_damaged_byte_and_a_truncated_file_are_refused(at in 0usize..76, flip in 1u8..=255) {
             let mut bytes = state(&[(3, 2, 1.5), (99, 9, 7.0)]).to_bytes();
             prop_assert_eq!(bytes.len(), 76);
             prop_assert!(FrequencyState::read(&bytes[..at]).is_err());
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_that_no_estimator_has_are_refused_though_the_checksum_is_right() {
+    fn impossible_cells_are_refused_despite_a_valid_checksum() {
         for (cells, at) in [
             (&[(100, 1, 1.0)][..], 0),
             (&[(5, 1, 1.0), (5, 1, 1.0)], 1),

@@ -1,38 +1,39 @@
-//! `optimiser.bin`: how far the steps of a training have shrunk.
+//! `optimiser.bin`: the accumulators of the optimiser at the end of the training.
 //!
-//! Of the weights of layers each squared gradient's sum or mean is kept, of the rows of tables the mean over
-//! the row alone, as in the optimisers of large embedding tables: a training goes on as well with it, and it
-//! is a small part of the weights in size.
+//! Layers keep the accumulated squared gradient of every weight. Tables keep the mean over each row, as row-wise
+//! optimisers of large embedding tables do: training continues as well with it, and the file stays small.
 
-use super::{OPTIMISER, find, open, short};
-use crate::tower::weights::NamedBlob;
-use crate::tower::{Model, Side, TowerError};
+use super::envelope;
+use crate::tower::error::{TowerError, TowerFault};
+use crate::tower::files::{self, NamedBlob, OPTIMISER};
+use crate::tower::model::Model;
+use crate::tower::side::Side;
 
 const MAGIC: [u8; 8] = *b"TWINOPTI";
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OptimiserState {
-    /// What the numbers are of.
+    /// The method whose accumulators these are.
     pub method: OptimiserMethod,
-    /// Steps taken.
+    /// Number of steps taken.
     pub steps: u32,
-    /// A number for each row of each table that has embeddings, tables in the order of their names, then one
-    /// for each weight of the user tower's layers, then of the item tower's; none below 0.
+    /// The accumulators, none below 0: one per row of each table with embeddings, tables sorted by name, then one
+    /// per weight of the user tower's layers, then of the item tower's.
     pub squares: Vec<f32>,
 }
 
-/// How weights followed their gradients.
+/// An optimiser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptimiserMethod {
-    /// Adagrad: sums of squares.
+    /// Adagrad: sums of squared gradients.
     Adagrad = 1,
-    /// Adam: running means of squares.
+    /// Adam: running means of squared gradients.
     Adam = 2,
 }
 
 impl OptimiserState {
-    /// How many numbers there are of a model.
+    /// The number of accumulators of a model.
     pub fn count(model: &Model) -> usize {
         let tables = model
             .tables
@@ -49,39 +50,42 @@ impl OptimiserState {
         tables.chain(layers).sum()
     }
 
-    /// The state among the files of a towers directory, if there is one.
+    /// Reads the state among the files of a towers directory, if there is one.
     pub(crate) fn find(parts: &[NamedBlob], model: &Model) -> Result<Option<Self>, TowerError> {
-        let read = |bytes| Self::read(bytes, Self::count(model));
-        find(parts, OPTIMISER).map(read).transpose()
+        files::find(parts, OPTIMISER)
+            .map(|blob| Self::read(blob, Self::count(model)))
+            .transpose()
     }
 
-    /// Reads the file, of a model of which there are so many numbers.
+    /// Reads the file of a model with `count` accumulators; refuses a damaged one.
     pub fn read(bytes: &[u8], count: usize) -> Result<Self, TowerError> {
-        let wrong = |place: &str, what: String| TowerError::new(OPTIMISER, place, what);
-        let short = |error| short(OPTIMISER, &error);
-        let mut reader = open(bytes, OPTIMISER, MAGIC)?;
+        let wrong = |place: &str, what: String| {
+            TowerError::new(OPTIMISER, place, TowerFault::TrainingState(what))
+        };
+        let short = |error| TowerError::new(OPTIMISER, "file", TowerFault::Length(error));
+        let mut reader = envelope::open(bytes, OPTIMISER, MAGIC)?;
         let method = match reader.u32("the method").map_err(short)? {
             1 => OptimiserMethod::Adagrad,
             2 => OptimiserMethod::Adam,
             other => {
-                let what = format!("is of method {other}; 1 (Adagrad) and 2 (Adam) are known");
+                let what = format!("has method {other}, not 1 (Adagrad) or 2 (Adam)");
                 return Err(wrong("header", what));
             }
         };
         let steps = reader.u32("the steps").map_err(short)?;
-        let found = reader.u64("how many numbers").map_err(short)?;
+        let found = reader.u64("the number of accumulators").map_err(short)?;
         if found != count as u64 {
-            let what = format!("has {found} numbers; those of these towers are {count}");
+            let what = format!("has {found} accumulators, but these towers need {count}");
             return Err(wrong("header", what));
         }
         let size = count.saturating_mul(size_of::<f32>());
-        let all = reader.take(size, "the numbers").map_err(short)?;
+        let all = reader.take(size, "the accumulators").map_err(short)?;
         reader.finish().map_err(short)?;
         let (all, _) = all.as_chunks();
         let squares: Vec<f32> = all.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         let bad = |square: &f32| !(square.is_finite() && *square >= 0.0);
         if let Some(at) = squares.iter().position(bad) {
-            let what = "is no finite number from 0".to_owned();
+            let what = "is not a finite number of at least 0".to_owned();
             return Err(wrong(&format!("number {at}"), what));
         }
         Ok(Self {
@@ -93,14 +97,14 @@ impl OptimiserState {
 
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = super::begun(MAGIC);
+        let mut bytes = envelope::begin(MAGIC);
         bytes.extend((self.method as u32).to_le_bytes());
         bytes.extend(self.steps.to_le_bytes());
         bytes.extend((self.squares.len() as u64).to_le_bytes());
         for square in &self.squares {
             bytes.extend(square.to_le_bytes());
         }
-        super::ended(bytes)
+        envelope::seal(bytes)
     }
 }
 
@@ -119,14 +123,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(squares in prop::collection::vec(0.0f32..1e9, 0..40)) {
+        fn a_state_round_trips(squares in prop::collection::vec(0.0f32..1e9, 0..40)) {
             let (count, state) = (squares.len(), state(squares));
-            prop_assert_eq!(OptimiserState::read(&state.to_bytes(), count), Ok(state.clone()));
+            prop_assert_eq!(OptimiserState::read(&state.to_bytes(), count).unwrap(), state.clone());
             prop_assert!(OptimiserState::read(&state.to_bytes(), count + 1).is_err());
         }
 
         #[test]
-        fn a_damaged_byte_and_a_missing_end_are_refused(at in 0usize..44, flip in 1u8..=255) {
+        fn a_damaged_byte_and_a_truncated_file_are_refused(at in 0usize..44, flip in 1u8..=255) {
             let mut bytes = state(vec![1.0, 2.0]).to_bytes();
             prop_assert_eq!(bytes.len(), 44);
             prop_assert!(OptimiserState::read(&bytes[..at], 2).is_err());
@@ -136,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_are_those_of_the_format() {
+    fn the_bytes_match_the_format() {
         let bytes = state(vec![1.5]).to_bytes();
         let (content, sum) = bytes.split_last_chunk().unwrap();
         let expected = [
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_no_optimiser_has_are_refused_though_the_checksum_is_right() {
+    fn impossible_accumulators_are_refused_despite_a_valid_checksum() {
         for bad in [f32::NAN, f32::INFINITY, -1.0] {
             let error = OptimiserState::read(&state(vec![0.0, bad]).to_bytes(), 2).unwrap_err();
             assert_eq!(error.place, "number 1");

@@ -1,15 +1,15 @@
-//! Towers directories as users hold them.
-
+use super::replace::{Place, replaced};
 use crate::error::TowersError;
 use crate::record::RecordError;
 use crate::tower::schema::Schema;
 use crate::tower::{
     FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading, SelfTest,
     Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state, content_hash,
+    sort_files,
 };
 use serde_json::Value;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::files::{Blob, FileSystem, OsFiles};
 use twinspire_core::kernel::Metric;
@@ -24,24 +24,26 @@ pub struct Towers {
 }
 
 impl Towers {
-    /// Reads a towers directory: `tower.json` and the weights it describes, checked against each
-    /// other, and tries the self-test (`selftest.json`) if there is one. What a training left to go on from
-    /// (`frequency.bin`, `optimiser.bin`) is kept with them. Other files in the directory are left alone.
+    /// Reads a towers directory: `tower.json` and the weights it describes, checked against each other. The
+    /// self-test (`selftest.json`) is run if there is one. The state of the training (`frequency.bin`,
+    /// `optimiser.bin`) is kept with the towers. Other files in the directory are ignored.
+    ///
+    /// If a [`save`](Self::save) to this path was interrupted, the towers from before that save are read. Do not
+    /// open a path while another process saves to it.
     ///
     /// # Errors
     /// [`TowersError::Invalid`] names the file, the place in it, and what would be right.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TowersError> {
-        let path = path.as_ref();
-        let mut parts = Vec::new();
-        for name in TOWER_FILES {
-            let file = path.join(name);
-            match OsFiles::MAPPED.read(&file) {
-                Ok(bytes) => {
-                    parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&aligned(bytes)))))
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(TowersError::io("read", &file)(error)),
-            }
+        Self::open_in(&OsFiles::MAPPED, path.as_ref())
+    }
+
+    /// [`open`](Self::open) in any file system.
+    pub(super) fn open_in(files: &dyn FileSystem, path: &Path) -> Result<Self, TowersError> {
+        let mut parts = read(files, path)?;
+        if parts.is_empty()
+            && let Some(replaced) = replaced(path)
+        {
+            parts = read(files, &replaced)?;
         }
         Self::from_parts(parts).map_err(|source| TowersError::Invalid {
             path: path.to_owned(),
@@ -104,8 +106,7 @@ impl Towers {
         let kept = self.parts.iter().filter(|(other, _)| other != name);
         let mut parts: Vec<NamedBlob> = kept.cloned().collect();
         parts.push((name.to_owned(), Arc::new(Blob::from_bytes(bytes))));
-        // The hash of the content goes by the order of the files.
-        parts.sort_by_key(|(name, _)| TOWER_FILES.iter().position(|file| file == name));
+        sort_files(&mut parts);
         self.parts = parts.into();
         self
     }
@@ -146,55 +147,21 @@ impl Towers {
         &self.parts
     }
 
-    /// Writes a towers directory. One that is there already is replaced whole, once the new one is
-    /// on the disk.
+    /// Writes a towers directory. Towers at `path` are replaced whole: after an error or a crash, `path` opens as
+    /// the old towers or as the new ones. Missing parent directories are created.
+    ///
+    /// While it runs, the directories `path` + `.saving` and `path` + `.replaced` exist beside it.
     ///
     /// # Errors
-    /// [`TowersError::Io`] when a file cannot be written, and when `path` holds anything that is not a
-    /// towers directory's.
+    /// [`TowersError::Io`] when a file cannot be written, and when `path` contains a file that does not belong to
+    /// towers, which would be lost.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), TowersError> {
-        let (path, files) = (path.as_ref(), OsFiles::MAPPED);
-        let inside = files.list(path).map_err(TowersError::io("list", path))?;
-        if let Some(other) = inside
-            .iter()
-            .find(|name| !TOWER_FILES.contains(&name.as_str()))
-        {
-            let other = path.join(other);
-            let why = std::io::Error::new(ErrorKind::AlreadyExists, "it would be lost");
-            return Err(TowersError::io("save towers over", &other)(why));
-        }
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)
-                .map_err(TowersError::io("create the directory", parent))?;
-        }
-        let (next, old) = (beside(path, "next"), beside(path, "old"));
-        clear(&next)?;
-        clear(&old)?;
-        files
-            .create_dir(&next)
-            .map_err(TowersError::io("create the directory", &next))?;
-        for (name, blob) in self.parts.iter() {
-            let target = next.join(name);
-            let written = files.create_new(&target).and_then(|mut file| {
-                file.append(blob)?;
-                file.sync()
-            });
-            written.map_err(TowersError::io("write", &target))?;
-        }
-        files
-            .sync_dir(&next)
-            .map_err(TowersError::io("sync the directory", &next))?;
-        if !inside.is_empty() {
-            files
-                .rename(path, &old)
-                .map_err(TowersError::io("rename", path))?;
-        } else {
-            clear(path)?;
-        }
-        files
-            .rename(&next, path)
-            .map_err(TowersError::io("rename", &next))?;
-        clear(&old)
+        self.save_in(&OsFiles::MAPPED, path.as_ref())
+    }
+
+    /// [`save`](Self::save) in any file system.
+    pub(super) fn save_in(&self, files: &dyn FileSystem, path: &Path) -> Result<(), TowersError> {
+        Place::new(files, path)?.write(&self.parts)
     }
 
     /// The model's name.
@@ -296,29 +263,16 @@ impl Towers {
     }
 }
 
-/// `models/movies.next` for `models/movies`.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".");
-    name.push(ending);
-    path.with_file_name(name)
-}
-
-/// Removes a towers directory if it is there.
-fn clear(path: &Path) -> Result<(), TowersError> {
-    for name in OsFiles::MAPPED
-        .list(path)
-        .map_err(TowersError::io("list", path))?
-    {
-        let file = path.join(name);
-        OsFiles::MAPPED
-            .remove(&file)
-            .map_err(TowersError::io("remove", &file))?;
-    }
-    match OsFiles::MAPPED.remove_dir(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(TowersError::io("remove", path)(error))
+/// The files of a towers directory that exist.
+fn read(files: &dyn FileSystem, directory: &Path) -> Result<Vec<NamedBlob>, TowersError> {
+    let mut parts = Vec::new();
+    for name in TOWER_FILES {
+        let file = directory.join(name);
+        match files.read(&file) {
+            Ok(bytes) => parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&aligned(bytes))))),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(TowersError::io("read", &file)(error)),
         }
-        _ => Ok(()),
     }
+    Ok(parts)
 }

@@ -1,0 +1,12 @@
+//! Towers directories: [`Towers`] as users hold them, and how a directory is replaced without a moment at which
+//! a crash would lose it.
+//!
+//! `towers` opens, describes and embeds; `replace` writes a directory in the place of another. All file access
+//! goes through the [`FileSystem`](twinspire_core::files::FileSystem).
+
+mod replace;
+#[cfg(test)]
+mod tests;
+mod towers;
+
+pub use towers::Towers;

@@ -1,0 +1,29 @@
+use twinspire_core::kernel::Row;
+
+/// Finds the vector of an item in the same generation and passes it to the callback, if the item has one.
+pub type ItemVectors<'a> = &'a dyn Fn(&str, &mut dyn FnMut(Row<'_>));
+
+/// How strictly the features of a user are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FeatureCheck {
+    /// As `tower.json` says. Fields that no feature reads are refused unless `other_fields` allows them. Values of
+    /// a wrong type are refused. Lists and texts that exceed a limit are truncated.
+    #[default]
+    Described,
+    /// Refuses fields that no feature reads, except those that `other_fields` allows by name, and values that
+    /// exceed a limit.
+    Strict,
+    /// Ignores fields that no feature reads. A value that cannot be read counts as missing, if the feature has a
+    /// replacement for a missing field.
+    Lenient,
+}
+
+/// How a record is read.
+#[derive(Clone, Copy, Default)]
+pub struct Reading<'a> {
+    /// The vectors of items; `None` without a generation.
+    pub items: Option<ItemVectors<'a>>,
+    /// How strictly features are checked.
+    pub check: FeatureCheck,
+}

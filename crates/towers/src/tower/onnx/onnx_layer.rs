@@ -1,0 +1,22 @@
+use crate::tower::schema::OnnxInput;
+use crate::tower::side::Side;
+
+/// What a layer requires of its ONNX model.
+#[cfg_attr(
+    not(feature = "onnx"),
+    expect(dead_code, reason = "read only with the feature")
+)]
+pub(crate) struct OnnxLayer<'a> {
+    /// The tower of the layer.
+    pub side: Side,
+    /// The index of the layer.
+    pub layer: usize,
+    /// The inputs of the model, if the description lists them.
+    pub inputs: Option<&'a [OnnxInput]>,
+    /// How many numbers of a record the layer reads.
+    pub width: usize,
+    /// The output of the model that is read, if the description names one.
+    pub output: Option<&'a str>,
+    /// How many numbers the layer gives.
+    pub units: usize,
+}
