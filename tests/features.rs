@@ -1,4 +1,4 @@
-//! How strictly the features of a query are taken, and what is told of what towers read.
+//! How strictly the features of a query are checked, and the description of what towers read.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,7 +12,7 @@ use twinspire_testkit::{directory, tower_fixtures, towers};
 
 const SPACE: &str = "shop";
 
-/// Towers whose user tower has a feature of many a kind, each with a limit or a default somewhere.
+/// Towers whose user tower has features of several kinds, with limits and defaults.
 fn towers(other_fields: Value) -> Towers {
     let tower = |features: Value| json!({"features": features, "layers": []});
     let mut user = tower(json!([
@@ -58,7 +58,7 @@ fn database(path: &Path, other_fields: Value) -> Database {
     db
 }
 
-/// The score of the one item for a user, or what is wrong.
+/// The score of the only item for a user, or the error.
 fn score(db: &Database, user: &Value, check: FeatureCheck) -> Result<f32, String> {
     let recall = db.recall(SPACE).user(user).check_features(check);
     let hits = recall.top(1).map_err(|error| error.to_string())?;
@@ -66,7 +66,7 @@ fn score(db: &Database, user: &Value, check: FeatureCheck) -> Result<f32, String
 }
 
 #[test]
-fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
+fn unread_fields_are_refused_or_ignored_by_check_and_description() {
     use FeatureCheck::{Described, Lenient, Strict};
     let plain = json!({"city": "Rome"});
     let odd = json!({"city": "Rome", "ctiy": "Bonn", "region": "west"});
@@ -94,7 +94,7 @@ fn fields_that_nobody_reads_pass_as_the_check_and_the_towers_say() {
 }
 
 #[test]
-fn wrong_and_long_values_pass_as_the_check_says() {
+fn wrong_and_long_values_are_refused_or_read_by_check() {
     use FeatureCheck::{Described, Lenient, Strict};
     let (_dir, path) = directory();
     let db = database(&path, Value::Null);
@@ -120,7 +120,7 @@ fn wrong_and_long_values_pass_as_the_check_says() {
     for check in [Described, Strict, Lenient] {
         same(&right, check, &right);
     }
-    // Too long: the newest ids and the first words are read.
+    // Too long: only the newest ids and the first words are read.
     let long = of(
         json!(30),
         json!(["x", "a", "b"]),
@@ -145,7 +145,7 @@ fn wrong_and_long_values_pass_as_the_check_says() {
         Strict,
         "field `query`: expected at most 3 words, found 4 words",
     );
-    // Of a wrong type: missing, where there is something for that.
+    // Of a wrong type: counts as missing, if the feature has a replacement.
     let wrong = of(json!("old"), json!("a"), json!(7), city.clone());
     same(&wrong, Lenient, &json!({"city": "Rome"}));
     refused(&wrong, Described, "field `age`");
@@ -182,7 +182,7 @@ fn wrong_and_long_values_pass_as_the_check_says() {
 }
 
 #[test]
-fn the_example_of_any_towers_can_be_asked_with() {
+fn the_example_record_of_any_towers_can_be_embedded() {
     let root = tower_fixtures();
     let mut tried = 0;
     for entry in std::fs::read_dir(root).unwrap() {
@@ -207,7 +207,7 @@ fn the_example_of_any_towers_can_be_asked_with() {
 }
 
 #[test]
-fn a_database_gives_the_towers_it_serves() {
+fn a_database_returns_the_towers_that_it_serves() {
     let (_dir, path) = directory();
     let db = database(&path, Value::Null);
     let (served, given) = (db.towers(SPACE).unwrap(), towers(Value::Null));

@@ -1,5 +1,5 @@
-//! Towers given as ONNX models give the vectors that ONNX Runtime gave (`crates/towers/tests/fixtures/onnx_models.py`), and
-//! what is wrong with a model is told by name.
+//! Towers that are ONNX models give the vectors that ONNX Runtime gave
+//! (`crates/towers/tests/fixtures/onnx_models.py`). Errors name the part of a model that is at fault.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,7 +18,7 @@ fn directory(name: &str) -> PathBuf {
     root.join(name)
 }
 
-/// A copy of a towers directory, to be changed.
+/// A copy of a towers directory that a test may change.
 fn copy(name: &str) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(directory(name)).unwrap() {
@@ -29,7 +29,7 @@ fn copy(name: &str) -> TempDir {
 }
 
 /// Changes the description of a copy.
-fn described(copy: &TempDir, change: impl FnOnce(&mut Value)) {
+fn change_description(copy: &TempDir, change: impl FnOnce(&mut Value)) {
     let path = copy.path().join("tower.json");
     let mut description = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     change(&mut description);
@@ -37,14 +37,15 @@ fn described(copy: &TempDir, change: impl FnOnce(&mut Value)) {
     write_file(copy.path(), "tower.json", text);
 }
 
-/// What is said of a copy whose description is changed.
+/// The error for towers whose description was changed.
 fn refused(name: &str, change: impl FnOnce(&mut Value)) -> TowerError {
     let copy = copy(name);
-    described(&copy, change);
-    said(&copy)
+    change_description(&copy, change);
+    open_error(&copy)
 }
 
-fn said(copy: &TempDir) -> TowerError {
+/// The error for the towers in a directory.
+fn open_error(copy: &TempDir) -> TowerError {
     match Towers::open(copy.path()) {
         Err(TowersError::Invalid { source, .. }) => source,
         other => panic!("{other:?}"),
@@ -53,10 +54,13 @@ fn said(copy: &TempDir) -> TowerError {
 
 #[cfg(not(feature = "onnx"))]
 #[test]
-fn without_the_feature_a_model_is_refused_with_its_name() {
+fn without_the_feature_a_model_is_refused_and_the_feature_is_named() {
     let error = refused("onnx-mlp", |_| {});
     assert_eq!(error.place, "user layer 0");
-    assert!(error.what.contains("the feature `onnx`"), "{error}");
+    assert!(
+        error.fault.to_string().contains("the feature `onnx`"),
+        "{error}"
+    );
 }
 
 #[cfg(feature = "onnx")]
@@ -89,7 +93,7 @@ mod with {
     }
 
     #[test]
-    fn every_model_gives_what_onnx_runtime_gave() {
+    fn every_model_gives_the_vectors_of_onnx_runtime() {
         for name in ALL {
             let towers = Towers::open(directory(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
             let test = towers.self_test().unwrap();
@@ -103,11 +107,11 @@ mod with {
     }
 
     #[test]
-    fn a_batch_gives_what_each_of_it_gives() {
+    fn a_batch_gives_the_same_vectors_as_its_records_alone() {
         for name in ALL {
             let towers = Towers::open(directory(name)).unwrap();
             let users = records(name, "user");
-            // More than go through a tower together.
+            // More than one batch of the tower.
             let users: Vec<Value> = users.iter().cycle().take(150).cloned().collect();
             let mut together = Vec::new();
             towers.embed_users_into(&users, &mut together).unwrap();
@@ -137,7 +141,7 @@ mod with {
     }
 
     #[test]
-    fn a_database_publishes_recalls_and_opens_again() {
+    fn a_database_publishes_recalls_and_reopens() {
         let (_kept, path) = twinspire_testkit::directory();
         let towers = Towers::open(directory("onnx-history")).unwrap();
         let db = Database::open(&path).unwrap();
@@ -145,7 +149,7 @@ mod with {
             db.items().put(&item).unwrap();
         }
         db.publish("films").towers(towers.clone()).run().unwrap();
-        // One that comes later, before the next seal.
+        // A fresh item, before the next seal.
         let fresh = json!({"id": "e", "related": ["f", "d"]});
         db.items().put(&fresh).unwrap();
         let user = json!({"history": ["a", "b"], "age": 30});
@@ -169,7 +173,7 @@ mod with {
     }
 
     #[test]
-    fn items_are_embedded_again_when_only_the_model_has_changed() {
+    fn items_are_embedded_again_if_only_the_onnx_model_changed() {
         let (_kept, path) = twinspire_testkit::directory();
         let db = Database::open(&path).unwrap();
         for item in records("onnx-norms", "item") {
@@ -191,7 +195,7 @@ mod with {
     }
 
     #[test]
-    fn what_does_not_fit_is_told_by_name_and_shape() {
+    fn a_misfit_is_reported_with_name_and_shape() {
         let layer = |side: &'static str| {
             move |description: &mut Value, change: &dyn Fn(&mut Value)| {
                 change(&mut description[side]["layers"][0]);
@@ -231,7 +235,7 @@ mod with {
                 }),
                 "user.onnx",
                 "input \"ids\"",
-                "is not there; there is \"history\", \"age\"",
+                "does not exist; the model has \"history\", \"age\"",
             ),
             (
                 refused("onnx-history", |d| {
@@ -279,7 +283,7 @@ mod with {
                 }),
                 "user.onnx",
                 "output \"scores\"",
-                "is not there",
+                "does not exist",
             ),
             (
                 refused("onnx-between", |d| {
@@ -293,46 +297,53 @@ mod with {
                 "one ONNX model at most",
             ),
         ] {
-            let right = error.file == file && error.place == place && error.what.contains(what);
+            let right = error.file == file
+                && error.place == place
+                && error.fault.to_string().contains(what);
             assert!(right, "{error}");
         }
     }
 
     #[test]
-    fn files_that_are_missing_cut_short_or_garbage_are_refused() {
+    fn missing_truncated_and_garbage_files_are_refused() {
         let copy = copy("onnx-mlp");
         let whole = std::fs::read(copy.path().join("user.onnx")).unwrap();
         let with = |bytes: &[u8]| {
             write_file(copy.path(), "user.onnx", bytes);
-            let error = said(&copy);
+            let error = open_error(&copy);
             assert_eq!(error.file, "user.onnx");
             error.to_string()
         };
         for length in (0..whole.len()).step_by(7) {
             with(&whole[..length]);
         }
-        assert!(with(b"").contains("is no ONNX model"));
-        assert!(with(&[0xff; 200]).contains("is no ONNX model"));
-        assert!(with(b"RTEN and more").contains("is no ONNX model"));
+        assert!(with(b"").contains("is not an ONNX model"));
+        assert!(with(&[0xff; 200]).contains("is not an ONNX model"));
+        assert!(with(b"RTEN and more").contains("is not an ONNX model"));
         std::fs::remove_file(copy.path().join("user.onnx")).unwrap();
-        assert!(said(&copy).what.contains("is missing"));
-        // A model that nothing runs.
+        assert!(open_error(&copy).fault.to_string().contains("is missing"));
+        // A model that no layer runs.
         let copy = super::copy("onnx-between");
         write_file(copy.path(), "item.onnx", whole);
-        assert!(said(&copy).what.contains("no layer of tower.json runs it"));
+        assert!(
+            open_error(&copy)
+                .fault
+                .to_string()
+                .contains("no layer of tower.json runs it")
+        );
     }
 
     #[test]
-    fn records_that_a_model_cannot_take_are_errors() {
+    fn records_that_a_model_cannot_process_are_errors() {
         let towers = Towers::open(directory("onnx-ids")).unwrap();
-        // Beyond what its input can hold, which is told of the right user.
+        // A number that exceeds the input type; the error names the right user.
         let user = |age: f64| json!({"age": age, "hour": 3, "country": "GB"});
         let mut vectors = Vec::new();
         let users = [user(40.0), user(1e300)];
         assert!(towers.embed_users_into(&users, &mut vectors).is_err());
-        // An id that the table of its features has and the model has not.
+        // An id that is in the feature's table but not in the model.
         let copy = copy("onnx-ids");
-        described(&copy, |d| {
+        change_description(&copy, |d| {
             d["tables"]["hours"]["lookup"] = json!({"index": {"rows": 99}})
         });
         let towers = Towers::open(copy.path()).unwrap();
@@ -354,9 +365,9 @@ mod with {
         );
         assert!(vectors.is_empty());
         towers.embed_user(&users[0]).unwrap();
-        // A number that is no integer, for an input that takes some.
+        // A fraction for an input of integers.
         let copy = super::copy("onnx-ids");
-        described(&copy, |d| {
+        change_description(&copy, |d| {
             d["user"]["features"][1] = json!({"kind": "number", "field": "hour"});
         });
         let towers = Towers::open(copy.path()).unwrap();
