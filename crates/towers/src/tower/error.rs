@@ -9,7 +9,7 @@ use twinspire_core::kernel::VectorError;
 use twinspire_core::wire::WireError;
 
 /// Why a towers directory cannot be used: the file, the place in it, and the fault.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, Error, PartialEq)]
 #[error("{file}: {place}: {fault}")]
 #[non_exhaustive]
 pub struct TowerError {
@@ -207,6 +207,13 @@ impl TowerError {
     pub(crate) fn json(file: &str, error: serde_json::Error) -> Self {
         let place = format!("line {} column {}", error.line(), error.column());
         Self::new(file, place, error)
+    }
+}
+
+/// Faults are equal if their messages are: their sources cannot be compared.
+impl PartialEq for TowerFault {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
     }
 }
 
