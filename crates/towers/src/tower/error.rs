@@ -9,7 +9,7 @@ use twinspire_core::kernel::VectorError;
 use twinspire_core::wire::WireError;
 
 /// Why a towers directory cannot be used: the file, the place in it, and the fault.
-#[derive(Clone, Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{file}: {place}: {fault}")]
 #[non_exhaustive]
 pub struct TowerError {
@@ -216,6 +216,8 @@ impl PartialEq for TowerFault {
         self.to_string() == other.to_string()
     }
 }
+
+impl Eq for TowerFault {}
 
 impl From<serde_json::Error> for TowerFault {
     fn from(error: serde_json::Error) -> Self {
