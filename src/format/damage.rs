@@ -1,6 +1,6 @@
 //! What can be wrong with stored bytes.
 
-use super::FORMAT_VERSION;
+use super::version::FORMAT_VERSION;
 use crate::ensemble::EnsembleError;
 use crate::graph::GraphError;
 use thiserror::Error;
