@@ -2,7 +2,7 @@
 
 use super::*;
 use std::collections::BTreeSet;
-use twinspire_towers::{EmbedError, TowersError};
+use twinspire_towers::{EmbedError, TowerFault, TowersError};
 
 const PAGE: &str = include_str!("../../docs/errors.md");
 
@@ -63,6 +63,9 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(Invariant: ServedGeneration InterruptedCommit),
         known!(EmbedError: Features NoTower Layer Output),
         known!(TowersError: Io Invalid User Item),
+        known!(TowerFault: Missing Undescribed Json Description Safetensors Type Shape Bounds NotFinite
+            NegativeVariance Unwritable Onnx Length Magic Version Checksum TrainingState Dimension Embed
+            SelfTest Batch),
     ];
     for (name, variants) in all {
         assert_eq!(listed(name), variants, "{name}");

@@ -29,7 +29,7 @@ pub enum InvalidVector {
 }
 
 /// Why spaces cannot be fused.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum FuseError {
     /// A member is a fused space.
