@@ -1,5 +1,6 @@
 //! Twinspire is an embedded vector-recall database for two-tower recommenders and search: raw user
-//! features in, ranked items out.
+//! features in, ranked items out. One directory holds items, towers, embeddings and graphs, and a query
+//! never mixes two versions of them.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,7 +17,7 @@
 //! let db = Database::open(&path)?; // a directory; made when absent
 //! db.items().put(&json!({"id": "B01", "title": "red shoes", "price": 12.5}))?; // on the disk now
 //! db.items().put(&json!({"id": "B02", "title": "blue boots", "price": 80.0}))?;
-//! db.publish("by-price").towers(Towers::open(models)?).run()?; // embeds every item, builds the graph, flips at once
+//! db.publish("by-price").towers(Towers::open(models)?).run()?; // embeds, builds the graph, flips
 //! let hits = db.recall("by-price").user(&json!({"price": 15})).top(1)?; // raw features in, items out
 //! assert_eq!(hits[0].id, "B01");
 //! # Ok(())
@@ -24,20 +25,24 @@
 //! ```
 //!
 //! # Words
-//! - An *item* is a JSON object with a string `id`. Every write gets a *revision*, increasing over the
-//!   whole database, and is on the disk when the call returns.
-//! - *Towers* are a user tower and an item tower trained together ([`Towers`]): each turns a record
-//!   into a vector of one *space*.
-//! - A *generation* is what a space serves: towers, an embedding of every item and the graph over
-//!   them, [published](Database::publish) together, [rolled back](Database::rollback) together.
+//! - An *item* is a JSON object with a string `id`. Each write has a *revision*, which grows over the whole
+//!   database, and is durable when the call returns.
+//! - *Towers* are a user tower and an item tower trained together ([`Towers`]). They embed users and items
+//!   as vectors of one *space*.
+//! - A *generation* is what a space serves: towers, a vector of every item and a graph over the vectors. They
+//!   are [published](Database::publish) and [rolled back](Database::rollback) together.
 //! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
-//! - A *filter* says, by their fields, which items a recall may answer with ([`Filter`]).
-//! - A write is *fresh* (in the journal, indexed by sled) until it is *sealed* into a segment.
+//! - A *filter* selects items by their fields ([`Filter`]).
+//! - A write is *fresh* while it is only in the journal, until it is *sealed* into a segment.
 //!
 //! # Where to go
-//! [`Database`] is where everything begins; the module `train` makes towers from logs, `import` reads
-//! files, each behind the feature of its name.
-//! Every failure is an [`Error`](enum@Error) that says what was wrong, where, and what would be right.
+//! - [`Database`] opens a database. A call with options is a builder that ends in `run`, or `top` for a
+//!   recall; a call without options runs at once. Long calls report [`Progress`], and the callback can
+//!   cancel them.
+//! - The module `train` trains towers from logs; `import` reads items, logs and vectors from files. Each is
+//!   behind the feature of its name.
+//! - [`Error`](enum@Error) says what failed, the offending value, and what to do.
+//! - `examples/hello.rs` is the smallest complete program, `examples/quickstart` the whole way from logs.
 
 mod catalog;
 mod database;
@@ -59,9 +64,9 @@ pub mod train;
 
 pub use database::{
     BatchRecall, CheckProblem, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR,
-    DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export, ExportedItem, GenerationInfo,
-    Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport, Rollback,
-    SpaceStats,
+    DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export, ExportedItem, ExportedItems,
+    GenerationInfo, Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport,
+    Rollback, SpaceStats,
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind};
@@ -87,12 +92,12 @@ pub use twinspire_towers::{
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Those of the guide to ensembles.
+/// The examples of the guide to ensembles, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/ensembles.md")]
 struct EnsemblesGuide;
 
-/// Those of the guide to mining.
+/// The examples of the guide to mining, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/mining.md")]
 struct MiningGuide;

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use twinspire::{Database, ErrorKind, Export, ExportedItem, Towers};
+use twinspire::{Database, ErrorKind, ExportedItem, ExportedItems, Towers};
 use twinspire_testkit::towers::{deep, open as open_towers, scaled_towers};
 use twinspire_testkit::{directory, item, open_without_background};
 
@@ -68,9 +68,9 @@ impl Model {
     }
 
     /// Asks for the vectors, where there are any.
-    fn export(&self, db: &Database) -> Export {
+    fn export(&self, db: &Database) -> ExportedItems {
         let spaces = self.towers().map(|_| SPACE);
-        db.export().vectors(spaces).unwrap()
+        db.export().vectors(spaces).run().unwrap()
     }
 
     fn agrees(&self, found: impl Iterator<Item = ExportedItem>) {
@@ -178,7 +178,7 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
         db.seal().unwrap();
     }
     db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
-    let mut export = db.export().vectors([SPACE]).unwrap();
+    let mut export = db.export().vectors([SPACE]).run().unwrap();
     let first: Vec<_> = export.by_ref().take(50).map(Result::unwrap).collect();
     for id in 0..100 {
         db.items().delete(&format!("B{id:03}")).unwrap();
@@ -187,7 +187,7 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
     db.publish(SPACE).towers(scaled_towers(2.0)).run().unwrap();
     db.retain(SPACE, 1).unwrap();
     db.merge().unwrap();
-    assert_eq!(db.export().count(), 1);
+    assert_eq!(db.export().run().unwrap().count(), 1);
     let all: Vec<_> = first
         .into_iter()
         .chain(export.map(Result::unwrap))
@@ -215,7 +215,7 @@ fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
             }
         });
         while !writer.is_finished() {
-            let export = db.export().vectors([SPACE]).unwrap();
+            let export = db.export().vectors([SPACE]).run().unwrap();
             let all: Vec<_> = export.map(Result::unwrap).collect();
             let price = |at: usize| all[at].record["price"].as_u64().unwrap();
             for (at, exported) in all.iter().enumerate() {
@@ -232,8 +232,8 @@ fn records_and_vectors_are_of_one_moment_while_another_thread_writes() {
 fn a_space_that_is_not_there_is_named_and_an_empty_database_exports_nothing() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
-    assert_eq!(db.export().count(), 0);
-    let error = db.export().vectors(["books"]).err().unwrap();
+    assert_eq!(db.export().run().unwrap().count(), 0);
+    let error = db.export().vectors(["books"]).run().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("books"), "{error}");
 }

@@ -134,7 +134,12 @@ impl Model {
     /// Compares what is exported with the model, and what recalls score with what is exported.
     fn check(&self, db: &Database) {
         assert!(db.check().unwrap().is_clean());
-        let export = db.export().vectors([SPACE]).unwrap().map(Result::unwrap);
+        let export = db
+            .export()
+            .vectors([SPACE])
+            .run()
+            .unwrap()
+            .map(Result::unwrap);
         let stored: BTreeMap<String, Vec<f32>> = export
             .map(|item| {
                 let id = item.record["id"].as_str().unwrap().to_owned();
@@ -360,7 +365,7 @@ fn what_halves_cannot_hold_is_refused_at_the_door_and_by_name() {
     assert_eq!(db.rollback(SPACE).run().unwrap().storage, Storage::Half);
     assert!(score(4).is_some());
     // Numbers too small for halves are zero, or keep what digits there are.
-    let export = db.export().vectors([SPACE]).unwrap();
+    let export = db.export().vectors([SPACE]).run().unwrap();
     let second = |item: twinspire::ExportedItem| item.vectors[SPACE][1];
     let stored: Vec<f32> = export.map(|item| second(item.unwrap())).collect();
     assert_eq!(stored, [65_504.0, 65_504.0, 5.0 / 16_777_216.0, 2.0]);

@@ -278,7 +278,7 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
     assert_eq!(told.len(), 1);
 
     let lines = [Ok(pair(1, 1)), Err("the tape is torn"), Ok(pair(2, 2))];
-    let mut mining = db.mine(SPACE).read_pairs(lines).unwrap();
+    let mut mining = db.mine(SPACE).try_pairs(lines).unwrap();
     assert!(mining.next().unwrap().is_ok());
     let error = mining.next().unwrap().unwrap_err();
     assert_eq!(

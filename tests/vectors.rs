@@ -473,7 +473,7 @@ fn an_export_has_no_vector_of_an_item_that_was_left_out() {
         .leave_out(|_| ())
         .run()
         .unwrap();
-    let all: Result<Vec<_>, Error> = db.export().vectors(["given"]).unwrap().collect();
+    let all: Result<Vec<_>, Error> = db.export().vectors(["given"]).run().unwrap().collect();
     let vectors = all.unwrap().into_iter().map(|exported| exported.vectors);
     let of = |vector| BTreeMap::from([("given".to_owned(), vector)]);
     assert!(vectors.eq([BTreeMap::new(), of(vec![1.0, 2.0])]));

@@ -6,14 +6,15 @@ use crate::error::Error;
 use crate::maintain;
 use std::collections::BTreeMap;
 
-/// The ensembles of a database. A recall names one as it names a space.
+/// The ensembles of a database; see [`Database::ensembles`].
 #[derive(Clone, Copy)]
 pub struct Ensembles<'a> {
     database: &'a Database,
 }
 
 impl Database {
-    /// The ensembles of the database: stored in it, versioned with it, in its snapshots too.
+    /// The ensembles of the database. They are stored and versioned with it, and snapshots contain them. A
+    /// recall names an ensemble as it names a space.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -25,7 +26,7 @@ impl Database {
     /// db.ensembles().define("home", home)?;
     /// let hits = db.recall("home").user(&json!({"query": "red shoes"})).top(10)?;
     /// for hit in &hits {
-    ///     println!("{} {:.3}, of these {:?}", hit.id, hit.score, hit.channels);
+    ///     println!("{} {:.3}, by space {:?}", hit.id, hit.score, hit.channels);
     /// }
     /// # Ok(())
     /// # }
@@ -37,17 +38,17 @@ impl Database {
 }
 
 impl Ensembles<'_> {
-    /// Stores an ensemble under a name, in the place of the one that has it.
+    /// Stores an ensemble under a name, and replaces the ensemble that has this name.
     ///
     /// # Errors
-    /// [`Error::Ensemble`] when the recipe means nothing, and says why, [`Error::UnknownSpace`],
-    /// [`Error::NameTaken`] by a space, and [`Error::SpaceName`], whose rules hold here too.
+    /// [`Error::Ensemble`] says why the recipe is invalid. [`Error::UnknownSpace`]; [`Error::NameTaken`] when a
+    /// space has the name; [`Error::SpaceName`], whose rules hold for ensembles too.
     pub fn define(&self, name: &str, ensemble: Ensemble) -> Result<(), Error> {
         let database = self.database;
         maintain::define_ensemble(&database.live(), database.writing()?, name, ensemble)
     }
 
-    /// Drops an ensemble; false when there is none of this name. Its spaces stay.
+    /// Removes an ensemble; its spaces stay. Returns false when there is none of this name.
     ///
     /// # Errors
     /// [`Error::Io`] when the commit fails.

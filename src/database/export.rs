@@ -1,4 +1,4 @@
-//! Reading everything out, as of one moment.
+//! Exporting every item as of one moment.
 
 use super::Database;
 use crate::catalog::Fresh;
@@ -15,13 +15,22 @@ use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::ItemNo;
 
-/// Every item of a database as of one moment; see [`Database::export`].
+/// An export being put together; see [`Database::export`].
+#[derive(Clone)]
+#[must_use = "nothing is exported before `run` is called"]
+pub struct Export<'a> {
+    database: &'a Database,
+    spaces: Vec<String>,
+}
+
+/// The items of a database as of one moment, in the order in which their ids were first stored; see
+/// [`Export::run`].
 ///
-/// It holds one item at a time, and the writes that were fresh at that moment, which sealing bounds.
-/// Segments that are merged or let go meanwhile stay open, and take room on the disk, until this is
-/// dropped. After an error it goes on with the next item.
+/// Memory holds one item at a time, and the writes that were fresh at that moment, which sealing bounds.
+/// Segments that are merged or removed meanwhile stay open and take disk space until this is dropped. After
+/// an error, iteration goes on with the next item.
 #[must_use = "an export reads nothing before it is iterated over"]
-pub struct Export {
+pub struct ExportedItems {
     snapshot: Arc<Snapshot>,
     /// The next row of each items segment.
     rows: Vec<usize>,
@@ -31,7 +40,7 @@ pub struct Export {
     spaces: BTreeMap<String, Arc<Serving>>,
 }
 
-/// An item as it is read out.
+/// An exported item.
 ///
 /// As JSON it is `{"item": …, "vectors": {…}}`, a line of the format `export`, which
 /// [`import`](crate::import) reads.
@@ -41,61 +50,68 @@ pub struct ExportedItem {
     /// The record, as it was put.
     #[serde(rename = "item")]
     pub record: Value,
-    /// Its vector in each of the spaces that were asked for.
+    /// Its vectors, by space; see [`Export::vectors`].
     pub vectors: BTreeMap<String, Vec<f32>>,
 }
 
 impl Database {
-    /// Reads out every item, in the order in which the ids were stored first, as all was when this
-    /// was called: the newest version of each, fresh ones among them, deleted ones not. Puts, seals
-    /// and merges go on meanwhile.
+    /// Exports the newest version of every item, sealed or fresh. Puts, seals and merges go on meanwhile.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// # let db = twinspire::Database::open(dir.path().join("shop.twin"))?;
     /// db.items().put(&serde_json::json!({"id": "B01"}))?;
-    /// for item in db.export() {
+    /// for item in db.export().run()? {
     ///     println!("{}", item?.record);
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub fn export(&self) -> Export {
-        let live = self.live();
-        let (snapshot, fresh) = {
-            let _still = self.writing.as_ref().map(|writing| writing.pause_writes());
-            (live.snapshot.load_full(), live.index.all())
-        };
-        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
-        let fresh: BTreeMap<ItemNo, _> = fresh.into_iter().map(by_item).collect();
+    pub fn export(&self) -> Export<'_> {
         Export {
-            rows: vec![0; snapshot.sealed.items.len()],
-            fresh: fresh.into_iter().peekable(),
-            spaces: BTreeMap::new(),
-            snapshot,
+            database: self,
+            spaces: Vec::new(),
         }
     }
 }
 
-impl Export {
-    /// Gives the vectors of these spaces too, as they are compared: those of the generation that was
-    /// active. An item that has none in a [partial](crate::GenerationInfo::partial) one has none here.
+impl Export<'_> {
+    /// Exports the vectors of these spaces as well, as recalls compare them: those of the active generation.
+    /// An item without a vector in a [partial](crate::GenerationInfo::partial) generation has none here.
+    pub fn vectors<S: Into<String>>(mut self, spaces: impl IntoIterator<Item = S>) -> Self {
+        self.spaces.extend(spaces.into_iter().map(S::into));
+        self
+    }
+
+    /// Starts the export: the items are those of this moment, whatever is written while they are read.
     ///
     /// # Errors
     /// [`Error::UnknownSpace`].
-    pub fn vectors<S: Into<String>>(
-        mut self,
-        spaces: impl IntoIterator<Item = S>,
-    ) -> Result<Self, Error> {
-        for space in spaces {
-            let space = space.into();
-            let serving = Arc::clone(self.snapshot.space(&space)?);
-            self.spaces.insert(space, serving);
+    pub fn run(self) -> Result<ExportedItems, Error> {
+        let live = self.database.live();
+        let (snapshot, fresh) = {
+            let writing = self.database.writing.as_ref();
+            let _still = writing.map(|writing| writing.pause_writes());
+            (live.snapshot.load_full(), live.index.all())
+        };
+        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
+        let fresh: BTreeMap<ItemNo, _> = fresh.into_iter().map(by_item).collect();
+        let mut spaces = BTreeMap::new();
+        for space in self.spaces {
+            let serving = Arc::clone(snapshot.space(&space)?);
+            spaces.insert(space, serving);
         }
-        Ok(self)
+        Ok(ExportedItems {
+            rows: vec![0; snapshot.sealed.items.len()],
+            fresh: fresh.into_iter().peekable(),
+            spaces,
+            snapshot,
+        })
     }
+}
 
+impl ExportedItems {
     /// The item that comes next.
     fn lowest(&mut self) -> Option<ItemNo> {
         let segments = self.snapshot.sealed.items.iter().zip(&self.rows);
@@ -144,7 +160,7 @@ impl Export {
     }
 }
 
-impl Iterator for Export {
+impl Iterator for ExportedItems {
     type Item = Result<ExportedItem, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -157,10 +173,18 @@ impl Iterator for Export {
     }
 }
 
-impl fmt::Debug for Export {
+impl fmt::Debug for Export<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Export")
+            .field("spaces", &self.spaces)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExportedItems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let spaces: Vec<_> = self.spaces.keys().collect();
-        f.debug_struct("Export")
+        f.debug_struct("ExportedItems")
             .field("spaces", &spaces)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! The handle of an open database.
+//! The handle of an open database: seal, merge and collect.
 
 use crate::error::Error;
 use crate::maintain::{self, Background, Extent, Writing};
@@ -8,60 +8,63 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use twinspire_core::ids::Revision;
 
-/// A database in a directory.
+/// An open database: one directory on disk.
 ///
-/// One process at a time may write, and any number may read beside it: they see what had been
-/// acknowledged when they opened it, and move on with [`refresh`](Self::refresh). A handle can be
-/// shared by threads; readers do not wait for writers.
+/// One process writes; any number of processes read beside it. A reader sees what was acknowledged when
+/// it opened the database, until it [refreshes](Self::refresh). Threads can share a handle; recalls never
+/// wait for writes.
 ///
-/// A database open for writing has a thread that [seals](Self::seal) and [merges](Self::merge) when
-/// enough has been written; see [`OpenOptions::background`].
+/// A handle open for writing has a background thread that [seals](Self::seal) and [merges](Self::merge)
+/// once enough has been written; see [`OpenOptions::background`](crate::OpenOptions::background).
 ///
-/// The files are mapped: another program that cuts one of them short while the database is open
-/// can end this process. Replace files by rename, and copy databases that are closed.
+/// Files are memory-mapped: another program that truncates one while the database is open can crash this
+/// process. Replace files by rename, and copy only closed databases.
 pub struct Database {
-    /// Replaced whole by a refresh.
+    /// Replaced as a whole by a refresh.
     pub(super) live: ArcSwap<Live>,
+    /// The writer; `None` in a handle open for reading only.
     pub(super) writing: Option<Arc<Writing>>,
     pub(super) background: Option<Background>,
 }
 
 impl Database {
-    /// Moves every write acknowledged so far out of the journal into immutable segments: the records
-    /// into one, their vectors and a graph over them into one for each space. Gives the revision up
-    /// to which everything is sealed. Puts and recalls go on meanwhile. A publish does so by itself,
-    /// and the background once enough has been written.
+    /// Seals the journal: moves every write acknowledged so far into immutable segments. Returns the revision
+    /// up to which everything is sealed.
+    ///
+    /// The records become one items segment; their vectors, with a graph over them, one segment in each
+    /// space. Puts and recalls go on meanwhile. A publish seals first, and so does the background thread
+    /// once enough has been written.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be written; nothing is lost then.
+    /// [`Error::Io`] when a file cannot be written. No write is lost then.
     pub fn seal(&self) -> Result<Revision, Error> {
         maintain::seal(&self.live(), self.writing()?)
     }
 
-    /// Merges the segments of the items into one, and those of the active generation of each space:
-    /// what was overwritten or deleted takes no room any more. Puts and recalls go on meanwhile. The
-    /// background merges too, whenever newer segments outweigh what is left of an older one.
+    /// Merges the items segments into one, and the segments of each space's active generation into one. This
+    /// frees the space of overwritten and deleted items.
     ///
-    /// The records are streamed; the vectors of a space and its graph are held in memory.
+    /// Puts and recalls go on meanwhile. Records are streamed; the vectors and the graph of one space at a time
+    /// are held in memory. The background thread merges as well, once newer segments outweigh what is left
+    /// of an older one.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be written; nothing is lost then.
+    /// [`Error::Io`] when a file cannot be written. No write is lost then.
     pub fn merge(&self) -> Result<(), Error> {
         maintain::merge(&self.live(), self.writing()?, Extent::All)
     }
 
-    /// Unlinks the files that nothing needs any more, such as those that a reader was just opening
-    /// when they were replaced, and what a crash left behind; gives their paths. Seals, merges and
-    /// publishes do so by themselves.
+    /// Unlinks files that nothing needs any more and returns their paths: leftovers of a crash, and replaced
+    /// files that a reader was opening at the time. Seals, merges and publishes collect as well.
     ///
     /// # Errors
-    /// [`Error::Io`] when a directory cannot be read. A file that cannot be removed is left for the
-    /// next time.
+    /// [`Error::Io`] when a directory cannot be read. A file that cannot be removed stays until the next
+    /// collection.
     pub fn collect(&self) -> Result<Vec<PathBuf>, Error> {
         maintain::collect(&self.live(), self.writing()?)
     }
 
-    /// What [`collect`](Self::collect) would remove.
+    /// The paths that [`collect`](Self::collect) would unlink.
     ///
     /// # Errors
     /// As [`collect`](Self::collect).
@@ -69,10 +72,15 @@ impl Database {
         maintain::garbage(&self.live(), self.writing()?)
     }
 
+    /// The state that this handle sees now.
     pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()
     }
 
+    /// The writer.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] in a handle open for reading only.
     pub(crate) fn writing(&self) -> Result<&Writing, Error> {
         self.writing.as_deref().ok_or(Error::ReadOnly)
     }
@@ -80,7 +88,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // The thread first: it may be sealing.
+        // The background thread ends first: it may be sealing.
         self.background = None;
         if let Some(writing) = &self.writing {
             writing.close();

@@ -1,4 +1,4 @@
-//! Telling what a database holds.
+//! Statistics of a database and its spaces.
 
 use super::Database;
 use crate::error::Error;
@@ -8,41 +8,41 @@ use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
 use twinspire_core::kernel::{Level, Metric, Storage};
 
-/// What a database holds.
+/// Statistics of a database; see [`Database::stats`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DatabaseStats {
     /// Items, not counting deleted ones.
     pub items: u64,
-    /// Ids whose newest version is in the journal, not in a segment.
+    /// Ids whose newest version is only in the journal.
     pub fresh: u64,
-    /// Every write up to here is in segments.
+    /// Every write up to this revision is in segments.
     pub sealed_revision: Revision,
-    /// Segments that hold items.
+    /// Items segments.
     pub items_segments: usize,
-    /// Their bytes.
+    /// Bytes of the items segments.
     pub items_bytes: u64,
-    /// Bytes of the journal; in a database open for reading only, as of its opening or last refresh.
+    /// Bytes of the journal. In a handle open for reading only: when it was opened or last refreshed.
     pub journal_bytes: u64,
-    /// The instructions that vectors are compared with here: the best that the processor has, such
-    /// as `AVX2 + FMA`, unless the variable `TWINSPIRE_KERNELS` of the environment asks for others
-    /// (`scalar`, `avx2`, `avx512` or `neon`).
+    /// The instruction set that compares vectors, such as `AVX2 + FMA`: the best that the processor has, or
+    /// the one that the environment variable `TWINSPIRE_KERNELS` names (`scalar`, `avx2`, `avx512` or
+    /// `neon`).
     pub kernels: &'static str,
     /// The spaces, by name.
     pub spaces: BTreeMap<String, SpaceStats>,
 }
 
-/// What a space serves.
+/// Statistics of a space.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SpaceStats {
     /// The active generation.
     pub generation: GenerationNo,
-    /// Generations kept, the active one among them.
+    /// Generations kept, including the active one.
     pub generations: usize,
-    /// Items it can answer with.
+    /// Items that recalls can find.
     pub items: u64,
-    /// Items written since it was sealed last, deletes among them; they are scanned in every recall.
+    /// Items written or deleted since the last seal. Every recall scans them exactly.
     pub late: u64,
     /// Segments of the active generation.
     pub segments: usize,
@@ -52,22 +52,22 @@ pub struct SpaceStats {
     pub metric: Metric,
     /// How components are stored.
     pub storage: Storage,
-    /// Numbers in the towers.
+    /// Parameters of the towers.
     pub parameters: usize,
-    /// What beams of some widths find of the exact answer, by which a recall with a target goes.
+    /// Recall measured at several beam widths. A recall with a target chooses its beam width by it.
     pub calibration: Calibration,
     /// Bytes of the active generation's vectors and graph.
     pub bytes: u64,
 }
 
 impl Database {
-    /// Counts what the database holds. Reads the table of every items segment.
+    /// Statistics of the database and its spaces. Reads the table of every items segment.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a segment is damaged.
     pub fn stats(&self) -> Result<DatabaseStats, Error> {
         let live = self.live();
-        // In this order: what leaves the index is in the sealed state before it does.
+        // The index first: a seal publishes the sealed state before it drops rows from the index.
         let fresh = live.index.all();
         let snapshot = live.snapshot.load_full();
         let sealed = snapshot.sealed.manifest.sealed;

@@ -188,7 +188,7 @@ impl<'a> Miner<'a> {
         self,
         pairs: I,
     ) -> Result<MinedPairs<'a, impl Iterator<Item = Result<TrainingPair, Infallible>>>, Error> {
-        self.read_pairs(pairs.into_iter().map(Ok))
+        self.try_pairs(pairs.into_iter().map(Ok))
     }
 
     /// [`pairs`](Self::pairs), of a stream that may fail to be read, such as the file that
@@ -197,7 +197,7 @@ impl<'a> Miner<'a> {
     ///
     /// # Errors
     /// As [`pairs`](Self::pairs).
-    pub fn read_pairs<I, E>(self, pairs: I) -> Result<MinedPairs<'a, I::IntoIter>, Error>
+    pub fn try_pairs<I, E>(self, pairs: I) -> Result<MinedPairs<'a, I::IntoIter>, Error>
     where
         I: IntoIterator<Item = Result<TrainingPair, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -31,7 +31,7 @@ mod towers;
 
 pub use check::{CheckProblem, CheckReport};
 pub use ensembles::Ensembles;
-pub use export::{Export, ExportedItem};
+pub use export::{Export, ExportedItem, ExportedItems};
 pub use generations::GenerationInfo;
 pub use handle::Database;
 pub use inspect::{DatabaseStats, SpaceStats};

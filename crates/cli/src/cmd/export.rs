@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use twinspire::Export;
+use twinspire::ExportedItems;
 
 use crate::args::DatabaseArg;
 use crate::output::{
@@ -43,7 +43,7 @@ pub struct ExportArgs {
 /// Runs the command.
 pub fn run(args: ExportArgs, output: &Output) -> Result<Exit, Failure> {
     let db = args.target.open_to_read()?;
-    let export = db.export().vectors(&args.vectors)?;
+    let export = db.export().vectors(&args.vectors).run()?;
     let written = write_stream(args.out.as_deref(), |out| {
         write_items(export, &args, out, output)
     })?;
@@ -58,7 +58,7 @@ pub fn run(args: ExportArgs, output: &Output) -> Result<Exit, Failure> {
 
 /// Writes a line for each item. Gives the number of items.
 fn write_items(
-    export: Export,
+    export: ExportedItems,
     args: &ExportArgs,
     out: &mut StreamWriter<'_>,
     output: &Output,

@@ -36,12 +36,12 @@ pub fn run(args: MineArgs, output: &Output) -> Result<Exit, Failure> {
     let total = args.pairs.metadata().map_or(0, |metadata| metadata.len());
     let bar = output.stream_bar("mining", total, Unit::Bytes, args.out.as_deref());
     let skipped = Skipped::new(&bar, output);
-    let pairs = read_pairs(&args, known.as_ref(), &bar, &skipped)?;
+    let pairs = try_pairs(&args, known.as_ref(), &bar, &skipped)?;
     let mut miner = args.apply(state.mine(&args.space.name));
     if args.skip_bad {
         miner = miner.leave_out(|error| skipped.report(error));
     }
-    let mined = miner.read_pairs(pairs)?;
+    let mined = miner.try_pairs(pairs)?;
     let generation = mined.generation();
     let counts = write_stream(args.out.as_deref(), |out| match &args.out {
         Some(path) if is_parquet(path) => {
@@ -116,7 +116,7 @@ impl<'a> Skipped<'a> {
 }
 
 /// The pairs of the file or of standard input, with the known positives added.
-fn read_pairs<'a>(
+fn try_pairs<'a>(
     args: &'a MineArgs,
     known: Option<&'a KnownPositives>,
     bar: &'a ProgressBar,
