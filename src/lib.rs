@@ -75,8 +75,8 @@ pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use maintain::{Progress, ProgressStage};
 pub use manifest::{Calibration, CalibrationPoint};
 pub use recall::{
-    ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, Hit, Hits,
-    RankChange, SegmentSearch, SpaceSearch, StageMicros,
+    ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, FusionStepKind,
+    Hit, Hits, RankChange, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
 };
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]

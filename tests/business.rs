@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
-use twinspire::{Business, Diversity, Ensemble, Error, Normalisation};
+use twinspire::{Business, Diversity, Ensemble, Error, FusionStepKind, Normalisation};
 use twinspire_testkit::shop::{
     Item, Ranking, Request, Shop, any_items, any_request, id, ranking, record, top_k, user,
 };
@@ -298,7 +298,8 @@ fn a_field_without_a_column_is_read_from_the_records() {
         let hits = recall.user(&user).explain().top(6).unwrap();
         assert_eq!(ranking(&hits), expected);
         let last = hits.explained().unwrap().fusion.last().unwrap();
-        assert_eq!((last.step, last.of), ("all", Some(40)), "there is no bound");
+        let full_scan = (FusionStepKind::FullScan, Some(40));
+        assert_eq!((last.step, last.of), full_scan, "there is no bound");
     }
 }
 
@@ -343,7 +344,10 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
             let hits = ask().ef(16).explain().top(8).unwrap();
             assert_eq!(ranking(&hits), ranking(&ask().exact().top(8).unwrap()));
             let steps = &hits.explained().unwrap().fusion;
-            assert!(steps.iter().all(|step| step.step != "all"), "{steps:?}");
+            let full_scan = steps
+                .iter()
+                .any(|step| step.step == FusionStepKind::FullScan);
+            assert!(!full_scan, "{steps:?}");
         }
     }
 }

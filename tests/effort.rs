@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use twinspire::{Database, Hits, Recall};
+use twinspire::{Database, Hits, Recall, SegmentPlan};
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
 use twinspire_testkit::vectors::clustered;
 use twinspire_testkit::{database, directory, open_without_background};
@@ -176,7 +176,7 @@ fn calibration_goes_by_real_queries_by_itself_once_there_are_enough() {
 }
 
 #[test]
-fn an_answer_tells_how_it_was_found() {
+fn an_explained_answer_says_how_it_was_found() {
     let (_dir, path) = directory();
     let db = shop(&path, "cosine");
     let query = &vectors(1, 5)[0];
@@ -190,7 +190,7 @@ fn an_answer_tells_how_it_was_found() {
         (search.space.as_str(), search.ef),
         (SPACE, Some(twinspire::DEFAULT_EF))
     );
-    assert!(search.late >= 60 && search.passing.is_none());
+    assert!(search.fresh >= 60 && search.selectivity.is_none());
     assert_eq!(search.segments.len(), 3);
     for segment in &search.segments {
         assert!(
@@ -198,7 +198,7 @@ fn an_answer_tells_how_it_was_found() {
             "{segment:?}"
         );
         assert!((1..segment.scored).contains(&segment.ranked), "{segment:?}");
-        assert!(segment.micros > 0.0 && segment.plan == "walk");
+        assert!(segment.micros > 0.0 && segment.plan == SegmentPlan::GraphSearch);
     }
     assert!(explain.micros.search > 0.0 && explain.micros.answer > 0.0);
     let scanned = recall()
@@ -208,7 +208,7 @@ fn an_answer_tells_how_it_was_found() {
         .top(3)
         .unwrap();
     let search = &scanned.explained().unwrap().searches[0];
-    assert!(search.ef.is_none() && (0.2..0.8).contains(&search.passing.unwrap()));
+    assert!(search.ef.is_none() && (0.2..0.8).contains(&search.selectivity.unwrap()));
     let scored: u64 = search.segments.iter().map(|segment| segment.ranked).sum();
     assert!((500..3_000).contains(&scored), "{scored}");
 }

@@ -258,17 +258,29 @@ fn every_method_takes_what_a_recall_of_a_space_takes() {
         let each = each.user_in("plane", &user).user_in("other", &user);
         assert_eq!(ids(&each.top(12).unwrap()), ids(&first), "{name}");
         let apart = db.recall(name).vector_in("plane", &[0.2, -0.4]).ef(100);
-        let apart = apart.user_in("other", &user).explain().top(12).unwrap();
-        assert_eq!(ids(&apart), ids(&first), "{name}");
-        assert!(!apart.explained().unwrap().fusion.is_empty(), "{name}");
-        for hit in &apart {
+        let apart = apart.user_in("other", &user);
+        let plain = apart.clone().top(12).unwrap();
+        assert_eq!(ids(&plain), ids(&first), "{name}");
+        let explained = apart.clone().explain().top(12).unwrap();
+        assert_eq!(explained[..], plain[..], "{name}: the same hits");
+        assert!(!explained.explained().unwrap().fusion.is_empty(), "{name}");
+        let exact = apart.exact_ranks().top(12).unwrap();
+        assert_eq!(ids(&exact), ids(&first), "{name}");
+        let listed = ["ranks", "quotas"].contains(&name);
+        assert!(
+            plain.iter().all(|hit| hit.ranks.is_empty() != listed),
+            "{name}"
+        );
+        for (hit, plain) in exact.iter().zip(&plain) {
             // As a recall of the space alone has it.
             for (space, query) in [("plane", &[0.2, -0.4]), ("other", &[-0.4, 0.3])] {
                 let alone = db.recall(space).vector(query).exact().top(80).unwrap();
                 let place = alone.iter().position(|other| other.id == hit.id);
-                let rank = hit.ranks.get(space).map(|rank| *rank as usize - 1);
-                let listed = ["ranks", "quotas"].contains(&name);
-                assert!(rank == place || listed && rank.is_none(), "{name} {hit:?}");
+                let rank =
+                    |hit: &twinspire::Hit| hit.ranks.get(space).map(|rank| *rank as usize - 1);
+                assert_eq!(rank(hit), place, "{name} {hit:?}");
+                let in_list = rank(plain);
+                assert!(in_list == place || in_list.is_none(), "{name} {plain:?}");
             }
         }
         let batch = db

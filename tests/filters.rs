@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Recall, Towers};
+use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Recall, SegmentPlan, Towers};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::{directory, open_without_background, towers};
 
@@ -454,7 +454,7 @@ fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_o
 }
 
 #[test]
-fn what_passes_a_filter_that_is_repeated_is_remembered_and_every_write_still_counts() {
+fn what_passes_a_filter_that_is_repeated_is_cached_and_every_write_still_counts() {
     let (_dir, path) = directory();
     let (db, user) = (shop(&path), json!({"x": 1, "y": 1}));
     let recall = || {
@@ -465,15 +465,20 @@ fn what_passes_a_filter_that_is_repeated_is_remembered_and_every_write_still_cou
         let hits = recall().top(3).unwrap();
         ids(&hits)
     };
-    let is_remembered = || {
+    let is_cached = || {
         let hits = recall().explain().top(3).unwrap();
         let mut segments = hits.explained().unwrap().searches[0].segments.iter();
-        segments.any(|segment| segment.plan.ends_with("as remembered"))
+        segments.any(|segment| {
+            matches!(
+                segment.plan,
+                SegmentPlan::CachedScan | SegmentPlan::CachedGraphSearch
+            )
+        })
     };
     let repeated = || {
         let first = found();
         assert!((0..50).all(|_| found() == first));
-        assert!(is_remembered());
+        assert!(is_cached());
         first
     };
     db.seal().unwrap();
@@ -487,7 +492,7 @@ fn what_passes_a_filter_that_is_repeated_is_remembered_and_every_write_still_cou
     for seals in [false, true] {
         if seals {
             db.seal().unwrap();
-            assert!(!is_remembered());
+            assert!(!is_cached());
         }
         assert_eq!(repeated(), ["B096", "B095", "B092"]);
     }

@@ -76,7 +76,7 @@ proptest! {
             if let Some(group) = group {
                 miner = miner.filter(format!("group = {group}").as_str());
             }
-            miner.hard_positives_beyond(bound as u32).leave_out(|error| {
+            miner.hard_positives_beyond(bound as u32).skip_failures(|error| {
                 left_out.lock().unwrap().push(error.to_string());
             })
         };
@@ -269,7 +269,7 @@ fn what_cannot_be_mined_is_refused_with_the_reason() {
     let mut told = Vec::new();
     let miner = db
         .mine(SPACE)
-        .leave_out(|error| told.push(error.to_string()));
+        .skip_failures(|error| told.push(error.to_string()));
     let left: Vec<MinedPair> = miner.pairs(bad()).unwrap().map(Result::unwrap).collect();
     assert_eq!(
         left.iter().map(|mined| mined.at).collect::<Vec<_>>(),

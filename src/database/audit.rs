@@ -1,4 +1,4 @@
-//! How much of the exact answer recalls find.
+//! Measurement of the recall of a space's graph.
 
 use super::Database;
 use crate::error::Error;
@@ -6,11 +6,11 @@ use crate::maintain;
 use crate::manifest::Calibration;
 
 impl Database {
-    /// Measures the recall of a space's graph: asks it with beams of many widths and compares with
-    /// exact answers, on all cores. The queries are a sample of the vectors this handle answered for,
-    /// once there were a few thousand; before that they are made up, each between two items.
+    /// Measures the recall of a space's graph at many beam widths, against exact answers, on all cores.
+    /// The queries are a sample of the query vectors that this handle answered, once there were a few
+    /// thousand. Before that they are simulated, each between two items.
     ///
-    /// Reads every vector of the space some dozen times.
+    /// Reads every vector of the space about a dozen times.
     ///
     /// # Errors
     /// [`Error::UnknownSpace`]; [`Error::Corrupt`] when a segment is damaged.
@@ -19,10 +19,10 @@ impl Database {
         audited.map(|(_, calibration)| calibration)
     }
 
-    /// As [`audit`](Self::audit), and keeps the answer: recalls with a
-    /// [`recall_target`](crate::Recall::recall_target) go by it from now, in this process and in
-    /// others. A publish does so with queries that are made up; the background does it once with
-    /// real ones, when there have been enough.
+    /// As [`audit`](Self::audit), and stores the result. Recalls with a
+    /// [`recall_target`](crate::Recall::recall_target) use it from now on, in this process and in others.
+    /// A publish does the same with simulated queries, and the background once with real ones, as soon as
+    /// there are enough.
     ///
     /// # Errors
     /// As [`audit`](Self::audit); [`Error::ReadOnly`].

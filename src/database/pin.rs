@@ -1,4 +1,4 @@
-//! Holding on to one state of the database, and asking generations that are not active.
+//! Pinned states: recalls of one state, and of generations that are not active.
 
 use super::{Database, Recall};
 use crate::error::Error;
@@ -8,24 +8,23 @@ use crate::store;
 use std::fmt;
 use twinspire_core::ids::GenerationNo;
 
-/// One state of a database, held on to; see [`Database::pin`]. Copies are cheap.
+/// One state of a database, held until this is dropped; see [`Database::pin`]. Cloning is cheap.
 ///
-/// It keeps the segments of its state open, and those of the generations that were opened in it: when
-/// they are merged or let go meanwhile, their files take room on the disk until this is dropped. It
-/// holds the writes that were fresh at that moment, which sealing bounds, and of a generation that is not
-/// active the vectors of all items written since it was cut.
+/// A pinned state keeps its segments open. When they are merged or dropped meanwhile, their files take
+/// disk space until then. In memory it holds the unsealed writes of its moment. For each generation it
+/// [opened](Self::generation) it also holds the vectors of all items written since that generation's cut.
 #[derive(Clone)]
 pub struct Pinned {
     view: View,
 }
 
 impl Database {
-    /// Holds on to the state of this moment: every recall of what this gives sees the same items, the
-    /// same generations and the same recipes, whatever is written and published meanwhile. It waits for
-    /// a write that is under way, and copies what is not sealed yet; recalls of it wait for nobody.
+    /// Pins the state of this moment. Every recall of it sees the same items, generations and recipes,
+    /// whatever is written and published meanwhile. Pinning waits for a write that is under way and copies
+    /// the unsealed writes; recalls of the pinned state never wait.
     ///
-    /// With [`Pinned::generation`], a space answers with another generation that it keeps, so that two
-    /// can be compared side by side while one of them serves:
+    /// [`Pinned::generation`] activates another generation of a space in the pinned state, so that two
+    /// generations can be compared while one of them serves:
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -36,8 +35,8 @@ impl Database {
     /// let now = db.pin();
     /// let before = now.generation("unified", GenerationNo(6))?;
     /// let user = json!({"user_id": "u42"});
-    /// let ask = |state: &twinspire::Pinned| state.recall("unified").user(&user).top(10);
-    /// println!("{}", ask(&before)?.compare(&ask(&now)?));
+    /// let recall = |state: &twinspire::Pinned| state.recall("unified").user(&user).top(10);
+    /// println!("{}", recall(&before)?.compare(&recall(&now)?));
     /// # Ok(())
     /// # }
     /// ```
@@ -53,32 +52,32 @@ impl Database {
 }
 
 impl Pinned {
-    /// Finds the best items of a space or an ensemble in this state; as [`Database::recall`]. Records
-    /// are those of this state too.
+    /// Finds the best items of a space or an ensemble in this state; as [`Database::recall`]. Records are of
+    /// this state too.
     pub fn recall<'a>(&'a self, name: &'a str) -> Recall<'a> {
         Recall::pinned(&self.view, name)
     }
 
-    /// This state, but for one space, which answers with generation `number`: as if the database had been
-    /// [rolled back](Database::rollback) to it at that moment, in recalls of ensembles too. Nothing is
-    /// committed, and a database that is open read-only can do it. Items written since that
-    /// generation was cut are embedded with its own item tower now, which takes its time.
+    /// This state with generation `number` of a space active, in recalls of ensembles too: as if the
+    /// database had been [rolled back](Database::rollback) to it at that moment. Nothing is committed,
+    /// and read-only databases can do it. Items written since the generation's cut are embedded now, with
+    /// its own item tower, which takes time.
     ///
     /// # Errors
-    /// [`Error::UnknownGeneration`], also when the generation was let go after the state was pinned;
-    /// [`Error::UnknownSpace`], [`Error::NotASpace`], and [`Error::Embed`] when a newer item cannot be
-    /// embedded by the older tower.
+    /// [`Error::UnknownGeneration`], also if the generation was dropped after the state was pinned;
+    /// [`Error::UnknownSpace`]; [`Error::NotASpace`]; [`Error::Embed`] if the older tower cannot embed a
+    /// newer item.
     pub fn generation(&self, space: &str, number: GenerationNo) -> Result<Self, Error> {
         self.refuse_ensemble(space)?;
         let view = self.view.with_generation(space, number);
         let view = view.map_err(|error| match is_gone(&error) {
-            true => self.let_go(space, number).unwrap_or(error),
+            true => self.dropped_generation(space, number).unwrap_or(error),
             false => error,
         })?;
         Ok(Self { view })
     }
 
-    /// The generation that a space answers with.
+    /// The active generation of a space.
     ///
     /// # Errors
     /// [`Error::UnknownSpace`], and [`Error::NotASpace`] for an ensemble.
@@ -92,7 +91,7 @@ impl Pinned {
         &self.view
     }
 
-    /// The error for a name that is an ensemble's where a space is meant.
+    /// Refuses the name of an ensemble where a space is expected.
     pub(super) fn refuse_ensemble(&self, name: &str) -> Result<(), Error> {
         let ensembles = &self.view.snapshot().sealed.manifest.ensembles;
         match ensembles.get(name) {
@@ -104,8 +103,8 @@ impl Pinned {
         }
     }
 
-    /// The error for a generation whose files are gone because it is not kept any more, if that is so.
-    fn let_go(&self, space: &str, number: GenerationNo) -> Option<Error> {
+    /// The error for a generation whose files are gone because it has been dropped; none if it is kept.
+    fn dropped_generation(&self, space: &str, number: GenerationNo) -> Option<Error> {
         let manifest = store::load(&self.view.live().directory).ok()??;
         let kept = manifest.spaces.get(space)?;
         kept.generation(number).is_none().then(|| {

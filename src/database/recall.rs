@@ -1,51 +1,59 @@
-//! Asking: the builder of a recall.
+//! The builder of a recall.
 
 use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::recall::{Hits, Query, Request, View, run, run_many};
+use crate::recall::{Hits, Query, QueryInput, SearchParams, View, run, run_one};
 use serde_json::Value;
 use twinspire_towers::FeatureCheck;
 
-/// A recall being put together: a query, options, and [`top`](Self::top) to run it.
+/// Builds a recall: a query and options in any order, then [`top`](Self::top) or
+/// [`all_at_least`](Self::all_at_least) to run it.
 #[derive(Clone)]
-#[must_use = "a recall finds nothing before `top` is called"]
-pub struct Recall<'a> {
+#[must_use = "a recall does nothing before `top` is called"]
+pub struct Recall<'a, Q = OneQuery<'a>> {
     state: State<'a>,
-    request: Request<'a>,
+    name: &'a str,
+    query: Q,
+    by_space: Vec<(&'a str, QueryInput<'a>)>,
+    params: SearchParams,
 }
 
-/// What answers a recall.
+/// A recall for many users; made by [`Recall::users`]. It takes the same options in any order.
+pub type BatchRecall<'a> = Recall<'a, ManyUsers<'a>>;
+
+/// The query of a recall with one answer.
+#[derive(Clone)]
+pub struct OneQuery<'a>(Option<QueryInput<'a>>);
+
+/// The queries of a recall with one answer for each user.
+#[derive(Clone)]
+pub struct ManyUsers<'a>(&'a [Value]);
+
+/// The state that a recall reads.
 #[derive(Clone)]
 enum State<'a> {
-    /// The state in force when it runs.
-    Now(&'a Database),
-    /// One that is held on to.
+    /// The state that is current when the recall runs.
+    Current(&'a Database),
+    /// A pinned state.
     Pinned(&'a View),
 }
 
 impl State<'_> {
     fn view(&self) -> View {
         match self {
-            Self::Now(database) => View::now(database.live()),
+            Self::Current(database) => View::now(database.live()),
             Self::Pinned(view) => (*view).clone(),
         }
     }
-}
-
-/// A recall for many users.
-#[must_use = "a recall finds nothing before `top` is called"]
-pub struct BatchRecall<'a> {
-    recall: Recall<'a>,
-    users: &'a [Value],
 }
 
 impl Database {
     /// Finds the best items of a space, or of an [ensemble](Self::ensembles), for a user, a vector or
     /// another item.
     ///
-    /// A recall sees one generation: the user tower that makes the query and the vectors it is
-    /// compared with belong together, whatever is published meanwhile.
+    /// A recall reads one generation of a space: the user tower that makes the query vector and the item
+    /// vectors it is compared with belong together, whatever is published meanwhile.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -56,72 +64,139 @@ impl Database {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn recall<'a>(&'a self, space: &'a str) -> Recall<'a> {
-        Recall {
-            state: State::Now(self),
-            request: Request::new(space),
-        }
+    pub fn recall<'a>(&'a self, name: &'a str) -> Recall<'a> {
+        Recall::new(State::Current(self), name)
     }
 }
 
 impl<'a> Recall<'a> {
-    /// A recall of a state that is held on to.
-    pub(super) fn pinned(view: &'a View, name: &'a str) -> Self {
+    fn new(state: State<'a>, name: &'a str) -> Self {
         Self {
-            state: State::Pinned(view),
-            request: Request::new(name),
+            state,
+            name,
+            query: OneQuery(None),
+            by_space: Vec::new(),
+            params: SearchParams::default(),
         }
     }
 
-    /// For a user: a JSON object of the raw features that the user tower reads.
+    /// A recall of a pinned state.
+    pub(super) fn pinned(view: &'a View, name: &'a str) -> Self {
+        Self::new(State::Pinned(view), name)
+    }
+
+    /// Searches for a user: a JSON object with the raw features that the user tower reads.
     pub fn user(mut self, features: &'a Value) -> Self {
-        self.request.query = Some(Query::User(features));
+        self.query = OneQuery(Some(QueryInput::User(features)));
         self
     }
 
-    /// In a recall of an ensemble, other features for one of its spaces: what its user tower reads and
-    /// others do not know.
-    pub fn user_in(mut self, space: &'a str, features: &'a Value) -> Self {
-        self.request.queries.push((space, Query::User(features)));
-        self
-    }
-
-    /// In a recall of an ensemble, a vector for one of its spaces.
-    pub fn vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
-        self.request.queries.push((space, Query::Vector(vector)));
-        self
-    }
-
-    /// For a vector of the space's dimension.
+    /// Searches for a vector of the space's dimension.
     pub fn vector(mut self, vector: &'a [f32]) -> Self {
-        self.request.query = Some(Query::Vector(vector));
+        self.query = OneQuery(Some(QueryInput::Vector(vector)));
         self
     }
 
-    /// For an item: others near it. It is not among the answers itself.
+    /// Searches for items similar to an item, which is not among the hits itself.
     pub fn similar(mut self, id: &'a str) -> Self {
-        self.request.query = Some(Query::Similar(id));
+        self.query = OneQuery(Some(QueryInput::Item(id)));
         self
     }
 
-    /// For many users at once, answered in their order by one state of the database. Set the
-    /// options before.
+    /// Searches for many users at once. All answers are of one state of the database, in the order of the
+    /// users. Options apply to all of them, whether they are set before or after.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// # let users: Vec<serde_json::Value> = Vec::new();
+    /// let answers = db.recall("unified").users(&users).filter("price < 30").top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn users(self, users: &'a [Value]) -> BatchRecall<'a> {
-        BatchRecall {
-            recall: self,
-            users,
+        Recall {
+            state: self.state,
+            name: self.name,
+            query: ManyUsers(users),
+            by_space: self.by_space,
+            params: self.params,
         }
     }
 
-    /// Never answers with these ids, such as what the user has seen already; ids of no item are
-    /// passed over. Calls add up.
-    pub fn exclude(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.request.exclude.extend(ids.into_iter().map(Into::into));
+    /// The best `k` items, or all if there are fewer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
+    /// [`Error::Vector`], [`Error::Filter`] showing the position, [`Error::NoQuery`],
+    /// [`Error::NoScore`], and [`Error::TopZero`] for a `k` of 0.
+    pub fn top(mut self, k: usize) -> Result<Hits, Error> {
+        self.params.k = k;
+        let query = Query {
+            input: self.query.0,
+            by_space: &self.by_space,
+        };
+        run_one(&self.state.view(), self.name, &query, &self.params)
+    }
+
+    /// Every item that scores `min_score` or more, by its exact score, best first. Under
+    /// [`Metric::L2`](crate::Metric) scores are negative squared distances.
+    ///
+    /// # Errors
+    /// As [`top`](Self::top).
+    pub fn all_at_least(self, min_score: f32) -> Result<Hits, Error> {
+        self.at_least(min_score).top(usize::MAX)
+    }
+}
+
+impl BatchRecall<'_> {
+    /// The best `k` items for each user.
+    ///
+    /// # Errors
+    /// As [`Recall::top`]; [`Error::User`] tells the position of the user. One user that fails fails the
+    /// batch.
+    pub fn top(mut self, k: usize) -> Result<Vec<Hits>, Error> {
+        self.params.k = k;
+        let query = |user| Query {
+            input: Some(QueryInput::User(user)),
+            by_space: &self.by_space,
+        };
+        let queries: Vec<Query<'_>> = self.query.0.iter().map(query).collect();
+        run(&self.state.view(), self.name, &queries, &self.params)
+    }
+
+    /// For each user every item that scores `min_score` or more; as [`Recall::all_at_least`].
+    ///
+    /// # Errors
+    /// As [`top`](Self::top).
+    pub fn all_at_least(self, min_score: f32) -> Result<Vec<Hits>, Error> {
+        self.at_least(min_score).top(usize::MAX)
+    }
+}
+
+impl<'a, Q> Recall<'a, Q> {
+    /// In a recall of an ensemble: other features for one of its spaces, for a user tower that reads what
+    /// others do not.
+    pub fn user_in(mut self, space: &'a str, features: &'a Value) -> Self {
+        self.by_space.push((space, QueryInput::User(features)));
         self
     }
 
-    /// Answers only with items that match a filter, as text or put together by calls; see [`Filter`].
-    /// There are `k` answers whenever `k` items match. Of several calls, all filters have to match.
+    /// In a recall of an ensemble: a vector for one of its spaces.
+    pub fn vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
+        self.by_space.push((space, QueryInput::Vector(vector)));
+        self
+    }
+
+    /// Never returns items with these ids, such as those that the user has seen. Unknown ids are ignored.
+    /// Calls add up.
+    pub fn exclude(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.params.exclude.extend(ids.into_iter().map(Into::into));
+        self
+    }
+
+    /// Returns only items that pass a [`Filter`], given as text or built by calls. There are `k` hits
+    /// whenever `k` items pass. If called several times, all filters have to pass.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -133,49 +208,49 @@ impl<'a> Recall<'a> {
     /// # }
     /// ```
     pub fn filter(mut self, filter: impl Into<Filter>) -> Self {
-        self.request.filters.push(filter.into());
+        self.params.filters.push(filter.into());
         self
     }
 
-    /// How strictly the features of users are taken; [as `tower.json` says](FeatureCheck::Described) by
-    /// default. [`Database::check_user`] tells all that is wrong at once.
+    /// How strictly the features of users are read; [as `tower.json` says](FeatureCheck::Described) by
+    /// default. [`Database::check_user`] lists all problems at once.
     pub fn check_features(mut self, check: FeatureCheck) -> Self {
-        self.request.check = check;
+        self.params.check = check;
         self
     }
 
-    /// How much of the exact answer is wanted, from 0 to 1, in place of a width of the beam: the
-    /// database picks the width that found as much when it was last
-    /// [measured](Database::calibrate). At 1 every item is scored.
+    /// The share of the exact answer to find, from 0 to 1, in place of a beam width. The database picks
+    /// the beam width that found this share in the last [calibration](Database::calibrate). At 1 every
+    /// item is scored. Takes precedence over [`ef`](Self::ef).
     pub fn recall_target(mut self, share: f32) -> Self {
-        self.request.target = Some(share);
+        self.params.recall_target = Some(share);
         self
     }
 
-    /// Answers only with items that score at least this, by their exact score; the boundary belongs
-    /// to it. Of an ensemble that is the score its answers have, with what they are worth; quotas have
-    /// none, and refuse it.
-    pub fn at_least(mut self, score: f32) -> Self {
-        self.request.at_least = Some(score);
+    /// Returns only items with this score or more, by their exact score. For an ensemble that is the
+    /// fused score, including business values; quotas have no score and refuse the option.
+    pub fn at_least(mut self, min_score: f32) -> Self {
+        self.params.at_least = Some(min_score);
         self
     }
 
-    /// How many candidates the search of the graph keeps (efSearch); [`DEFAULT_EF`](crate::DEFAULT_EF)
-    /// by default, and never fewer than are asked for. More finds more of the exact answer and
-    /// takes longer; a segment of no more items than that is scanned instead.
+    /// The beam width of the graph search (efSearch): the number of candidates it keeps, at least `k`.
+    /// [`DEFAULT_EF`](crate::DEFAULT_EF) by default. A wider beam finds more of the exact answer and
+    /// takes longer. Segments with no more items than the beam width are scanned instead.
     pub fn ef(mut self, ef: usize) -> Self {
-        self.request.ef = ef;
+        self.params.ef = ef;
         self
     }
 
-    /// Scores every item instead of searching the graph.
+    /// Scores every item instead of searching the graph. Takes precedence over
+    /// [`recall_target`](Self::recall_target) and [`ef`](Self::ef).
     pub fn exact(mut self) -> Self {
-        self.request.exact = true;
+        self.params.exact = true;
         self
     }
 
-    /// Leaves out the first `n` of the answer: `top(10)` gives places 11 to 20 with an offset of 10. What
-    /// comes before has to be found all the same.
+    /// Skips the first `n` hits: with an offset of 10, `top(10)` returns ranks 11 to 20. The skipped hits
+    /// have to be found all the same.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -186,53 +261,27 @@ impl<'a> Recall<'a> {
     /// # }
     /// ```
     pub fn offset(mut self, n: usize) -> Self {
-        self.request.offset = n;
+        self.params.offset = n;
         self
     }
 
-    /// Gives the record of each item as well.
+    /// Returns the record of each hit.
     pub fn records(mut self) -> Self {
-        self.request.records = true;
+        self.params.records = true;
         self
     }
 
-    /// Lets the answer say how it was found and what took how long; see [`Hits::explained`].
+    /// Returns the exact rank of each hit in every space that is searched, as
+    /// [`Hit::ranks`](crate::Hit::ranks). Scores every item of every space, whatever the search does.
+    pub fn exact_ranks(mut self) -> Self {
+        self.params.exact_ranks = true;
+        self
+    }
+
+    /// Returns how the answer was found, and how long each stage took; see [`Hits::explained`]. The hits
+    /// and the work stay the same.
     pub fn explain(mut self) -> Self {
-        self.request.explain = true;
+        self.params.explain = true;
         self
-    }
-
-    /// The best `k` items, or all when there are fewer.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
-    /// [`Error::Vector`], [`Error::Filter`] showing the place, [`Error::NoQuery`], [`Error::NoScore`] and, for a `k` of 0, [`Error::TopZero`].
-    pub fn top(self, k: usize) -> Result<Hits, Error> {
-        run(&self.state.view(), &self.request, k)
-    }
-
-    /// Every item that scores `least` or more, by its exact score, best first; the boundary belongs
-    /// to it. Under [`Metric::L2`](crate::Metric) scores are negative squared distances.
-    ///
-    /// # Errors
-    /// As [`top`](Self::top).
-    pub fn all_at_least(mut self, least: f32) -> Result<Hits, Error> {
-        self.request.at_least = Some(least);
-        run(&self.state.view(), &self.request, usize::MAX)
-    }
-}
-
-impl BatchRecall<'_> {
-    /// The best `k` items for each user.
-    ///
-    /// # Errors
-    /// As [`Recall::top`]; [`Error::User`] tells the place of the user. It is all answers or none.
-    pub fn top(self, k: usize) -> Result<Vec<Hits>, Error> {
-        run_many(
-            &self.recall.state.view(),
-            &self.recall.request,
-            self.users,
-            k,
-        )
     }
 }

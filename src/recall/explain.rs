@@ -1,184 +1,172 @@
-//! What a recall did: how each segment was searched, how much of it was looked at, and what took how long.
+//! How an answer was found: the plan and the work of each segment, the steps of a fusion, and the time
+//! of each stage.
 
-use super::SCRATCH;
-use crate::graph::SearchCounters;
 use serde::Serialize;
-use std::cell::RefCell;
-use std::time::Instant;
+use std::fmt;
 use twinspire_core::ids::GenerationNo;
 
-/// What a recall did.
+/// How an answer was found; see [`Hits::explained`](crate::Hits::explained).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Explain {
-    /// What took how long.
+    /// The time of each stage.
     pub micros: StageMicros,
-    /// Each search of a space, in order; an ensemble may search one several times, further each time.
+    /// The searches of spaces, in order. An ensemble may search a space several times, each time for
+    /// more candidates.
     pub searches: Vec<SpaceSearch>,
-    /// What an ensemble made of what they found, in order; empty if it was a recall of a space.
+    /// The steps of the ensemble's fusion, in order; empty for a recall of a space.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fusion: Vec<FusionStep>,
 }
 
-/// A step of the fusion of an ensemble.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct FusionStep {
-    /// What it was: a `list` of a channel or one that gives its `scale`, a `stage` of a cascade,
-    /// what a channel took by its `quota`, the `fusion` of all, the choice for `diversity`.
-    pub step: &'static str,
-    /// The space that did it; none if it was of no one alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub space: Option<String>,
-    /// Items that the steps before gave; none of those that search.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub of: Option<usize>,
-    /// Items that were kept.
-    pub kept: usize,
-}
-
-/// Microseconds of the stages of a recall.
+/// Wall-clock time of the stages of a recall, in microseconds.
+///
+/// A batch runs `prepare` and `query` once for all users; each of its answers carries that total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct StageMicros {
-    /// Finding excluded items, and looking at the filters.
+    /// Look-up of the excluded items and resolution of the filters.
     pub prepare: f64,
     /// From the user's features to the query vector.
     pub query: f64,
-    /// Searching, and fusing in an ensemble.
+    /// Search, and fusion in an ensemble.
     pub search: f64,
-    /// Ids and records of what was found.
+    /// Look-up of ids, records and exact ranks of the hits.
     pub answer: f64,
 }
 
-/// A search of a space.
+/// One search of a space.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SpaceSearch {
     /// The space.
     pub space: String,
-    /// The generation that answered.
+    /// The generation that was searched.
     pub generation: GenerationNo,
-    /// How wide the beams were asked to be; none if every item was scored.
+    /// The beam width (efSearch); none if every item was scored.
     pub ef: Option<usize>,
-    /// Items written since the last seal, which were scanned.
-    pub late: usize,
-    /// The share of the items that pass the filters, estimated; none without a filter.
-    pub passing: Option<f64>,
-    /// Its segments, oldest first.
+    /// Number of fresh items, which are scanned.
+    pub fresh: usize,
+    /// The estimated share of items that pass the filter, from 0 to 1; none without a filter.
+    pub selectivity: Option<f64>,
+    /// The segments of the space, oldest first.
     pub segments: Vec<SegmentSearch>,
 }
 
-/// A search of a segment.
+/// The search of one segment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentSearch {
-    /// The number in the name of its file.
+    /// The number in the segment's file name.
     pub file: u64,
-    /// Vectors in it.
+    /// Number of vectors in the segment.
     pub nodes: usize,
-    /// How it was searched.
-    pub plan: &'static str,
-    /// Nodes whose neighbours were looked at.
+    /// How the segment was searched.
+    pub plan: SegmentPlan,
+    /// Number of nodes expanded: their links were followed.
     pub expanded: u64,
-    /// Nodes scored on the way, by their codes if there are any.
+    /// Number of nodes scored during the graph search, by their codes where the segment has codes.
     pub scored: u64,
-    /// Nodes scored by their vectors.
+    /// Number of nodes scored by their vectors.
     pub ranked: u64,
-    /// Microseconds it took.
+    /// Time of the search, in microseconds.
     pub micros: f64,
 }
 
-/// Writes down what a recall does, if that is wanted.
-#[derive(Default)]
-pub(super) struct Trace {
-    notes: Option<RefCell<(Explain, Instant)>>,
+/// How a segment was searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SegmentPlan {
+    /// Every node was scored.
+    FullScan,
+    /// The graph was searched for the best nodes.
+    GraphSearch,
+    /// The graph was searched for all nodes above a minimum score.
+    RadiusSearch,
+    /// The filter was evaluated for every node, and the passing nodes were scored.
+    FilteredScan,
+    /// The passing items were looked up in the columns and scored.
+    ColumnScan,
+    /// The passing nodes were in the filter cache and were scored.
+    CachedScan,
+    /// The graph was searched; the filter was evaluated for the nodes on the way.
+    FilteredGraphSearch,
+    /// The graph was searched; the passing nodes were in the filter cache.
+    CachedGraphSearch,
+    /// A filtered graph search exceeded its budget or found too few items. A scan of the passing items
+    /// gave the answer.
+    AbandonedGraphSearch,
+    /// The graph was searched for all passing nodes above a minimum score.
+    FilteredRadiusSearch,
 }
 
-impl Trace {
-    /// One that writes if `wanted`.
-    pub(super) fn new(wanted: bool) -> Self {
-        let notes = || RefCell::new((Explain::default(), Instant::now()));
-        Self {
-            notes: wanted.then(notes),
-        }
-    }
-
-    /// A stage is over: what took the time since the last one.
-    pub(super) fn stage(&self, which: impl FnOnce(&mut StageMicros) -> &mut f64) {
-        if let Some(notes) = &self.notes {
-            let (explain, since) = &mut *notes.borrow_mut();
-            *which(&mut explain.micros) += micros(*since);
-            *since = Instant::now();
-        }
-    }
-
-    /// What took the time since the last stage belongs to none.
-    pub(super) fn pass_over(&self) {
-        if let Some(notes) = &self.notes {
-            notes.borrow_mut().1 = Instant::now();
-        }
-    }
-
-    /// A space is going to be searched.
-    pub(super) fn space(&self, search: impl FnOnce() -> SpaceSearch) {
-        if let Some(notes) = &self.notes {
-            notes.borrow_mut().0.searches.push(search());
-        }
-    }
-
-    /// A step of a fusion was done.
-    pub(super) fn step(&self, step: impl FnOnce() -> FusionStep) {
-        if let Some(notes) = &self.notes {
-            notes.borrow_mut().0.fusion.push(step());
-        }
-    }
-
-    /// Searches a segment by `search`, which tells its plan.
-    pub(super) fn segment<E>(
-        &self,
-        file: u64,
-        nodes: usize,
-        search: impl FnOnce() -> Result<&'static str, E>,
-    ) -> Result<(), E> {
-        let Some(notes) = &self.notes else {
-            return search().map(|_| ());
-        };
-        let work = || SCRATCH.with_borrow_mut(|scratch| std::mem::take(scratch.counters()));
-        work();
-        let since = Instant::now();
-        let plan = search()?;
-        let micros = micros(since);
-        let SearchCounters {
-            expanded,
-            scored,
-            ranked,
-        } = work();
-        if let Some(search) = notes.borrow_mut().0.searches.last_mut() {
-            search.segments.push(SegmentSearch {
-                file,
-                nodes,
-                plan,
-                expanded,
-                scored,
-                ranked,
-                micros,
-            });
-        }
-        Ok(())
-    }
-
-    /// What was written down.
-    pub(super) fn finish(self) -> Option<Explain> {
-        self.notes.map(|notes| notes.into_inner().0)
+impl fmt::Display for SegmentPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::FullScan => "full scan",
+            Self::GraphSearch => "graph search",
+            Self::RadiusSearch => "radius search",
+            Self::FilteredScan => "filtered scan of all nodes",
+            Self::ColumnScan => "scan of the matching items",
+            Self::CachedScan => "scan of the matching items, from the filter cache",
+            Self::FilteredGraphSearch => "filtered graph search",
+            Self::CachedGraphSearch => "filtered graph search, from the filter cache",
+            Self::AbandonedGraphSearch => {
+                "filtered graph search, abandoned; scan of the matching items"
+            }
+            Self::FilteredRadiusSearch => "filtered radius search",
+        })
     }
 }
 
-/// Counts vectors that were scored outside a walk.
-pub(super) fn count_ranked(count: usize) {
-    SCRATCH.with_borrow_mut(|scratch| scratch.counters().ranked += count as u64);
+/// One step of an ensemble's fusion.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FusionStep {
+    /// What the step did.
+    pub step: FusionStepKind,
+    /// The space it belongs to; none if it concerns all spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// Number of items that entered the step; none for a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<usize>,
+    /// Number of items that left the step.
+    pub kept: usize,
 }
 
-fn micros(since: Instant) -> f64 {
-    since.elapsed().as_nanos() as f64 / 1e3
+/// What a step of a fusion does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FusionStepKind {
+    /// A space was searched for its best items.
+    List,
+    /// A space was searched for the scores that its scale is fitted to.
+    Scale,
+    /// A stage of a cascade kept its best items.
+    Stage,
+    /// A space filled its quota.
+    Quota,
+    /// The candidates of all spaces were fused and ranked.
+    Fusion,
+    /// Every item of every space was scored, fused and ranked.
+    FullScan,
+    /// The final items were chosen for diversity.
+    Diversity,
+}
+
+impl fmt::Display for FusionStepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::List => "list",
+            Self::Scale => "scale",
+            Self::Stage => "stage",
+            Self::Quota => "quota",
+            Self::Fusion => "fusion",
+            Self::FullScan => "full scan",
+            Self::Diversity => "diversity",
+        })
+    }
 }

@@ -1,38 +1,39 @@
-//! What a recall answers.
+//! The answer of a recall.
 
-use super::explain::{Explain, Trace};
+use super::explain::Explain;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use twinspire_core::ids::GenerationNo;
 
-/// One item found.
+/// One item of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     /// The item's id.
     pub id: String,
-    /// How well it fits; larger is better under every [`Metric`](crate::Metric). In a recall of an
-    /// [`Ensemble`](crate::Ensemble), what its method makes of the scores of its spaces.
+    /// The item's score; larger is better under every [`Metric`](crate::Metric). In a recall of an
+    /// [`Ensemble`](crate::Ensemble) this is the fused score.
     pub score: f32,
-    /// The item's record as it is now, if the recall asked for records; none as well when the item
-    /// was deleted while the recall ran.
+    /// The item's current record, if the recall asked for [records](crate::Recall::records). None if
+    /// the item was deleted while the recall ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
-    /// In a recall of an ensemble: the item's score in each of its spaces, by name; not in those
-    /// where it has no vector.
+    /// In a recall of an ensemble: the item's score in each of its spaces, by name. A space in which the
+    /// item has no vector is left out.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, f32>,
-    /// In a recall of an ensemble that goes by ranks (rank fusion, quotas): the item's rank in the list
-    /// of each space that has it there, from 1. In one of another ensemble that is to
-    /// [explain](crate::Recall::explain) itself: its rank among all items of each space that may be
-    /// answered with, found by scoring them.
+    /// The item's rank in each space, from 1, by name.
+    ///
+    /// With [`exact_ranks`](crate::Recall::exact_ranks): the rank among all items of the space that the
+    /// recall may return. Otherwise only rank fusion and quotas give ranks: those in the candidate lists
+    /// they fused.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ranks: BTreeMap<String, u32>,
 }
 
-/// The items found, best first. Of equal scores, the item stored first comes first. What was chosen for
-/// [variety](crate::Diversity) is in the order of the choice.
+/// The hits of a recall, best first. Of equal scores, the item that was stored first comes first. Hits
+/// chosen for [diversity](crate::Diversity) are in the order of the choice.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hits {
     generation: GenerationNo,
@@ -44,42 +45,48 @@ pub struct Hits {
 }
 
 impl Hits {
-    pub(super) fn new(generation: GenerationNo, hits: Vec<Hit>) -> Self {
+    /// The answer of a space.
+    pub(super) fn of_space(
+        generation: GenerationNo,
+        hits: Vec<Hit>,
+        explain: Option<Explain>,
+    ) -> Self {
         Self {
             generation,
             generations: BTreeMap::new(),
             hits,
-            explain: None,
+            explain,
         }
     }
 
-    pub(super) fn of_ensemble(generations: BTreeMap<String, GenerationNo>, hits: Vec<Hit>) -> Self {
+    /// The answer of an ensemble.
+    pub(super) fn of_ensemble(
+        generations: BTreeMap<String, GenerationNo>,
+        hits: Vec<Hit>,
+        explain: Option<Explain>,
+    ) -> Self {
         Self {
             generation: generations.values().next().copied().unwrap_or_default(),
             generations,
             hits,
-            explain: None,
+            explain,
         }
     }
 
-    pub(super) fn explain(&mut self, trace: Trace) {
-        self.explain = trace.finish();
-    }
-
-    /// What the recall did; none unless it was asked to [explain](crate::Recall::explain) itself.
+    /// How the answer was found; none without [`explain`](crate::Recall::explain).
     #[must_use]
     pub fn explained(&self) -> Option<&Explain> {
         self.explain.as_ref()
     }
 
-    /// The generation of each space of an ensemble that gave this answer, by name; empty if it was
-    /// the answer of a space.
+    /// The generation of each space of an ensemble that gave this answer, by name. Empty for the answer
+    /// of a space.
     #[must_use]
     pub fn generations(&self) -> &BTreeMap<String, GenerationNo> {
         &self.generations
     }
 
-    /// The generation whose towers and vectors gave this answer; of an ensemble, that of its first
+    /// The generation whose towers and vectors gave this answer. For an ensemble, that of its first
     /// space by name.
     #[must_use]
     pub fn generation(&self) -> GenerationNo {

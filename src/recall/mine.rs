@@ -1,91 +1,89 @@
-//! Mining training examples: for pairs of a user and an item the user took, the items that the space
-//! confuses with it (hard mining in Huang et al., KDD 2020).
+//! Hard mining: for pairs of a user and a positive item, the items that the space confuses with the
+//! positive (hard mining in Huang et al., KDD 2020).
 //!
-//! Each pair is one search, in which the user's known positives are hidden, so that ranks count what
-//! could be a negative. The positive's rank follows from its exact score: whether a walk comes to it
-//! makes no difference.
+//! Each pair is one search that excludes the user's known positives, so that ranks count possible
+//! negatives only. The positive's rank follows from its exact score, and does not depend on whether the
+//! graph search reaches it.
 
-use super::explain::Trace;
-use super::filtered::Passing;
-use super::space::best_of;
-use super::{Request, Sought, View};
+use super::excluded::Excluded;
+use super::params::SearchParams;
+use super::query_vectors::with_item_vectors;
+use super::sample::sample;
+use super::search::Search;
+use super::space_search::top_k;
+use super::trace::Trace;
+use super::view::View;
 use crate::error::Error;
-use crate::snapshot::{FreshItem, Serving};
+use crate::snapshot::Serving;
 use rayon::prelude::*;
 use serde_json::Value;
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use twinspire_core::ids::ItemNo;
-use twinspire_core::kernel::Row;
 use twinspire_core::wire::checksum;
-use twinspire_towers::internals::{Reading, Side};
+use twinspire_towers::internals::Side;
 use twinspire_towers::{MinedNegative, MinedPair, TrainingPair};
 
-/// At most so many users are embedded at a time; a task of a thread.
-const TASK: usize = 16;
-/// Few pairs are so many tasks. Not by the number of threads: the same pairs are embedded together
-/// on any machine.
-const TASKS: usize = 8;
+/// Maximum number of users that a task embeds together.
+const MAX_PAIRS_PER_TASK: usize = 16;
+/// Minimum number of tasks. A constant, not the number of threads, so that the same pairs are embedded
+/// together on any machine.
+const MIN_TASKS: usize = 8;
 
-/// What is wanted of each pair.
-pub(crate) struct Order<'a> {
-    /// How the space is searched.
-    pub(crate) request: Request<'a>,
+/// What to mine.
+pub(crate) struct MineParams<'a> {
+    /// The space.
+    pub(crate) space: &'a str,
+    /// How to search it; `k` is the [depth](Self::depth).
+    pub(crate) search: SearchParams,
     /// The ranks that negatives are taken from.
     pub(crate) ranks: RangeInclusive<u32>,
-    /// How many of them; none if all.
+    /// Number of negatives of each pair; none for every rank.
     pub(crate) per_pair: Option<usize>,
-    /// What decides which.
+    /// Seed of the samples.
     pub(crate) seed: u64,
-    /// The last rank at which a positive is not hard.
-    pub(crate) bound: u32,
+    /// A positive is hard if its rank is larger than this.
+    pub(crate) hard_beyond: u32,
 }
 
-impl Order<'_> {
-    /// The last rank that is looked at.
-    fn depth(&self) -> u32 {
-        self.bound.max(*self.ranks.end())
+impl MineParams<'_> {
+    /// The last rank that a search has to reach.
+    pub(crate) fn depth(&self) -> usize {
+        self.hard_beyond.max(*self.ranks.end()) as usize
     }
 
-    /// The most negatives a pair can have.
-    pub(crate) fn width(&self) -> usize {
+    /// Maximum number of negatives of a pair.
+    pub(crate) fn max_negatives(&self) -> usize {
         let ranks = (self.ranks.end() - self.ranks.start()) as usize + 1;
         self.per_pair.unwrap_or(usize::MAX).min(ranks)
     }
 
-    /// Refuses filters that make no sense.
+    /// Refuses filters that do not fit the items' fields.
     pub(crate) fn check(&self, view: &View) -> Result<(), Error> {
-        self.passing(view).map(drop)
-    }
-
-    fn passing<'v>(&self, view: &'v View) -> Result<Option<Passing<'v>>, Error> {
-        let snapshot = view.snapshot();
-        let serving = &**snapshot.space(self.request.space)?;
-        Passing::of(snapshot, [serving].into_iter(), &self.request.filters)
+        Search::new(view, self.space, &self.search).map(drop)
     }
 }
 
-/// Mines pairs, the first of which has the place `from` in the stream, on all cores; gives in their order
-/// what was mined of each, or why it cannot be mined. What is left then is an error of the database.
+/// Mines pairs on all cores, and returns their results in order; `from` is the position of the first
+/// pair in the stream. A pair that cannot be mined has an inner error. The outer error is one of the
+/// database.
 pub(crate) fn mine(
     view: &View,
-    order: &Order<'_>,
+    params: &MineParams<'_>,
     from: u64,
     pairs: Vec<TrainingPair>,
 ) -> Result<Vec<Result<MinedPair, Error>>, Error> {
-    let serving = &**view.snapshot().space(order.request.space)?;
-    let passing = order.passing(view)?;
-    let miner = Miner {
+    let serving = &**view.snapshot().space(params.space)?;
+    let miner = PairMiner {
         view,
-        order,
+        params,
         serving,
-        passing: passing.as_ref(),
+        search: Search::new(view, params.space, &params.search)?,
     };
-    let size = pairs.len().div_ceil(TASKS).clamp(1, TASK);
+    let size = pairs.len().div_ceil(MIN_TASKS).clamp(1, MAX_PAIRS_PER_TASK);
     let tasks = pairs.par_chunks(size).enumerate();
-    let found = tasks.map(|(task, pairs)| miner.task(from + (task * size) as u64, pairs));
-    let found: Vec<Vec<Result<Found, Error>>> = found.collect::<Result<_, Error>>()?;
+    let found = tasks.map(|(task, pairs)| miner.mine_task(from + (task * size) as u64, pairs));
+    let found: Vec<Vec<Result<MinedRanks, Error>>> = found.collect::<Result<_, Error>>()?;
     let each = (from..).zip(pairs).zip(found.into_iter().flatten());
     let mined = each.map(|((at, pair), found)| match found {
         Ok(found) => Ok(MinedPair {
@@ -94,7 +92,7 @@ pub(crate) fn mine(
             pair,
             positive_score: found.score,
             positive_rank: found.rank,
-            hard_positive: found.rank.is_none_or(|rank| rank > order.bound),
+            hard_positive: found.rank.is_none_or(|rank| rank > params.hard_beyond),
             negatives: found.negatives,
         }),
         Err(source) => Err(Error::Pair {
@@ -105,92 +103,92 @@ pub(crate) fn mine(
     Ok(mined.collect())
 }
 
-/// What was found of a pair.
-struct Found {
+/// The search result of one pair.
+struct MinedRanks {
+    /// The positive's score.
     score: f32,
+    /// The positive's rank; none if it is below the depth.
     rank: Option<u32>,
     negatives: Vec<MinedNegative>,
 }
 
-/// What all pairs have in common.
-struct Miner<'a> {
+/// What all pairs share.
+struct PairMiner<'a> {
     view: &'a View,
-    order: &'a Order<'a>,
+    params: &'a MineParams<'a>,
     serving: &'a Serving,
-    passing: Option<&'a Passing<'a>>,
+    search: Search<'a>,
 }
 
-impl Miner<'_> {
-    /// Mines a few pairs; the outer error is one of the database.
-    fn task(&self, from: u64, pairs: &[TrainingPair]) -> Result<Vec<Result<Found, Error>>, Error> {
+impl PairMiner<'_> {
+    /// Mines the pairs of one task. The outer error is one of the database.
+    fn mine_task(
+        &self,
+        from: u64,
+        pairs: &[TrainingPair],
+    ) -> Result<Vec<Result<MinedRanks, Error>>, Error> {
         let users: Vec<&Value> = pairs.iter().map(|pair| &pair.user).collect();
-        let failed = RefCell::new(None);
-        let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match self.view.find_item(id) {
-            Ok(item) => {
-                if let Some(row) = item.and_then(|item| self.serving.vector(item)) {
-                    read(row);
-                }
-            }
-            Err(error) => drop(failed.borrow_mut().get_or_insert(error)),
-        };
-        let reading = Reading {
-            items: Some(&items),
-            check: self.order.request.check,
-        };
-        let model = &self.serving.base.model;
-        let vectors = model.embed_each(Side::User, &users, reading);
-        if let Some(error) = failed.take() {
-            return Err(error);
-        }
+        let check = self.params.search.check;
+        let vectors = with_item_vectors(self.view, self.serving, check, |reading| {
+            let model = &self.serving.base.model;
+            model.embed_each(Side::User, &users, reading)
+        })?;
         let each = (from..).zip(pairs).zip(vectors);
         let mined = each.map(|((at, pair), vector)| match vector {
-            Ok(vector) => self.pair(at, pair, &vector),
+            Ok(vector) => self.mine_pair(at, pair, &vector),
             Err(source) => Ok(Err(Error::User { at: None, source })),
         });
         mined.collect()
     }
 
-    fn pair(
+    fn mine_pair(
         &self,
         at: u64,
         pair: &TrainingPair,
-        query: &[f32],
-    ) -> Result<Result<Found, Error>, Error> {
+        vector: &[f32],
+    ) -> Result<Result<MinedRanks, Error>, Error> {
         let item = self.view.find_item(&pair.positive)?;
-        let vector = item.and_then(|item| Some((item, self.serving.vector(item)?)));
-        let Some((positive, vector)) = vector else {
+        let stored = item.and_then(|item| Some((item, self.serving.vector(item)?)));
+        let Some((positive, stored)) = stored else {
             let id = pair.positive.clone();
             return Ok(Err(Error::UnknownItem { id }));
         };
-        let score = self.serving.base.generation.metric.score(query, vector);
-        let mut hidden = HashSet::from([positive]);
+        let score = self.serving.base.generation.metric.score(vector, stored);
+        let mut known = HashSet::from([positive]);
         for id in &pair.known {
-            hidden.extend(self.view.find_item(id)?);
+            known.extend(self.view.find_item(id)?);
         }
-        let depth = self.order.depth() as usize;
-        let sought = Sought {
-            request: &self.order.request,
-            space: self.order.request.space,
-            query,
-            hidden: &hidden,
-            passing: self.passing,
-            at_least: None,
-            trace: &Trace::new(false),
+        let excluded = Excluded {
+            items: &known,
+            query_item: None,
         };
-        let list = best_of(self.serving, sought, depth)?;
+        let (trace, depth) = (Trace::new(false), self.params.depth());
+        let space = (self.params.space, self.serving);
+        let query = self.search.space_query(space, vector, excluded, &trace);
+        let list = top_k(&query, depth)?;
         let better = list.iter().take_while(|(other, item)| {
             let by_score = other.total_cmp(&score);
             by_score.then_with(|| positive.cmp(item)).is_gt()
         });
         let better = better.count();
         let rank = (better < depth && !score.is_nan()).then_some(better as u32 + 1);
-        let first = *self.order.ranks.start() as usize;
-        let last = list.len().min(*self.order.ranks.end() as usize);
+        let negatives = self.negatives(at, &list)?;
+        Ok(Ok(MinedRanks {
+            score,
+            rank,
+            negatives,
+        }))
+    }
+
+    /// The negatives of the pair at a position of the stream, from its ranked items.
+    fn negatives(&self, at: u64, list: &[(f32, ItemNo)]) -> Result<Vec<MinedNegative>, Error> {
+        let first = *self.params.ranks.start() as usize;
+        let last = list.len().min(*self.params.ranks.end() as usize);
         let candidates = list.get(first - 1..last).unwrap_or_default();
-        let chosen = match self.order.per_pair {
+        let chosen = match self.params.per_pair {
             None => (0..candidates.len()).collect(),
             Some(wanted) => sample(candidates.len(), wanted, |draw| {
-                let state = [self.order.seed, at, draw].map(u64::to_le_bytes);
+                let state = [self.params.seed, at, draw].map(u64::to_le_bytes);
                 checksum(state.as_flattened())
             }),
         };
@@ -199,75 +197,9 @@ impl Miner<'_> {
             Some(((first + at) as u32, *score, *item))
         });
         let negatives = chosen.map(|(rank, score, item)| {
-            let id = self.id(item)?;
+            let id = self.view.item_id(std::iter::once(self.serving), item)?;
             Ok(MinedNegative { id, rank, score })
         });
-        let negatives = negatives.collect::<Result<_, Error>>()?;
-        Ok(Ok(Found {
-            score,
-            rank,
-            negatives,
-        }))
-    }
-
-    fn id(&self, item: ItemNo) -> Result<String, Error> {
-        match self.serving.overlay.get(&item).map(|late| &**late) {
-            Some(FreshItem { id, .. }) => Ok(id.clone()),
-            None => Ok(self.view.snapshot().sealed.id(item)?.to_owned()),
-        }
-    }
-}
-
-/// So many of the numbers below `count`, increasing; every choice of them is as likely as any other, as far
-/// as `random` is, which is called with the numbers from 0 (selection sampling, Knuth's algorithm S).
-fn sample(count: usize, wanted: usize, random: impl Fn(u64) -> u64) -> Vec<usize> {
-    let mut wanted = wanted.min(count);
-    let mut chosen = Vec::with_capacity(wanted);
-    for at in 0..count {
-        let below = (u128::from(random(at as u64)) * (count - at) as u128) >> 64;
-        if below < wanted as u128 {
-            chosen.push(at);
-            wanted -= 1;
-        }
-    }
-    chosen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The statistic of Pearson's test that all counts come from the same chance.
-    fn chi_square(counts: &[u32]) -> f64 {
-        let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
-        let parts = counts.iter().map(|count| {
-            let off = f64::from(*count) - expected;
-            off * off / expected
-        });
-        parts.sum()
-    }
-
-    #[test]
-    fn every_rank_and_every_pair_of_ranks_is_as_likely() {
-        let (mut ranks, mut couples) = ([0u32; 40], [0u32; 45]);
-        for at in 0u64..20_000 {
-            let random = |draw: u64| checksum([7, at, draw].map(u64::to_le_bytes).as_flattened());
-            let chosen = sample(40, 5, random);
-            assert_eq!(chosen.len(), 5);
-            assert!(chosen.is_sorted());
-            chosen.iter().for_each(|rank| ranks[*rank] += 1);
-            let two = sample(10, 2, random);
-            couples[two[1] * (two[1] - 1) / 2 + two[0]] += 1;
-        }
-        // Quantiles 0.999 of the chi-square distribution with 39 and 44 degrees of freedom.
-        assert!(chi_square(&ranks) < 72.1, "{}", chi_square(&ranks));
-        assert!(chi_square(&couples) < 78.7, "{}", chi_square(&couples));
-    }
-
-    #[test]
-    fn a_sample_of_more_than_there_is_is_all_of_it() {
-        assert_eq!(sample(3, 9, |_| u64::MAX), [0, 1, 2]);
-        assert!(sample(3, 0, |_| 0).is_empty());
-        assert!(sample(0, 2, |_| 0).is_empty());
+        negatives.collect()
     }
 }

@@ -1,171 +1,175 @@
-//! How a filtered search of one segment of a space is made, decided by numbers alone.
+//! Chooses how a segment is searched under a filter, from numbers alone.
 //!
-//! There are two ways. A *scan* scores every node that passes. A *walk* of the graph goes on through
-//! nodes that do not pass until enough are found that do; it asks those it goes on from, not all that
-//! it sees.
+//! A *scan* scores every node that passes. A *graph search* walks through nodes that do not pass until
+//! it has found enough that do; it evaluates the filter only for the nodes it expands.
 //!
-//! Costs are in nanoseconds, set by hand from runs on an x86-64 server with 128 components;
-//! what counts is how they compare. That an estimate is wrong costs time and never an answer: a walk
-//! that has cost more than some scans gives up, and a scan is made.
+//! Costs are in nanoseconds. They were set by hand from runs on an x86-64 server with 128 components
+//! (`cargo bench --bench filtered`); only their ratios matter. A wrong estimate costs time, never an
+//! answer: a graph search that has cost as much as [some scans](SCANS_BEFORE_GIVING_UP) is abandoned for
+//! a scan.
 
 use crate::graph::WalkLimits;
 
-/// What the decision is made by.
+/// The numbers that decide.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Numbers {
-    /// Nodes of the segment.
+pub(super) struct PlanInputs {
+    /// Number of nodes in the segment.
     pub(super) nodes: usize,
-    /// The share of them that passes, estimated.
-    pub(super) share: f64,
-    /// Rows that have to be asked to find all items that pass.
-    pub(super) reach: usize,
-    /// What it takes to ask a row.
-    pub(super) test: Cost,
-    /// The width of the beam that was asked for.
+    /// Estimated share of the nodes that pass, from 0 to 1.
+    pub(super) selectivity: f64,
+    /// Number of rows to look at to find all passing items.
+    pub(super) candidates: usize,
+    /// How the filter is evaluated.
+    pub(super) test: TestCost,
+    /// Beam width.
     pub(super) ef: usize,
-    /// Answers that were asked for.
+    /// Number of items wanted.
     pub(super) k: usize,
     /// Components of a vector.
     pub(super) dimension: usize,
-    /// Whether every node that passes has to be scored.
+    /// Whether every passing node has to be scored.
     pub(super) exact: bool,
 }
 
-/// What it takes to learn whether a row passes.
+/// How the filter is evaluated for a row, which decides what that costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Cost {
-    /// Nothing: the nodes that pass are known.
-    Known,
-    /// A look into columns.
+pub(super) enum TestCost {
+    /// The passing nodes are in the filter cache.
+    Cached,
+    /// By columns.
     Row {
-        /// Whether the rows that have to be asked to find all items that pass all do so, and need not
-        /// be asked.
-        sure: bool,
+        /// Whether all candidate rows pass, so that none has to be tested.
+        certain: bool,
     },
-    /// Reading its record.
+    /// By reading the record.
     Record,
 }
 
-/// What to do.
+/// How to search a segment under a filter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Plan {
-    /// Find the items that pass, and score them.
-    Items,
-    /// Ask every node, and score those that pass.
-    Nodes,
-    /// Walk, keep what passes, and give up when that costs more than a scan.
-    Walk {
-        /// The width of the beam that was asked for.
+    /// Find the passing items, and score them.
+    ScanItems,
+    /// Evaluate the filter for every node, and score those that pass.
+    ScanNodes,
+    /// Search the graph. Abandon it for a scan when it costs more than that.
+    Graph {
+        /// Beam width.
         ef: usize,
-        /// How far to go.
-        reach: WalkLimits,
+        /// When the search stops.
+        limits: WalkLimits,
     },
 }
 
-/// To find a candidate among the rows, and its item's node.
+/// Find a candidate row and the node of its item.
 const FIND: f64 = 4.0;
-/// To find or ask a node where it is known which pass; these are scored in the order of memory, which
-/// takes so much of what it takes otherwise.
-const KNOWN: f64 = 1.0;
+/// Find or test a node in a cached node set.
+const CACHED: f64 = 1.0;
+/// The cost of scoring nodes in memory order, as a fraction of scoring them by random reads.
 const IN_ORDER: f64 = 0.7;
-/// To ask the row of a node.
+/// Test the row of a node by columns.
 const TEST: f64 = 25.0;
-/// To read a record and ask it.
+/// Read a record and test it.
 const READ: f64 = 3_000.0;
-/// To score a node by its code in a scan, and what each component adds.
+/// Score a node by its code during a scan.
 const SCORE: f64 = 6.0;
-const COMPONENT: f64 = 0.05;
-/// To begin a walk.
-const BEGIN: f64 = 5_000.0;
-/// To visit a node in a walk and score it by its code, and what each component adds.
+/// Added to [`SCORE`] by each component.
+const SCORE_COMPONENT: f64 = 0.05;
+/// Start a graph search.
+const START: f64 = 5_000.0;
+/// Visit a node in a graph search and score it by its code.
 const VISIT: f64 = 22.0;
-const CODE: f64 = 0.07;
-/// Nodes that a walk visits for each that it goes on from.
-const VISITS: f64 = 18.0;
+/// Added to [`VISIT`] by each component.
+const VISIT_COMPONENT: f64 = 0.07;
+/// Nodes visited for each node expanded.
+const VISITS_PER_EXPANSION: f64 = 18.0;
 
-/// A walk gives up when it has cost so many scans: most that cost more than one are nearly done.
-const GIVE_UP: f64 = 2.0;
+/// A graph search is abandoned when it has cost this many scans. Most searches that cost more than one
+/// scan are nearly done.
+const SCANS_BEFORE_GIVING_UP: f64 = 2.0;
 
-/// Chooses the cheapest way.
-pub(super) fn plan(numbers: &Numbers) -> Plan {
+/// Chooses the cheapest plan.
+pub(super) fn plan(inputs: &PlanInputs) -> Plan {
     #[cfg(test)]
     if let Some(plan) = FORCED.get() {
         return plan;
     }
-    cheapest(numbers)
+    cheapest(inputs)
 }
 
-fn cheapest(numbers: &Numbers) -> Plan {
-    let (by_items, by_nodes) = scans(numbers);
-    let scan = by_items.min(by_nodes);
-    let (k, ef) = (numbers.k as f64, numbers.ef.max(numbers.k) as f64);
-    // Of the nearest nodes a share passes: the best `k` that do are among the best `k / share`, give or
-    // take, and the walk goes on behind these as it would without a filter.
-    let all = numbers.nodes as f64;
-    let steps = (k / numbers.share.max(f64::MIN_POSITIVE) + ef - k).min(all);
-    let kept = (k + (ef - k) * numbers.share).round();
-    let step = VISITS * visit(numbers) + test(numbers);
-    if numbers.exact || scan <= BEGIN + steps * step + kept * score(numbers) {
-        return if by_items <= by_nodes {
-            Plan::Items
+fn cheapest(inputs: &PlanInputs) -> Plan {
+    let (item_scan, node_scan) = scan_costs(inputs);
+    let scan = item_scan.min(node_scan);
+    let (k, ef) = (inputs.k as f64, inputs.ef.max(inputs.k) as f64);
+    // The best `k` passing nodes are roughly among the best `k / selectivity` nodes. Beyond these the
+    // search expands as many nodes as it would without a filter.
+    let all = inputs.nodes as f64;
+    let expansions = (k / inputs.selectivity.max(f64::MIN_POSITIVE) + ef - k).min(all);
+    let beam = (k + (ef - k) * inputs.selectivity).round();
+    let expansion = VISITS_PER_EXPANSION * visit_cost(inputs) + test_cost(inputs);
+    let search = START + expansions * expansion + beam * score_cost(inputs);
+    if inputs.exact || scan <= search {
+        return if item_scan <= node_scan {
+            Plan::ScanItems
         } else {
-            Plan::Nodes
+            Plan::ScanNodes
         };
     }
-    let reach = WalkLimits {
-        expansions: (1.25 * steps) as usize,
-        beam: kept as usize,
-        score_budget: (GIVE_UP * scan * VISITS / step) as u64,
+    let limits = WalkLimits {
+        expansions: (1.25 * expansions) as usize,
+        beam: beam as usize,
+        score_budget: (SCANS_BEFORE_GIVING_UP * scan * VISITS_PER_EXPANSION / expansion) as u64,
     };
-    let ef = numbers.ef;
-    Plan::Walk { ef, reach }
+    let ef = inputs.ef;
+    Plan::Graph { ef, limits }
 }
 
-/// What it costs to find all nodes that pass, and how much of a plan would be saved if they were known.
-pub(super) fn worth(numbers: &Numbers, plan: &Plan) -> (f64, f64) {
-    let by_items = finding(numbers);
+/// The cost of computing the passing nodes for the filter cache, and the cost that having them would
+/// save this plan.
+pub(super) fn cache_economics(inputs: &PlanInputs, plan: &Plan) -> (f64, f64) {
+    let find = find_cost(inputs);
     let saving = match plan {
-        Plan::Items => by_items,
-        Plan::Nodes => numbers.nodes as f64 * test(numbers),
-        Plan::Walk { reach, .. } => reach.expansions as f64 * test(numbers),
+        Plan::ScanItems => find,
+        Plan::ScanNodes => inputs.nodes as f64 * test_cost(inputs),
+        Plan::Graph { limits, .. } => limits.expansions as f64 * test_cost(inputs),
     };
-    (by_items, saving)
+    (find, saving)
 }
 
-/// What a scan costs: by the items that pass, and by all nodes.
-fn scans(numbers: &Numbers) -> (f64, f64) {
-    let all = numbers.nodes as f64;
-    let order = match numbers.test {
-        Cost::Known => IN_ORDER,
-        Cost::Row { .. } | Cost::Record => 1.0,
+/// The cost of a scan of the passing items, and of a scan of all nodes.
+fn scan_costs(inputs: &PlanInputs) -> (f64, f64) {
+    let all = inputs.nodes as f64;
+    let order = match inputs.test {
+        TestCost::Cached => IN_ORDER,
+        TestCost::Row { .. } | TestCost::Record => 1.0,
     };
-    let scores = all * numbers.share * score(numbers) * order;
-    (finding(numbers) + scores, all * test(numbers) + scores)
+    let scores = all * inputs.selectivity * score_cost(inputs) * order;
+    (find_cost(inputs) + scores, all * test_cost(inputs) + scores)
 }
 
-/// What it costs to find the items that pass.
-fn finding(numbers: &Numbers) -> f64 {
-    let each = match numbers.test {
-        Cost::Known => KNOWN,
-        Cost::Row { sure: true } => FIND,
-        Cost::Row { sure: false } | Cost::Record => FIND + test(numbers),
+/// The cost of finding all passing items.
+fn find_cost(inputs: &PlanInputs) -> f64 {
+    let each = match inputs.test {
+        TestCost::Cached => CACHED,
+        TestCost::Row { certain: true } => FIND,
+        TestCost::Row { certain: false } | TestCost::Record => FIND + test_cost(inputs),
     };
-    numbers.reach as f64 * each
+    inputs.candidates as f64 * each
 }
 
-fn visit(numbers: &Numbers) -> f64 {
-    VISIT + CODE * numbers.dimension as f64
+fn visit_cost(inputs: &PlanInputs) -> f64 {
+    VISIT + VISIT_COMPONENT * inputs.dimension as f64
 }
 
-fn score(numbers: &Numbers) -> f64 {
-    SCORE + COMPONENT * numbers.dimension as f64
+fn score_cost(inputs: &PlanInputs) -> f64 {
+    SCORE + SCORE_COMPONENT * inputs.dimension as f64
 }
 
-fn test(numbers: &Numbers) -> f64 {
-    match numbers.test {
-        Cost::Known => KNOWN,
-        Cost::Row { .. } => TEST,
-        Cost::Record => READ,
+fn test_cost(inputs: &PlanInputs) -> f64 {
+    match inputs.test {
+        TestCost::Cached => CACHED,
+        TestCost::Row { .. } => TEST,
+        TestCost::Record => READ,
     }
 }
 
@@ -174,9 +178,9 @@ thread_local! {
     static FORCED: std::cell::Cell<Option<Plan>> = const { std::cell::Cell::new(None) };
 }
 
-/// Runs with this plan, whatever is cheaper; tests compare what they find.
+/// Runs with a given plan, whatever is cheapest. Tests compare the answers of all plans.
 #[cfg(test)]
-pub(crate) fn forced<T>(plan: Plan, run: impl FnOnce() -> T) -> T {
+pub(crate) fn with_plan<T>(plan: Plan, run: impl FnOnce() -> T) -> T {
     FORCED.set(Some(plan));
     let result = run();
     FORCED.set(None);
@@ -188,21 +192,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn numbers() -> impl Strategy<Value = Numbers> {
+    fn inputs() -> impl Strategy<Value = PlanInputs> {
         let count = || prop_oneof![0usize..50, 0usize..2_000, 0usize..5_000_000];
         let share = prop_oneof![Just(0.0), Just(1.0), 0.0..0.01, 0.0..1.0];
-        let tests = [false, true].map(|sure| Cost::Row { sure });
-        let tests = prop::sample::select(vec![Cost::Known, Cost::Record, tests[0], tests[1]]);
+        let tests = [false, true].map(|certain| TestCost::Row { certain });
+        let tests =
+            prop::sample::select(vec![TestCost::Cached, TestCost::Record, tests[0], tests[1]]);
         let sizes = (count(), 0.0..1.0, tests, any::<bool>());
         (sizes, share, 0usize..2_000, 1usize..2_000, 1usize..4097).prop_map(
-            |((nodes, loose, test, exact), share, ef, k, dimension)| {
-                // At least as many rows are asked as pass.
-                let reach = nodes as f64 * (share + (1.0 - share) * loose);
-                let reach = reach as usize;
-                Numbers {
+            |((nodes, loose, test, exact), selectivity, ef, k, dimension)| {
+                // At least as many rows are candidates as pass.
+                let candidates = nodes as f64 * (selectivity + (1.0 - selectivity) * loose);
+                PlanInputs {
                     nodes,
-                    share,
-                    reach,
+                    selectivity,
+                    candidates: candidates as usize,
                     test,
                     ef,
                     k,
@@ -215,65 +219,64 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_walk_looks_for_enough_and_costs_no_more_than_a_scan(numbers in numbers()) {
-            let Plan::Walk { ef, reach } = cheapest(&numbers) else {
+        fn a_graph_search_wants_k_items_and_stays_within_the_cost_of_its_scans(inputs in inputs()) {
+            let Plan::Graph { ef, limits } = cheapest(&inputs) else {
                 return Ok(());
             };
-            let WalkLimits { beam: kept, score_budget: budget, .. } = reach;
-            prop_assert!(!numbers.exact);
-            prop_assert_eq!(ef, numbers.ef);
-            prop_assert!(kept >= numbers.k && kept <= ef.max(numbers.k), "{kept}");
-            let (items, nodes) = scans(&numbers);
-            prop_assert!(budget as f64 * visit(&numbers) <= GIVE_UP * items.min(nodes));
+            let WalkLimits { beam, score_budget, .. } = limits;
+            prop_assert!(!inputs.exact);
+            prop_assert_eq!(ef, inputs.ef);
+            prop_assert!(beam >= inputs.k && beam <= ef.max(inputs.k), "{beam}");
+            let (items, nodes) = scan_costs(&inputs);
+            let most = SCANS_BEFORE_GIVING_UP * items.min(nodes);
+            prop_assert!(score_budget as f64 * visit_cost(&inputs) <= most);
         }
 
         #[test]
-        fn where_fewer_pass_a_scan_stays_a_scan(numbers in numbers(), less in 0.0..1.0) {
-            let fewer = Numbers {
-                share: numbers.share * less,
-                reach: (numbers.reach as f64 * less) as usize,
-                ..numbers
+        fn a_scan_stays_a_scan_when_fewer_items_pass(inputs in inputs(), less in 0.0..1.0) {
+            let fewer = PlanInputs {
+                selectivity: inputs.selectivity * less,
+                candidates: (inputs.candidates as f64 * less) as usize,
+                ..inputs
             };
-            if !matches!(cheapest(&numbers), Plan::Walk { .. }) {
-                prop_assert!(!matches!(cheapest(&fewer), Plan::Walk { .. }), "{:?}", fewer);
+            if !matches!(cheapest(&inputs), Plan::Graph { .. }) {
+                prop_assert!(!matches!(cheapest(&fewer), Plan::Graph { .. }), "{:?}", fewer);
             }
         }
 
         #[test]
-        fn of_two_scans_the_cheaper_is_chosen(numbers in numbers()) {
-            let exact = Numbers { exact: true, ..numbers };
-            let (items, nodes) = scans(&exact);
-            let wanted = if items <= nodes { Plan::Items } else { Plan::Nodes };
+        fn the_cheaper_of_two_scans_is_chosen(inputs in inputs()) {
+            let exact = PlanInputs { exact: true, ..inputs };
+            let (items, nodes) = scan_costs(&exact);
+            let wanted = if items <= nodes { Plan::ScanItems } else { Plan::ScanNodes };
             prop_assert_eq!(cheapest(&exact), wanted);
         }
     }
 
     #[test]
-    fn what_few_pass_is_scanned_and_what_many_pass_is_walked_to() {
-        let plan = |share: f64| {
-            let (nodes, ef, k, dimension) = (1_000_000, 100, 10, 128);
-            let reach = (nodes as f64 * share) as usize;
-            let (test, exact) = (Cost::Row { sure: true }, false);
-            cheapest(&Numbers {
+    fn selective_filters_are_scanned_and_loose_ones_searched_in_the_graph() {
+        let plan = |selectivity: f64| {
+            let nodes = 1_000_000;
+            cheapest(&PlanInputs {
                 nodes,
-                share,
-                reach,
-                test,
-                ef,
-                k,
-                dimension,
-                exact,
+                selectivity,
+                candidates: (nodes as f64 * selectivity) as usize,
+                test: TestCost::Row { certain: true },
+                ef: 100,
+                k: 10,
+                dimension: 128,
+                exact: false,
             })
         };
-        assert_eq!(plan(0.0), Plan::Items);
-        assert_eq!(plan(0.001), Plan::Items);
-        let walks = |share, wanted| {
+        assert_eq!(plan(0.0), Plan::ScanItems);
+        assert_eq!(plan(0.001), Plan::ScanItems);
+        let searches = |share, wanted| {
             let plan = plan(share);
-            let right = matches!(plan, Plan::Walk { reach, .. } if reach.beam == wanted);
+            let right = matches!(plan, Plan::Graph { limits, .. } if limits.beam == wanted);
             assert!(right, "{plan:?}");
         };
-        walks(0.1, 19);
-        walks(0.5, 55);
-        walks(1.0, 100);
+        searches(0.1, 19);
+        searches(0.5, 55);
+        searches(1.0, 100);
     }
 }

@@ -1,25 +1,26 @@
-//! The state that recalls are answered from: the one in force, or one that is held on to.
+//! The state that a recall reads: the current one, or a pinned one.
 
 use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::snapshot::{Live, Sealed, Snapshot, parse};
+use crate::snapshot::{Live, Sealed, Serving, Snapshot, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::{GenerationNo, ItemNo};
 
-/// One state, and the way from ids to items in it. Copies are cheap.
+/// One state of a database, with look-up of ids and records. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct View {
     live: Arc<Live>,
     snapshot: Arc<Snapshot>,
-    /// What was not sealed when the state was pinned; none if ids are looked up as of now.
+    /// The unsealed writes of a pinned state. None for the current state, whose ids are looked up in the
+    /// live index.
     fresh: Option<Arc<BTreeMap<String, Fresh>>>,
 }
 
 impl View {
-    /// The state in force.
+    /// The current state.
     pub(crate) fn now(live: Arc<Live>) -> Self {
         Self {
             snapshot: live.snapshot.load_full(),
@@ -28,7 +29,7 @@ impl View {
         }
     }
 
-    /// A state that stays: a snapshot and what was fresh, both of one moment.
+    /// A pinned state: a snapshot and the unsealed writes, both of one moment.
     pub(crate) fn pinned(
         live: Arc<Live>,
         snapshot: Arc<Snapshot>,
@@ -41,8 +42,8 @@ impl View {
         }
     }
 
-    /// This state, but for a space that answers with another of the generations it keeps: opened, and
-    /// caught up with what was written since it was cut, as far as this state has it.
+    /// This state with another generation of one space active. Opens the generation and embeds the items
+    /// of this state that were written since its cut.
     pub(crate) fn with_generation(&self, space: &str, to: GenerationNo) -> Result<Self, Error> {
         let snapshot = &self.snapshot;
         let kept = snapshot.kept(space)?;
@@ -70,17 +71,17 @@ impl View {
         })
     }
 
-    /// The state.
+    /// The snapshot.
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// The database that it is a state of.
+    /// The open database.
     pub(crate) fn live(&self) -> &Live {
         &self.live
     }
 
-    /// The item of an id, deleted or not.
+    /// The item of an id, whether it is deleted or not.
     pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
         match &self.fresh {
             None => self.live.find_item(id),
@@ -91,8 +92,19 @@ impl View {
         }
     }
 
-    /// The newest record of an id: as of now, or as of the moment that is held on to. None if it was
-    /// deleted by then.
+    /// The id of an item that is served by these spaces.
+    pub(super) fn item_id<'s>(
+        &self,
+        mut servings: impl Iterator<Item = &'s Serving>,
+        item: ItemNo,
+    ) -> Result<String, Error> {
+        match servings.find_map(|serving| serving.overlay.get(&item)) {
+            Some(fresh) => Ok(fresh.id.clone()),
+            None => Ok(self.snapshot.sealed.id(item)?.to_owned()),
+        }
+    }
+
+    /// The record of an id in this state; none if the item is deleted.
     pub(super) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
         let Some(fresh) = &self.fresh else {
             return self.live.record(id);
@@ -105,16 +117,16 @@ impl View {
         self.snapshot.sealed.record(id)
     }
 
-    /// Takes notice of a query for the sample that beams are measured by, unless it was put to a
-    /// generation that is not the active one.
-    pub(super) fn notice(&self, space: &str, generation: GenerationNo, query: &[f32]) {
+    /// Adds a query vector to the reservoir that calibration samples. Skips generations that are not
+    /// active.
+    pub(super) fn sample_query(&self, space: &str, generation: GenerationNo, query: &[f32]) {
         let active = || {
             let snapshot = self.live.snapshot.load();
             let kept = snapshot.sealed.manifest.spaces.get(space);
             kept.is_some_and(|kept| kept.active == generation)
         };
         if self.fresh.is_none() || active() {
-            self.live.asked.notice(space, generation, query);
+            self.live.asked.offer(space, generation, query);
         }
     }
 }

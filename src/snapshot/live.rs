@@ -1,6 +1,6 @@
 //! What all handles of an open database share: the snapshot in force and the index of unsealed writes.
 
-use super::measure::{measure, simulated};
+use super::measure::{measure, simulate_queries};
 use super::record::parse;
 use super::reservoir::Reservoirs;
 use super::state::Snapshot;
@@ -82,7 +82,7 @@ impl Live {
         let largest = base.parts.iter().max_by_key(|part| part.shown());
         let queries = match (&asked, largest) {
             (Some(asked), _) => Cow::Borrowed(asked),
-            (None, Some(part)) => Cow::Owned(simulated(&part.segment)?),
+            (None, Some(part)) => Cow::Owned(simulate_queries(&part.segment)?),
             (None, None) => Cow::default(),
         };
         let is_real = asked.is_some();

@@ -1,4 +1,4 @@
-//! Measuring how much of the exact answer the graphs of a generation find.
+//! Measurement of recall: the share of the exact answer that graph searches find, by beam width.
 
 use super::parts::Part;
 use crate::error::Error;
@@ -10,20 +10,23 @@ use crate::store::SpaceSegment;
 use rayon::prelude::*;
 use twinspire_core::kernel::{Metric, Row, prepare};
 
-/// Queries whose exact answers are found at a time, so that rows are read once for all of them.
-const TOGETHER: usize = 16;
-/// Queries made up.
+/// Queries that share one exact scan, so that each row is read once for all of them.
+const BATCH: usize = 16;
+/// Number of simulated queries.
 const SIMULATED: usize = 200;
-/// How much a query between two items has of the second.
-const SECOND: f32 = 0.5;
+/// The weight of the second item in a simulated query; the first has 1.
+const SECOND_WEIGHT: f32 = 0.5;
 
-/// Asks the graphs with each of the queries, back to back, once for every width of the beam, and
-/// compares with exact answers. `done` is told how many queries were asked, and may end it.
+/// Searches the graphs for each of the concatenated query vectors, once with every beam width, and
+/// compares the results with exact answers. `real` says that users asked these queries.
+///
+/// `progress` gets the number of queries done since its last call; an error from it ends the
+/// measurement.
 pub(crate) fn measure(
     parts: &[Part],
     queries: &[f32],
     real: bool,
-    done: &(dyn Fn(u64) -> Result<(), Error> + Sync),
+    progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<Calibration, Error> {
     let Some(dimension) = parts.first().map(|part| part.segment.dimension()) else {
         return Ok(Calibration::default());
@@ -33,20 +36,20 @@ pub(crate) fn measure(
     let efs = EFS
         .get(..=enough.unwrap_or(EFS.len() - 1))
         .unwrap_or_default();
-    let sums = queries.par_chunks(dimension * TOGETHER).map(|queries| {
-        let right = exact_scores(parts, queries, dimension);
+    let sums = queries.par_chunks(dimension * BATCH).map(|queries| {
+        let exact = exact_scores(parts, queries, dimension);
         let scratch = &mut Scratch::default();
         let mut sums = Sums::new(efs.len());
-        for (query, right) in queries.chunks_exact(dimension).zip(&right) {
-            sums.best += f64::from(right.first().copied().unwrap_or_default());
-            sums.last += f64::from(right.last().copied().unwrap_or_default());
+        for (query, exact) in queries.chunks_exact(dimension).zip(&exact) {
+            sums.best += f64::from(exact.first().copied().unwrap_or_default());
+            sums.last += f64::from(exact.last().copied().unwrap_or_default());
             for (found, ef) in sums.found.iter_mut().zip(efs) {
                 for (found, k) in found.iter_mut().zip(KS) {
-                    *found += share(parts, query, right, k, *ef as usize, scratch)?;
+                    *found += recall_at(k, parts, (query, exact), *ef as usize, scratch)?;
                 }
             }
         }
-        done((queries.len() / dimension) as u64)?;
+        progress((queries.len() / dimension) as u64)?;
         Ok(sums)
     });
     let sums = sums.try_reduce(|| Sums::new(efs.len()), |a, b| Ok::<_, Error>(a.plus(&b)))?;
@@ -67,12 +70,13 @@ pub(crate) fn measure(
     })
 }
 
-/// What was measured of some queries, added up.
+/// Sums over queries.
 struct Sums {
-    /// Their best scores, and their last that are compared.
+    /// The best exact scores.
     best: f64,
+    /// The last exact scores that are compared.
     last: f64,
-    /// For each width, the shares of the exact answers that were found.
+    /// The recall at each of the [`KS`], for each beam width.
     found: Vec<[f64; KS.len()]>,
 }
 
@@ -95,7 +99,7 @@ impl Sums {
     }
 }
 
-/// For each query the best scores there are, best first, as many as are ever compared.
+/// The exact scores of each query, best first, as many as the largest of the [`KS`].
 fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f32>> {
     let most = KS.into_iter().max().unwrap_or_default();
     let mut all = vec![Vec::new(); queries.len() / dimension];
@@ -114,36 +118,28 @@ fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f3
     all
 }
 
-/// The share of the `k` best scores that beams of a width find. Scores are compared, for of equal
-/// items any will do.
-fn share(
-    parts: &[Part],
-    query: &[f32],
-    right: &[f32],
+/// The share of a query's `k` best items that a beam of width `ef` finds. Compares scores, not items: of
+/// items with equal scores any will do.
+fn recall_at(
     k: usize,
+    parts: &[Part],
+    (query, exact): (&[f32], &[f32]),
     ef: usize,
     scratch: &mut Scratch,
 ) -> Result<f64, Error> {
-    let k = k.min(right.len());
-    let Some(worst) = k.checked_sub(1).and_then(|last| right.get(last)) else {
+    let k = k.min(exact.len());
+    let Some(worst) = k.checked_sub(1).and_then(|last| exact.get(last)) else {
         return Ok(1.0);
     };
     let mut hits = 0;
     for part in parts {
-        let (graph, points) = (part.segment.graph()?, part.segment.node_vectors());
+        let (graph, vectors) = (part.segment.graph()?, part.segment.node_vectors());
         let params = BeamParams::new(query, k, ef);
         let found = if part.shown() == part.segment.items().len() {
-            search(&graph, &points, &params, scratch)
+            search(&graph, &vectors, &params, scratch)
         } else {
-            let mut shows = |node: u32| part.shows(node);
-            let found = search_filtered(
-                &graph,
-                &points,
-                &params,
-                WalkLimits::for_beam(ef),
-                &mut shows,
-                scratch,
-            );
+            let (limits, mut shows) = (WalkLimits::for_beam(ef), |node: u32| part.shows(node));
+            let found = search_filtered(&graph, &vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()
         };
         hits += found.iter().filter(|scored| scored.score >= *worst).count();
@@ -151,28 +147,28 @@ fn share(
     Ok(hits.min(k) as f64 / k as f64)
 }
 
-/// Queries as users ask them, back to back, before any has asked: each lies between two items, and
-/// beside both of them, for a query that is an item's very vector is easier than users are.
-pub(crate) fn simulated(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
+/// Simulated query vectors, concatenated, for a space that has not been queried yet. Each lies between
+/// two items and off both of them, because a query equal to an item's vector is easier than a user's.
+pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
     let (graph, NodeVectors { metric, rows, .. }) = (segment.graph()?, segment.node_vectors());
     let nodes = rows.count() as usize;
     let count = SIMULATED.min(nodes);
     let mut queries = Vec::with_capacity(count * rows.dimension());
     for at in 0..count {
         let first = at * nodes / count;
-        // Multiples of a prime that is larger than half of them go all over the nodes.
+        // Multiples of a large prime spread over all nodes.
         let second = (first + 1 + at * 7_919) % nodes;
         let row = |node: usize| rows.row(node as u32).map(Row::to_vec).unwrap_or_default();
         let beside = |node: usize| {
-            // The last of its neighbours lies farthest.
+            // Neighbours are sorted by distance: the last is the farthest.
             let last = graph.neighbours(node as u32).last();
             let other = row(last.map_or(node, |last| last as usize));
             let both = row(node).into_iter().zip(other);
             both.map(|(a, b)| (a + b) / 2.0)
         };
         let mix = |(a, b): (f32, f32)| match metric {
-            Metric::L2 => (a + SECOND * b) / (1.0 + SECOND),
-            Metric::Cosine | Metric::InnerProduct => a + SECOND * b,
+            Metric::L2 => (a + SECOND_WEIGHT * b) / (1.0 + SECOND_WEIGHT),
+            Metric::Cosine | Metric::InnerProduct => a + SECOND_WEIGHT * b,
         };
         let mut query: Vec<f32> = beside(first).zip(beside(second)).map(mix).collect();
         if prepare(metric, &mut query).is_err() {

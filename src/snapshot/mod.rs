@@ -26,7 +26,7 @@ pub(crate) use batches::in_batches;
 pub(crate) use catch_up::{ProgressFn, WriteState, catch_up, embed};
 pub(crate) use filter_cache::{CacheLookup, FilterCache};
 pub(crate) use live::Live;
-pub(crate) use measure::{measure, simulated};
+pub(crate) use measure::{measure, simulate_queries};
 pub(crate) use node_set::NodeSet;
 pub(crate) use numbers::NumberField;
 pub(crate) use overlay::{FreshItem, Overlay, without_sealed};

@@ -1,4 +1,4 @@
-//! A numeric field of all items of a state, by the columns of what is sealed and the fields of what is not.
+//! A numeric field of all items of a snapshot: columns of the sealed items, fields of the fresh ones.
 
 use super::overlay::Overlay;
 use super::sealed::Sealed;
@@ -11,21 +11,21 @@ use std::ops::Bound;
 use twinspire_core::ids::ItemNo;
 use twinspire_towers::internals::{Term, Test};
 
-/// The numbers that items have in a field: of a list, the largest.
+/// The number of each item in one field. Of a list, the largest number counts.
 pub(crate) struct NumberField<'a> {
     path: &'a str,
-    /// The newest first.
+    /// The items segments with their columns of the field, newest first.
     segments: Vec<(&'a ItemsSegment, Lookup<'a>)>,
-    /// An overlay with the newest version of every item that is not sealed, if there is any space.
+    /// An overlay that holds the newest version of every unsealed item; none if there is no space.
     fresh: Option<&'a Overlay>,
 }
 
 impl<'a> NumberField<'a> {
-    /// A field of a state.
+    /// A field of a snapshot's items.
     pub(crate) fn of(snapshot: &'a Snapshot, path: &'a str) -> Self {
         let sealed: &Sealed = &snapshot.sealed;
         let segments = sealed.items.iter().rev();
-        // All have what is not sealed; the one with the least besides is the quickest to look through.
+        // Every overlay holds the unsealed items; the smallest is the fastest to scan.
         let overlays = snapshot.spaces.values().map(|serving| &serving.overlay);
         Self {
             path,
@@ -36,8 +36,8 @@ impl<'a> NumberField<'a> {
 
     /// The number of an item.
     pub(crate) fn of_item(&self, item: ItemNo) -> Result<Option<f64>, Error> {
-        if let Some(late) = self.fresh.and_then(|fresh| fresh.get(&item)) {
-            return Ok(late.fields.largest_number(self.path));
+        if let Some(fresh) = self.fresh.and_then(|fresh| fresh.get(&item)) {
+            return Ok(fresh.fields.largest_number(self.path));
         }
         for (segment, lookup) in &self.segments {
             let Some(row) = search_dense(segment.numbers(), item.0) else {
@@ -52,8 +52,9 @@ impl<'a> NumberField<'a> {
         Ok(None)
     }
 
-    /// A number that about `count` items exceed; none where columns cannot tell.
-    pub(crate) fn largest_but(&self, count: usize) -> Option<f64> {
+    /// An estimate of the `count`-th largest number, which about `count` items exceed. None if a segment
+    /// has no column of the field.
+    pub(crate) fn nth_largest(&self, count: usize) -> Option<f64> {
         let mut rows = 0;
         let mut longest: Option<(usize, Column<'_>)> = None;
         for (segment, lookup) in &self.segments {
@@ -67,13 +68,13 @@ impl<'a> NumberField<'a> {
             }
         }
         let (of, column) = longest?;
-        // As many of the longest as its share of the rows.
+        // The longest column stands for all, in proportion to its rows.
         let count = (count as f64 * of as f64 / rows as f64) as usize;
         column.number_but(count)
     }
 
-    /// The items with a number above this one, and perhaps some that had one; none where columns cannot
-    /// tell.
+    /// The items whose number exceeds `number`. Older versions that a newer segment replaced may be among
+    /// them. None if a segment has no column of the field.
     pub(crate) fn above(&self, number: f64) -> Option<Vec<ItemNo>> {
         let mut found = Vec::new();
         let test = Test::Between {
@@ -94,15 +95,16 @@ impl<'a> NumberField<'a> {
             }
         }
         let fresh = self.fresh.into_iter().flatten();
-        let fresh = fresh.filter(|(_, late)| {
-            let has = late.fields.largest_number(self.path);
-            has.is_some_and(|has| has > number)
+        let fresh = fresh.filter(|(_, fresh)| {
+            let found = fresh.fields.largest_number(self.path);
+            found.is_some_and(|found| found > number)
         });
         found.extend(fresh.map(|(item, _)| *item));
         Some(found)
     }
 
-    /// The least and the largest number that is stored; everything where columns cannot tell.
+    /// The smallest and the largest number; infinite in both directions if a segment has no column of the
+    /// field, none if no item has a number.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
         let sealed = self.segments.iter().filter_map(|(_, lookup)| match lookup {
             Lookup::Absent => None,
@@ -110,8 +112,8 @@ impl<'a> NumberField<'a> {
             Lookup::Unindexed => Some((f64::NEG_INFINITY, f64::INFINITY)),
         });
         let fresh = self.fresh.into_iter().flat_map(|fresh| fresh.values());
-        let fresh = fresh.filter_map(|late| late.fields.largest_number(self.path));
+        let fresh = fresh.filter_map(|fresh| fresh.fields.largest_number(self.path));
         let all = sealed.chain(fresh.map(|number| (number, number)));
-        all.reduce(|(least, most), (low, high)| (least.min(low), most.max(high)))
+        all.reduce(|(smallest, largest), (low, high)| (smallest.min(low), largest.max(high)))
     }
 }

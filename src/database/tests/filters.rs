@@ -1,8 +1,8 @@
-//! Every way to find the best that pass a filter finds them, whichever would be chosen.
+//! Every plan of a filtered search finds the best passing items, whichever plan would be chosen.
 
 use super::*;
 use crate::graph::WalkLimits;
-use crate::recall::{Plan, forced};
+use crate::recall::{Plan, with_plan};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::collections::HashSet;
@@ -93,20 +93,20 @@ fn every_plan_finds_the_best_that_pass() {
         }),
         ("group = 3 and group = 4".to_owned(), &|_| false),
     ];
-    let walk = |budget| Plan::Walk {
+    let graph = |budget| Plan::Graph {
         ef: 300,
-        reach: WalkLimits {
+        limits: WalkLimits {
             expansions: 300,
             beam: 300,
             score_budget: budget,
         },
     };
     let plans = [
-        Plan::Items,
-        Plan::Nodes,
-        walk(u64::MAX),
-        // It gives up, and scans.
-        walk(50),
+        Plan::ScanItems,
+        Plan::ScanNodes,
+        graph(u64::MAX),
+        // Exceeds its budget, and scans.
+        graph(50),
     ];
     let (mut found, mut wanted) = (0, 0);
     for query in 0..12 {
@@ -123,7 +123,7 @@ fn every_plan_finds_the_best_that_pass() {
             for k in [1, 10, 60] {
                 let best: HashSet<&str> = passing.iter().copied().take(k).collect();
                 for (at, plan) in plans.into_iter().enumerate() {
-                    let hits = forced(plan, || recall().filter(text.as_str()).top(k).unwrap());
+                    let hits = with_plan(plan, || recall().filter(text.as_str()).top(k).unwrap());
                     let ids: HashSet<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
                     assert_eq!(ids.len(), best.len(), "{text}: {plan:?}");
                     assert!(
@@ -141,5 +141,5 @@ fn every_plan_finds_the_best_that_pass() {
         }
     }
     let recall = found as f64 / wanted as f64;
-    assert!(recall > 0.99, "the walks found {recall}");
+    assert!(recall > 0.99, "the graph searches found {recall}");
 }

@@ -12,7 +12,7 @@ use crate::maintain::seal::seal_locked;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
 use crate::manifest::{Calibration, Generation, Manifest};
-use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulated};
+use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulate_queries};
 use crate::store::{SpaceSegment, write_towers};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ fn build(
 
 /// Measures the recall of the new graph by beam width, on queries that lie between two items.
 fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
-    let queries = simulated(&segment)?;
+    let queries = simulate_queries(&segment)?;
     let total = (queries.len() / segment.dimension()) as u64;
     let done = AtomicU64::new(0);
     let parts = Part::all(vec![Arc::new(segment)]);

@@ -45,6 +45,9 @@ pub struct ShowArgs {
     /// Show how the answer was found, with the time of each stage
     #[arg(long)]
     pub explain: bool,
+    /// Show the exact rank of each item in every space, which scores every item
+    #[arg(long)]
+    pub exact_ranks: bool,
     /// Show the record of each item
     #[arg(long)]
     pub records: bool,
@@ -83,6 +86,9 @@ impl ShowArgs {
     pub fn apply<'a>(&self, mut recall: Recall<'a>) -> Recall<'a> {
         if self.explain {
             recall = recall.explain();
+        }
+        if self.exact_ranks {
+            recall = recall.exact_ranks();
         }
         match self.records {
             true => recall.records(),

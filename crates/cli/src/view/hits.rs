@@ -79,14 +79,14 @@ fn explanation(explain: &Explain) -> String {
             None => "every item scored".to_owned(),
         };
         let passing = search
-            .passing
+            .selectivity
             .map(|share| format!(", about {:.2} % pass", share * 100.0));
         text.push_str(&format!(
             "{} generation {}: {effort}{}, {} fresh items scanned\n",
             search.space,
             search.generation,
             passing.unwrap_or_default(),
-            search.late,
+            search.fresh,
         ));
         let columns = [
             "segment",
@@ -104,7 +104,7 @@ fn explanation(explain: &Explain) -> String {
             table.row([
                 segment.file.to_string(),
                 segment.nodes.to_string(),
-                segment.plan.to_owned(),
+                segment.plan.to_string(),
                 expanded,
                 scored,
                 ranked,
@@ -118,7 +118,7 @@ fn explanation(explain: &Explain) -> String {
         let mut table = Table::new(&["step", "space", ">of", ">kept"]);
         for step in &explain.fusion {
             table.row([
-                step.step.to_owned(),
+                step.step.to_string(),
                 step.space.clone().unwrap_or_default(),
                 step.of.map_or_else(String::new, |of| of.to_string()),
                 step.kept.to_string(),

@@ -39,7 +39,7 @@ pub fn run(args: MineArgs, output: &Output) -> Result<Exit, Failure> {
     let pairs = try_pairs(&args, known.as_ref(), &bar, &skipped)?;
     let mut miner = args.apply(state.mine(&args.space.name));
     if args.skip_bad {
-        miner = miner.leave_out(|error| skipped.report(error));
+        miner = miner.skip_failures(|error| skipped.report(error));
     }
     let mined = miner.try_pairs(pairs)?;
     let generation = mined.generation();

@@ -1,55 +1,57 @@
-//! A condition on the rows of one items segment, its tests answered by columns.
+//! A filter on the rows of one items segment, answered by columns.
 
 use crate::filter::Condition;
 use crate::format::columns::{Lookup, Matches};
 use crate::store::ItemsSegment;
 
-/// A condition of which each test is resolved. What the segment alone decides is folded away: `All`
-/// and `Any` have two members or more, none of which is constant, unless they are constant themselves.
+/// A condition with its tests resolved against the columns of a segment.
+///
+/// Constants are folded: an empty `All` is always true and an empty `Any` always false. All others have
+/// at least two members, none of them constant.
 #[derive(Debug)]
-pub(super) enum Tree<'a> {
-    /// All of them, the one that fewest rows pass first; of none, everything.
-    All(Vec<Tree<'a>>),
-    /// Any of them, the one that most rows pass first; of none, nothing.
-    Any(Vec<Tree<'a>>),
-    /// Not this.
-    Not(Box<Tree<'a>>),
+pub(super) enum FilterTree<'a> {
+    /// All members pass; the most selective member comes first.
+    All(Vec<FilterTree<'a>>),
+    /// Any member passes; the least selective member comes first.
+    Any(Vec<FilterTree<'a>>),
+    /// The member does not pass.
+    Not(Box<FilterTree<'a>>),
     /// A test of a column.
     Column(Box<Matches<'a>>),
-    /// A test that only records can answer.
+    /// A test that only the record can answer.
     Record,
 }
 
-impl<'a> Tree<'a> {
-    /// A condition on the rows of a segment.
-    pub(super) fn of(condition: &Condition, segment: &'a ItemsSegment) -> Self {
+impl<'a> FilterTree<'a> {
+    /// Resolves a condition against the columns of a segment.
+    pub(super) fn resolve(condition: &Condition, segment: &'a ItemsSegment) -> Self {
         let rows = segment.rows();
         match condition {
             Condition::All(parts) => {
                 let mut all = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match Self::of(part, segment) {
+                    match Self::resolve(part, segment) {
                         Self::Any(none) if none.is_empty() => return Self::Any(none),
                         Self::All(parts) => all.extend(parts),
                         other => all.push(other),
                     }
                 }
-                all.sort_by(|a, b| a.share(rows).total_cmp(&b.share(rows)));
-                one_or(all, Self::All)
+                all.sort_by(|a, b| a.selectivity(rows).total_cmp(&b.selectivity(rows)));
+                unwrap_single(all, Self::All)
             }
             Condition::Any(parts) => {
                 let mut any = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match Self::of(part, segment) {
+                    match Self::resolve(part, segment) {
                         Self::All(none) if none.is_empty() => return Self::All(none),
                         Self::Any(parts) => any.extend(parts),
                         other => any.push(other),
                     }
                 }
-                any.sort_by(|a, b| b.share(rows).total_cmp(&a.share(rows)));
-                one_or(any, Self::Any)
+                any.sort_by(|a, b| b.selectivity(rows).total_cmp(&a.selectivity(rows)));
+                unwrap_single(any, Self::Any)
             }
-            Condition::Not(inner) => match Self::of(inner, segment) {
+            Condition::Not(inner) => match Self::resolve(inner, segment) {
                 Self::All(none) if none.is_empty() => Self::Any(none),
                 Self::Any(none) if none.is_empty() => Self::All(none),
                 other => Self::Not(Box::new(other)),
@@ -65,7 +67,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Whether a row passes; none if only its record can tell.
+    /// Whether a row passes; none if only its record can answer.
     pub(super) fn passes(&self, row: u32) -> Option<bool> {
         match self {
             Self::Column(matches) if matches.contains(row) => Some(true),
@@ -78,7 +80,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Asks for what [`passes`](Self::passes) will read first.
+    /// Prefetches what [`passes`](Self::passes) reads first.
     pub(super) fn prefetch(&self, row: u32) {
         match self {
             Self::Column(matches) => matches.prefetch(row),
@@ -88,95 +90,95 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// The share of the rows that pass, estimated. What fields hold is related more often than not:
-    /// of tests that all have to be passed, the second counts by its square root, the third by its
-    /// fourth root, and so on.
-    pub(super) fn share(&self, rows: usize) -> f64 {
+    /// The estimated share of rows that pass, from 0 to 1. Fields are usually correlated. In an `All` the
+    /// second member therefore counts by its square root, the third by its fourth root, and so on.
+    pub(super) fn selectivity(&self, rows: usize) -> f64 {
         match self {
             Self::Column(matches) => (matches.count() as f64 / rows.max(1) as f64).min(1.0),
             Self::Record => 0.5,
-            Self::Not(inner) => 1.0 - inner.share(rows),
+            Self::Not(inner) => 1.0 - inner.selectivity(rows),
             Self::All(parts) => {
                 let mut exponent = 1.0;
                 let shares = parts.iter().map(|part| {
-                    let share = part.share(rows).powf(exponent);
+                    let share = part.selectivity(rows).powf(exponent);
                     exponent /= 2.0;
                     share
                 });
                 shares.product()
             }
             Self::Any(parts) => {
-                let shares = parts.iter().map(|part| part.share(rows));
+                let shares = parts.iter().map(|part| part.selectivity(rows));
                 shares.sum::<f64>().min(1.0)
             }
         }
     }
 
-    /// At most so many rows are [candidates](Self::each_candidates).
-    pub(super) fn reach(&self, rows: usize) -> usize {
+    /// Maximum number of [candidate rows](Self::for_each_candidates).
+    pub(super) fn candidates(&self, rows: usize) -> usize {
         match self {
             Self::Column(matches) => matches.count().min(rows),
             Self::Record | Self::Not(_) => rows,
-            Self::All(parts) => fewest(parts, rows).map_or(rows, |part| part.reach(rows)),
+            Self::All(parts) => fewest(parts, rows).map_or(rows, |part| part.candidates(rows)),
             Self::Any(parts) => {
-                let reaches = parts.iter().map(|part| part.reach(rows));
-                reaches.fold(0, usize::saturating_add).min(rows)
+                let counts = parts.iter().map(|part| part.candidates(rows));
+                counts.fold(0, usize::saturating_add).min(rows)
             }
         }
     }
 
-    /// Calls `each` with rows among which all are that pass, some at a time, and whether they surely do:
-    /// the rows of the test in an `All` that fewest pass, and those of every test in an `Any`.
-    pub(super) fn each_candidates(&self, rows: usize, each: &mut impl FnMut(&[u32], bool)) {
-        self.each_below(rows, true, each);
+    /// Calls `each` with batches of candidate rows, and whether all rows of the batch certainly pass.
+    /// Every passing row is a candidate: of an `All` those of its most selective member, of an `Any`
+    /// those of each member.
+    pub(super) fn for_each_candidates(&self, rows: usize, each: &mut impl FnMut(&[u32], bool)) {
+        self.for_each_in(rows, true, each);
     }
 
-    /// The same of a part; `sure` says whether what passes the part passes the whole.
-    fn each_below(&self, rows: usize, sure: bool, each: &mut impl FnMut(&[u32], bool)) {
+    /// The candidates of a member. `certain` says that a row which passes the member passes the whole.
+    fn for_each_in(&self, rows: usize, certain: bool, each: &mut impl FnMut(&[u32], bool)) {
         match self {
-            _ if self.reach(rows) >= rows => {
+            _ if self.candidates(rows) >= rows => {
                 let all = Vec::from_iter((0u32..).take(rows));
                 each(&all, false);
             }
             Self::Column(matches) => {
-                matches.each_rows(|rows| each(rows, sure));
+                matches.each_rows(|rows| each(rows, certain));
                 each(matches.uncertain(), false);
             }
             Self::All(parts) => {
                 if let Some(part) = fewest(parts, rows) {
-                    part.each_below(rows, false, each);
+                    part.for_each_in(rows, false, each);
                 }
             }
             Self::Any(parts) => {
                 for part in parts {
-                    part.each_below(rows, sure, each);
+                    part.for_each_in(rows, certain, each);
                 }
             }
-            // These reach all rows.
+            // All rows are candidates of these.
             Self::Record | Self::Not(_) => {}
         }
     }
 
-    /// Whether all [candidates](Self::each_candidates) surely pass, but for a few.
-    pub(super) fn is_sure(&self) -> bool {
+    /// Whether all but a few [candidates](Self::for_each_candidates) certainly pass.
+    pub(super) fn is_certain(&self) -> bool {
         match self {
             Self::Column(_) => true,
-            Self::Any(parts) => parts.iter().all(Self::is_sure),
+            Self::Any(parts) => parts.iter().all(Self::is_certain),
             Self::All(_) | Self::Not(_) | Self::Record => false,
         }
     }
 
-    /// Whether a row may be a candidate several times.
-    pub(super) fn repeats(&self, rows: usize) -> bool {
+    /// Whether a row may be a candidate more than once.
+    pub(super) fn has_duplicates(&self, rows: usize) -> bool {
         match self {
-            _ if self.reach(rows) >= rows => false,
+            _ if self.candidates(rows) >= rows => false,
             Self::Column(matches) => matches.repeats(),
-            Self::All(parts) => fewest(parts, rows).is_some_and(|part| part.repeats(rows)),
+            Self::All(parts) => fewest(parts, rows).is_some_and(|part| part.has_duplicates(rows)),
             Self::Any(_) | Self::Record | Self::Not(_) => true,
         }
     }
 
-    /// Whether a test in it needs records of all rows.
+    /// Whether a test needs the record of every row.
     pub(super) fn needs_records(&self) -> bool {
         match self {
             Self::Column(_) => false,
@@ -187,26 +189,30 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// The part that has the fewest candidates.
-fn fewest<'t, 'a>(parts: &'t [Tree<'a>], rows: usize) -> Option<&'t Tree<'a>> {
-    parts.iter().min_by_key(|part| part.reach(rows))
+/// The member with the fewest candidates.
+fn fewest<'t, 'a>(parts: &'t [FilterTree<'a>], rows: usize) -> Option<&'t FilterTree<'a>> {
+    parts.iter().min_by_key(|part| part.candidates(rows))
 }
 
-/// Whether one of the parts is `wanted`, which then the whole is; if none is, but of some only the
-/// record can tell, so is it of the whole.
-fn decide(parts: &[Tree<'_>], row: u32, wanted: bool) -> Option<bool> {
+/// Evaluates an `Any` (`decisive` is true) or an `All` (`decisive` is false): one member with the decisive
+/// result decides. Without one, a member that needs the record leaves the result open.
+fn decide(parts: &[FilterTree<'_>], row: u32, decisive: bool) -> Option<bool> {
     let mut certain = true;
     for part in parts {
         match part.passes(row) {
-            Some(passes) if passes == wanted => return Some(wanted),
+            Some(passes) if passes == decisive => return Some(decisive),
             Some(_) => {}
             None => certain = false,
         }
     }
-    certain.then_some(!wanted)
+    certain.then_some(!decisive)
 }
 
-fn one_or<'a>(mut parts: Vec<Tree<'a>>, whole: impl Fn(Vec<Tree<'a>>) -> Tree<'a>) -> Tree<'a> {
+/// The only member, or all members as a whole.
+fn unwrap_single<'a>(
+    mut parts: Vec<FilterTree<'a>>,
+    whole: impl Fn(Vec<FilterTree<'a>>) -> FilterTree<'a>,
+) -> FilterTree<'a> {
     match parts.len() {
         1 => parts.swap_remove(0),
         _ => whole(parts),

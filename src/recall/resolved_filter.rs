@@ -1,11 +1,10 @@
-//! Which items pass the filters of a recall.
+//! The filters of a recall, resolved against one snapshot.
 //!
-//! The filters are checked against the fields that the items have and become one condition, whose
-//! tests are [resolved](Tree) against the columns of every items segment once. Of an item the newest
-//! row counts; an item in the overlay is asked by its fields instead. Where columns cannot tell, a
-//! record is read.
+//! The filters are checked against the fields of the items and joined into one condition. Its tests are
+//! [resolved](FilterTree) once against the columns of every items segment. The newest row of an item
+//! counts. A fresh item is tested by its fields instead. Where columns cannot answer, the record is read.
 
-use super::tree::Tree;
+use super::filter_tree::FilterTree;
 use crate::error::Error;
 use crate::filter::{Condition, Filter, Kinds, Known};
 use crate::format::columns::{FieldKinds, Lookup};
@@ -16,30 +15,31 @@ use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::prefetch;
 
-/// The items that pass, as far as they are sealed; and what those in an overlay have to pass.
+/// All filters of a recall as one, resolved against a snapshot.
 #[derive(Debug)]
-pub(super) struct Passing<'a> {
-    /// What a record has to pass.
+pub(super) struct ResolvedFilter<'a> {
+    /// The test of a record or of a fresh item.
     condition: Condition,
-    /// The newest first.
-    segments: Vec<Rows<'a>>,
+    /// The items segments, newest first.
+    segments: Vec<SegmentFilter<'a>>,
+    /// The sealed items that pass, once they have been listed.
     items: OnceLock<Vec<ItemNo>>,
     cache: &'a FilterCache,
 }
 
-/// The rows of one segment, and the condition on them.
+/// The filter on the rows of one segment.
 #[derive(Debug)]
-struct Rows<'a> {
+struct SegmentFilter<'a> {
     segment: &'a ItemsSegment,
-    /// The items of the rows, increasing.
+    /// The item number of each row, increasing.
     numbers: &'a [u32],
-    tree: Tree<'a>,
+    tree: FilterTree<'a>,
 }
 
-impl<'a> Passing<'a> {
-    /// The items of a state that pass all of the filters; none when there is no filter. `servings` are
-    /// those that the recall is answered from.
-    pub(super) fn of<'s>(
+impl<'a> ResolvedFilter<'a> {
+    /// Resolves filters, all of which have to pass; none without a filter. `servings` are the spaces that
+    /// the recall searches.
+    pub(super) fn resolve<'s>(
         snapshot: &'a Snapshot,
         servings: impl Iterator<Item = &'s Serving>,
         filters: &[Filter],
@@ -48,26 +48,26 @@ impl<'a> Passing<'a> {
             return Ok(None);
         }
         let segments = || snapshot.sealed.items.iter().map(|segment| &**segment);
-        let known = known(&segments, servings, filters)?;
+        let known = known_fields(&segments, servings, filters)?;
         let all = |known| {
             let each = filters.iter().map(|filter| filter.condition(known));
             Condition::all(each.collect(), known)
         };
         let sealed = all(&known);
-        let rows = segments().rev().map(|segment| Rows {
+        let resolved = segments().rev().map(|segment| SegmentFilter {
             segment,
             numbers: segment.numbers(),
-            tree: Tree::of(&sealed, segment),
+            tree: FilterTree::resolve(&sealed, segment),
         });
         Ok(Some(Self {
             condition: all(&Known::nothing()),
-            segments: rows.collect(),
+            segments: resolved.collect(),
             items: OnceLock::new(),
             cache: &snapshot.sealed.filter_cache,
         }))
     }
 
-    /// Whether an item passes that is in no overlay.
+    /// Whether a sealed item passes.
     #[inline]
     pub(super) fn passes(&self, item: ItemNo) -> Result<bool, Error> {
         for rows in &self.segments {
@@ -78,7 +78,7 @@ impl<'a> Passing<'a> {
         Ok(false)
     }
 
-    /// Asks for what [`passes`](Self::passes) will read of the newest segment.
+    /// Prefetches what [`passes`](Self::passes) reads of the newest segment.
     #[inline]
     pub(super) fn prefetch(&self, item: ItemNo) {
         if let Some(rows) = self.segments.first()
@@ -89,12 +89,12 @@ impl<'a> Passing<'a> {
         }
     }
 
-    /// Whether an item in an overlay passes.
-    pub(super) fn late_passes(&self, late: &FreshItem) -> bool {
-        self.condition.matches(&late.fields)
+    /// Whether a fresh item passes.
+    pub(super) fn passes_fresh(&self, fresh: &FreshItem) -> bool {
+        self.condition.matches(&fresh.fields)
     }
 
-    fn row_passes(&self, rows: &Rows<'_>, row: u32) -> Result<bool, Error> {
+    fn row_passes(&self, rows: &SegmentFilter<'_>, row: u32) -> Result<bool, Error> {
         match rows.tree.passes(row) {
             Some(passes) => Ok(passes),
             None => {
@@ -104,48 +104,48 @@ impl<'a> Passing<'a> {
         }
     }
 
-    /// The share of the sealed items that pass, estimated.
-    pub(super) fn share(&self) -> f64 {
+    /// The estimated share of sealed items that pass, from 0 to 1.
+    pub(super) fn selectivity(&self) -> f64 {
         let (mut passing, mut all) = (0.0, 0.0);
         for rows in &self.segments {
             let count = rows.segment.rows();
-            passing += rows.tree.share(count) * count as f64;
+            passing += rows.tree.selectivity(count) * count as f64;
             all += count as f64;
         }
         if all > 0.0 { passing / all } else { 0.0 }
     }
 
-    /// At most so many rows have to be asked to find all that pass.
-    pub(super) fn reach(&self) -> usize {
-        let reaches = self
+    /// Maximum number of rows to look at to find all passing items.
+    pub(super) fn candidates(&self) -> usize {
+        let counts = self
             .segments
             .iter()
-            .map(|rows| rows.tree.reach(rows.segment.rows()));
-        reaches.sum()
+            .map(|rows| rows.tree.candidates(rows.segment.rows()));
+        counts.sum()
     }
 
-    /// Whether of these rows none has to be asked.
-    pub(super) fn is_sure(&self) -> bool {
-        self.segments.iter().all(|rows| rows.tree.is_sure())
+    /// Whether candidate rows need not be tested.
+    pub(super) fn is_certain(&self) -> bool {
+        self.segments.iter().all(|rows| rows.tree.is_certain())
     }
 
-    /// Whether most rows can only be asked by their records.
+    /// Whether most rows can only be tested by their records.
     pub(super) fn needs_records(&self) -> bool {
         self.segments.iter().any(|rows| rows.tree.needs_records())
     }
 
-    /// All items that pass and are in no overlay, each once; found when first asked for.
+    /// All sealed items that pass, each once. The first call lists them.
     pub(super) fn items(&self) -> Result<&[ItemNo], Error> {
         if let Some(items) = self.items.get() {
             return Ok(items);
         }
-        let found = self.find()?;
+        let found = self.list_items()?;
         Ok(self.items.get_or_init(|| found))
     }
 
-    /// The nodes of a part that pass, if it is known already or worth to be known: finding all items
-    /// that pass costs so much, and knowing the nodes saves so much now.
-    pub(super) fn nodes(
+    /// The passing nodes of a part, if the filter cache has them or it pays off to compute them: that
+    /// takes `cost`, and having them saves `saving`, both in nanoseconds.
+    pub(super) fn cached_nodes(
         &self,
         part: &Part,
         cost: f64,
@@ -166,46 +166,47 @@ impl<'a> Passing<'a> {
         }
     }
 
-    fn find(&self) -> Result<Vec<ItemNo>, Error> {
-        let (mut found, mut failed) = (Vec::with_capacity(self.reach()), None);
-        let (mut newer, mut repeats) = (Vec::<&[u32]>::new(), false);
+    fn list_items(&self) -> Result<Vec<ItemNo>, Error> {
+        let (mut found, mut failed) = (Vec::with_capacity(self.candidates()), None);
+        let (mut newer, mut duplicates) = (Vec::<&[u32]>::new(), false);
         for rows in &self.segments {
             let numbers = rows.numbers;
             let (count, newest) = (numbers.len(), newer.is_empty());
-            repeats |= rows.tree.repeats(count);
-            rows.tree.each_candidates(count, &mut |candidates, passes| {
-                let numbered = |row: &u32| Some((*row, ItemNo(*numbers.get(*row as usize)?)));
-                let candidates = candidates.iter().filter_map(numbered);
-                if newest && passes {
-                    found.extend(candidates.map(|(_, item)| item));
-                    return;
-                }
-                for (row, item) in candidates {
-                    let overwritten = || {
-                        let mut newer = newer.iter();
-                        newer.any(|numbers| search_dense(numbers, item.0).is_some())
-                    };
-                    if !newest && overwritten() {
-                        continue;
+            duplicates |= rows.tree.has_duplicates(count);
+            rows.tree
+                .for_each_candidates(count, &mut |candidates, passes| {
+                    let numbered = |row: &u32| Some((*row, ItemNo(*numbers.get(*row as usize)?)));
+                    let candidates = candidates.iter().filter_map(numbered);
+                    if newest && passes {
+                        found.extend(candidates.map(|(_, item)| item));
+                        return;
                     }
-                    let asked = if passes {
-                        Ok(true)
-                    } else {
-                        self.row_passes(rows, row)
-                    };
-                    match asked {
-                        Ok(true) => found.push(item),
-                        Ok(false) => {}
-                        Err(error) => failed = Some(error),
+                    for (row, item) in candidates {
+                        let overwritten = || {
+                            let mut newer = newer.iter();
+                            newer.any(|numbers| search_dense(numbers, item.0).is_some())
+                        };
+                        if !newest && overwritten() {
+                            continue;
+                        }
+                        let result = if passes {
+                            Ok(true)
+                        } else {
+                            self.row_passes(rows, row)
+                        };
+                        match result {
+                            Ok(true) => found.push(item),
+                            Ok(false) => {}
+                            Err(error) => failed = Some(error),
+                        }
                     }
-                }
-            });
+                });
             newer.push(numbers);
         }
         if let Some(error) = failed {
             return Err(error);
         }
-        if repeats {
+        if duplicates {
             found.sort_unstable();
             found.dedup();
         }
@@ -213,10 +214,12 @@ impl<'a> Passing<'a> {
     }
 }
 
-/// What sealed items have in the fields that the filters ask of, once all filters make sense. Items
-/// written since are only looked at for fields that no sealed one has so, and everything there is only
-/// for an error that says what would be right.
-fn known<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
+/// The kinds of values that sealed items have in the fields of the filters. Refuses filters that do not
+/// fit the fields.
+///
+/// Fresh items are only read if a filter does not fit the sealed ones. All fields are only read for an
+/// error that suggests one.
+fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
     segments: &impl Fn() -> S,
     servings: impl Iterator<Item = &'s Serving>,
     filters: &[Filter],
@@ -239,24 +242,24 @@ fn known<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
         return Ok(sealed);
     }
     let servings: Vec<_> = servings.collect();
-    let late = || servings.iter().flat_map(|serving| serving.overlay.values());
-    let mut asked = sealed.clone();
+    let fresh = || servings.iter().flat_map(|serving| serving.overlay.values());
+    let mut with_fresh = sealed.clone();
     for filter in filters {
         filter.each_field(|path| {
-            let values = late().filter_map(|late| late.fields.field(path));
-            values.for_each(|value| asked.see_field(path, value));
+            let values = fresh().filter_map(|fresh| fresh.fields.field(path));
+            values.for_each(|value| with_fresh.see_field(path, value));
         });
     }
-    if check(&asked).is_ok() {
+    if check(&with_fresh).is_ok() {
         return Ok(sealed);
     }
-    let mut all = asked;
+    let mut all = with_fresh;
     for segment in segments() {
         for (path, found) in segment.fields() {
             all.add(path, kinds(found));
         }
     }
-    late().for_each(|late| all.see(&late.fields));
+    fresh().for_each(|fresh| all.see(&fresh.fields));
     if all.is_empty() {
         all = Known::nothing();
     }

@@ -1,12 +1,12 @@
-//! The best of a fusion, reordered so that they are not all alike.
+//! Diversity: the best items of a fusion, reordered so that they are not all alike.
 
-use super::Ranking;
+use super::ranking::Ranking;
 use crate::ensemble::Diversity;
 use crate::error::Error;
 use crate::snapshot::Snapshot;
 use twinspire_core::kernel::Metric;
 
-/// The first `k` of a ranking are chosen from its best; the rest follows as it is.
+/// Chooses the first `k` items from the best of a ranking; the rest follows in its order.
 pub(super) fn choose(
     snapshot: &Snapshot,
     diversity: &Diversity,
@@ -22,7 +22,7 @@ pub(super) fn choose(
     };
     let vectors: Vec<_> = ranking.iter().map(|(_, item)| vector(*item)).collect();
     let cosine = |a: usize, b: usize| match (vectors.get(a), vectors.get(b)) {
-        (Some(Some((a, of_a))), Some(Some((b, of_b)))) => dot(a, b) / (of_a * of_b),
+        (Some(Some((a, a_length))), Some(Some((b, b_length)))) => dot(a, b) / (a_length * b_length),
         _ => 0.0,
     };
     let scores: Vec<f32> = ranking.iter().map(|(score, _)| *score).collect();

@@ -1,24 +1,31 @@
-//! Channels that take turns.
+//! Quotas: the channels take turns until each has filled its quota.
 
-use super::{Fused, Fusing, Ranking, ranks_of};
+use super::context::FusionContext;
+use super::ranking::{Fused, Ranking, ranks_of};
 use crate::ensemble::{Channel, quotas};
 use crate::error::Error;
+use crate::recall::explain::FusionStepKind;
 use std::collections::HashSet;
 use twinspire_core::ids::ItemNo;
 
-/// The `k` that the channels take. Scores of different spaces cannot be compared: an answer's score is
-/// one over its place.
-pub(super) fn best(fusing: &Fusing<'_>, channels: &[Channel], k: usize) -> Result<Fused, Error> {
+/// The `k` items that the channels take. Scores of different spaces cannot be compared, so that the
+/// score of an item is one over its place.
+pub(super) fn best(
+    context: &FusionContext<'_>,
+    channels: &[Channel],
+    k: usize,
+) -> Result<Fused, Error> {
     let (mut lists, mut ranks): (Vec<Ranking>, Vec<_>) = (Vec::new(), Vec::new());
-    for channel in &fusing.channels {
-        // Whoever finds all its best `k` taken comes when the answer is full.
-        let list = fusing.list(channel, None, k)?;
+    for channel in &context.channels {
+        // `k` candidates suffice: a channel whose `k` best are all taken comes when the answer is full.
+        let list = context.top_k(channel, None, k)?;
         ranks.push(ranks_of(&list));
         lists.push(list);
     }
-    let (taken, counts) = take(&lists, &quotas(channels, k), k);
-    for ((channel, list), count) in fusing.channels.iter().zip(&lists).zip(counts) {
-        fusing.step("quota", Some(channel.name), Some(list.len()), count);
+    let (taken, counts) = take_turns(&lists, &quotas(channels, k), k);
+    for ((channel, list), count) in context.channels.iter().zip(&lists).zip(counts) {
+        let step = FusionStepKind::Quota;
+        context.record(step, Some(channel.name), Some(list.len()), count);
     }
     let placed = (1usize..).zip(taken);
     let best = placed.map(|(place, item)| (1.0 / place as f32, item));
@@ -26,9 +33,9 @@ pub(super) fn best(fusing: &Fusing<'_>, channels: &[Channel], k: usize) -> Resul
     Ok(Fused { best, ranks })
 }
 
-/// Who takes what: in turns until the quotas are full, then in turns until the answer is; and how many
-/// each took.
-fn take(lists: &[Ranking], quotas: &[usize], k: usize) -> (Vec<ItemNo>, Vec<usize>) {
+/// The items that the channels take, and how many each took. They take turns until their quotas are
+/// full, then again until the answer is.
+fn take_turns(lists: &[Ranking], quotas: &[usize], k: usize) -> (Vec<ItemNo>, Vec<usize>) {
     let (mut answer, mut taken) = (Vec::new(), HashSet::new());
     let mut counts = vec![0; lists.len()];
     let mut left: Vec<_> = lists.iter().map(|list| list.iter()).collect();

@@ -1,23 +1,25 @@
-//! Ranks in the lists of the channels, in place of scores.
+//! Reciprocal rank fusion: ranks in the candidate lists of the channels, in place of scores.
 
-use super::{Fused, Fusing, ranks_of};
+use super::context::FusionContext;
+use super::ranking::{Fused, ranks_of};
 use crate::ensemble::finite;
 use crate::error::Error;
+use crate::recall::explain::FusionStepKind;
 use std::collections::BTreeMap;
 use twinspire_core::ids::ItemNo;
 
-/// The best `k` by Σ weight / (constant + rank).
+/// The best `k` items by Σ weight / (constant + rank).
 pub(super) fn best(
-    fusing: &Fusing<'_>,
+    context: &FusionContext<'_>,
     weights: &BTreeMap<String, f32>,
     (constant, depth): (u32, u32),
     k: usize,
 ) -> Result<Fused, Error> {
     let mut scores: BTreeMap<ItemNo, f64> = BTreeMap::new();
-    let mut ranks = Vec::with_capacity(fusing.channels.len());
-    for channel in &fusing.channels {
-        let list = fusing.list(channel, None, depth as usize)?;
-        fusing.step("list", Some(channel.name), None, list.len());
+    let mut ranks = Vec::with_capacity(context.channels.len());
+    for channel in &context.channels {
+        let list = context.top_k(channel, None, depth as usize)?;
+        context.record(FusionStepKind::List, Some(channel.name), None, list.len());
         let weight = f64::from(weights.get(channel.name).copied().unwrap_or_default());
         for (rank, (_, item)) in (1u32..).zip(&list) {
             *scores.entry(*item).or_default() += weight / (f64::from(constant) + f64::from(rank));
@@ -28,7 +30,7 @@ pub(super) fn best(
     let scored = scores
         .into_iter()
         .map(|(item, score)| (finite(score), item));
-    let best = fusing.rank(scored, k)?;
-    fusing.step("fusion", None, Some(count), best.len());
+    let best = context.rank(scored, k)?;
+    context.record(FusionStepKind::Fusion, None, Some(count), best.len());
     Ok(Fused { best, ranks })
 }

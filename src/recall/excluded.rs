@@ -1,0 +1,36 @@
+//! Items that one query must not return.
+
+use super::view::View;
+use crate::error::Error;
+use std::collections::HashSet;
+use twinspire_core::ids::ItemNo;
+
+/// Items that one query must not return: the excluded ones, and the item that it is similar to.
+#[derive(Clone, Copy)]
+pub(super) struct Excluded<'a> {
+    /// Items excluded by id.
+    pub(super) items: &'a HashSet<ItemNo>,
+    /// The item that the query is made from.
+    pub(super) query_item: Option<ItemNo>,
+}
+
+impl Excluded<'_> {
+    /// Whether an item must not be returned.
+    pub(super) fn contains(&self, item: ItemNo) -> bool {
+        self.query_item == Some(item) || self.items.contains(&item)
+    }
+
+    /// Whether every item may be returned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.query_item.is_none() && self.items.is_empty()
+    }
+}
+
+/// The items of ids; ids without an item are skipped.
+pub(super) fn items_of(view: &View, ids: &[String]) -> Result<HashSet<ItemNo>, Error> {
+    let mut items = HashSet::with_capacity(ids.len());
+    for id in ids {
+        items.extend(view.find_item(id)?);
+    }
+    Ok(items)
+}

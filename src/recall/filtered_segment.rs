@@ -1,0 +1,256 @@
+//! Search of one segment among the items that pass a filter, as [planned](super::plan).
+
+use super::explain::SegmentPlan;
+use super::params::Effort;
+use super::plan::{Plan, PlanInputs, TestCost, cache_economics, plan};
+use super::radius::search_radius_into;
+use super::resolved_filter::ResolvedFilter;
+use super::scratch::{SCRATCH, count_ranked};
+use super::space_query::SpaceQuery;
+use super::top_k::TopK;
+use crate::error::Error;
+use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank, search_filtered};
+use crate::snapshot::{NodeSet, Part};
+use std::sync::Arc;
+use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::prefetch;
+
+/// Adds the best passing items of a segment, `best.k()` of them if that many pass.
+pub(super) fn search(
+    part: &Part,
+    query: &SpaceQuery<'_>,
+    filter: &ResolvedFilter<'_>,
+    effort: Effort,
+    best: &mut TopK,
+) -> Result<SegmentPlan, Error> {
+    let mut search = FilteredSearch {
+        part,
+        query,
+        filter,
+        effort,
+        cached: None,
+        hides_items: !query.serving.overlay.is_empty() || !query.excluded.is_empty(),
+    };
+    let (ef, exact) = match effort {
+        Effort::Exact => (0, true),
+        Effort::Beam(ef) => (ef, false),
+    };
+    let nodes = part.segment.items().len();
+    let mut inputs = PlanInputs {
+        nodes,
+        // Rows that newer segments replace do not pass either.
+        selectivity: filter.selectivity() * part.shown() as f64 / nodes.max(1) as f64,
+        candidates: filter.candidates(),
+        test: match (filter.needs_records(), filter.is_certain()) {
+            (true, _) => TestCost::Record,
+            (false, certain) => TestCost::Row { certain },
+        },
+        ef,
+        // A radius search may find few items.
+        k: match search.radius(best) {
+            Some(_) => 1,
+            None => best.k(),
+        },
+        dimension: part.segment.dimension(),
+        exact,
+    };
+    let mut chosen = plan(&inputs);
+    let (cost, saving) = cache_economics(&inputs, &chosen);
+    search.cached = filter.cached_nodes(part, cost, saving)?;
+    if let Some(cached) = &search.cached {
+        inputs.candidates = cached.len();
+        inputs.selectivity = cached.len() as f64 / nodes.max(1) as f64;
+        inputs.test = TestCost::Cached;
+        chosen = plan(&inputs);
+    }
+    search.run(chosen, best)
+}
+
+/// A filtered search of one segment.
+struct FilteredSearch<'a> {
+    part: &'a Part,
+    query: &'a SpaceQuery<'a>,
+    filter: &'a ResolvedFilter<'a>,
+    effort: Effort,
+    /// The passing nodes, if the filter cache has them.
+    cached: Option<Arc<NodeSet>>,
+    /// Whether an item that passes may still be hidden: excluded, or replaced in the overlay.
+    hides_items: bool,
+}
+
+impl FilteredSearch<'_> {
+    fn run(&self, plan: Plan, best: &mut TopK) -> Result<SegmentPlan, Error> {
+        match plan {
+            Plan::ScanItems => {
+                self.scan_items(best)?;
+                Ok(match self.cached {
+                    Some(_) => SegmentPlan::CachedScan,
+                    None => SegmentPlan::ColumnScan,
+                })
+            }
+            Plan::ScanNodes => {
+                self.scan_nodes(best)?;
+                Ok(SegmentPlan::FilteredScan)
+            }
+            Plan::Graph { ef, limits } => {
+                if let Some(min_score) = self.radius(best) {
+                    self.search_radius(min_score, ef, best)?;
+                    return Ok(SegmentPlan::FilteredRadiusSearch);
+                }
+                if self.search_graph(ef, limits, best)? {
+                    return Ok(match self.cached {
+                        Some(_) => SegmentPlan::CachedGraphSearch,
+                        None => SegmentPlan::FilteredGraphSearch,
+                    });
+                }
+                self.scan_items(best)?;
+                Ok(SegmentPlan::AbandonedGraphSearch)
+            }
+        }
+    }
+
+    /// The minimum score of a radius search; none if the best `k` are wanted.
+    fn radius(&self, best: &TopK) -> Option<f32> {
+        self.query.at_least.filter(|_| best.k() == usize::MAX)
+    }
+
+    /// Whether a node that passes may be returned.
+    fn may_return(&self, node: u32) -> bool {
+        let item = || self.part.segment.items().get(node as usize);
+        !self.hides_items || item().is_some_and(|item| self.query.may_return(ItemNo(*item)))
+    }
+
+    /// Whether a node passes, is the current version of its item, and may be returned.
+    fn passes(&self, node: u32) -> Result<bool, Error> {
+        if let Some(nodes) = &self.cached {
+            return Ok(nodes.contains(node) && self.may_return(node));
+        }
+        let item = self.part.segment.items().get(node as usize);
+        match item.filter(|_| self.part.shows(node) && self.may_return(node)) {
+            Some(item) => self.filter.passes(ItemNo(*item)),
+            None => Ok(false),
+        }
+    }
+
+    /// Scores the nodes of the items that pass.
+    fn scan_items(&self, best: &mut TopK) -> Result<(), Error> {
+        if let Some(nodes) = &self.cached {
+            self.score(nodes.nodes().filter(|node| self.may_return(*node)), best);
+            return Ok(());
+        }
+        let (items, finder) = (self.filter.items()?.iter(), self.part.segment.finder());
+        let items = items.filter(|item| self.query.may_return(**item));
+        let nodes = items.filter_map(|item| finder.find(*item));
+        self.score(nodes.filter(|node| self.part.shows(*node)), best);
+        Ok(())
+    }
+
+    /// Evaluates the filter for every node, and scores those that pass.
+    fn scan_nodes(&self, best: &mut TopK) -> Result<(), Error> {
+        let (nodes, mut filter) = (self.part.segment.items().len() as u32, self.node_filter());
+        self.score((0..nodes).filter(|node| filter.accepts(*node)), best);
+        filter.error.map_or(Ok(()), Err)
+    }
+
+    /// Scores nodes: by their vectors in an exact search, else by their codes first.
+    fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut TopK) {
+        let (items, vectors) = (self.part.segment.items(), self.part.segment.node_vectors());
+        if self.effort == Effort::Exact {
+            // Every node is pushed: `best` decides between equal scores.
+            let (scorer, mut count) = (vectors.metric.scorer(), 0);
+            for node in nodes {
+                let (row, item) = (vectors.rows.row(node), items.get(node as usize));
+                if let (Some(row), Some(item)) = (row, item) {
+                    best.push(scorer.score(self.query.vector, row), ItemNo(*item));
+                    count += 1;
+                }
+            }
+            count_ranked(count);
+            return;
+        }
+        let params = self.beam_params(best.k(), best);
+        SCRATCH.with_borrow_mut(|scratch| {
+            for scored in rerank(&vectors, &params, nodes, scratch) {
+                if let Some(item) = items.get(scored.node as usize) {
+                    best.push(scored.score, ItemNo(*item));
+                }
+            }
+        });
+    }
+
+    fn node_filter(&self) -> FallibleNodeFilter<'_> {
+        FallibleNodeFilter {
+            search: self,
+            error: None,
+        }
+    }
+
+    fn beam_params(&self, ef: usize, best: &TopK) -> BeamParams<'_> {
+        let nodes = self.part.segment.items().len();
+        let mut params = BeamParams::new(self.query.vector, best.k().min(nodes), ef.min(nodes));
+        params.threshold = best.threshold();
+        params
+    }
+
+    /// Searches the graph through nodes that do not pass. Returns false, and adds nothing, if the search
+    /// exceeded its budget or found fewer than `k` items: more may pass that it could not reach.
+    fn search_graph(&self, ef: usize, limits: WalkLimits, best: &mut TopK) -> Result<bool, Error> {
+        let segment = &self.part.segment;
+        let (graph, vectors) = (segment.graph()?, segment.node_vectors());
+        let params = self.beam_params(ef, best);
+        let mut filter = self.node_filter();
+        let done = SCRATCH.with_borrow_mut(|scratch| {
+            let found = search_filtered(&graph, &vectors, &params, limits, &mut filter, scratch);
+            found.is_some_and(|found| self.push_if_enough(found, best))
+        });
+        filter.error.map_or(Ok(done), Err)
+    }
+
+    /// Searches the graph for all passing nodes above a minimum score.
+    fn search_radius(&self, min_score: f32, ef: usize, best: &mut TopK) -> Result<(), Error> {
+        let mut filter = self.node_filter();
+        let accepts = |node: u32| filter.accepts(node);
+        let ball = (self.query.vector, min_score);
+        search_radius_into(&self.part.segment, ball, ef, accepts, best)?;
+        filter.error.map_or(Ok(()), Err)
+    }
+
+    /// Adds nodes if they are `k`, or if `best` was full before: then nodes that were not found score
+    /// below its threshold.
+    fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK) -> bool {
+        let enough = best.threshold() > f32::NEG_INFINITY || found.len() >= best.k();
+        for scored in found.iter().filter(|_| enough) {
+            if let Some(item) = self.part.segment.items().get(scored.node as usize) {
+                best.push(scored.score, ItemNo(*item));
+            }
+        }
+        enough
+    }
+}
+
+/// The filter as a graph search calls it: an error is kept, and the node does not pass.
+struct FallibleNodeFilter<'a> {
+    search: &'a FilteredSearch<'a>,
+    error: Option<Error>,
+}
+
+impl NodeFilter for FallibleNodeFilter<'_> {
+    fn accepts(&mut self, node: u32) -> bool {
+        self.search.passes(node).unwrap_or_else(|error| {
+            self.error = Some(error);
+            false
+        })
+    }
+
+    fn prefetch(&self, node: u32, next: bool) {
+        if self.search.cached.is_some() {
+            return;
+        }
+        let items = self.search.part.segment.items();
+        let at = node as usize;
+        match items.get(at) {
+            Some(item) if next => self.search.filter.prefetch(ItemNo(*item)),
+            _ => prefetch(items.get(at..=at).unwrap_or_default()),
+        }
+    }
+}

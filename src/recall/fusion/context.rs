@@ -1,0 +1,163 @@
+//! One query of an ensemble while it is answered, and the primitives that fusion methods use.
+
+use super::business_value::BusinessValues;
+use super::channel::Channel;
+use super::ranking::Ranking;
+use crate::error::Error;
+use crate::recall::excluded::Excluded;
+use crate::recall::explain::{FusionStep, FusionStepKind};
+use crate::recall::params::{Effort, SearchParams};
+use crate::recall::resolved_filter::ResolvedFilter;
+use crate::recall::space_query::SpaceQuery;
+use crate::recall::space_search::{score_all, top_k};
+use crate::recall::top_k::TopK;
+use crate::recall::trace::Trace;
+use crate::snapshot::{Serving, Snapshot};
+use twinspire_core::ids::ItemNo;
+
+/// One query of an ensemble while it is answered.
+pub(super) struct FusionContext<'a> {
+    /// The snapshot that is searched.
+    pub(super) snapshot: &'a Snapshot,
+    /// How to search.
+    pub(super) params: &'a SearchParams,
+    /// The spaces of the ensemble, each once, in the order of the recipe.
+    pub(super) channels: Vec<Channel<'a>>,
+    /// The filter that every item passes, if there is one.
+    pub(super) filter: Option<&'a ResolvedFilter<'a>>,
+    /// The business values of the items, if the recipe ranks by them.
+    pub(super) business: Option<&'a BusinessValues<'a>>,
+    /// Items that must not be returned.
+    pub(super) excluded: Excluded<'a>,
+    /// Records the steps.
+    pub(super) trace: &'a Trace,
+}
+
+impl FusionContext<'_> {
+    /// The channel of a space.
+    pub(super) fn channel(&self, space: &str) -> Result<&Channel<'_>, Error> {
+        let found = self.channels.iter().find(|channel| channel.name == space);
+        found.ok_or(Error::NoQuery)
+    }
+
+    /// How hard to search a space for its best `k` items.
+    pub(super) fn effort(&self, serving: &Serving, k: usize) -> Effort {
+        self.params.effort(&serving.base.generation, k)
+    }
+
+    /// Number of items in the largest channel.
+    pub(super) fn most_items(&self) -> usize {
+        let items = self.channels.iter().map(|c| c.serving.items() as usize);
+        items.max().unwrap_or(0)
+    }
+
+    /// The best `k` items of a channel, by their score in it.
+    pub(super) fn top_k(
+        &self,
+        channel: &Channel<'_>,
+        at_least: Option<f32>,
+        k: usize,
+    ) -> Result<Ranking, Error> {
+        top_k(&self.space_query(channel, at_least), k)
+    }
+
+    /// Every item of a channel that may be returned, with its score, in no particular order.
+    pub(super) fn score_all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
+        score_all(&self.space_query(channel, None))
+    }
+
+    /// The query in the space of a channel.
+    pub(super) fn space_query<'a>(
+        &'a self,
+        channel: &'a Channel<'_>,
+        at_least: Option<f32>,
+    ) -> SpaceQuery<'a> {
+        SpaceQuery {
+            space: channel.name,
+            serving: channel.serving,
+            vector: &channel.vector,
+            params: self.params,
+            excluded: self.excluded,
+            filter: self.filter,
+            at_least,
+            trace: self.trace,
+        }
+    }
+
+    /// The minimum fused score of a hit.
+    pub(super) fn min_score(&self) -> f32 {
+        self.params.at_least.unwrap_or(f32::NEG_INFINITY)
+    }
+
+    /// The best `k` of scored items, by their scores and business values.
+    pub(super) fn rank(
+        &self,
+        scored: impl IntoIterator<Item = (f32, ItemNo)>,
+        k: usize,
+    ) -> Result<Ranking, Error> {
+        let mut best = TopK::new(k, self.min_score());
+        for (score, item) in scored {
+            let score = match &self.business {
+                Some(business) => business.ranking_score(score, item)?,
+                None => score,
+            };
+            best.push(score, item);
+        }
+        Ok(best.into_sorted())
+    }
+
+    /// An upper bound of what items are ranked by that score at most `score`, and whose number in the
+    /// field of business values is at most `largest`.
+    pub(super) fn bound(&self, score: f32, largest: f64) -> f32 {
+        self.business
+            .map_or(score, |business| business.bound(score, largest))
+    }
+
+    /// About `count` of the items with the largest business values that may be returned, and an upper
+    /// bound of all other items' numbers. No items without business values.
+    pub(super) fn most_valuable(&self, count: usize) -> Result<(Vec<ItemNo>, f64), Error> {
+        let Some(business) = &self.business else {
+            return Ok((Vec::new(), f64::INFINITY));
+        };
+        let (mut items, largest) = business.highest(count);
+        let mut failed = None;
+        items.retain(|item| {
+            self.may_return(*item).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        });
+        failed.map_or(Ok((items, largest)), Err)
+    }
+
+    /// Whether an item passes the filter and is not excluded.
+    fn may_return(&self, item: ItemNo) -> Result<bool, Error> {
+        if self.excluded.contains(item) {
+            return Ok(false);
+        }
+        let Some(filter) = &self.filter else {
+            return Ok(true);
+        };
+        let mut channels = self.channels.iter();
+        match channels.find_map(|channel| channel.serving.overlay.get(&item)) {
+            Some(fresh) => Ok(filter.passes_fresh(fresh)),
+            None => filter.passes(item),
+        }
+    }
+
+    /// Records a step of the fusion, which kept `kept` of `of` items.
+    pub(super) fn record(
+        &self,
+        step: FusionStepKind,
+        space: Option<&str>,
+        of: Option<usize>,
+        kept: usize,
+    ) {
+        self.trace.fusion_step(|| FusionStep {
+            step,
+            space: space.map(str::to_owned),
+            of,
+            kept,
+        });
+    }
+}

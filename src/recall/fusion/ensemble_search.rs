@@ -1,0 +1,187 @@
+//! A recall of an ensemble: the set-up that all queries share, and the answer to one query.
+
+use super::business_value::BusinessValues;
+use super::channel::Channel;
+use super::context::FusionContext;
+use super::ranking::{Fused, Ranking};
+use super::threshold::Scoring;
+use super::{cascade, diversity, normalised, quotas, rank_fusion, single_graph, weighted};
+use crate::ensemble::{Ensemble, Method};
+use crate::error::Error;
+use crate::recall::excluded::Excluded;
+use crate::recall::explain::FusionStepKind;
+use crate::recall::hits::{Hit, Hits};
+use crate::recall::params::SearchParams;
+use crate::recall::ranks::exact_ranks;
+use crate::recall::resolved_filter::ResolvedFilter;
+use crate::recall::trace::Trace;
+use crate::recall::view::View;
+use crate::snapshot::Snapshot;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use twinspire_core::ids::ItemNo;
+
+/// A recall of an ensemble, set up for any number of queries.
+pub(in crate::recall) struct EnsembleSearch<'a> {
+    snapshot: &'a Snapshot,
+    ensemble: &'a Ensemble,
+    params: &'a SearchParams,
+    business: Option<BusinessValues<'a>>,
+}
+
+impl<'a> EnsembleSearch<'a> {
+    /// Sets up recalls of the ensemble `name`.
+    pub(in crate::recall) fn new(
+        snapshot: &'a Snapshot,
+        name: &str,
+        ensemble: &'a Ensemble,
+        params: &'a SearchParams,
+    ) -> Result<Self, Error> {
+        let recipe = ensemble.recipe();
+        if matches!(recipe.method, Method::Quotas { .. }) && params.at_least.is_some() {
+            let name = name.to_owned();
+            return Err(Error::NoScore { name });
+        }
+        let business = recipe.business.as_ref();
+        Ok(Self {
+            snapshot,
+            ensemble,
+            params,
+            business: business.map(|business| BusinessValues::of(snapshot, business)),
+        })
+    }
+
+    /// The spaces of the ensemble.
+    pub(in crate::recall) fn spaces(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.ensemble.spaces()
+    }
+
+    /// Answers one query. `vector_in` gives its vector in each space, by position and name.
+    pub(in crate::recall) fn answer<'v>(
+        &self,
+        view: &View,
+        filter: Option<&ResolvedFilter<'_>>,
+        excluded: Excluded<'_>,
+        vector_in: impl Fn(usize, &str) -> Result<Cow<'v, [f32]>, Error>,
+        trace: Trace,
+    ) -> Result<Hits, Error> {
+        let mut channels = Vec::new();
+        for (at, name) in self.spaces().enumerate() {
+            let serving = &**self.snapshot.space(name)?;
+            let vector = vector_in(at, name)?;
+            view.sample_query(name, serving.base.generation.number, &vector);
+            channels.push(Channel {
+                name,
+                serving,
+                vector,
+            });
+        }
+        trace.end_stage(|micros| &mut micros.query);
+        let context = FusionContext {
+            snapshot: self.snapshot,
+            params: self.params,
+            channels,
+            filter,
+            business: self.business.as_ref(),
+            excluded,
+            trace: &trace,
+        };
+        let k = self.params.k.saturating_add(self.params.offset);
+        let fused = self.fuse_and_diversify(&context, k)?;
+        trace.end_stage(|micros| &mut micros.search);
+        let hits = self.hits(view, &context, fused)?;
+        trace.end_stage(|micros| &mut micros.answer);
+        let generations = context.channels.iter().map(|channel| {
+            let number = channel.serving.base.generation.number;
+            (channel.name.to_owned(), number)
+        });
+        let generations = generations.collect();
+        Ok(Hits::of_ensemble(generations, hits, trace.finish()))
+    }
+
+    fn fuse_and_diversify(&self, context: &FusionContext<'_>, k: usize) -> Result<Fused, Error> {
+        let Some(diversity) = &self.ensemble.recipe().diversity else {
+            return self.fuse(context, k);
+        };
+        let mut fused = self.fuse(context, k.max(diversity.pool()))?;
+        let of = fused.best.len();
+        fused.best = diversity::choose(self.snapshot, diversity, fused.best, k)?;
+        fused.best.truncate(k);
+        let (step, kept) = (FusionStepKind::Diversity, fused.best.len());
+        context.record(step, Some(diversity.space()), Some(of), kept);
+        Ok(fused)
+    }
+
+    fn fuse(&self, context: &FusionContext<'_>, k: usize) -> Result<Fused, Error> {
+        let ranking: Result<Ranking, Error> = match &self.ensemble.recipe().method {
+            Method::Weighted {
+                spaces,
+                missing,
+                fused,
+            } => {
+                let weights: Vec<f32> = spaces.values().copied().collect();
+                let scoring = Scoring {
+                    missing: *missing,
+                    fuse: &|scores| weighted::sum(&weights, scores),
+                };
+                let graph = fused.as_deref().and_then(|name| {
+                    let serving = single_graph::usable(context, name)?;
+                    Some((name, serving))
+                });
+                match graph {
+                    Some(graph) => single_graph::best(context, graph, &weights, &scoring, k),
+                    None => weighted::best(context, &scoring, k),
+                }
+            }
+            Method::Cascade { stages } => cascade::best(context, stages, k),
+            Method::Normalised { spaces, by, depth } => {
+                normalised::best(context, spaces, (*by, *depth), k)
+            }
+            Method::RankFusion {
+                spaces,
+                k: constant,
+                depth,
+            } => return rank_fusion::best(context, spaces, (*constant, *depth), k),
+            Method::Quotas { channels } => return quotas::best(context, channels, k),
+        };
+        ranking.map(Fused::from)
+    }
+
+    /// The hits of a fusion, without the first ones that the recall skips.
+    fn hits(
+        &self,
+        view: &View,
+        context: &FusionContext<'_>,
+        Fused { best, ranks }: Fused,
+    ) -> Result<Vec<Hit>, Error> {
+        let (params, channels) = (self.params, &context.channels);
+        let best = best.get(params.offset..).unwrap_or_default();
+        let ranks: Vec<HashMap<ItemNo, u32>> = if params.exact_ranks {
+            let of_channel = |channel| exact_ranks(&context.space_query(channel, None), best);
+            channels.iter().map(of_channel).collect::<Result<_, _>>()?
+        } else {
+            ranks
+        };
+        let hit = |(score, item): &(f32, ItemNo)| {
+            let id = view.item_id(channels.iter().map(|channel| channel.serving), *item)?;
+            let scores = channels
+                .iter()
+                .filter_map(|channel| Some((channel.name.to_owned(), channel.score(*item)?)));
+            let ranks = ranks
+                .iter()
+                .zip(channels)
+                .filter_map(|(ranks, c)| Some((c.name.to_owned(), *ranks.get(item)?)));
+            Ok(Hit {
+                record: match params.records {
+                    true => view.record(&id)?,
+                    false => None,
+                },
+                id,
+                score: *score,
+                channels: scores.collect(),
+                ranks: ranks.collect(),
+            })
+        };
+        best.iter().map(hit).collect()
+    }
+}

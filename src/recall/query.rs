@@ -1,0 +1,35 @@
+//! What a recall searches for.
+
+use crate::error::Error;
+use serde_json::Value;
+
+/// What a query vector is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum QueryInput<'a> {
+    /// The raw features of a user.
+    User(&'a Value),
+    /// A vector of the space.
+    Vector(&'a [f32]),
+    /// The id of an item, whose stored vector becomes the query.
+    Item(&'a str),
+}
+
+/// What to search for: an input for every space, and inputs that replace it in single spaces.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Query<'a> {
+    /// The input for every space without one of its own.
+    pub(crate) input: Option<QueryInput<'a>>,
+    /// Inputs for single spaces, by name. The last one of a name counts.
+    pub(crate) by_space: &'a [(&'a str, QueryInput<'a>)],
+}
+
+impl<'a> Query<'a> {
+    /// The input for one space.
+    pub(super) fn input_in(&self, space: &str) -> Result<QueryInput<'a>, Error> {
+        let mut own = self.by_space.iter().rev();
+        let own = own.find(|(name, _)| *name == space);
+        own.map(|(_, input)| *input)
+            .or(self.input)
+            .ok_or(Error::NoQuery)
+    }
+}

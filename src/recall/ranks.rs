@@ -1,0 +1,34 @@
+//! Exact ranks of items in one space.
+
+use super::space_query::SpaceQuery;
+use super::space_search::score_all;
+use super::trace::Trace;
+use crate::error::Error;
+use std::collections::HashMap;
+use twinspire_core::ids::ItemNo;
+
+/// The ranks of `items` among all items that the query may return, from 1; found by scoring all of them.
+/// An item without a score in the space has no rank.
+pub(super) fn exact_ranks(
+    query: &SpaceQuery<'_>,
+    items: &[(f32, ItemNo)],
+) -> Result<HashMap<ItemNo, u32>, Error> {
+    // The work is the price of the option, not of the answer: it does not belong into the explanation.
+    let trace = Trace::new(false);
+    let query = SpaceQuery {
+        at_least: None,
+        trace: &trace,
+        ..*query
+    };
+    let all = score_all(&query)?;
+    let mut ranks: HashMap<ItemNo, u32> = items.iter().map(|(_, item)| (*item, 0)).collect();
+    let mut sorted = all;
+    sorted.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (rank, (_, item)) in (1..).zip(&sorted) {
+        if let Some(found) = ranks.get_mut(item) {
+            *found = rank;
+        }
+    }
+    ranks.retain(|_, rank| *rank > 0);
+    Ok(ranks)
+}

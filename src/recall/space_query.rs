@@ -1,0 +1,47 @@
+//! A query in one space.
+
+use super::excluded::Excluded;
+use super::params::{Effort, SearchParams};
+use super::resolved_filter::ResolvedFilter;
+use super::trace::Trace;
+use crate::snapshot::{FreshItem, Serving};
+use twinspire_core::ids::ItemNo;
+
+/// A query vector in one space, with everything that decides what it may return.
+#[derive(Clone, Copy)]
+pub(super) struct SpaceQuery<'a> {
+    /// Name of the space.
+    pub(super) space: &'a str,
+    /// What the space serves.
+    pub(super) serving: &'a Serving,
+    /// The query vector.
+    pub(super) vector: &'a [f32],
+    /// How hard to search; all else is in the fields below.
+    pub(super) params: &'a SearchParams,
+    /// Items that must not be returned.
+    pub(super) excluded: Excluded<'a>,
+    /// The filter that every returned item passes, if there is one.
+    pub(super) filter: Option<&'a ResolvedFilter<'a>>,
+    /// Minimum score.
+    pub(super) at_least: Option<f32>,
+    /// Records what the search does.
+    pub(super) trace: &'a Trace,
+}
+
+impl SpaceQuery<'_> {
+    /// How hard to search for the best `k` items.
+    pub(super) fn effort(&self, k: usize) -> Effort {
+        self.params.effort(&self.serving.base.generation, k)
+    }
+
+    /// Whether an item of a segment may be returned, apart from the filter.
+    pub(super) fn may_return(&self, item: ItemNo) -> bool {
+        !self.serving.overlay.contains_key(&item) && !self.excluded.contains(item)
+    }
+
+    /// Whether an item of the overlay may be returned; includes the filter.
+    pub(super) fn may_return_fresh(&self, item: ItemNo, fresh: &FreshItem) -> bool {
+        let passes = |filter: &ResolvedFilter<'_>| filter.passes_fresh(fresh);
+        !self.excluded.contains(item) && self.filter.is_none_or(passes)
+    }
+}

@@ -1,0 +1,138 @@
+//! Search of one space: the overlay is scanned, each segment is searched or scanned.
+
+use super::explain::{SegmentPlan, SpaceSearch};
+use super::filtered_segment;
+use super::params::Effort;
+use super::radius::search_radius_into;
+use super::scratch::{SCRATCH, count_ranked};
+use super::space_query::SpaceQuery;
+use super::top_k::TopK;
+use crate::error::Error;
+use crate::graph::{BeamParams, WalkLimits, search, search_filtered};
+use crate::snapshot::Part;
+use crate::store::SpaceSegment;
+use twinspire_core::ids::ItemNo;
+
+/// The best `k` items of a space, best first.
+pub(super) fn top_k(query: &SpaceQuery<'_>, k: usize) -> Result<Vec<(f32, ItemNo)>, Error> {
+    Ok(search_space(query, query.effort(k), k)?.into_sorted())
+}
+
+/// Every item of a space that the query may return, with its score, in no particular order.
+pub(super) fn score_all(query: &SpaceQuery<'_>) -> Result<Vec<(f32, ItemNo)>, Error> {
+    Ok(search_space(query, Effort::Exact, usize::MAX)?.into_unsorted())
+}
+
+fn search_space(query: &SpaceQuery<'_>, effort: Effort, k: usize) -> Result<TopK, Error> {
+    let serving = query.serving;
+    let generation = &serving.base.generation;
+    let metric = generation.metric;
+    let mut best = TopK::new(k, query.at_least.unwrap_or(f32::NEG_INFINITY));
+    // Fresh items first: their scores raise the threshold at which graph searches stop.
+    for (item, fresh) in &serving.overlay {
+        if let Some(vector) = &fresh.vector
+            && query.may_return_fresh(*item, fresh)
+        {
+            best.push(metric.score(query.vector, vector), *item);
+        }
+    }
+    query.trace.begin_space(|| SpaceSearch {
+        space: query.space.to_owned(),
+        generation: generation.number,
+        ef: match effort {
+            Effort::Exact => None,
+            Effort::Beam(ef) => Some(ef),
+        },
+        fresh: serving.overlay.len(),
+        selectivity: query.filter.map(|filter| filter.selectivity()),
+        segments: Vec::new(),
+    });
+    for part in &serving.base.parts {
+        let file = part.segment.pinned().file.number.0;
+        let search = || search_segment(part, query, effort, &mut best);
+        query
+            .trace
+            .segment(file, part.segment.items().len(), search)?;
+    }
+    Ok(best)
+}
+
+/// Searches one segment.
+fn search_segment(
+    part: &Part,
+    query: &SpaceQuery<'_>,
+    effort: Effort,
+    best: &mut TopK,
+) -> Result<SegmentPlan, Error> {
+    if let Some(filter) = query.filter {
+        return filtered_segment::search(part, query, filter, effort, best);
+    }
+    let items = part.segment.items();
+    let may_return = |node: u32| {
+        let item = items.get(node as usize).map(|item| ItemNo(*item));
+        part.shows(node) && item.is_some_and(|item| query.may_return(item))
+    };
+    let effort = match effort {
+        // A beam as wide as the segment saves nothing, and may miss unreachable nodes.
+        Effort::Beam(ef) if ef >= items.len() => Effort::Exact,
+        other => other,
+    };
+    match (effort, query.at_least) {
+        (Effort::Exact, _) => {
+            scan(&part.segment, query.vector, may_return, best);
+            Ok(SegmentPlan::FullScan)
+        }
+        (Effort::Beam(ef), Some(least)) if best.k() == usize::MAX => {
+            search_radius_into(&part.segment, (query.vector, least), ef, may_return, best)?;
+            Ok(SegmentPlan::RadiusSearch)
+        }
+        (Effort::Beam(ef), _) => {
+            let k = best.k().min(items.len());
+            let mut params = BeamParams::new(query.vector, k, ef.min(items.len()));
+            params.threshold = best.threshold();
+            let hides_none = query.serving.overlay.is_empty() && query.excluded.is_empty();
+            let all = part.shown() == items.len() && hides_none;
+            search_graph(&part.segment, &params, may_return, all, best)?;
+            Ok(SegmentPlan::GraphSearch)
+        }
+    }
+}
+
+/// Scores every node of a segment that may be returned.
+fn scan(segment: &SpaceSegment, query: &[f32], may_return: impl Fn(u32) -> bool, best: &mut TopK) {
+    let (rows, items) = (segment.rows(), segment.items());
+    let mut scored = 0;
+    for (node, item) in (0u32..).zip(items).filter(|(node, _)| may_return(*node)) {
+        if let Some(row) = rows.row(node) {
+            best.push(segment.metric().score(query, row), ItemNo(*item));
+            scored += 1;
+        }
+    }
+    count_ranked(scored);
+}
+
+/// Searches the graph of a segment. `all` says that every node may be returned.
+fn search_graph(
+    segment: &SpaceSegment,
+    params: &BeamParams<'_>,
+    mut may_return: impl Fn(u32) -> bool,
+    all: bool,
+    best: &mut TopK,
+) -> Result<(), Error> {
+    let (graph, vectors, items) = (segment.graph()?, segment.node_vectors(), segment.items());
+    SCRATCH.with_borrow_mut(|scratch| {
+        let found = if all {
+            search(&graph, &vectors, params, scratch)
+        } else {
+            let limits = WalkLimits::for_beam(params.ef);
+            search_filtered(&graph, &vectors, params, limits, &mut may_return, scratch)
+                .unwrap_or_default()
+        };
+        for scored in found {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.push(scored.score, ItemNo(*item));
+            }
+        }
+    });
+    Ok(())
+}

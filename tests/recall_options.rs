@@ -1,0 +1,144 @@
+//! Options of a recall: their order makes no difference, and `explain` changes nothing but the
+//! explanation.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use serde_json::{Value, json};
+use twinspire::{Database, Ensemble, Hits};
+use twinspire_testkit::shop::id;
+use twinspire_testkit::towers::{field_towers, scaled_towers};
+use twinspire_testkit::{directory, item, open_without_background};
+
+const SPACE: &str = "by-price";
+
+fn shop(path: &std::path::Path) -> Database {
+    let db = open_without_background(path);
+    let items: Vec<Value> = (0..300).map(|at| item(at, at)).collect();
+    db.items().put_many(&items).unwrap();
+    db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
+    db.publish("other")
+        .towers(scaled_towers(-2.0))
+        .run()
+        .unwrap();
+    let home = Ensemble::weighted().space(SPACE, 1.0).space("other", 0.5);
+    db.ensembles().define("home", home).unwrap();
+    let turns = Ensemble::quotas().count(SPACE, 2).count("other", 2);
+    db.ensembles().define("turns", turns).unwrap();
+    db.items().put(&item(400, 150)).unwrap();
+    db
+}
+
+/// The hits alone, without the explanation.
+fn plain(hits: &Hits) -> Vec<twinspire::Hit> {
+    hits.to_vec()
+}
+
+#[test]
+fn hits_with_and_without_explain_are_identical() {
+    let (_dir, path) = directory();
+    let db = shop(&path);
+    let user = json!({"price": 150});
+    for name in [SPACE, "home", "turns"] {
+        for exact_ranks in [false, true] {
+            let recall = || {
+                let recall = db.recall(name).user(&user).ef(20).records();
+                let recall = recall.filter("price < 200").exclude(["B151"]).offset(1);
+                match exact_ranks {
+                    true => recall.exact_ranks(),
+                    false => recall,
+                }
+            };
+            let (without, with) = (recall().top(5).unwrap(), recall().explain().top(5).unwrap());
+            assert_eq!(plain(&without), plain(&with), "{name}");
+            assert!(without.explained().is_none(), "{name}");
+            let searches = &with.explained().unwrap().searches;
+            assert!(!searches.is_empty(), "{name}");
+            // Nor does a rank that is asked for show up as work of the search.
+            assert!(
+                searches.iter().all(|search| search.ef == Some(20)),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exact_ranks_are_those_of_scoring_every_item() {
+    let (_dir, path) = directory();
+    let db = shop(&path);
+    let user = json!({"price": 150});
+    for name in [SPACE, "home", "turns"] {
+        let recall = || db.recall(name).user(&user).filter("price >= 100");
+        let hits = recall().exact_ranks().offset(2).top(4).unwrap();
+        for space in [SPACE, "other"] {
+            let alone = db.recall(space).user(&user).filter("price >= 100");
+            let alone = alone.exact().top(500).unwrap();
+            for hit in hits.iter().filter(|_| name == space || name != SPACE) {
+                let rank = alone.iter().position(|other| other.id == hit.id).unwrap() + 1;
+                assert_eq!(hit.ranks[space], rank as u32, "{name} {space} {}", hit.id);
+            }
+        }
+        assert_eq!(
+            recall().top(4).unwrap()[0].ranks.is_empty(),
+            name != "turns"
+        );
+    }
+}
+
+#[test]
+fn options_may_be_set_before_and_after_the_users_of_a_batch() {
+    let (_dir, path) = directory();
+    let db = shop(&path);
+    let users: Vec<Value> = (0..150).map(|at| json!({"price": at * 2})).collect();
+    for name in [SPACE, "home"] {
+        let before = db
+            .recall(name)
+            .filter("price >= 40")
+            .offset(1)
+            .users(&users);
+        let after = db
+            .recall(name)
+            .users(&users)
+            .offset(1)
+            .filter("price >= 40");
+        let (before, after) = (before.top(3).unwrap(), after.top(3).unwrap());
+        assert_eq!(before, after, "{name}");
+        for (user, hits) in users.iter().zip(&before) {
+            let one = db.recall(name).offset(1).user(user).filter("price >= 40");
+            assert_eq!(&one.top(3).unwrap(), hits, "{name} {user}");
+        }
+        let min_score = before[0][0].score;
+        let near = db.recall(name).users(&users[..1]).all_at_least(min_score);
+        assert!(near.unwrap()[0].len() >= 2, "{name}");
+    }
+    let bad = [json!({"price": 1}), json!({"price": "cheap"})];
+    for name in [SPACE, "home"] {
+        let error = db.recall(name).users(&bad).top(1).unwrap_err();
+        assert!(error.to_string().contains("user 1 of the batch"), "{error}");
+    }
+    assert!(db.recall(SPACE).users(&[]).top(1).unwrap().is_empty());
+}
+
+#[test]
+fn an_item_is_not_similar_to_itself_in_any_space_of_an_ensemble() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let records: Vec<Value> = (0..40)
+        .map(|at| json!({"id": id(at), "x": at, "y": 1}))
+        .collect();
+    db.items().put_many(&records).unwrap();
+    db.publish("plane")
+        .towers(field_towers("l2", &["x"]))
+        .run()
+        .unwrap();
+    db.publish("near")
+        .towers(field_towers("l2", &["x", "y"]))
+        .run()
+        .unwrap();
+    let both = Ensemble::weighted().space("plane", 1.0).space("near", 1.0);
+    db.ensembles().define("both", both).unwrap();
+    for name in ["plane", "both"] {
+        let hits = db.recall(name).similar(&id(20)).exact().top(2).unwrap();
+        let ids: Vec<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
+        assert_eq!(ids, [id(19), id(21)], "{name}");
+    }
+}
