@@ -1,21 +1,21 @@
-//! Failures of the towers that users hold.
+//! The public error of towers.
 
 use crate::tower::{EmbedError, TowerError};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Why towers cannot be opened, saved or used.
+/// Why towers cannot be opened, saved or used. More reasons may be added.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TowersError {
-    /// The operating system refused.
+    /// A file or directory cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The reason.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The directory does not hold valid towers.
@@ -23,13 +23,13 @@ pub enum TowersError {
     Invalid {
         /// The directory.
         path: PathBuf,
-        /// The file, the place in it, and what is wrong.
+        /// The file, the place in it, and the fault.
         source: TowerError,
     },
-    /// A user whose features the user tower cannot embed.
+    /// A user that the user tower cannot embed.
     #[error("{}: {source}", user(.at))]
     User {
-        /// Its place in the batch, from 0; `None` outside a batch.
+        /// The index in the batch, from 0; `None` outside a batch.
         at: Option<usize>,
         /// The reason.
         source: EmbedError,
@@ -37,7 +37,7 @@ pub enum TowersError {
     /// An item that the item tower cannot embed.
     #[error("item {id:?} cannot be embedded: {source}")]
     Item {
-        /// The item.
+        /// The id of the item.
         id: String,
         /// The reason.
         source: EmbedError,

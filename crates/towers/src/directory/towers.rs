@@ -51,17 +51,18 @@ impl Towers {
         })
     }
 
-    /// No towers: for spaces whose vectors are computed elsewhere, those of the items, which are
-    /// published with this, and those that recalls ask with.
+    /// A description without towers, for a space whose vectors are computed elsewhere: those of items are published
+    /// with it, and queries are vectors.
     ///
     /// # Errors
-    /// [`TowerError`], when `dimension` is 0 or too large.
+    /// [`TowerError`] if `dimension` is 0 or too large.
     pub fn vectors_only(name: &str, dimension: usize, metric: Metric) -> Result<Self, TowerError> {
         let schema = Schema::vectors_only(name, dimension, metric);
         let blob = Blob::from_bytes(&schema.to_json()?);
         Self::from_parts(vec![(TOWER_FILES[0].to_owned(), Arc::new(blob))])
     }
 
+    /// Towers of these files, checked like those of [`open`](Self::open).
     #[doc(hidden)]
     pub fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
         let model = Model::from_parts(&parts)?;
@@ -74,7 +75,7 @@ impl Towers {
         })
     }
 
-    /// Towers of these files.
+    /// Towers of these files, checked like those of [`open`](Self::open).
     #[doc(hidden)]
     pub fn from_bytes(files: Vec<(String, Vec<u8>)>) -> Result<Self, TowerError> {
         let blob = |bytes: Vec<u8>| Arc::new(Blob::from_bytes(&bytes));
@@ -82,27 +83,27 @@ impl Towers {
         Self::from_parts(parts.collect())
     }
 
-    /// Towers that were just trained.
+    /// Towers from a trained model.
     #[doc(hidden)]
     pub fn from_model(model: &Model) -> Result<Self, TowerError> {
-        // Through the bytes, so that what is used is what would be read back.
+        // Through the bytes, so that the towers equal those that a reader would open.
         Self::from_parts(model.to_parts()?)
     }
 
-    /// The same towers with how often items were met while they were trained.
+    /// The same towers with the item frequencies of their training.
     #[doc(hidden)]
     pub fn with_frequency(self, state: &FrequencyState) -> Self {
-        self.with(FREQUENCY, &state.to_bytes())
+        self.with_file(FREQUENCY, &state.to_bytes())
     }
 
-    /// The same towers with how far the steps of their training have shrunk.
+    /// The same towers with the optimiser state of their training.
     #[doc(hidden)]
     pub fn with_optimiser(self, state: &OptimiserState) -> Self {
-        self.with(OPTIMISER, &state.to_bytes())
+        self.with_file(OPTIMISER, &state.to_bytes())
     }
 
-    /// The same towers with this file.
-    fn with(mut self, name: &str, bytes: &[u8]) -> Self {
+    /// The same towers with this file, added or replaced.
+    fn with_file(mut self, name: &str, bytes: &[u8]) -> Self {
         let kept = self.parts.iter().filter(|(other, _)| other != name);
         let mut parts: Vec<NamedBlob> = kept.cloned().collect();
         parts.push((name.to_owned(), Arc::new(Blob::from_bytes(bytes))));
@@ -111,19 +112,19 @@ impl Towers {
         self
     }
 
-    /// How often items were met while they were trained, if that was kept.
+    /// The item frequencies of the training, if they were kept.
     #[doc(hidden)]
     pub fn frequency(&self) -> Result<Option<FrequencyState>, TowerError> {
         FrequencyState::find(&self.parts)
     }
 
-    /// How far the steps of their training have shrunk, if that was kept.
+    /// The optimiser state of the training, if it was kept.
     #[doc(hidden)]
     pub fn optimiser(&self) -> Result<Option<OptimiserState>, TowerError> {
         OptimiserState::find(&self.parts, &self.model)
     }
 
-    /// Towers whose model is open already, from the files of a generation.
+    /// Towers of a generation, whose model is open already.
     #[doc(hidden)]
     pub fn of_generation(model: Arc<Model>, parts: Vec<NamedBlob>) -> Result<Self, TowerError> {
         Ok(Self {
@@ -133,7 +134,7 @@ impl Towers {
         })
     }
 
-    /// The tables and both towers, ready to compute.
+    /// The tables and both towers.
     #[doc(hidden)]
     #[must_use]
     pub fn model(&self) -> &Arc<Model> {
@@ -176,20 +177,20 @@ impl Towers {
         self.model.schema.dimension as usize
     }
 
-    /// How a user's vector is compared with an item's.
+    /// How the vector of a user is compared with that of an item.
     #[must_use]
     pub fn metric(&self) -> Metric {
         self.model.schema.metric
     }
 
-    /// How many numbers were learnt.
+    /// Number of learned weights.
     #[must_use]
     pub fn parameters(&self) -> usize {
         self.model.parameters()
     }
 
-    /// How the self-test went when the towers were opened; none if the directory has none. Towers that
-    /// do not pass it cannot be opened.
+    /// The result of the self-test when the towers were opened; `None` if there is no self-test. Towers that fail
+    /// it cannot be opened.
     #[must_use]
     pub fn self_test(&self) -> Option<SelfTest> {
         self.self_test
@@ -203,7 +204,7 @@ impl Towers {
         content_hash(files.map(|(name, blob)| (name.as_str(), checksum(blob))))
     }
 
-    /// What the towers read, how they are built, how large they are.
+    /// A description of the towers: what they read, how they are built, how large they are.
     #[must_use]
     pub fn describe(&self) -> TowersInfo {
         TowersInfo::of(&self.model, &self.parts)
@@ -216,21 +217,21 @@ impl Towers {
         self.model.problems(Side::User, features)
     }
 
-    /// The vector of a user, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    /// Embeds a user. The vector has [`dimension`](Self::dimension) components, and length 1 under cosine.
     ///
     /// # Errors
-    /// [`TowersError::User`] names the feature that cannot be read.
+    /// [`TowersError::User`] with the reason: a feature that cannot be read, an absent user tower, a layer that
+    /// fails, or an output that cannot be compared.
     pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, TowersError> {
         let vector = self.model.embed(Side::User, features, Reading::default());
         vector.map_err(|source| TowersError::User { at: None, source })
     }
 
-    /// Appends the vectors of users to `vectors`, side by side. It takes no memory but for the vectors
-    /// once a thread has seen such users, unless the user tower runs an ONNX model.
+    /// Embeds users and appends their vectors to `vectors`, concatenated. Once a thread has embedded similar users,
+    /// nothing is allocated but room for the vectors, unless the user tower runs an ONNX model.
     ///
     /// # Errors
-    /// [`TowersError::User`] names the user by its place, and the feature that cannot be read; nothing is
-    /// appended then.
+    /// [`TowersError::User`] names the user by its index, and the reason. Nothing is appended then.
     pub fn embed_users_into(
         &self,
         users: &[Value],
@@ -249,10 +250,11 @@ impl Towers {
         })
     }
 
-    /// The vector of an item, of [`dimension`](Self::dimension) components; of length 1 under cosine.
+    /// Embeds an item. The vector has [`dimension`](Self::dimension) components, and length 1 under cosine.
     ///
     /// # Errors
-    /// [`TowersError::Item`] names the feature that cannot be read.
+    /// [`TowersError::Item`] with the id and the reason: a feature that cannot be read, an absent item tower, a
+    /// layer that fails, or an output that cannot be compared.
     pub fn embed_item(&self, record: &Value) -> Result<Vec<f32>, TowersError> {
         let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
         let vector = self.model.embed(Side::Item, record, Reading::default());

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-/// How many characters of a string a description repeats.
+/// The number of characters of a string that a description quotes.
 const SHOWN: usize = 40;
 
-/// Names a value for people: `a number (42)`, `a string ("red")`, `a list of 3`.
+/// Names a value in words: `a number (42)`, `a string ("red")`, `a list of 3`.
 ///
-/// The answer is short whatever the value is: long strings are cut, lists and objects only counted.
+/// The result is always short: long strings are truncated, lists and objects are only counted.
 pub fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -23,7 +23,7 @@ pub fn describe(value: &Value) -> String {
     }
 }
 
-/// Text in quotes, escaped and cut to a length that fits into a message.
+/// A text in quotes, escaped and truncated.
 pub(crate) fn quote(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect();
     if shown.len() < text.len() {

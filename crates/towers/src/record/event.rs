@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One interaction: a user met an item at a moment, with some weight.
+/// One interaction of a user with an item.
 ///
-/// Logs are lists of events; training reads them in the order of [`at`](Event::at). An event may
-/// name a user or an item that no record describes: ids alone are enough to learn from.
+/// Logs are lists of events; training reads them in the order of [`at`](Event::at). An event may name a user or an item
+/// without a record: ids alone are enough to learn from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The id of the user.
@@ -14,6 +14,6 @@ pub struct Event {
     pub item: String,
     /// When it happened, in seconds since 1970-01-01 00:00 UTC.
     pub at: i64,
-    /// How much it counts: 1 for a click, a rating, the fraction watched. Finite.
+    /// The weight: 1 for a click, or a rating, or the fraction watched. Finite.
     pub weight: f32,
 }

@@ -1,4 +1,4 @@
-//! The door every item passes: an object, a usable id, a bounded size.
+//! Checks of an item before it is stored: an object, a valid id, a bounded size and depth.
 
 use std::io;
 
@@ -7,33 +7,32 @@ use thiserror::Error;
 
 use super::describe::describe;
 
-/// The longest id, in bytes of UTF-8. Ids are keys of the journal and of every segment: a bound
-/// keeps their tables small and their readers free of surprises.
+/// The longest id, in bytes of UTF-8. Ids are keys of the journal and of every segment; the bound keeps their tables
+/// small.
 const MAX_ID_BYTES: usize = 1024;
 
-/// The largest record, in bytes of its JSON text. A record is read whole wherever it is read; what
-/// is larger (an image, a document) belongs beside the database, with its address in the record.
+/// The largest record, in bytes of its JSON text. Records are always read whole, so larger data (an image, a document)
+/// belongs outside the database, with its address in the record.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// How deep a record may nest. What reads JSON text stops at 128 levels: a record beyond that could be
-/// written and never read.
+/// The deepest nesting of a record. JSON parsers stop at 128 levels: a deeper record could be written but never read.
 const MAX_DEPTH: usize = 100;
 
-/// A record that cannot be stored, and what would be right.
+/// Why a record cannot be stored or embedded, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: expected {expected}, found {found}", place(.field))]
 #[non_exhaustive]
 pub struct RecordError {
-    /// The field at fault; empty when it is the record as a whole.
+    /// The field at fault; empty for the record as a whole.
     pub field: String,
-    /// What would be right.
+    /// What was expected.
     pub expected: String,
-    /// What was there instead.
+    /// What was found instead.
     pub found: String,
 }
 
 impl RecordError {
-    /// Says that `field` (empty for the record as a whole) should be `expected` but is `found`.
+    /// An error for `field` (empty for the record as a whole), which should be `expected` but is `found`.
     pub fn new(
         field: impl Into<String>,
         expected: impl Into<String>,
@@ -55,7 +54,7 @@ fn place(field: &str) -> String {
     }
 }
 
-/// Checks that `record` can be stored as an item and gives its id.
+/// Checks that `record` can be stored as an item; returns its id.
 pub fn check_item(record: &Value) -> Result<&str, RecordError> {
     let Value::Object(fields) = record else {
         return Err(RecordError::new(
@@ -82,7 +81,7 @@ pub fn check_item(record: &Value) -> Result<&str, RecordError> {
 
 const ID_EXPECTED: &str = "a non-empty string of at most 1024 bytes";
 
-/// Checks that `id` can name an item.
+/// Checks that `id` is a valid item id.
 pub fn check_id(id: &str) -> Result<(), RecordError> {
     if id.is_empty() {
         return Err(RecordError::new("id", ID_EXPECTED, "an empty string"));
@@ -94,7 +93,7 @@ pub fn check_id(id: &str) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Whether a value has at most so many levels.
+/// Whether a value has at most `levels` levels.
 fn is_shallow(value: &Value, levels: usize) -> bool {
     let deeper = |value: &Value| levels > 0 && is_shallow(value, levels - 1);
     match value {
@@ -104,7 +103,7 @@ fn is_shallow(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// Counts the record's JSON text without making it, and stops counting at the bound.
+/// Counts the bytes of the record's JSON text without building it, up to the bound.
 fn check_size(record: &Value) -> Result<(), RecordError> {
     struct Budget(usize);
     impl io::Write for Budget {
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_item_is_refused_with_field_expected_and_found() {
+    fn invalid_items_are_refused_with_field_expected_and_found() {
         let says = |record: Value| check_item(&record).unwrap_err().to_string();
         assert_eq!(
             says(json!([1, 2])),
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_could_not_be_read_back_is_too_deep() {
+    fn a_record_too_deep_to_be_read_back_is_refused() {
         let nested = |levels| {
             let inner = (1..levels).fold(json!([]), |inner, _| json!([inner]));
             json!({"id": "a", "t": inner})

@@ -1,23 +1,23 @@
-//! Training examples that a search finds: pairs of a user and an item, and hard negatives for them.
+//! Training examples: pairs of a user and an item, and the hard negatives that a search finds for them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twinspire_core::ids::GenerationNo;
 
-/// A user and an item that the user took; a line of the JSON lines that [`import`](crate::import) reads.
+/// A user with a positive item; one line of a file of training pairs.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct TrainingPair {
-    /// The user's raw features, as a recall takes them.
+    /// The raw features of the user, as a recall takes them.
     pub user: Value,
-    /// The id of the item.
+    /// The id of the positive item.
     pub positive: String,
-    /// Ids of other items the user is known to have taken: never negatives.
+    /// The ids of other known positives, which are never negatives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
 }
 
 impl TrainingPair {
-    /// A user and an item that the user took.
+    /// A user with a positive item.
     #[must_use]
     pub fn new(user: Value, positive: impl Into<String>) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl TrainingPair {
         }
     }
 
-    /// Other items the user is known to have taken. Calls add up.
+    /// Adds further known positives.
     #[must_use]
     pub fn known(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.known.extend(ids.into_iter().map(Into::into));
@@ -35,40 +35,40 @@ impl TrainingPair {
     }
 }
 
-/// What was mined of a pair; a line of the JSON lines that the command `mine` writes. Of a line only
-/// `user` and `positive` are needed, so that negatives found elsewhere can be given in the same way.
+/// A training pair with its hard negatives; one line of the output of the command `mine`. Only `user` and `positive` are
+/// required, so that negatives from elsewhere can be given in the same format.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MinedPair {
-    /// The pair's place in the stream, from 0.
+    /// The index of the pair in the stream, from 0.
     #[serde(rename = "pair", default)]
     pub at: u64,
-    /// The generation whose towers and vectors it was mined from, the same for all pairs of a mining.
+    /// The generation that was searched, the same for all pairs of a run.
     #[serde(default)]
     pub generation: GenerationNo,
     /// The pair.
     #[serde(flatten)]
     pub pair: TrainingPair,
-    /// The positive's exact score.
+    /// The exact score of the positive.
     #[serde(default)]
     pub positive_score: f32,
-    /// The positive's rank among what the recall answers with, from 1: one more than there are items with
-    /// a better score, known positives not counted. None if it lies beyond the depth that was searched.
+    /// The rank of the positive, from 1: one more than the number of items with a better score, without known positives.
+    /// `None` if it lies beyond the searched depth.
     #[serde(default)]
     pub positive_rank: Option<u32>,
-    /// Whether the space fails here: the positive is at no rank up to the bound.
+    /// Whether the space fails for this pair: the positive has no rank up to the bound.
     #[serde(default)]
     pub hard_positive: bool,
-    /// Items near the positive's user that nobody knows to be positives, best first.
+    /// The items nearest to the user that are not known positives, best first.
     #[serde(default)]
     pub negatives: Vec<MinedNegative>,
 }
 
-/// An item that the user is not known to have taken.
+/// A hard negative: a near item that is not a known positive.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct MinedNegative {
-    /// The item's id.
+    /// The id of the item.
     pub id: String,
-    /// Its rank, from 1, among the items that are not known to be positives.
+    /// Its rank, from 1, without known positives.
     #[serde(default)]
     pub rank: u32,
     /// Its score.

@@ -1,22 +1,30 @@
-//! Items and events as the rest of the house means them.
+//! Items, events and training examples, and the fields that filters see.
 //!
-//! An *item* is a JSON object with a string `id`; [`check_item`] is the one door through which every
-//! item passes before it is stored, whether it came from a call, a file or the command line. An
-//! [`Event`] is one line of an interaction log. [`describe`] names a JSON value for people, so that
-//! every error of the house says "a number (42)" in the same words. [`Fields`] are what filters see of
-//! an item, and a [`Test`] what they ask of one field.
+//! - An *item* is a JSON object with a string `id`. [`check_item`] checks every item before it is stored, whether it comes
+//!   from a call, a file or the command line.
+//! - [`Event`] is one line of an interaction log, [`TrainingPair`] and [`MinedPair`] are training examples.
+//! - [`Fields`] are the fields of an item that filters see; a [`Test`] is a condition on one field.
+//! - [`describe`] names a JSON value in error messages: "a number (42)".
 //!
-//! Out of scope: where items are stored (`store`, `catalog`), how files are read (`import`), what a
-//! tower makes of a field (`tower`). Cost: one pass over the record, nothing allocated.
+//! Out of scope: where items are stored (`store`, `catalog`), how files are read (`import`), how a tower reads a field
+//! (`tower`). Cost: one pass over the record.
 
 mod describe;
 mod event;
+mod field_test;
 mod fields;
 mod item;
 mod mined;
+mod place;
+mod term;
+#[cfg(test)]
+mod tests;
 
 pub use describe::describe;
 pub use event::Event;
-pub use fields::{FieldValue, Fields, MAX_PATH_BYTES, Place, Term, Test};
+pub use field_test::Test;
+pub use fields::{FieldValue, Fields, MAX_PATH_BYTES};
 pub use item::{MAX_RECORD_BYTES, RecordError, check_id, check_item};
 pub use mined::{MinedNegative, MinedPair, TrainingPair};
+pub use place::Place;
+pub use term::Term;

@@ -1,0 +1,44 @@
+use serde_json::{Map, Value};
+
+/// The mean radius of the earth.
+pub(super) const EARTH_RADIUS_KM: f64 = 6371.0088;
+
+/// A point on the earth, in degrees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Degrees north, -90 to 90.
+    pub lat: f64,
+    /// Degrees east, -180 to 180.
+    pub lon: f64,
+}
+
+impl Place {
+    /// Kilometres per degree of latitude.
+    pub const KM_PER_DEGREE: f64 = EARTH_RADIUS_KM * std::f64::consts::PI / 180.0;
+
+    /// The distance on the surface of a sphere (haversine).
+    pub fn distance_km(&self, other: &Self) -> f64 {
+        let (here, there) = (self.lat.to_radians(), other.lat.to_radians());
+        let half_lat = ((there - here) / 2.0).sin();
+        let half_lon = ((other.lon - self.lon).to_radians() / 2.0).sin();
+        let chord = half_lat * half_lat + here.cos() * there.cos() * half_lon * half_lon;
+        2.0 * EARTH_RADIUS_KM * chord.clamp(0.0, 1.0).sqrt().asin()
+    }
+
+    /// The place at these degrees; `None` if they are out of range.
+    pub(crate) fn new(lat: f64, lon: f64) -> Option<Self> {
+        let fits = lat.abs() <= 90.0 && lon.abs() <= 180.0;
+        // Adding zero turns minus zero into zero.
+        fits.then_some(Self {
+            lat: lat + 0.0,
+            lon: lon + 0.0,
+        })
+    }
+
+    /// The place that an object describes, if it does.
+    pub fn of(object: &Map<String, Value>) -> Option<Self> {
+        let number = |name| object.get(name).and_then(Value::as_f64);
+        let place = Self::new(number("lat")?, number("lon")?);
+        place.filter(|_| object.len() == 2)
+    }
+}
