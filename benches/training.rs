@@ -17,7 +17,11 @@
 //! least processor time for an example in microseconds, of all cores together (it says more than the
 //! others where a machine does something else beside; Linux only), and the mean loss of the pass. Reading,
 //! numbering and encoding are not part of any time.
-#![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark may stop where it fails, and writes its data itself"
+)]
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;

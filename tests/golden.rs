@@ -6,7 +6,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that fails may panic"
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and copies a database from outside"
 )]
 
 mod reader;

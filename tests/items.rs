@@ -1,5 +1,9 @@
 //! Items through the public API, on a disk.
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and creates files that are no database"
+)]
 
 use serde_json::json;
 use twinspire::{Database, Error, ErrorKind, Revision};

@@ -8,7 +8,11 @@
 //!
 //! `TWINSPIRE_READERS_SECONDS` says for how long.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and creates a file that stops the readers"
+)]
 
 use serde_json::{Value, json};
 use std::path::Path;

@@ -236,7 +236,7 @@ fn on_disk(
             "sled's index at {} is unusable ({fault}); it is built anew",
             path.display()
         );
-        std::fs::remove_dir_all(path)?;
+        remove_sled_directory(path)?;
         guarded(|| {
             let db = open_sled(path)?;
             fill(&db, rows, database)?;
@@ -286,13 +286,21 @@ pub(crate) fn newer_in_index(
     found.unwrap_or_default()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "sled writes its directory itself, outside the file layer"
+)]
+fn remove_sled_directory(path: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(path)
+}
+
 /// Removes the index, so that it is built anew.
 pub(crate) fn remove_index(directory: &Directory) {
     let path = directory
         .files
         .outside(&directory.root.join(names::CATALOG));
     if let Some(path) = path.filter(|path| path.exists())
-        && let Err(error) = std::fs::remove_dir_all(&path)
+        && let Err(error) = remove_sled_directory(&path)
     {
         log::warn!("cannot remove {}: {error}", path.display());
     }

@@ -1,6 +1,10 @@
 //! Results, messages and exit codes of `twinspire`, each on the right stream.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and creates directories outside a database"
+)]
 
 mod command;
 use std::path::Path;

@@ -11,7 +11,8 @@
 //! or JSON, but nothing that takes or returns a `Database` or `Hits`.
 #![allow(
     clippy::unwrap_used,
-    reason = "a failed helper fails the test or the benchmark that called it"
+    clippy::disallowed_methods,
+    reason = "a failed helper fails the test or the benchmark that called it; test files are written directly"
 )]
 
 pub mod allocator;

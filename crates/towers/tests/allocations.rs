@@ -1,7 +1,7 @@
-//! A tower that has met a user takes no memory for the next one. (A text with a capital sigma does: its
-//! lower case is left to the standard library.)
+//! Once a tower has embedded a user, it allocates nothing for the next similar one. (A text with a capital sigma is an
+//! exception: the standard library lower-cases it.)
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
-#![allow(unsafe_code, reason = "an allocator that counts is unsafe by nature")]
+#![allow(unsafe_code, reason = "implementing an allocator requires unsafe")]
 
 use serde_json::Value;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -9,18 +9,18 @@ use std::cell::Cell;
 use std::path::Path;
 use twinspire_towers::Towers;
 
-/// The system's allocator, counting what each thread asks for.
+/// The system allocator, counting the allocations of each thread.
 struct Counting;
 
 thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call goes to `System` as it came; counting allocates nothing.
+// SAFETY: every call is forwarded to `System` unchanged; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.set(ASKED.get() + 1);
-        // SAFETY: the caller's promises are those that `System` asks for.
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller guarantees what `System` requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn users_take_no_memory_once_such_users_were_seen() {
+fn embedding_users_allocates_nothing_after_the_first_batch() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     for name in [
         "dssm", "places", "mobius", "hashes", "numbers", "times", "residual", "half", "texts",
@@ -49,9 +49,9 @@ fn users_take_no_memory_once_such_users_were_seen() {
         towers.embed_users_into(&users, &mut vectors).unwrap();
         let first = vectors.clone();
         vectors.clear();
-        let before = ASKED.get();
+        let before = ALLOCATIONS.get();
         towers.embed_users_into(&users, &mut vectors).unwrap();
-        assert_eq!(ASKED.get(), before, "{name}");
+        assert_eq!(ALLOCATIONS.get(), before, "{name}");
         assert_eq!(vectors, first);
     }
 }

@@ -1,5 +1,5 @@
-//! Towers give the vectors that an independent evaluator gives: `tests/fixtures/reference.py`, which knows
-//! of them what storage-format.md says and nothing else.
+//! Towers give the vectors of an independent evaluator, `tests/fixtures/reference.py`, which was written from
+//! storage-format.md alone.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use twinspire_towers::Towers;
 
-/// The directories that `reference.py` wrote; those of ONNX models are `onnx.rs`'s.
+/// The directories that `reference.py` wrote. Those with ONNX models are tested in `tests/onnx.rs` of the root package.
 fn directories() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let inside = std::fs::read_dir(root).unwrap();
@@ -23,7 +23,7 @@ fn directories() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_feature_and_layer_is_that_of_the_reference() {
+fn every_feature_and_layer_matches_the_reference() {
     let directories = directories();
     assert!(directories.len() >= 12, "{directories:?}");
     for path in directories {

@@ -1,5 +1,9 @@
 //! Saving over towers with the power cut after every operation, with every operation failing, and with every
 //! kind of loss of what was not synced.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests create directories that are no towers"
+)]
 
 use super::Towers;
 use std::collections::BTreeSet;

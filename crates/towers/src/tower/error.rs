@@ -14,7 +14,7 @@ use twinspire_core::wire::WireError;
 #[non_exhaustive]
 pub struct TowerError {
     /// The file in the towers directory.
-    pub file: String,
+    pub file: &'static str,
     /// The feature, layer, table, tensor or line; `file` for the file as a whole.
     pub place: String,
     /// What is wrong there, and what would be right.
@@ -114,7 +114,7 @@ pub enum TowerFault {
     },
     /// The towers cannot embed a record of the self-test.
     #[error("the record: {0}")]
-    Embed(#[from] EmbedError),
+    Embed(#[source] Box<EmbedError>),
     /// The towers give a record of the self-test another vector.
     #[error(
         "component {component} of the vector is {found}, should be {expected}: towers and self-test \
@@ -186,9 +186,9 @@ impl EmbedError {
 
 impl TowerError {
     /// A fault at a place of a file.
-    pub(crate) fn new(file: &str, place: impl Into<String>, fault: impl Into<TowerFault>) -> Self {
+    pub(crate) fn new(file: &'static str, place: impl Into<String>, fault: impl Into<TowerFault>) -> Self {
         Self {
-            file: file.to_owned(),
+            file,
             place: place.into(),
             fault: fault.into(),
         }
@@ -204,7 +204,7 @@ impl TowerError {
     }
 
     /// A text that is not the JSON of such a file.
-    pub(crate) fn json(file: &str, error: serde_json::Error) -> Self {
+    pub(crate) fn json(file: &'static str, error: serde_json::Error) -> Self {
         let place = format!("line {} column {}", error.line(), error.column());
         Self::new(file, place, error)
     }
@@ -218,6 +218,12 @@ impl PartialEq for TowerFault {
 }
 
 impl Eq for TowerFault {}
+
+impl From<EmbedError> for TowerFault {
+    fn from(error: EmbedError) -> Self {
+        Self::Embed(Box::new(error))
+    }
+}
 
 impl From<serde_json::Error> for TowerFault {
     fn from(error: serde_json::Error) -> Self {

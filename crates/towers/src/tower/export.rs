@@ -42,7 +42,7 @@ fn bytes(numbers: impl Iterator<Item = f32>) -> Vec<u8> {
 impl Model {
     /// The files of a towers directory. All weights are written in 32 bits.
     pub fn to_parts(&self) -> Result<Vec<NamedBlob>, TowerError> {
-        let mut tensors: BTreeMap<&str, Vec<Tensor>> = BTreeMap::new();
+        let mut tensors: BTreeMap<&'static str, Vec<Tensor>> = BTreeMap::new();
         let embedded = self
             .tables
             .iter()
@@ -87,7 +87,7 @@ impl Model {
 }
 
 /// The learned weights of a layer.
-fn tensors_of(file: &str, at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
+fn tensors_of(file: &'static str, at: usize, layer: &Layer) -> Result<Vec<Tensor>, TowerError> {
     let name = |name: &str| format!("layer.{at}.{name}");
     Ok(match &layer.step {
         Step::Dense { weight, bias, .. } => {

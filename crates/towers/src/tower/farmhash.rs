@@ -3,6 +3,8 @@
 //!
 //! It is implemented here because the Rust crates are wrong for lengths that are multiples of 64.
 
+#![warn(clippy::indexing_slicing)]
+
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;

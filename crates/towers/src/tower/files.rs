@@ -1,5 +1,7 @@
 //! The files of a towers directory: their names, and the alignment of the weights in them.
 
+#![warn(clippy::indexing_slicing)]
+
 use super::side::Side;
 use safetensors::tensor::SafeTensors;
 use std::sync::Arc;

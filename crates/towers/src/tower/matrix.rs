@@ -1,5 +1,7 @@
 //! Weight matrices, in memory or in place in a file.
 
+#![warn(clippy::indexing_slicing)]
+
 use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;

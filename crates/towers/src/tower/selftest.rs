@@ -3,6 +3,8 @@
 //! Towers from another framework are evaluated by code that was never tested with it. The self-test shows, before
 //! anything is published, whether the two agree.
 
+#![warn(clippy::indexing_slicing)]
+
 use super::encode::Reading;
 use super::error::{TowerError, TowerFault};
 use super::files::{self, NamedBlob, SELF_TEST};

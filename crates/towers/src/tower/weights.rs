@@ -5,6 +5,8 @@
 //! of a tower counted, from 0) by PyTorch's names. Matrices stay where the file has them, in its precision.
 //! Vectors, one number per unit, are copied.
 
+#![warn(clippy::indexing_slicing)]
+
 use super::encode::{Encoder, Reading, Texts};
 use super::encoded::Encoded;
 use super::error::{TowerError, TowerFault};
@@ -174,7 +176,7 @@ impl Model {
 
     /// Checks that all weights are finite. Reads all of them.
     pub(crate) fn check_finite(&self) -> Result<(), TowerError> {
-        let check = |file: &str, tensor: String, weights: Weights<'_>| {
+        let check = |file: &'static str, tensor: String, weights: Weights<'_>| {
             let found = weights.iter().position(|x| !x.is_finite());
             found.map_or(Ok(()), |at| {
                 let fault = TowerFault::NotFinite { component: at };

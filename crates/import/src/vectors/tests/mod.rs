@@ -1,4 +1,8 @@
 //! Vectors read through the public functions.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests create files that are no vectors"
+)]
 
 mod hostile;
 #[cfg(feature = "parquet")]

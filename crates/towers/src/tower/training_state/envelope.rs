@@ -9,7 +9,7 @@ const VERSION: u32 = 1;
 /// Checks the envelope of a file; returns a reader of what is between.
 pub(super) fn open<'a>(
     bytes: &'a [u8],
-    file: &str,
+    file: &'static str,
     expected: [u8; 8],
 ) -> Result<Reader<'a>, TowerError> {
     let wrong = |fault| TowerError::new(file, "file", fault);
