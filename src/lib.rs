@@ -70,7 +70,7 @@ pub use database::{
 };
 pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
 pub use error::{Error, ErrorKind};
-pub use filter::{Field, Filter, FilterError, FilterLiteral};
+pub use filter::{Filter, FilterError, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use maintain::{Progress, ProgressStage};
 pub use manifest::{Calibration, CalibrationPoint};

@@ -1,39 +1,44 @@
-//! What a filter comes to: a tree over the tests of single fields.
+//! The compiled filter: a tree of tests of single fields.
 
-use super::check::Known;
 use super::expr::{Comparison, Expr, Op};
+use super::known_fields::KnownFields;
 use std::collections::BTreeMap;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
 
-/// A condition on items. `All` and `Any` have two members or more, or none; none of their members is
-/// of their own kind, and none is settled beforehand; nothing is negated twice.
+/// A condition on items, in normal form. `All` and `Any` have no member, or at least two. No member is of
+/// their own kind, and none is constant. No negation is doubled.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// All of them; of none, everything.
+    /// Matches what all of these match; everything if there are none.
     All(Vec<Condition>),
-    /// Any of them; of none, nothing.
+    /// Matches what any of these matches; nothing if there are none.
     Any(Vec<Condition>),
-    /// Not this.
+    /// Matches what this does not.
     Not(Box<Condition>),
     /// A test of one field.
     Leaf {
-        /// Its path.
+        /// The path of the field.
         field: String,
-        /// What is asked of it.
+        /// The test of its value.
         test: Test,
     },
 }
 
 impl Condition {
-    /// The condition of an expression on items with these fields.
-    pub(super) fn of(expr: &Expr, known: &Known) -> Self {
-        let all = |parts: &[Expr]| parts.iter().map(|part| Self::of(part, known)).collect();
+    /// Compiles an expression for items with these fields.
+    pub(super) fn compile(expr: &Expr, known: &KnownFields) -> Self {
+        let all = |parts: &[Expr]| {
+            parts
+                .iter()
+                .map(|part| Self::compile(part, known))
+                .collect()
+        };
         match expr {
             Expr::All(parts) => Self::all(all(parts), known),
             Expr::Any(parts) => Self::any(all(parts)),
-            Expr::Not(inner) => Self::not(Self::of(inner, known)),
-            Expr::Predicate(predicate) => Self::asked(&predicate.field, &predicate.op, known),
+            Expr::Not(inner) => Self::not(Self::compile(inner, known)),
+            Expr::Predicate(predicate) => Self::compile_op(&predicate.field, &predicate.op, known),
         }
     }
 
@@ -47,7 +52,7 @@ impl Condition {
         }
     }
 
-    fn asked(field: &str, op: &Op, known: &Known) -> Self {
+    fn compile_op(field: &str, op: &Op, known: &KnownFields) -> Self {
         let leaf = |test| Self::Leaf {
             field: field.to_owned(),
             test,
@@ -68,7 +73,7 @@ impl Condition {
             Op::Between(low, high) => between(Included(low.clone()), Included(high.clone())),
             Op::In(terms) | Op::HasAny(terms) => {
                 let mut terms = terms.clone();
-                tidy(&mut terms);
+                sort_and_dedup(&mut terms);
                 leaf(Test::OneOf(terms))
             }
             Op::HasAll(terms) => {
@@ -78,8 +83,8 @@ impl Condition {
                 Self::all(each.collect(), known)
             }
             Op::StartsWith(prefix) => {
-                let after = after(prefix).map_or(Unbounded, |text| Excluded(Term::Text(text)));
-                between(Included(Term::Text(prefix.clone())), after)
+                let end = prefix_end(prefix).map_or(Unbounded, |text| Excluded(Term::Text(text)));
+                between(Included(Term::Text(prefix.clone())), end)
             }
             Op::IsNull => Self::not(leaf(Test::Present)),
             Op::IsNotNull => leaf(Test::Present),
@@ -102,11 +107,11 @@ impl Condition {
         }
     }
 
-    /// All of these, each a condition by what is known.
-    pub(crate) fn all(parts: Vec<Self>, known: &Known) -> Self {
+    /// The conjunction of conditions that were compiled for these fields. Tests of one field are merged.
+    pub(crate) fn all(parts: Vec<Self>, known: &KnownFields) -> Self {
         let mut flat: Vec<Self> = Vec::with_capacity(parts.len());
-        // Where in `flat` the terms of a field are tested. Of a list, one element may pass one test and
-        // another the next: such tests stay apart.
+        // Index in `flat` of the test of each field. Different elements of a list may pass different
+        // tests, so tests of lists are not merged.
         let mut tested: BTreeMap<String, usize> = BTreeMap::new();
         let inner = parts.into_iter().flat_map(|part| match part {
             Self::All(parts) => parts,
@@ -115,13 +120,17 @@ impl Condition {
         for part in inner {
             match part {
                 Self::Any(parts) if parts.is_empty() => return Self::Any(parts),
-                Self::Leaf { field, test } if tests_terms(&test) && known.is_single(&field) => {
+                Self::Leaf { field, test }
+                    if tests_terms(&test) && known.holds_no_lists(&field) =>
+                {
                     let before = tested.get(&field).and_then(|at| flat.get_mut(*at));
                     match before {
-                        Some(Self::Leaf { test: before, .. }) => match both(before, &test) {
-                            Some(both) => *before = both,
-                            None => return Self::Any(Vec::new()),
-                        },
+                        Some(Self::Leaf { test: before, .. }) => {
+                            match intersection(before, &test) {
+                                Some(both) => *before = both,
+                                None => return Self::Any(Vec::new()),
+                            }
+                        }
                         _ => {
                             tested.insert(field.clone(), flat.len());
                             flat.push(Self::Leaf { field, test });
@@ -134,6 +143,7 @@ impl Condition {
         one_or(flat, Self::All)
     }
 
+    /// The disjunction of conditions. Lists of values of one field are merged.
     fn any(parts: Vec<Self>) -> Self {
         let mut flat: Vec<Self> = Vec::with_capacity(parts.len());
         let mut tested: BTreeMap<String, usize> = BTreeMap::new();
@@ -170,7 +180,7 @@ impl Condition {
                 ..
             } = part
             {
-                tidy(terms);
+                sort_and_dedup(terms);
             }
         }
         one_or(flat, Self::Any)
@@ -188,13 +198,13 @@ fn tests_terms(test: &Test) -> bool {
     matches!(test, Test::Between { .. } | Test::OneOf(_))
 }
 
-fn tidy(terms: &mut Vec<Term>) {
+fn sort_and_dedup(terms: &mut Vec<Term>) {
     terms.sort_unstable();
     terms.dedup();
 }
 
-/// The test that a single value passes if it passes both, which are of terms; none if none can.
-fn both(one: &Test, other: &Test) -> Option<Test> {
+/// The test that a single term passes if it passes both tests; none if no term can.
+fn intersection(one: &Test, other: &Test) -> Option<Test> {
     let test = match (one, other) {
         (Test::OneOf(terms), test) | (test, Test::OneOf(terms)) => {
             let passes = |term: &&Term| {
@@ -207,7 +217,7 @@ fn both(one: &Test, other: &Test) -> Option<Test> {
         (Test::Between { low, high }, Test::Between { low: l, high: h }) => {
             let low = tighter(low, l, |a, b| a > b);
             let high = tighter(high, h, |a, b| a < b);
-            if is_empty(low, high) || !of_one_kind(&[one, other]) {
+            if is_empty(low, high) || !have_one_type(&[one, other]) {
                 return None;
             }
             Test::Between {
@@ -220,7 +230,7 @@ fn both(one: &Test, other: &Test) -> Option<Test> {
     Some(test)
 }
 
-/// The bound that lets less through.
+/// The tighter of two bounds.
 fn tighter<'a>(
     one: &'a Bound<Term>,
     other: &'a Bound<Term>,
@@ -247,8 +257,8 @@ fn is_empty(low: &Bound<Term>, high: &Bound<Term>) -> bool {
     }
 }
 
-/// Whether all ends of the ranges are of one kind.
-fn of_one_kind(ranges: &[&Test]) -> bool {
+/// Whether all ends of the ranges have one type.
+fn have_one_type(ranges: &[&Test]) -> bool {
     let mut kinds = ranges
         .iter()
         .flat_map(|range| match range {
@@ -263,11 +273,11 @@ fn of_one_kind(ranges: &[&Test]) -> bool {
     kinds.all(|kind| Some(kind) == first)
 }
 
-/// The first text after all that begin with this one; none if there is none.
-fn after(prefix: &str) -> Option<String> {
+/// The least text above all texts with this prefix; none if there is none.
+fn prefix_end(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
-        // Between these lie the surrogates, which are no characters.
+        // The surrogates lie in between; they are no characters.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             _ => char::from_u32(u32::from(last) + 1),

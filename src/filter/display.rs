@@ -1,4 +1,4 @@
-//! Expressions as text.
+//! Expressions as text that parses back to them.
 
 use super::error::shown;
 use super::expr::{Comparison, Expr, Op, Predicate};
@@ -14,7 +14,9 @@ impl Display for Expr {
             Self::All(parts) => joined(f, parts, " and ", |part| matches!(part, Self::Any(_))),
             Self::Any(parts) => joined(f, parts, " or ", |_| false),
             Self::Not(inner) => match &**inner {
-                Self::Predicate(predicate) if predicate.takes_not() => predicate.write(f, "not "),
+                Self::Predicate(predicate) if predicate.takes_infix_not() => {
+                    predicate.write(f, "not ")
+                }
                 Self::Predicate(predicate) => write!(f, "not {predicate}"),
                 other if other.is_constant() => write!(f, "not {other}"),
                 other => write!(f, "not ({other})"),
@@ -50,8 +52,8 @@ fn joined(
 }
 
 impl Predicate {
-    /// Whether `not` stands between the field and what is asked of it.
-    fn takes_not(&self) -> bool {
+    /// Whether `not` comes between the field and the operator.
+    fn takes_infix_not(&self) -> bool {
         matches!(
             self.op,
             Op::In(_) | Op::Between(..) | Op::HasAny(_) | Op::HasAll(_) | Op::StartsWith(_)
@@ -128,7 +130,7 @@ impl Display for Shown<'_> {
     }
 }
 
-/// A number, in the fewest digits that read back to it.
+/// A number, in the fewest digits that parse back to it.
 struct Number(f64);
 
 impl Display for Number {
@@ -171,12 +173,12 @@ impl Display for List<'_> {
     }
 }
 
-/// A literal as messages repeat it.
+/// A literal, as messages repeat it.
 pub(super) fn literal(term: &Term) -> String {
     shown(&Shown(term).to_string())
 }
 
-/// A field as messages repeat it.
+/// A field, as messages repeat it.
 pub(super) fn field(path: &str) -> String {
     format!("`{}`", shown(path))
 }

@@ -1,18 +1,18 @@
-//! What is wrong with a filter, and where.
+//! Filter errors, with their place in the text.
 
 use std::fmt;
 use std::ops::Range;
 
-/// How many characters of a text an error shows.
+/// Maximum number of characters of the text that an error shows.
 const WIDTH: usize = 72;
-/// How many of them come before the place, at least.
+/// Minimum number of them before the marked place.
 const BEFORE: usize = 24;
-/// How many characters of one word a message repeats.
+/// Maximum number of characters of a word that a message repeats.
 const WORD: usize = 40;
 
-/// A filter that cannot be used: what is wrong, where in its text, and what would be right.
+/// Why a filter cannot be used, with the place in its text.
 ///
-/// Shown, it is the message and the text with a mark under the place:
+/// Displayed, it is the message and the text, with a mark under the place:
 ///
 /// ```text
 /// there is no field `prize`; did you mean `price`?
@@ -24,13 +24,13 @@ const WORD: usize = 40;
 pub struct FilterError {
     /// What is wrong, and what would be right.
     pub message: String,
-    /// The place in the text, in bytes; empty at the end of the text.
+    /// The place in the text, as a range of bytes; empty at the end of the text.
     pub span: Range<usize>,
-    /// The text; of a filter that was put together by calls, what it would be as text.
+    /// The text of the filter; generated for a filter that was built by calls.
     pub text: String,
 }
 
-/// A message and its place, of whatever text it was.
+/// A message and its place in a text that is not known yet.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) message: String,
@@ -43,8 +43,8 @@ impl Fault {
         Self { message, span }
     }
 
-    /// As the error of a text.
-    pub(super) fn of(self, text: impl Into<String>) -> FilterError {
+    /// The error in this text.
+    pub(super) fn in_text(self, text: impl Into<String>) -> FilterError {
         FilterError {
             message: self.message,
             span: self.span,
@@ -73,7 +73,7 @@ impl FilterError {
             .chars()
             .skip(from)
             .take(to - from)
-            .map(line)
+            .map(printable)
             .collect();
         let indent = before - from.min(before) + left.chars().count();
         let marks = marked.min(to.saturating_sub(before)).max(1);
@@ -93,8 +93,8 @@ impl fmt::Display for FilterError {
     }
 }
 
-/// A character that takes one column and stays in its line.
-fn line(c: char) -> char {
+/// A character that takes one column and does not break the line.
+fn printable(c: char) -> char {
     if c.is_whitespace() {
         ' '
     } else if c.is_control() {
@@ -104,9 +104,9 @@ fn line(c: char) -> char {
     }
 }
 
-/// A word of a filter as messages repeat it: in one line, and not long.
+/// A word of a filter as messages repeat it: on one line, shortened.
 pub(super) fn shown(word: &str) -> String {
-    let mut shown: String = word.chars().take(WORD).map(line).collect();
+    let mut shown: String = word.chars().take(WORD).map(printable).collect();
     if shown.len() < word.len() && word.chars().nth(WORD).is_some() {
         shown.push('…');
     }
@@ -118,11 +118,11 @@ mod tests {
     use super::*;
 
     fn error(text: &str, span: Range<usize>) -> String {
-        Fault::new(span, "wrong").of(text).to_string()
+        Fault::new(span, "wrong").in_text(text).to_string()
     }
 
     #[test]
-    fn the_place_is_marked_by_characters_whatever_the_bytes() {
+    fn the_mark_counts_characters_not_bytes() {
         assert_eq!(error("a < b", 4..5), "wrong\n  a < b\n      ^");
         assert_eq!(
             error("größe < ü", 10..12),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_around_the_place() {
+    fn a_long_text_is_shortened_around_the_place() {
         let text = format!("{}BAD{}", "x".repeat(500), "y".repeat(500));
         let shown = error(&text, 500..503);
         let lines: Vec<_> = shown.lines().collect();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_whose_place_is_none_is_shown_all_the_same() {
+    fn an_invalid_span_is_displayed_without_a_panic() {
         assert_eq!(error("é", 1..7), "wrong\n  é\n  ^");
     }
 }

@@ -1,122 +1,126 @@
-//! Filters put together by calls.
+//! Filters built by calls.
 
-use super::expr::{Comparison, Filter, Op};
+use super::expr::{Comparison, Op};
+use super::filter::Filter;
 use std::ops::RangeInclusive;
 use twinspire_towers::internals::Term;
 
-/// A field of the items, of which a [`Filter`] asks something.
+/// A field of the items, on which to build a [`Filter`].
 #[derive(Clone, Debug)]
-#[must_use = "a field alone asks nothing; compare it"]
-pub struct Field {
+#[must_use = "a field alone is no filter; compare it"]
+pub struct FilterField {
     path: String,
 }
 
-/// What a field is compared with: a boolean, a number or a text, made by `From` of either. Numbers
-/// compare as 64-bit floats.
+/// What a field is compared with: a boolean, a number or a text, converted by `From`. Numbers compare as
+/// 64-bit floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterLiteral(pub(super) Term);
 
-impl Field {
-    pub(super) fn new(path: String) -> Self {
-        Self { path }
+impl Filter {
+    /// A field of the items, by its name or its path, to compare with a value.
+    pub fn field(path: impl Into<String>) -> FilterField {
+        FilterField { path: path.into() }
     }
+}
 
-    /// The value is this, or a list with it in it.
+impl FilterField {
+    /// Equal to this value, or a list that contains it.
     #[must_use]
     pub fn eq(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Equal, literal)
     }
 
-    /// Everything else, items without the field among it.
+    /// Everything that is not equal, also items without the field.
     #[must_use]
     pub fn ne(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::NotEqual, literal)
     }
 
-    /// Less than this.
+    /// Less than this value.
     #[must_use]
     pub fn lt(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Less, literal)
     }
 
-    /// This or less.
+    /// This value or less.
     #[must_use]
     pub fn le(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::AtMost, literal)
     }
 
-    /// More than this.
+    /// Greater than this value.
     #[must_use]
     pub fn gt(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::Greater, literal)
     }
 
-    /// This or more.
+    /// This value or greater.
     #[must_use]
     pub fn ge(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.compare(Comparison::AtLeast, literal)
     }
 
-    /// From the one to the other, both included.
+    /// In this range, both ends included.
     #[must_use]
     pub fn between(self, range: RangeInclusive<impl Into<FilterLiteral>>) -> Filter {
         let (low, high) = range.into_inner();
-        self.ask(Op::Between(low.into().0, high.into().0))
+        self.filter(Op::Between(low.into().0, high.into().0))
     }
 
-    /// One of these.
+    /// One of these values.
     #[must_use]
     pub fn one_of(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
-        self.ask(Op::In(terms(literals)))
+        self.filter(Op::In(terms(literals)))
     }
 
-    /// A list with this in it.
+    /// A list that contains this value.
     #[must_use]
     pub fn has(self, literal: impl Into<FilterLiteral>) -> Filter {
         self.has_any([literal])
     }
 
-    /// A list with any of these in it.
+    /// A list that contains any of these values.
     #[must_use]
     pub fn has_any(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
-        self.ask(Op::HasAny(terms(literals)))
+        self.filter(Op::HasAny(terms(literals)))
     }
 
-    /// A list with all of these in it.
+    /// A list that contains all of these values.
     #[must_use]
     pub fn has_all(self, literals: impl IntoIterator<Item = impl Into<FilterLiteral>>) -> Filter {
-        self.ask(Op::HasAll(terms(literals)))
+        self.filter(Op::HasAll(terms(literals)))
     }
 
-    /// A text that begins with this one.
+    /// A text with this prefix.
     #[must_use]
     pub fn starts_with(self, prefix: impl Into<String>) -> Filter {
-        self.ask(Op::StartsWith(prefix.into()))
+        self.filter(Op::StartsWith(prefix.into()))
     }
 
-    /// Items that have nothing here.
+    /// Items without the field.
     #[must_use]
     pub fn is_null(self) -> Filter {
-        self.ask(Op::IsNull)
+        self.filter(Op::IsNull)
     }
 
-    /// Items that have something here.
+    /// Items with the field.
     #[must_use]
     pub fn is_not_null(self) -> Filter {
-        self.ask(Op::IsNotNull)
+        self.filter(Op::IsNotNull)
     }
 
-    /// A place (an object of `lat` and `lon`, in degrees) at most so many kilometres from this one.
+    /// A place (an object with `lat` and `lon`, in degrees) at most `km` kilometres from this point.
     #[must_use]
     pub fn within(self, lat: f64, lon: f64, km: f64) -> Filter {
-        self.ask(Op::Within { lat, lon, km })
+        self.filter(Op::Within { lat, lon, km })
     }
 
     fn compare(self, comparison: Comparison, literal: impl Into<FilterLiteral>) -> Filter {
-        self.ask(Op::Compare(comparison, literal.into().0))
+        self.filter(Op::Compare(comparison, literal.into().0))
     }
 
-    fn ask(self, op: Op) -> Filter {
+    fn filter(self, op: Op) -> Filter {
         Filter::predicate(self.path, op)
     }
 }

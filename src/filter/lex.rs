@@ -1,60 +1,64 @@
-//! The words of a filter.
+//! The lexer: from text to tokens.
 
 use super::error::{Fault, shown};
 use std::ops::Range;
 
-/// Words that cannot name a field without backquotes.
+/// Names of fields only in backquotes.
 const KEYWORDS: [&str; 10] = [
     "and", "or", "not", "in", "between", "has", "is", "null", "true", "false",
 ];
 
-/// A word.
+/// What a token is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
-    /// A field or a keyword; a keyword only if it is bare.
-    Name { path: String, bare: bool },
+    /// A field or a keyword.
+    Name {
+        path: String,
+        /// Whether no part is in backquotes; only then it may be a keyword.
+        bare: bool,
+    },
     /// A text in quotes.
     Text(String),
     /// A number.
     Number(f64),
-    /// Anything else that means something.
+    /// Punctuation or an operator.
     Symbol(&'static str),
     /// The end of the text.
     End,
 }
 
-/// A word and its place.
+/// A token and its span.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) token: Token,
     pub(super) span: Range<usize>,
 }
 
-/// Cuts a text into words, one at a time.
+/// Splits a text into tokens, one at a time.
 pub(super) struct Lexer<'a> {
     text: &'a str,
-    /// The byte that comes next.
+    /// Offset of the next byte.
     at: usize,
 }
 
-/// Whether a word is a keyword, in whatever case.
+/// Whether a word is a keyword, in any case.
 pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS
         .iter()
         .any(|keyword| word.eq_ignore_ascii_case(keyword))
 }
 
-/// Whether a name needs no backquotes, but for keywords.
+/// Whether a name needs no backquotes, unless it is a keyword.
 pub(super) fn is_bare(name: &str) -> bool {
-    name.starts_with(begins_name) && name.chars().all(continues_name)
+    name.starts_with(starts_name) && name.chars().all(continues_name)
 }
 
-fn begins_name(c: char) -> bool {
+fn starts_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
 
 fn continues_name(c: char) -> bool {
-    begins_name(c) || c.is_numeric()
+    starts_name(c) || c.is_numeric()
 }
 
 impl<'a> Lexer<'a> {
@@ -62,7 +66,7 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next word; at the end, the end again and again.
+    /// The next token; [`Token::End`] at the end, every time.
     pub(super) fn word(&mut self) -> Result<Word, Fault> {
         self.skip(char::is_whitespace);
         let from = self.at;
@@ -74,7 +78,7 @@ impl<'a> Lexer<'a> {
         let token = match first {
             '\'' | '"' => self.quoted(first)?,
             '`' => self.name()?,
-            c if begins_name(c) => self.name()?,
+            c if starts_name(c) => self.name()?,
             c if c.is_ascii_digit() || matches!(c, '.' | '+' | '-') => self.number()?,
             _ => self.symbol(first)?,
         };
@@ -108,7 +112,7 @@ impl<'a> Lexer<'a> {
         while self.next_if(&passes) {}
     }
 
-    /// The text since a place.
+    /// The text since this offset.
     fn since(&self, from: usize) -> &'a str {
         self.text.get(from..self.at).unwrap_or_default()
     }
@@ -136,24 +140,21 @@ impl<'a> Lexer<'a> {
                     '&' => "; write `and`",
                     '|' => "; write `or`",
                     '‘' | '’' | '“' | '”' | '´' => {
-                        "; texts stand in straight quotes, ' or \""
+                        "; write texts in straight quotes, ' or \""
                     }
-                    _ => "; names of other letters stand in backquotes, texts in quotes",
+                    _ => "; write names of other characters in backquotes, texts in quotes",
                 };
                 let doubled = matches!(first, '&' | '|') && self.eat(first);
                 let span = from..self.at;
                 let times = if doubled { 2 } else { 1 };
                 let word = shown(&first.to_string().repeat(times));
-                return Err(Fault::new(
-                    span,
-                    format!("`{word}` means nothing here{hint}"),
-                ));
+                return Err(Fault::new(span, format!("unexpected `{word}`{hint}")));
             }
         };
         Ok(Token::Symbol(symbol))
     }
 
-    /// A name, with those of members behind dots.
+    /// A path: names joined by dots.
     fn name(&mut self) -> Result<Token, Fault> {
         let (mut path, mut bare) = (String::new(), true);
         loop {
@@ -167,7 +168,7 @@ impl<'a> Lexer<'a> {
                 if !is_bare(name) {
                     let span = from..from + name.len();
                     let message =
-                        "a name expected after the dot; other letters stand in backquotes";
+                        "a name expected after the dot; write other characters in backquotes";
                     return Err(Fault::new(span, message));
                 }
                 path.push_str(name);
@@ -203,11 +204,11 @@ impl<'a> Lexer<'a> {
                 c => text.push(c),
             }
         }
-        let message = format!("the text is not closed; it ends with {quote}");
+        let message = format!("the text is not closed; close it with {quote}");
         Err(Fault::new(from..self.text.len(), message))
     }
 
-    /// What a backslash at `from` and what follows stand for.
+    /// The character of an escape sequence, whose backslash is at `from`.
     fn escaped(&mut self, from: usize) -> Result<char, Fault> {
         let found = match self.next() {
             Some(c @ ('\\' | '\'' | '"')) => Some(c),
@@ -228,7 +229,7 @@ impl<'a> Lexer<'a> {
         found.ok_or_else(|| {
             let span = from..self.at;
             let message =
-                r#"a backslash comes before \, ', ", n, r, t or u{…}; write \\ for one itself"#;
+                r#"unknown escape: \ must precede \, ', ", n, r, t or u{…}; write \\ for a backslash"#;
             Fault::new(span, message)
         })
     }
@@ -245,7 +246,7 @@ impl<'a> Lexer<'a> {
         if self.next_if(|c| matches!(c, 'e' | 'E')) {
             self.next_if(sign);
             if !self.next_if(digit) {
-                // No exponent, but a word that stands too near.
+                // No exponent, but a word without a space before it.
                 self.at = mantissa;
             }
             self.skip(digit);
@@ -259,7 +260,7 @@ impl<'a> Lexer<'a> {
             _ => {
                 let word = shown(self.since(from));
                 let message = format!(
-                    "`{word}` is no number; texts stand in quotes, names that begin with a digit in backquotes"
+                    "`{word}` is not a number; write texts in quotes, names that start with a digit in backquotes"
                 );
                 Err(Fault::new(span, message))
             }

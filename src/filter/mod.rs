@@ -1,16 +1,20 @@
 //! Filters: which items a recall may answer with.
 //!
-//! A [`Filter`] is written as text or put together by calls, and is the same thing either way: an
-//! expression over the fields of items (`expr`), of which `display` makes text that `parse` reads
-//! back to an equal filter. What an expression may say at all is settled where it is made (`valid`);
-//! whether it makes sense for the fields that items have is settled by a recall (`check`), which also
-//! turns it into a [`Condition`]: a tree over the tests of single fields, with nothing said twice.
-//! Every error is a [`FilterError`] that points at the place in the text.
+//! A [`Filter`] is parsed from text or built by calls; the result is the same. It passes these stages:
+//!
+//! 1. `lex` and `parse` turn text into an expression (`expr`); `field` builds one by calls. `display`
+//!    turns it back into text that parses to an equal filter.
+//! 2. `valid` checks what holds whatever the fields are: ranges, lists and numbers.
+//! 3. A recall checks the expression against the fields of the items (`check`, by `known_fields`).
+//! 4. It compiles the expression into a [`Condition`]: a tree of tests of single fields, merged and
+//!    without double negation.
+//!
+//! Every error is a [`FilterError`] that points at its place in the text.
 //!
 //! Logic has two values. `not` is the plain complement, and `!=` is `not =`: an item without the field
 //! matches `!=`, as it matches `is null`. A list matches a comparison if any of its elements does.
 //!
-//! The grammar, keywords in any case:
+//! The grammar; keywords may have any case:
 //!
 //! ```text
 //! filter     = and-group { "or" and-group }
@@ -27,9 +31,11 @@
 //! name       = letters, digits and _, no digit first | anything in backquotes
 //! ```
 //!
-//! Out of scope: what fields a record has and what a test of one of them means (`record::fields`),
-//! how many items match and how they are found (`recall`). Cost: one pass over the text; checking is
-//! a look-up per comparison. Depth, length and lists are bounded, so that no text ends the stack.
+//! Out of scope: which fields a record has and what a test of a field means (`record::fields` of the
+//! crate `twinspire-towers`); how many items match and how they are found (`recall`).
+//!
+//! Cost: one pass over the text; a check is one look-up per comparison. Depth, length and lists are
+//! [bounded](limits), so no text overflows the stack.
 
 mod check;
 mod condition;
@@ -37,21 +43,21 @@ mod display;
 mod error;
 mod expr;
 mod field;
+mod field_kinds;
+mod filter;
+mod known_fields;
 mod lex;
+mod limits;
 mod parse;
+mod problem;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod valid;
 
-pub(crate) use check::{Kinds, Known};
 pub(crate) use condition::Condition;
 pub use error::FilterError;
-pub use expr::Filter;
-pub use field::{Field, FilterLiteral};
-
-/// The longest text of a filter, in bytes.
-const MAX_TEXT_BYTES: usize = 1 << 20;
-/// How deep a filter may nest.
-const MAX_DEPTH: usize = 100;
-/// The longest list of literals.
-const MAX_LIST: usize = 10_000;
+pub use field::{FilterField, FilterLiteral};
+pub(crate) use field_kinds::FieldKinds;
+pub use filter::Filter;
+pub(crate) use known_fields::KnownFields;

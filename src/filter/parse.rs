@@ -1,37 +1,33 @@
-//! From text to an expression.
+//! The parser: from text to an expression.
 //!
-//! One word is looked at ahead, and the stack grows by parentheses and by `not` alone, which are
-//! counted.
+//! Recursive descent with one token of look-ahead. Only parentheses and `not` deepen the stack, and
+//! they are counted.
 
 use super::error::{Fault, shown};
-use super::expr::{Comparison, Expr, Op, Predicate, TOO_DEEP};
-use super::lex::{Lexer, Token, Word};
-use super::{MAX_DEPTH, MAX_LIST, MAX_TEXT_BYTES, valid};
+use super::expr::{Comparison, Expr, Op, Predicate};
+use super::lex::{Lexer, Token, Word, is_keyword};
+use super::limits::{MAX_DEPTH, MAX_LIST, MAX_TEXT_BYTES, TOO_DEEP};
+use super::problem::PredicateSpan;
+use super::valid::valid;
 use std::ops::Range;
 use twinspire_towers::internals::Term;
 
-/// A text, read.
+/// The message where null is compared.
+const NULL: &str = "null cannot be compared; write `is null` or `is not null`";
+
+/// A parsed text.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) expr: Expr,
-    /// The places of its predicates, in the order of the text, which is that of the expression.
-    pub(super) places: Vec<Place>,
+    /// Spans of its predicates, in the order of the text, which is that of the expression.
+    pub(super) spans: Vec<PredicateSpan>,
 }
 
-/// Where the parts of a predicate stand.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Place {
-    pub(super) field: Range<usize>,
-    pub(super) literals: Vec<Range<usize>>,
-    /// What is asked of the field.
-    pub(super) op: Range<usize>,
-}
-
-/// Reads a text.
+/// Parses a text.
 pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!(
-            "the filter has {} bytes, at most {MAX_TEXT_BYTES} fit",
+            "the filter has {} bytes; at most {MAX_TEXT_BYTES} are allowed",
             text.len()
         );
         return Err(Fault::new(0..0, message));
@@ -44,7 +40,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
         next,
         last: 0,
         depth: 0,
-        places: Vec::new(),
+        spans: Vec::new(),
     };
     if parser.next.token == Token::End {
         let message = "the filter is empty; write a comparison such as price < 30";
@@ -54,32 +50,32 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     if parser.next.token != Token::End {
         return Err(parser.expected("`and`, `or` or the end"));
     }
-    let places = parser.places;
-    valid::valid(&expr).map_err(|problem| problem.in_text(&places))?;
-    Ok(Parsed { expr, places })
+    let spans = parser.spans;
+    valid(&expr).map_err(|problem| problem.located(&spans))?;
+    Ok(Parsed { expr, spans })
 }
 
 struct Parser<'a> {
     text: &'a str,
     lexer: Lexer<'a>,
-    /// The word that is looked at.
+    /// The next token.
     next: Word,
-    /// Where the word before it ended.
+    /// End of the token before it.
     last: usize,
-    /// Parentheses and `not`s around it.
+    /// Open parentheses and `not`s.
     depth: usize,
-    places: Vec<Place>,
+    spans: Vec<PredicateSpan>,
 }
 
 impl Parser<'_> {
-    /// Goes on to the next word; gives this one.
+    /// Takes the next token.
     fn advance(&mut self) -> Result<Word, Fault> {
         let next = self.lexer.word()?;
         self.last = self.next.span.end;
         Ok(std::mem::replace(&mut self.next, next))
     }
 
-    /// Whether the next word is this one, which is no field unless it stands in backquotes.
+    /// Whether the next token is this keyword or symbol. A name in backquotes is never a keyword.
     fn is(&self, word: &str) -> bool {
         match &self.next.token {
             Token::Name { path, bare } => *bare && path.eq_ignore_ascii_case(word),
@@ -88,7 +84,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Goes on if the next word is this one.
+    /// Takes the next token if it is this one.
     fn eat(&mut self, word: &str) -> Result<bool, Fault> {
         let found = self.is(word);
         if found {
@@ -97,15 +93,15 @@ impl Parser<'_> {
         Ok(found)
     }
 
-    /// Goes on past the next word, which has to be this one.
-    fn need(&mut self, word: &str, expected: &str) -> Result<(), Fault> {
+    /// Takes the next token, which must be this one.
+    fn expect(&mut self, word: &str, expected: &str) -> Result<(), Fault> {
         if self.eat(word)? {
             return Ok(());
         }
         Err(self.expected(expected))
     }
 
-    /// Says that something else should be here.
+    /// The error of a token that is not what was expected.
     fn expected(&self, expected: &str) -> Fault {
         let span = self.next.span.clone();
         let found = match &self.next.token {
@@ -115,9 +111,10 @@ impl Parser<'_> {
                 shown(self.text.get(span.clone()).unwrap_or_default())
             ),
         };
-        Fault::new(span, format!("{expected} expected, {found} found"))
+        Fault::new(span, format!("{expected} expected, found {found}"))
     }
 
+    /// `and` groups, joined by `or`.
     fn any(&mut self) -> Result<Expr, Fault> {
         let mut parts = vec![self.all()?];
         while self.eat("or")? {
@@ -126,6 +123,7 @@ impl Parser<'_> {
         Ok(Expr::any(parts))
     }
 
+    /// Factors, joined by `and`.
     fn all(&mut self) -> Result<Expr, Fault> {
         let mut parts = vec![self.factor()?];
         while self.eat("and")? {
@@ -134,7 +132,8 @@ impl Parser<'_> {
         Ok(Expr::all(parts))
     }
 
-    fn deeper(&mut self, span: Range<usize>) -> Result<(), Fault> {
+    /// Counts one more level of nesting.
+    fn descend(&mut self, span: Range<usize>) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth >= MAX_DEPTH {
             return Err(Fault::new(span, TOO_DEEP));
@@ -142,22 +141,23 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// A predicate, a constant, or an expression behind `not` or in parentheses.
     fn factor(&mut self) -> Result<Expr, Fault> {
         let span = self.next.span.clone();
         if self.eat("not")? {
-            self.deeper(span)?;
+            self.descend(span)?;
             let inner = self.factor()?;
             self.depth -= 1;
             return Ok(Expr::not(inner));
         }
         if self.eat("(")? {
-            self.deeper(span.clone())?;
+            self.descend(span.clone())?;
             let inner = self.any()?;
             self.depth -= 1;
             if self.next.token == Token::End {
                 return Err(Fault::new(span, "the parenthesis is not closed"));
             }
-            self.need(")", "`and`, `or` or `)`")?;
+            self.expect(")", "`and`, `or` or `)`")?;
             return Ok(inner);
         }
         if self.eat("true")? {
@@ -170,13 +170,13 @@ impl Parser<'_> {
         if self.is("(") {
             return self.function(&word);
         }
-        self.test(word)
+        self.predicate_after(word)
     }
 
-    /// A field: its path, and its place.
+    /// A field: its path and its span.
     fn field(&mut self, expected: &str) -> Result<(String, Range<usize>), Fault> {
         let keyword = matches!(&self.next.token, Token::Name { path, bare: true }
-            if super::lex::is_keyword(path));
+            if is_keyword(path));
         match &self.next.token {
             Token::Name { path, .. } if !keyword => {
                 let path = path.clone();
@@ -186,17 +186,17 @@ impl Parser<'_> {
                 Err(self.expected(&format!("{expected} (without quotes, or in backquotes)")))
             }
             _ if keyword => Err(self.expected(&format!(
-                "{expected} (one of this name stands in backquotes)"
+                "{expected} (write a field of this name in backquotes)"
             ))),
             _ => Err(self.expected(expected)),
         }
     }
 
-    /// `within(field, latitude, longitude, kilometres)`, of which the name has been read.
+    /// `within(field, latitude, longitude, kilometres)`, after its name.
     fn function(&mut self, (name, span): &(String, Range<usize>)) -> Result<Expr, Fault> {
         if !name.eq_ignore_ascii_case("within") {
             let message = format!(
-                "there is no function `{}`; there is within(field, lat, lon, km)",
+                "there is no function `{}`; the only one is within(field, lat, lon, km)",
                 shown(name)
             );
             return Err(Fault::new(span.clone(), message));
@@ -206,31 +206,31 @@ impl Parser<'_> {
         let (mut numbers, mut literals) = ([0.0; 3], Vec::new());
         let names = ["a latitude", "a longitude", "a distance in kilometres"];
         for (number, name) in numbers.iter_mut().zip(names) {
-            self.need(",", &format!("a comma and {name}"))?;
+            self.expect(",", &format!("a comma and {name}"))?;
             let Token::Number(found) = self.next.token else {
                 return Err(self.expected(name));
             };
             *number = found;
             literals.push(self.advance()?.span);
         }
-        self.need(")", "`)`")?;
+        self.expect(")", "`)`")?;
         let [lat, lon, km] = numbers;
         let op = span.start..self.last;
-        let place = Place {
+        let span = PredicateSpan {
             field,
             literals,
             op,
         };
-        Ok(self.predicate(path, Op::Within { lat, lon, km }, place))
+        Ok(self.predicate(path, Op::Within { lat, lon, km }, span))
     }
 
-    fn predicate(&mut self, field: String, op: Op, place: Place) -> Expr {
-        self.places.push(place);
+    fn predicate(&mut self, field: String, op: Op, span: PredicateSpan) -> Expr {
+        self.spans.push(span);
         Expr::Predicate(Predicate { field, op })
     }
 
-    /// What is asked of a field.
-    fn test(&mut self, (path, field): (String, Range<usize>)) -> Result<Expr, Fault> {
+    /// A predicate, after its field.
+    fn predicate_after(&mut self, (path, field): (String, Range<usize>)) -> Result<Expr, Fault> {
         let from = self.next.span.start;
         let mut literals = Vec::new();
         let not = self.eat("not")?;
@@ -238,7 +238,7 @@ impl Parser<'_> {
             Op::In(self.list(&mut literals)?)
         } else if self.eat("between")? {
             let low = self.literal(&mut literals)?;
-            self.need("and", "`and` and the upper end")?;
+            self.expect("and", "`and` and the upper end")?;
             Op::Between(low, self.literal(&mut literals)?)
         } else if self.eat("has")? {
             if self.eat("any")? {
@@ -251,10 +251,10 @@ impl Parser<'_> {
                 Op::HasAny(vec![self.literal(&mut literals)?])
             }
         } else if self.eat("starts")? {
-            self.need("with", "`with`")?;
+            self.expect("with", "`with`")?;
             match self.literal(&mut literals)? {
                 Term::Text(prefix) => Op::StartsWith(prefix),
-                _ => return Err(Fault::new(self.before(&literals), "a text expected")),
+                _ => return Err(Fault::new(self.last_of(&literals), "a text expected")),
             }
         } else if not {
             return Err(self.expected("`in`, `between`, `has` or `starts with` after `not`"));
@@ -265,22 +265,23 @@ impl Parser<'_> {
             } else {
                 "`null` or `not null` after `is`"
             };
-            self.need("null", expected)?;
+            self.expect("null", expected)?;
             if not { Op::IsNotNull } else { Op::IsNull }
         } else {
             self.comparison(&path, &mut literals)?
         };
         let op_span = from..self.last;
-        let place = Place {
+        let span = PredicateSpan {
             field,
             literals,
             op: op_span,
         };
-        let expr = self.predicate(path, op, place);
+        let expr = self.predicate(path, op, span);
         Ok(if not { Expr::not(expr) } else { expr })
     }
 
-    fn before(&self, literals: &[Range<usize>]) -> Range<usize> {
+    /// The span of the last literal.
+    fn last_of(&self, literals: &[Range<usize>]) -> Range<usize> {
         literals.last().cloned().unwrap_or(self.last..self.last)
     }
 
@@ -293,7 +294,7 @@ impl Parser<'_> {
             Token::Symbol(">") => Comparison::Greater,
             Token::Symbol(">=") => Comparison::AtLeast,
             _ if self.is("like") => {
-                let message = "there is no `like`; `starts with 'pre'` finds what begins so";
+                let message = "there is no `like`; write `starts with 'pre'` to match a prefix";
                 return Err(Fault::new(self.next.span.clone(), message));
             }
             _ => {
@@ -306,32 +307,33 @@ impl Parser<'_> {
         let from = self.advance()?.span.start;
         if self.is("null") {
             let message = match comparison {
-                Comparison::Equal => "nothing equals null; write `is null`",
-                Comparison::NotEqual => "nothing is compared with null; write `is not null`",
-                _ => "nothing is compared with null; there are `is null` and `is not null`",
+                Comparison::Equal => "null equals nothing; write `is null`",
+                Comparison::NotEqual => "null cannot be compared; write `is not null`",
+                _ => NULL,
             };
             return Err(Fault::new(from..self.next.span.end, message));
         }
         Ok(Op::Compare(comparison, self.literal(literals)?))
     }
 
-    /// Literals in parentheses.
+    /// A list of literals in parentheses.
     fn list(&mut self, literals: &mut Vec<Range<usize>>) -> Result<Vec<Term>, Fault> {
-        self.need("(", "a list in parentheses")?;
+        self.expect("(", "a list in parentheses")?;
         let mut terms = Vec::new();
         if self.eat(")")? {
             return Ok(terms);
         }
         loop {
             if terms.len() == MAX_LIST {
-                let message = format!("the list goes on here; at most {MAX_LIST} values fit");
+                let message =
+                    format!("the list is too long; at most {MAX_LIST} values are allowed");
                 return Err(Fault::new(self.next.span.clone(), message));
             }
             terms.push(self.literal(literals)?);
             if self.eat(")")? {
                 return Ok(terms);
             }
-            self.need(",", "a comma or `)`")?;
+            self.expect(",", "a comma or `)`")?;
         }
     }
 
@@ -342,13 +344,11 @@ impl Parser<'_> {
             _ if self.is("true") => Term::Bool(true),
             _ if self.is("false") => Term::Bool(false),
             _ if self.is("null") => {
-                let message =
-                    "nothing is compared with null; there are `is null` and `is not null`";
-                return Err(Fault::new(self.next.span.clone(), message));
+                return Err(Fault::new(self.next.span.clone(), NULL));
             }
             Token::Name { path, .. } => {
                 let path = shown(path);
-                return Err(self.expected(&format!("a value (a text stands in quotes, '{path}')")));
+                return Err(self.expected(&format!("a value (write a text in quotes, '{path}')")));
             }
             _ => return Err(self.expected("a value (a number, a text in quotes, true or false)")),
         };

@@ -1,95 +1,39 @@
-//! What a filter may say, whatever fields there are.
+//! What a filter may contain, whatever the fields are.
 
-use super::MAX_LIST;
 use super::display::literal;
-use super::error::Fault;
-use super::expr::{Expr, Op, Predicate};
-use super::parse::Place;
+use super::expr::{Expr, Op};
+use super::limits::MAX_LIST;
+use super::problem::{Part, Problem};
 use std::mem::discriminant;
 use twinspire_towers::internals::Term;
 
-/// What is wrong with one predicate of an expression.
-#[derive(Debug)]
-pub(super) struct Problem {
-    /// Which predicate, as they stand in the text.
-    pub(super) predicate: usize,
-    /// Which part of it.
-    pub(super) part: Part,
-    /// What is wrong, and what would be right.
-    pub(super) message: String,
-}
-
-/// A part of a predicate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Field,
-    FilterLiteral(usize),
-    /// What is asked, without the field.
-    Op,
-}
-
-impl Problem {
-    /// Its place in the text that has its predicates in these places.
-    pub(super) fn in_text(self, places: &[Place]) -> Fault {
-        let span = places.get(self.predicate).map(|place| match self.part {
-            Part::Field => place.field.clone(),
-            Part::FilterLiteral(at) => place.literals.get(at).unwrap_or(&place.op).clone(),
-            Part::Op => place.op.clone(),
-        });
-        Fault::new(span.unwrap_or_default(), self.message)
-    }
-}
-
-/// Calls `look` with each predicate, in the order of the text, until it finds something wrong.
-pub(super) fn each(
-    expr: &Expr,
-    look: &mut impl FnMut(&Predicate) -> Result<(), (Part, String)>,
-) -> Result<(), Problem> {
-    fn walk(
-        expr: &Expr,
-        count: &mut usize,
-        look: &mut impl FnMut(&Predicate) -> Result<(), (Part, String)>,
-    ) -> Result<(), Problem> {
-        match expr {
-            Expr::All(parts) | Expr::Any(parts) => {
-                parts.iter().try_for_each(|part| walk(part, count, look))
-            }
-            Expr::Not(inner) => walk(inner, count, look),
-            Expr::Predicate(predicate) => {
-                let at = *count;
-                *count += 1;
-                look(predicate).map_err(|(part, message)| Problem {
-                    predicate: at,
-                    part,
-                    message,
-                })
-            }
-        }
-    }
-    walk(expr, &mut 0, look)
-}
-
-/// Whether every predicate of an expression says something.
+/// The first predicate of an expression that is invalid.
 pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
-    each(expr, &mut |predicate| match &predicate.op {
+    expr.try_for_each_predicate(&mut |number, predicate| {
+        check_operands(&predicate.op).map_err(Problem::of(number))
+    })
+}
+
+fn check_operands(op: &Op) -> Result<(), (Part, String)> {
+    match op {
         Op::Compare(_, term) => finite([term]),
         Op::Between(low, high) => {
             finite([low, high])?;
             if discriminant(low) != discriminant(high) {
                 let message = format!(
-                    "{} and {} are of two kinds; a range has ends of one",
+                    "the ends of the range, {} and {}, differ in type; use two of one type",
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::FilterLiteral(1), message));
+                return Err((Part::Literal(1), message));
             }
             if low > high {
                 let message = format!(
-                    "nothing is between {} and {}; write the smaller one first",
+                    "the range from {} to {} is empty; write the smaller end first",
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::FilterLiteral(0), message));
+                return Err((Part::Literal(0), message));
             }
             Ok(())
         }
@@ -100,7 +44,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
             }
             if terms.len() > MAX_LIST {
                 let message = format!(
-                    "the list has {} values, at most {MAX_LIST} fit",
+                    "the list has {} values; at most {MAX_LIST} are allowed",
                     terms.len()
                 );
                 return Err((Part::Op, message));
@@ -110,11 +54,12 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
         Op::Within { lat, lon, km } => {
             let bounded = |at, number: &f64, most: f64, what| {
                 let fits = number.abs() <= most;
-                let message = format!("{number} is no {what}; degrees from -{most} to {most} are");
+                let message =
+                    format!("{what} {number} is out of range; use degrees from -{most} to {most}");
                 if fits {
                     Ok(())
                 } else {
-                    Err((Part::FilterLiteral(at), message))
+                    Err((Part::Literal(at), message))
                 }
             };
             bounded(0, lat, 90.0, "latitude")?;
@@ -122,20 +67,21 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
             if *km >= 0.0 && km.is_finite() {
                 return Ok(());
             }
-            let message = format!("{km} is no distance; kilometres from 0 up are");
-            Err((Part::FilterLiteral(2), message))
+            let message = format!("distance {km} is out of range; use kilometres from 0 up");
+            Err((Part::Literal(2), message))
         }
         Op::StartsWith(_) | Op::IsNull | Op::IsNotNull => Ok(()),
-    })
+    }
 }
 
+/// Checks that all numbers are finite.
 fn finite<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<(), (Part, String)> {
     for (at, term) in terms.into_iter().enumerate() {
         if let Term::Number(number) = term
             && !number.is_finite()
         {
-            let message = "no number of an item is this large; numbers have 64 bits, up to 1.8e308";
-            return Err((Part::FilterLiteral(at), message.to_owned()));
+            let message = "the number is not finite; numbers are 64-bit floats, up to 1.8e308";
+            return Err((Part::Literal(at), message.to_owned()));
         }
     }
     Ok(())

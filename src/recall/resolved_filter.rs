@@ -6,8 +6,8 @@
 
 use super::filter_tree::FilterTree;
 use crate::error::Error;
-use crate::filter::{Condition, Filter, Kinds, Known};
-use crate::format::columns::{FieldKinds, Lookup};
+use crate::filter::{Condition, FieldKinds, Filter, KnownFields};
+use crate::format::columns::Lookup;
 use crate::format::{guess_dense, search_dense};
 use crate::snapshot::{CacheLookup, FilterCache, FreshItem, NodeSet, Part, Serving, Snapshot};
 use crate::store::ItemsSegment;
@@ -60,7 +60,7 @@ impl<'a> ResolvedFilter<'a> {
             tree: FilterTree::resolve(&sealed, segment),
         });
         Ok(Some(Self {
-            condition: all(&Known::nothing()),
+            condition: all(&KnownFields::unknown()),
             segments: resolved.collect(),
             items: OnceLock::new(),
             cache: &snapshot.sealed.filter_cache,
@@ -223,21 +223,21 @@ fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
     segments: &impl Fn() -> S,
     servings: impl Iterator<Item = &'s Serving>,
     filters: &[Filter],
-) -> Result<Known, Error> {
-    let mut sealed = Known::default();
+) -> Result<KnownFields, Error> {
+    let mut sealed = KnownFields::default();
     for filter in filters {
-        filter.each_field(|path| {
+        filter.for_each_field(|path| {
             for segment in segments() {
                 match segment.column(path) {
                     Lookup::Absent => {}
-                    Lookup::Unindexed => sealed.add(path, Kinds::ANY),
-                    Lookup::Column(column) => sealed.add(path, kinds(column.kinds())),
+                    Lookup::Unindexed => sealed.add(path, FieldKinds::ANY),
+                    Lookup::Column(column) => sealed.add(path, column.kinds()),
                 }
             }
         });
     }
-    let check = |known: &Known| filters.iter().try_for_each(|filter| filter.check(known));
-    check(&Known::nothing())?;
+    let check = |known: &KnownFields| filters.iter().try_for_each(|filter| filter.check(known));
+    check(&KnownFields::unknown())?;
     if check(&sealed).is_ok() {
         return Ok(sealed);
     }
@@ -245,9 +245,9 @@ fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
     let fresh = || servings.iter().flat_map(|serving| serving.overlay.values());
     let mut with_fresh = sealed.clone();
     for filter in filters {
-        filter.each_field(|path| {
+        filter.for_each_field(|path| {
             let values = fresh().filter_map(|fresh| fresh.fields.field(path));
-            values.for_each(|value| with_fresh.see_field(path, value));
+            values.for_each(|value| with_fresh.add_value(path, value));
         });
     }
     if check(&with_fresh).is_ok() {
@@ -256,30 +256,13 @@ fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
     let mut all = with_fresh;
     for segment in segments() {
         for (path, found) in segment.fields() {
-            all.add(path, kinds(found));
+            all.add(path, found);
         }
     }
-    fresh().for_each(|fresh| all.see(&fresh.fields));
+    fresh().for_each(|fresh| all.add_item(&fresh.fields));
     if all.is_empty() {
-        all = Known::nothing();
+        all = KnownFields::unknown();
     }
     check(&all)?;
     Ok(sealed)
-}
-
-fn kinds(found: FieldKinds) -> Kinds {
-    let FieldKinds {
-        booleans,
-        numbers,
-        texts,
-        places,
-        lists,
-    } = found;
-    Kinds {
-        bools: booleans,
-        numbers,
-        texts,
-        places,
-        lists,
-    }
 }

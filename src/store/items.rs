@@ -2,8 +2,9 @@
 
 use super::segment::{SegmentWriter, check_pinned};
 use super::{Directory, StoreError};
+use crate::filter::FieldKinds;
 use crate::format::FormatError;
-use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, FieldKinds, Lookup};
+use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, Lookup};
 use crate::format::container::Kind;
 use crate::format::ids::table;
 use crate::format::items::{

@@ -37,6 +37,7 @@ pub(crate) use column::{Column, Matches};
 
 use super::FormatError;
 use super::container::Sections;
+use crate::filter::FieldKinds;
 use bincode::{Decode, Encode};
 use std::ops::Range;
 use twinspire_core::wire::{pack, unpack};
@@ -232,21 +233,6 @@ impl Shape {
             lists: self.lists,
         }
     }
-}
-
-/// Which kinds of values occur in a field.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FieldKinds {
-    /// `true` or `false`.
-    pub(crate) booleans: bool,
-    /// Numbers.
-    pub(crate) numbers: bool,
-    /// Strings.
-    pub(crate) texts: bool,
-    /// Places.
-    pub(crate) places: bool,
-    /// Lists, of any of the scalars above, or of nothing.
-    pub(crate) lists: bool,
 }
 
 /// What is known of a path by columns.
