@@ -20,7 +20,9 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Instant;
-use twinspire::{Business, Database, Ensemble, Metric, Recall, Towers};
+use twinspire::{
+    BusinessWeight, Cascade, Database, Ensemble, Metric, RankFusion, Recall, Towers, WeightedSum,
+};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::measure::round;
 use twinspire_testkit::random::{normal, unit};
@@ -65,21 +67,28 @@ fn main() {
 /// What is compared.
 fn recipes() -> Vec<(&'static str, Ensemble)> {
     let [text, unified] = SPACES;
-    let weigh = |ensemble: Ensemble| ensemble.space(text, WEIGHTS[0]).space(unified, WEIGHTS[1]);
-    let cascade = || Ensemble::cascade().stage(text, 500).stage(unified, 100);
-    let bid = || Business::by("bid");
+    let weighted = || {
+        let sum = WeightedSum::new();
+        sum.space(text, WEIGHTS[0]).space(unified, WEIGHTS[1])
+    };
+    let ranks = || {
+        let fusion = RankFusion::new();
+        fusion.space(text, WEIGHTS[0]).space(unified, WEIGHTS[1])
+    };
+    let cascade = || Cascade::new().stage(text, 500).stage(unified, 100);
+    let bid = || BusinessWeight::new("bid");
     vec![
-        ("weighted", weigh(Ensemble::weighted())),
-        ("weighted-bid", weigh(Ensemble::weighted()).business(bid())),
-        ("fused", weigh(Ensemble::weighted()).fused(FUSED)),
+        ("weighted", weighted().into()),
+        ("weighted-bid", weighted().business_weight(bid()).into()),
+        ("fused", weighted().fused(FUSED).into()),
         (
             "fused-bid",
-            weigh(Ensemble::weighted()).fused(FUSED).business(bid()),
+            weighted().fused(FUSED).business_weight(bid()).into(),
         ),
-        ("cascade", cascade()),
-        ("cascade-bid", cascade().business(bid())),
-        ("ranks", weigh(Ensemble::ranks())),
-        ("ranks-bid", weigh(Ensemble::ranks()).business(bid())),
+        ("cascade", cascade().into()),
+        ("cascade-bid", cascade().business_weight(bid()).into()),
+        ("ranks", ranks().into()),
+        ("ranks-bid", ranks().business_weight(bid()).into()),
     ]
 }
 

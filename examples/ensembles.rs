@@ -10,7 +10,10 @@
 
 use serde_json::json;
 use std::error::Error;
-use twinspire::{Business, Database, Diversity, Ensemble, Metric, Normalisation, Towers};
+use twinspire::{
+    BusinessWeight, Cascade, Database, Diversity, Ensemble, Metric, Normalisation, NormalisedSum,
+    Quotas, RankFusion, Towers, WeightedSum,
+};
 
 /// A film, what it is about, how it feels, and what showing it earns.
 const FILMS: [(&str, [f32; 3], [f32; 2], f64); 8] = [
@@ -42,30 +45,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     // One graph over both, for the weighted sum.
     db.publish("both").fuse(["about", "feel"]).run()?;
 
-    let weighted = || Ensemble::weighted().space("about", 0.6).space("feel", 0.4);
-    let recipes = [
-        ("weighted", weighted()),
-        ("by-one-graph", weighted().fused("both")),
+    let weighted = || WeightedSum::new().space("about", 0.6).space("feel", 0.4);
+    let recipes: [(&str, Ensemble); 8] = [
+        ("weighted", weighted().into()),
+        ("by-one-graph", weighted().fused("both").into()),
         (
             "cascade",
-            Ensemble::cascade().stage("about", 4).stage("feel", 3),
+            Cascade::new().stage("about", 4).stage("feel", 3).into(),
         ),
         (
             "ranks",
-            Ensemble::ranks().space("about", 1.0).space("feel", 1.0),
+            RankFusion::new()
+                .space("about", 1.0)
+                .space("feel", 1.0)
+                .into(),
         ),
         (
             "one-scale",
-            Ensemble::normalised(Normalisation::MinMax)
+            NormalisedSum::new(Normalisation::MinMax)
                 .space("about", 0.6)
-                .space("feel", 0.4),
+                .space("feel", 0.4)
+                .into(),
+        ),
+        ("turns", Quotas::counts([("about", 2), ("feel", 1)]).into()),
+        (
+            "earning",
+            weighted()
+                .business_weight(BusinessWeight::new("earns"))
+                .into(),
         ),
         (
-            "turns",
-            Ensemble::quotas().count("about", 2).count("feel", 1),
+            "diverse",
+            weighted().diversity(Diversity::new("about", 0.5)).into(),
         ),
-        ("earning", weighted().business(Business::by("earns"))),
-        ("unlike", weighted().diversity(Diversity::by("about", 0.5))),
     ];
 
     println!("Someone who likes robots, and wants a quiet evening:\n");

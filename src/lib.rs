@@ -68,7 +68,10 @@ pub use database::{
     GenerationInfo, Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport,
     Rollback, SpaceStats,
 };
-pub use ensemble::{Business, Diversity, Ensemble, Normalisation};
+pub use ensemble::{
+    BusinessWeight, Cascade, Diversity, Ensemble, Normalisation, NormalisedSum, Quotas, RankFusion,
+    WeightedSum,
+};
 pub use error::{Error, ErrorKind};
 pub use filter::{Filter, FilterError, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};

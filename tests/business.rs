@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
-use twinspire::{Business, Diversity, Ensemble, Error, FusionStepKind, Normalisation};
+use twinspire::{BusinessWeight, Cascade, Diversity, Ensemble, Error, FusionStepKind, Normalisation, NormalisedSum, Quotas, RankFusion, WeightedSum};
 use twinspire_testkit::shop::{
     Item, Ranking, Request, Shop, any_items, any_request, id, ranking, record, top_k, user,
 };
@@ -29,13 +29,13 @@ fn worth() -> impl Strategy<Value = Worth> {
 }
 
 impl Worth {
-    fn recipe(self) -> Business {
+    fn recipe(self) -> BusinessWeight {
         let Self {
             default,
             score,
             field,
         } = self;
-        let business = Business::by("bid");
+        let business = BusinessWeight::new("bid");
         business.default_value(default).exponents(score, field)
     }
 
@@ -81,7 +81,6 @@ proptest! {
             top_k(valued, None, usize::MAX)
         };
         let ask = |name: &str, ensemble: Ensemble, all: Ranking| {
-            let ensemble = ensemble.business(worth.recipe());
             shop.db.ensembles().define(name, ensemble).unwrap();
             // The first reaches further until a bound proves the answer, the second scores all.
             for recall in [
@@ -99,10 +98,14 @@ proptest! {
             move |at| shop.score(space, at, &user)
         };
         let plane = model(&score("plane"));
-        ask("single", Ensemble::weighted().space("plane", 1.0), plane.clone())?;
+        let weight = worth.recipe();
+        let single = WeightedSum::new().space("plane", 1.0);
+        ask("single", single.business_weight(weight.clone()).into(), plane.clone())?;
         let both = model(&|at| Some(0.5 * score("other")(at)? + 2.0 * score("plane")(at)?));
-        ask("both", Ensemble::weighted().space("other", 0.5).space("plane", 2.0), both)?;
-        ask("staged", Ensemble::cascade().stage("near", 1000).stage("plane", 1000), plane)?;
+        let sum = WeightedSum::new().space("other", 0.5).space("plane", 2.0);
+        ask("both", sum.business_weight(weight.clone()).into(), both)?;
+        let staged = Cascade::new().stage("near", 1000).stage("plane", 1000);
+        ask("staged", staged.business_weight(weight).into(), plane)?;
     }
 
     #[test]
@@ -114,12 +117,16 @@ proptest! {
         world.1.retain(|(at, _)| *at > 0);
         let shop = Shop::new(world);
         let user = user(&request);
+        let bid = || BusinessWeight::new("bid");
         for ensemble in [
-            Ensemble::weighted().space("plane", 1.0),
-            Ensemble::ranks().space("plane", 1.0).space("near", 0.5),
-            Ensemble::normalised(Normalisation::MinMax).space("near", 1.0).space("plane", 0.5),
+            Ensemble::from(WeightedSum::new().space("plane", 1.0).business_weight(bid())),
+            RankFusion::new().space("plane", 1.0).space("near", 0.5).business_weight(bid()).into(),
+            NormalisedSum::new(Normalisation::MinMax)
+                .space("near", 1.0)
+                .space("plane", 0.5)
+                .business_weight(bid())
+                .into(),
         ] {
-            let ensemble = ensemble.business(Business::by("bid"));
             shop.db.ensembles().define("valued", ensemble).unwrap();
             let recall = || shop.recall("valued", &user, &request);
             let exact = ranking(&recall().exact().top(k).unwrap());
@@ -138,8 +145,8 @@ proptest! {
     ) {
         let shop = Shop::new(world);
         let user = user(&request);
-        let plain = Ensemble::weighted().space("plane", 1.0);
-        let various = plain.clone().diversity(Diversity::by("near", lambda).depth(depth));
+        let plain = WeightedSum::new().space("plane", 1.0);
+        let various = plain.clone().diversity(Diversity::new("near", lambda).depth(depth));
         shop.db.ensembles().define("plain", plain).unwrap();
         shop.db.ensembles().define("various", various).unwrap();
         let depth = depth as usize;
@@ -180,13 +187,13 @@ proptest! {
     ) {
         let shop = Shop::new(world);
         let user = user(&request);
-        let both = || Ensemble::weighted().space("plane", 1.0).space("near", 0.5);
-        let ensembles = [
-            ("sum", both()),
-            ("stages", Ensemble::cascade().stage("near", 40).stage("plane", 30)),
-            ("ranks", Ensemble::ranks().space("plane", 1.0).space("other", 0.5).depth(25)),
-            ("turns", Ensemble::quotas().count("plane", 4).count("near", 8)),
-            ("various", both().diversity(Diversity::by("plane", 0.5).depth(10))),
+        let both = || WeightedSum::new().space("plane", 1.0).space("near", 0.5);
+        let ensembles: [(&str, Ensemble); 5] = [
+            ("sum", both().into()),
+            ("stages", Cascade::new().stage("near", 40).stage("plane", 30).into()),
+            ("ranks", RankFusion::new().space("plane", 1.0).space("other", 0.5).depth(25).into()),
+            ("turns", Quotas::counts([("plane", 4), ("near", 8)]).into()),
+            ("various", both().diversity(Diversity::new("plane", 0.5).depth(10)).into()),
         ];
         for (name, ensemble) in ensembles.clone() {
             shop.db.ensembles().define(name, ensemble).unwrap();
@@ -217,8 +224,8 @@ fn small() -> Shop {
 #[test]
 fn a_bid_counts_at_once_when_it_changes() {
     let shop = small();
-    let plane = Ensemble::weighted().space("plane", 1.0);
-    let valued = plane.business(Business::by("bid"));
+    let plane = WeightedSum::new().space("plane", 1.0);
+    let valued = plane.business_weight(BusinessWeight::new("bid"));
     shop.db.ensembles().define("valued", valued).unwrap();
     let request = Request {
         user: [1.0, 0.0, 0.0],
@@ -245,7 +252,7 @@ fn a_bid_counts_at_once_when_it_changes() {
 }
 
 #[test]
-fn worth_that_means_nothing_here_is_refused() {
+fn a_business_weight_that_cannot_rank_is_refused() {
     let shop = small();
     let define = |ensemble: Ensemble| shop.db.ensembles().define("valued", ensemble);
     let refused = |ensemble: Ensemble, why: &str| {
@@ -255,18 +262,27 @@ fn worth_that_means_nothing_here_is_refused() {
             "{error}"
         );
     };
-    let bid = || Business::by("bid");
-    let plane = || Ensemble::weighted().space("plane", 1.0);
-    refused(plane().business(Business::by("no")), "no item has a number");
-    refused(plane().business(Business::by("id")), "no item has a number");
-    let near = Ensemble::weighted().space("near", 1.0);
-    refused(near.business(bid()), "L2");
-    let staged = Ensemble::cascade().stage("plane", 9).stage("near", 5);
-    refused(staged.business(bid()), "L2");
-    let scaled = Ensemble::normalised(Normalisation::MinMax).space("near", 1.0);
-    define(scaled.business(bid())).unwrap();
-    let no_space = plane().diversity(Diversity::by("no", 0.5));
-    assert!(matches!(define(no_space), Err(Error::UnknownSpace { .. })));
+    let bid = || BusinessWeight::new("bid");
+    let plane = || WeightedSum::new().space("plane", 1.0);
+    refused(
+        plane().business_weight(BusinessWeight::new("no")).into(),
+        "no item has a number",
+    );
+    refused(
+        plane().business_weight(BusinessWeight::new("id")).into(),
+        "no item has a number",
+    );
+    let near = WeightedSum::new().space("near", 1.0);
+    refused(near.business_weight(bid()).into(), "L2");
+    let staged = Cascade::new().stage("plane", 9).stage("near", 5);
+    refused(staged.business_weight(bid()).into(), "L2");
+    let scaled = NormalisedSum::new(Normalisation::MinMax).space("near", 1.0);
+    define(scaled.business_weight(bid()).into()).unwrap();
+    let no_space = plane().diversity(Diversity::new("no", 0.5));
+    assert!(matches!(
+        define(no_space.into()),
+        Err(Error::UnknownSpace { .. })
+    ));
 }
 
 #[test]
@@ -288,8 +304,8 @@ fn a_field_without_a_column_is_read_from_the_records() {
         .towers(field_towers("inner_product", &["x", "y"]))
         .run()
         .unwrap();
-    let valued = Ensemble::weighted().space("plane", 1.0);
-    let valued = valued.business(Business::by("bid"));
+    let valued = WeightedSum::new().space("plane", 1.0);
+    let valued = valued.business_weight(BusinessWeight::new("bid"));
     db.ensembles().define("valued", valued).unwrap();
     let all = (0..40).map(|at| ((at % 7) as f32 * (at % 5) as f32, at));
     let expected = top_k(all, None, 6);
@@ -324,8 +340,8 @@ fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
         .run()
         .unwrap();
     db.items().put_many(fresh).unwrap();
-    let valued = Ensemble::weighted().space("plane", 1.0);
-    let valued = valued.business(Business::by("bid"));
+    let valued = WeightedSum::new().space("plane", 1.0);
+    let valued = valued.business_weight(BusinessWeight::new("bid"));
     db.ensembles().define("valued", valued).unwrap();
     for at in 0..24 {
         let angle = f64::from(at) / 24.0 * std::f64::consts::TAU;

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use twinspire::{ComparisonSummary, Database, Ensemble, Error, ErrorKind, GenerationNo};
+use twinspire::{ComparisonSummary, Database, Error, ErrorKind, GenerationNo, WeightedSum};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::shop::{Shop, any_items, any_request, id, user};
 use twinspire_testkit::towers::{field_towers, scaled_towers};
@@ -23,7 +23,7 @@ proptest! {
         let shop = Shop::new(shop);
         let db = &shop.db;
         let one = GenerationNo(1);
-        let both = Ensemble::weighted().space("plane", 0.5).space("near", 2.0);
+        let both = WeightedSum::new().space("plane", 0.5).space("near", 2.0);
         db.ensembles().define("both", both).unwrap();
         db.publish("plane").towers(field_towers("inner_product", &["y", "x"])).run().unwrap();
         db.items().delete(&id(deleted % shop.items.len())).unwrap();
@@ -119,7 +119,7 @@ fn what_cannot_be_pinned_is_refused_with_the_reason() {
     let db = Database::open(&path).unwrap();
     db.items().put(&item(1, 1)).unwrap();
     db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
-    let one = Ensemble::weighted().space(SPACE, 1.0);
+    let one = WeightedSum::new().space(SPACE, 1.0);
     db.ensembles().define("home", one).unwrap();
     let pinned = db.pin();
     let error = pinned.generation(SPACE, GenerationNo(7)).unwrap_err();

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{Database, Ensemble, Error, ErrorKind, Normalisation};
+use twinspire::{
+    Cascade, Database, Ensemble, Error, ErrorKind, Normalisation, NormalisedSum, Quotas,
+    RankFusion, WeightedSum,
+};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::towers::field_towers;
 use twinspire_testkit::{directory, open_without_background};
@@ -59,7 +62,7 @@ proptest! {
     ) {
         let (_dir, path) = directory();
         let db = database(&path, &items);
-        let both = Ensemble::weighted().space("plane", plane).space("other", other);
+        let both = WeightedSum::new().space("plane", plane).space("other", other);
         db.ensembles().define("both", both).unwrap();
         let query = json!({"x": user[0], "y": user[1], "z": user[2]});
         let expected = brute(&items, &user, plane, other);
@@ -92,7 +95,7 @@ fn what_no_space_has_near_the_top_is_found_where_it_is_best_in_all() {
     items.push(vec![0.9, 0.0, -1.0]);
     let (_dir, path) = directory();
     let db = database(&path, &items);
-    let both = Ensemble::weighted().space("plane", 1.0).space("other", 1.0);
+    let both = WeightedSum::new().space("plane", 1.0).space("other", 1.0);
     db.ensembles().define("both", both).unwrap();
     let user = json!({"x": 1.0, "y": 0.0, "z": -2.0});
     let hits = db.recall("both").user(&user).ef(1).top(1).unwrap();
@@ -105,7 +108,7 @@ fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
     let (dir, path) = directory();
     let items: Vec<Vec<f32>> = (0..9).map(|n| vec![n as f32, 1.0, 2.0]).collect();
     let db = database(&path, &items);
-    let one = Ensemble::weighted().space("plane", 1.0);
+    let one = WeightedSum::new().space("plane", 1.0);
     let two = one.clone().space("other", 0.5);
     db.ensembles().define("home", one).unwrap();
     db.ensembles().define("home", two.clone()).unwrap();
@@ -113,12 +116,12 @@ fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
     let db = Database::open(&path).unwrap();
     assert_eq!(
         db.ensembles().list(),
-        BTreeMap::from([("home".to_owned(), two.clone())])
+        BTreeMap::from([("home".to_owned(), two.clone().into())])
     );
     let copy = dir.path().join("copy.twin");
     db.snapshot(&copy).unwrap();
     let copy = Database::open_read_only(&copy).unwrap();
-    assert_eq!(copy.ensembles().get("home"), Some(two));
+    assert_eq!(copy.ensembles().get("home"), Some(two.into()));
     let user = json!({"x": 1, "y": 0, "z": 0});
     let ask = |db: &Database| {
         let hits = db.recall("home").user(&user).top(3).unwrap();
@@ -142,10 +145,11 @@ fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
 fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
     let (_dir, path) = directory();
     let db = database(&path, &[vec![0.0; 3], vec![1.0; 3]]);
-    let define = |name: &str, ensemble| db.ensembles().define(name, ensemble).unwrap_err();
-    let plane = || Ensemble::weighted().space("plane", 1.0);
+    let define =
+        |name: &str, ensemble: WeightedSum| db.ensembles().define(name, ensemble).unwrap_err();
+    let plane = || WeightedSum::new().space("plane", 1.0);
     assert!(matches!(
-        define("a", Ensemble::weighted()),
+        define("a", WeightedSum::new()),
         Error::Ensemble { .. }
     ));
     assert!(matches!(
@@ -191,22 +195,34 @@ fn every_method_takes_what_a_recall_of_a_space_takes() {
     let items = (0..80).map(|at| vec![part(at, 3), part(at, 5), part(at, 7)]);
     let items: Vec<Vec<f32>> = items.collect();
     let db = database(&path, &items);
-    let two = |all: Ensemble| all.space("plane", 1.0).space("other", 0.5);
-    let methods = [
-        ("weighted", two(Ensemble::weighted())),
+    let weighted = WeightedSum::new();
+    let ranks = RankFusion::new();
+    let scaled = |by| {
+        let sum = NormalisedSum::new(by).space("plane", 1.0);
+        Ensemble::from(sum.space("other", 0.5))
+    };
+    let methods: [(&str, Ensemble); 6] = [
+        (
+            "weighted",
+            weighted.space("plane", 1.0).space("other", 0.5).into(),
+        ),
         (
             "cascade",
-            Ensemble::cascade().stage("plane", 70).stage("other", 60),
+            Cascade::new().stage("plane", 70).stage("other", 60).into(),
         ),
-        ("ranks", two(Ensemble::ranks()).depth(60)),
-        ("min-max", two(Ensemble::normalised(Normalisation::MinMax))),
         (
-            "calibrated",
-            two(Ensemble::normalised(Normalisation::Calibration)),
+            "ranks",
+            ranks
+                .space("plane", 1.0)
+                .space("other", 0.5)
+                .depth(60)
+                .into(),
         ),
+        ("min-max", scaled(Normalisation::MinMax)),
+        ("calibrated", scaled(Normalisation::Calibration)),
         (
             "quotas",
-            Ensemble::quotas().count("plane", 3).count("other", 3),
+            Quotas::counts([("plane", 3), ("other", 3)]).into(),
         ),
     ];
     let user = json!({"x": 0.2, "y": -0.4, "z": 0.3});

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use twinspire::{Database, Ensemble, Error, ErrorKind, Filter, Recall, SegmentPlan, Towers};
+use twinspire::{Database, Error, ErrorKind, Filter, Recall, SegmentPlan, Towers, WeightedSum};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::{directory, open_without_background, towers};
 
@@ -241,7 +241,7 @@ proptest! {
             db.publish("other").towers(towers("l2", &["y", "z"], scale)).run().unwrap();
         };
         publish(&db, 1.0);
-        let both = Ensemble::weighted().space("plane", 0.5).space("other", 1.0);
+        let both = WeightedSum::new().space("plane", 0.5).space("other", 1.0);
         db.ensembles().define("both", both).unwrap();
         for (at, step) in steps.into_iter().enumerate() {
             match step {

@@ -6,9 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{
-    Business, Database, Ensemble, Error, ErrorKind, GenerationNo, Metric, Storage, Towers,
-};
+use twinspire::{BusinessWeight, Database, Error, ErrorKind, GenerationNo, Metric, RankFusion, Storage, Towers, WeightedSum};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::shop::id;
 use twinspire_testkit::towers::field_towers;
@@ -57,17 +55,17 @@ fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
 /// The same recipe through the graph of the fused space, and without it.
 fn define(db: &Database, [plane, flat]: [f32; 2]) {
     let weighted = || {
-        Ensemble::weighted()
+        WeightedSum::new()
             .space("plane", plane)
             .space("flat", flat)
     };
     let recipes = [
         ("plain", weighted()),
         ("through", weighted().fused("both")),
-        ("plain-bid", weighted().business(Business::by("bid"))),
+        ("plain-bid", weighted().business_weight(BusinessWeight::new("bid"))),
         (
             "through-bid",
-            weighted().fused("both").business(Business::by("bid")),
+            weighted().fused("both").business_weight(BusinessWeight::new("bid")),
         ),
     ];
     for (name, recipe) in recipes {
@@ -421,21 +419,17 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
         .unwrap_err();
     assert!(own.to_string().contains("a fused space already"), "{own}");
 
-    let define = |ensemble: Ensemble| {
+    let define = |ensemble: WeightedSum| {
         db.ensembles()
             .define("home", ensemble)
             .unwrap_err()
             .to_string()
     };
-    let weighted = || Ensemble::weighted().space("plane", 1.0).space("flat", 1.0);
+    let weighted = || WeightedSum::new().space("plane", 1.0).space("flat", 1.0);
     assert!(define(weighted().fused("near")).ends_with("space \"near\" is not a fused space"));
-    assert!(define(weighted().space("near", 1.0).fused("both")).contains("is made of flat, plane"));
+    assert!(define(weighted().space("near", 1.0).fused("both")).contains("has the members flat, plane"));
     assert!(define(weighted().fused("gone")).contains("no space or ensemble \"gone\""));
     assert!(define(weighted().missing(0.0).fused("both")).contains("give `missing` or `fused`"));
-    assert!(
-        define(Ensemble::ranks().space("plane", 1.0).fused("both"))
-            .contains("`fused` is for weighted")
-    );
 }
 
 #[test]
@@ -458,8 +452,8 @@ fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
     };
     give("text", &[("a", [1.0, 0.0]), ("b", [0.6, 0.8])]);
     give("image", &[("b", [0.6, 0.8]), ("c", [1.0, 0.0])]);
-    let both = || Ensemble::weighted().space("text", 1.0).space("image", 1.0);
-    let ask = |ensemble: Ensemble, exact: bool| {
+    let both = || WeightedSum::new().space("text", 1.0).space("image", 1.0);
+    let ask = |ensemble: WeightedSum, exact: bool| {
         db.ensembles().define("home", ensemble).unwrap();
         let recall = db.recall("home").vector(&[1.0, 0.0]);
         let recall = if exact { recall.exact() } else { recall };

@@ -4,13 +4,13 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use twinspire::{Ensemble, Error, Normalisation};
+use twinspire::{Cascade, Ensemble, Error, Normalisation, NormalisedSum, Quotas, RankFusion};
 use twinspire_testkit::shop::{
     Ranking, Request, SPACES, Shop, any_items, any_request, id, ranking, top_k, user,
 };
 
 /// What a recall of the ensemble answers in exact mode, its channels' scores compared with the model's.
-fn answer(shop: &Shop, ensemble: Ensemble, request: &Request, k: usize) -> Ranking {
+fn answer(shop: &Shop, ensemble: impl Into<Ensemble>, request: &Request, k: usize) -> Ranking {
     shop.db.ensembles().define("fused", ensemble).unwrap();
     let user = user(request);
     let hits = shop.recall("fused", &user, request).exact().top(k).unwrap();
@@ -27,7 +27,7 @@ fn answer(shop: &Shop, ensemble: Ensemble, request: &Request, k: usize) -> Ranki
 /// Beams answer as exact mode does where as many are asked of a space as it has items: one that is asked
 /// for fewer may end before it has met the last of them. Scores are of any numbers, so that
 /// none are equal.
-fn beams_agree(shop: &Shop, ensemble: Ensemble, request: &Request, k: usize) {
+fn beams_agree(shop: &Shop, ensemble: impl Into<Ensemble>, request: &Request, k: usize) {
     let exact = answer(shop, ensemble, request, k);
     let user = user(request);
     let recall = || shop.recall("fused", &user, request);
@@ -58,12 +58,12 @@ fn stages() -> impl Strategy<Value = Vec<(&'static str, u32, Option<f32>)>> {
     vec((space(), 1u32..40, least), 1..5)
 }
 
-fn cascade(stages: &[(&str, u32, Option<f32>)]) -> Ensemble {
-    let add = |all: Ensemble, (space, take, least): &(&str, u32, Option<f32>)| match least {
+fn cascade(stages: &[(&str, u32, Option<f32>)]) -> Cascade {
+    let add = |all: Cascade, (space, take, least): &(&str, u32, Option<f32>)| match least {
         Some(least) => all.stage_at_least(*space, *take, *least),
         None => all.stage(*space, *take),
     };
-    stages.iter().fold(Ensemble::cascade(), add)
+    stages.iter().fold(Cascade::new(), add)
 }
 
 /// Spaces and their weights.
@@ -72,9 +72,14 @@ fn weights() -> impl Strategy<Value = BTreeMap<&'static str, f32>> {
     prop::collection::btree_map(space(), weight, 1..4)
 }
 
-fn weighing(empty: Ensemble, weights: &BTreeMap<&str, f32>) -> Ensemble {
-    let add = |all: Ensemble, (space, weight): (&&str, &f32)| all.space(*space, *weight);
-    weights.iter().fold(empty, add)
+fn ranks(weights: &BTreeMap<&str, f32>) -> RankFusion {
+    let add = |all: RankFusion, (space, weight): (&&str, &f32)| all.space(*space, *weight);
+    weights.iter().fold(RankFusion::new(), add)
+}
+
+fn normalised(by: Normalisation, weights: &BTreeMap<&str, f32>) -> NormalisedSum {
+    let add = |all: NormalisedSum, (space, weight): (&&str, &f32)| all.space(*space, *weight);
+    weights.iter().fold(NormalisedSum::new(by), add)
 }
 
 fn by_rank(
@@ -174,7 +179,7 @@ proptest! {
     ) {
         let shop = Shop::new(world);
         let request = Request { at_least: least, ..request };
-        let ensemble = weighing(Ensemble::ranks(), &weights).k(constant).depth(depth);
+        let ensemble = ranks(&weights).k(constant).depth(depth);
         let scores = by_rank(&shop, &request, &weights, constant, depth);
         prop_assert_eq!(answer(&shop, ensemble, &request, k), top_k(scores, request.at_least, k));
         let user = user(&request);
@@ -216,7 +221,7 @@ proptest! {
         };
         let all = shop.candidates(&request).into_iter();
         let expected = top_k(all.filter_map(|at| Some((fused(at)?, at))), None, usize::MAX);
-        let found = answer(&shop, weighing(Ensemble::normalised(by), &weights).depth(depth), &request, k);
+        let found = answer(&shop, normalised(by, &weights).depth(depth), &request, k);
         let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
         for ((score, at), (due, _)) in found.iter().zip(&expected) {
             prop_assert!(near(*score, *due), "{found:?} {expected:?}");
@@ -242,13 +247,10 @@ proptest! {
         let parts = &parts[..channels.len()];
         let sum = parts.iter().sum::<u32>() as f32;
         let parts_of_1: Vec<f32> = parts.iter().map(|part| *part as f32 / sum).collect();
-        let mut ensemble = Ensemble::quotas();
-        for (at, space) in channels.iter().enumerate() {
-            ensemble = match shares {
-                true => ensemble.share(*space, parts_of_1[at]),
-                false => ensemble.count(*space, parts[at]),
-            };
-        }
+        let ensemble = match shares {
+            true => Quotas::shares(channels.iter().copied().zip(parts_of_1.iter().copied())),
+            false => Quotas::counts(channels.iter().copied().zip(parts.iter().copied())),
+        };
         let quotas = match shares {
             true => places(&parts_of_1, k),
             false => parts.iter().map(|part| *part as usize).collect(),
@@ -270,11 +272,11 @@ proptest! {
         world in any_items(false), request in any_request(false), weights in weights(), k in 1usize..30,
     ) {
         let shop = Shop::new(world);
-        beams_agree(&shop, weighing(Ensemble::ranks(), &weights).depth(100), &request, k);
+        beams_agree(&shop, ranks(&weights).depth(100), &request, k);
         for by in [Normalisation::MinMax, Normalisation::ZScore] {
-            beams_agree(&shop, weighing(Ensemble::normalised(by), &weights).depth(100), &request, k);
+            beams_agree(&shop, normalised(by, &weights).depth(100), &request, k);
         }
-        let halves = Ensemble::quotas().share("near", 0.5).share("plane", 0.5);
+        let halves = Quotas::shares([("near", 0.5), ("plane", 0.5)]);
         beams_agree(&shop, halves, &request, 100);
     }
 

@@ -17,9 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{
-    Business, Database, Diversity, Ensemble, Error, Metric, Normalisation, Storage, Towers,
-};
+use twinspire::{BusinessWeight, Cascade, Database, Diversity, Error, Metric, Normalisation, NormalisedSum, Quotas, RankFusion, Storage, Towers, WeightedSum};
 use twinspire_testkit::towers::{Tensor, TowerFiles, tower_files};
 use twinspire_testkit::{directory, open_without_background, write_file, write_files};
 
@@ -197,25 +195,25 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.seal().unwrap();
     db.publish(SPACE).towers(open(1)).run().unwrap();
     put(&db, &[changed(5), item(201)]);
-    let both = || Ensemble::weighted().space(SPACE, 0.75).space(HALVES, 0.5);
+    let both = || WeightedSum::new().space(SPACE, 0.75).space(HALVES, 0.5);
     db.ensembles().define("home", both().fused(FUSED)).unwrap();
     let with_given = both().space(GIVEN, 0.25).missing(-1.5);
     db.ensembles().define("partly", with_given).unwrap();
-    let staged = Ensemble::cascade().stage(SPACE, 40);
+    let staged = Cascade::new().stage(SPACE, 40);
     let staged = staged.stage_at_least(HALVES, 20, -0.25);
     db.ensembles().define("staged", staged).unwrap();
-    let calibrated = Ensemble::normalised(Normalisation::Calibration).space(HALVES, 2.0);
+    let calibrated = NormalisedSum::new(Normalisation::Calibration).space(HALVES, 2.0);
     db.ensembles().define("calibrated", calibrated).unwrap();
-    let ranks = Ensemble::ranks().space(SPACE, 1.0).space(HALVES, 0.5);
+    let ranks = RankFusion::new().space(SPACE, 1.0).space(HALVES, 0.5);
     db.ensembles().define("ranks", ranks.k(10)).unwrap();
-    let scaled = Ensemble::normalised(Normalisation::ZScore).space(SPACE, 1.0);
-    let worth = Business::by("price").default_value(0.5).exponents(1.0, 0.5);
-    let scaled = scaled.depth(50).business(worth);
-    let scaled = scaled.diversity(Diversity::by(GIVEN, 0.75).depth(30));
+    let scaled = NormalisedSum::new(Normalisation::ZScore).space(SPACE, 1.0);
+    let worth = BusinessWeight::new("price").default_value(0.5).exponents(1.0, 0.5);
+    let scaled = scaled.depth(50).business_weight(worth);
+    let scaled = scaled.diversity(Diversity::new(GIVEN, 0.75).depth(30));
     db.ensembles().define("scaled", scaled).unwrap();
-    let parts = Ensemble::quotas().share(SPACE, 0.75).share(HALVES, 0.25);
+    let parts = Quotas::shares([(SPACE, 0.75), (HALVES, 0.25)]);
     db.ensembles().define("parts", parts).unwrap();
-    let counts = Ensemble::quotas().count(HALVES, 6).count(SPACE, 4);
+    let counts = Quotas::counts([(HALVES, 6), (SPACE, 4)]);
     db.ensembles().define("counts", counts).unwrap();
     db.rollback(SPACE).run().unwrap();
     drop(db);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use twinspire::{Database, Ensemble, Error, GenerationInfo, Hits, Revision, Storage, Towers};
+use twinspire::{Database, Error, GenerationInfo, Hits, Revision, Storage, Towers, WeightedSum};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
 use twinspire_testkit::vectors::clustered;
@@ -388,7 +388,7 @@ fn an_ensemble_fuses_halves_and_full_vectors() {
         .run()
         .unwrap();
     db.items().put_many(&records(350..450, 2)).unwrap();
-    let both = Ensemble::weighted().space(SPACE, 0.5).space("full", 2.0);
+    let both = WeightedSum::new().space(SPACE, 0.5).space("full", 2.0);
     db.ensembles().define("both", both).unwrap();
     for _ in 0..2 {
         for query in vectors(10, 6, 3) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::sync::Mutex;
 use twinspire::{
-    Database, Ensemble, Error, ErrorKind, GenerationNo, MinedNegative, MinedPair, TrainingPair,
+    Database, Error, ErrorKind, GenerationNo, MinedNegative, MinedPair, TrainingPair, WeightedSum,
 };
 use twinspire_testkit::shop::{Request, Shop, any_items, any_request, id, user};
 use twinspire_testkit::towers::{field_towers, scaled_towers};
@@ -233,7 +233,7 @@ fn an_older_generation_can_be_mined() {
 #[test]
 fn what_cannot_be_mined_is_refused_with_the_reason() {
     let (_dir, db) = shop_by_price();
-    let one = Ensemble::weighted().space(SPACE, 1.0);
+    let one = WeightedSum::new().space(SPACE, 1.0);
     db.ensembles().define("home", one).unwrap();
     let says = |miner: twinspire::Miner<'_>| {
         let refused = miner.pairs([pair(1, 1)]);

@@ -18,7 +18,7 @@ use twinspire::train::TrainParams;
 use twinspire::train::evaluate::split;
 use twinspire::train::expected_revenue;
 use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, train_from};
-use twinspire::{Business, Database, Ensemble, Event};
+use twinspire::{BusinessWeight, Database, Event, WeightedSum};
 
 const SPACE: &str = "films";
 
@@ -366,8 +366,10 @@ fn earn(
         ),
     ];
     for exponent in [0.5, 0.25] {
-        let business = Business::by("bid").exponents(1.0, exponent);
-        let weighed = Ensemble::weighted().space(SPACE, 1.0).business(business);
+        let business = BusinessWeight::new("bid").exponents(1.0, exponent);
+        let weighed = WeightedSum::new()
+            .space(SPACE, 1.0)
+            .business_weight(business);
         let name = format!("score × bid^{exponent} inside of the search");
         ways.push((name, false, Some(weighed)));
     }

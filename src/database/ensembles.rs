@@ -20,9 +20,9 @@ impl Database {
     /// # fn main() -> Result<(), twinspire::Error> {
     /// # let db = twinspire::Database::open("shop.twin")?;
     /// use serde_json::json;
-    /// use twinspire::Ensemble;
+    /// use twinspire::WeightedSum;
     ///
-    /// let home = Ensemble::weighted().space("text", 0.4).space("unified", 0.6);
+    /// let home = WeightedSum::new().space("text", 0.4).space("unified", 0.6);
     /// db.ensembles().define("home", home)?;
     /// let hits = db.recall("home").user(&json!({"query": "red shoes"})).top(10)?;
     /// for hit in &hits {
@@ -43,8 +43,8 @@ impl Ensembles<'_> {
     /// # Errors
     /// [`Error::Ensemble`] says why the recipe is invalid. [`Error::UnknownSpace`]; [`Error::NameTaken`] when a
     /// space has the name; [`Error::SpaceName`], whose rules hold for ensembles too.
-    pub fn define(&self, name: &str, ensemble: Ensemble) -> Result<(), Error> {
-        let database = self.database;
+    pub fn define(&self, name: &str, ensemble: impl Into<Ensemble>) -> Result<(), Error> {
+        let (database, ensemble) = (self.database, ensemble.into());
         maintain::define_ensemble(&database.live(), database.writing()?, name, ensemble)
     }
 

@@ -93,7 +93,7 @@ impl<'a> Publish<'a> {
     /// KDD 2020, section 5.2).
     ///
     /// The inner product with the members' queries, each times a weight, is the weighted sum of their scores.
-    /// One graph search then answers for any weights: those of the [ensemble](crate::Ensemble::fused) that
+    /// One graph search then answers for any weights: those of the [ensemble](crate::WeightedSum::fused) that
     /// names the fused space. A recall of the fused space itself weighs its members equally.
     ///
     /// A fused space has no towers of its own. Its members embed what is written; an item without a vector
@@ -109,7 +109,7 @@ impl<'a> Publish<'a> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// use serde_json::json;
-    /// use twinspire::{Database, Ensemble, Metric, Towers};
+    /// use twinspire::{Database, Metric, Towers, WeightedSum};
     ///
     /// let db = Database::open(dir.path().join("shop.twin"))?;
     /// db.items().put_many(&[json!({"id": "B01"}), json!({"id": "B02"})])?;
@@ -119,7 +119,7 @@ impl<'a> Publish<'a> {
     ///     db.publish(space).towers(towers).vectors(vectors).run()?;
     /// }
     /// db.publish("both").fuse(["text", "unified"]).run()?;
-    /// let home = Ensemble::weighted().space("text", 0.4).space("unified", 0.6).fused("both");
+    /// let home = WeightedSum::new().space("text", 0.4).space("unified", 0.6).fused("both");
     /// db.ensembles().define("home", home)?;
     /// let recall = db.recall("home").vector_in("text", &[0.0, 1.0]).vector_in("unified", &[0.6, 0.8]);
     /// assert_eq!(recall.top(1)?[0].id, "B02");

@@ -1,31 +1,27 @@
-//! What makes a recipe valid by itself.
+//! The validation of a recipe, whatever spaces there are.
 
-use super::business::{Business, MAX_EXPONENT};
-use super::diversity::{Diversity, MAX_POOL};
+use super::business_weight::BusinessWeight;
+use super::diversity::Diversity;
 use super::error::{DepthOf, EnsembleError, Parts};
+use super::limits::{MAX_DEPTH, MAX_DIVERSITY_DEPTH, MAX_EXPONENT, MAX_SPACES};
 use super::recipe::{Channel, Method, Recipe, Share, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire_towers::internals::MAX_PATH_BYTES;
 
-/// The most spaces an ensemble may fuse, and the most stages of a cascade.
-pub(crate) const MAX_SPACES: usize = 32;
-
-/// The most items a list or a stage may have.
-pub(crate) const MAX_DEPTH: u32 = 100_000;
-
-/// What is wrong with a recipe by itself.
+/// Checks a recipe.
 pub(super) fn check(recipe: &Recipe) -> Result<(), EnsembleError> {
-    method(&recipe.method)?;
+    check_method(&recipe.method)?;
     if let Some(business) = &recipe.business {
         if matches!(recipe.method, Method::Quotas { .. }) {
             return Err(EnsembleError::BusinessBesideQuotas);
         }
-        worth(business)?;
+        check_business_weight(business)?;
     }
-    recipe.diversity.as_ref().map_or(Ok(()), variety)
+    let diversity = recipe.diversity.as_ref();
+    diversity.map_or(Ok(()), check_diversity)
 }
 
-fn worth(business: &Business) -> Result<(), EnsembleError> {
+fn check_business_weight(business: &BusinessWeight) -> Result<(), EnsembleError> {
     let bytes = business.field.len();
     if bytes == 0 || bytes > MAX_PATH_BYTES {
         let limit = MAX_PATH_BYTES;
@@ -43,22 +39,22 @@ fn worth(business: &Business) -> Result<(), EnsembleError> {
     Ok(())
 }
 
-fn variety(diversity: &Diversity) -> Result<(), EnsembleError> {
+fn check_diversity(diversity: &Diversity) -> Result<(), EnsembleError> {
     let (lambda, depth) = (diversity.lambda, diversity.depth);
     if !(0.0..=1.0).contains(&lambda) {
         return Err(EnsembleError::Lambda { lambda });
     }
-    check_depth(depth, MAX_POOL, || DepthOf::Diversity)
+    check_depth(depth, MAX_DIVERSITY_DEPTH, || DepthOf::Diversity)
 }
 
-fn method(method: &Method) -> Result<(), EnsembleError> {
+fn check_method(method: &Method) -> Result<(), EnsembleError> {
     match method {
         Method::Weighted {
             spaces,
             missing,
             fused,
         } => {
-            weights(spaces)?;
+            check_weights(spaces)?;
             match missing {
                 Some(score) if !score.is_finite() => {
                     Err(EnsembleError::MissingScore { score: *score })
@@ -67,20 +63,20 @@ fn method(method: &Method) -> Result<(), EnsembleError> {
                 _ => Ok(()),
             }
         }
-        Method::Cascade { stages } => cascade(stages),
+        Method::Cascade { stages } => check_stages(stages),
         Method::RankFusion { spaces, depth, .. } | Method::Normalised { spaces, depth, .. } => {
-            weights(spaces)?;
+            check_weights(spaces)?;
             check_depth(*depth, MAX_DEPTH, || DepthOf::Lists)
         }
-        Method::Quotas { channels } => quotas(channels),
+        Method::Quotas { channels } => check_channels(channels),
     }
 }
 
-/// How far from 1 the sum of shares may be, for those that have no end as decimals.
+/// How far the sum of shares may be from 1, because of shares such as 1/3.
 const SLACK: f64 = 1e-3;
 
-fn quotas(channels: &[Channel]) -> Result<(), EnsembleError> {
-    count(channels.len(), Parts::Channels)?;
+fn check_channels(channels: &[Channel]) -> Result<(), EnsembleError> {
+    check_count(channels.len(), Parts::Channels)?;
     let (mut names, mut sum, mut counts) = (BTreeSet::new(), 0.0, 0);
     for Channel { space, share } in channels {
         if !names.insert(space) {
@@ -112,8 +108,8 @@ fn quotas(channels: &[Channel]) -> Result<(), EnsembleError> {
     }
 }
 
-fn weights(spaces: &BTreeMap<String, f32>) -> Result<(), EnsembleError> {
-    count(spaces.len(), Parts::Spaces)?;
+fn check_weights(spaces: &BTreeMap<String, f32>) -> Result<(), EnsembleError> {
+    check_count(spaces.len(), Parts::Spaces)?;
     for (name, weight) in spaces {
         if !(weight.is_finite() && *weight > 0.0) {
             return Err(EnsembleError::Weight {
@@ -125,8 +121,8 @@ fn weights(spaces: &BTreeMap<String, f32>) -> Result<(), EnsembleError> {
     Ok(())
 }
 
-fn cascade(stages: &[Stage]) -> Result<(), EnsembleError> {
-    count(stages.len(), Parts::Stages)?;
+fn check_stages(stages: &[Stage]) -> Result<(), EnsembleError> {
+    check_count(stages.len(), Parts::Stages)?;
     for stage in stages {
         let space = || stage.space.clone();
         check_depth(stage.take, MAX_DEPTH, || DepthOf::Stage { space: space() })?;
@@ -138,7 +134,7 @@ fn cascade(stages: &[Stage]) -> Result<(), EnsembleError> {
     Ok(())
 }
 
-fn count(found: usize, parts: Parts) -> Result<(), EnsembleError> {
+fn check_count(found: usize, parts: Parts) -> Result<(), EnsembleError> {
     if found == 0 || found > MAX_SPACES {
         let limit = MAX_SPACES;
         return Err(EnsembleError::Count {

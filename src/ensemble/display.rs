@@ -1,45 +1,47 @@
-//! A recipe in one line, for people.
+//! An ensemble in one line, for people.
 
-use super::Ensemble;
-use super::business::Business;
+use super::business_weight::BusinessWeight;
 use super::diversity::Diversity;
-use super::normal::Normalisation;
+use super::ensemble::Ensemble;
+use super::normalisation::Normalisation;
 use super::recipe::{Channel, Method, Share, Stage};
 use std::collections::BTreeMap;
 use std::fmt;
 
 impl fmt::Display for Ensemble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        method(f, &self.recipe.method)?;
-        if let Some(business) = &self.recipe.business {
-            let Business {
+        let recipe = self.recipe();
+        write_method(f, &recipe.method)?;
+        if let Some(business) = &recipe.business {
+            let BusinessWeight {
                 field,
                 default,
                 score_exponent,
                 field_exponent,
             } = business;
+            f.write_str("; ")?;
             if *score_exponent != 1.0 {
-                write!(f, "; to the power of {score_exponent}")?;
+                write!(f, "score^{score_exponent} ")?;
             }
-            write!(f, "; × {field}")?;
+            write!(f, "× {field}")?;
             if *field_exponent != 1.0 {
                 write!(f, "^{field_exponent}")?;
             }
-            write!(f, " (or {default})")?;
+            write!(f, " (default {default})")?;
         }
         if let Some(Diversity {
             space,
             lambda,
             depth,
-        }) = &self.recipe.diversity
+        }) = &recipe.diversity
         {
-            write!(f, "; of the best {depth} unlike by {space}, λ {lambda}")?;
+            write!(f, "; diverse by {space} among the best {depth}, λ {lambda}")?;
         }
         Ok(())
     }
 }
 
-fn method(f: &mut fmt::Formatter<'_>, method: &Method) -> fmt::Result {
+fn write_method(f: &mut fmt::Formatter<'_>, method: &Method) -> fmt::Result {
     match method {
         Method::Weighted {
             spaces,
@@ -48,7 +50,7 @@ fn method(f: &mut fmt::Formatter<'_>, method: &Method) -> fmt::Result {
         } => {
             weights(f, spaces)?;
             if let Some(score) = missing {
-                write!(f, "; {score} where there is no vector")?;
+                write!(f, "; {score} without a vector")?;
             }
             if let Some(fused) = fused {
                 write!(f, "; by the graph of {fused}")?;

@@ -1,6 +1,6 @@
-//! Why a recipe is invalid.
+//! Errors of an invalid ensemble.
 
-use super::business::MAX_EXPONENT;
+use super::limits::MAX_EXPONENT;
 use std::fmt;
 use thiserror::Error;
 
@@ -8,16 +8,8 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum EnsembleError {
-    /// A builder call that belongs to another method.
-    #[error("it is {method}: {call}")]
-    Misuse {
-        /// The method of the ensemble.
-        method: &'static str,
-        /// The call, and the method it is for.
-        call: &'static str,
-    },
     /// Too few or too many spaces, stages or channels.
-    #[error("it has {found} {parts}, 1 to {limit} are due")]
+    #[error("it has {found} {parts}; give 1 to {limit}")]
     Count {
         /// What is counted.
         parts: Parts,
@@ -26,37 +18,37 @@ pub enum EnsembleError {
         /// The most allowed.
         limit: usize,
     },
-    /// A list or a stage of no items, or of too many.
-    #[error("{of} is {found}, 1 to {limit} is due")]
+    /// A list, a stage or a quota of no items, or of too many.
+    #[error("{of} is {found}; it must be 1 to {limit}")]
     Depth {
-        /// The list or stage.
+        /// What has the depth.
         of: DepthOf,
         /// Its depth.
         found: u32,
         /// The largest depth.
         limit: u32,
     },
-    /// A weight that is not a number above 0.
-    #[error("the weight of space {space:?} is {weight}, a number above 0 is due")]
+    /// A weight that is not finite and above 0.
+    #[error("the weight of space {space:?} is {weight}; it must be finite and above 0")]
     Weight {
         /// The space.
         space: String,
         /// Its weight.
         weight: f32,
     },
-    /// A score for items without a vector that is not finite.
-    #[error("what is missing scores {score}, a finite number is due")]
+    /// A score of items without a vector that is not finite.
+    #[error("the `missing` score is {score}; it must be finite")]
     MissingScore {
         /// The score.
         score: f32,
     },
-    /// A score for items without a vector, beside a fused space, which has no such items.
+    /// A score of items without a vector together with a fused space, which has no such items.
     #[error(
-        "a fused space has no items without a vector in one of its members: give `missing` or `fused`"
+        "a fused space has only items with a vector in each member; give `missing` or `fused`, not both"
     )]
     MissingBesideFused,
     /// A minimum score that is not finite.
-    #[error("the least score of stage {space:?} is {score}, a finite number is due")]
+    #[error("the least score of stage {space:?} is {score}; it must be finite")]
     LeastScore {
         /// The space of the stage.
         space: String,
@@ -64,13 +56,13 @@ pub enum EnsembleError {
         score: f32,
     },
     /// A space is named twice.
-    #[error("space {space:?} is named twice; leave one out")]
+    #[error("space {space:?} is named twice; remove one")]
     RepeatedSpace {
         /// The space.
         space: String,
     },
     /// A share outside 0 to 1.
-    #[error("the share of space {space:?} is {share}, above 0 and at most 1 is due")]
+    #[error("the share of space {space:?} is {share}; it must be above 0 and at most 1")]
     Share {
         /// The space.
         space: String,
@@ -78,52 +70,52 @@ pub enum EnsembleError {
         share: f32,
     },
     /// Shares whose sum is not 1.
-    #[error("the shares make {sum}, 1 is due")]
+    #[error("the shares sum to {sum}; they must sum to 1")]
     ShareSum {
         /// The sum.
         sum: f64,
     },
     /// Both shares and counts.
-    #[error("it has shares and counts, one or the other is due")]
+    #[error("channels have shares and counts; give all of them one or the other")]
     SharesAndCounts,
-    /// A business field beside quotas, whose hits have no score.
-    #[error("quotas take turns, and have no score that a field could be multiplied with")]
+    /// A business weight of quotas, whose hits have no score.
+    #[error("quotas have no score that a business weight could multiply; remove it")]
     BusinessBesideQuotas,
     /// The path of the business field is empty or too long.
-    #[error("the path of the field has {bytes} bytes, 1 to {limit} are due")]
+    #[error("the path of the business field has {bytes} bytes; it must have 1 to {limit}")]
     FieldPath {
-        /// Its bytes.
+        /// Its length in bytes.
         bytes: usize,
-        /// The most bytes of a path.
+        /// The maximum length.
         limit: usize,
     },
     /// A business default that is negative or not finite.
-    #[error("the default is {value}, 0 or more is due")]
+    #[error("the default value is {value}; it must be finite and 0 or more")]
     DefaultValue {
         /// The default.
         value: f64,
     },
     /// A business exponent out of range.
-    #[error("an exponent is {exponent}, above 0 and at most {MAX_EXPONENT} is due")]
+    #[error("an exponent is {exponent}; it must be above 0 and at most {MAX_EXPONENT}")]
     Exponent {
         /// The exponent.
         exponent: f64,
     },
     /// A lambda outside 0 to 1.
-    #[error("lambda is {lambda}, 0 to 1 is due")]
+    #[error("lambda is {lambda}; it must be 0 to 1")]
     Lambda {
         /// The lambda of the diversity.
         lambda: f32,
     },
     /// `fused` names a space that is not fused.
-    #[error("space {space:?} is not a fused one")]
+    #[error("space {space:?} is not a fused space")]
     NotFused {
         /// The space.
         space: String,
     },
     /// The fused space has other members than the ensemble has spaces.
     #[error(
-        "fused space {space:?} is made of {}: the ensemble has to weigh these, and no others",
+        "fused space {space:?} has the members {}; give weights to exactly these",
         members.join(", ")
     )]
     OtherMembers {
@@ -138,10 +130,8 @@ pub enum EnsembleError {
         /// The path of the field.
         field: String,
     },
-    /// A business field beside scores by L2, which are never above 0.
-    #[error(
-        "scores by L2 are never above 0, and what is worth more would come later; normalise them"
-    )]
+    /// A business weight of L2 scores, which are never above 0.
+    #[error("L2 scores are never above 0, so that a larger value would rank lower; normalise them")]
     NegativeScores,
 }
 
@@ -167,7 +157,7 @@ impl fmt::Display for Parts {
     }
 }
 
-/// The list or stage whose depth is limited.
+/// What has a limited depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DepthOf {
@@ -191,7 +181,7 @@ impl fmt::Display for DepthOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lists => f.write_str("the depth of the lists"),
-            Self::Stage { space } => write!(f, "what stage {space:?} takes"),
+            Self::Stage { space } => write!(f, "the number that stage {space:?} takes"),
             Self::Channel { space } => write!(f, "the count of space {space:?}"),
             Self::Diversity => f.write_str("the depth of the diversity"),
         }

@@ -1,29 +1,29 @@
-//! What a recipe says, as it is stored and as JSON.
+//! The recipe of an ensemble, as it is stored and as JSON.
 
-use super::business::Business;
+use super::business_weight::BusinessWeight;
 use super::diversity::Diversity;
-use super::normal::Normalisation;
+use super::normalisation::Normalisation;
 use bincode::{Decode, Encode};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// All that an ensemble says.
+/// The recipe of an ensemble.
 #[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
 pub(crate) struct Recipe {
-    /// How the spaces become one.
+    /// How scores of the spaces are fused.
     #[serde(flatten)]
     pub(crate) method: Method,
-    /// What items are worth besides.
+    /// The business weight.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) business: Option<Business>,
-    /// How variety counts.
+    pub(crate) business: Option<BusinessWeight>,
+    /// Re-ranking for diversity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) diversity: Option<Diversity>,
 }
 
-/// By hand, as serde cannot refuse unknown members of what it flattens.
+/// Written by hand: serde cannot refuse unknown members of a flattened struct.
 impl<'de> Deserialize<'de> for Recipe {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         fn read<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
@@ -39,59 +39,59 @@ impl<'de> Deserialize<'de> for Recipe {
     }
 }
 
-/// How several spaces become one.
+/// How several spaces are fused.
 #[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Method {
-    /// By the weighted sum of scores.
+    /// The weighted sum of scores.
     Weighted {
         /// The weight of each space.
         spaces: BTreeMap<String, f32>,
-        /// The score that counts where an item has no vector; without it such items are left out.
+        /// The score of an item without a vector; without it such items are left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         missing: Option<f32>,
-        /// A fused space of these spaces, whose graph is walked in place of theirs.
+        /// A fused space of these spaces, whose graph is searched instead of theirs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fused: Option<String>,
     },
-    /// The first recalls, each further one keeps some of what the one before kept.
+    /// Stages: the first recalls, each further one keeps the best of the one before.
     Cascade {
         /// The stages, in order.
         stages: Vec<Stage>,
     },
-    /// By the ranks in the lists of the spaces.
+    /// Reciprocal rank fusion.
     RankFusion {
         /// The weight of each space.
         #[serde(deserialize_with = "weights_or_names")]
         spaces: BTreeMap<String, f32>,
-        /// Added to every rank.
+        /// The constant added to every rank.
         #[serde(default = "default_k")]
         k: u32,
-        /// How long the lists are.
+        /// Length of the list of each space.
         #[serde(default = "default_depth")]
         depth: u32,
     },
-    /// By the weighted sum of normalised scores.
+    /// The weighted sum of normalised scores.
     Normalised {
         /// The weight of each space.
         #[serde(deserialize_with = "weights_or_names")]
         spaces: BTreeMap<String, f32>,
         /// How they are normalised.
         by: Normalisation,
-        /// How long the lists are that say how.
+        /// Length of the list of each space, from which the scale is taken.
         #[serde(default = "default_depth")]
         depth: u32,
     },
-    /// In turns.
+    /// Channels take turns until their quotas are full.
     Quotas {
-        /// Those who take them, in order.
+        /// The channels, in the order of their turns.
         channels: Vec<Channel>,
     },
 }
 
-/// What is added to ranks unless something else is said.
+/// Default constant of rank fusion.
 pub(super) const DEFAULT_K: u32 = 60;
-/// How long lists are unless something else is said.
+/// Default length of lists.
 pub(super) const DEFAULT_DEPTH: u32 = 100;
 
 fn default_k() -> u32 {
@@ -127,33 +127,33 @@ fn weights_or_names<'de, D: Deserializer<'de>>(
 pub(crate) struct Stage {
     /// The space that scores.
     pub(crate) space: String,
-    /// So many are kept.
+    /// Number of items that are kept.
     pub(crate) take: u32,
-    /// What scores below is dropped.
+    /// Minimum score in the space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at_least: Option<f32>,
 }
 
-/// A channel that takes turns.
+/// A channel of quotas.
 #[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(try_from = "ChannelText", into = "ChannelText")]
 pub(crate) struct Channel {
-    /// Its space.
+    /// The space.
     pub(crate) space: String,
-    /// How much of the answer it takes.
+    /// Its quota.
     pub(crate) share: Share,
 }
 
-/// How much of an answer a channel takes.
+/// The quota of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
 pub(crate) enum Share {
-    /// A part of it; those of all channels make 1.
+    /// A share of the answer; all shares sum to 1.
     Share(f32),
-    /// So many.
+    /// A number of items.
     Count(u32),
 }
 
-/// A channel as JSON has it.
+/// A channel as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ChannelText {
@@ -194,7 +194,7 @@ impl TryFrom<ChannelText> for Channel {
 }
 
 impl Method {
-    /// As JSON has it.
+    /// The name in JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Weighted { .. } => "weighted",
@@ -205,7 +205,7 @@ impl Method {
         }
     }
 
-    /// The spaces in the order of the recipe, as often as they are named.
+    /// The spaces in the order of the recipe, repeated as in the recipe.
     pub(crate) fn named(&self) -> Vec<&str> {
         match self {
             Self::Weighted { spaces, .. }
@@ -216,7 +216,7 @@ impl Method {
         }
     }
 
-    /// The fused space that is to be walked, if there is one.
+    /// The fused space whose graph is searched, if there is one.
     pub(crate) fn fused(&self) -> Option<&str> {
         match self {
             Self::Weighted { fused, .. } => fused.as_deref(),
@@ -224,18 +224,8 @@ impl Method {
         }
     }
 
-    /// The weights of spaces, if they have any.
+    /// The weights of the spaces; none where the method has no weights.
     pub(crate) fn weights(&self) -> Option<&BTreeMap<String, f32>> {
-        match self {
-            Self::Weighted { spaces, .. }
-            | Self::RankFusion { spaces, .. }
-            | Self::Normalised { spaces, .. } => Some(spaces),
-            Self::Cascade { .. } | Self::Quotas { .. } => None,
-        }
-    }
-
-    /// The same, to be changed.
-    pub(super) fn weights_mut(&mut self) -> Option<&mut BTreeMap<String, f32>> {
         match self {
             Self::Weighted { spaces, .. }
             | Self::RankFusion { spaces, .. }

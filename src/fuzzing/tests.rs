@@ -1,7 +1,9 @@
 //! Every target on thousands of mutations of what it is made for.
 
 use super::*;
-use crate::ensemble::{Business, Diversity, Ensemble};
+use crate::ensemble::{
+    BusinessWeight, Cascade, Diversity, Ensemble, Quotas, RankFusion, WeightedSum,
+};
 use crate::store;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -194,18 +196,24 @@ fn the_golden_database_itself_is_opened_and_answers() {
 }
 
 #[test]
-fn a_manifest_with_a_recipe_that_means_nothing_is_refused() {
-    let one = || Ensemble::weighted().space(SPACE, 1.0);
-    let hostile = [
-        Ensemble::weighted().space(SPACE, f32::NAN),
-        Ensemble::cascade(),
-        Ensemble::cascade().stage(SPACE, u32::MAX),
-        Ensemble::ranks().space(SPACE, 1.0).depth(0),
-        Ensemble::quotas().share(SPACE, 2.0),
-        one().business(Business::by("price").default_value(f64::NAN)),
-        one().business(Business::by("price").exponents(-1.0, 1.0)),
-        one().diversity(Diversity::by(SPACE, 7.0)),
-        one().diversity(Diversity::by(SPACE, 0.5).depth(u32::MAX)),
+fn a_manifest_with_an_invalid_ensemble_is_refused() {
+    let one = || WeightedSum::new().space(SPACE, 1.0);
+    let hostile: [Ensemble; 9] = [
+        WeightedSum::new().space(SPACE, f32::NAN).into(),
+        Cascade::new().into(),
+        Cascade::new().stage(SPACE, u32::MAX).into(),
+        RankFusion::new().space(SPACE, 1.0).depth(0).into(),
+        Quotas::shares([(SPACE, 2.0)]).into(),
+        one()
+            .business_weight(BusinessWeight::new("price").default_value(f64::NAN))
+            .into(),
+        one()
+            .business_weight(BusinessWeight::new("price").exponents(-1.0, 1.0))
+            .into(),
+        one().diversity(Diversity::new(SPACE, 7.0)).into(),
+        one()
+            .diversity(Diversity::new(SPACE, 0.5).depth(u32::MAX))
+            .into(),
     ];
     for ensemble in hostile {
         let directory = load(&golden());

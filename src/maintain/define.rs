@@ -61,7 +61,7 @@ fn check(before: &Snapshot, name: &str, ensemble: &Ensemble) -> Result<(), Error
     if let Some(source) = ensemble.problem() {
         return Err(refused(source));
     }
-    for space in ensemble.needs() {
+    for space in ensemble.required_spaces() {
         before.kept(space)?;
     }
     let problem = match fused_space_problem(ensemble, manifest) {
@@ -102,7 +102,7 @@ fn business_problem(
         return Ok(Some(EnsembleError::NoNumbers { field }));
     }
     let (mut spaces, mut distances) = (0, 0);
-    for space in ensemble.scored_by() {
+    for space in ensemble.score_spaces() {
         spaces += 1;
         let metric = snapshot.kept(space)?.active().map(|active| active.metric);
         distances += usize::from(metric == Some(Metric::L2));

@@ -1,7 +1,7 @@
 //! An easy-trained and a hard-trained model that answer together.
 
 use crate::database::Database;
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Cascade, WeightedSum};
 use crate::error::Error;
 use twinspire_towers::Towers;
 
@@ -57,17 +57,17 @@ impl Default for Blend {
 impl Blend {
     /// (1 − weight) · cos in the easy space + weight · cos in the hard one.
     #[must_use]
-    pub fn weighted(&self) -> Ensemble {
-        Ensemble::weighted()
+    pub fn weighted(&self) -> WeightedSum {
+        WeightedSum::new()
             .space(&self.easy, 1.0 - self.hard_weight)
             .space(&self.hard, self.hard_weight)
     }
 
     /// The best of the easy space, and of these the best of the hard one.
     #[must_use]
-    pub fn cascade(&self) -> Ensemble {
+    pub fn cascade(&self) -> Cascade {
         let [first, then] = self.take;
-        Ensemble::cascade()
+        Cascade::new()
             .stage(&self.easy, first)
             .stage(&self.hard, then)
     }

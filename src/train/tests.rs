@@ -1,5 +1,6 @@
 use super::*;
 use crate::database::Database;
+use crate::ensemble::Ensemble;
 use serde_json::json;
 use std::collections::HashMap;
 use twinspire_towers::Event;
@@ -116,7 +117,7 @@ fn the_ensemble_is_weighted_over_one_space_by_what_items_are_worth() {
     let expected = json!({"method": "weighted", "spaces": {"ads": 1.0},
                           "business": {"field": "bid", "default": 1.0,
                                        "score_exponent": 1.0, "field_exponent": 1.0}});
-    let mut found = json!(expected_revenue("ads", "bid"));
+    let mut found = json!(Ensemble::from(expected_revenue("ads", "bid")));
     if let Some(found) = found.as_object_mut() {
         found.retain(|_, value| !value.is_null());
     }

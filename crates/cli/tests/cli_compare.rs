@@ -10,7 +10,7 @@ use command::{file, json_of, run, run_with};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
-use twinspire::{Database, Ensemble};
+use twinspire::{Database, RankFusion};
 use twinspire_testkit::item;
 use twinspire_testkit::towers::{field_towers, scaled_towers};
 
@@ -24,7 +24,7 @@ fn shop(dir: &Path) -> String {
     let cheap = field_towers("inner_product", &["price"]);
     db.publish("near").towers(cheap).run().unwrap();
     db.publish("far").towers(scaled_towers(2.0)).run().unwrap();
-    let both = Ensemble::ranks().space("near", 1.0).space("far", 1.0);
+    let both = RankFusion::new().space("near", 1.0).space("far", 1.0);
     db.ensembles().define("home", both).unwrap();
     db.items().put(&item(70, 20)).unwrap();
     path.to_str().unwrap().to_owned()

@@ -277,11 +277,11 @@ fn ensembles_are_defined_recalled_and_removed() {
         ),
         (
             r#"{"method":"normalised","spaces":["s"],"by":"min_max","business":{"field":"price"}}"#,
-            "min-max of the best 100: 1 × s; × price (or 1)",
+            "min-max of the best 100: 1 × s; × price (default 1)",
         ),
         (
             r#"{"method":"rank_fusion","spaces":["s"],"diversity":{"space":"s","lambda":0.5}}"#,
-            "unlike by s, λ 0.5",
+            "diverse by s",
         ),
     ] {
         json_of(&["ensembles", &db, "--define", "home", recipe]);

@@ -15,7 +15,7 @@ mod repair;
 mod reuse;
 
 use super::*;
-use crate::ensemble::Ensemble;
+use crate::ensemble::WeightedSum;
 use crate::error::{Error, ErrorKind};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
@@ -168,7 +168,7 @@ impl Step {
             Self::Seal => db.seal().map(drop),
             Self::Merge => db.merge(),
             Self::Define(weight) => {
-                let ensemble = Ensemble::weighted().space(SPACE, weight);
+                let ensemble = WeightedSum::new().space(SPACE, weight);
                 db.ensembles().define(ENSEMBLE, ensemble)
             }
             Self::Undefine => db.ensembles().remove(ENSEMBLE).map(drop),

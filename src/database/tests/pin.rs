@@ -16,7 +16,7 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
         let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
         db.publish(SPACE).towers(towers).run().unwrap();
     }
-    let home = Ensemble::weighted().space(SPACE, 1.0);
+    let home = WeightedSum::new().space(SPACE, 1.0);
     db.ensembles().define(ENSEMBLE, home).unwrap();
     let [one, two] = [GenerationNo(1), GenerationNo(2)];
     let sampled = |generation| db.live().asked.sample(SPACE, generation).is_some();

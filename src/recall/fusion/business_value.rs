@@ -1,13 +1,13 @@
 //! The business value of items, as part of what they are ranked by.
 
-use crate::ensemble::Business;
+use crate::ensemble::BusinessWeight;
 use crate::error::Error;
 use crate::snapshot::{NumberField, Snapshot};
 use twinspire_core::ids::ItemNo;
 
 /// The business values of the items of a snapshot.
 pub(super) struct BusinessValues<'a> {
-    business: &'a Business,
+    business: &'a BusinessWeight,
     field: NumberField<'a>,
     /// The smallest and the largest number of the field.
     range: Option<(f64, f64)>,
@@ -15,7 +15,7 @@ pub(super) struct BusinessValues<'a> {
 
 impl<'a> BusinessValues<'a> {
     /// The business values of a snapshot's items.
-    pub(super) fn of(snapshot: &'a Snapshot, business: &'a Business) -> Self {
+    pub(super) fn of(snapshot: &'a Snapshot, business: &'a BusinessWeight) -> Self {
         let field = NumberField::of(snapshot, business.field());
         Self {
             business,
@@ -26,7 +26,7 @@ impl<'a> BusinessValues<'a> {
 
     /// What an item with this score is ranked by.
     pub(super) fn ranking_score(&self, score: f32, item: ItemNo) -> Result<f32, Error> {
-        Ok(self.business.value(score, self.field.of_item(item)?))
+        Ok(self.business.weigh(score, self.field.of_item(item)?))
     }
 
     /// An upper bound of [`ranking_score`](Self::ranking_score) for items that score at most `score` and

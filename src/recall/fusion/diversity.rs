@@ -26,7 +26,7 @@ pub(super) fn choose(
         _ => 0.0,
     };
     let scores: Vec<f32> = ranking.iter().map(|(score, _)| *score).collect();
-    let chosen = diversity.choose(&scores, k, cosine).into_iter();
+    let chosen = diversity.pick(&scores, k, cosine).into_iter();
     let chosen = chosen.filter_map(|at| ranking.get(at).copied());
     Ok(chosen.chain(rest).collect())
 }

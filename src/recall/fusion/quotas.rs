@@ -2,7 +2,7 @@
 
 use super::context::FusionContext;
 use super::ranking::{Fused, Ranking, ranks_of};
-use crate::ensemble::{Channel, quotas};
+use crate::ensemble::{Channel, quota_places};
 use crate::error::Error;
 use crate::recall::explain::FusionStepKind;
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ pub(super) fn best(
         ranks.push(ranks_of(&list));
         lists.push(list);
     }
-    let (taken, counts) = take_turns(&lists, &quotas(channels, k), k);
+    let (taken, counts) = take_turns(&lists, &quota_places(channels, k), k);
     for ((channel, list), count) in context.channels.iter().zip(&lists).zip(counts) {
         let step = FusionStepKind::Quota;
         context.record(step, Some(channel.name), Some(list.len()), count);
