@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{BusinessWeight, Database, Error, ErrorKind, GenerationNo, Metric, RankFusion, Storage, Towers, WeightedSum};
+use twinspire::{BusinessWeight, Database, Error, ErrorKind, GenerationNo, Metric, Storage, Towers, WeightedSum};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::shop::id;
 use twinspire_testkit::towers::field_towers;

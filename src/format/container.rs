@@ -1,10 +1,12 @@
-//! The shape all files share: a header, sections each 64-byte aligned, a section table, a footer.
+//! The layout that all files share: a header, 64-byte aligned sections, a section table, a footer.
 //!
-//! A file is written front to back without going back: the header knows only what is known at the
-//! start, the footer the rest. The footer's checksum covers the table's, the table has each
-//! section's, so one number (kept in the manifest) pins every byte.
+//! A file is written front to back, without seeking. The header holds what is known at the start, the
+//! footer the rest. The footer has the checksum of the table, and the table that of each section. So one
+//! number, the checksum of the footer in the manifest, pins every byte.
 
-use super::{Damage, FORMAT_VERSION, FormatError, within};
+use super::damage::Damage;
+use super::error::{FormatError, within};
+use super::version::FORMAT_VERSION;
 use std::ops::Range;
 use twinspire_core::wire::{Reader, checksum};
 
@@ -14,7 +16,7 @@ pub(crate) const ALIGNMENT: u64 = 64;
 pub(crate) const HEADER_BYTES: usize = 64;
 /// Bytes of one entry of the section table.
 pub(crate) const ENTRY_BYTES: usize = 32;
-/// The most sections a file may have.
+/// Maximum number of sections of a file.
 pub(crate) const MAX_SECTIONS: u32 = 64;
 
 const HEADER_MAGIC: &[u8; 8] = b"TWINSPIR";
@@ -39,11 +41,11 @@ pub(crate) enum Kind {
 pub(crate) struct Header {
     /// What the file is.
     pub(crate) kind: Kind,
-    /// Different for every file ever written.
+    /// A random number, different for every file.
     pub(crate) identity: u64,
     /// The database the file belongs to.
     pub(crate) database: u64,
-    /// In a journal the revision before its first frame, else 0.
+    /// In a journal, the revision before its first frame; else 0.
     pub(crate) before: u64,
 }
 
@@ -60,7 +62,7 @@ impl Header {
         seal(out)
     }
 
-    /// Reads the header of a file that should be of `kind`.
+    /// Reads the header of a file that must be of `kind`.
     pub(crate) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, FormatError> {
         let bad = |what: String| FormatError::bad("header", what);
         let mut reader = Reader::new(bytes);
@@ -70,7 +72,7 @@ impl Header {
         let mut reader = Reader::new(whole);
         if reader.array("magic").map_err(within("header"))? != *HEADER_MAGIC {
             return Err(bad(
-                "does not begin with TWINSPIR: not a file of this database".into(),
+                "does not begin with TWINSPIR; it is no file of a database".into(),
             ));
         }
         let version = reader.u32("version").map_err(within("header"))?;
@@ -84,7 +86,7 @@ impl Header {
         let found = reader.u32("kind").map_err(within("header"))?;
         if found != kind as u32 {
             return Err(bad(format!(
-                "a file of kind {found}, where kind {} ({kind:?}) is due",
+                "a file of kind {found}; kind {} ({kind:?}) expected",
                 kind as u32
             )));
         }
@@ -121,8 +123,8 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
-    /// Reads header, footer and table of a file of `kind`. The sections themselves are not read;
-    /// that they lie inside the file, in order and apart, is checked.
+    /// Reads header, footer and table of a file of `kind`. The sections are not read. Their ranges are
+    /// checked: inside the file, in order, without overlap.
     pub(crate) fn decode(bytes: &[u8], kind: Kind) -> Result<Self, FormatError> {
         let header = Header::decode(bytes, kind)?;
         let bad = |what: &str| FormatError::bad("footer", what);
@@ -146,7 +148,7 @@ impl Sections {
         let identity = reader.u64("identity").map_err(&read)?;
         if length != bytes.len() as u64 || identity != header.identity || count > MAX_SECTIONS {
             return Err(bad(
-                "its length, identity or section count does not fit the file",
+                "length, identity or section count contradicts the file",
             ));
         }
         let table = usize::try_from(table_offset)
@@ -165,23 +167,23 @@ impl Sections {
         })
     }
 
-    /// Where section `id` lies; `name` is for the error when it is missing.
+    /// The range of section `id`; `name` is its name in errors.
     pub(crate) fn range(&self, id: u32, name: &'static str) -> Result<Range<usize>, FormatError> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
         let entry = entry.ok_or_else(|| FormatError::bad(name, Damage::MissingSection { id }))?;
-        // `decode` has seen that both ends lie inside the file, whose length is a usize.
+        // `decode` checked that both ends are inside the file, whose length is a usize.
         Ok(entry.offset as usize..(entry.offset + entry.length) as usize)
     }
 
-    /// Compares every section with its checksum and gives the ids of those that differ.
+    /// The ids of the sections that differ from their checksums.
     pub(crate) fn damaged(&self, bytes: &[u8]) -> Vec<u32> {
-        let whole = |entry: &&Section| {
+        let is_damaged = |entry: &&Section| {
             let part = bytes.get(entry.offset as usize..(entry.offset + entry.length) as usize);
             part.is_none_or(|part| checksum(part) != entry.checksum)
         };
         self.entries
             .iter()
-            .filter(whole)
+            .filter(is_damaged)
             .map(|entry| entry.id)
             .collect()
     }
@@ -233,7 +235,7 @@ fn decode_table(table: &[u8], count: u32, end: u64) -> Result<Vec<Section>, Form
         let (true, Some(past)) = (placed, past) else {
             return Err(FormatError::bad(
                 "section table",
-                format!("section {id} lies outside its place"),
+                format!("section {id} is out of range, unaligned or overlaps another"),
             ));
         };
         free = past;
@@ -274,13 +276,14 @@ pub(crate) fn encode_footer(
     seal(out)
 }
 
-/// Puts the checksum of the first 56 bytes into the last 8.
+/// Writes the checksum of the first 56 bytes into the last 8.
 fn seal(mut block: [u8; HEADER_BYTES]) -> [u8; HEADER_BYTES] {
     let sum = checksum(&block[..HEADER_BYTES - 8]);
     block[HEADER_BYTES - 8..].copy_from_slice(&sum.to_le_bytes());
     block
 }
 
+/// Compares the first 56 bytes with the checksum in the last 8.
 fn check_seal(block: &[u8], section: &'static str) -> Result<(), FormatError> {
     let mut reader = Reader::new(block);
     let body = reader

@@ -1,7 +1,7 @@
 //! CURRENT: one line of text, `manifest-000042 0123456789abcdef`: the manifest in force and the
 //! checksum of that file's bytes, in hexadecimal.
 
-use super::FormatError;
+use super::error::FormatError;
 use twinspire_core::files::names;
 
 /// What CURRENT names.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn current_is_one_strict_line() {
+    fn current_is_exactly_one_line() {
         let current = Current {
             number: 42,
             checksum: 0xabc,

@@ -37,7 +37,7 @@ pub enum Damage {
         id: u32,
     },
     /// An array has another length than its header says.
-    #[error("{bytes} bytes long, but {count} elements of {size} bytes are due")]
+    #[error("{bytes} bytes long; {count} elements of {size} bytes expected")]
     Length {
         /// Its length in bytes.
         bytes: usize,

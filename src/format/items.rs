@@ -1,21 +1,25 @@
-//! An items segment: item records as of their last sealed revision, rows in item-number order.
+//! An items segment: the record of each item at its last sealed revision, rows in item-number order.
 //!
 //! | id | section | elements |
 //! |---|---|---|
 //! | 1 | row count | one u64 |
-//! | 2 | item numbers | u32 a row, strictly increasing |
-//! | 3 | revisions | u64 a row |
-//! | 4 | id offsets | u64 a row and one more, into 5 |
+//! | 2 | item numbers | u32 per row, strictly increasing |
+//! | 3 | revisions | u64 per row |
+//! | 4 | id offsets | u64 per row and one more, into 5 |
 //! | 5 | ids | UTF-8, back to back |
-//! | 6 | id table | u64 a slot of the [hash table](super::ids) of ids |
-//! | 7 | record offsets | u64 a row and one more, into 8 |
+//! | 6 | id table | u64 per slot of the [hash table](super::id_table) of ids |
+//! | 7 | record offsets | u64 per row and one more, into 8 |
 //! | 8 | records | JSON text, back to back; an empty one is a tombstone |
-//! | 9 | column table | what there is of [columns](super::columns) |
-//! | 10 | columns | their arrays |
+//! | 9 | column table | the packed table of [columns](super::columns) |
+//! | 10 | columns | the arrays of the columns |
 
+use super::array::{array, array_range};
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
-use super::{Damage, FormatError, array, array_range, ids, search_dense};
+use super::damage::Damage;
+use super::dense::search_dense;
+use super::error::FormatError;
+use super::id_table;
 use serde_json::Value;
 use std::ops::Range;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -35,16 +39,16 @@ pub(crate) const RECORDS: u32 = 8;
 pub(crate) struct Row<'a> {
     /// The item.
     pub(crate) item: ItemNo,
-    /// Of this version of it.
+    /// The revision of this version.
     pub(crate) revision: Revision,
     /// The item's id.
     pub(crate) id: &'a str,
-    /// Its record as JSON text; none when this version is a delete.
+    /// The record as JSON text; none if this version is a delete.
     pub(crate) record: Option<&'a [u8]>,
 }
 
 impl Row<'_> {
-    /// What filters see of the record; nothing when this version is a delete.
+    /// The fields that filters see; none if this version is a delete.
     pub(crate) fn fields(&self) -> Result<Fields, FormatError> {
         let Some(text) = self.record else {
             return Ok(Fields::default());
@@ -63,12 +67,12 @@ impl Row<'_> {
     }
 }
 
-/// Where the arrays of an items segment lie.
+/// The ranges of the arrays of an items segment.
 #[derive(Debug)]
 pub(crate) struct ItemsLayout {
     /// The section table.
     pub(crate) sections: Sections,
-    /// The columns; none where their table is damaged.
+    /// The columns; empty if their table is damaged.
     pub(crate) columns: ColumnsLayout,
     rows: usize,
     numbers: Range<usize>,
@@ -81,7 +85,7 @@ pub(crate) struct ItemsLayout {
 }
 
 impl ItemsLayout {
-    /// Reads the table and checks that every array has its length; the arrays are not read.
+    /// Reads the table and checks the length of every array. The arrays are not read.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Items)?;
         let count = array_range::<u64>(&sections, ROWS, "row count", 1)?;
@@ -92,13 +96,13 @@ impl ItemsLayout {
         let places = rows.saturating_add(1);
         let numbers = array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?;
         Ok(Self {
-            // What the records say can be read without them.
+            // Columns only repeat the records, so damage to them is no error here.
             columns: ColumnsLayout::decode(bytes, &sections, rows).unwrap_or_default(),
             numbers,
             revisions: array_range::<u64>(&sections, REVISIONS, "revisions", rows)?,
             id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
             ids: sections.range(IDS, "ids")?,
-            id_table: array_range::<u64>(&sections, ID_TABLE, "id table", ids::slots(rows))?,
+            id_table: array_range::<u64>(&sections, ID_TABLE, "id table", id_table::slots(rows))?,
             record_offsets: array_range::<u64>(
                 &sections,
                 RECORD_OFFSETS,
@@ -128,7 +132,7 @@ impl ItemsLayout {
         array(bytes, &self.numbers)
     }
 
-    /// Row `row`, every offset checked.
+    /// Row `row`, with every offset checked.
     pub(crate) fn row<'a>(&self, bytes: &'a [u8], row: usize) -> Result<Row<'a>, FormatError> {
         let Some((item, revision)) = self.version(bytes, row) else {
             return Err(FormatError::bad(
@@ -152,7 +156,7 @@ impl ItemsLayout {
 
     /// The row of an id.
     pub(crate) fn find_id(&self, bytes: &[u8], id: &str) -> Result<Option<usize>, FormatError> {
-        for row in ids::candidates(array(bytes, &self.id_table), id.as_bytes()) {
+        for row in id_table::candidates(array(bytes, &self.id_table), id.as_bytes()) {
             if self.id_bytes(bytes, row)? == id.as_bytes() {
                 return Ok(Some(row));
             }
@@ -165,7 +169,7 @@ impl ItemsLayout {
         search_dense(self.numbers(bytes), item.0)
     }
 
-    /// What is wrong with the order of rows, the offsets, the ids and the columns, if anything.
+    /// Problems with the order of rows, the offsets, the ids and the columns.
     pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
         let mut problems = Vec::new();
         let numbers = array::<u32>(bytes, &self.numbers);
@@ -191,21 +195,22 @@ impl ItemsLayout {
             .map(|row| self.id_bytes(bytes, row))
             .collect();
         let found = array::<u64>(bytes, &self.id_table);
-        if all.is_ok_and(|all| ids::table(all.into_iter()) != found) {
-            let what = "is not the table of the ids";
+        if all.is_ok_and(|all| id_table::build(all.into_iter()) != found) {
+            let what = "differs from the ids";
             problems.push(FormatError::bad("id table", what));
         }
-        // With two rows of an id, one of them is not found by it.
+        // If two rows have one id, one of them is not found by it.
         let unique = |row: &usize| {
             let id = self.id(bytes, *row)?;
             Ok::<_, FormatError>(self.find_id(bytes, id)? == Some(*row))
         };
         if !(0..self.rows).all(|row| unique(&row).unwrap_or(true)) {
-            problems.push(FormatError::bad("ids", "two rows have the same"));
+            problems.push(FormatError::bad("ids", "two rows have the same id"));
         }
         problems
     }
 
+    /// The id of row `row`.
     pub(crate) fn id<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a str, FormatError> {
         let id = self.id_bytes(bytes, row)?;
         std::str::from_utf8(id).map_err(|_| no_id(row))

@@ -1,5 +1,7 @@
-//! A journal file: the common header, then frames. One frame is one acknowledged call: all of it
-//! or nothing. A frame without operations says that the file was closed, and nothing follows.
+//! A journal file: the common header, then frames.
+//!
+//! One frame is one acknowledged call, all of it or nothing. A frame without operations marks the file as
+//! closed; nothing follows it.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -12,7 +14,8 @@
 //! | 32 | … | payload: the packed list of [`Op`] |
 
 use super::container::{HEADER_BYTES, Header, Kind};
-use super::{Damage, FormatError, within};
+use super::damage::Damage;
+use super::error::{FormatError, within};
 use bincode::{Decode, Encode};
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::wire::{Checksum, Reader, pack, unpack};
@@ -34,14 +37,14 @@ pub(crate) struct Op {
 /// The operations of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
-    /// The first operation's revision; the others follow without a gap.
+    /// The revision of the first operation; the others follow without a gap.
     pub(crate) first: Revision,
     /// The operations.
     pub(crate) ops: Vec<Op>,
 }
 
 impl Frame {
-    /// The last operation's revision; that of the frame before, if it has none.
+    /// The revision of the last operation; without operations, that of the frame before.
     pub(crate) fn last(&self) -> Revision {
         Revision((self.first.0 + self.ops.len() as u64).saturating_sub(1))
     }
@@ -50,8 +53,12 @@ impl Frame {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let bad = |what: String| FormatError::bad("frame", what);
         let payload = pack(&self.ops).map_err(|error| FormatError::bad("frame", error))?;
-        let length = u32::try_from(payload.len())
-            .map_err(|_| bad(format!("{} bytes are too many for one call", payload.len())))?;
+        let length = u32::try_from(payload.len()).map_err(|_| {
+            bad(format!(
+                "{} bytes in one call; a frame has at most 4 GiB",
+                payload.len()
+            ))
+        })?;
         let mut out = Vec::with_capacity(FRAME_BYTES + payload.len());
         out.extend(MAGIC);
         out.extend(length.to_le_bytes());
@@ -64,7 +71,7 @@ impl Frame {
         Ok(out)
     }
 
-    /// Reads the frame at the front of `bytes`; gives it with its length.
+    /// Reads the frame at the front of `bytes`; also returns its length.
     fn decode(bytes: &[u8]) -> Result<(Self, usize), FormatError> {
         let read = within("frame");
         let bad = |what: &str| FormatError::bad("frame", what);
@@ -83,19 +90,19 @@ impl Frame {
         }
         let ops: Vec<Op> = unpack(payload).map_err(|error| FormatError::bad("frame", error))?;
         if ops.len() != count as usize {
-            return Err(bad("the count does not fit the payload"));
+            return Err(bad("the number of operations differs from the payload"));
         }
         Ok((Self { first, ops }, FRAME_BYTES + length))
     }
 }
 
-/// Bytes of a journal file that make no frame.
+/// Bytes of a journal file that are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hole {
-    /// Where they begin.
+    /// Their offset.
     pub(crate) at: usize,
-    /// The first revision of the next whole frame: what was acknowledged before it is lost. None if
-    /// no frame follows: then it was being written when the process or the machine stopped.
+    /// The first revision of the next whole frame: acknowledged writes before it are lost. None if no frame
+    /// follows: a torn write at the end, when the process or the machine stopped.
     pub(crate) next: Option<Revision>,
 }
 
@@ -106,12 +113,14 @@ pub(crate) struct Journal {
     pub(crate) header: Result<Header, FormatError>,
     /// All whole frames.
     pub(crate) frames: Vec<Frame>,
-    /// What is between and after them.
+    /// Bytes between and after them.
     pub(crate) holes: Vec<Hole>,
 }
 
-/// Reads a journal file, passing over what is no frame. The header is durable before the first frame
-/// is written, so in a file cut off within it, or of zeros alone, nothing was acknowledged: `None`.
+/// Reads a journal file and skips bytes that are no frame.
+///
+/// `None` if nothing was acknowledged: the file ends within the header, or has only zeros. The header is
+/// durable before the first frame is written.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
     if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
         return None;
@@ -143,7 +152,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
     })
 }
 
-/// How many bytes may be hashed in search of frames: a hostile file can claim one at every fourth
+/// Limit of the bytes hashed in the search for frames. A hostile file can claim a frame at every fourth
 /// byte, each as long as the file.
 struct Budget(usize);
 
@@ -153,9 +162,10 @@ impl Budget {
     }
 }
 
-/// Where a whole frame begins after the first byte, and its first revision. When the search takes
-/// too long, the last place that claims to be a frame counts as one: better an error than a loss
-/// that nobody sees.
+/// The offset of the next whole frame after the first byte, and its first revision.
+///
+/// When the budget is spent, the rest counts as damage before a frame: better an error than a silent
+/// loss.
 fn next_frame(bytes: &[u8], budget: &mut Budget) -> Option<(usize, Revision)> {
     let starts = bytes.windows(MAGIC.len()).enumerate().skip(1);
     let starts = starts.filter(|(_, four)| four == MAGIC).map(|(at, _)| at);
@@ -175,6 +185,7 @@ fn next_frame(bytes: &[u8], budget: &mut Budget) -> Option<(usize, Revision)> {
     None
 }
 
+/// The checksum of the first 24 bytes of a frame and its payload.
 pub(crate) fn frame_checksum(head: &[u8], payload: &[u8]) -> u64 {
     let mut sum = Checksum::default();
     sum.update(head);
@@ -241,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_before_good_frames_is_told_from_a_torn_end() {
+    fn damage_before_whole_frames_differs_from_a_torn_end() {
         let frames = [frame(1, &["a"]), frame(2, &["b"])];
         let bytes = file(&frames);
         let second = file(&frames[..1]).len();
@@ -273,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_nothing_but_claims_is_searched_in_bounded_time_and_is_damaged() {
+    fn a_file_of_false_frames_is_damaged_and_searched_in_bounded_time() {
         let mut bytes = file(&[]);
         for _ in 0..400_000 {
             bytes.extend(MAGIC);

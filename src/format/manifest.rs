@@ -1,7 +1,8 @@
 //! A manifest file: the container with one section, the packed [`Manifest`].
 
 use super::container::{Kind, Sections};
-use super::{Damage, FormatError};
+use super::damage::Damage;
+use super::error::FormatError;
 use crate::manifest::{Generation, Manifest};
 use twinspire_core::kernel::Metric;
 use twinspire_core::wire::{pack, unpack};
@@ -29,7 +30,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     if manifest.database != sections.header.database {
         return Err(FormatError::bad(
             "state",
-            "belongs to another database than the header says",
+            "database id differs from the header",
         ));
     }
     for (name, space) in &manifest.spaces {
@@ -38,13 +39,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
         {
             return Err(FormatError::bad(
                 "state",
-                format!("space {name:?} has no valid name or no active generation"),
+                format!("space {name:?} has an invalid name or no active generation"),
             ));
         }
         let mut generations = space.generations.iter();
-        if let Some(other) = generations.find(|generation| !fits(&manifest, generation)) {
+        if let Some(other) =
+            generations.find(|generation| !agrees_with_members(&manifest, generation))
+        {
             let what = format!(
-                "space {name:?}: members of generation {} do not fit",
+                "space {name:?}: members of generation {} contradict it",
                 other.number
             );
             return Err(FormatError::bad("state", what));
@@ -53,7 +56,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     for (name, ensemble) in &manifest.ensembles {
         if manifest.spaces.contains_key(name) || !twinspire_core::files::names::is_space_name(name)
         {
-            let what = format!("ensemble {name:?} has no valid name");
+            let what = format!("ensemble {name:?} has an invalid name, or that of a space");
             return Err(FormatError::bad("state", what));
         }
         if let Some(problem) = ensemble.problem() {
@@ -64,8 +67,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     Ok(manifest)
 }
 
-/// Whether a generation can be made of its members, as far as they are kept.
-fn fits(manifest: &Manifest, generation: &Generation) -> bool {
+/// Whether a generation agrees with those of its members that are kept.
+fn agrees_with_members(manifest: &Manifest, generation: &Generation) -> bool {
     let mut kept = Vec::new();
     for (name, number) in &generation.members {
         let member = manifest

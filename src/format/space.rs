@@ -3,20 +3,22 @@
 //! | id | section | elements |
 //! |---|---|---|
 //! | 1 | shape | the packed [`Shape`] |
-//! | 2 | node items | u32 a node: the item's number |
-//! | 3 | vectors | f32, or u16 in half precision, `dimension` a node |
-//! | 4 | node order | u32 a node: nodes sorted by item number |
-//! | 5 | base links | u32, `base_stride` a node: neighbours, then `u32::MAX` |
-//! | 6 | upper nodes | u32 a member of an upper layer, lowest layer first: its node |
-//! | 7 | upper down | u32 a member: its index in the layer below |
-//! | 8 | upper links | u32, `stride` a member: indices within the layer, then `u32::MAX` |
+//! | 2 | node items | u32 per node: the item's number |
+//! | 3 | vectors | f32, or u16 in half precision, `dimension` per node |
+//! | 4 | node order | u32 per node: nodes sorted by item number |
+//! | 5 | base links | u32, `base_stride` per node: neighbours, then `u32::MAX` |
+//! | 6 | upper nodes | u32 per member of an upper layer, lowest layer first: its node |
+//! | 7 | upper down | u32 per member: its index in the layer below |
+//! | 8 | upper links | u32, `stride` per member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
-//! | 10 | item order | u32 a node: item numbers, increasing; the item of the node at the same place of 4 |
+//! | 10 | item order | u32 per node: item numbers, increasing; the item of the node at the same index of 4 |
 //! | 11 | code book | the packed [`CodeBook`], if there are codes |
-//! | 12 | codes | i8, a padded row a node |
+//! | 12 | codes | i8, a padded row per node |
 
+use super::array::{array, array_range};
 use super::container::{Kind, Sections};
-use super::{FormatError, array, array_range, search_dense};
+use super::dense::search_dense;
+use super::error::FormatError;
 use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
 use bincode::{Decode, Encode};
 use std::ops::Range;
@@ -37,7 +39,7 @@ pub(crate) const ITEM_ORDER: u32 = 10;
 pub(crate) const CODE_BOOK: u32 = 11;
 pub(crate) const CODES: u32 = 12;
 
-/// The most layers above the base a graph may have.
+/// Maximum number of upper layers.
 const MAX_LAYERS: usize = 64;
 
 /// The counts that give every array of a space segment its length.
@@ -49,13 +51,13 @@ pub(crate) struct Shape {
     pub(crate) metric: Metric,
     /// How components are stored.
     pub(crate) storage: Storage,
-    /// Embeddings.
+    /// Number of nodes.
     pub(crate) nodes: u32,
-    /// Items that are gone.
+    /// Number of gone items.
     pub(crate) gone: u32,
-    /// Slots for neighbours of a node on the base layer.
+    /// Slots per node on the base layer.
     pub(crate) base_stride: u32,
-    /// Where a search begins: a member of the top layer, or a node when there is no upper layer.
+    /// The entry point: a member of the top layer, or a node if there is no upper layer.
     pub(crate) entry: u32,
     /// The upper layers, lowest first.
     pub(crate) layers: Vec<LayerShape>,
@@ -64,13 +66,13 @@ pub(crate) struct Shape {
 /// Counts of an upper layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct LayerShape {
-    /// Nodes on the layer.
+    /// Number of members.
     pub(crate) members: u32,
-    /// Slots for neighbours of a member.
+    /// Slots per member.
     pub(crate) stride: u32,
 }
 
-/// Where the arrays of a space segment lie.
+/// The ranges of the arrays of a space segment.
 #[derive(Debug)]
 pub(crate) struct SpaceLayout {
     /// The section table.
@@ -96,7 +98,7 @@ struct LayerRanges {
     stride: usize,
 }
 
-/// Finds the nodes of items.
+/// A map from items to nodes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeFinder<'a> {
     items: &'a [u32],
@@ -115,7 +117,7 @@ impl NodeFinder<'_> {
 }
 
 impl SpaceLayout {
-    /// Reads table and shape and checks that every array has its length; the arrays are not read.
+    /// Reads table and shape and checks the length of every array. The arrays are not read.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Space)?;
         let packed = sections.range(SHAPE, "shape")?;
@@ -127,7 +129,7 @@ impl SpaceLayout {
         {
             return Err(FormatError::bad(
                 "shape",
-                "dimension or number of layers is out of bounds",
+                "dimension or number of layers is out of range",
             ));
         }
         let nodes = u64::from(shape.nodes);
@@ -194,12 +196,12 @@ impl SpaceLayout {
         array(bytes, &self.items)
     }
 
-    /// The items that are gone.
+    /// The gone items: deleted items that older segments hold.
     pub(crate) fn gone<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
         array(bytes, &self.gone)
     }
 
-    /// The vectors, a row a node.
+    /// The vectors, a row per node.
     pub(crate) fn rows<'a>(&self, bytes: &'a [u8]) -> StoredRows<'a> {
         let dimension = self.shape.dimension as usize;
         match self.shape.storage {
@@ -208,13 +210,13 @@ impl SpaceLayout {
         }
     }
 
-    /// The codes of the vectors, if there are any.
+    /// The codes of the vectors; none if there is no code book.
     pub(crate) fn codes<'a>(&'a self, bytes: &'a [u8]) -> Option<Codes<'a>> {
         let book = self.code_book.as_ref()?;
         Some(Codes::new(book, array(bytes, &self.codes)))
     }
 
-    /// What a walk needs of the vectors.
+    /// The vectors and codes that a search reads.
     pub(crate) fn node_vectors<'a>(&'a self, bytes: &'a [u8]) -> NodeVectors<'a> {
         NodeVectors {
             metric: self.shape.metric,
@@ -223,7 +225,7 @@ impl SpaceLayout {
         }
     }
 
-    /// What finds the nodes of items.
+    /// The map from items to nodes.
     pub(crate) fn finder<'a>(&self, bytes: &'a [u8]) -> NodeFinder<'a> {
         NodeFinder {
             items: array(bytes, &self.item_order),
@@ -237,6 +239,7 @@ impl SpaceLayout {
         self.finder(bytes).find(item)
     }
 
+    /// Whether an item has a node.
     fn holds(&self, bytes: &[u8], item: u32) -> bool {
         self.find_item(bytes, ItemNo(item)).is_some()
     }
@@ -259,7 +262,7 @@ impl SpaceLayout {
         .map_err(|error| FormatError::bad("shape", error))
     }
 
-    /// What is wrong with the graph, the vectors and the order of nodes, if anything.
+    /// Problems with the graph, the vectors, the codes and the order of nodes.
     pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
         let mut problems = Vec::new();
         match self.graph(bytes) {
@@ -280,7 +283,7 @@ impl SpaceLayout {
         if let Some(codes) = self.codes(bytes)
             && let Some(node) = codes.first_mismatch(self.rows(bytes))
         {
-            let what = format!("those of node {node} are not those of its vector");
+            let what = format!("the codes of node {node} differ from its vector");
             problems.push(FormatError::bad("codes", what));
         }
         let items = self.items(bytes);
@@ -290,7 +293,7 @@ impl SpaceLayout {
         if !ordered.eq(sorted.iter().map(Some)) || !sorted.is_sorted_by(|a, b| a < b) {
             problems.push(FormatError::bad(
                 "node order",
-                "items are not unique and sorted, or other ones than in item order",
+                "is not sorted by unique items, or differs from item order",
             ));
         }
         let gone = self.gone(bytes);
@@ -304,7 +307,7 @@ impl SpaceLayout {
     }
 }
 
-/// Reads the code book, which is small.
+/// Reads and checks the code book.
 fn code_book(
     bytes: &[u8],
     sections: &Sections,
@@ -315,7 +318,7 @@ fn code_book(
         .map_err(|error| FormatError::bad("code book", error))?;
     match book {
         Some(book) if book.centre.len() != dimension || !book.is_sound() => {
-            let what = "is of another dimension, or has numbers that are not finite";
+            let what = "has another dimension, or numbers that are not finite";
             Err(FormatError::bad("code book", what))
         }
         book => Ok(book),

@@ -97,7 +97,7 @@ fn columns(layout: &ItemsLayout, bytes: &[u8]) {
         };
         for matches in tests.iter().map(|test| column.resolve(test)) {
             matches.count();
-            matches.each_rows(|_| ());
+            matches.for_each_batch(|_| ());
             for row in (0..rows)
                 .chain(matches.uncertain().iter().copied().take(1000))
                 .chain([u32::MAX])

@@ -141,7 +141,7 @@ impl<'a> FilterTree<'a> {
                 each(&all, false);
             }
             Self::Column(matches) => {
-                matches.each_rows(|rows| each(rows, certain));
+                matches.for_each_batch(|rows| each(rows, certain));
                 each(matches.uncertain(), false);
             }
             Self::All(parts) => {
@@ -172,7 +172,7 @@ impl<'a> FilterTree<'a> {
     pub(super) fn has_duplicates(&self, rows: usize) -> bool {
         match self {
             _ if self.candidates(rows) >= rows => false,
-            Self::Column(matches) => matches.repeats(),
+            Self::Column(matches) => matches.may_repeat(),
             Self::All(parts) => fewest(parts, rows).is_some_and(|part| part.has_duplicates(rows)),
             Self::Any(_) | Self::Record | Self::Not(_) => true,
         }

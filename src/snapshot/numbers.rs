@@ -87,7 +87,7 @@ impl<'a> NumberField<'a> {
                 Lookup::Unindexed => return None,
                 Lookup::Column(column) => {
                     let numbers = segment.numbers();
-                    column.resolve(&test).each_rows(|rows| {
+                    column.resolve(&test).for_each_batch(|rows| {
                         let items = rows.iter().filter_map(|row| numbers.get(*row as usize));
                         found.extend(items.copied().map(ItemNo));
                     });

@@ -6,7 +6,7 @@ use crate::filter::FieldKinds;
 use crate::format::FormatError;
 use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, Lookup};
 use crate::format::container::Kind;
-use crate::format::ids::table;
+use crate::format::id_table;
 use crate::format::items::{
     ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
 };
@@ -214,7 +214,7 @@ impl ItemsWriter {
             [from, to] => ids.get(*from as usize..*to as usize).unwrap_or_default(),
             _ => &[],
         });
-        let table_of_ids = table(each);
+        let table_of_ids = id_table::build(each);
         let rows = numbers.len() as u64;
         segment.section(ROWS, &rows.to_le_bytes())?;
         segment.section(NUMBERS, bytemuck::cast_slice(&numbers))?;
@@ -289,7 +289,7 @@ mod tests {
             assert!(row.is_none_or(|row| matches.contains(row) == expected));
         }
         let mut found = 0;
-        matches.each_rows(|rows| found += rows.len());
+        matches.for_each_batch(|rows| found += rows.len());
         assert_eq!(matches.count(), found);
     }
 

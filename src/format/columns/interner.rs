@@ -1,37 +1,37 @@
-//! Byte strings, each kept once.
+//! Byte strings, each stored once.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A place of the table: a string's number and a part of its hash, which tells most other strings from
-/// it without a look at its bytes.
+/// A slot of the hash table: the number of a string, and a part of its hash, which tells most other
+/// strings apart without their bytes.
 #[derive(Clone, Copy)]
-struct Place {
+struct Slot {
     number: u32,
     hash: u32,
 }
 
-/// A place without a string.
-const FREE: Place = Place {
+/// A slot without a string.
+const FREE: Slot = Slot {
     number: u32::MAX,
     hash: 0,
 };
 
-/// Gives equal byte strings the same number, counted from 0. Takes the bytes and about sixteen more
-/// for each string.
+/// Gives equal byte strings the same number, counted from 0. Memory: the bytes, and about sixteen more per
+/// string.
 #[derive(Default)]
 pub(super) struct Interner {
     /// All strings, back to back.
     bytes: Vec<u8>,
-    /// Where each ends.
+    /// The end of each string.
     ends: Vec<u32>,
-    /// Each string at the place its hash gives or after it; a power of two of places.
-    table: Vec<Place>,
-    // Seeded anew each time, so that nobody can choose strings that fall on one place.
+    /// The hash table, by linear probing; its length is a power of two.
+    table: Vec<Slot>,
+    // Randomly seeded, so that nobody can choose strings that collide.
     hasher: RandomState,
 }
 
 impl Interner {
-    /// How many strings there are.
+    /// Number of strings.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -47,23 +47,23 @@ impl Interner {
             .unwrap_or_default()
     }
 
-    /// The number of a string; none if all strings together would be longer than `most`.
-    pub(super) fn intern(&mut self, string: &[u8], most: u32) -> Option<u32> {
+    /// The number of a string; none if all strings together would be longer than `limit`.
+    pub(super) fn intern(&mut self, string: &[u8], limit: u32) -> Option<u32> {
         if self.table.len() * 2 <= self.ends.len() * 3 {
             self.grow();
         }
         let hash = self.hasher.hash_one(string);
         let hash = (hash ^ hash >> 32) as u32;
-        let same = |place: &Place| place.hash == hash && self.get(place.number) == string;
+        let same = |place: &Slot| place.hash == hash && self.get(place.number) == string;
         let at = seek(&self.table, hash, same);
         let place = self.table.get_mut(at)?;
         if place.number != FREE.number {
             return Some(place.number);
         }
         let end = u32::try_from(self.bytes.len() + string.len()).ok();
-        let end = end.filter(|end| *end <= most)?;
+        let end = end.filter(|end| *end <= limit)?;
         let number = self.ends.len() as u32;
-        *place = Place { number, hash };
+        *place = Slot { number, hash };
         self.bytes.extend_from_slice(string);
         self.ends.push(end);
         Some(number)
@@ -82,8 +82,8 @@ impl Interner {
     }
 }
 
-/// The first place for a hash that is free, or the right one. A third of the table is free.
-fn seek(table: &[Place], hash: u32, right: impl Fn(&Place) -> bool) -> usize {
+/// The first slot for a hash that is free or holds the string. A third of the table is free.
+fn seek(table: &[Slot], hash: u32, right: impl Fn(&Slot) -> bool) -> usize {
     let mask = table.len() - 1;
     let mut at = hash as usize & mask;
     while let Some(place) = table.get(at)

@@ -1,7 +1,9 @@
 //! Columns beside a plain model: every record asked.
 
 use super::*;
-use crate::format::container::{Header, Kind, Section, encode_footer, encode_table};
+use crate::filter::FieldKinds;
+use crate::format::FormatError;
+use crate::format::container::{Header, Kind, Section, Sections, encode_footer, encode_table};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -119,7 +121,7 @@ impl Made {
 /// The rows that match for certain.
 fn rows_of(matches: &Matches<'_>) -> Vec<u32> {
     let mut all = Vec::new();
-    matches.each_rows(|rows| all.extend_from_slice(rows));
+    matches.for_each_batch(|rows| all.extend_from_slice(rows));
     all
 }
 

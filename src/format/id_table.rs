@@ -1,21 +1,21 @@
-//! Which row an id has: a hash table in a file.
+//! The row of an id: a hash table in a file.
 //!
-//! A slot is a u64: the row in its lower half, a tag of the id in its upper half, so that an id that is
-//! not there, as in most segments of several, is told from the table alone. Linear probing; a third of
-//! the slots are empty.
+//! A slot is a u64: the row in its lower half, a hash tag of the id in its upper half. So the table alone
+//! tells that an id is absent, as in most of several segments. Linear probing; a third of the slots are
+//! empty.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A slot without a row.
 const EMPTY: u64 = u64::MAX;
 
-/// Slots for so many rows.
+/// Number of slots for this many rows.
 pub(crate) fn slots(rows: u64) -> u64 {
     rows.saturating_add(rows / 2).saturating_add(1)
 }
 
-/// The table of the ids of all rows, in their order.
-pub(crate) fn table<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u64> {
+/// The table of the ids of all rows, in row order.
+pub(crate) fn build<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u64> {
     let mut table = vec![EMPTY; slots(ids.len() as u64) as usize];
     for (row, id) in ids.enumerate() {
         let hash = xxh3_64(id);
@@ -30,7 +30,7 @@ pub(crate) fn table<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u64
     table
 }
 
-/// The rows that may have an id, most likely one or none.
+/// The rows that may have this id: most often one or none.
 pub(crate) fn candidates<'a>(table: &'a [u64], id: &[u8]) -> impl Iterator<Item = usize> + 'a {
     let hash = xxh3_64(id);
     let (after, from) = table.split_at(first(hash, table.len()).min(table.len()));
@@ -40,14 +40,14 @@ pub(crate) fn candidates<'a>(table: &'a [u64], id: &[u8]) -> impl Iterator<Item 
     alike.map(|slot| (slot & !TAG) as usize)
 }
 
-/// The bits of a slot that are its tag.
+/// The tag bits of a slot.
 const TAG: u64 = !0 << 32;
 
 fn tag(hash: u64) -> u64 {
     hash << 32
 }
 
-/// Where the search for a hash begins: as far into the table as the hash is into all there are.
+/// The slot where probing for a hash begins: hash / 2^64 of the table.
 fn first(hash: u64, slots: usize) -> usize {
     ((u128::from(hash) * slots as u128) >> 64) as usize
 }
@@ -60,12 +60,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_leads_to_its_row_and_others_to_hardly_any(
+        fn every_id_leads_to_its_row(
             ids in prop::collection::btree_set("[a-z]{0,3}", 0..300),
             others in prop::collection::btree_set("[a-z0-9]{0,4}", 0..100),
         ) {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let table = table(ids.iter().map(|id| id.as_bytes()));
+            let table = build(ids.iter().map(|id| id.as_bytes()));
             prop_assert_eq!(table.len() as u64, slots(ids.len() as u64));
             for (row, id) in ids.iter().enumerate() {
                 prop_assert!(candidates(&table, id.as_bytes()).any(|found| found == row));
@@ -77,7 +77,7 @@ mod tests {
         }
 
         #[test]
-        fn any_table_is_searched_to_an_end(
+        fn probing_any_table_ends(
             table in prop::collection::vec(prop_oneof![Just(EMPTY), any::<u64>()], 0..20),
             id in ".{0,9}",
         ) {

@@ -1,12 +1,11 @@
-//! Finding a number in an increasing array that is dense, or nearly so.
+//! Search in a sorted array of integers that is dense, or nearly so.
 
 use std::ops::Range;
 
-/// Where `wanted` stands in an array that increases strictly.
+/// The index of `wanted` in a strictly increasing array: an interpolation search.
 ///
-/// From where it [should](guess_dense) stand the search goes on in steps that double, so that it never
-/// takes more than twice the steps of a binary search. In an array that does not increase, something
-/// may not be found; what is found is there.
+/// From the [guess](guess_dense) it gallops in doubling steps, so it takes at most twice the steps of a
+/// binary search. In an array that is not sorted it may miss `wanted`, but never returns a wrong index.
 #[inline]
 pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     let guess = guess_dense(numbers, wanted)?;
@@ -19,10 +18,11 @@ pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     Some(within.start + at)
 }
 
-/// Where `wanted` should stand in an array that increases strictly; none if it cannot be there.
+/// The likely index of `wanted` in a strictly increasing array; none if it is below the first or above the
+/// last.
 ///
-/// Item numbers are given one after the other, so that where one stands can be told from the ends of
-/// the array: exactly as long as none is missing, and nearly so while few are.
+/// Item numbers are consecutive, so the ends of the array tell the index: exactly if none is missing,
+/// nearly if few are.
 #[inline]
 pub(crate) fn guess_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     let (first, last) = (*numbers.first()?, *numbers.last()?);
@@ -39,7 +39,7 @@ pub(crate) fn guess_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     })
 }
 
-/// A range that has `wanted` if the array has it, found from `guess` upwards or downwards.
+/// A range that contains `wanted` if the array does, found by galloping from `guess`.
 fn bracket(numbers: &[u32], wanted: u32, guess: usize, upwards: bool) -> Range<usize> {
     let (mut near, mut step) = (guess, 1);
     if upwards {
@@ -70,7 +70,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn a_dense_array_is_answered_at_once_and_its_ends_are_found() {
+    fn both_ends_of_an_array_are_found() {
         let dense: Vec<u32> = (10..1000).collect();
         assert_eq!(search_dense(&dense, 10), Some(0));
         assert_eq!(search_dense(&dense, 999), Some(989));
@@ -84,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_binary_search_finds_is_found(
+        fn it_finds_what_a_binary_search_finds(
             gaps in prop::collection::vec(prop_oneof![8 => 1u32..2, 1 => 1u32..9, 1 => 1u32..1 << 20], 0..600),
             first in 0u32..1000,
         ) {
@@ -101,7 +101,7 @@ mod tests {
         }
 
         #[test]
-        fn in_a_hostile_array_what_is_found_is_there(
+        fn in_any_array_a_found_index_is_right(
             numbers in prop::collection::vec(prop_oneof![0u32..20, Just(u32::MAX), any::<u32>()], 0..40),
             wanted in prop_oneof![0u32..20, Just(u32::MAX), any::<u32>()],
         ) {

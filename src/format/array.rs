@@ -1,9 +1,14 @@
-//! Arrays read in place.
+//! Sections that are arrays, read in place.
 
 use super::container::Sections;
 use super::damage::Damage;
 use super::error::FormatError;
 use std::ops::Range;
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "stored arrays are little-endian and read in place: big-endian machines are not supported"
+);
 
 /// The range of a section that is an array of `count` elements of type `T`.
 pub(super) fn array_range<T>(
@@ -24,8 +29,9 @@ pub(super) fn array_range<T>(
     Ok(range)
 }
 
-/// The elements in a range from [`array_range`]; empty if `bytes` is misaligned, which a
-/// [`Blob`](twinspire_core::files::Blob) never is.
+/// The elements in a range found by [`array_range`]. Empty if the bytes are not aligned for them; a
+/// [`Blob`](twinspire_core::files::Blob) always is.
+#[inline]
 pub(super) fn array<'a, T: bytemuck::AnyBitPattern>(
     bytes: &'a [u8],
     range: &Range<usize>,
