@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use twinspire::{BusinessWeight, Database, Error, ErrorKind, GenerationNo, Metric, Storage, Towers, WeightedSum};
+use twinspire::{
+    BusinessWeight, Database, Error, ErrorKind, GenerationNo, Metric, Storage, Towers, WeightedSum,
+};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::shop::id;
 use twinspire_testkit::towers::field_towers;
@@ -54,18 +56,19 @@ fn shop(path: &Path, items: &[[f32; 3]]) -> Database {
 
 /// The same recipe through the graph of the fused space, and without it.
 fn define(db: &Database, [plane, flat]: [f32; 2]) {
-    let weighted = || {
-        WeightedSum::new()
-            .space("plane", plane)
-            .space("flat", flat)
-    };
+    let weighted = || WeightedSum::new().space("plane", plane).space("flat", flat);
     let recipes = [
         ("plain", weighted()),
         ("through", weighted().fused("both")),
-        ("plain-bid", weighted().business_weight(BusinessWeight::new("bid"))),
+        (
+            "plain-bid",
+            weighted().business_weight(BusinessWeight::new("bid")),
+        ),
         (
             "through-bid",
-            weighted().fused("both").business_weight(BusinessWeight::new("bid")),
+            weighted()
+                .fused("both")
+                .business_weight(BusinessWeight::new("bid")),
         ),
     ];
     for (name, recipe) in recipes {
@@ -427,7 +430,9 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
     };
     let weighted = || WeightedSum::new().space("plane", 1.0).space("flat", 1.0);
     assert!(define(weighted().fused("near")).ends_with("space \"near\" is not a fused space"));
-    assert!(define(weighted().space("near", 1.0).fused("both")).contains("has the members flat, plane"));
+    assert!(
+        define(weighted().space("near", 1.0).fused("both")).contains("has the members flat, plane")
+    );
     assert!(define(weighted().fused("gone")).contains("no space or ensemble \"gone\""));
     assert!(define(weighted().missing(0.0).fused("both")).contains("give `missing` or `fused`"));
 }

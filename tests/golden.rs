@@ -17,7 +17,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use twinspire::{BusinessWeight, Cascade, Database, Diversity, Error, Metric, Normalisation, NormalisedSum, Quotas, RankFusion, Storage, Towers, WeightedSum};
+use twinspire::{
+    BusinessWeight, Cascade, Database, Diversity, Error, Metric, Normalisation, NormalisedSum,
+    Quotas, RankFusion, Storage, Towers, WeightedSum,
+};
 use twinspire_testkit::towers::{Tensor, TowerFiles, tower_files};
 use twinspire_testkit::{directory, open_without_background, write_file, write_files};
 
@@ -207,7 +210,9 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     let ranks = RankFusion::new().space(SPACE, 1.0).space(HALVES, 0.5);
     db.ensembles().define("ranks", ranks.k(10)).unwrap();
     let scaled = NormalisedSum::new(Normalisation::ZScore).space(SPACE, 1.0);
-    let worth = BusinessWeight::new("price").default_value(0.5).exponents(1.0, 0.5);
+    let worth = BusinessWeight::new("price")
+        .default_value(0.5)
+        .exponents(1.0, 0.5);
     let scaled = scaled.depth(50).business_weight(worth);
     let scaled = scaled.diversity(Diversity::new(GIVEN, 0.75).depth(30));
     db.ensembles().define("scaled", scaled).unwrap();

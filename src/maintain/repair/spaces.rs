@@ -22,7 +22,9 @@ impl Repairer<'_> {
             spaces, ensembles, ..
         } = manifest;
         ensembles.retain(|name, ensemble| {
-            let is_whole = ensemble.required_spaces().all(|space| spaces.contains_key(space));
+            let is_whole = ensemble
+                .required_spaces()
+                .all(|space| spaces.contains_key(space));
             if !is_whole {
                 self.report.lost_ensembles.push(name.clone());
             }
