@@ -51,7 +51,7 @@ fn the_page_of_errors_lists_every_variant() {
             TooManyItems Internal),
         variants!(ErrorKind: InvalidInput NotFound Corrupt Busy Conflict Io Uncertain Cancelled Internal),
         variants!(InvalidVector: Dimension Component UnknownItem Duplicate),
-        variants!(EnsembleError: Misuse Count Depth Weight MissingScore MissingBesideFused LeastScore
+        variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
             RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
             Lambda NotFused OtherMembers NoNumbers NegativeScores),
         variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Precision Schema),
