@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
-use twinspire::{BusinessWeight, Cascade, Diversity, Ensemble, Error, FusionStepKind, Normalisation, NormalisedSum, Quotas, RankFusion, WeightedSum};
+use twinspire::{
+    BusinessWeight, Cascade, Diversity, Ensemble, Error, FusionStepKind, Normalisation,
+    NormalisedSum, Quotas, RankFusion, WeightedSum,
+};
 use twinspire_testkit::shop::{
     Item, Ranking, Request, Shop, any_items, any_request, id, ranking, record, top_k, user,
 };

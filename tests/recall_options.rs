@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::{Value, json};
-use twinspire::{Database, Ensemble, Hits};
+use twinspire::{Database, Hits, Quotas, WeightedSum};
 use twinspire_testkit::shop::id;
 use twinspire_testkit::towers::{field_towers, scaled_towers};
 use twinspire_testkit::{directory, item, open_without_background};
@@ -19,9 +19,9 @@ fn shop(path: &std::path::Path) -> Database {
         .towers(scaled_towers(-2.0))
         .run()
         .unwrap();
-    let home = Ensemble::weighted().space(SPACE, 1.0).space("other", 0.5);
+    let home = WeightedSum::new().space(SPACE, 1.0).space("other", 0.5);
     db.ensembles().define("home", home).unwrap();
-    let turns = Ensemble::quotas().count(SPACE, 2).count("other", 2);
+    let turns = Quotas::counts([(SPACE, 2), ("other", 2)]);
     db.ensembles().define("turns", turns).unwrap();
     db.items().put(&item(400, 150)).unwrap();
     db
@@ -134,7 +134,7 @@ fn an_item_is_not_similar_to_itself_in_any_space_of_an_ensemble() {
         .towers(field_towers("l2", &["x", "y"]))
         .run()
         .unwrap();
-    let both = Ensemble::weighted().space("plane", 1.0).space("near", 1.0);
+    let both = WeightedSum::new().space("plane", 1.0).space("near", 1.0);
     db.ensembles().define("both", both).unwrap();
     for name in ["plane", "both"] {
         let hits = db.recall(name).similar(&id(20)).exact().top(2).unwrap();
