@@ -179,7 +179,7 @@ impl Play {
                 self.possible
                     .retain_mut(|model| model.apply(call) == Some(*answer));
             }
-            Err(error) if error.kind() == ErrorKind::Io => {
+            Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Uncertain) => {
                 assert!(
                     self.fault.is_some(),
                     "{call:?}: {error:?} though nothing failed"
