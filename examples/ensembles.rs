@@ -1,12 +1,11 @@
-//! Two spaces over the same films, and every way to make them answer as one.
+//! Two spaces over the same films, fused by every kind of ensemble.
 //!
 //! ```sh
 //! cargo run --example ensembles
 //! ```
 //!
-//! The vectors are written by hand, so that one can see why an answer comes out as it does: what a film is
-//! about (robots, love, cooking), and how it feels (quiet, loud). In a database of one's own they come
-//! from towers: see `quickstart`.
+//! The vectors are written by hand, so that each answer can be explained: what a film is about (robots,
+//! love, cooking), and how it feels (quiet, loud). Towers compute them in practice: see `quickstart`.
 
 use serde_json::json;
 use std::error::Error;

@@ -1,7 +1,7 @@
-//! What any model has to beat: popularity, item neighbours, and EASE.
+//! Baselines: popularity, item neighbours, and EASE.
 //!
-//! All three know ids alone. EASE (Steck, WWW 2019, <https://arxiv.org/abs/1905.03375>) is a linear
-//! model in closed form, and a strong one.
+//! All three see only ids. EASE (Steck, WWW 2019, <https://arxiv.org/abs/1905.03375>) is a strong linear
+//! model in closed form.
 
 use crate::protocol::Case;
 use rayon::prelude::*;
@@ -9,21 +9,21 @@ use std::collections::HashMap;
 use twinspire::train::Dataset;
 use twinspire::train::evaluate::{Metrics, metrics};
 
-/// EASE: how strongly weights are pulled to zero, for data of this size.
+/// The L2 regularisation of EASE, for data of this size.
 const EASE_REGULARISATION: f64 = 100.0;
 
-/// Who met what, by number.
+/// The interactions of users with items, as item numbers.
 pub struct Baselines<'a> {
     items: HashMap<&'a str, usize>,
-    /// What each user of the cases is known to have met.
-    met: Vec<Vec<usize>>,
+    /// The history of each case.
+    histories: Vec<Vec<usize>>,
     cases: &'a [Case],
-    /// How many users met both items; on the diagonal, how many met one.
-    together: Vec<f64>,
+    /// Co-occurrences: users of both items; on the diagonal, users of one.
+    co_occurrences: Vec<f64>,
 }
 
 impl<'a> Baselines<'a> {
-    /// Counts.
+    /// Counts the interactions.
     pub fn new(data: &'a Dataset, cases: &'a [Case]) -> Self {
         let ids = data.items.iter().filter_map(|item| item["id"].as_str());
         let items: HashMap<_, _> = ids.enumerate().map(|(at, id)| (id, at)).collect();
@@ -34,52 +34,52 @@ impl<'a> Baselines<'a> {
                 .or_default()
                 .push(items[event.item.as_str()]);
         }
-        let mut together = vec![0.0; items.len() * items.len()];
-        for met in users.values() {
-            for &one in met {
-                for &other in met {
-                    together[one * items.len() + other] += 1.0;
+        let mut co_occurrences = vec![0.0; items.len() * items.len()];
+        for history in users.values() {
+            for &one in history {
+                for &other in history {
+                    co_occurrences[one * items.len() + other] += 1.0;
                 }
             }
         }
         let user_id = |case: &Case| case.user["user_id"].as_str().map(str::to_owned);
-        let met = cases.iter().map(|case| {
+        let histories = cases.iter().map(|case| {
             let id = user_id(case).unwrap_or_default();
             users.get(id.as_str()).cloned().unwrap_or_default()
         });
         Self {
-            met: met.collect(),
+            histories: histories.collect(),
             items,
             cases,
-            together,
+            co_occurrences,
         }
     }
 
-    /// Items by how many users met them.
+    /// Items by their number of users.
     pub fn popularity(&self) -> Metrics {
         let n = self.items.len();
-        let scores: Vec<f64> = (0..n).map(|at| self.together[at * n + at]).collect();
-        self.judge(|_| scores.clone())
+        let scores: Vec<f64> = (0..n).map(|at| self.co_occurrences[at * n + at]).collect();
+        self.evaluate(|_| scores.clone())
     }
 
-    /// Items by the cosine of who met them with who met the user's.
+    /// Items by the cosine of their users with the users of the history.
     pub fn neighbours(&self) -> Metrics {
         let n = self.items.len();
-        let norm = |at: usize| self.together[at * n + at].sqrt() + 1e-9;
-        let mut weights = self.together.clone();
+        let norm = |at: usize| self.co_occurrences[at * n + at].sqrt() + 1e-9;
+        let mut weights = self.co_occurrences.clone();
         for (at, row) in weights.chunks_mut(n).enumerate() {
             for (other, weight) in row.iter_mut().enumerate() {
                 *weight /= norm(at) * norm(other);
             }
             row[at] = 0.0;
         }
-        self.judge(|met| sum_of_rows(&weights, n, met))
+        self.evaluate(|history| sum_of_rows(&weights, n, history))
     }
 
     /// EASE: B = I − P·diag(1 / P), P the inverse of the regularised counts.
     pub fn ease(&self) -> Metrics {
         let n = self.items.len();
-        let mut weights = self.together.clone();
+        let mut weights = self.co_occurrences.clone();
         for at in 0..n {
             weights[at * n + at] += EASE_REGULARISATION;
         }
@@ -91,13 +91,13 @@ impl<'a> Baselines<'a> {
             }
             row[at] = 0.0;
         }
-        self.judge(|met| sum_of_rows(&weights, n, met))
+        self.evaluate(|history| sum_of_rows(&weights, n, history))
     }
 
-    /// The metrics of a model that scores every item for what a user met.
-    fn judge(&self, score: impl Fn(&[usize]) -> Vec<f64> + Sync) -> Metrics {
-        let rank = |(case, met): (&Case, &Vec<usize>)| {
-            let mut scores = score(met);
+    /// The metrics of a model that scores every item for a history.
+    fn evaluate(&self, score: impl Fn(&[usize]) -> Vec<f64> + Sync) -> Metrics {
+        let rank = |(case, history): (&Case, &Vec<usize>)| {
+            let mut scores = score(history);
             let wanted = self.items[case.wanted.as_str()];
             for id in &case.seen {
                 scores[self.items[id.as_str()]] = f64::NEG_INFINITY;
@@ -109,7 +109,12 @@ impl<'a> Baselines<'a> {
                     .count(),
             )
         };
-        let ranks: Vec<_> = self.cases.par_iter().zip(&self.met).map(rank).collect();
+        let ranks: Vec<_> = self
+            .cases
+            .par_iter()
+            .zip(&self.histories)
+            .map(rank)
+            .collect();
         metrics(&ranks)
     }
 }

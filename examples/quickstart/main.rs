@@ -1,4 +1,4 @@
-//! The whole road in one run: logs, training, a published database, recalls, and how good they are.
+//! From logs to measured recalls in one run: logs, training, publish, recalls, evaluation.
 //!
 //! ```sh
 //! cargo run --release --features train --example quickstart
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Without arguments the data is simulated from a fixed seed. `--keep DIR` leaves the database and
-//! its towers behind, to be looked at with the command `twinspire`.
+//! its towers behind, for the command `twinspire`.
 
 mod baselines;
 mod protocol;
@@ -60,8 +60,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
 
     let data = read(options.movielens.as_deref())?;
-    let (data, cases) = protocol::hide(data);
-    println!("               hidden from all that follows: the last two items of each user\n");
+    let (data, cases) = protocol::hold_out(data);
+    println!("               held out from all that follows: the last two items of each user\n");
 
     train(&data)?.save(&models)?;
     publish(&database, &data, &models)?;
@@ -73,10 +73,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         &format!("from the disk, in {:.1?}", start.elapsed()),
     );
     let someone = cases.iter().find(|case| history(case).len() >= 20);
-    let someone = someone.or(cases.first()).ok_or("nobody met three items")?;
+    let someone = someone.or(cases.first()).ok_or("no user has three items")?;
     show(&db, &data, someone)?;
-    arrive(&db, someone)?;
-    judge(&db, &data, &cases)?;
+    cold_start(&db, someone)?;
+    evaluate(&db, &data, &cases)?;
 
     println!("All of it in {:.0} s.", started.elapsed().as_secs_f64());
     if options.keep.is_some() {
@@ -85,7 +85,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the command line asks for.
+/// The command line.
 #[derive(Default)]
 struct Options {
     movielens: Option<PathBuf>,
@@ -93,7 +93,7 @@ struct Options {
 }
 
 impl Options {
-    /// None when help is asked for.
+    /// `None` for `--help`.
     fn parse() -> Result<Option<Self>, String> {
         let mut options = Self::default();
         let mut arguments = std::env::args().skip(1);
@@ -102,7 +102,7 @@ impl Options {
                 "--help" | "-h" => return Ok(None),
                 "--movielens" => &mut options.movielens,
                 "--keep" => &mut options.keep,
-                _ => return Err(format!("what is {argument}?\n\n{HELP}")),
+                _ => return Err(format!("unknown argument {argument}\n\n{HELP}")),
             };
             let missing = || format!("{argument} needs a directory\n\n{HELP}");
             *target = Some(arguments.next().ok_or_else(missing)?.into());
@@ -115,7 +115,7 @@ fn step(name: &str, text: &str) {
     println!("{name:<13}  {text}");
 }
 
-/// The logs, from the disk or made up.
+/// The logs: MovieLens from the disk, or simulated.
 fn read(movielens: Option<&Path>) -> Result<Dataset, Box<dyn Error>> {
     let data = if let Some(dir) = movielens {
         let read = import::movielens::read(dir)?;
@@ -150,7 +150,7 @@ fn read(movielens: Option<&Path>) -> Result<Dataset, Box<dyn Error>> {
     Ok(data)
 }
 
-/// Learns the two towers.
+/// Trains the two towers.
 fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
     let live = std::io::stderr().is_terminal();
     let trained = youtube::train(data, &youtube::Config::default(), |progress| {
@@ -171,7 +171,7 @@ fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
     step(
         "2 Train",
         &format!(
-            "a user tower and an item tower, {} numbers, in {:.1} s; the loss of each pass:",
+            "a user tower and an item tower, {} parameters, in {:.1} s; loss of each pass:",
             report.parameters, report.seconds
         ),
     );
@@ -202,7 +202,7 @@ fn publish(database: &Path, data: &Dataset, models: &Path) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// One user's lately met items beside the recalled ones.
+/// Prints one user's latest items beside the recalled ones.
 fn show(db: &Database, data: &Dataset, case: &Case) -> Result<(), Box<dyn Error>> {
     let titles: HashMap<_, _> = data
         .items
@@ -216,7 +216,7 @@ fn show(db: &Database, data: &Dataset, case: &Case) -> Result<(), Box<dyn Error>
         .exclude(&case.seen)
         .records()
         .top(8)?;
-    let took = start.elapsed();
+    let latency = start.elapsed();
 
     let mut user = case.user.clone();
     if let Some(fields) = user.as_object_mut() {
@@ -224,19 +224,19 @@ fn show(db: &Database, data: &Dataset, case: &Case) -> Result<(), Box<dyn Error>
     }
     step(
         "5 Recall",
-        &format!("for {user} and the history, in {took:.0?}\n"),
+        &format!("for {user} and the history, in {latency:.0?}\n"),
     );
-    println!("               {:<36}recalled, with scores", "met lately");
+    println!("               {:<36}recalled, with scores", "latest items");
     let mut past = history(case).iter().rev();
     for hit in &hits {
-        let met = past
+        let latest = past
             .next()
             .and_then(|id| titles.get(id))
             .copied()
             .unwrap_or_default();
         let found = hit.record.as_ref().map_or("", title);
-        let (met, found) = (cut(met, 34), cut(found, 34));
-        println!("               {met:<36}{found:<36}{:.3}", hit.score);
+        let (latest, found) = (cut(latest, 34), cut(found, 34));
+        println!("               {latest:<36}{found:<36}{:.3}", hit.score);
     }
     println!();
     Ok(())
@@ -257,38 +257,45 @@ fn cut(text: &str, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
-/// An item that comes after the publish is found by the very next recall.
-fn arrive(db: &Database, case: &Case) -> Result<(), Box<dyn Error>> {
-    let ask = || {
+/// Cold start: the next recall finds an item put after the publish.
+fn cold_start(db: &Database, case: &Case) -> Result<(), Box<dyn Error>> {
+    let recall = || {
         db.recall(SPACE)
             .user(&case.user)
             .exclude(&case.seen)
             .records()
     };
-    let best = ask().top(1)?.into_iter().next().and_then(|hit| hit.record);
+    let best = recall()
+        .top(1)?
+        .into_iter()
+        .next()
+        .and_then(|hit| hit.record);
     let mut item = best.ok_or("nothing recalled")?;
     item["id"] = "just-arrived".into();
     db.items().put(&item)?;
-    let hits = ask().top(db.stats()?.items as usize)?;
-    let place = hits.iter().position(|hit| hit.id == "just-arrived");
+    let hits = recall().top(db.stats()?.items as usize)?;
+    let rank = hits.iter().position(|hit| hit.id == "just-arrived");
     db.items().delete("just-arrived")?;
-    let place = place.map_or_else(|| "not".to_owned(), |at| format!("at place {}", at + 1));
+    let rank = rank.map_or_else(|| "not".to_owned(), |at| format!("at rank {}", at + 1));
     step(
-        "6 Arrivals",
-        &format!("{:?} again, as a new item nobody has met:", title(&item)),
+        "6 Cold start",
+        &format!(
+            "{:?} again, as a new item without interactions:",
+            title(&item)
+        ),
     );
     println!(
-        "               put after the publish, found by the next recall {place}; then deleted\n"
+        "               put after the publish, found by the next recall {rank}; then deleted\n"
     );
     Ok(())
 }
 
-/// The hidden items: who finds them among the first K.
-fn judge(db: &Database, data: &Dataset, cases: &[Case]) -> Result<(), Box<dyn Error>> {
+/// Measures how often the held-out items are among the first K.
+fn evaluate(db: &Database, data: &Dataset, cases: &[Case]) -> Result<(), Box<dyn Error>> {
     step(
-        "7 Judge",
+        "7 Evaluate",
         &format!(
-            "{} users, the last item of each; who finds it among the first K:\n",
+            "{} users; share whose last item is among the first K:\n",
             cases.len()
         ),
     );
@@ -296,26 +303,26 @@ fn judge(db: &Database, data: &Dataset, cases: &[Case]) -> Result<(), Box<dyn Er
         "               {:<24}  hit@1  hit@10  hit@50  hit@100  ndcg@10",
         ""
     );
-    let (graph, took) = protocol::ask(db, SPACE, cases, false)?;
+    let (graph, latencies) = protocol::evaluate(db, SPACE, cases, false)?;
     row("Twinspire", &graph)?;
-    let (exact, took_exact) = protocol::ask(db, SPACE, cases, true)?;
+    let (exact, exact_latencies) = protocol::evaluate(db, SPACE, cases, true)?;
     row("Twinspire, exact search", &exact)?;
     let baselines = Baselines::new(data, cases);
     row("popularity", &baselines.popularity())?;
     row("item neighbours", &baselines.neighbours())?;
     row("EASE", &baselines.ease())?;
     println!();
-    let of = |took: &[Duration], share: f64| {
-        let at = (took.len() as f64 * share) as usize;
-        format!("{:.0?}", took[at.min(took.len() - 1)])
+    let percentile = |latencies: &[Duration], share: f64| {
+        let at = (latencies.len() as f64 * share) as usize;
+        format!("{:.0?}", latencies[at.min(latencies.len() - 1)])
     };
     step(
         "8 Time",
         &format!(
             "from JSON to the first 100: median {}, 99th percentile {}; exact search {}\n",
-            of(&took, 0.5),
-            of(&took, 0.99),
-            of(&took_exact, 0.5)
+            percentile(&latencies, 0.5),
+            percentile(&latencies, 0.99),
+            percentile(&exact_latencies, 0.5)
         ),
     );
     Ok(())

@@ -1,7 +1,7 @@
-//! How recall is judged: each user's last item is hidden, and looked for among the first K.
+//! The evaluation protocol: leave the last item out, and look for it among the first K.
 //!
-//! Per user, in order of time: the last item is the test, the one before it is for validation,
-//! the rest is for training. All items are ranked but those of the user's training and validation.
+//! Each user's last item is the test, the one before it the validation, the rest the training data. All
+//! items are ranked except those of the user's training and validation.
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -10,33 +10,33 @@ use twinspire::train::Dataset;
 use twinspire::train::evaluate::{Metrics, Split, metrics, split};
 use twinspire::{Database, Error, Event};
 
-/// What is asked for one user.
+/// The test case of one user.
 pub struct Case {
-    /// The raw features: the user's record, and the history without the hidden items.
+    /// Raw features: the user's record, and the history without the held-out items.
     pub user: Value,
-    /// What the user met in training and validation; never an answer.
+    /// Items of the user in training and validation, which recalls exclude.
     pub seen: Vec<String>,
-    /// The hidden item.
+    /// The held-out item.
     pub wanted: String,
 }
 
-/// The first meeting of each user with each item: what was met before is no discovery.
-fn first_meetings(events: &[Event]) -> Vec<Event> {
-    let mut met = HashSet::new();
-    let first = |event: &&Event| met.insert((event.user.clone(), event.item.clone()));
+/// The first interaction of each user with each item: an item seen before is no discovery.
+fn first_interactions(events: &[Event]) -> Vec<Event> {
+    let mut seen = HashSet::new();
+    let first = |event: &&Event| seen.insert((event.user.clone(), event.item.clone()));
     events.iter().filter(first).cloned().collect()
 }
 
-/// Hides the last two items of each user: what is left to train on, and the cases.
-pub fn hide(data: Dataset) -> (Dataset, Vec<Case>) {
+/// Holds out the last two items of each user. Returns the training data and the test cases.
+pub fn hold_out(data: Dataset) -> (Dataset, Vec<Case>) {
     let Split {
         train,
         validation,
         test,
-    } = split(&first_meetings(&data.events));
-    let mut met: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    } = split(&first_interactions(&data.events));
+    let mut histories: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for event in &train {
-        met.entry(&event.user).or_default().push(&event.item);
+        histories.entry(&event.user).or_default().push(&event.item);
     }
     let known: HashMap<&str, &Value> = data
         .users
@@ -45,7 +45,7 @@ pub fn hide(data: Dataset) -> (Dataset, Vec<Case>) {
         .collect();
     let case = |(validation, test): (&Event, &Event)| {
         let id = test.user.as_str();
-        let history = met.get(id).map_or(&[][..], Vec::as_slice);
+        let history = histories.get(id).map_or(&[][..], Vec::as_slice);
         let mut user = known
             .get(id)
             .map_or(json!({"user_id": id}), |&user| user.clone());
@@ -65,21 +65,21 @@ pub fn hide(data: Dataset) -> (Dataset, Vec<Case>) {
     (data, cases)
 }
 
-/// Asks the database for every case: the metrics, and how long each answer took, sorted.
-pub fn ask(
+/// Runs every test case against the database. Returns the metrics and the sorted latencies.
+pub fn evaluate(
     db: &Database,
     space: &str,
     cases: &[Case],
     exact: bool,
 ) -> Result<(Metrics, Vec<Duration>), Error> {
-    let (mut ranks, mut took) = (Vec::new(), Vec::new());
+    let (mut ranks, mut latencies) = (Vec::new(), Vec::new());
     for case in cases {
         let start = Instant::now();
         let recall = db.recall(space).user(&case.user).exclude(&case.seen);
         let hits = if exact { recall.exact() } else { recall }.top(100)?;
-        took.push(start.elapsed());
+        latencies.push(start.elapsed());
         ranks.push(hits.iter().position(|hit| hit.id == case.wanted));
     }
-    took.sort_unstable();
-    Ok((metrics(&ranks), took))
+    latencies.sort_unstable();
+    Ok((metrics(&ranks), latencies))
 }

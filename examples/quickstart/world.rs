@@ -1,9 +1,8 @@
 //! A small simulated shop: items, people with tastes, and the log of what they looked at.
 //!
-//! Everything here is made up from a seed, and the same seed makes the same world. It has what real
-//! logs have and what makes recommending hard: few items that draw most of the attention (Zipf), tastes
-//! that are mixtures and that drift, sessions in which one thing leads to the next, items that enter
-//! the shop while the log runs, and user attributes that say something but not much.
+//! Everything is drawn from a seed; the same seed makes the same world. It has what makes real logs hard:
+//! popularity by Zipf's law, tastes that mix and drift, sessions in which one item leads to the next, items
+//! that enter the shop while the log runs, and user attributes that predict little.
 
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
