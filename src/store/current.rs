@@ -8,7 +8,6 @@ use crate::format::current::Current;
 use crate::format::{FormatError, manifest as bytes_of};
 use crate::manifest::Manifest;
 use std::io::ErrorKind;
-use std::path::Path;
 use twinspire_core::files::names;
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::checksum;
@@ -58,10 +57,13 @@ pub(crate) fn commit_over(
     manifest: &Manifest,
     before: Option<u64>,
 ) -> Result<(), StoreError> {
+    if let Some(before) = before {
+        expect(directory, before)?;
+    }
     let path = directory.root.join(names::manifest(manifest.number));
     let state = bytes_of::encode(manifest).map_err(StoreError::format(&path))?;
     let number = FileNo(manifest.number);
-    // Numbers are used once: a manifest of this number that is there already is another writer's.
+    // Creating fails if the file exists: another writer is about to commit it.
     let mut segment = SegmentWriter::create(
         directory,
         path.clone(),
@@ -115,8 +117,9 @@ fn replace_current(
     directory.sync_dir(&directory.root)?;
     let uncertain = StoreError::uncertain(WriteOperation::Commit);
     let target = directory.root.join(names::CURRENT);
+    // Again, as late as possible.
     if let Some(before) = before {
-        expect(directory, &target, before)?;
+        expect(directory, before)?;
     }
     let renamed = directory
         .files
@@ -127,18 +130,18 @@ fn replace_current(
 }
 
 /// A second writer that got past the lock, as on a network file system, must not be overwritten.
-fn expect(directory: &Directory, path: &Path, due: u64) -> Result<(), StoreError> {
-    let found = match directory.files.read(path) {
+fn expect(directory: &Directory, due: u64) -> Result<(), StoreError> {
+    let path = directory.root.join(names::CURRENT);
+    let found = match directory.files.read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
         other => {
-            let text = other.map_err(StoreError::io("read", path))?;
-            let current = Current::decode(&text).map_err(StoreError::format(path))?;
+            let text = other.map_err(StoreError::io("read", &path))?;
+            let current = Current::decode(&text).map_err(StoreError::format(&path))?;
             current.number
         }
     };
     if found == due {
         return Ok(());
     }
-    let path = path.to_owned();
     Err(StoreError::Superseded { path, found, due })
 }

@@ -137,6 +137,38 @@ fn a_publish_that_failed_can_be_tried_again_on_a_handle_that_still_writes() {
 }
 
 #[test]
+fn a_commit_of_another_process_stops_the_writer_and_nothing_else() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    Step::PutMany(3).run(&db).unwrap();
+    let before = contents(&db);
+    let directory = Directory {
+        files: Arc::new(files.clone()),
+        root: ROOT.into(),
+    };
+    let mut manifest = store::load(&directory).unwrap().unwrap();
+    manifest.number += 1;
+    store::commit(&directory, &manifest).unwrap();
+    let refused = db.seal().unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::Superseded {
+                found: 2,
+                due: 1,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let later = Step::Put(1, 11).run(&db);
+    assert!(matches!(later, Err(Error::Superseded { .. })), "{later:?}");
+    assert_eq!(contents(&db), before, "reads go on");
+    assert_eq!(store::load(&directory).unwrap(), Some(manifest));
+}
+
+#[test]
 fn a_database_on_a_full_disk_opens_and_answers() {
     let full = Fault::Fail {
         at: 1,
