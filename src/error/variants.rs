@@ -76,8 +76,8 @@ pub enum Error {
     TopZero,
     /// A minimum score for an ensemble by quota, whose hits have no score.
     #[error(
-        "ensemble {name:?} fills quotas, so its hits have no score to compare with a least score; \
-         leave the least score out"
+        "ensemble {name:?} fills quotas, so its hits have no score to compare; leave the minimum score \
+         out"
     )]
     NoScore {
         /// The ensemble.
@@ -116,7 +116,10 @@ pub enum Error {
         source: InvalidVector,
     },
     /// An item was given no vector. Published, it would be missing from the recalls of the space.
-    #[error("item {id:?} has no vector for space {space:?}; {missing} of {items} items have none")]
+    #[error(
+        "item {id:?} has no vector for space {space:?}; {missing} of {items} items have none: give them \
+         vectors, or leave them out"
+    )]
     NoVector {
         /// The space.
         space: String,
@@ -238,7 +241,7 @@ pub enum Error {
         source: FuseError,
     },
     /// A rollback from the oldest generation.
-    #[error("space {space:?} keeps no generation before the active one, {active}")]
+    #[error("space {space:?} keeps no generation before the active one, {active}; publish instead")]
     NoEarlierGeneration {
         /// The space.
         space: String,
