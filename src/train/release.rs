@@ -16,7 +16,7 @@ use twinspire_towers::Event;
 use twinspire_towers::FeatureCheck;
 use twinspire_towers::Towers;
 use twinspire_train::evaluate::{Metrics, latest, metrics};
-use twinspire_train::{Dataset, TrainError};
+use twinspire_train::{Dataset, MissingData, TrainError};
 
 /// How deep answers are looked at.
 const DEPTH: usize = 100;
@@ -86,8 +86,8 @@ impl Cases {
             mine.push((&event.item, event.at));
         }
         if found.is_empty() {
-            let what = "held-out events in which a user meets an item for the first time";
-            return Err(TrainError::Empty { what });
+            let missing = MissingData::TestCases;
+            return Err(TrainError::Empty { missing });
         }
         let step = found.len().div_ceil(most.max(1));
         let each = found.into_iter().step_by(step).map(|(event, before)| {

@@ -303,7 +303,7 @@ fn towers_are_trained_on_texts_of_several_columns() {
     assert_eq!(typo.exit, 1);
     assert!(
         typo.err
-            .contains("no item has a field `titel` (there are body, id, title, year)"),
+            .contains("no item has a field `titel` (found: body, id, title, year)"),
         "{}",
         typo.err
     );
@@ -312,9 +312,8 @@ fn towers_are_trained_on_texts_of_several_columns() {
     let none = run(&["train", "dssm", "--items", none, "--out", &both]);
     assert_eq!(none.exit, 1);
     assert!(
-        none.err.contains(
-            "(there are id, price, year); name those to be read by the setting `document`"
-        ),
+        none.err
+            .contains("(found: id, price, year); name text fields with the setting `document`"),
         "{}",
         none.err
     );

@@ -1,6 +1,6 @@
 //! Early stopping: keeps the checkpoint of the best epoch and ends a training that no longer improves.
 
-use super::network::{Checkpoint, Network};
+use super::nn::{Checkpoint, Network};
 
 /// Tracks the best epoch by a validation metric, larger being better.
 pub(crate) struct EarlyStopping {

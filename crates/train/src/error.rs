@@ -1,132 +1,136 @@
-//! Why towers cannot be trained.
+//! Why a training fails.
 
+use super::error_reason::{
+    MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
+};
 use thiserror::Error;
-use twinspire_towers::RecordError;
-use twinspire_towers::TowerError;
+use twinspire_towers::{RecordError, Side, TowerError};
 
-/// Why towers cannot be trained.
+/// Why a training fails.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum TrainError {
     /// There is nothing to learn from.
-    #[error("the dataset has no {what}")]
+    #[error("the dataset has no {missing}")]
     Empty {
-        /// What is missing: items or events.
-        what: &'static str,
+        /// What the dataset lacks.
+        missing: MissingData,
     },
-    /// An item or user that cannot be read.
-    #[error("{what} {at}: {source}")]
+    /// A user or item that cannot be read.
+    #[error("{side} {at}: {source}")]
     Record {
-        /// `item` or `user`.
-        what: &'static str,
-        /// Its place in the dataset, from 0.
+        /// Whether it is a user or an item.
+        side: Side,
+        /// Its index in the dataset, from 0.
         at: usize,
         /// What is wrong with it.
         source: RecordError,
     },
-    /// Two items or users of one id.
-    #[error("{what}s {first} and {second} have the same id {id:?}")]
+    /// Two users or two items with the same id.
+    #[error("{side}s {first} and {second} have the same id {id:?}")]
     Duplicate {
-        /// `item` or `user`.
-        what: &'static str,
+        /// Whether they are users or items.
+        side: Side,
         /// The id.
         id: String,
-        /// Where it stands first, from 0.
+        /// Index of the first one, from 0.
         first: usize,
-        /// Where it stands again.
+        /// Index of the second one.
         second: usize,
     },
-    /// An event whose weight is no positive number.
+    /// An event with an invalid weight.
     #[error("event {at}: its weight is {weight}; it must be finite and at least 0")]
     Weight {
-        /// Its place in the dataset, from 0.
+        /// Its index in the dataset, from 0.
         at: usize,
         /// The weight.
         weight: f32,
     },
     /// A mined pair that cannot be learnt from.
-    #[error("mined pair {at}: {what}")]
+    #[error("mined pair {at}: {fault}")]
     Mined {
-        /// Its place among those that were given, from 0.
+        /// Its index among the mined pairs, from 0.
         at: usize,
         /// What is wrong with it.
-        what: String,
+        #[source]
+        fault: MinedFault,
     },
-    /// No field of the records can be told to hold texts.
+    /// No text field was found.
     #[error(
-        "no field of the {what}s can be told to hold texts (there are {}); name those to be read by \
-         the setting `{setting}`",
+        "no field of the {side}s holds texts (found: {}); name text fields with the setting `{setting}`",
         listed(.fields)
     )]
     NoTexts {
-        /// `item` or `user`.
-        what: &'static str,
+        /// Whether users or items lack texts.
+        side: Side,
         /// The setting that names fields.
         setting: &'static str,
-        /// The fields there are.
+        /// The fields of the records.
         fields: Vec<String>,
     },
-    /// A field that is to be read and that no record has.
-    #[error("the setting `{setting}`: no {what} has a field `{field}` (there are {})", listed(.fields))]
+    /// A setting names a field that no record has.
+    #[error("the setting `{setting}`: no {side} has a field `{field}` (found: {})", listed(.fields))]
     NoField {
-        /// `item` or `user`.
-        what: &'static str,
-        /// The setting that names it.
+        /// Whether it is a field of users or of items.
+        side: Side,
+        /// The setting.
         setting: &'static str,
         /// The field.
         field: String,
-        /// The fields there are.
+        /// The fields of the records.
         fields: Vec<String>,
     },
-    /// A setting out of its range.
+    /// A setting outside of its range.
     #[error("{knob} is {found}; it must be between {least} and {most}")]
     Config {
         /// The setting.
         knob: &'static str,
         /// Its value.
         found: String,
-        /// The least it may be.
+        /// The smallest valid value.
         least: String,
-        /// The most it may be.
+        /// The largest valid value.
         most: String,
     },
-    /// A feature or a layer that no gradient goes through.
-    #[error("{place} cannot be trained: {why}")]
+    /// A feature or a layer without a gradient.
+    #[error("{place} cannot be trained: {reason}")]
     Untrainable {
-        /// The tower, and what of it.
-        place: String,
-        /// Why, and what would do.
-        why: &'static str,
+        /// The tower, feature or layer.
+        place: SchemaPlace,
+        /// Why, and what to use instead.
+        reason: Untrainable,
     },
-    /// Something said in [`Overrides`](super::Overrides) that cannot be followed.
-    #[error("{place}: {what}")]
+    /// An invalid entry of [`Overrides`](crate::Overrides).
+    #[error("{place}: {fault}")]
     Override {
-        /// The tower, and the field or layer.
-        place: String,
-        /// What is wrong with it.
-        what: String,
+        /// The field or layer.
+        place: SchemaPlace,
+        /// What is wrong with the entry.
+        #[source]
+        fault: OverrideFault,
     },
-    /// Towers to begin with that are not of the towers to be trained.
-    #[error("the towers to begin with do not fit: {place}: {what}")]
+    /// A warm start from towers that differ from those to be trained.
+    #[error("cannot warm start from these towers: {place}: {fault}")]
     WarmStart {
-        /// The tower or table.
-        place: String,
-        /// What is different.
-        what: &'static str,
+        /// The tower, table or file that differs.
+        place: SchemaPlace,
+        /// How it differs.
+        fault: WarmStartFault,
     },
-    /// A teacher that cannot say what is relevant.
-    #[error("the teacher cannot tell what is relevant: {what}")]
+    /// A Mobius teacher that cannot judge relevance.
+    #[error("the teacher cannot judge relevance: {fault}")]
     Teacher {
         /// Why not.
-        what: String,
+        #[source]
+        fault: TeacherFault,
     },
-    /// The loss is no number any more.
-    #[error("the loss of pass {epoch} is not finite; try a smaller learning rate")]
+    /// The loss is not finite.
+    #[error("the loss of epoch {epoch} is not finite; use a smaller learning rate")]
     Diverged {
-        /// The pass, from 1.
+        /// The epoch, from 1.
         epoch: usize,
     },
-    /// The trained model does not make towers.
+    /// The trained model does not make valid towers.
     #[error(transparent)]
     Towers(#[from] TowerError),
 }

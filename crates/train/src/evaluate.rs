@@ -1,7 +1,7 @@
 //! How well a model recalls: the last event of each user is held out, and looked for among the
 //! first K.
 
-use super::parts::parts;
+use super::chunks::chunks;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -86,10 +86,10 @@ pub(crate) fn ranks(
     items: ArrayView2<'_, f32>,
     wanted: impl Fn(usize) -> (u32, HashSet<u32>) + Sync,
 ) -> Vec<Option<usize>> {
-    let parts = parts(users.nrows());
-    let each = parts.par_iter().flat_map_iter(|part| {
-        let scores = users.slice(s![part.clone(), ..]).dot(&items.t());
-        let rows = part.clone().zip(scores.rows());
+    let chunks = chunks(users.nrows());
+    let each = chunks.par_iter().flat_map_iter(|chunk| {
+        let scores = users.slice(s![chunk.clone(), ..]).dot(&items.t());
+        let rows = chunk.clone().zip(scores.rows());
         let ranks = rows.map(|(at, scores)| {
             let (item, hidden) = wanted(at);
             let own = scores[item as usize];

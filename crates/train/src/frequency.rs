@@ -9,6 +9,7 @@
 //! (`frequency.bin`, a chapter of storage-format.md), so that the next day's training goes on counting.
 
 use super::error::TrainError;
+use super::error_reason::{SchemaPlace, WarmStartFault};
 use super::range::check_range;
 use twinspire_towers::internals::{Cell, FrequencyState, MAX_CELLS, MAX_HASHES};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -141,8 +142,8 @@ impl Frequency {
         let sizes = (state.hashes as usize, state.cells as usize);
         if sizes != (self.hashes, self.cells) {
             return Err(TrainError::WarmStart {
-                place: twinspire_towers::internals::FREQUENCY.to_owned(),
-                what: "it has other `frequency_hashes` or `frequency_cells`",
+                place: SchemaPlace::Frequency,
+                fault: WarmStartFault::FrequencySize,
             });
         }
         self.step = state.step;

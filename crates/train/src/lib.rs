@@ -22,11 +22,13 @@
 //! counts, tells and ends; `popularity` tells of what is recalled. A recipe is a `Config`, a function
 //! `train` and what it alone knows: which examples, which negatives.
 
+mod chunks;
 mod dataset;
 pub mod dssm;
 mod early_stopping;
 pub mod ebr;
 mod error;
+mod error_reason;
 pub mod evaluate;
 pub mod frequency;
 mod hold_out;
@@ -34,9 +36,7 @@ mod log_params;
 mod loss;
 mod meter;
 pub mod mobius;
-mod network;
-mod optimiser;
-mod parts;
+mod nn;
 mod popularity;
 mod range;
 mod reader;
@@ -52,9 +52,12 @@ pub mod youtube;
 
 pub use dataset::Dataset;
 pub use error::TrainError;
+pub use error_reason::{
+    MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
+};
 pub use hold_out::HoldOut;
 pub use log_params::LogParams;
-pub use optimiser::Method;
+pub use nn::Method;
 pub use popularity::Decile;
 pub use report::TrainingReport;
 pub use schema::{Overrides, TowerOverrides};

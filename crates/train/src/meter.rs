@@ -1,7 +1,7 @@
 //! Counts batches, losses and time of a training, and reports progress.
 
 use super::error::TrainError;
-use super::network::Checkpoint;
+use super::nn::Checkpoint;
 use super::report::TrainingReport;
 use super::trained::Trained;
 use super::training_progress::TrainingProgress;

@@ -1,7 +1,7 @@
 //! How popular the items are that towers recall: the items in ten parts, from those met seldom to those
 //! met often.
 
-use super::parts::parts;
+use super::chunks::chunks;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -73,10 +73,10 @@ impl Popularity {
         items: ArrayView2<'_, f32>,
         met: impl Fn(usize) -> HashSet<u32> + Sync,
     ) {
-        let parts = parts(users.nrows());
-        let each = parts.par_iter().flat_map_iter(|part| {
-            let scores = users.slice(s![part.clone(), ..]).dot(&items.t());
-            let rows = part.clone().zip(scores.rows());
+        let chunks = chunks(users.nrows());
+        let each = chunks.par_iter().flat_map_iter(|chunk| {
+            let scores = users.slice(s![chunk.clone(), ..]).dot(&items.t());
+            let rows = chunk.clone().zip(scores.rows());
             let first = rows.flat_map(|(at, scores)| {
                 let met = met(at);
                 let strange = scores.iter().zip(0u32..);

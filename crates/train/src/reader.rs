@@ -6,7 +6,7 @@
 use super::error::TrainError;
 use super::evaluate::ranks;
 use super::hold_out::HeldOut;
-use super::network::vectors;
+use super::nn::vectors;
 use super::popularity::{Decile, Popularity};
 use super::sampler::{Example, HISTORY, Logs};
 use super::schema::{ITEMS, USER_ID};
@@ -63,13 +63,9 @@ fn encode_all(
     side: Side,
     records: &[(String, Value)],
 ) -> Result<Vec<Encoded>, TrainError> {
-    let what = match side {
-        Side::User => "user",
-        Side::Item => "item",
-    };
     let each = records.iter().enumerate().map(|(at, (_, record))| {
         let encoded = model.tower(side).encode_alone(&model.tables, record);
-        encoded.map_err(|source| TrainError::Record { what, at, source })
+        encoded.map_err(|source| TrainError::Record { side, at, source })
     });
     each.collect()
 }
@@ -275,7 +271,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::super::dataset::Dataset;
-    use super::super::network::random;
+    use super::super::nn::random;
     use super::super::schema::{Draft, Ids, Overrides, Widths, to_unit_vector};
     use super::*;
     use rand::SeedableRng;

@@ -2,6 +2,7 @@
 
 use super::dataset::Dataset;
 use super::error::TrainError;
+use super::error_reason::MissingData;
 use super::evaluate::latest;
 use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
 use rand::seq::SliceRandom;
@@ -9,6 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use twinspire_towers::Side;
 use twinspire_towers::internals::{check_id, check_item};
 
 /// The field of a user that holds the items met last, newest last.
@@ -41,21 +43,23 @@ impl Logs {
     /// Numbers users and items, those with records first, and sorts each user's events by time.
     pub(crate) fn new(data: &Dataset) -> Result<Self, TrainError> {
         if data.items.is_empty() {
-            return Err(TrainError::Empty { what: "items" });
+            let missing = MissingData::Items;
+            return Err(TrainError::Empty { missing });
         }
         if data.events.is_empty() {
-            return Err(TrainError::Empty { what: "events" });
+            let missing = MissingData::Events;
+            return Err(TrainError::Empty { missing });
         }
-        let mut items = Names::new("item");
+        let mut items = Names::new(Side::Item);
         for (at, item) in data.items.iter().enumerate() {
             let id = check_item(item).map_err(|source| TrainError::Record {
-                what: "item",
+                side: Side::Item,
                 at,
                 source,
             })?;
             items.add(at, id, item)?;
         }
-        let mut users = Names::new("user");
+        let mut users = Names::new(Side::User);
         for (at, user) in data.users.iter().enumerate() {
             let id = user.get("user_id").and_then(Value::as_str);
             let checked =
@@ -63,7 +67,7 @@ impl Logs {
             let id = checked.map_err(|mut source| {
                 source.field = "user_id".to_owned();
                 TrainError::Record {
-                    what: "user",
+                    side: Side::User,
                     at,
                     source,
                 }
@@ -247,15 +251,15 @@ pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
 
 /// Ids to numbers.
 struct Names {
-    what: &'static str,
+    side: Side,
     numbers: HashMap<String, u32>,
     records: Vec<(String, Value)>,
 }
 
 impl Names {
-    fn new(what: &'static str) -> Self {
+    fn new(side: Side) -> Self {
         Self {
-            what,
+            side,
             numbers: HashMap::new(),
             records: Vec::new(),
         }
@@ -265,7 +269,7 @@ impl Names {
         let number = self.records.len() as u32;
         if let Some(first) = self.numbers.insert(id.to_owned(), number) {
             return Err(TrainError::Duplicate {
-                what: self.what,
+                side: self.side,
                 id: id.to_owned(),
                 first: first as usize,
                 second: at,

@@ -1,7 +1,7 @@
 //! Settings that every recipe has.
 
 use super::error::TrainError;
-use super::optimiser::{Method, Rule};
+use super::nn::{Method, OptimiserParams};
 use super::range::{MAX_COUNT, check_range};
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +52,8 @@ impl TrainParams {
     }
 
     /// The optimiser of these settings; `weight_decay` pulls embeddings towards zero.
-    pub(crate) fn optimiser(&self, weight_decay: f32) -> Rule {
-        Rule {
+    pub(crate) fn optimiser(&self, weight_decay: f32) -> OptimiserParams {
+        OptimiserParams {
             method: self.optimiser,
             rate: self.learning_rate,
             decay: weight_decay,

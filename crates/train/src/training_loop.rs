@@ -8,7 +8,7 @@
 use super::early_stopping::{EarlyStopping, Verdict};
 use super::error::TrainError;
 use super::meter::Meter;
-use super::network::Network;
+use super::nn::Network;
 use super::popularity::Decile;
 use super::sampler::shuffle;
 use super::train_params::TrainParams;

@@ -2,7 +2,8 @@
 
 use crate::dataset::Dataset;
 use crate::error::TrainError;
-use crate::optimiser::Method;
+use crate::error_reason::MissingData;
+use crate::nn::Method;
 use crate::range::{MAX_COUNT, check_range};
 use crate::schema::{field_names, text_fields};
 use crate::settings::deserialize_over;
@@ -169,8 +170,8 @@ impl Config {
             false => &data.users,
         };
         if earlier.is_none() {
-            has_fields("user", "query", &self.query, asked)?;
-            has_fields("item", "document", &self.document, &data.items)?;
+            has_fields(Side::User, "query", &self.query, asked)?;
+            has_fields(Side::Item, "document", &self.document, &data.items)?;
         }
         self.resolved(data, earlier)
     }
@@ -182,7 +183,8 @@ impl Config {
         earlier: Option<&Towers>,
     ) -> Result<Self, TrainError> {
         if data.items.is_empty() {
-            return Err(TrainError::Empty { what: "items" });
+            let missing = MissingData::Items;
+            return Err(TrainError::Empty { missing });
         }
         let mut config = self.clone();
         let before = |side| earlier.map_or_else(Vec::new, |towers| read_by(towers, side));
@@ -203,7 +205,7 @@ impl Config {
         }
         if config.document.is_empty() {
             return Err(TrainError::NoTexts {
-                what: "item",
+                side: Side::Item,
                 setting: "document",
                 fields: field_names(&data.items),
             });
@@ -229,7 +231,7 @@ impl Config {
 
 /// Refuses a field that no record has, if there are records at all.
 fn has_fields(
-    what: &'static str,
+    side: Side,
     setting: &'static str,
     named: &[String],
     records: &[Value],
@@ -241,7 +243,7 @@ fn has_fields(
     let absent = named.iter().find(|field| !fields.contains(field)).cloned();
     absent.map_or(Ok(()), |field| {
         Err(TrainError::NoField {
-            what,
+            side,
             setting,
             field,
             fields,

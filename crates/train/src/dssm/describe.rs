@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use crate::error::TrainError;
-use crate::network::checked;
+use crate::nn::checked;
 use crate::schema::hashed;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;

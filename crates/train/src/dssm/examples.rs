@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use std::collections::HashSet;
+use twinspire_towers::Side;
 use twinspire_towers::internals::check_item;
 
 /// All queries, documents and pairs of them.
@@ -65,7 +66,7 @@ impl Examples {
         let whole = |text: &str| vec![words(text)];
         for (at, (id, record)) in logs.users.iter().enumerate() {
             let wrong = |source| TrainError::Record {
-                what: "user",
+                side: Side::User,
                 at,
                 source,
             };
@@ -75,7 +76,7 @@ impl Examples {
         }
         for (at, (_, record)) in logs.items.iter().enumerate() {
             let wrong = |source| TrainError::Record {
-                what: "item",
+                side: Side::Item,
                 at,
                 source,
             };
@@ -105,7 +106,7 @@ impl Examples {
     fn read_documents(&mut self, items: &[Value]) -> Result<(), TrainError> {
         for (at, item) in items.iter().enumerate() {
             let wrong = |source| TrainError::Record {
-                what: "item",
+                side: Side::Item,
                 at,
                 source,
             };

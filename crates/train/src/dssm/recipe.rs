@@ -5,7 +5,7 @@ use super::examples::{Example, Examples};
 use super::negatives::{Negatives, of_batch, of_pool};
 use crate::evaluate::{mean_reciprocal_rank, ranks};
 use crate::loss::sampled::{Batch, softmax};
-use crate::network::{Network, vectors};
+use crate::nn::{Network, vectors};
 use crate::popularity::{Decile, Popularity};
 use crate::training_loop::Recipe;
 use ndarray::Array2;

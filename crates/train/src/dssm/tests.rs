@@ -337,12 +337,12 @@ fn what_cannot_be_learnt_from_is_named() {
     let other = says(&|_, config| config.document = vec!["body".to_owned()]);
     assert_eq!(
         other,
-        "the setting `document`: no item has a field `body` (there are id, text)"
+        "the setting `document`: no item has a field `body` (found: id, text)"
     );
     let other = says(&|_, config| config.query = vec!["body".to_owned()]);
     assert_eq!(
         other,
-        "the setting `query`: no user has a field `body` (there are query, user_id)"
+        "the setting `query`: no user has a field `body` (found: query, user_id)"
     );
     let empty = says(&|data, _| {
         data.items

@@ -6,8 +6,9 @@ use super::examples::Examples;
 use super::recipe::Dssm;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::MissingData;
 use crate::meter::Meter;
-use crate::network::{Network, random};
+use crate::nn::{Network, random};
 use crate::trained::Trained;
 use crate::training_loop::{Stage, fit};
 use crate::training_progress::TrainingProgress;
@@ -75,8 +76,8 @@ pub fn train_from(
     };
     let (examples, mut held_out) = texts.split(share, &mut rng);
     if examples.is_empty() {
-        let what = "examples: no document of two sentences, no click on a document with a text";
-        return Err(TrainError::Empty { what });
+        let missing = MissingData::Texts;
+        return Err(TrainError::Empty { missing });
     }
     let pool = texts.pool(&held_out);
     held_out.truncate(MAX_HELD_OUT);

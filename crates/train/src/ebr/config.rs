@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use crate::log_params::LogParams;
-use crate::optimiser::Method;
+use crate::nn::Method;
 use crate::range::{MAX_COUNT, check_range};
 use crate::settings::deserialize_over;
 use crate::train_params::TrainParams;

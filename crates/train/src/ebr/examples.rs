@@ -3,6 +3,7 @@
 use super::config::Config;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::MinedFault;
 use crate::hold_out::HeldOut;
 use crate::sampler::{self, Logs};
 use serde_json::Value;
@@ -120,13 +121,13 @@ impl Examples {
         let held_out: HashSet<(u32, u32)> = held_out.collect();
         let mut found: HashMap<(u32, u32), Found> = HashMap::new();
         for (at, mined) in mined.into_iter().enumerate() {
-            let number = |what: &str, id: &String| {
+            let number = |id: &String, fault: fn(String) -> MinedFault| {
                 items.get(id).copied().ok_or_else(|| TrainError::Mined {
                     at,
-                    what: format!("the {what} {id:?} is no item of the data"),
+                    fault: fault(id.clone()),
                 })
             };
-            let positive = number("positive", &mined.pair.positive)?;
+            let positive = number(&mined.pair.positive, MinedFault::UnknownPositive)?;
             let user = mined.pair.user.get("user_id");
             let user = user.and_then(Value::as_str);
             let user = user.and_then(|id| users.get(id)).copied();
@@ -139,7 +140,7 @@ impl Examples {
             let mut known: HashSet<u32> = known.chain([positive]).collect();
             let mut negatives = Vec::with_capacity(mined.negatives.len());
             for negative in &mined.negatives {
-                negatives.push(number("negative", &negative.id)?);
+                negatives.push(number(&negative.id, MinedFault::UnknownNegative)?);
             }
             if let Some(met) = user.and_then(|user| self.met.get_mut(user as usize)) {
                 known.extend(&*met);
@@ -374,11 +375,11 @@ mod tests {
         };
         assert_eq!(
             says(json!({"user": {}, "positive": "z"})),
-            "mined pair 1: the positive \"z\" is no item of the data"
+            "mined pair 1: its positive \"z\" is not an item of the dataset"
         );
         assert_eq!(
             says(json!({"user": {}, "positive": "a", "negatives": [{"id": "y"}]})),
-            "mined pair 1: the negative \"y\" is no item of the data"
+            "mined pair 1: its negative \"y\" is not an item of the dataset"
         );
     }
 }

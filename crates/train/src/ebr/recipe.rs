@@ -4,9 +4,10 @@ use super::config::Config;
 use super::examples::{Example, Examples, Who};
 use super::negatives::{self, Mix};
 use crate::error::TrainError;
+use crate::error_reason::MinedFault;
 use crate::evaluate::hit_rate;
 use crate::loss::triplet::{Batch, triplets};
-use crate::network::Network;
+use crate::nn::Network;
 use crate::popularity::Decile;
 use crate::reader::{Reader, Scratch};
 use crate::training_loop::Recipe;
@@ -71,7 +72,7 @@ impl Recipe for Ebr<'_> {
             .iter()
             .map(|example| columns.insert(example.item) as usize);
         let positives: Vec<usize> = positives.collect();
-        let met = columns.items.len();
+        let batch_positives = columns.items.len();
         let random = negatives::random(self.reader.items(), mix.easy(0), rng).into_iter();
         let random: Vec<(u32, u32)> = random.map(|item| (item, columns.insert(item))).collect();
         let negatives = batch.iter().map(|example| {
@@ -104,7 +105,7 @@ impl Recipe for Ebr<'_> {
             negatives: &negatives,
             weights: &weights,
             margin: self.config.margin,
-            met,
+            batch_positives,
             nearest: self.config.nearest,
         };
         let known =
@@ -130,7 +131,7 @@ fn encode_given(model: &Model, examples: &Examples) -> Result<Vec<Encoded>, Trai
         let encoded = model.user.encode_alone(&model.tables, &given.record);
         encoded.map_err(|source| TrainError::Mined {
             at: given.at,
-            what: format!("its user: {source}"),
+            fault: MinedFault::User(source),
         })
     });
     each.collect()

@@ -382,7 +382,8 @@ fn what_cannot_be_learnt_from_is_named() {
         let trained = train_mined(None, &town(), mined, &config, |_| {});
         trained.unwrap_err().to_string()
     };
-    let alone = "the dataset has no mined negatives, and they alone are to be learnt from";
+    let alone =
+        "the dataset has no mined negatives, but the settings ask to learn from these alone";
     let only = Config { easy: 0, ..small() };
     assert_eq!(says(only, Vec::new()), alone);
     let first = Config {

@@ -7,8 +7,9 @@ use super::negatives::Mix;
 use super::recipe::Ebr;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::MissingData;
 use crate::meter::Meter;
-use crate::network::{Network, random};
+use crate::nn::{Network, random};
 use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
@@ -110,8 +111,8 @@ fn stages(examples: &Examples, config: &Config) -> Result<[Stage<Example, Mix>; 
     let mined = all.filter(|example| !examples.mined(*example).is_empty());
     let mined: Vec<Example> = mined.collect();
     if mined.is_empty() && (config.easy == 0 || config.hard_passes > 0) {
-        let what = "mined negatives, and they alone are to be learnt from";
-        return Err(TrainError::Empty { what });
+        let missing = MissingData::MinedNegatives;
+        return Err(TrainError::Empty { missing });
     }
     let main = match config.easy {
         0 => mined.clone(),

@@ -1,26 +1,26 @@
-//! Softmax over the items of the batch, corrected for how often each is in a batch (Yi et al.,
-//! RecSys 2019, section 3).
+//! Softmax over the items of the batch, corrected for the sampling probability of each (Yi et al., RecSys
+//! 2019, section 3).
 
-use super::{Loss, cross_entropy, of_scores};
+use super::cross_entropy::cross_entropy;
+use super::scores::{Loss, of_scores};
 use ndarray::ArrayView2;
 
-/// What a batch is besides its vectors.
+/// A batch besides its vectors.
 pub(crate) struct Batch<'a> {
-    /// For each user, the place of the item that was met among the items.
+    /// Index of the positive item of each user.
     pub(crate) positives: &'a [usize],
-    /// How much each example counts.
+    /// Weight of each example.
     pub(crate) rewards: &'a [f32],
-    /// For each item, the logarithm of the probability that it is in a batch.
+    /// Log sampling probability of each item: that it is in a batch.
     pub(crate) ln_probability: &'a [f32],
-    /// What the scores are divided by.
+    /// Scores are divided by it.
     pub(crate) temperature: f32,
 }
 
-/// The loss of vectors `[users, dimension]` and `[different items, dimension]`.
+/// The loss of vectors `[users, dimension]` and `[distinct items, dimension]`.
 ///
-/// Items are in a batch once however many examples they are of, so a user's own item is never
-/// another's negative of the same user's row. `known` names further items that are no negatives of
-/// a row: what its user met elsewhere.
+/// Items of a batch are distinct, so the positive of a row is never among its negatives. `known` reports the
+/// other known positives of a row, which are not negatives either.
 pub(crate) fn softmax(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
@@ -48,7 +48,7 @@ pub(crate) fn softmax(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{check, vectors};
+    use super::super::testing::{check, vectors};
     use super::*;
 
     #[test]
@@ -61,7 +61,7 @@ mod tests {
                 ln_probability: &[-1.0, -0.2, -3.0, -2.0, -0.5],
                 temperature: 0.5,
             };
-            // The first user met the second item elsewhere.
+            // The second item is another known positive of the first user.
             softmax(users, items, &batch, |row, hide| {
                 if row == 0 {
                     hide(1);

@@ -1,22 +1,22 @@
-//! Softmax over a clicked document and some that were not clicked (Huang et al., CIKM 2013, section
+//! Softmax over a clicked document and sampled negatives (Huang et al., CIKM 2013, section
 //! 3.3): P(D⁺|Q) = exp(γ · cos(Q, D⁺)) / Σ exp(γ · cos(Q, D)) over D⁺ and the negatives.
 
-use super::{Loss, cross_entropy, of_scores};
+use super::cross_entropy::cross_entropy;
+use super::scores::{Loss, of_scores};
 use ndarray::ArrayView2;
 
-/// What a batch is besides its vectors.
+/// A batch besides its vectors.
 pub(crate) struct Batch<'a> {
-    /// For each query, its negatives among the documents.
+    /// Indices of the negatives of each query.
     pub(crate) negatives: &'a [Vec<u32>],
-    /// How much each example counts.
+    /// Weight of each example.
     pub(crate) weights: &'a [f32],
-    /// What cosines are multiplied by: how sharp the softmax is.
+    /// Cosines are multiplied by it: the sharpness of the softmax.
     pub(crate) gamma: f32,
 }
 
-/// The loss of vectors `[queries, dimension]` and `[documents, dimension]`, all of length 1. The
-/// document of a query is the one in its place; there may be more documents than queries, to be
-/// negatives.
+/// The loss of vectors `[queries, dimension]` and `[documents, dimension]`, all of length 1. The positive of a
+/// query is the document with the same index; further documents are negatives.
 pub(crate) fn softmax(
     queries: ArrayView2<'_, f32>,
     documents: ArrayView2<'_, f32>,
@@ -39,7 +39,7 @@ pub(crate) fn softmax(
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{check, vectors};
+    use super::super::testing::{check, vectors};
     use super::*;
 
     #[test]
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_knowledge_the_loss_is_the_logarithm_of_the_candidates() {
+    fn an_untrained_loss_is_the_log_of_the_number_of_candidates() {
         let (queries, documents) = (vectors(1, 4, 0.0), ndarray::Array2::zeros((5, 4)));
         let batch = Batch {
             negatives: &[vec![1, 2, 3, 4]],

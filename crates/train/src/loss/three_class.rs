@@ -1,23 +1,24 @@
-//! Softmax over click, unclick and bad (Fan et al., MOBIUS, KDD 2019, section 3): vectors lie in three
-//! parts, and the inner product of the parts of a class is what speaks for that class.
+//! Softmax over click, unclick and bad (Fan et al., MOBIUS, KDD 2019, section 3). Vectors consist of three
+//! parts; the logit of a class is the inner product of its parts.
 
-use super::super::parts::parts;
-use super::{Loss, cross_entropy};
+use super::cross_entropy::cross_entropy;
+use super::scores::Loss;
+use crate::chunks::chunk_size;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// How many classes there are.
+/// Number of classes.
 pub(crate) const CLASSES: usize = 3;
 
-/// What became of a user and an item; the number is that of the part.
+/// The outcome of a user and an item; the discriminant is the index of the part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// The user took it.
+    /// The user clicked it.
     Click = 0,
-    /// It was shown and not taken.
+    /// It was shown and not clicked.
     Unclick = 1,
-    /// It does not fit, whatever a user would do.
+    /// It is not relevant.
     Bad = 2,
 }
 
@@ -28,14 +29,14 @@ pub(crate) struct Pair {
     pub(crate) user: usize,
     /// The row of the item's vector.
     pub(crate) item: usize,
-    /// What became of them.
+    /// The outcome.
     pub(crate) class: Class,
-    /// How much it counts.
+    /// Weight of the pair.
     pub(crate) weight: f32,
 }
 
-/// The loss of vectors `[users, 3 · part]` and `[items, 3 · part]` over the pairs; `gamma` is what inner
-/// products are multiplied by.
+/// The loss of vectors `[users, 3 · part]` and `[items, 3 · part]` over the pairs. Inner products are
+/// multiplied by `gamma`.
 pub(crate) fn softmax(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
@@ -72,16 +73,14 @@ pub(crate) fn softmax(
     loss
 }
 
-/// How likely a click is, `[users, items]`.
+/// Click probabilities, `[users, items]`.
 pub(crate) fn click_probabilities(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
     gamma: f32,
 ) -> Array2<f32> {
     let mut probabilities = Array2::zeros((users.nrows(), items.nrows()));
-    let size = parts(users.nrows())
-        .first()
-        .map_or(1, ExactSizeIterator::len);
+    let size = chunk_size(users.nrows());
     let chunks = probabilities.axis_chunks_iter_mut(Axis(0), size);
     let rows = users.axis_chunks_iter(Axis(0), size);
     let each = chunks.into_iter().zip(rows).collect::<Vec<_>>();
@@ -100,7 +99,7 @@ pub(crate) fn click_probabilities(
     probabilities
 }
 
-/// The probability of each class by the inner products of the parts.
+/// Probability of each class, given the inner products of the parts.
 pub(crate) fn shares(products: [f32; CLASSES], gamma: f32) -> [f32; CLASSES] {
     let most = products.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers = products.map(|product| (gamma * (product - most)).exp());
@@ -108,7 +107,7 @@ pub(crate) fn shares(products: [f32; CLASSES], gamma: f32) -> [f32; CLASSES] {
     powers.map(|power| power / sum)
 }
 
-/// Where the part of a class lies in vectors of so many components.
+/// Range of the part of a class in vectors of `components` components.
 pub(crate) fn part(class: usize, components: usize) -> Range<usize> {
     let width = components / CLASSES;
     class * width..(class + 1) * width
@@ -116,7 +115,7 @@ pub(crate) fn part(class: usize, components: usize) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{check, vectors};
+    use super::super::testing::{check, vectors};
     use super::*;
 
     fn pair(user: usize, item: usize, class: Class, weight: f32) -> Pair {

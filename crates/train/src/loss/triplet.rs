@@ -1,29 +1,29 @@
-//! Triplets: what was met should be nearer than what was not, by a margin (Huang et al., KDD 2020,
-//! section 3.1): Σ max(0, D(q, d⁺) − D(q, d⁻) + m) with D = 1 − cos.
+//! Triplet loss: the positive nearer than each negative, by a margin (Huang et al., KDD 2020, section
+//! 3.1): Σ max(0, D(q, d⁺) − D(q, d⁻) + m) with D = 1 − cos.
 
-use super::{Loss, of_scores};
+use super::scores::{Loss, of_scores};
 use ndarray::ArrayView2;
 
-/// What a batch is besides its vectors.
+/// A batch besides its vectors.
 pub(crate) struct Batch<'a> {
-    /// For each user, the place of the item that was met among the items.
+    /// Index of the positive item of each user.
     pub(crate) positives: &'a [usize],
-    /// For each user, its negatives among the items; one that is there twice counts twice.
+    /// Indices of the negatives of each user; duplicates count twice.
     pub(crate) negatives: &'a [Vec<u32>],
-    /// How much each example counts.
+    /// Weight of each example.
     pub(crate) weights: &'a [f32],
-    /// By how much a negative has to be farther away.
+    /// How much farther than the positive a negative has to be.
     pub(crate) margin: f32,
-    /// The first so many items are those that were met in this batch.
-    pub(crate) met: usize,
-    /// How many of these, the nearest that the user did not meet, are negatives beside the others
-    /// (online hard mining, section 6.1.1).
+    /// Number of positives of the batch, which are the first items.
+    pub(crate) batch_positives: usize,
+    /// In-batch hard negatives of each user: the nearest positives of others (online hard mining, section
+    /// 6.1.1).
     pub(crate) nearest: usize,
 }
 
-/// The loss of vectors `[users, dimension]` and `[different items, dimension]`, all of length 1: the sum
-/// over each user's negatives, and of that the mean over the users. `known` names items of the batch
-/// that are no negatives of a row.
+/// The loss of vectors `[users, dimension]` and `[distinct items, dimension]`, all of length 1: summed over the
+/// negatives of a user, averaged over users. `known` tells the known positives of a row, which are not
+/// negatives.
 pub(crate) fn triplets(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
@@ -34,15 +34,15 @@ pub(crate) fn triplets(
     of_scores(users, items, |at, row| {
         let (positive, share) = (batch.positives[at], batch.weights[at] / total);
         let own = row[positive];
-        let met = &row[..batch.met.min(row.len())];
+        let met = &row[..batch.batch_positives.min(row.len())];
         let online = nearest(met, batch.nearest, |other| {
             other as usize == positive || known(at, other)
         });
         let negatives = batch.negatives[at].iter().copied().chain(online);
-        // Where the margin is violated, and by how much.
+        // Negatives that violate the margin, and by how much.
         let violated: Vec<(u32, f32)> = negatives
             .map(|other| (other, row[other as usize] - own + batch.margin))
-            // A loss that is no number has to be seen.
+            // NaN is kept, so that divergence is noticed.
             .filter(|(_, by)| by.is_nan() || *by > 0.0)
             .collect();
         row.fill(0.0);
@@ -56,8 +56,7 @@ pub(crate) fn triplets(
     })
 }
 
-/// The places of so many of the best scores, best first, but of none that is hidden; of equal scores the
-/// earlier one comes first.
+/// Indices of the `count` best scores that are not hidden, best first; ties go to the lower index.
 fn nearest(scores: &[f32], count: usize, hidden: impl Fn(u32) -> bool) -> Vec<u32> {
     let mut best: Vec<u32> = Vec::with_capacity(count + 1);
     if count == 0 {
@@ -75,7 +74,7 @@ fn nearest(scores: &[f32], count: usize, hidden: impl Fn(u32) -> bool) -> Vec<u3
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{check, vectors};
+    use super::super::testing::{check, vectors};
     use super::*;
     use ndarray::array;
 
@@ -85,7 +84,7 @@ mod tests {
             negatives,
             weights: &[1.0, 3.0, 0.5],
             margin: 4.0,
-            met: 3,
+            batch_positives: 3,
             nearest,
         }
     }
@@ -112,7 +111,7 @@ mod tests {
                 negatives: &[negatives],
                 weights: &[2.0],
                 margin: 0.1,
-                met: 3,
+                batch_positives: 3,
                 nearest,
             };
             triplets(users.view(), items.view(), &batch, |_, item| item == known)

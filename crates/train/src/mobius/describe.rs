@@ -4,7 +4,7 @@
 use super::config::Config;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
-use crate::network::checked;
+use crate::nn::checked;
 use crate::sampler::Logs;
 use crate::schema::{Draft, Ids, Widths, hidden};
 use twinspire_core::kernel::Metric;

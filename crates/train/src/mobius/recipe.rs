@@ -6,7 +6,7 @@ use super::teacher::Teacher;
 use crate::evaluate::hit_rate;
 use crate::hold_out::HeldOut;
 use crate::loss::three_class::{Class, Pair, click_probabilities, softmax};
-use crate::network::Network;
+use crate::nn::Network;
 use crate::popularity::Decile;
 use crate::reader::{Reader, Scratch};
 use crate::sampler::{Example, Logs};

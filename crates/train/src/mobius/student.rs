@@ -5,7 +5,7 @@ use super::describe::{Factors, Trunks, kept, with_parts};
 use super::score::Score;
 use crate::error::TrainError;
 use crate::loss::three_class::{CLASSES, part, shares};
-use crate::network::random;
+use crate::nn::random;
 use crate::report::TrainingReport;
 use crate::trained::Trained;
 use rand::SeedableRng;

@@ -2,6 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::TeacherFault;
 use crate::schema::category_fields;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -70,11 +71,11 @@ impl Categories {
             items.insert(id.to_owned(), categories);
         }
         if numbers.is_empty() {
-            let what = match fields {
-                [] => "no field of the items holds categories".to_owned(),
-                fields => format!("no item has a category in {}", fields.join(", ")),
+            let fault = match fields {
+                [] => TeacherFault::NoCategoryField,
+                fields => TeacherFault::NoCategoryIn(fields.to_vec()),
             };
-            return Err(TrainError::Teacher { what });
+            return Err(TrainError::Teacher { fault });
         }
         let mut users: HashMap<String, Vec<f32>> = HashMap::new();
         for event in data.events.iter().filter(|event| event.weight >= click) {
@@ -129,8 +130,8 @@ impl Similarity {
                     check: FeatureCheck::Lenient,
                 };
                 let vector = towers.model().embed(side, record, reading);
-                let mut vector = vector.map_err(|error| TrainError::Teacher {
-                    what: format!("its towers cannot read {side} {at}: {error}"),
+                let mut vector = vector.map_err(|source| TrainError::Teacher {
+                    fault: TeacherFault::Unreadable { side, at, source },
                 })?;
                 normalise(&mut vector);
                 let id = record.get(id).and_then(Value::as_str).unwrap_or_default();

@@ -4,8 +4,8 @@ use super::*;
 use crate::dataset::Dataset;
 use crate::log_params::LogParams;
 use crate::loss::three_class;
-use crate::network::vectors;
-use crate::network::{Network, random};
+use crate::nn::vectors;
+use crate::nn::{Network, random};
 use crate::reader::Reader;
 use crate::sampler::{Example, Logs};
 use crate::train_params::TrainParams;
@@ -205,7 +205,7 @@ fn a_seed_fixes_the_weights_and_a_training_goes_on_from_its_parts() {
     let cut = one.towers(Score::CLICK).unwrap();
     let error = again(&cut).unwrap_err().to_string();
     assert!(
-        error.contains("the towers to begin with do not fit"),
+        error.contains("cannot warm start from these towers"),
         "{error}"
     );
 }
@@ -326,7 +326,7 @@ fn a_log_without_a_click_is_refused_and_so_is_a_wrong_setting() {
         ..small()
     });
     assert!(
-        error.contains("no event has the weight that the setting `click`"),
+        error.contains("no event reaches the weight of the setting `click`"),
         "{error}"
     );
     let score = Score {

@@ -7,8 +7,9 @@ use super::student::Student;
 use super::teacher::Teacher;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::MissingData;
 use crate::meter::Meter;
-use crate::network::{Network, random};
+use crate::nn::{Network, random};
 use crate::reader::Reader;
 use crate::sampler::Logs;
 use crate::schema::extend_schema;
@@ -92,8 +93,8 @@ pub fn train_from(
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
     let mut weights = logs.seen.iter().flatten().map(|(_, weight)| *weight);
     if !weights.any(|weight| weight >= config.click) {
-        let what = "clicks: no event has the weight that the setting `click` asks for";
-        return Err(TrainError::Empty { what });
+        let missing = MissingData::Clicks;
+        return Err(TrainError::Empty { missing });
     }
     let mut stages = [Stage::new(logs.interactions(), config.training.epochs, ())];
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);

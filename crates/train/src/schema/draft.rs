@@ -2,10 +2,11 @@
 
 use super::columns::{Column, columns};
 use super::lookup::hashed;
-use super::overrides::{self, Overrides, Rule, wrong};
+use super::overrides::{self, Overrides, Rule, invalid};
 use crate::error::TrainError;
+use crate::error_reason::{OverrideFault, SchemaPlace};
 use crate::log_params::LogParams;
-use crate::network::checked;
+use crate::nn::checked;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use twinspire_core::kernel::Metric;
@@ -93,10 +94,10 @@ impl<'a> Draft<'a> {
         let said = self.overrides.of(side);
         for named in said.named() {
             if own.contains(&named) {
-                return Err(wrong(side, named, "the recipe reads it in its own way"));
+                return Err(invalid(side, named, OverrideFault::ReadByRecipe));
             }
             if !columns.contains_key(named) {
-                return Err(wrong(side, named, format!("no {side} has this field")));
+                return Err(invalid(side, named, OverrideFault::UnknownField));
             }
         }
         let mut features = Features {
@@ -116,10 +117,8 @@ impl<'a> Draft<'a> {
                 Rule::Change(keys, field) => {
                     let kind = keys.get("kind").map(|kind| kind.as_str().unwrap_or(""));
                     let kind = kind.or_else(|| column.as_ref().map(kind_of));
-                    let kind = kind.ok_or_else(|| {
-                        let what = "its values do not say what it is; a `kind` is needed";
-                        wrong(side, field, what)
-                    })?;
+                    let kind =
+                        kind.ok_or_else(|| invalid(side, field, OverrideFault::KindNeeded))?;
                     Some(self.feature(side, field, column.as_ref(), kind, Some(&keys))?)
                 }
             };
@@ -140,7 +139,10 @@ impl<'a> Draft<'a> {
         kind: &str,
         keys: Option<&Map<String, Value>>,
     ) -> Result<FeatureSchema, TrainError> {
-        let place = format!("{side} field {field:?}");
+        let place = SchemaPlace::Field {
+            side,
+            field: field.to_owned(),
+        };
         let mut keys = keys.cloned().unwrap_or_default();
         let mut derived = json!({"kind": kind, "missing": "zero", "field": field});
         match (kind, column) {
@@ -168,10 +170,7 @@ impl<'a> Draft<'a> {
                 self.tables.insert(name.clone(), table);
                 derived["table"] = json!(name);
             }
-            Some(_) => {
-                let what = "its table is the name of one, or an object";
-                return Err(wrong(side, field, what));
-            }
+            Some(_) => return Err(invalid(side, field, OverrideFault::Table)),
             None if needs_table => {
                 let name = format!("{side}.{field}");
                 let table = self.derived_table(kind, column);

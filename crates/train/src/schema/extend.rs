@@ -2,7 +2,7 @@
 
 use super::overrides::{Overrides, Rule};
 use crate::error::TrainError;
-use crate::network::checked;
+use crate::nn::checked;
 use std::collections::HashSet;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{

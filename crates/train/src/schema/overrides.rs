@@ -1,6 +1,7 @@
-//! What a user says of fields and layers, in place of what the data seems to say.
+//! Overrides of what is derived from the data.
 
-use super::super::error::TrainError;
+use crate::error::TrainError;
+use crate::error_reason::{OverrideFault, SchemaPlace};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -9,10 +10,10 @@ use twinspire_towers::internals::Side;
 use twinspire_towers::internals::describe;
 use twinspire_towers::internals::schema::{FeatureSchema, LayerSchema, TableSchema};
 
-/// The rule for all fields that have none of their own.
+/// The name that stands for every field without a rule of its own.
 const ALL: &str = "*";
 
-/// Changes to the description of the towers that is derived from the data.
+/// Overrides of the description of the towers that is derived from the data.
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
@@ -32,38 +33,43 @@ const ALL: &str = "*";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overrides {
-    /// Of the user tower.
+    /// Overrides of the user tower.
     pub user: TowerOverrides,
-    /// Of the item tower.
+    /// Overrides of the item tower.
     pub item: TowerOverrides,
 }
 
-/// Changes to one tower.
+/// Overrides of one tower.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TowerOverrides {
-    /// By field, what is to be read of it: `"drop"` for nothing, `"keep"` for what is derived, a kind
-    /// of feature such as `"text"`, or an object of keys as in `tower.json`, each in place of the
-    /// derived one. A `table` in it is the name of a table, or an object of `dimension` and
-    /// `lookup`, either of which may be left out. The field `"*"` stands for all that are not named.
+    /// Rules by field:
+    ///
+    /// - `"drop"`: the field is not read.
+    /// - `"keep"`: the derived feature.
+    /// - a kind of feature, such as `"text"`.
+    /// - an object of keys as in `tower.json`, which replace the derived ones. Its `table` is the name of a
+    ///   table, or an object with `dimension`, `lookup` or both.
+    ///
+    /// The field `"*"` stands for every field that is not named.
     pub fields: BTreeMap<String, Value>,
-    /// The layers as in `tower.json`, in place of the derived ones.
+    /// Layers as in `tower.json`, instead of the derived ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<Vec<Value>>,
 }
 
-/// What is to be done with a field.
+/// The rule for a field.
 pub(super) enum Rule<'a> {
-    /// Nothing is read of it.
+    /// It is not read.
     Drop,
-    /// What is derived.
+    /// The derived feature.
     Keep,
-    /// Keys in place of those that are derived.
+    /// Keys that replace derived ones.
     Change(Map<String, Value>, &'a str),
 }
 
 impl Overrides {
-    /// Those of a side.
+    /// The overrides of a side.
     pub(super) fn of(&self, side: Side) -> &TowerOverrides {
         match side {
             Side::User => &self.user,
@@ -85,23 +91,19 @@ impl TowerOverrides {
             }),
             Some(Value::Object(keys)) => Ok(Rule::Change(keys.clone(), field)),
             Some(other) => {
-                let what = format!(
-                    "\"drop\", \"keep\", a kind of feature or an object of its keys expected, \
-                     found {}",
-                    describe(other)
-                );
-                Err(wrong(side, field, what))
+                let found = describe(other);
+                Err(invalid(side, field, OverrideFault::Rule { found }))
             }
         }
     }
 
-    /// The fields that are named.
+    /// Names of the fields with a rule of their own.
     pub(super) fn named(&self) -> impl Iterator<Item = &str> {
         let names = self.fields.keys().map(String::as_str);
         names.filter(|name| *name != ALL)
     }
 
-    /// The layers: those given here, or else those that were derived.
+    /// The overriding layers, or else the derived ones.
     pub(super) fn layers_or(
         &self,
         side: Side,
@@ -110,28 +112,28 @@ impl TowerOverrides {
         let Some(layers) = &self.layers else {
             return Ok(derived);
         };
-        let each = layers.iter().enumerate().map(|(at, layer)| {
-            let place = format!("{side} layer {at}");
-            read(layer.clone(), &place)
-        });
+        let each = layers
+            .iter()
+            .enumerate()
+            .map(|(at, layer)| read(layer.clone(), &SchemaPlace::Layer { side, at }));
         each.collect()
     }
 }
 
-/// A feature of which some keys are replaced, without its table.
+/// A feature with some keys replaced. Its table is handled apart.
 pub(super) fn feature(
     derived: Value,
     keys: &Map<String, Value>,
-    place: &str,
+    place: &SchemaPlace,
 ) -> Result<FeatureSchema, TrainError> {
     read(changed(derived, keys), place)
 }
 
-/// A table of which some keys are replaced.
+/// A table with some keys replaced.
 pub(super) fn table(
     derived: &TableSchema,
     keys: &Map<String, Value>,
-    place: &str,
+    place: &SchemaPlace,
 ) -> Result<TableSchema, TrainError> {
     read(changed(json!(derived), keys), place)
 }
@@ -145,17 +147,16 @@ fn changed(mut derived: Value, keys: &Map<String, Value>) -> Value {
     derived
 }
 
-fn read<T: DeserializeOwned>(value: Value, place: &str) -> Result<T, TrainError> {
+fn read<T: DeserializeOwned>(value: Value, place: &SchemaPlace) -> Result<T, TrainError> {
     serde_json::from_value(value).map_err(|error| TrainError::Override {
-        place: place.to_owned(),
-        what: error.to_string(),
+        place: place.clone(),
+        fault: OverrideFault::Malformed(error.to_string()),
     })
 }
 
-/// That something said of a field cannot be followed.
-pub(super) fn wrong(side: Side, field: &str, what: impl Into<String>) -> TrainError {
-    TrainError::Override {
-        place: format!("{side} field {field:?}"),
-        what: what.into(),
-    }
+/// The error of an invalid override of a field.
+pub(super) fn invalid(side: Side, field: &str, fault: OverrideFault) -> TrainError {
+    let field = field.to_owned();
+    let place = SchemaPlace::Field { side, field };
+    TrainError::Override { place, fault }
 }

@@ -105,13 +105,13 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ),
         (
             json!({"id": "drop"}),
-            "item field \"id\": the recipe reads it in its own way",
+            "item field \"id\": the recipe reads this field itself",
         ),
         (
             json!({"year": 3}),
-            "item field \"year\": \"drop\", \"keep\"",
+            "item field \"year\": expected \"drop\", \"keep\"",
         ),
-        (json!({"link": {"missing": "zero"}}), "a `kind` is needed"),
+        (json!({"link": {"missing": "zero"}}), "add a `kind`"),
         (
             json!({"year": "colour"}),
             "item field \"year\": unknown variant `colour`",
@@ -126,7 +126,7 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ),
         (
             json!({"title": {"table": 3}}),
-            "its table is the name of one, or an object",
+            "its table must be the name of a table or an object",
         ),
     ] {
         let error = read(json!({ "fields": said })).unwrap_err();

@@ -5,7 +5,7 @@ use crate::evaluate::hit_rate;
 use crate::frequency::Frequency;
 use crate::hold_out::HeldOut;
 use crate::loss::in_batch::{Batch, softmax};
-use crate::network::Network;
+use crate::nn::Network;
 use crate::popularity::Decile;
 use crate::reader::{Reader, Scratch};
 use crate::sampler::{Example, Logs};

@@ -179,7 +179,7 @@ fn a_warm_start_begins_where_the_earlier_training_ended() {
     };
     let error = train(Some(&first.towers), &other).unwrap_err().to_string();
     assert!(
-        error.contains("the towers to begin with do not fit: user tower"),
+        error.contains("cannot warm start from these towers: user tower"),
         "{error}"
     );
 }

@@ -5,9 +5,10 @@ use super::describe::describe;
 use super::recipe::Youtube;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::error_reason::MissingData;
 use crate::frequency::Frequency;
 use crate::meter::Meter;
-use crate::network::{Network, random};
+use crate::nn::{Network, random};
 use crate::reader::Reader;
 use crate::sampler::{Example, Logs};
 use crate::schema::extend_schema;
@@ -120,8 +121,8 @@ fn stages(logs: &Logs, config: &Config) -> Result<Vec<Stage<Example, Option<i64>
         examples.retain(|example| logs.time(*example) >= since);
     }
     if examples.is_empty() {
-        let what = "events to learn from: none counts for anything and is as late as `since`";
-        return Err(TrainError::Empty { what });
+        let missing = MissingData::NewEvents;
+        return Err(TrainError::Empty { missing });
     }
     let epochs = config.training.epochs;
     if config.window == 0 {

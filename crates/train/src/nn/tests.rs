@@ -1,9 +1,12 @@
+use super::gradients::side_index;
+use super::initial::warm;
 use super::*;
-use crate::loss::tests::vectors;
+use crate::loss::testing::vectors;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use twinspire_towers::internals::schema::Schema;
+use twinspire_towers::internals::{Encoded, Model, Side};
 
 /// Towers that read every kind of feature that can be trained, in layers of every kind.
 fn schema() -> Value {
@@ -135,8 +138,8 @@ fn value(network: &mut Network, batches: &[Vec<Encoded>; 2], learn: bool) -> f64
     sum
 }
 
-const RULE: Rule = Rule {
-    method: super::super::Method::Adagrad,
+const PARAMS: OptimiserParams = OptimiserParams {
+    method: Method::Adagrad,
     rate: 0.1,
     decay: 0.0,
     fresh: false,
@@ -150,16 +153,16 @@ fn every_gradient_of_every_layer_and_feature_agrees_with_finite_differences() {
         encoded(&model, Side::User, &users),
         encoded(&model, Side::Item, &items),
     ];
-    let mut network = Network::new(model.clone(), RULE, false);
+    let mut network = Network::new(model.clone(), PARAMS, false);
     value(&mut network, &batches, true);
-    network.sum();
+    network.sum_gradients();
     let gradients = &network.gradients;
 
     let step = 2e-3;
     let (mut checked, mut rows) = (0, 0);
     let mut agrees = |place: String, found: f32, change: &dyn Fn(&mut Model, f32)| {
         let at = |delta: f32| {
-            let mut changed = Network::new(model.clone(), RULE, false);
+            let mut changed = Network::new(model.clone(), PARAMS, false);
             change(&mut changed.model, delta);
             value(&mut changed, &batches, false)
         };
@@ -220,7 +223,7 @@ fn twins() -> Value {
 }
 
 /// The bytes of all weights after some steps, on so many threads.
-fn learnt(threads: usize, tied: bool, method: super::super::Method) -> Model {
+fn learnt(threads: usize, tied: bool, method: Method) -> Model {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build().unwrap().install(|| {
         let model = model(twins());
@@ -228,8 +231,8 @@ fn learnt(threads: usize, tied: bool, method: super::super::Method) -> Model {
         let texts: Vec<_> = (0..100).map(text).collect();
         let users = encoded(&model, Side::User, &texts);
         let items = encoded(&model, Side::Item, &texts[..37]);
-        let rule = Rule { method, ..RULE };
-        let mut network = Network::new(model, rule, tied);
+        let params = OptimiserParams { method, ..PARAMS };
+        let mut network = Network::new(model, params, tied);
         for _ in 0..3 {
             for (side, batch) in [(Side::User, &users), (Side::Item, &items)] {
                 let found = network.forward(side, batch);
@@ -249,7 +252,7 @@ fn bytes(model: &Model) -> Vec<Vec<u8>> {
 
 #[test]
 fn the_weights_are_the_same_on_any_number_of_cores() {
-    use super::super::Method::{Adagrad, Adam};
+    use Method::{Adagrad, Adam};
     for method in [Adagrad, Adam] {
         let one = bytes(&learnt(1, false, method));
         assert_ne!(one, bytes(&model(twins())));
@@ -272,9 +275,9 @@ fn tied_towers_stay_one_and_others_part() {
         };
         [of(Side::User), of(Side::Item)]
     };
-    let [user, item] = layers(&learnt(2, true, super::super::Method::Adam));
+    let [user, item] = layers(&learnt(2, true, Method::Adam));
     assert_eq!(user, item);
-    let [user, item] = layers(&learnt(2, false, super::super::Method::Adam));
+    let [user, item] = layers(&learnt(2, false, Method::Adam));
     assert_ne!(user, item);
 }
 
@@ -315,7 +318,7 @@ fn a_warm_start_finds_rows_by_their_strings() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("table \"grams\": it looks strings up in another way"),
+        error.contains("table \"grams\": its lookup differs"),
         "{error}"
     );
     let mut other = twins();
@@ -324,7 +327,7 @@ fn a_warm_start_finds_rows_by_their_strings() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("item tower: it reads other features or has other layers"),
+        error.contains("item tower: its features or layers differ"),
         "{error}"
     );
 }

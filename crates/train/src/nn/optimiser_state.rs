@@ -1,11 +1,12 @@
-//! What is kept of an optimiser from one training to the next.
+//! The state of an optimiser that is kept for a warm start.
 
-use super::super::network::{same_rows, side_index};
-use super::{INITIAL, Kept, Method, Optimiser};
+use super::gradients::side_index;
+use super::initial::same_rows;
+use super::optimiser::{INITIAL, Method, Moments, Optimiser};
 use twinspire_towers::internals::{Model, OptimiserMethod, OptimiserState, Side};
 
 impl Method {
-    fn kept(self) -> OptimiserMethod {
+    fn stored(self) -> OptimiserMethod {
         match self {
             Self::Adagrad => OptimiserMethod::Adagrad,
             Self::Adam => OptimiserMethod::Adam,
@@ -14,7 +15,8 @@ impl Method {
 }
 
 impl Optimiser {
-    /// How far the steps have shrunk: of each row of a table the mean of its squares, of all else each.
+    /// The squares that determine the length of steps: their mean for each row of a table, each one for
+    /// layers.
     pub(crate) fn state(&self, model: &Model) -> OptimiserState {
         let mut squares = Vec::with_capacity(OptimiserState::count(model));
         for (kept, table) in self.tables.iter().zip(&model.tables) {
@@ -25,19 +27,19 @@ impl Optimiser {
         for kept in self.layers.iter().flatten().flatten() {
             squares.extend(&kept.squares);
         }
-        // A sum that grew without bounds is the largest there is.
-        let most = |square: f32| square.min(f32::MAX);
+        // A sum that overflowed is stored as the largest float.
+        let finite = |square: f32| square.min(f32::MAX);
         OptimiserState {
-            method: self.rule.method.kept(),
+            method: self.params.method.stored(),
             steps: self.steps.unsigned_abs(),
-            squares: squares.into_iter().map(most).collect(),
+            squares: squares.into_iter().map(finite).collect(),
         }
     }
 
-    /// Goes on with the steps of the training that made `before`, of which `model` is a continuation; strings
-    /// that it did not know begin anew. The state of another method tells nothing and is passed over.
+    /// Resumes from the state of the training that made `before`, which `model` continues. Rows of new
+    /// strings start fresh. The state of another method is ignored.
     pub(crate) fn resume(&mut self, state: &OptimiserState, model: &Model, before: &Model) {
-        if state.method != self.rule.method.kept() {
+        if state.method != self.params.method.stored() {
             return;
         }
         self.steps = i32::try_from(state.steps).unwrap_or(i32::MAX);
@@ -66,7 +68,7 @@ impl Optimiser {
             }
         }
         for side in [Side::User, Side::Item] {
-            // Layers are the same, or the weights could not have been taken over.
+            // Layers are the same, or the warm start would have failed.
             for kept in self.layers[side_index(side)].iter_mut().flatten() {
                 let (squares, after) = rest.split_at(kept.squares.len().min(rest.len()));
                 kept.squares
@@ -76,19 +78,19 @@ impl Optimiser {
                 rest = after;
             }
         }
-        if self.rule.method == Method::Adagrad {
+        if self.params.method == Method::Adagrad {
             let all = self
                 .tables
                 .iter_mut()
                 .chain(self.layers.iter_mut().flatten().flatten());
-            all.for_each(Kept::not_below_the_first);
+            all.for_each(Moments::raise_to_initial);
         }
     }
 }
 
-impl Kept {
-    /// Keeps the first steps from being as large as the rate, whatever the file says.
-    fn not_below_the_first(&mut self) {
+impl Moments {
+    /// Guards against stored squares that are too small: the first step would be too long.
+    fn raise_to_initial(&mut self) {
         self.squares
             .iter_mut()
             .for_each(|square| *square = square.max(INITIAL));
@@ -97,11 +99,11 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Rule;
+    use super::super::initial::random;
+    use super::super::network::Network;
+    use super::super::optimiser::OptimiserParams;
     use super::*;
     use crate::Dataset;
-    use crate::network::Network;
-    use crate::network::random;
     use crate::sampler::Logs;
     use crate::schema::{Draft, Ids, Overrides, Widths, to_unit_vector};
     use rand::SeedableRng;
@@ -110,7 +112,7 @@ mod tests {
     use twinspire_towers::Event;
     use twinspire_towers::Towers;
 
-    /// A model of so many items, whose rows in the table are their numbers.
+    /// A model of `items` items; the row of an item is its number.
     fn model(items: usize) -> Model {
         let (said, widths) = (
             Overrides::default(),
@@ -145,8 +147,8 @@ mod tests {
         random(schema, &mut Pcg64Mcg::seed_from_u64(1)).unwrap()
     }
 
-    fn rule(method: Method) -> Rule {
-        Rule {
+    fn params(method: Method) -> OptimiserParams {
+        OptimiserParams {
             method,
             rate: 0.1,
             decay: 0.0,
@@ -155,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_go_on_by_their_strings_and_what_is_new_begins_anew() {
+    fn rows_resume_by_their_strings_and_new_rows_start_fresh() {
         let before = model(3);
-        let mut optimiser = Optimiser::new(&before, rule(Method::Adagrad));
+        let mut optimiser = Optimiser::new(&before, params(Method::Adagrad));
         optimiser.steps = 9;
-        // Three items and the unknown ones.
+        // Three items and the row of unknown ones.
         optimiser.tables[0].squares = vec![1.0, 3.0, 4.0, 4.0, 5.0, 7.0, 0.0, 0.5];
         let layer = &mut optimiser.layers[1][0][1].squares;
         layer.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
@@ -170,14 +172,14 @@ mod tests {
         assert_eq!(again, Ok(state.clone()));
 
         let now = model(5);
-        let mut next = Optimiser::new(&now, rule(Method::Adagrad));
+        let mut next = Optimiser::new(&now, params(Method::Adagrad));
         next.resume(&state, &now, &before);
         assert_eq!(next.steps, 9);
         let new = INITIAL;
         let expected = [2.0, 2.0, 4.0, 4.0, 6.0, 6.0, new, new, new, new, 0.25, 0.25];
         assert_eq!(next.tables[0].squares, expected);
         assert_eq!(next.layers[1][0][1].squares, [1.0, 2.0, 3.0, 4.0]);
-        // Of what was never changed the first steps stay short.
+        // State that was never updated stays at its initial value.
         assert!(
             next.layers[0][0][0]
                 .squares
@@ -185,25 +187,25 @@ mod tests {
                 .all(|square| *square == INITIAL)
         );
 
-        let mut other = Optimiser::new(&now, rule(Method::Adam));
+        let mut other = Optimiser::new(&now, params(Method::Adam));
         other.resume(&state, &now, &before);
         assert_eq!(other.steps, 0);
     }
 
     #[test]
-    fn a_network_goes_on_with_the_steps_unless_it_is_told_not_to() {
+    fn a_warm_start_resumes_the_optimiser_unless_it_is_to_start_fresh() {
         let before = model(3);
-        let mut optimiser = Optimiser::new(&before, rule(Method::Adagrad));
+        let mut optimiser = Optimiser::new(&before, params(Method::Adagrad));
         optimiser.tables[0].squares.fill(6.25);
         let state = optimiser.state(&before);
         let towers = Towers::from_model(&before).unwrap().with_optimiser(&state);
         assert_eq!(towers.optimiser().unwrap(), Some(state));
         for fresh in [false, true] {
-            let rule = Rule {
+            let params = OptimiserParams {
                 fresh,
-                ..rule(Method::Adagrad)
+                ..params(Method::Adagrad)
             };
-            let network = Network::warm_start(model(3), Some(&towers), rule, false).unwrap();
+            let network = Network::warm_start(model(3), Some(&towers), params, false).unwrap();
             let kept = network.checkpoint().optimiser.squares[0];
             assert_eq!(kept, if fresh { INITIAL } else { 6.25 });
         }

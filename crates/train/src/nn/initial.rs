@@ -1,6 +1,7 @@
 //! Where weights begin: small random numbers, or what towers had learnt before.
 
-use super::super::error::TrainError;
+use crate::error::TrainError;
+use crate::error_reason::{SchemaPlace, WarmStartFault};
 use ndarray::Array2;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
@@ -74,33 +75,32 @@ pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainE
 /// [`TrainError::WarmStart`] when a tower reads other features or has other layers than before, or a
 /// table has rows of another width or another look-up.
 pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> {
-    let other = |place: String, what: &'static str| Err(TrainError::WarmStart { place, what });
+    let differs = |place, fault| Err(TrainError::WarmStart { place, fault });
     for (side, tower) in model.schema.towers() {
         let earlier = before.schema.towers().find(|(of, _)| *of == side);
         let same = earlier.is_some_and(|(_, earlier)| {
             earlier.features == tower.features && earlier.layers == tower.layers
         });
         if !same {
-            let what = "it reads other features or has other layers";
-            return other(format!("{side} tower"), what);
+            return differs(SchemaPlace::Tower(side), WarmStartFault::Tower);
         }
     }
     let before = before.in_memory();
     for table in &mut model.tables {
-        let place = format!("table {:?}", table.name);
+        let place = SchemaPlace::Table(table.name.clone());
         let earlier = before
             .tables
             .iter()
             .find(|earlier| earlier.name == table.name);
         let lookups = [&model.schema, &before.schema].map(|schema| schema.tables.get(&table.name));
         let (Some(earlier), [Some(now), Some(then)]) = (earlier, lookups) else {
-            return other(place, "it was not there");
+            return differs(place, WarmStartFault::NewTable);
         };
         if now.dimension != then.dimension {
-            return other(place, "its rows have another width");
+            return differs(place, WarmStartFault::Width);
         }
         let Some(rows) = same_rows([now, then], [table, earlier], true) else {
-            return other(place, "it looks strings up in another way");
+            return differs(place, WarmStartFault::Lookup);
         };
         let (Matrix::Owned(to), Matrix::Owned(from)) = (&mut table.weights, &earlier.weights)
         else {
