@@ -1,5 +1,4 @@
-//! How well a model recalls: the last event of each user is held out, and looked for among the
-//! first K.
+//! Evaluation: splits of logs, and the hit rate and nDCG of held-out events.
 
 use super::chunks::chunks;
 use ndarray::{ArrayView2, s};
@@ -8,20 +7,20 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use twinspire_towers::Event;
 
-/// Events, split by time within each user.
+/// Events in three parts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Split {
-    /// All but the last two events of each user.
+    /// Events to train on.
     pub train: Vec<Event>,
-    /// The last but one: to choose settings by.
+    /// Events to choose settings by.
     pub validation: Vec<Event>,
-    /// The last: to report, and to choose nothing by.
+    /// Events to report on, and to choose nothing by.
     pub test: Vec<Event>,
 }
 
-/// Splits a log: each user's last event is for the test, the one before for validation. Events of
-/// one moment are ordered by item id, by number where ids are numbers. Users with fewer than three
-/// events are in `train` alone.
+/// Splits a log by user: the last event is the test, the one before it validation. Events of the same time are
+/// ordered by item id, numerically where ids are numbers. Users with fewer than three events are in `train`
+/// alone.
 #[must_use]
 pub fn split(events: &[Event]) -> Split {
     let mut users: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
@@ -44,11 +43,10 @@ pub fn split(events: &[Event]) -> Split {
     split
 }
 
-/// Splits a log by time: what happened first is learnt from, what happened from a moment on is held out.
-/// `train_share` is of all events, in order of time; those of the very moment at which a share ends are all
-/// held out together. Of what is left, half of the events by time are for validation.
+/// Splits a log by time: the first `train_share` of all events is for training; of the rest, the first half is
+/// validation and the second half the test. Events of the same time stay together, in the later part.
 ///
-/// Unlike [`split`] it lets nothing of the future into the training, not even that of other users.
+/// Unlike [`split`], nothing of the future is learnt from, not even events of other users.
 #[must_use]
 pub fn split_by_time(events: &[Event], train_share: f64) -> Split {
     let held_out = 1.0 - train_share.clamp(0.0, 1.0);
@@ -67,7 +65,7 @@ pub fn split_by_time(events: &[Event], train_share: f64) -> Split {
     split
 }
 
-/// The moment at which the latest share of these begins; none if the share has none of them.
+/// The time at which the latest share of `times` starts; `None` if the share is empty.
 pub fn latest(mut times: Vec<i64>, share: f64) -> Option<i64> {
     let count = (times.len() as f64 * share.clamp(0.0, 1.0)).round() as usize;
     let at = times.len() - count;
@@ -78,9 +76,9 @@ pub fn latest(mut times: Vec<i64>, share: f64) -> Option<i64> {
     Some(*moment)
 }
 
-/// The rank, from 0, of one item for each user, by the inner products of vectors `[users, dimension]`
-/// and `[items, dimension]`. `wanted` gives the item and those that are left out of a user's ranking;
-/// an item that is left out itself has no rank. Equal scores are counted before it.
+/// The rank, from 0, of one item for each user, by inner products of vectors `[users, dimension]` and
+/// `[items, dimension]`. `wanted` gives the item and the items that are excluded for the user; an excluded item
+/// has no rank. Ties rank before the item.
 pub(crate) fn ranks(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
@@ -104,22 +102,23 @@ pub(crate) fn ranks(
     each.collect()
 }
 
-/// Averages over users, each with one item held out.
+/// Metrics of held-out items, averaged over users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Metrics {
-    /// The share of users whose item comes first.
+    /// Share of users whose item ranks first.
     #[serde(rename = "hit@1")]
     pub hit_1: f64,
-    /// The share of users whose item is among the first 10.
+    /// Share of users whose item is among the first 10.
     #[serde(rename = "hit@10")]
     pub hit_10: f64,
-    /// Among the first 50.
+    /// Share of users whose item is among the first 50.
     #[serde(rename = "hit@50")]
     pub hit_50: f64,
-    /// Among the first 100.
+    /// Share of users whose item is among the first 100.
     #[serde(rename = "hit@100")]
     pub hit_100: f64,
-    /// nDCG of the first 10: 1 / log₂(rank + 1), 0 beyond; with one relevant item the ideal is 1.
+    /// nDCG of the first 10: 1 / log₂(rank + 1) with ranks from 1, and 0 beyond. With one relevant item the ideal
+    /// is 1.
     #[serde(rename = "ndcg@10")]
     pub ndcg_10: f64,
 }
@@ -129,7 +128,7 @@ pub(crate) fn hit_rate(ranks: &[Option<usize>]) -> Option<f64> {
     (!ranks.is_empty()).then(|| metrics(ranks).hit_10)
 }
 
-/// The metrics of ranks, from 0; none where the item was not found at all.
+/// Metrics of ranks, from 0; `None` for an item without a rank.
 #[must_use]
 pub fn metrics(ranks: &[Option<usize>]) -> Metrics {
     let users = ranks.len().max(1) as f64;
@@ -148,7 +147,7 @@ pub fn metrics(ranks: &[Option<usize>]) -> Metrics {
     }
 }
 
-/// The mean of one over the place of each; nothing for what was not found.
+/// Mean reciprocal rank; an item without a rank counts 0.
 pub(crate) fn mean_reciprocal_rank(ranks: &[Option<usize>]) -> f64 {
     let found = ranks.iter().flatten();
     let sum: f64 = found.map(|rank| 1.0 / (rank + 1) as f64).sum();
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_count_what_scores_as_much_and_is_not_left_out() {
+    fn ties_rank_before_and_excluded_items_do_not_count() {
         let users = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
         let items = ndarray::array![[0.9, 0.1], [0.5, 0.5], [0.5, 0.7], [0.1, 0.9]];
         let found = ranks(users.view(), items.view(), |row| match row {
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_those_worked_out_by_hand() {
+    fn metrics_agree_with_a_calculation_by_hand() {
         let found = metrics(&[Some(0), Some(9), Some(60), None]);
         assert_eq!((found.hit_1, found.hit_10), (0.25, 0.5));
         assert_eq!((found.hit_50, found.hit_100), (0.5, 0.75));

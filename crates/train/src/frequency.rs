@@ -1,12 +1,12 @@
-//! How often an item is in a batch, estimated on the stream (Yi et al., RecSys 2019, section 4.2).
+//! Sampling probability of items, estimated on the stream of batches (Yi et al., RecSys 2019, section 4.2).
 //!
-//! Two arrays a hash function: the step at which a cell was last seen (A), and the estimated number of
-//! steps between two sights (B). The probability is one over the gap. Items that share a cell look more
-//! frequent than they are, so of several hash functions the largest gap is believed.
+//! Each hash function has two arrays: the step at which a cell was last seen (A), and the estimated number of
+//! steps between two occurrences, the gap (B). The probability is one over the gap. Colliding items look more
+//! frequent than they are, so the largest gap of all hash functions counts.
 //!
-//! It needs no list of items and follows shifts; memory is 12 bytes a cell, time a few cells an item. The
-//! recipe [`youtube`](super::youtube) corrects its softmax by it and keeps its state with the towers
-//! (`frequency.bin`, a chapter of storage-format.md), so that the next day's training goes on counting.
+//! The estimator needs no list of items and adapts to shifts. It takes 12 bytes for each cell, and one access
+//! for each item and hash function. The recipe [`youtube`](super::youtube) corrects its softmax by it. Its
+//! state is kept with the towers (`frequency.bin`, a chapter of storage-format.md) for the next training.
 
 use super::error::TrainError;
 use super::error_reason::{SchemaPlace, WarmStartFault};
@@ -14,7 +14,7 @@ use super::range::check_range;
 use twinspire_towers::internals::{Cell, FrequencyState, MAX_CELLS, MAX_HASHES};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The estimator.
+/// Estimator of sampling probabilities.
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
@@ -38,18 +38,18 @@ pub struct Frequency {
     step: u64,
     hashes: usize,
     cells: usize,
-    /// For each hash function, the step a cell was last seen at (A); 0 for never.
+    /// Step at which each cell was last seen (A), by hash function; 0 for never.
     last: Vec<u64>,
-    /// For each hash function, the estimated gap (B).
+    /// Estimated gap of each cell (B), by hash function.
     gap: Vec<f32>,
 }
 
 impl Frequency {
-    /// An estimator of so many hash functions and so many cells for each; `rate` (the paper's α, 0 to 1)
-    /// is how quickly old gaps are forgotten.
+    /// An estimator with `cells` cells for each hash function. `rate` is the learning rate of gaps (the paper's α,
+    /// 0 to 1).
     ///
     /// # Errors
-    /// [`TrainError::Config`] for numbers out of their range.
+    /// [`TrainError::Config`] for a number outside of its range.
     pub fn new(cells: usize, hashes: usize, rate: f32) -> Result<Self, TrainError> {
         check_range("frequency_cells", cells, 1..=MAX_CELLS as usize)?;
         check_range("frequency_hashes", hashes, 1..=MAX_HASHES as usize)?;
@@ -65,18 +65,18 @@ impl Frequency {
         })
     }
 
-    /// What stands for an item.
+    /// The key of an item.
     #[must_use]
     pub fn key(id: &str) -> u64 {
         xxh3_64(id.as_bytes())
     }
 
-    /// Takes in the different items of the next batch, by their keys.
+    /// Updates the estimate with the next batch: the keys of its distinct items.
     pub fn see(&mut self, items: &[u64]) {
         self.step += 1;
         for item in items {
             for at in self.places(*item) {
-                // Two items of one batch may share a cell: the second sees a gap of nothing.
+                // Two items of one batch may collide: the second would see a gap of 0.
                 let seen = self.last[at];
                 if seen == self.step {
                     continue;
@@ -92,18 +92,18 @@ impl Frequency {
         }
     }
 
-    /// The probability that an item is in a batch, above 0 and at most 1.
+    /// Probability that an item is in a batch, above 0 and at most 1.
     #[must_use]
     pub fn probability(&self, item: u64) -> f64 {
         1.0 / f64::from(self.gap(item))
     }
 
-    /// Its natural logarithm.
+    /// Natural logarithm of the [`probability`](Self::probability).
     pub(crate) fn ln_probability(&self, item: u64) -> f32 {
         -self.gap(item).ln()
     }
 
-    /// The largest gap that a hash function gives, and at least 1.
+    /// The largest gap of all hash functions, at least 1.
     fn gap(&self, item: u64) -> f32 {
         self.places(item).map(|at| self.gap[at]).fold(1.0, f32::max)
     }
@@ -116,7 +116,7 @@ impl Frequency {
         })
     }
 
-    /// The state, to be kept.
+    /// The state, for a later [`resume`](Self::resume).
     pub(crate) fn state(&self) -> FrequencyState {
         let cells = self.last.iter().zip(&self.gap).enumerate();
         let seen = cells.filter(|(_, (last, _))| **last > 0);
@@ -134,10 +134,10 @@ impl Frequency {
         }
     }
 
-    /// Goes on from a state that was kept.
+    /// Resumes from a stored state.
     ///
     /// # Errors
-    /// [`TrainError::WarmStart`] when it is of other hash functions or cells.
+    /// [`TrainError::WarmStart`] if the number of hash functions or cells differs.
     pub(crate) fn resume(&mut self, state: &FrequencyState) -> Result<(), TrainError> {
         let sizes = (state.hashes as usize, state.cells as usize);
         if sizes != (self.hashes, self.cells) {
@@ -164,7 +164,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64Mcg;
 
-    /// Batches in which item `i` is with probability `p(i)`.
+    /// Feeds batches that contain item `i` with probability `p(i)`.
     fn feed(estimate: &mut Frequency, batches: usize, p: impl Fn(u64) -> f64, seed: u64) {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
         for _ in 0..batches {
@@ -173,14 +173,14 @@ mod tests {
         }
     }
 
-    /// The mean absolute error of the logarithms.
+    /// Mean absolute error of the logarithms.
     fn error(estimate: &Frequency, p: impl Fn(u64) -> f64) -> f64 {
         let error = |item| (f64::from(estimate.ln_probability(item)) - p(item).ln()).abs();
         (0..200).map(error).sum::<f64>() / 200.0
     }
 
     #[test]
-    fn it_learns_frequencies_and_follows_when_they_shift() {
+    fn the_estimate_converges_and_adapts_to_shifts() {
         let before = |item: u64| 0.9 / (1 + item % 20) as f64;
         let after = |item: u64| 0.9 / (20 - item % 20) as f64;
         let mut estimate = Frequency::new(4096, 3, 0.02).unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hash_functions_undo_collisions() {
+    fn several_hash_functions_reduce_the_error_of_collisions() {
         let p = |item: u64| if item < 4 { 0.9 } else { 0.02 };
         let rare = |hashes: usize| {
             let mut estimate = Frequency::new(64, hashes, 0.02).unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_counted_is_found_by_the_ids_of_the_items() {
+    fn a_resumed_estimate_is_found_by_item_ids() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../towers/tests/fixtures/youtube/frequency.bin"
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_out_of_their_range_are_refused() {
+    fn numbers_outside_of_their_ranges_are_rejected() {
         for (made, says) in [
             (Frequency::new(0, 1, 0.1), "frequency_cells is 0"),
             (Frequency::new(9, 17, 0.1), "frequency_hashes is 17"),
@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// What the estimator should hold, written as the paper's algorithm 2 with a map for each array.
+    /// Plain model: the paper's algorithm 2 with a map for each array.
     #[derive(Default)]
     struct Plain {
         step: u64,
@@ -267,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_algorithm_of_the_paper_and_goes_on_from_what_was_kept(
+        fn it_agrees_with_the_algorithm_of_the_paper_also_after_resuming(
             batches in prop::collection::vec(prop::collection::btree_set(0u64..40, 0..12), 1..30),
             cut in 0usize..30, cells in 1usize..60, hashes in 1usize..5, rate in 0.0f32..=1.0,
         ) {

@@ -1,28 +1,27 @@
-//! What is held out of a log, so that it can be told when a training should end.
+//! The holdout: events that are not learnt from and decide when a training stops.
 
 use super::error::TrainError;
 use super::range::check_range;
 use serde::{Deserialize, Serialize};
 
-/// Held-out events that are asked for after each pass, at most.
+/// Maximum number of held-out events that are ranked after each epoch.
 pub(crate) const MAX_HELD_OUT: usize = 10_000;
 
-/// Which events of a log are held out where a recipe's `patience` is above 0: not learnt from, but looked
-/// for after each pass. In JSON `"last"` or `{"latest": 0.1}`.
+/// Which events of a log are held out for validation, if a recipe's `patience` is above 0. In JSON `"last"`
+/// or `{"latest": 0.1}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldOut {
-    /// The last event of each user who has three or more. Others' later events are learnt from.
+    /// The last event of each user with three or more events. Later events of other users are learnt from.
     #[default]
     Last,
-    /// The latest share of all events (of those that are as late as `since`, where that is set), above 0 and at
-    /// most a half, and what else happened at the moment at which it begins: nothing is learnt of the time
-    /// from there on.
+    /// The latest share of all events, above 0 and at most 0.5; with `since`, of the events from then on. Events
+    /// at the same time as the first of them are held out too, so nothing later is learnt from.
     Latest(f64),
 }
 
 impl HoldOut {
-    /// Refuses a share out of its range.
+    /// Rejects a share outside of its range.
     pub(crate) fn check(self) -> Result<(), TrainError> {
         match self {
             Self::Last => Ok(()),
@@ -31,11 +30,11 @@ impl HoldOut {
     }
 }
 
-/// A meeting that is not learnt from.
+/// A held-out event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HeldOut {
     /// The user.
     pub(crate) user: u32,
-    /// The item that was met.
+    /// The item.
     pub(crate) item: u32,
 }

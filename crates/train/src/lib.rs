@@ -1,26 +1,29 @@
 //! Training: from raw logs to towers.
 //!
 //! A recipe takes a [`Dataset`] (items, users and events as JSON records), derives a schema from its
-//! columns, and learns the weights. The forward pass is the one that serves: a recipe runs the same
-//! towers and differentiates what they computed. A seed fixes the result on machines of one kind,
-//! however many cores they have.
+//! columns, and trains the weights. The forward pass in training is the one that serves. A seed fixes the
+//! result on machines of one kind, whatever the number of cores.
 //!
-//! - [`dssm`]: text to text, softmax over a clicked document and others (Huang et al., CIKM 2013).
+//! - [`dssm`]: text to text, softmax over a clicked document and negatives (Huang et al., CIKM 2013).
 //! - [`ebr`]: unified features, triplets with random and mined negatives (Huang et al., KDD 2020).
 //! - [`youtube`]: two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
-//! - [`frequency`]: how often an item is in a batch, estimated on the stream.
-//! - [`mobius`]: clicks learnt under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
-//! - [`report`]: a page of HTML that tells how a training went.
-//! - [`release`]: new towers published on trial, kept or rolled back.
+//! - [`mobius`]: clicks under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
+//! - [`frequency`]: sampling probability of items, estimated on the stream.
+//! - [`report`]: a page of HTML on how a training went.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
-//! # How a recipe is made
-//! `schema::Draft` describes the towers by the columns of the data and what the user says of them
-//! ([`Overrides`]); `network::random` gives a model its first weights; `sampler` makes examples of logs and
-//! `reader` reads users and items as the towers do; for each batch of them `network::Network` computes
-//! vectors, one of `loss` says how they should change, and the network changes its weights; `course`
-//! counts, tells and ends; `popularity` tells of what is recalled. A recipe is a `Config`, a function
-//! `train` and what it alone knows: which examples, which negatives.
+//! # Anatomy of a recipe
+//! A recipe has a `Config`, a function `train`, and an implementation of `training_loop::Recipe`: the
+//! examples, the negatives and the loss of a batch. Everything else is shared, in this order:
+//!
+//! 1. `sampler` numbers users and items of a log and takes out the holdout.
+//! 2. `schema` derives the description of the towers from columns and [`Overrides`].
+//! 3. `nn` initialises the weights, or takes them from earlier towers.
+//! 4. `training_loop` runs epochs of batches; `early_stopping` keeps the best checkpoint; `meter` reports
+//!    progress.
+//! 5. For each batch, `reader` encodes users and items, `nn` runs the forward pass, a `loss` gives
+//!    gradients of the vectors, and `nn` runs the backward pass and the optimiser.
+//! 6. `popularity` computes recall by popularity for the report.
 
 mod chunks;
 mod dataset;

@@ -1,5 +1,4 @@
-//! How popular the items are that towers recall: the items in ten parts, from those met seldom to those
-//! met often.
+//! Recall by popularity: the items in ten parts, the least popular first.
 
 use super::chunks::chunks;
 use ndarray::{ArrayView2, s};
@@ -7,45 +6,45 @@ use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// Parts.
+/// Number of parts.
 const DECILES: usize = 10;
-/// How many answers of a user are looked at.
+/// Number of answers counted for each user.
 const ANSWERS: usize = 10;
-/// How many users are asked at most.
+/// Maximum number of users that are asked.
 const MAX_USERS: usize = 512;
-/// How many scores may be computed in all.
+/// Maximum number of scores that are computed.
 const MAX_SCORES: usize = 1 << 28;
 
-/// A tenth of the items by how often they were met, and what becomes of it.
+/// A tenth of the items by popularity, and how it is recalled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Decile {
-    /// How many items are in it.
+    /// Number of its items.
     pub items: usize,
-    /// How often one of them was met in what was learnt from, at least and at most.
+    /// Least and most training events of one of its items.
     pub met: [usize; 2],
-    /// Their share of all meetings.
+    /// Its share of all training events.
     pub meetings: f64,
-    /// Their share of the first ten answers that users get, of some hundred users at most.
+    /// Its share of the first ten answers, over up to 512 users.
     pub answers: f64,
-    /// How many held-out events have one of them.
+    /// Number of held-out events with one of its items.
     pub held_out: usize,
-    /// Of these, the share whose item was among the first 10.
+    /// Share of these with the item among the first 10.
     #[serde(rename = "hit@10")]
     pub hit_10: f64,
-    /// Among the first 100.
+    /// Share of these with the item among the first 100.
     #[serde(rename = "hit@100")]
     pub hit_100: f64,
 }
 
-/// Counts of each item.
+/// Counts for each item.
 pub(crate) struct Popularity {
     met: Vec<usize>,
     answers: Vec<usize>,
 }
 
 impl Popularity {
-    /// Of so many items, nothing so far.
+    /// Counts of zero for `items` items.
     pub(crate) fn new(items: usize) -> Self {
         Self {
             met: vec![0; items],
@@ -53,36 +52,36 @@ impl Popularity {
         }
     }
 
-    /// An item was met.
-    pub(crate) fn met(&mut self, item: u32) {
+    /// Counts a training event of an item.
+    pub(crate) fn count(&mut self, item: u32) {
         self.met[item as usize] += 1;
     }
 
-    /// The users to be asked, of so many: spread evenly, no more than it takes.
-    pub(crate) fn asked(&self, users: usize) -> Vec<u32> {
+    /// Numbers of the users to ask, spread evenly over `users`.
+    pub(crate) fn sample_users(&self, users: usize) -> Vec<u32> {
         let most = MAX_SCORES / self.met.len().max(1);
         let step = users.div_ceil(most.clamp(1, MAX_USERS)).max(1);
         (0..users as u32).step_by(step).collect()
     }
 
-    /// Counts the first answers of users by their vectors and those of all items; `met` gives what is no
-    /// answer of a row.
-    pub(crate) fn answers(
+    /// Counts the first answers of users, given their vectors and those of all items. `seen` gives the items that
+    /// are excluded for a row.
+    pub(crate) fn count_answers(
         &mut self,
         users: ArrayView2<'_, f32>,
         items: ArrayView2<'_, f32>,
-        met: impl Fn(usize) -> HashSet<u32> + Sync,
+        seen: impl Fn(usize) -> HashSet<u32> + Sync,
     ) {
         let chunks = chunks(users.nrows());
         let each = chunks.par_iter().flat_map_iter(|chunk| {
             let scores = users.slice(s![chunk.clone(), ..]).dot(&items.t());
             let rows = chunk.clone().zip(scores.rows());
             let first = rows.flat_map(|(at, scores)| {
-                let met = met(at);
-                let strange = scores.iter().zip(0u32..);
-                let mut all: Vec<(f32, u32)> = strange
+                let seen = seen(at);
+                let unseen = scores.iter().zip(0u32..);
+                let mut all: Vec<(f32, u32)> = unseen
                     .map(|(score, item)| (*score, item))
-                    .filter(|(_, item)| !met.contains(item))
+                    .filter(|(_, item)| !seen.contains(item))
                     .collect();
                 if all.len() > ANSWERS {
                     all.select_nth_unstable_by(ANSWERS, |(a, _), (b, _)| b.total_cmp(a));
@@ -97,7 +96,7 @@ impl Popularity {
         }
     }
 
-    /// The tenths of the items, those met least first; `found` gives held-out items and their ranks from 0.
+    /// The deciles, the least popular first. `found` gives held-out items and their ranks, from 0.
     pub(crate) fn deciles(
         &self,
         found: impl IntoIterator<Item = (u32, Option<usize>)>,
@@ -143,16 +142,16 @@ mod tests {
     use ndarray::Array2;
 
     #[test]
-    fn tenths_are_those_counted_by_hand() {
-        // Item n of 20 is met n times; users ask in the direction of one item each.
+    fn deciles_agree_with_a_count_by_hand() {
+        // Item n of 20 has n events.
         let mut popularity = Popularity::new(20);
         for item in 0..20u32 {
-            (0..item).for_each(|_| popularity.met(item));
+            (0..item).for_each(|_| popularity.count(item));
         }
-        // Scores fall with the number of the item for the first user, and rise for the second.
+        // Scores fall with the number of the item for the first user and rise for the second.
         let items = Array2::from_shape_fn((20, 1), |(item, _)| -(item as f32));
         let users = ndarray::array![[1.0], [-1.0]];
-        popularity.answers(users.view(), items.view(), |row| match row {
+        popularity.count_answers(users.view(), items.view(), |row| match row {
             0 => HashSet::from([0, 2]),
             _ => HashSet::new(),
         });
@@ -177,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn few_items_and_many_users_are_no_trouble() {
+    fn few_items_and_many_users_are_handled() {
         let mut popularity = Popularity::new(3);
-        popularity.met(1);
+        popularity.count(1);
         let deciles = popularity.deciles([(2, None)]);
         assert_eq!(deciles.iter().map(|decile| decile.items).sum::<usize>(), 3);
-        assert_eq!(popularity.asked(1_000_000).len(), 512);
-        assert_eq!(popularity.asked(5), [0, 1, 2, 3, 4]);
-        assert_eq!(Popularity::new(1 << 24).asked(1000).len(), 16);
-        assert!(popularity.asked(0).is_empty());
+        assert_eq!(popularity.sample_users(1_000_000).len(), 512);
+        assert_eq!(popularity.sample_users(5), [0, 1, 2, 3, 4]);
+        assert_eq!(Popularity::new(1 << 24).sample_users(1000).len(), 16);
+        assert!(popularity.sample_users(0).is_empty());
     }
 }

@@ -1,7 +1,8 @@
-//! Users and items of a log as the towers read them: at the moment of an example, and as they are now.
+//! Users and items of a log, encoded as the towers read them: as of an example, or as of now.
 //!
-//! All records are read once; of a user at a moment the history is put in. Ids are hidden now and then
-//! while learning, so that the rows of unknown ids have a meaning.
+//! All records are encoded once; the history of a user is filled in for each example. In training, ids are
+//! replaced by unknown ones with a given probability (id dropout), so that the rows of unknown ids are
+//! trained.
 
 use super::error::TrainError;
 use super::evaluate::ranks;
@@ -18,33 +19,33 @@ use serde_json::Value;
 use std::collections::HashSet;
 use twinspire_towers::internals::{Encoded, Model, Side};
 
-/// Users that one thread reads at a time, at least.
-const LEAST: usize = 16;
+/// Minimum number of users that one task encodes.
+const MIN_CHUNK: usize = 16;
 
-/// Users and items as the towers read them.
+/// Encoded users and items.
 pub(crate) struct Reader<'a> {
     logs: &'a Logs,
     users: Vec<Encoded>,
     items: Vec<Encoded>,
-    /// How many of the items met last make a history: those of the first features of a user.
+    /// Lengths of the histories, which are the first features of a user.
     histories: Vec<usize>,
-    /// Of each item, the rows of the table that histories are read from; none where there is no such table.
+    /// Rows of each item in the table that histories are read from; empty without such a table.
     rows: Vec<Rows>,
-    /// The feature of the user's id, if there is one, and the rows of each user.
+    /// Index of the user id among the features, if it is one, and the rows of each user.
     user_id: Option<(usize, Vec<Rows>)>,
-    /// The share of ids that are hidden.
-    hidden: f64,
+    /// Share of ids that are dropped.
+    dropout: f64,
 }
 
 /// The rows of an id in a table.
 #[derive(Clone, Copy, Debug)]
 struct Rows {
     own: u32,
-    /// That of the same id if it were not known.
+    /// The row that the id would have if it were unknown.
     unknown: u32,
 }
 
-/// The rows of ids in a table; none if there is no such table.
+/// Rows of ids in a table; empty without such a table.
 fn rows(model: &Model, table: &str, records: &[(String, Value)]) -> Vec<Rows> {
     let table = model.tables.iter().find(|of| of.name == table);
     let each = records.iter().filter_map(|(id, _)| {
@@ -57,7 +58,7 @@ fn rows(model: &Model, table: &str, records: &[(String, Value)]) -> Vec<Rows> {
     each.collect()
 }
 
-/// Records by id as the tower of a side reads them.
+/// Encodes records with the tower of a side.
 fn encode_all(
     model: &Model,
     side: Side,
@@ -71,7 +72,7 @@ fn encode_all(
 }
 
 impl<'a> Reader<'a> {
-    /// Reads all records of the log; `hidden` is the share of ids that are hidden while learning.
+    /// Encodes all records of the log; `dropout` is the share of ids that are dropped in training.
     ///
     /// # Errors
     /// [`TrainError::Record`] names the record that cannot be read.
@@ -79,7 +80,7 @@ impl<'a> Reader<'a> {
         model: &Model,
         logs: &'a Logs,
         histories: &[usize],
-        hidden: f32,
+        dropout: f32,
     ) -> Result<Self, TrainError> {
         let fields = || model.user.features.iter().map(|f| f.schema.field());
         let users = rows(model, USER_ID, &logs.users);
@@ -95,17 +96,17 @@ impl<'a> Reader<'a> {
             },
             rows,
             user_id: user_id.map(|at| (at, users)),
-            hidden: f64::from(hidden),
+            dropout: f64::from(dropout),
             logs,
         })
     }
 
-    /// How many items there are.
+    /// Number of items.
     pub(crate) fn items(&self) -> usize {
         self.items.len()
     }
 
-    /// A user at the moment of an example; `history` is memory to be used.
+    /// The user as of an example; `history` is a scratch buffer.
     fn user(&self, example: Example, history: &mut Vec<u32>, user: &mut Encoded) {
         user.copy_from(&self.users[example.user as usize]);
         let Some(longest) = self.histories.iter().copied().max() else {
@@ -121,32 +122,32 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Users at the moments of examples, to be learnt from: ids are hidden now and then. `users` is where they
-    /// are put, in the memory that is there; where there is no example, what is there stays.
+    /// Encodes users as of their examples, with id dropout, into `users`. Entries without an example stay as they
+    /// are.
     pub(crate) fn encode_users(
         &self,
         examples: impl Iterator<Item = Option<Example>>,
         rng: &mut Pcg64Mcg,
         users: &mut Vec<Encoded>,
     ) {
-        // Which ids are hidden does not depend on which thread reads them.
+        // Drawn up front, so that dropout does not depend on the threads.
         let each = examples.map(|example| {
-            let hidden = example.is_some() && self.user_id.is_some() && self.drops_id(rng);
-            (example, hidden)
+            let dropped = example.is_some() && self.user_id.is_some() && self.drops_id(rng);
+            (example, dropped)
         });
         let examples: Vec<_> = each.collect();
         users.resize_with(examples.len(), Encoded::default);
-        let each = users.par_iter_mut().zip(examples).with_min_len(LEAST);
-        each.for_each_init(Vec::new, |history, (user, (example, hidden))| {
+        let each = users.par_iter_mut().zip(examples).with_min_len(MIN_CHUNK);
+        each.for_each_init(Vec::new, |history, (user, (example, dropped))| {
             let Some(example) = example else { return };
             self.user(example, history, user);
-            if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| hidden) {
+            if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| dropped) {
                 user.set_rows(*feature, &[rows[example.user as usize].unknown]);
             }
         });
     }
 
-    /// Items to be learnt from, likewise.
+    /// Encodes items, with id dropout.
     pub(crate) fn encode_items(
         &self,
         items: &[u32],
@@ -165,12 +166,12 @@ impl<'a> Reader<'a> {
     }
 
     fn drops_id(&self, rng: &mut Pcg64Mcg) -> bool {
-        self.hidden > 0.0 && rng.random_bool(self.hidden)
+        self.dropout > 0.0 && rng.random_bool(self.dropout)
     }
 
-    /// The vectors of users as they are now, in the order of their numbers, and of all items.
-    fn now(&self, model: &Model, users: &[u32]) -> [Array2<f32>; 2] {
-        let each = users.par_iter().with_min_len(LEAST);
+    /// Vectors of users as of now, in the given order, and of all items.
+    fn embed(&self, model: &Model, users: &[u32]) -> [Array2<f32>; 2] {
+        let each = users.par_iter().with_min_len(MIN_CHUNK);
         let users = each.map_init(Vec::new, |history, user| {
             let mut encoded = Encoded::default();
             self.user(self.logs.now(*user), history, &mut encoded);
@@ -183,29 +184,29 @@ impl<'a> Reader<'a> {
         [users, items]
     }
 
-    /// The rank of each held-out item for its user, among the items that the user had not met, from 0.
-    /// `met` is what a user met, and `score` makes of users' vectors those that score.
+    /// The rank, from 0, of each held-out item among the items that its user has not seen. `seen` gives the items
+    /// of a user; `score` transforms the users' vectors before scoring.
     pub(crate) fn ranks(
         &self,
         model: &Model,
         held_out: &[HeldOut],
-        met: impl Fn(u32) -> HashSet<u32> + Sync,
+        seen: impl Fn(u32) -> HashSet<u32> + Sync,
         score: impl Fn(&mut Array2<f32>),
     ) -> Vec<Option<usize>> {
         if held_out.is_empty() {
             return Vec::new();
         }
         let asked: Vec<u32> = held_out.iter().map(|out| out.user).collect();
-        let [mut users, items] = self.now(model, &asked);
+        let [mut users, items] = self.embed(model, &asked);
         score(&mut users);
         ranks(users.view(), items.view(), |row| {
             let out = held_out[row];
-            (out.item, met(out.user))
+            (out.item, seen(out.user))
         })
     }
 
-    /// How popular items are that were met, that are recalled and that were found of those held out.
-    /// `held_out` with `ranks` may be empty; `score` makes of users' vectors those that score.
+    /// Recall by popularity. `held_out` and `ranks` may be empty; `score` transforms the users' vectors before
+    /// scoring.
     pub(crate) fn deciles(
         &self,
         model: &Model,
@@ -214,12 +215,12 @@ impl<'a> Reader<'a> {
         score: impl Fn(&mut Array2<f32>),
     ) -> Vec<Decile> {
         let mut popularity = Popularity::new(self.items.len());
-        let met = self.logs.seen.iter().flatten();
-        met.for_each(|(item, _)| popularity.met(*item));
-        let users = popularity.asked(self.users.len());
-        let [mut vectors, items] = self.now(model, &users);
+        let seen = self.logs.seen.iter().flatten();
+        seen.for_each(|(item, _)| popularity.count(*item));
+        let users = popularity.sample_users(self.users.len());
+        let [mut vectors, items] = self.embed(model, &users);
         score(&mut vectors);
-        popularity.answers(vectors.view(), items.view(), |row| {
+        popularity.count_answers(vectors.view(), items.view(), |row| {
             self.logs.seen_by(users[row])
         });
         let found = held_out.iter().zip(ranks);
@@ -227,7 +228,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Scratch that batch after batch uses.
+/// Scratch buffers, reused from batch to batch.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) users: Vec<Encoded>,
@@ -235,16 +236,16 @@ pub(crate) struct Scratch {
     pub(crate) columns: Columns,
 }
 
-/// Different items of a batch, each with a place.
+/// Distinct items of a batch, each with a column.
 #[derive(Default)]
 pub(crate) struct Columns {
     pub(crate) items: Vec<u32>,
-    /// For each item its place and one, or 0.
+    /// Column of each item plus one, or 0.
     places: Vec<u32>,
 }
 
 impl Columns {
-    /// Forgets the batch; there are so many items.
+    /// Starts a new batch; `items` is the total number of items.
     pub(crate) fn clear(&mut self, items: usize) {
         self.places.resize(items, 0);
         for item in self.items.drain(..) {
@@ -252,7 +253,7 @@ impl Columns {
         }
     }
 
-    /// The place of an item, which is added if it is not there yet.
+    /// The column of an item, added if it is new.
     pub(crate) fn insert(&mut self, item: u32) -> u32 {
         let place = &mut self.places[item as usize];
         if *place == 0 {
@@ -262,7 +263,7 @@ impl Columns {
         *place - 1
     }
 
-    /// The place of an item, if it is there.
+    /// The column of an item, if it is in the batch.
     pub(crate) fn get(&self, item: u32) -> Option<u32> {
         self.places[item as usize].checked_sub(1)
     }
@@ -282,7 +283,7 @@ mod tests {
         Logs::new(data).unwrap()
     }
 
-    /// Ten users who each meet items 0 to 4, of which the first is met again at the end.
+    /// Ten users with events for items 0 to 4, and for item 0 again at the end.
     fn data() -> Dataset {
         let event = |user: usize, at: usize| Event {
             user: format!("u{user}"),
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_the_history_of_the_moment() {
+    fn a_user_has_the_history_as_of_the_example() {
         let data = data();
         let logs = logs(&data);
         let model = model(&data, &logs, 3, 2);
@@ -338,14 +339,14 @@ mod tests {
         };
         assert_eq!(rows(0), [vec![], vec![], vec![7]]);
         assert_eq!(rows(2), [vec![1], vec![0, 1], vec![7]]);
-        // The item of the moment itself is left out, though it was met before.
+        // The item of the example is left out, although it was seen before.
         assert_eq!(rows(5), [vec![4], vec![2, 3, 4], vec![7]]);
         let now = user(&reader, logs.now(7));
         assert_eq!(now.inputs().next().unwrap().rows, [0]);
     }
 
     #[test]
-    fn ids_are_hidden_as_often_as_they_should_be() {
+    fn ids_are_dropped_with_the_configured_probability() {
         let data = data();
         let logs = logs(&data);
         let model = model(&data, &logs, 3, 2);
@@ -359,7 +360,7 @@ mod tests {
             reader.encode_users([Some(example)].into_iter(), rng, &mut scratch.users);
             let user = &scratch.users[0];
             let rows: Vec<_> = user.inputs().map(|input| input.rows).collect();
-            assert_eq!(rows[..2], [[0], [0]], "histories are not hidden");
+            assert_eq!(rows[..2], [[0], [0]], "histories are not dropped");
             users += usize::from(rows[2] != [7]);
             assert!(rows[2] == [7] || (10..12).contains(&rows[2][0]));
             reader.encode_items(&[0, 1, 2, 3, 4], rng, &mut scratch.items);
@@ -369,7 +370,7 @@ mod tests {
                 assert!(row as usize == item || (5..7).contains(&row));
             }
         }
-        // Five deviations of the binomial distribution.
+        // Five standard deviations of the binomial distribution.
         let (expected, allowed) = (0.2 * rounds as f64, 5.0 * (0.16 * rounds as f64).sqrt());
         for hidden in items.into_iter().chain([users]) {
             assert!((hidden as f64 - expected).abs() < allowed, "{hidden}");
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_a_batch_have_places_in_the_order_they_came() {
+    fn columns_follow_the_order_of_insertion() {
         let mut columns = Columns::default();
         for items in [[4, 1, 4, 0], [1, 1, 3, 4]] {
             columns.clear(5);
@@ -399,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ids_there_is_nothing_to_hide() {
+    fn without_ids_nothing_is_dropped() {
         let data = Dataset {
             users: vec![
                 json!({"user_id": "u7", "age": 3}),

@@ -1,8 +1,7 @@
-//! A page that tells how a training went: settings, curves, how popular items fare, and what the towers
-//! answer.
+//! The report of a training, and its page of HTML: settings, curves, recall by popularity, sample answers.
 //!
-//! One file of HTML with everything in it: no network, no scripts, light and dark. Whatever comes from
-//! data or settings is escaped.
+//! The page is one self-contained file: no network, no scripts, light and dark. Text from data or settings is
+//! escaped.
 
 use super::popularity::Decile;
 use serde::Serialize;
@@ -11,11 +10,11 @@ use std::fmt::Write;
 use twinspire_towers::Towers;
 use twinspire_towers::TowersError;
 
-/// Fields of an item that tell people what it is, the best first.
+/// Fields that name an item, the best first.
 const NAMES: [&str; 4] = ["title", "name", "text", "description"];
-/// Letters shown of a name or a query.
+/// Maximum number of characters shown of a name or a query.
 const MAX_LETTERS: usize = 160;
-/// The chart, in units of its own.
+/// Size of the chart, in SVG units.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
 const MARGIN: f64 = 44.0;
@@ -55,19 +54,19 @@ pub struct TrainingReport {
     pub seconds: f64,
 }
 
-/// What the towers answer to one query.
+/// The answer of the towers to one query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The query, as JSON.
     pub query: String,
-    /// The best items, each by its name and score.
+    /// Name and score of the best items.
     pub found: Vec<(String, f32)>,
 }
 
-/// The `top` best items for each of some queries, by scoring all items.
+/// The `top` best items for each query, by exact search.
 ///
 /// # Errors
-/// [`TowersError::User`] or [`TowersError::Item`] names the query or item that the towers cannot read.
+/// [`TowersError::User`] names the query that the towers cannot read.
 pub fn samples(
     towers: &Towers,
     queries: &[Value],
@@ -75,7 +74,7 @@ pub fn samples(
     top: usize,
 ) -> Result<Vec<Sample>, TowersError> {
     let vectors = items.iter().map(|item| towers.embed_item(item));
-    // An item without a vector, such as one without a text, is no answer.
+    // Items without a vector, such as those without a text, are not answers.
     let vectors: Vec<_> = vectors
         .zip(items)
         .filter_map(|(v, item)| Some((v.ok()?, item)))
@@ -94,7 +93,7 @@ pub fn samples(
     each.collect()
 }
 
-/// What an item is called.
+/// The name of an item.
 fn name(item: &Value) -> String {
     let named = NAMES.iter().find_map(|field| item.get(field)?.as_str());
     let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -112,7 +111,7 @@ fn cut(text: &str) -> String {
 }
 
 impl TrainingReport {
-    /// The training as one page of HTML: the settings it had, its curves, and some of its answers.
+    /// The report as one page of HTML, with the settings and sample answers.
     #[must_use]
     pub fn to_html(&self, title: &str, settings: &impl Serialize, samples: &[Sample]) -> String {
         let settings = serde_json::to_value(settings).unwrap_or_default();
@@ -132,21 +131,25 @@ impl TrainingReport {
         );
         add(&mut page, "<table>");
         for (name, value) in [
-            ("examples in a pass", self.examples.to_string()),
+            ("examples per epoch", self.examples.to_string()),
             (
-                "passes",
-                format!("{}, kept the weights of {}", self.losses.len(), self.kept),
+                "epochs",
+                format!(
+                    "{}, kept the weights of epoch {}",
+                    self.losses.len(),
+                    self.kept
+                ),
             ),
-            ("numbers learnt", self.parameters.to_string()),
+            ("trained weights", self.parameters.to_string()),
             (
-                "examples a second",
+                "examples per second",
                 format!("{:.0}", self.examples_per_second),
             ),
             ("seconds", format!("{:.1}", self.seconds)),
         ] {
             row(&mut page, name, &value);
         }
-        add(&mut page, "</table><h2>Loss of each pass</h2>");
+        add(&mut page, "</table><h2>Loss of each epoch</h2>");
         let losses: Vec<f64> = self.losses.iter().copied().map(f64::from).collect();
         add(&mut page, &chart("loss", &losses, None));
         if let Some(metric) = self.metric {
@@ -163,7 +166,7 @@ impl TrainingReport {
         if !samples.is_empty() {
             add(
                 &mut page,
-                "<h2>Answers</h2><table><tr><th>asked<th>found<th class=\"n\">score",
+                "<h2>Answers</h2><table><tr><th>query<th>answer<th class=\"n\">score",
             );
         }
         for sample in samples {
@@ -191,7 +194,7 @@ impl TrainingReport {
     }
 }
 
-/// A table of the items in ten parts, by how often they were met.
+/// A table of recall by popularity.
 fn popularity(page: &mut String, deciles: &[Decile]) {
     if deciles.is_empty() {
         return;
@@ -199,12 +202,12 @@ fn popularity(page: &mut String, deciles: &[Decile]) {
     add(page, "<h2>By popularity</h2>");
     add(
         page,
-        "<p>The items in ten parts by how often they were met: their share of all meetings, their share of \
-         the first ten answers of some users, and what is found of held-out events.",
+        "<p>The items in ten parts by popularity: their share of training events, their share of the first ten \
+         answers, and the hit rate of their held-out events.",
     );
     add(
         page,
-        "<table><tr><th>met<th class=\"n\">items<th class=\"n\">of meetings<th class=\"n\">of answers\
+        "<table><tr><th>events<th class=\"n\">items<th class=\"n\">share of events<th class=\"n\">share of answers\
          <th class=\"n\">held out<th class=\"n\">hit@10<th class=\"n\">hit@100",
     );
     for decile in deciles {
@@ -367,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_training_that_measured_nothing_makes_a_page_too() {
+    fn a_report_without_validation_makes_a_page_too() {
         let empty = TrainingReport {
             losses: vec![f32::NAN],
             metric: None,

@@ -1,4 +1,4 @@
-//! Examples from logs: a user at a moment, with what was met before and what was met then.
+//! Training examples from logs: a user at a moment, with the earlier items (the history) and the next one.
 
 use super::dataset::Dataset;
 use super::error::TrainError;
@@ -13,29 +13,29 @@ use std::collections::{HashMap, HashSet};
 use twinspire_towers::Side;
 use twinspire_towers::internals::{check_id, check_item};
 
-/// The field of a user that holds the items met last, newest last.
+/// The field of a user that holds the most recent items, newest last.
 pub(crate) const HISTORY: &str = "history";
 
-/// The logs by number instead of by id.
+/// Logs with numbers instead of ids.
 pub(crate) struct Logs {
-    /// Every item a record or an event names: its id, its record.
+    /// Id and record of every item in the records or events.
     pub(crate) items: Vec<(String, Value)>,
-    /// Every user, likewise.
+    /// Id and record of every user in the records or events.
     pub(crate) users: Vec<(String, Value)>,
-    /// For each user, items met and their rewards, in order of time.
+    /// Interactions of each user, in order of time: the item and its reward.
     pub(crate) seen: Vec<Vec<(u32, f32)>>,
-    /// When each of these was, in seconds.
+    /// Time of each interaction, in seconds.
     pub(crate) times: Vec<Vec<i64>>,
-    /// The least reward of a meeting that histories have and that is held out.
+    /// Minimum reward of interactions in histories and in the holdout.
     min_reward: f32,
 }
 
-/// One meeting to learn from.
+/// One interaction to learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Example {
     /// The user.
     pub(crate) user: u32,
-    /// Which of the user's meetings.
+    /// Index among the user's interactions.
     pub(crate) at: u32,
 }
 
@@ -100,15 +100,14 @@ impl Logs {
         })
     }
 
-    /// The same, but histories have only meetings of this reward or more, and no others are held out.
+    /// Limits histories and holdout to interactions of this reward or more.
     pub(crate) fn with_min_reward(mut self, least: f32) -> Self {
         self.min_reward = least;
         self
     }
 
-    /// Takes meetings away that are to be held out. What is asked for are items that their user had not
-    /// met before; of more than [`MAX_HELD_OUT`] every n-th is. `since` is when the meetings that are
-    /// learnt from begin.
+    /// Removes the holdout from the logs and returns its events with items that are new to their user. Of more
+    /// than [`MAX_HELD_OUT`], every n-th is returned. `since` is the start of the events to learn from.
     pub(crate) fn hold_out(&mut self, how: HoldOut, since: Option<i64>) -> Vec<HeldOut> {
         let mut out = match how {
             HoldOut::Last => self.hold_out_last(),
@@ -120,7 +119,7 @@ impl Logs {
         out
     }
 
-    /// The last meeting of each user who has three or more, unless it is with an item that was met before.
+    /// The last interaction of each user with three or more, unless the item was seen before.
     fn hold_out_last(&mut self) -> Vec<HeldOut> {
         let mut out = Vec::new();
         let each = self.seen.iter_mut().zip(&mut self.times).zip(0..);
@@ -138,8 +137,8 @@ impl Logs {
         out
     }
 
-    /// All meetings from the moment on at which the latest share of them begins. What a user meets of it
-    /// first is asked for, of users who had met something before.
+    /// All interactions since the start of the latest share. Of users with earlier interactions, the items that
+    /// are new to them are returned.
     fn hold_out_latest(&mut self, share: f64, since: Option<i64>) -> Vec<HeldOut> {
         let times = self.times.iter().flatten().copied();
         let new = times.filter(|at| since.is_none_or(|since| *at >= since));
@@ -162,7 +161,7 @@ impl Logs {
         out
     }
 
-    /// All meetings, whatever they count.
+    /// All interactions.
     pub(crate) fn interactions(&self) -> Vec<Example> {
         let each = self.seen.iter().zip(0..).flat_map(|(met, user)| {
             let all = 0..met.len() as u32;
@@ -171,20 +170,20 @@ impl Logs {
         each.collect()
     }
 
-    /// All meetings that count for anything.
+    /// All interactions with a reward above 0.
     pub(crate) fn examples(&self) -> Vec<Example> {
         let mut all = self.interactions();
         all.retain(|example| self.seen[example.user as usize][example.at as usize].1 > 0.0);
         all
     }
 
-    /// When the meeting of an example was, in seconds.
+    /// Time of an example, in seconds.
     pub(crate) fn time(&self, example: Example) -> i64 {
         self.times[example.user as usize][example.at as usize]
     }
 
-    /// Examples cut into windows of so many seconds, in order of time, from the first of them on; empty
-    /// windows are left out.
+    /// Splits examples into windows of `seconds`, in order of time, starting at the first example. Empty windows
+    /// are left out.
     pub(crate) fn windows(&self, examples: &mut [Example], seconds: u64) -> Vec<Vec<Example>> {
         examples.sort_by_key(|example| self.time(*example));
         let first = examples.first().map_or(0, |first| self.time(*first));
@@ -193,7 +192,7 @@ impl Logs {
         each.map(<[Example]>::to_vec).collect()
     }
 
-    /// What the user of an example had met before, newest last, the item itself left out.
+    /// The items that the user had seen before an example, newest last, without the item of the example.
     pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
         let met = &self.seen[example.user as usize];
         let item = met.get(example.at as usize).map(|(item, _)| *item);
@@ -206,19 +205,19 @@ impl Logs {
         into.reverse();
     }
 
-    /// A user as it is now: one place behind the last meeting, so that all that was met is before it.
+    /// The user as of now: the index behind the last interaction.
     pub(crate) fn now(&self, user: u32) -> Example {
         let at = self.seen[user as usize].len() as u32;
         Example { user, at }
     }
 
-    /// What a user met.
+    /// Items that a user has seen.
     pub(crate) fn seen_by(&self, user: u32) -> HashSet<u32> {
         let met = self.seen[user as usize].iter();
         met.map(|(item, _)| *item).collect()
     }
 
-    /// The record of a user, with the ids of what was met before, up to a number that is not 0.
+    /// The record of a user with the `longest` most recent items as its history; with 0 there is no history.
     pub(crate) fn record(&self, example: Example, longest: usize) -> Value {
         let mut record = self.users[example.user as usize].1.clone();
         if longest > 0 {
@@ -230,7 +229,7 @@ impl Logs {
         record
     }
 
-    /// The records of some users as they are now: the first of those who met the most.
+    /// Records, as of now, of the `count` users with the most interactions.
     pub(crate) fn most_active(&self, count: usize, longest: usize) -> Vec<Value> {
         let counting = |user: &u32| {
             let met = self.seen[*user as usize].iter();
@@ -244,12 +243,12 @@ impl Logs {
     }
 }
 
-/// Puts the examples into an order of its own.
+/// Shuffles the examples.
 pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
     examples.shuffle(rng);
 }
 
-/// Ids to numbers.
+/// Numbers for ids.
 struct Names {
     side: Side,
     numbers: HashMap<String, u32>,
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_is_as_likely_as_every_other() {
+    fn shuffles_are_uniform() {
         let mut rng = Pcg64Mcg::seed_from_u64(1);
         let mut found: HashMap<[u8; 4], usize> = HashMap::new();
         for _ in 0..24_000 {
@@ -323,7 +322,7 @@ mod tests {
             *found.entry(order).or_default() += 1;
         }
         assert_eq!(found.len(), 24);
-        // Of 23 degrees of freedom, 49.7 is exceeded once in a thousand times.
+        // The 0.999 quantile of the chi-square distribution with 23 degrees of freedom.
         let chi: f64 = found
             .values()
             .map(|n| (*n as f64 - 1000.0).powi(2) / 1000.0)
@@ -332,8 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn items_are_in_batches_as_often_as_chance_has_it_and_the_estimate_says_so() {
-        // Item n is met n + 1 times.
+    fn items_are_in_batches_with_the_expected_probability_and_the_estimate_agrees() {
+        // Item n has n + 1 events.
         let events: Vec<_> = (0..20u8)
             .flat_map(|item| (0..=item).map(move |user| (user, item, i64::from(item))))
             .collect();
@@ -357,7 +356,7 @@ mod tests {
         }
         let batches = (passes * 210 / size) as f64;
         for (item, found) in found.into_iter().enumerate() {
-            // None of the draws without replacement is one of the item's.
+            // Probability that no draw without replacement hits the item.
             let others = 210 - (item + 1);
             let none: f64 = (0..size)
                 .map(|n| (others - n) as f64 / (210 - n) as f64)
@@ -376,8 +375,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_out_is_the_last_of_a_user_or_the_latest_of_all() {
-        // User 0 meets item 1 again at the end, which nobody is asked for.
+    fn the_holdout_is_the_last_event_of_each_user_or_the_latest_of_all() {
+        // User 0 ends with an item seen before, which is not ranked.
         let events = [
             (0, 1, 10),
             (0, 2, 20),
@@ -406,7 +405,7 @@ mod tests {
         let pair = |user: &str, item: &str| (user.to_owned(), item.to_owned());
         let last = held_out(HoldOut::Last, None);
         assert_eq!(last, (vec![pair("u1", "i4")], [3, 3, 2]));
-        // The latest third begins at 35: user 2 had not met anything before.
+        // The latest third starts at 35: user 2 has no earlier events.
         let latest = held_out(HoldOut::Latest(1.0 / 3.0), None);
         assert_eq!(latest, (vec![pair("u1", "i4")], [3, 3, 0]));
         let half = held_out(HoldOut::Latest(0.5), None);
@@ -422,7 +421,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn windows_hold_every_example_once_in_order_of_time(
+        fn windows_partition_the_examples_in_order_of_time(
             events in prop::collection::vec((0u8..5, 0u8..9, -40i64..40), 1..60), seconds in 1u64..50,
         ) {
             let logs = logs(&events);
@@ -446,7 +445,7 @@ mod tests {
         }
 
         #[test]
-        fn a_history_is_what_was_met_last_before_without_the_item_itself(
+        fn a_history_is_the_most_recent_items_without_the_item_itself(
             events in prop::collection::vec((0u8..3, 0u8..6, 0i64..30), 1..40), limit in 0usize..6,
         ) {
             let logs = logs(&events);

@@ -15,7 +15,7 @@ use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{self, FeatureKind};
 
-/// The field of a query where nothing says which.
+/// The field of a query if none is named or found.
 const QUERY: &str = "query";
 
 /// Default settings of the training loop.
@@ -153,13 +153,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// These settings with the fields that a training reads: those that are named, or those that the
-    /// towers to begin with read, or those of the data that hold texts.
+    /// These settings with the fields that a training reads: those that are named, or else those of the earlier
+    /// towers, or else the text fields of the data.
     ///
     /// # Errors
-    /// [`TrainError::Empty`] without items, [`TrainError::NoTexts`] where documents have no field of
-    /// texts, [`TrainError::NoField`] for one that is named and that no record has, unless earlier towers
-    /// may have met it.
+    /// [`TrainError::Empty`] without items, [`TrainError::NoTexts`] if documents have no text field, and
+    /// [`TrainError::NoField`] for a named field that no record has, unless there are earlier towers.
     pub fn with_fields(
         &self,
         data: &Dataset,
@@ -176,7 +175,7 @@ impl Config {
         self.resolved(data, earlier)
     }
 
-    /// As [`with_fields`](Self::with_fields), whether or not a record has the fields.
+    /// As [`with_fields`](Self::with_fields), without checking that a record has the named fields.
     pub(super) fn resolved(
         &self,
         data: &Dataset,
@@ -229,7 +228,7 @@ impl Config {
     }
 }
 
-/// Refuses a field that no record has, if there are records at all.
+/// Rejects a named field that no record has, if there are records.
 fn has_fields(
     side: Side,
     setting: &'static str,
@@ -251,7 +250,7 @@ fn has_fields(
     })
 }
 
-/// The fields that a tower reads as a text.
+/// The fields of the first text feature of a tower.
 fn read_by(towers: &Towers, side: Side) -> Vec<String> {
     let features = towers.model().tower(side).features.iter();
     let mut schemas = features.map(|feature| &feature.schema);
@@ -260,7 +259,7 @@ fn read_by(towers: &Towers, side: Side) -> Vec<String> {
     fields.map(str::to_owned).collect()
 }
 
-/// A list of strings, or one without a list.
+/// A list of strings, or a single string.
 fn one_or_many<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected a field's name or a list of them")]

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn clicks_are_of_all_the_fields_of_a_query_and_of_a_document() {
+    fn clicks_read_all_fields_of_query_and_document() {
         let event = |user: &str, item: &str| Event {
             user: user.to_owned(),
             item: item.to_owned(),

@@ -1,4 +1,4 @@
-//! Which documents are negatives of a query: of the batch, or of all there are.
+//! Negatives of queries: drawn from the batch, or from all documents.
 
 use super::examples::{Example, Examples};
 use rand::RngExt;
@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 /// The negatives of a batch.
 pub(super) struct Negatives {
-    /// Of each example, their places among the documents of the batch, behind which stand `drawn`.
+    /// Indices of the negatives of each example: into the documents of the batch, followed by `drawn`.
     pub(super) of_each: Vec<Vec<u32>>,
-    /// Further documents, each once.
+    /// Further distinct documents.
     pub(super) drawn: Vec<u32>,
 }
 
-/// Of each example, `count` of the documents of the others, or with 0 all of them.
+/// Draws `count` negatives for each example from the documents of the others; 0 takes all of them.
 pub(super) fn of_batch(
     texts: &Examples,
     batch: &[Example],
@@ -21,10 +21,10 @@ pub(super) fn of_batch(
     rng: &mut Pcg64Mcg,
 ) -> Negatives {
     let each = batch.iter().map(|example| {
-        let strange = |other: usize| !texts.is_positive(*example, batch[other].document);
+        let is_negative = |other: usize| !texts.is_positive(*example, batch[other].document);
         match count {
-            0 => numbers((0..batch.len()).filter(|other| strange(*other))),
-            _ => numbers(draw(batch.len(), count, strange, rng)),
+            0 => numbers((0..batch.len()).filter(|other| is_negative(*other))),
+            _ => numbers(draw(batch.len(), count, is_negative, rng)),
         }
     });
     Negatives {
@@ -33,7 +33,7 @@ pub(super) fn of_batch(
     }
 }
 
-/// Of each example, `count` of the documents of a pool.
+/// Draws `count` negatives for each example from a pool of documents.
 pub(super) fn of_pool(
     texts: &Examples,
     pool: &[u32],
@@ -44,8 +44,8 @@ pub(super) fn of_pool(
     let mut drawn = Vec::new();
     let mut places = HashMap::new();
     let each = batch.iter().map(|example| {
-        let strange = |at: usize| !texts.is_positive(*example, pool[at]);
-        let chosen = draw(pool.len(), count, strange, rng).into_iter();
+        let is_negative = |at: usize| !texts.is_positive(*example, pool[at]);
+        let chosen = draw(pool.len(), count, is_negative, rng).into_iter();
         let places = chosen.map(|at| {
             *places.entry(pool[at]).or_insert_with(|| {
                 drawn.push(pool[at]);
@@ -64,8 +64,7 @@ fn numbers(places: impl IntoIterator<Item = usize>) -> Vec<u32> {
     places.into_iter().map(|at| at as u32).collect()
 }
 
-/// So many numbers below `among`, each drawn from all that pass, every one as likely as any other; none
-/// if none passes.
+/// Draws `count` numbers below `among` that pass, uniformly and with replacement; empty if none passes.
 fn draw(
     among: usize,
     count: usize,
@@ -78,7 +77,7 @@ fn draw(
     let draws = (0..count * 4).map(|_| rng.random_range(0..among));
     let mut drawn: Vec<_> = draws.filter(|at| passes(*at)).take(count).collect();
     if drawn.len() < count {
-        // Most of them do not pass: those that do are looked up.
+        // Few numbers pass: they are enumerated.
         let passing: Vec<_> = (0..among).filter(|at| passes(*at)).collect();
         while drawn.len() < count && !passing.is_empty() {
             drawn.push(passing[rng.random_range(0..passing.len())]);
@@ -97,7 +96,7 @@ mod tests {
     use std::collections::HashSet;
     use twinspire_towers::Event;
 
-    /// The statistic of Pearson's test that all counts come from the same chance.
+    /// The statistic of Pearson's chi-square test for a uniform distribution.
     fn chi_square(counts: &[u32]) -> f64 {
         let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
         let parts = counts.iter();
@@ -105,7 +104,7 @@ mod tests {
         parts.sum()
     }
 
-    /// Documents of two sentences each, the last of which is empty; and who clicked what of them.
+    /// Documents of two sentences each, the last one empty, and clicks on them.
     fn examples(documents: usize, clicks: &[(usize, usize)]) -> Examples {
         let item = |n: usize| {
             let text = format!("a{n} b. c{n} d.");
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_document_is_as_likely_to_be_drawn_from_all() {
+    fn draws_from_all_documents_are_uniform() {
         let rng = &mut Pcg64Mcg::seed_from_u64(21);
         // The first query clicked three of forty documents with words, another one of them.
         let texts = examples(41, &[(0, 0), (0, 7), (0, 39), (1, 7)]);
@@ -143,7 +142,7 @@ mod tests {
         for _ in 0..5000 {
             let negatives = of_pool(&texts, &pool, &batch, 4, rng);
             let once: HashSet<_> = negatives.drawn.iter().collect();
-            assert_eq!(once.len(), negatives.drawn.len(), "each is there once");
+            assert_eq!(once.len(), negatives.drawn.len(), "documents are distinct");
             let documents = |of: &[u32]| -> Vec<usize> {
                 let places = of.iter().map(|place| *place as usize - batch.len());
                 places.map(|at| negatives.drawn[at] as usize).collect()
@@ -165,7 +164,7 @@ mod tests {
                 in_a_row[two[0] % 4][two[1] % 4] += 1;
             }
         }
-        let strange = |counts: &[u32], own: &[usize]| -> Vec<u32> {
+        let others_of = |counts: &[u32], own: &[usize]| -> Vec<u32> {
             assert!(own.iter().all(|at| counts[*at] == 0), "{counts:?}");
             let others = counts
                 .iter()
@@ -173,7 +172,7 @@ mod tests {
                 .filter(|(at, _)| !own.contains(at));
             others.map(|(_, count)| *count).collect()
         };
-        let (first, second) = (strange(&first, &[0, 7, 39]), strange(&second, &[7]));
+        let (first, second) = (others_of(&first, &[0, 7, 39]), others_of(&second, &[7]));
         assert_eq!((first.len(), second.len()), (37, 39));
         let (first, second) = (chi_square(&first), chi_square(&second));
         // Quantiles 0.999 of the chi-square distribution with 36 and 38 degrees of freedom.
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_document_of_a_batch_is_as_likely_to_be_drawn_from_it() {
+    fn draws_from_a_batch_are_uniform() {
         let rng = &mut Pcg64Mcg::seed_from_u64(22);
         // Two sentences of each document ask: the other one's document is the own one.
         let texts = examples(21, &[]);
@@ -206,8 +205,9 @@ mod tests {
             assert!(negatives.drawn.is_empty());
             for (example, of) in batch.iter().zip(&negatives.of_each) {
                 assert_eq!(of.len(), 4);
-                let strange = |at: &u32| !texts.is_positive(*example, batch[*at as usize].document);
-                assert!(of.iter().all(strange));
+                let is_negative =
+                    |at: &u32| !texts.is_positive(*example, batch[*at as usize].document);
+                assert!(of.iter().all(is_negative));
             }
             let seventh = &negatives.of_each[7];
             seventh.iter().for_each(|at| counts[*at as usize] += 1);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rare_is_found_and_what_is_not_there_is_not_drawn() {
+    fn few_negatives_are_found_and_none_stay_empty() {
         let rng = &mut Pcg64Mcg::seed_from_u64(23);
         // All but the documents 3 and 99 of a hundred belong to the query.
         let clicks = (0..100).filter(|document| ![3, 99].contains(document));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_are_held_out_are_not_drawn() {
+    fn held_out_documents_are_not_drawn() {
         let texts = examples(21, &[]);
         let (learnt, out) = texts.split(0.2, &mut Pcg64Mcg::seed_from_u64(24));
         let pool: HashSet<u32> = texts.pool(&out).into_iter().collect();

@@ -147,11 +147,11 @@ impl Recipe for Dssm<'_> {
         let mut popularity = Popularity::new(documents as usize);
         examples
             .iter()
-            .for_each(|click| popularity.met(click.document));
-        let asked = popularity.asked(examples.len()).into_iter();
+            .for_each(|click| popularity.count(click.document));
+        let asked = popularity.sample_users(examples.len()).into_iter();
         let asked: Vec<_> = asked.map(|at| examples[at as usize]).collect();
         let [queries, all] = self.vectors(model, &asked, false);
-        popularity.answers(queries.view(), all.view(), |row| {
+        popularity.count_answers(queries.view(), all.view(), |row| {
             let known =
                 (0..documents).filter(|document| self.texts.is_positive(asked[row], *document));
             known.collect()

@@ -14,7 +14,7 @@ const THINGS: [[&str; 3]; 3] = [
     ["kettle", "boils water", "steel pot"],
 ];
 
-/// Documents that never say what queries call them.
+/// Documents that share no word with their queries.
 fn shop() -> Dataset {
     let item = |n: usize| {
         let [_, first, second] = THINGS[n % 3];
@@ -50,7 +50,7 @@ fn small() -> Config {
     }
 }
 
-/// Of which kind the best ten documents for a query are.
+/// Kinds of the best ten documents for a query.
 fn best(towers: &Towers, query: &str) -> Vec<usize> {
     let query = towers.embed_user(&json!({"query": query})).unwrap();
     let items = shop().items;
@@ -71,7 +71,7 @@ fn best(towers: &Towers, query: &str) -> Vec<usize> {
 }
 
 #[test]
-fn clicks_teach_what_words_do_not_say() {
+fn clicks_teach_synonyms() {
     for (shared, negatives, pool) in [
         (true, 4, Pool::All),
         (true, 4, Pool::Batch),
@@ -95,7 +95,7 @@ fn clicks_teach_what_words_do_not_say() {
 }
 
 #[test]
-fn documents_alone_teach_what_goes_together() {
+fn documents_alone_teach_co_occurrence() {
     let documents = Dataset {
         items: shop().items,
         ..Dataset::default()
@@ -147,7 +147,7 @@ fn fields(towers: &Towers) -> [Vec<String>; 2] {
 }
 
 #[test]
-fn all_columns_of_texts_are_read_or_those_that_are_named() {
+fn all_text_columns_are_read_or_those_that_are_named() {
     let trained = train(&shop_of_fields(), &small(), |_| {}).unwrap().towers;
     assert_eq!(fields(&trained), [vec!["query"], vec!["title", "body"]]);
     let similarity = |towers: &Towers, query: &str, item: Value| -> f32 {
@@ -193,7 +193,7 @@ fn all_columns_of_texts_are_read_or_those_that_are_named() {
 }
 
 #[test]
-fn texts_are_told_by_their_looks_where_no_name_tells() {
+fn text_fields_are_found_by_their_values_if_no_name_tells() {
     let mut data = shop_of_fields();
     for (n, item) in data.items.iter_mut().enumerate() {
         let [_, first, second] = THINGS[n % 3];
@@ -223,8 +223,8 @@ fn texts_are_told_by_their_looks_where_no_name_tells() {
     let error = train(&data, &small(), |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no field of the items can be told to hold texts (there are id, link, maker, note, seen, shelf); \
-         name those to be read by the setting `document`"
+        "no field of the items holds texts (found: id, link, maker, note, seen, shelf); \
+         name text fields with the setting `document`"
     );
     let config = Config {
         document: vec!["maker".to_owned(), "titel".to_owned()],
@@ -238,7 +238,7 @@ fn texts_are_told_by_their_looks_where_no_name_tells() {
 }
 
 #[test]
-fn a_warm_start_reads_what_the_earlier_towers_read() {
+fn a_warm_start_reads_the_fields_of_the_earlier_towers() {
     let config = Config {
         document: vec!["body".to_owned(), "title".to_owned()],
         training: TrainParams {
@@ -272,7 +272,7 @@ fn a_warm_start_reads_what_the_earlier_towers_read() {
 }
 
 #[test]
-fn clicks_tell_how_popular_documents_fare_and_documents_alone_do_not() {
+fn only_clicks_give_recall_by_popularity() {
     let config = Config {
         held_out: 0.2,
         training: TrainParams {
@@ -326,7 +326,7 @@ fn a_seed_fixes_the_towers_on_any_number_of_cores() {
 }
 
 #[test]
-fn what_cannot_be_learnt_from_is_named() {
+fn invalid_data_and_settings_are_named() {
     let says = |change: &dyn Fn(&mut Dataset, &mut Config)| {
         let (mut data, mut config) = (shop(), small());
         change(&mut data, &mut config);

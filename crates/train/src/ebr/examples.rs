@@ -1,4 +1,4 @@
-//! What is learnt from: the meetings of a log, and what was mined of them.
+//! Training examples: the events of a log, and mined pairs.
 
 use super::config::Config;
 use crate::dataset::Dataset;
@@ -10,48 +10,48 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use twinspire_towers::{MinedPair, TrainingPair};
 
-/// All there is to learn from.
+/// All training examples.
 pub(super) struct Examples {
-    /// The log, without what is held out.
+    /// The log without the holdout.
     pub(super) logs: Logs,
     pub(super) held_out: Vec<HeldOut>,
     /// Users of mined pairs that the log does not have.
     pub(super) given: Vec<Given>,
     pub(super) all: Vec<Example>,
-    /// What each user of the log is known to have met.
-    met: Vec<HashSet<u32>>,
-    /// Mined negatives.
+    /// Known positives of each user of the log.
+    seen: Vec<HashSet<u32>>,
+    /// Lists of mined negatives.
     lists: Vec<Vec<u32>>,
 }
 
-/// A user with an item that was met.
+/// A user with a positive item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Example {
     pub(super) who: Who,
     pub(super) item: u32,
     pub(super) weight: f32,
-    /// Which list of mined negatives.
+    /// Index of its list of mined negatives.
     list: Option<u32>,
 }
 
-/// Who met an item.
+/// The user of an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
-    /// A user of the log, at one of the meetings.
-    Met(sampler::Example),
-    /// The user of a mined pair that the log does not have.
+    /// A user of the log, as of an event.
+    Logged(sampler::Example),
+    /// The user of a mined pair that is not in the log.
     Given(u32),
 }
 
-/// A user as a mined pair tells of it.
+/// The user of a mined pair that is not in the log.
 pub(super) struct Given {
-    /// The pair's place.
+    /// Index of the mined pair.
     pub(super) at: usize,
     pub(super) record: Value,
     known: HashSet<u32>,
 }
 
-/// What was mined of a user and an item of the log.
+/// What was mined for a user and an item of the log.
 #[derive(Default)]
 struct Found {
     negatives: Vec<u32>,
@@ -59,9 +59,9 @@ struct Found {
 }
 
 impl Examples {
-    /// The meetings of the log, with what was mined of them, and mined pairs that are not in the log as
-    /// examples of their own. Where an item was met several times by a user, what was mined of them is
-    /// of each. What a user met is not among its negatives, whatever was mined.
+    /// The events of the log with their mined negatives, and mined pairs that are not in the log as examples of
+    /// their own. If a user has several events with an item, all get its mined negatives. Known positives of a
+    /// user are removed from its negatives.
     ///
     /// # Errors
     /// As [`Logs::new`], and [`TrainError::Mined`] for an item that the data does not have.
@@ -72,16 +72,16 @@ impl Examples {
     ) -> Result<Self, TrainError> {
         let mut logs = Logs::new(data)?;
         let held_out = config.log.take_holdout(&mut logs, &config.training, None);
-        let met = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
+        let seen = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
         let mut examples = Self {
-            met: met.collect(),
+            seen: seen.collect(),
             held_out,
             given: Vec::new(),
             all: Vec::new(),
             lists: Vec::new(),
             logs,
         };
-        let found = examples.read(mined, config)?;
+        let found = examples.add_mined(mined, config)?;
         let of_given = std::mem::take(&mut examples.all);
         let mut lists: HashMap<(u32, u32), u32> = HashMap::new();
         for example in examples.logs.examples() {
@@ -95,7 +95,7 @@ impl Examples {
                 })
             });
             examples.all.push(Example {
-                who: Who::Met(example),
+                who: Who::Logged(example),
                 item,
                 weight: reward * weight(hard_positive, config),
                 list,
@@ -106,8 +106,8 @@ impl Examples {
         Ok(examples)
     }
 
-    /// Takes in what was mined: gives that of the log's users and items, and adds the other pairs.
-    fn read(
+    /// Adds the mined pairs that are not in the log, and returns what was mined for the others.
+    fn add_mined(
         &mut self,
         mined: impl IntoIterator<Item = MinedPair>,
         config: &Config,
@@ -142,7 +142,7 @@ impl Examples {
             for negative in &mined.negatives {
                 negatives.push(number(&negative.id, MinedFault::UnknownNegative)?);
             }
-            if let Some(met) = user.and_then(|user| self.met.get_mut(user as usize)) {
+            if let Some(met) = user.and_then(|user| self.seen.get_mut(user as usize)) {
                 known.extend(&*met);
                 negatives.retain(|item| !known.contains(item));
                 if met.contains(&positive)
@@ -179,17 +179,17 @@ impl Examples {
         list.map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the user of an example is known to have met an item.
+    /// Whether an item is a known positive of the user of an example.
     pub(super) fn known(&self, example: Example, item: u32) -> bool {
         match example.who {
-            Who::Met(met) => self.met[met.user as usize].contains(&item),
+            Who::Logged(met) => self.seen[met.user as usize].contains(&item),
             Who::Given(given) => self.given[given as usize].known.contains(&item),
         }
     }
 
-    /// What a user met, other than what is held out.
+    /// Known positives of a user of the log, without the holdout.
     pub(super) fn seen_by(&self, user: u32) -> &HashSet<u32> {
-        &self.met[user as usize]
+        &self.seen[user as usize]
     }
 }
 
@@ -200,12 +200,12 @@ fn weight(hard_positive: bool, config: &Config) -> f32 {
     }
 }
 
-/// The meetings of a log as pairs to be [mined](crate::Database::mine): the user as it was at the
-/// moment, the item that was met, and everything else that the user met, which is never a negative.
-/// What a training with these settings holds out is left out. One pair is made at a time.
+/// The events of a log as pairs for mining (`Database::mine`): the user as of the event, the positive item, and
+/// the user's other known positives, which are never negatives. The holdout of a training with these settings
+/// is left out. Pairs are made one at a time.
 ///
 /// # Errors
-/// As [`train`](super::train), of what is wrong with the data.
+/// As [`train`](super::train), for invalid data.
 pub fn pairs(
     data: &Dataset,
     config: &Config,
@@ -269,7 +269,7 @@ mod tests {
         let id = |item: u32| &*examples.logs.items[item as usize].0;
         let each = examples.all.iter().map(|example| {
             let who = match example.who {
-                Who::Met(met) => examples.logs.users[met.user as usize].0.clone(),
+                Who::Logged(met) => examples.logs.users[met.user as usize].0.clone(),
                 Who::Given(given) => examples.given[given as usize].record.to_string(),
             };
             let mined = examples.mined(*example).iter().map(|item| id(*item));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_mined_is_found_by_user_and_item_and_the_rest_is_an_example_of_its_own() {
+    fn mined_pairs_match_events_by_user_and_item_and_others_are_examples_of_their_own() {
         let config = Config {
             hard_positive_weight: 3.0,
             ..Config::default()
@@ -297,7 +297,7 @@ mod tests {
         );
         let u = || "u".to_owned();
         let expected = [
-            // What the user met is no negative; of an item that was met twice each is an example.
+            // Known positives are not negatives; an item with two events makes two examples.
             (u(), "a", 1.0, vec!["d", "e"]),
             (u(), "b", 6.0, vec![]),
             (u(), "a", 1.0, vec!["d", "e"]),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_out_is_not_learnt_from_by_way_of_what_was_mined() {
+    fn held_out_events_do_not_return_as_mined_pairs() {
         let config = Config {
             training: TrainParams {
                 patience: 1,
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_tell_of_users_as_they_were() {
+    fn pairs_have_users_as_of_the_event() {
         let pairs: Vec<_> = pairs(&data(), &Config::default()).unwrap().collect();
         let u = |history: &[&str]| json!({"user_id": "u", "age": 7, "history": history});
         let expected = [
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn items_that_the_data_does_not_have_are_named() {
+    fn unknown_items_are_named() {
         let says = |line: Value| {
             let lines = [json!({"user": {}, "positive": "a"}), line].map(mined);
             let error = Examples::new(&data(), lines, &Config::default());

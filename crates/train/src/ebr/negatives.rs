@@ -1,9 +1,9 @@
-//! Which items are negatives of an example: random ones and mined ones, in proportion.
+//! Negatives of an example: random and mined ones, in proportion.
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-/// So many random negatives for so many mined ones, and how many in all.
+/// The proportion of random (easy) to mined (hard) negatives, and their total.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mix {
     pub(super) easy: u32,
@@ -12,9 +12,9 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    /// How many negatives are mined ones, of an example that has so many of these. On the average it is
-    /// their share of all negatives, for what is left of a whole number is drawn.
-    pub(super) fn hard(self, mined: usize, rng: &mut Pcg64Mcg) -> usize {
+    /// Number of mined negatives for an example that has `mined` of them. Fractions are rounded at random, so that
+    /// the share is right on average.
+    pub(super) fn hard_count(self, mined: usize, rng: &mut Pcg64Mcg) -> usize {
         if mined == 0 || self.hard == 0 {
             return 0;
         }
@@ -27,8 +27,8 @@ impl Mix {
         (whole + usize::from(one_more)).min(mined)
     }
 
-    /// How many are random, where so many are mined ones.
-    pub(super) fn easy(self, hard: usize) -> usize {
+    /// Number of random negatives beside `hard` mined ones.
+    pub(super) fn easy_count(self, hard: usize) -> usize {
         match self.easy {
             0 => 0,
             _ => self.negatives.saturating_sub(hard),
@@ -36,16 +36,16 @@ impl Mix {
     }
 }
 
-/// Items for the negatives of a batch, each drawn from all `items`, every one as likely as any other.
+/// Random negatives of a batch, drawn uniformly from all `items`.
 pub(super) fn random(items: usize, count: usize, rng: &mut Pcg64Mcg) -> Vec<u32> {
     let draws = (0..count).map(|_| rng.random_range(0..items.max(1) as u32));
     draws.collect()
 }
 
-/// So many of the mined negatives, every choice as likely as any other.
-pub(super) fn some(mined: &[u32], count: usize, rng: &mut Pcg64Mcg) -> Vec<u32> {
+/// A uniform sample of the mined negatives, without replacement.
+pub(super) fn sample(mined: &[u32], count: usize, rng: &mut Pcg64Mcg) -> Vec<u32> {
     let mut rest = mined.to_vec();
-    // The first places of a shuffle (Fisher and Yates).
+    // A partial Fisher-Yates shuffle.
     for at in 0..count.min(rest.len()) {
         let other = rng.random_range(at..rest.len());
         rest.swap(at, other);
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
-    /// The statistic of Pearson's test that counts come from these chances.
+    /// The statistic of Pearson's chi-square test.
     fn chi_square(counts: &[u32], chances: &[f64]) -> f64 {
         let draws = f64::from(counts.iter().sum::<u32>());
         let parts = counts.iter().zip(chances).map(|(count, chance)| {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn every_item_is_as_likely_to_be_a_random_negative() {
+    fn random_negatives_are_uniform() {
         let rng = &mut Pcg64Mcg::seed_from_u64(11);
         let (mut items, mut in_a_row) = ([0u32; 40], [0u32; 25]);
         for _ in 0..1000 {
@@ -92,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn every_choice_of_mined_negatives_is_as_likely() {
+    fn samples_of_mined_negatives_are_uniform() {
         let rng = &mut Pcg64Mcg::seed_from_u64(12);
         let mined: Vec<u32> = (0..10).map(|n| n * 7).collect();
         let (mut each, mut couples) = ([0u32; 10], [0u32; 45]);
         for _ in 0..20_000 {
-            let mut chosen = some(&mined, 2, rng);
+            let mut chosen = sample(&mined, 2, rng);
             chosen.sort_unstable();
             let [a, b] = [chosen[0] / 7, chosen[1] / 7].map(|n| n as usize);
             assert!(a < b, "none is drawn twice");
@@ -113,12 +113,12 @@ mod tests {
         );
         assert!(each < 27.9, "{each}");
         assert!(couples < 78.7, "{couples}");
-        assert_eq!(some(&mined, 99, rng).len(), 10);
-        assert!(some(&[], 3, rng).is_empty());
+        assert_eq!(sample(&mined, 99, rng).len(), 10);
+        assert!(sample(&[], 3, rng).is_empty());
     }
 
     #[test]
-    fn mined_negatives_have_the_share_that_is_asked_for() {
+    fn mined_negatives_have_the_configured_share() {
         let rng = &mut Pcg64Mcg::seed_from_u64(13);
         // The number of mined ones of an example, and how likely each should be.
         for (easy, hard, negatives, least, more) in [
@@ -134,10 +134,10 @@ mod tests {
             };
             let mut counts = [0u32; 2];
             for _ in 0..20_000 {
-                let hard = mix.hard(50, rng);
+                let hard = mix.hard_count(50, rng);
                 counts[hard - least] += 1;
                 let all = if easy > 0 { negatives } else { hard };
-                assert_eq!(hard + mix.easy(hard), all);
+                assert_eq!(hard + mix.easy_count(hard), all);
             }
             if more == 0.0 {
                 assert_eq!(counts, [20_000, 0]);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_mined_negatives_than_were_mined() {
+    fn there_are_never_more_mined_negatives_than_were_mined() {
         let rng = &mut Pcg64Mcg::seed_from_u64(14);
         let only = Mix {
             easy: 0,
@@ -158,7 +158,11 @@ mod tests {
             negatives: 9,
         };
         assert_eq!(
-            (only.hard(4, rng), only.hard(0, rng), only.easy(4)),
+            (
+                only.hard_count(4, rng),
+                only.hard_count(0, rng),
+                only.easy_count(4)
+            ),
             (4, 0, 0)
         );
         let none = Mix {
@@ -166,12 +170,12 @@ mod tests {
             hard: 0,
             negatives: 9,
         };
-        assert_eq!((none.hard(4, rng), none.easy(0)), (0, 9));
+        assert_eq!((none.hard_count(4, rng), none.easy_count(0)), (0, 9));
         let half = Mix {
             easy: 1,
             hard: 1,
             negatives: 10,
         };
-        assert_eq!((half.hard(2, rng), half.easy(2)), (2, 8));
+        assert_eq!((half.hard_count(2, rng), half.easy_count(2)), (2, 8));
     }
 }

@@ -73,23 +73,23 @@ impl Recipe for Ebr<'_> {
             .map(|example| columns.insert(example.item) as usize);
         let positives: Vec<usize> = positives.collect();
         let batch_positives = columns.items.len();
-        let random = negatives::random(self.reader.items(), mix.easy(0), rng).into_iter();
+        let random = negatives::random(self.reader.items(), mix.easy_count(0), rng).into_iter();
         let random: Vec<(u32, u32)> = random.map(|item| (item, columns.insert(item))).collect();
         let negatives = batch.iter().map(|example| {
             let mined = examples.mined(*example);
-            let hard = mix.hard(mined.len(), rng);
-            let mined = negatives::some(mined, hard, rng).into_iter();
+            let hard = mix.hard_count(mined.len(), rng);
+            let mined = negatives::sample(mined, hard, rng).into_iter();
             let mut all: Vec<u32> = mined.map(|item| columns.insert(item)).collect();
-            let strange = random.iter().take(mix.easy(hard));
-            let strange = strange.filter(|(item, _)| !examples.known(*example, *item));
-            all.extend(strange.map(|(_, column)| column));
+            let unseen = random.iter().take(mix.easy_count(hard));
+            let unseen = unseen.filter(|(item, _)| !examples.known(*example, *item));
+            all.extend(unseen.map(|(_, column)| column));
             all
         });
         let negatives: Vec<Vec<u32>> = negatives.collect();
         let weights: Vec<f32> = batch.iter().map(|example| example.weight).collect();
 
         let of_log = batch.iter().map(|example| match example.who {
-            Who::Met(at) => Some(at),
+            Who::Logged(at) => Some(at),
             Who::Given(_) => None,
         });
         self.reader.encode_users(of_log, rng, users);
@@ -125,7 +125,7 @@ impl Recipe for Ebr<'_> {
     }
 }
 
-/// Users of mined pairs as the tower reads them.
+/// Encodes the users of mined pairs that the log does not have.
 fn encode_given(model: &Model, examples: &Examples) -> Result<Vec<Encoded>, TrainError> {
     let each = examples.given.iter().map(|given| {
         let encoded = model.user.encode_alone(&model.tables, &given.record);

@@ -10,14 +10,14 @@ use serde_json::json;
 use twinspire_towers::Event;
 use twinspire_towers::{MinedPair, Towers};
 
-/// Cities, each with a word of its own.
+/// Cities, each with a dish and a place.
 const CITIES: [(&str, f64, f64); 3] = [
     ("pizza", 40.7, -74.0),
     ("noodles", 35.7, 139.7),
     ("cheese", 46.9, 7.4),
 ];
 
-/// Who asks for something anywhere takes what is near and is called so: text and place both count.
+/// Users take items that match their query and are near: text and place both matter.
 fn town() -> Dataset {
     let at = |city: usize| json!({"lat": CITIES[city].1, "lon": CITIES[city].2});
     let item = |n: usize| {
@@ -65,7 +65,7 @@ fn small() -> Config {
     }
 }
 
-/// The numbers of the best items for a user.
+/// Numbers of the best items for a user.
 fn best(towers: &Towers, user: &Value, count: usize) -> Vec<usize> {
     let user = towers.embed_user(user).unwrap();
     let items = town().items;
@@ -78,7 +78,7 @@ fn best(towers: &Towers, user: &Value, count: usize) -> Vec<usize> {
     order[..count].iter().map(|(_, n)| *n).collect()
 }
 
-/// Pairs with every item as a negative that has the word and not the place.
+/// Pairs whose negatives are all items with the right word in the wrong place.
 fn mined() -> Vec<MinedPair> {
     let each = (0..90usize).map(|n| {
         let others = (0..45).filter(|i| i % 3 == n % 3 && i / 3 % 3 != n / 3 % 3);
@@ -118,7 +118,7 @@ fn it_learns_from_texts_places_and_sets_together() {
 }
 
 #[test]
-fn it_learns_from_histories_and_ids_where_there_is_nothing_else() {
+fn it_learns_from_histories_and_ids_alone() {
     let event = |n: usize, at: usize| Event {
         user: format!("u{n}"),
         item: format!("i{}", (n % 2 + 2 * (n + 3 * at)) % 20),
@@ -163,7 +163,7 @@ fn it_learns_from_histories_and_ids_where_there_is_nothing_else() {
 }
 
 #[test]
-fn mined_negatives_change_what_is_learnt_and_alone_they_teach_what_they_tell_apart() {
+fn mined_negatives_alone_teach_the_distinction_they_encode() {
     let learn = |mined: Vec<MinedPair>, config: &Config| {
         let told = &mut Vec::new();
         let trained = train_mined(None, &town(), mined, config, |p| told.push(p)).unwrap();
@@ -211,7 +211,7 @@ fn mined_negatives_change_what_is_learnt_and_alone_they_teach_what_they_tell_apa
 }
 
 #[test]
-fn hard_passes_come_first_and_are_passes_of_their_own() {
+fn warm_up_epochs_come_first_and_are_counted() {
     let config = Config {
         hard_passes: 2,
         training: TrainParams {
@@ -242,7 +242,7 @@ fn hard_passes_come_first_and_are_passes_of_their_own() {
 }
 
 #[test]
-fn a_training_ends_when_validation_gets_no_better_and_counts_hard_passes_too() {
+fn early_stopping_ignores_warm_up_epochs_but_numbers_them() {
     let config = Config {
         hard_passes: 1,
         training: TrainParams {
@@ -264,7 +264,7 @@ fn a_training_ends_when_validation_gets_no_better_and_counts_hard_passes_too() {
 }
 
 #[test]
-fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
+fn a_warm_start_continues_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
     let short = Config {
         training: TrainParams {
             epochs: 3,
@@ -293,7 +293,7 @@ fn a_warm_start_goes_on_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
 }
 
 #[test]
-fn a_warm_start_adds_who_and_what_is_new_and_a_share_of_the_time_can_be_held_out() {
+fn a_warm_start_adds_new_ids_and_the_latest_share_can_be_held_out() {
     let (short, day) = (
         Config {
             item_dimension: 8,
@@ -348,7 +348,7 @@ fn a_warm_start_adds_who_and_what_is_new_and_a_share_of_the_time_can_be_held_out
 }
 
 #[test]
-fn texts_are_read_by_words_too_unless_their_grams_are_said() {
+fn texts_are_read_by_words_too_unless_overridden() {
     let grams = |config: Config| {
         let logs = Logs::new(&town()).unwrap();
         let schema = json!(describe(&town(), &logs, &config).unwrap());
@@ -377,7 +377,7 @@ fn texts_are_read_by_words_too_unless_their_grams_are_said() {
 }
 
 #[test]
-fn what_cannot_be_learnt_from_is_named() {
+fn invalid_data_and_settings_are_named() {
     let says = |config: Config, mined: Vec<MinedPair>| {
         let trained = train_mined(None, &town(), mined, &config, |_| {});
         trained.unwrap_err().to_string()

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gradients_agree_with_finite_differences() {
+    fn gradients_agree_with_finite_differences() {
         let (users, items) = (vectors(3, 4, 0.0), vectors(5, 4, 7.0));
         check(&users, &items, |users, items| {
             let batch = Batch {

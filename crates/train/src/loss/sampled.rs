@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gradients_agree_with_finite_differences() {
+    fn gradients_agree_with_finite_differences() {
         let (queries, documents) = (vectors(3, 4, 0.0), vectors(5, 4, 7.0));
         // A document drawn twice counts twice.
         let negatives = [vec![1, 2], vec![0, 4, 4], vec![3]];

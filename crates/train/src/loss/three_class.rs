@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradients_agree_with_finite_differences() {
+    fn gradients_agree_with_finite_differences() {
         let (users, items) = (vectors(3, 6, 0.0), vectors(4, 6, 7.0));
         // A pair drawn twice counts twice; an item of no pair has no gradient.
         let pairs = [
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_knowledge_the_loss_is_the_logarithm_of_the_classes() {
+    fn an_untrained_loss_is_the_log_of_the_number_of_classes() {
         let (users, items) = (vectors(1, 6, 0.0), Array2::zeros((1, 6)));
         let loss = softmax(
             users.view(),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_of_clicks_are_those_of_the_softmax() {
+    fn click_probabilities_agree_with_the_softmax() {
         let (users, items) = (vectors(21, 6, 0.0), vectors(5, 6, 7.0));
         let all = click_probabilities(users.view(), items.view(), 2.0);
         for ((user, item), found) in all.indexed_iter() {

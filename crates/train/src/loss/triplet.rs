@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradients_agree_with_finite_differences() {
+    fn gradients_agree_with_finite_differences() {
         let (users, items) = (vectors(3, 4, 0.0), vectors(6, 4, 7.0));
         let negatives = [vec![3, 4], vec![0, 5, 5], vec![]];
         for nearest in 0..=2 {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_is_that_worked_out_by_hand() {
+    fn the_loss_agrees_with_a_calculation_by_hand() {
         let users = array![[1.0, 0.0]];
         let items = array![[0.6, 0.8], [0.8, 0.6], [0.0, 1.0]];
         let of = |negatives: Vec<u32>, nearest, known: u32| {

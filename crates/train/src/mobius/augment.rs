@@ -1,5 +1,5 @@
-//! Bad cases: of all users and items of a batch, pairs of low relevance that the student would take for
-//! clicks (Fan et al., KDD 2019, algorithm 1).
+//! Bad cases: pairs of low relevance to which the student gives a high click probability (Fan et al., KDD 2019,
+//! algorithm 1).
 
 use super::config::Draw;
 use rand::RngExt;
@@ -7,20 +7,19 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use rand_pcg::Pcg64Mcg;
 
-/// A pair that could be drawn.
+/// A pair that may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Candidate {
-    /// The user's place in the batch.
+    /// Row of the user in the batch.
     pub(super) user: u32,
-    /// The item's place in the batch.
+    /// Column of the item in the batch.
     pub(super) item: u32,
-    /// How likely a click is, as the student sees it.
+    /// Click probability by the student.
     pub(super) click: f32,
 }
 
-/// So many of the candidates. By [`Draw::Probability`] and [`Draw::Uniform`] each draw is of all of them,
-/// so that one may be drawn again; by [`Draw::Top`] each is taken at most once, and of equal ones the
-/// first.
+/// Draws `count` candidates: with replacement for [`Draw::Probability`] and [`Draw::Uniform`], without for
+/// [`Draw::Top`], where ties go to the first.
 pub(super) fn draw(
     candidates: &[Candidate],
     count: usize,
@@ -35,7 +34,7 @@ pub(super) fn draw(
             let weights = candidates
                 .iter()
                 .map(|candidate| f64::from(candidate.click));
-            // None has a probability where the loss is no number, which ends the training.
+            // Probabilities are NaN only if training has diverged, which ends it.
             let Ok(index) = WeightedIndex::new(weights) else {
                 return Vec::new();
             };
@@ -84,7 +83,7 @@ mod tests {
     const LIMIT: f64 = 72.1;
 
     #[test]
-    fn pairs_are_drawn_in_proportion_to_the_probability_of_a_click() {
+    fn draws_are_proportional_to_the_click_probability() {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         let drawn = draw(&candidates(), 100_000, Draw::Probability, &mut rng);
         assert_eq!(drawn.len(), 100_000);
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pair_is_as_likely_where_the_student_is_not_asked() {
+    fn uniform_draws_ignore_the_student() {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         let drawn = draw(&candidates(), 100_000, Draw::Uniform, &mut rng);
         let found = chi_square(&drawn, |_| 1.0);
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_likeliest_are_taken_once_each() {
+    fn top_draws_take_each_pair_once() {
         let mut rng = Pcg64Mcg::seed_from_u64(7);
         let drawn = draw(&candidates(), 3, Draw::Top, &mut rng);
         let clicks: Vec<_> = drawn.iter().map(|candidate| candidate.click).collect();

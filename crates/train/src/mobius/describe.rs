@@ -1,5 +1,5 @@
-//! The towers: what they read, what stands before the three parts, and the parts, all of them to be
-//! learnt or those that are published.
+//! The towers: features, the trunk of layers before the three parts, and the parts: all of them for training, or
+//! those that are published.
 
 use super::config::Config;
 use crate::dataset::Dataset;
@@ -15,22 +15,22 @@ use twinspire_towers::internals::schema::{
 
 /// Buckets of the table of letter trigrams.
 const TRIGRAM_BUCKETS: u32 = 8192;
-/// What the parts are called among the layers.
+/// Names of the layers that end the parts.
 const PARTS: [&str; 3] = ["click", "unclick", "bad"];
-/// What the parts read, where it has no name of its own.
+/// Name of the layer before the parts, if it has none of its own.
 const TRUNK: &str = "trunk";
 
-/// What of the three parts there is, in their order, and what each is multiplied by.
+/// Factor of each of the three parts; 0 leaves a part out.
 pub(super) type Factors = [f32; 3];
 
-/// All three parts as they are.
+/// All three parts, unscaled.
 pub(super) const WHOLE: Factors = [1.0; 3];
 
-/// The layers before the parts, of the user tower and of the item tower.
+/// Layers before the parts, of the user tower and of the item tower.
 #[derive(Clone, Debug)]
 pub(super) struct Trunks(pub(super) [Vec<LayerSchema>; 2]);
 
-/// The schema of the towers that learn, and their layers before the parts.
+/// The schema of the towers for training, and their trunks.
 pub(super) fn describe(
     data: &Dataset,
     logs: &Logs,
@@ -40,14 +40,15 @@ pub(super) fn describe(
     let ids = Ids::new(&config.log, config.item_dimension, 1);
     let mut draft = Draft::new(&config.log.schema, widths);
     let [user, item] = draft.of_log(data, logs, ids)?;
-    let trunk = |side| Ok::<_, TrainError>(named(draft.layers(side, hidden(&config.log.hidden))?));
+    let trunk =
+        |side| Ok::<_, TrainError>(with_name(draft.layers(side, hidden(&config.log.hidden))?));
     let trunks = Trunks([trunk(Side::User)?, trunk(Side::Item)?]);
     let schema = draft.unchecked("mobius", user, item);
     Ok((with_parts(&schema, &trunks, config, WHOLE)?, trunks))
 }
 
-/// The same towers, but with these parts behind their trunks: the user's multiplied by the factors, the
-/// item's as they are, and none of those whose factor is 0.
+/// The towers with the given parts behind their trunks. The user's parts are multiplied by the factors, the item's
+/// are not; parts with a factor of 0 are left out.
 pub(super) fn with_parts(
     schema: &Schema,
     trunks: &Trunks,
@@ -56,10 +57,10 @@ pub(super) fn with_parts(
 ) -> Result<Schema, TrainError> {
     let mut schema = schema.clone();
     let [user, item] = &trunks.0;
-    let kept = kept(factors).count();
-    schema.dimension = (kept * config.part) as u32;
-    // Of parts of length 1 the whole has one length, and the cosine keeps the order of the products.
-    // While they are learnt, the products are taken as they are.
+    let parts = active_parts(factors).count();
+    schema.dimension = (parts * config.part) as u32;
+    // With parts of length 1, all vectors have the same length, and the cosine ranks as the inner product does.
+    // Training uses the inner products themselves.
     schema.metric = match config.normalise && factors != WHOLE {
         true => Metric::Cosine,
         false => Metric::InnerProduct,
@@ -74,20 +75,20 @@ pub(super) fn with_parts(
     checked(schema)
 }
 
-/// The parts that are there, by their number, with their factors.
-pub(super) fn kept(factors: Factors) -> impl Iterator<Item = (usize, f32)> {
+/// Index and factor of the parts that are not left out.
+pub(super) fn active_parts(factors: Factors) -> impl Iterator<Item = (usize, f32)> {
     let all = factors.into_iter().enumerate();
     all.filter(|(_, factor)| *factor != 0.0)
 }
 
-/// The layers of a tower: its trunk, then for each part a dense one, which may be negated, and what
-/// follows it, then all of them side by side.
+/// The layers of a tower: its trunk, for each part a dense layer with normalisation and scaling, and the
+/// concatenation of the parts.
 fn layers(trunk: &[LayerSchema], config: &Config, factors: Factors) -> Vec<LayerSchema> {
     let mut layers = trunk.to_vec();
     let before = trunk.last().and_then(|layer| layer.name.as_deref());
     let before = before.unwrap_or(INPUT).to_owned();
     let mut ends = Vec::new();
-    for (part, factor) in kept(factors) {
+    for (part, factor) in active_parts(factors) {
         let mut of_part = LayerSchema::of(LayerKind::Dense {
             units: config.part as u32,
             activation: Activation::Linear,
@@ -116,8 +117,8 @@ fn layers(trunk: &[LayerSchema], config: &Config, factors: Factors) -> Vec<Layer
     layers
 }
 
-/// Layers whose last has a name.
-fn named(mut layers: Vec<LayerSchema>) -> Vec<LayerSchema> {
+/// Names the last layer, if it has no name.
+fn with_name(mut layers: Vec<LayerSchema>) -> Vec<LayerSchema> {
     if let Some(last) = layers.last_mut() {
         last.name.get_or_insert_with(|| TRUNK.to_owned());
     }

@@ -1,7 +1,7 @@
-//! What was learnt: towers of three parts, and what is published of them.
+//! The trained student: towers of three parts, and the towers that are cut out of them for publishing.
 
 use super::config::Config;
-use super::describe::{Factors, Trunks, kept, with_parts};
+use super::describe::{Factors, Trunks, active_parts, with_parts};
 use super::score::Score;
 use crate::error::TrainError;
 use crate::loss::three_class::{CLASSES, part, shares};
@@ -15,48 +15,48 @@ use twinspire_towers::Towers;
 use twinspire_towers::TowersError;
 use twinspire_towers::internals::{Layer, Model, Side, Step};
 
-/// Towers of three parts, for clicks, unclicks and bad cases. What is published is cut out of them, by
-/// what recalls should score by.
+/// Trained towers of three parts, for clicks, unclicks and bad cases. The towers to publish are cut out of them
+/// for a [`Score`].
 #[derive(Clone, Debug)]
 pub struct Student {
     pub(super) parts: Towers,
     pub(super) trunks: Trunks,
     pub(super) config: Config,
-    /// How it learnt.
+    /// How the training went.
     pub(super) report: TrainingReport,
 }
 
-/// What becomes of a user and an item, in probabilities that are 1 together.
+/// Probabilities of the three outcomes of a user and an item, which sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The user takes it.
+    /// The user clicks the item.
     pub click: f32,
-    /// The user sees it and does not take it.
+    /// The user sees the item and does not click it.
     pub unclick: f32,
-    /// It does not fit.
+    /// The item is not relevant.
     pub bad: f32,
 }
 
 impl Student {
-    /// How it learnt.
+    /// How the training went.
     #[must_use]
     pub fn report(&self) -> &TrainingReport {
         &self.report
     }
 
-    /// The towers of all three parts, side by side: to be kept for a
-    /// [training that begins with them](super::train_from), not to be published.
+    /// The towers of all three parts, for a later [warm start](super::train_from). They are not meant to be
+    /// published.
     #[must_use]
     pub fn parts(&self) -> &Towers {
         &self.parts
     }
 
-    /// The towers to be published, whose vectors score by `score`. Those of the click parts alone are a
-    /// third as wide as all three.
+    /// The towers to publish, whose inner products are `score`. The width of their vectors grows with the number
+    /// of parts in use.
     ///
     /// # Errors
-    /// [`TrainError::Config`] for a weight out of its range.
+    /// [`TrainError::Config`] for a weight outside of its range.
     pub fn towers(&self, score: Score) -> Result<Towers, TrainError> {
         score.check()?;
         let cut = cut(
@@ -68,7 +68,7 @@ impl Student {
         Ok(Towers::from_model(&cut)?)
     }
 
-    /// The towers that score as the settings say, and how the student learnt.
+    /// The towers of the configured score, and the report.
     ///
     /// # Errors
     /// As [`towers`](Self::towers).
@@ -81,7 +81,7 @@ impl Student {
         Ok(Trained { towers, report })
     }
 
-    /// What becomes of a user and each of some items, as the student sees it.
+    /// The student's outcome probabilities of a user and each of some items.
     ///
     /// # Errors
     /// [`TowersError::User`] and [`TowersError::Item`] name the feature that cannot be read.
@@ -106,7 +106,7 @@ impl Student {
     }
 }
 
-/// A model of some of the parts of another, the user's multiplied by these factors.
+/// A model with some of the parts of another, the user's multiplied by the factors.
 fn cut(
     whole: &Model,
     trunks: &Trunks,
@@ -115,7 +115,7 @@ fn cut(
 ) -> Result<Model, TrainError> {
     let whole = whole.in_memory();
     let schema = with_parts(&whole.schema, trunks, config, factors)?;
-    // Every weight of it is replaced.
+    // Every weight is replaced below.
     let mut model = random(schema, &mut Pcg64Mcg::seed_from_u64(0))?;
     model.tables = whole.tables;
     let sides = [(Side::User, &whole.user), (Side::Item, &whole.item)];
@@ -127,7 +127,7 @@ fn cut(
         let mut dense = layers[before.len()..]
             .iter_mut()
             .filter(|layer| is_dense(layer));
-        for (part, factor) in kept(factors) {
+        for (part, factor) in active_parts(factors) {
             if let (Some(to), Some(from)) = (dense.next(), all.get(part)) {
                 to.step = from.step.clone();
                 if side == Side::User && factor < 0.0 {
@@ -143,7 +143,7 @@ fn is_dense(layer: &Layer) -> bool {
     matches!(layer.step, Step::Dense { .. })
 }
 
-/// Turns the outputs of a linear layer round.
+/// Negates the outputs of a linear layer.
 fn negate(step: &mut Step) {
     if let Step::Dense { weight, bias, .. } = step {
         if let Some(weight) = weight.owned_mut() {

@@ -1,4 +1,4 @@
-//! Teachers: what is relevant to whom, whatever is clicked.
+//! Teachers: relevance of items to users, independent of clicks.
 
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -10,13 +10,12 @@ use twinspire_towers::FeatureCheck;
 use twinspire_towers::Towers;
 use twinspire_towers::internals::{Reading, Side};
 
-/// What a teacher says of what it does not know: nothing against it.
+/// Relevance of unknown users and items: they are never bad cases by default.
 const UNKNOWN: f32 = 1.0;
 
-/// Says how relevant items are to users. A closure of the two ids is one.
+/// Judges the relevance of items to users. Closures of two ids implement it.
 pub trait Teacher: Sync {
-    /// The relevance of each item to a user, all by their ids, in the order of the items; more is more
-    /// relevant.
+    /// The relevance of each item to a user, by id, in the order of the items. Larger is more relevant.
     fn relevance(&self, user: &str, items: &[&str]) -> Vec<f32>;
 }
 
@@ -26,23 +25,22 @@ impl<F: Fn(&str, &str) -> f32 + Sync> Teacher for F {
     }
 }
 
-/// The likeness of an item's categories to those of what the user clicked: the cosine of the counts of
-/// all categories, from 0 to 1. Users without a click and items without a category are held for
-/// relevant.
+/// Relevance by categories: the cosine, from 0 to 1, between the categories of an item and the category counts of
+/// the user's clicks. Users without a click and items without a category count as relevant.
 #[derive(Clone, Debug)]
 pub struct Categories {
-    /// Of each user, the share of each category, of length 1.
+    /// Category counts of each user, scaled to length 1.
     users: HashMap<String, Vec<f32>>,
-    /// Of each item, its categories.
+    /// Categories of each item.
     items: HashMap<String, Vec<u32>>,
 }
 
 impl Categories {
-    /// By these fields of the items, strings or lists of strings; with none, by all that hold categories.
-    /// Events of weight `click` or more count.
+    /// By the given fields of the items, strings or lists of strings; when empty, by all fields that hold
+    /// categories. Events of weight `click` or more are clicks.
     ///
     /// # Errors
-    /// [`TrainError::Teacher`] where no item has a category.
+    /// [`TrainError::Teacher`] if no item has a category.
     pub fn new(data: &Dataset, fields: &[String], click: f32) -> Result<Self, TrainError> {
         let derived = match fields {
             [] => {
@@ -108,8 +106,8 @@ impl Teacher for Categories {
     }
 }
 
-/// The cosine of the vectors that given towers have for a user and an item, from -1 to 1: those of a
-/// DSSM model where users are queries. Users and items without a record are held for relevant.
+/// Relevance by given towers, such as a DSSM model where users are queries: the cosine, from -1 to 1, of their
+/// vectors of a user and an item. Users and items without a record count as relevant.
 #[derive(Clone, Debug)]
 pub struct Similarity {
     users: HashMap<String, Vec<f32>>,
@@ -117,8 +115,7 @@ pub struct Similarity {
 }
 
 impl Similarity {
-    /// By these towers, which are given every user and every item there is. Fields that they do not read
-    /// are passed over.
+    /// Embeds every user and every item with the towers. Fields that they do not read are ignored.
     ///
     /// # Errors
     /// [`TrainError::Teacher`] names the record that the towers cannot read.
@@ -159,7 +156,7 @@ impl Teacher for Similarity {
     }
 }
 
-/// Scales to length 1; zeros stay zeros.
+/// Scales to length 1; a zero vector stays zero.
 fn normalise(vector: &mut [f32]) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
     if length > 0.0 {
@@ -201,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn relevance_is_the_cosine_of_the_counts_of_categories() {
+    fn relevance_is_the_cosine_of_category_counts() {
         let teacher = Categories::new(&data(), &["genres".to_owned()], 4.0).unwrap();
         let found = teacher.relevance("u", &["a", "b", "c", "d", "unknown"]);
         let length = 5f32.sqrt();
@@ -209,7 +206,7 @@ mod tests {
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }
-        // Who clicked nothing, and nothing with a category.
+        // A user without a click, and one without a click on an item with a category.
         assert_eq!(teacher.relevance("v", &["c"]), [1.0]);
         assert_eq!(teacher.relevance("w", &["c"]), [1.0]);
         let derived = Categories::new(&data(), &[], 4.0).unwrap();

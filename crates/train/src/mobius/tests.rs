@@ -17,8 +17,7 @@ use twinspire_towers::Event;
 use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
 
-/// Users of two tastes, who are shown items of their own kind alone and take those below ten; items of
-/// another kind they never meet.
+/// Users of two tastes, who are shown items of their own kind only and click those below ten.
 fn world() -> Dataset {
     let kind = |n: usize| if n.is_multiple_of(2) { "night" } else { "day" };
     let items = (0..20).map(|n| json!({"id": format!("i{n}"), "kind": kind(n), "year": 1980 + n}));
@@ -72,7 +71,7 @@ fn product(towers: &Towers, user: &Value, item: &Value) -> f32 {
     user.iter().zip(&item).map(|(a, b)| a * b).sum()
 }
 
-/// Of the first ten items of some users, the share that is of the other kind.
+/// Share of the other kind among the first ten items of some users.
 fn strange(student: &Student, score: Score) -> f64 {
     let towers = student.towers(score).unwrap();
     let items = world().items;
@@ -91,7 +90,7 @@ fn strange(student: &Student, score: Score) -> f64 {
 }
 
 #[test]
-fn bad_cases_keep_what_does_not_fit_out_of_recalls() {
+fn bad_cases_keep_irrelevant_items_out_of_recalls() {
     let without = Config {
         bad: 0.0,
         ..small()
@@ -121,7 +120,7 @@ fn bad_cases_keep_what_does_not_fit_out_of_recalls() {
 }
 
 #[test]
-fn what_is_published_scores_by_the_parts_as_it_should() {
+fn published_vectors_score_by_the_chosen_parts() {
     for normalise in [true, false] {
         let config = Config {
             normalise,
@@ -166,7 +165,7 @@ fn what_is_published_scores_by_the_parts_as_it_should() {
 }
 
 #[test]
-fn published_scores_are_logarithms_of_how_much_likelier_a_click_is() {
+fn published_scores_are_log_odds_of_a_click() {
     let student = learn(&small());
     let (user, items) = (json!({"user_id": "u3", "history": ["i5"]}), world().items);
     let outcomes = student.outcomes(&user, &items).unwrap();
@@ -186,7 +185,7 @@ fn published_scores_are_logarithms_of_how_much_likelier_a_click_is() {
 }
 
 #[test]
-fn a_seed_fixes_the_weights_and_a_training_goes_on_from_its_parts() {
+fn a_seed_fixes_the_weights_and_a_warm_start_continues_from_the_parts() {
     let (one, two) = (learn(&small()), learn(&small()));
     assert_eq!(one.parts().hash(), two.parts().hash());
     let other = Config {
@@ -211,7 +210,7 @@ fn a_seed_fixes_the_weights_and_a_training_goes_on_from_its_parts() {
 }
 
 #[test]
-fn a_training_goes_on_with_an_item_that_is_new() {
+fn a_warm_start_adds_a_new_item() {
     let first = learn(&small());
     let mut data = world();
     data.items.push(json!({"id": "new"}));
@@ -235,7 +234,7 @@ fn a_training_goes_on_with_an_item_that_is_new() {
 }
 
 #[test]
-fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
+fn seen_and_relevant_pairs_are_not_candidates() {
     let config = Config {
         log: LogParams {
             id_dropout: 0.0,
@@ -276,7 +275,7 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
     });
     let found: Vec<_> = found.iter().map(|pair| (pair.user, pair.item)).collect();
     assert_eq!(found, expected.collect::<Vec<_>>());
-    // What a user met is none, however low the teacher holds it.
+    // Seen items are not candidates, whatever their relevance.
     let strict = |_: &str, _: &str| 0.0f32;
     recipe.pairing.teacher = &strict;
     let found = recipe
@@ -293,7 +292,7 @@ fn pairs_that_met_and_pairs_of_high_relevance_are_no_candidates() {
 }
 
 #[test]
-fn held_out_clicks_say_when_to_end() {
+fn held_out_clicks_decide_when_to_stop() {
     let config = Config {
         training: TrainParams {
             epochs: 30,
@@ -315,7 +314,7 @@ fn held_out_clicks_say_when_to_end() {
 }
 
 #[test]
-fn a_log_without_a_click_is_refused_and_so_is_a_wrong_setting() {
+fn logs_without_a_click_and_invalid_settings_are_rejected() {
     let teacher = |_: &str, _: &str| 0.0f32;
     let refused = |config: Config| {
         let trained = train(&world(), &teacher, &config, |_| {});

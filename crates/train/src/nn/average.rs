@@ -1,36 +1,36 @@
-//! A running mean of the weights: steadier than the weights themselves, which each batch pulls to and
-//! fro, and as a rule better on what was not learnt from.
+//! A running mean of the weights. It varies less from batch to batch than the weights and usually
+//! generalises better.
 
 use rayon::prelude::*;
 use twinspire_core::kernel::Weights;
 use twinspire_towers::internals::{Matrix, Model, Side};
 
-/// Weights that one thread changes at a time.
+/// Weights that one task updates.
 const CHUNK: usize = 1 << 16;
 
-/// The mean, and how it follows.
+/// A running mean of the weights of a model.
 pub(super) struct Average {
-    kept: f32,
+    decay: f32,
     steps: u32,
     pub(super) model: Model,
 }
 
 impl Average {
-    /// A mean that begins at these weights.
-    pub(super) fn new(kept: f32, model: &Model) -> Self {
+    /// A mean that starts at these weights.
+    pub(super) fn new(decay: f32, model: &Model) -> Self {
         Self {
-            kept,
+            decay,
             steps: 0,
             model: model.clone(),
         }
     }
 
-    /// Takes a step towards these weights: a long one at first, for the weights of the beginning are
-    /// none to keep.
-    pub(super) fn follow(&mut self, model: &Model) {
+    /// Updates the mean with the current weights. Early steps are longer, so that the initial weights are soon
+    /// forgotten.
+    pub(super) fn update(&mut self, model: &Model) {
         self.steps = self.steps.saturating_add(1);
         let early = self.steps as f32 / (9 + self.steps) as f32;
-        let share = 1.0 - self.kept.min(early);
+        let share = 1.0 - self.decay.min(early);
         for (mean, table) in self.model.tables.iter_mut().zip(&model.tables) {
             if let Matrix::Owned(mean) = &mut mean.weights
                 && let Some(mean) = mean.as_slice_mut()
@@ -49,9 +49,9 @@ impl Average {
     }
 }
 
-/// Moves each number so much of the way.
+/// Moves the mean by a share of the distance to the weights.
 fn approach(mean: &mut [f32], weights: Weights<'_>, share: f32) {
-    // Those that are learnt are in memory, in 32 bits.
+    // Weights under training are in memory, in single precision.
     let Weights::F32(weights) = weights else {
         return;
     };

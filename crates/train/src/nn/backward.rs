@@ -1,11 +1,11 @@
-//! The backward pass: from the gradient of the vectors to those of all weights.
+//! The backward pass: from the gradients of the vectors to those of all weights.
 //!
-//! [`backward`] walks the layers of one forward pass in reverse and adds to a [`Part`]. Tables
-//! get a gradient for the rows that were read and no others. What has no gradient was refused before
+//! [`backward`] walks the layers of one forward pass in reverse and adds to a [`Part`]. Only the rows of a table
+//! that were read get a gradient. Features and layers without a gradient are rejected before training
 //! ([`trainable`](super::trainable)).
 
 use super::gradients::{Part, Reads, Tensors, side_index};
-use super::slope::{is_told_by_output, slope};
+use super::slope::{depends_on_output_only, slope};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::borrow::Borrow;
@@ -14,7 +14,7 @@ use twinspire_towers::internals::{
     Encoded, Feature, Input, Layer, Matrix, Model, Pass, Side, Step, Table,
 };
 
-/// Adds the gradients of one tower, given those of its output for the records of a pass.
+/// Adds the gradients of one tower, given the gradients of its outputs for the records of a pass.
 pub(crate) fn backward<E: Borrow<Encoded>>(
     model: &Model,
     side: Side,
@@ -26,11 +26,11 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
     let tower = model.tower(side);
     let tensors = &mut into.layers[side_index(side)];
     let rows = batch.len();
-    // Of each output: what later layers want of it, none where none reads it.
-    let mut wanted: Vec<Option<Array2<f32>>> = vec![None; tower.layers.len() + 1];
-    wanted[tower.layers.len()] = Some(gradient);
+    // Gradient of each output, summed over the layers that read it.
+    let mut gradients: Vec<Option<Array2<f32>>> = vec![None; tower.layers.len() + 1];
+    gradients[tower.layers.len()] = Some(gradient);
     for (at, (layer, sums)) in tower.layers.iter().zip(tensors).enumerate().rev() {
-        let Some(gradient) = wanted[at + 1].take() else {
+        let Some(gradient) = gradients[at + 1].take() else {
             continue;
         };
         let inputs = || layer.from.iter().map(|from| view(pass.output(*from), rows));
@@ -38,7 +38,7 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
         match &layer.step {
             Step::Add => {
                 for from in &layer.from {
-                    accumulate(&mut wanted[*from], gradient.clone());
+                    accumulate(&mut gradients[*from], gradient.clone());
                 }
             }
             Step::Concat => {
@@ -46,19 +46,21 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
                 for (from, input) in layer.from.iter().zip(inputs()) {
                     let end = start + input.ncols();
                     let part = gradient.slice(s![.., start..end]).to_owned();
-                    accumulate(&mut wanted[*from], part);
+                    accumulate(&mut gradients[*from], part);
                     start = end;
                 }
             }
             _ => {
                 let from = layer.from.first().copied().unwrap_or(at);
                 let input = view(pass.output(from), rows);
-                let gradient = through(layer, input, output, gradient, sums);
-                accumulate(&mut wanted[from], gradient);
+                let gradient = layer_backward(layer, input, output, gradient, sums);
+                accumulate(&mut gradients[from], gradient);
             }
         }
     }
-    let Some(gradient) = &wanted[0] else { return };
+    let Some(gradient) = &gradients[0] else {
+        return;
+    };
     for (record, gradient) in batch.iter().zip(gradient.rows()) {
         let mut rest = gradient.to_slice().unwrap_or_default();
         for (feature, input) in tower.features.iter().zip(record.borrow().inputs()) {
@@ -72,7 +74,7 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
     }
 }
 
-/// An output of a pass, a row for each record.
+/// An output of a pass as a matrix, one row for each record.
 pub(crate) fn view(output: &[f32], rows: usize) -> ArrayView2<'_, f32> {
     let width = output.len() / rows.max(1);
     let all = ArrayView2::from_shape((rows, width), output);
@@ -86,8 +88,8 @@ fn accumulate(sum: &mut Option<Array2<f32>>, gradient: Array2<f32>) {
     }
 }
 
-/// Through a layer of one input: adds the gradients of its weights, gives that of its input.
-fn through(
+/// Backward pass of a layer with one input: adds the gradients of its weights, returns that of its input.
+fn layer_backward(
     layer: &Layer,
     input: ArrayView2<'_, f32>,
     output: ArrayView2<'_, f32>,
@@ -100,7 +102,7 @@ fn through(
             activation,
             ..
         } => {
-            if is_told_by_output(*activation) {
+            if depends_on_output_only(*activation) {
                 activation_backward(*activation, output, output, &mut gradient);
             } else {
                 let before = input.as_slice().unwrap_or_default();
@@ -130,7 +132,7 @@ fn through(
         } => layer_norm_backward(weight, *epsilon, input, &mut gradient, sums),
         Step::L2Normalise => normalise_backward(input, output, &mut gradient),
         Step::Scale(factor) => gradient *= *factor,
-        // Those of several inputs are dealt with above, the others refused before.
+        // Layers of several inputs are handled by the caller, the others are rejected before training.
         Step::Dense { .. }
         | Step::Affine { .. }
         | Step::Add
@@ -160,8 +162,8 @@ fn activation_backward(
     each.for_each(|((g, x), y)| *g *= slope(activation, *x, *y));
 }
 
-/// Through y = x / |x|: what of the gradient is across y, divided by |x|. Of zeros, which stay zeros,
-/// there is no direction to learn.
+/// Backward pass of y = x / |x|: the component of the gradient orthogonal to y, divided by |x|. Zero vectors stay
+/// zero and get no gradient.
 fn normalise_backward(
     input: ArrayView2<'_, f32>,
     output: ArrayView2<'_, f32>,
@@ -180,7 +182,7 @@ fn normalise_backward(
     }
 }
 
-/// Through y = w · (x − mean) / deviation + b.
+/// Backward pass of y = w · (x − mean) / deviation + b.
 fn layer_norm_backward(
     weight: &[f32],
     epsilon: f32,
@@ -213,7 +215,7 @@ fn layer_norm_backward(
     }
 }
 
-/// To the rows of a table that a feature read.
+/// Adds the gradients of the rows that a feature read.
 fn feature_backward(
     feature: &Feature,
     table: &Table,
@@ -228,7 +230,7 @@ fn feature_backward(
     let Matrix::Owned(weights) = &table.weights else {
         return;
     };
-    // Each component to the first row that has the largest, as in the forward pass.
+    // Each component goes to the first row with the largest value, as in the forward pass.
     let value = |row: u32, column: usize| weights[[row as usize, column]];
     let largest = |column: usize| {
         let rows = input.rows.iter().copied();

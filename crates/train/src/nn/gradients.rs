@@ -1,45 +1,45 @@
-//! Gradients of every weight, and how those of several parts of a batch become one.
+//! Gradients of every weight, summed over the chunks of a batch.
 //!
-//! Rows of tables are not added to as they are read. A part of a batch keeps the gradient of each sum of
-//! rows, and a list of who read which row; when the step is taken, the reads of each row are found by
-//! counting, and each row is summed at once, in the order of the batch, whichever thread does it.
+//! Rows of tables are not updated as they are read. Each chunk ([`Part`]) records the gradient of each pooled
+//! sum, and which rows it was pooled from. At the optimiser step, a counting sort groups the reads by row. Each
+//! row is then summed at once, in the order of the batch, so the result does not depend on the threads.
 
 use rayon::prelude::*;
 use twinspire_core::kernel::{Level, Weights};
 use twinspire_towers::internals::{Model, Side};
 
-/// Numbers of the shape of one layer's weights, tensor by tensor.
+/// Numbers in the shape of the weights of one layer, by tensor.
 pub(crate) type Tensors = Vec<Vec<f32>>;
 
-/// Rows of a table that one thread sums at a time.
+/// Rows of a table that one task sums.
 const ROWS: usize = 32;
-/// Weights of a layer that one thread sums at a time.
+/// Weights of a layer that one task sums.
 const WEIGHTS: usize = 4096;
 
-/// The gradient of the loss by every weight.
+/// Gradients of the loss by every weight.
 pub(crate) struct Gradients {
     /// In the order of the model's tables.
     pub(crate) tables: Vec<RowGradients>,
-    /// Those of the user tower's layers, then those of the item tower's.
+    /// Layers of the user tower and of the item tower.
     pub(crate) layers: [Vec<Tensors>; 2],
 }
 
 /// The gradients of the rows of a table that were read.
 pub(crate) struct RowGradients {
     dimension: usize,
-    /// The rows, in order.
+    /// The rows, in ascending order.
     rows: Vec<u32>,
     /// The gradients of `rows`, back to back.
     values: Vec<f32>,
-    /// Who read them, row after row: the part of the batch, and which of its reads.
+    /// Reads of the rows, grouped by row: the chunk, and the index of its read.
     readers: Vec<(u32, u32)>,
-    /// Where the readers of each of `rows` end.
+    /// End of the reads of each of `rows` in `readers`.
     ends: Vec<u32>,
-    /// For each row of the table, how many read it, then where the next reader goes; 0 in between.
+    /// Scratch of the counting sort, by row of the table; 0 between steps.
     places: Vec<u32>,
 }
 
-/// What a part of a batch adds to the gradients.
+/// What one chunk of a batch adds to the gradients.
 pub(super) struct Part {
     /// In the order of the model's tables.
     pub(super) tables: Vec<Reads>,
@@ -50,21 +50,21 @@ pub(super) struct Part {
 /// Reads of the rows of a table.
 #[derive(Default)]
 pub(super) struct Reads {
-    /// The gradients of the sums that were made of rows, back to back.
+    /// Gradients of the pooled sums, back to back.
     sums: Vec<f32>,
     reads: Vec<Read>,
 }
 
-/// A row in a sum.
+/// A row that was pooled into a sum.
 struct Read {
     row: u32,
-    /// What it was multiplied by.
+    /// Factor of the row in the sum.
     factor: f32,
-    /// Where the gradient of the sum begins.
+    /// Start of the gradient of the sum.
     from: usize,
 }
 
-/// Which of the two in [`Gradients::layers`].
+/// Index of a side in [`Gradients::layers`].
 pub(crate) fn side_index(side: Side) -> usize {
     match side {
         Side::User => 0,
@@ -72,7 +72,7 @@ pub(crate) fn side_index(side: Side) -> usize {
     }
 }
 
-/// Zeros of the shape of each layer's weights.
+/// Zeros in the shape of the weights of each layer.
 pub(super) fn like_layers(model: &Model) -> [Vec<Tensors>; 2] {
     [Side::User, Side::Item].map(|side| {
         let layers = model.tower(side).layers.iter();
@@ -101,8 +101,8 @@ impl Gradients {
         }
     }
 
-    /// Becomes what the parts of a batch come to together. They are added up in their order, so that
-    /// the sum is the same to the bit however many threads there are.
+    /// Becomes the sum over the chunks of a batch. They are added in order, so the sum is the same to the bit on
+    /// any number of threads.
     pub(super) fn sum(&mut self, parts: &[Part]) {
         let tables = self.tables.par_iter_mut().enumerate();
         tables.for_each(|(at, table)| {
@@ -120,7 +120,7 @@ impl Gradients {
         }
     }
 
-    /// Gives the layers of both towers what both have together.
+    /// Replaces the gradients of the layers of both towers by their sum.
     pub(super) fn tie(&mut self) {
         let [users, items] = &mut self.layers;
         for (user, item) in users.iter_mut().flatten().zip(items.iter_mut().flatten()) {
@@ -145,7 +145,7 @@ fn sum_tensors(sums: &mut [f32], parts: &[&Vec<f32>]) {
 }
 
 impl Part {
-    /// A part that adds nothing yet.
+    /// Gradients of zero.
     pub(super) fn new(model: &Model) -> Self {
         Self {
             tables: model.tables.iter().map(|_| Reads::default()).collect(),
@@ -153,7 +153,7 @@ impl Part {
         }
     }
 
-    /// Back to nothing, keeping the memory.
+    /// Resets to zero and keeps the memory.
     pub(super) fn clear(&mut self) {
         for table in &mut self.tables {
             table.sums.clear();
@@ -166,7 +166,7 @@ impl Part {
 }
 
 impl Reads {
-    /// Takes in the gradient of a sum of rows, each multiplied by a factor.
+    /// Adds the gradient of a sum of rows, each multiplied by a factor.
     pub(super) fn add(&mut self, rows: &[u32], factors: &[f32], gradient: &[f32]) {
         let from = self.sums.len();
         self.sums.extend_from_slice(gradient);
@@ -180,9 +180,9 @@ impl Reads {
 }
 
 impl RowGradients {
-    /// Becomes what the reads come to.
+    /// Becomes the sum over the reads of all chunks.
     fn sum(&mut self, parts: &[&Reads]) {
-        self.find_readers(parts);
+        self.group_reads(parts);
         let dimension = self.dimension;
         self.values.resize(self.rows.len() * dimension, 0.0);
         if dimension == 0 {
@@ -207,8 +207,8 @@ impl RowGradients {
         });
     }
 
-    /// Finds the rows that were read, and who read each.
-    fn find_readers(&mut self, parts: &[&Reads]) {
+    /// Groups the reads by row, by a counting sort.
+    fn group_reads(&mut self, parts: &[&Reads]) {
         let (rows, places) = (&mut self.rows, &mut self.places);
         rows.clear();
         for read in parts.iter().flat_map(|part| &part.reads) {
@@ -238,7 +238,7 @@ impl RowGradients {
         rows.iter().for_each(|row| places[*row as usize] = 0);
     }
 
-    /// The rows that were read, in order, and their gradients, back to back.
+    /// The rows that were read, in ascending order, and their gradients, back to back.
     pub(crate) fn parts(&self) -> (&[u32], &[f32]) {
         (&self.rows, &self.values)
     }
@@ -252,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_gets_the_gradients_of_all_sums_it_was_read_for(
+        fn a_row_gets_the_gradients_of_all_sums_it_was_pooled_into(
             batches in prop::collection::vec(
                 prop::collection::vec(
                     prop::collection::vec((prop::collection::vec(0u32..90, 0..5), -4i8..4), 0..30),
@@ -269,7 +269,7 @@ mod tests {
                 ends: Vec::new(),
                 places: vec![0; 90],
             };
-            // The memory of one step is used again for the next.
+            // Buffers are reused from step to step.
             for batch in batches {
                 let mut plain: BTreeMap<u32, [f32; 2]> = BTreeMap::new();
                 let parts = batch.iter().map(|part| {

@@ -1,4 +1,4 @@
-//! Where weights begin: small random numbers, or what towers had learnt before.
+//! Initial weights: small random numbers, or the weights of earlier towers.
 
 use crate::error::TrainError;
 use crate::error_reason::{SchemaPlace, WarmStartFault};
@@ -9,9 +9,8 @@ use std::collections::HashMap;
 use twinspire_towers::internals::schema::{LayerKind, LookupSchema, Schema, TableSchema};
 use twinspire_towers::internals::{Layer, Lookup, Matrix, Model, Step, Table, Tower};
 
-/// A model of a description that was [checked](super::trainable::checked), whose weights are small
-/// random numbers: embeddings of about a tenth over all features, dense layers by Glorot's rule
-/// (Glorot and Bengio, AISTATS 2010), ±√(6 / (inputs + units)).
+/// A model with random weights, of a schema that was [checked](super::trainable::checked). Embeddings are uniform
+/// with a norm of about 0.1; dense layers follow Glorot and Bengio (AISTATS 2010), ±√(6 / (inputs + units)).
 pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainError> {
     let mut uniform = |rows: usize, columns: usize, bound: f32| {
         let number = || rng.random_range(-bound..=bound);
@@ -52,7 +51,7 @@ pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainE
                 LayerKind::Concat {} => Step::Concat,
                 LayerKind::Temperature { value } => Step::Scale(1.0 / value),
                 LayerKind::L2Normalise {}
-                // Refused when the description was checked.
+                // Rejected when the schema was checked.
                 | LayerKind::BatchNorm { .. }
                 | LayerKind::FeatureWeights { .. }
                 | LayerKind::Onnx { .. } => Step::L2Normalise,
@@ -67,14 +66,12 @@ pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainE
     })
 }
 
-/// Takes over what `before` has learnt: the layers, and the rows of tables, those of a vocabulary by
-/// their strings. A string that `before` did not have begins where it was then: in the row of unknown
-/// strings that it shared; without such rows it stays as it is.
+/// Copies the weights of `before`: the layers, and the rows of tables, those of a vocabulary by their strings.
+/// A new string starts as a copy of the row that it shared with other unknown strings, if there was one.
 ///
 /// # Errors
-/// [`TrainError::WarmStart`] when a tower reads other features or has other layers than before, or a
-/// table has rows of another width or another look-up.
-pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> {
+/// [`TrainError::WarmStart`] if the features or layers of a tower differ, or the width or lookup of a table.
+pub(super) fn copy_weights(model: &mut Model, before: &Model) -> Result<(), TrainError> {
     let differs = |place, fault| Err(TrainError::WarmStart { place, fault });
     for (side, tower) in model.schema.towers() {
         let earlier = before.schema.towers().find(|(of, _)| *of == side);
@@ -115,10 +112,9 @@ pub(crate) fn warm(model: &mut Model, before: &Model) -> Result<(), TrainError> 
     Ok(())
 }
 
-/// Rows of the same strings in a table now and then, and of the unknown ones where there are as many; none
-/// if strings are looked up in another way. `all` gives a string that was not known the row that it had
-/// nevertheless, that of unknown ones.
-pub(crate) fn same_rows(
+/// Pairs of rows, now and then, that belong to the same string, and pairs of rows of unknown strings. With `all`,
+/// a new string is paired with the row that it shared with unknown strings. `None` if the lookup differs.
+pub(super) fn same_rows(
     [now, then]: [&TableSchema; 2],
     [table, earlier]: [&Table; 2],
     all: bool,

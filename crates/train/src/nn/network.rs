@@ -3,7 +3,7 @@
 use super::average::Average;
 use super::backward::backward;
 use super::gradients::{Gradients, Part, side_index};
-use super::initial::warm;
+use super::initial::copy_weights;
 use super::optimiser::{Optimiser, OptimiserParams};
 use super::vectors::vectors;
 use crate::chunks::chunks;
@@ -68,7 +68,7 @@ impl Network {
         let Some(earlier) = earlier else {
             return Ok(Self::new(model, optimiser, tied));
         };
-        warm(&mut model, earlier.model())?;
+        copy_weights(&mut model, earlier.model())?;
         let mut network = Self::new(model, optimiser, tied);
         if let Some(state) = earlier.optimiser()?.filter(|_| !optimiser.fresh) {
             let before = earlier.model();
@@ -150,7 +150,7 @@ impl Network {
         }
         self.optimiser.step(&mut self.model, &self.gradients);
         if let Some(average) = &mut self.average {
-            average.follow(&self.model);
+            average.update(&self.model);
         }
     }
 

@@ -7,13 +7,13 @@ use twinspire_towers::internals::schema::Activation;
 const SELU_SCALE: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 
-/// Whether the derivative is told by what came out.
-pub(super) fn is_told_by_output(activation: Activation) -> bool {
+/// Whether the derivative is a function of the output.
+pub(super) fn depends_on_output_only(activation: Activation) -> bool {
     use Activation::{Gelu, GeluTanh, Swish};
     !matches!(activation, Gelu | GeluTanh | Swish)
 }
 
-/// The derivative at `x`, where `y` came out; of those that are told by `y`, any `x` will do.
+/// The derivative at input `x` with output `y`. `x` is ignored if the derivative depends on the output only.
 pub(super) fn slope(activation: Activation, x: f32, y: f32) -> f32 {
     let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
     match activation {

@@ -1,5 +1,5 @@
 use super::gradients::side_index;
-use super::initial::warm;
+use super::initial::copy_weights;
 use super::*;
 use crate::loss::testing::vectors;
 use rand::SeedableRng;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use twinspire_towers::internals::schema::Schema;
 use twinspire_towers::internals::{Encoded, Model, Side};
 
-/// Towers that read every kind of feature that can be trained, in layers of every kind.
+/// Towers with every trainable kind of feature and layer.
 fn schema() -> Value {
     let table = |lookup: Value| json!({"dimension": 3, "lookup": lookup});
     let hash = json!({"hash": {"buckets": 9, "hashes": 2}});
@@ -124,7 +124,7 @@ fn encoded(model: &Model, side: Side, records: &[Value]) -> Vec<Encoded> {
         .collect()
 }
 
-/// A number made of all vectors, and its gradients by the weights when asked for.
+/// A number that depends on all vectors, and with `learn` its gradients by the weights.
 fn value(network: &mut Network, batches: &[Vec<Encoded>; 2], learn: bool) -> f64 {
     let mut sum = 0.0;
     for (side, batch) in [Side::User, Side::Item].into_iter().zip(batches) {
@@ -222,8 +222,8 @@ fn twins() -> Value {
     })
 }
 
-/// The bytes of all weights after some steps, on so many threads.
-fn learnt(threads: usize, tied: bool, method: Method) -> Model {
+/// A model after some steps, on `threads` threads.
+fn trained(threads: usize, tied: bool, method: Method) -> Model {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     pool.build().unwrap().install(|| {
         let model = model(twins());
@@ -254,16 +254,16 @@ fn bytes(model: &Model) -> Vec<Vec<u8>> {
 fn the_weights_are_the_same_on_any_number_of_cores() {
     use Method::{Adagrad, Adam};
     for method in [Adagrad, Adam] {
-        let one = bytes(&learnt(1, false, method));
+        let one = bytes(&trained(1, false, method));
         assert_ne!(one, bytes(&model(twins())));
         for threads in [2, 3, 8] {
-            assert_eq!(one, bytes(&learnt(threads, false, method)), "{threads}");
+            assert_eq!(one, bytes(&trained(threads, false, method)), "{threads}");
         }
     }
 }
 
 #[test]
-fn tied_towers_stay_one_and_others_part() {
+fn tied_towers_stay_the_same_and_others_differ() {
     let layers = |model: &Model| {
         let of = |side: Side| {
             let layers = model.tower(side).layers.iter();
@@ -275,14 +275,14 @@ fn tied_towers_stay_one_and_others_part() {
         };
         [of(Side::User), of(Side::Item)]
     };
-    let [user, item] = layers(&learnt(2, true, Method::Adam));
+    let [user, item] = layers(&trained(2, true, Method::Adam));
     assert_eq!(user, item);
-    let [user, item] = layers(&learnt(2, false, Method::Adam));
+    let [user, item] = layers(&trained(2, false, Method::Adam));
     assert_ne!(user, item);
 }
 
 #[test]
-fn a_warm_start_finds_rows_by_their_strings() {
+fn a_warm_start_matches_rows_by_their_strings() {
     let described = |ids: Value| {
         let mut schema = twins();
         let lookup = json!({"vocabulary": {"ids": ids, "unknown": {"buckets": 1}}});
@@ -293,7 +293,7 @@ fn a_warm_start_finds_rows_by_their_strings() {
     let schema = described(json!(["zero", "three", "one"])).to_string();
     let schema = checked(Schema::parse(schema.as_bytes()).unwrap()).unwrap();
     let mut now = random(schema, &mut Pcg64Mcg::seed_from_u64(9)).unwrap();
-    warm(&mut now, &before).unwrap();
+    copy_weights(&mut now, &before).unwrap();
     let row = |model: &Model, row| {
         let row = model.tables[0].weights.row(row).unwrap();
         row.iter().collect::<Vec<_>>()
@@ -314,7 +314,7 @@ fn a_warm_start_finds_rows_by_their_strings() {
 
     let mut other = twins();
     other["tables"]["grams"]["lookup"]["hash"]["buckets"] = json!(51);
-    let error = warm(&mut model(other), &model(twins()))
+    let error = copy_weights(&mut model(other), &model(twins()))
         .unwrap_err()
         .to_string();
     assert!(
@@ -323,7 +323,7 @@ fn a_warm_start_finds_rows_by_their_strings() {
     );
     let mut other = twins();
     other["item"]["layers"][0]["activation"] = json!("relu");
-    let error = warm(&mut model(other), &model(twins()))
+    let error = copy_weights(&mut model(other), &model(twins()))
         .unwrap_err()
         .to_string();
     assert!(

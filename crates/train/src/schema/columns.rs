@@ -1,32 +1,31 @@
-//! What the values of each field are.
+//! Kinds of columns, derived from the values of each field.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use twinspire_towers::internals::Place;
 
-/// Names of fields that hold text to be read by its grams, whatever it looks like.
+/// Names of fields that are text, whatever their values look like.
 const TEXTS: [&str; 6] = ["title", "name", "text", "description", "body", "query"];
-/// A column of strings with more different ones than this is not a category.
+/// Maximum number of distinct strings of a category column.
 const MAX_CATEGORIES: usize = 2000;
 
-/// Of how many words, on the average, the values of a column are that is read as texts though its name
-/// does not say so.
-const SEVERAL: usize = 3;
+/// Minimum average number of words of a text column whose name does not say that it is one.
+const MIN_WORDS: usize = 3;
 
-/// What the values of a field are.
+/// The kind of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Column {
-    /// Numbers, and how they are spread.
+    /// Numbers, with their mean and standard deviation.
     Number { mean: f32, deviation: f32 },
-    /// Strings, or lists of them, of which many records have the same.
+    /// Strings, or lists of strings, that many records share.
     Categories(Vec<String>),
     /// Texts.
     Text,
-    /// Points on the earth.
+    /// Points on the Earth.
     Place,
 }
 
-/// What each field is that a record has; none for one that no feature can be made for by itself.
+/// The kind of each field of the records; `None` for a field without a derived feature.
 pub(super) fn columns(records: &[Value]) -> BTreeMap<String, Option<Column>> {
     let named = values_by_field(records).into_iter();
     named
@@ -34,18 +33,17 @@ pub(super) fn columns(records: &[Value]) -> BTreeMap<String, Option<Column>> {
         .collect()
 }
 
-/// The fields that a record has.
+/// Names of all fields of the records.
 pub(crate) fn field_names(records: &[Value]) -> Vec<String> {
     let named = values_by_field(records).into_keys();
     named.map(str::to_owned).collect()
 }
 
-/// The fields that hold texts: those whose names say so and most of whose values are strings; where there
-/// is none of these, those whose values are strings of several words, mostly different ones, but for the
-/// record's `id`.
+/// Names of the text fields: those with a name of [`TEXTS`] and mostly string values. Where there is none of
+/// these, fields whose values are strings of several words, mostly distinct, except for `id`.
 pub(crate) fn text_fields(records: &[Value], id: &str) -> Vec<String> {
     let values = values_by_field(records);
-    // A value that is none is left to be refused by its place: a column is not dropped for it.
+    // A single malformed value must not hide the column: it is reported when it is read.
     let mostly_strings = |values: &Vec<&Value>| {
         let strings = values.iter().filter(|value| value.is_string());
         strings.count() * 2 > values.len()
@@ -61,7 +59,7 @@ pub(crate) fn text_fields(records: &[Value], id: &str) -> Vec<String> {
     others.map(|(field, _)| (*field).to_owned()).collect()
 }
 
-/// The values of each field that are not null.
+/// The non-null values of each field.
 fn values_by_field(records: &[Value]) -> BTreeMap<&str, Vec<&Value>> {
     let mut values: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for (field, value) in records.iter().filter_map(Value::as_object).flatten() {
@@ -72,15 +70,15 @@ fn values_by_field(records: &[Value]) -> BTreeMap<&str, Vec<&Value>> {
     values
 }
 
-/// Whether values are texts by their looks.
+/// Whether values look like texts.
 fn is_text(values: &[&Value]) -> bool {
     let texts: Option<Vec<&str>> = values.iter().map(|value| value.as_str()).collect();
     texts.is_some_and(|texts| {
-        // Neither the digits of a date nor the parts of a link are words.
+        // Digits of a date and parts of a link are not words.
         let words = texts.iter().flat_map(|text| text.split_whitespace());
         let words = words.filter(|word| word.contains(char::is_alphabetic));
         let distinct: BTreeSet<&str> = texts.iter().copied().collect();
-        words.count() >= SEVERAL * texts.len() && distinct.len() * 2 > texts.len()
+        words.count() >= MIN_WORDS * texts.len() && distinct.len() * 2 > texts.len()
     })
 }
 
@@ -98,7 +96,7 @@ fn column(field: &str, values: &[&Value]) -> Option<Column> {
     categories(values)
 }
 
-/// Numbers that are not all the same.
+/// A column of numbers, unless all are the same.
 fn numbers(values: &[&Value]) -> Option<Column> {
     let numbers: Vec<f64> = values.iter().filter_map(|value| value.as_f64()).collect();
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
@@ -114,12 +112,12 @@ fn numbers(values: &[&Value]) -> Option<Column> {
 fn categories(values: &[&Value]) -> Option<Column> {
     let distinct = strings(values)?;
     let some = !distinct.is_empty() && distinct.len() <= MAX_CATEGORIES;
-    // Nearly a string of its own for every record: nothing would be learnt about others.
+    // Nearly one distinct string for each record does not generalise.
     let shared = distinct.len() * 2 <= values.len() || distinct.len() < 16;
     (some && shared).then(|| Column::Categories(distinct.into_iter().collect()))
 }
 
-/// The different strings of values that are strings or lists of them; none if others are among them.
+/// Distinct strings of values that are strings or lists of strings; `None` if there are other values.
 fn strings(values: &[&Value]) -> Option<BTreeSet<String>> {
     let mut distinct = BTreeSet::new();
     for value in values {

@@ -29,7 +29,7 @@ fn records() -> Vec<Value> {
     (0..40).map(record).collect()
 }
 
-/// What is read of the records, by field, and the tables there are then.
+/// The derived features, by field, and the tables.
 fn read(said: Value) -> Result<(BTreeMap<String, Value>, Value), String> {
     let overrides: Overrides = serde_json::from_value(json!({ "item": said })).unwrap();
     let mut draft = Draft::new(&overrides, widths());
@@ -41,7 +41,7 @@ fn read(said: Value) -> Result<(BTreeMap<String, Value>, Value), String> {
 }
 
 #[test]
-fn columns_say_what_is_read_of_them() {
+fn features_are_derived_from_columns() {
     let (read, tables) = read(json!({})).unwrap();
     let kinds: Vec<_> = read
         .iter()
@@ -68,7 +68,7 @@ fn columns_say_what_is_read_of_them() {
 }
 
 #[test]
-fn what_is_said_of_a_field_counts_more_than_its_values() {
+fn overrides_take_precedence_over_derived_features() {
     let (read, tables) = read(json!({"fields": {
         "at": "drop",
         "tags": "keep",
@@ -97,11 +97,11 @@ fn what_is_said_of_a_field_counts_more_than_its_values() {
 }
 
 #[test]
-fn what_cannot_be_followed_is_refused_by_name() {
+fn invalid_overrides_are_rejected_by_name() {
     for (said, expected) in [
         (
             json!({"tilte": "drop"}),
-            "item field \"tilte\": no item has this field",
+            "item field \"tilte\": no record has this field",
         ),
         (
             json!({"id": "drop"}),
@@ -135,7 +135,7 @@ fn what_cannot_be_followed_is_refused_by_name() {
 }
 
 #[test]
-fn layers_can_be_given_and_what_has_no_gradient_is_refused() {
+fn layers_can_be_overridden_and_need_a_gradient() {
     let finish = |layers: Value| {
         let overrides = json!({"item": {"layers": layers}});
         let overrides: Overrides = serde_json::from_value(overrides).unwrap();
@@ -165,11 +165,11 @@ fn layers_can_be_given_and_what_has_no_gradient_is_refused() {
         ),
         (
             json!([{"kind": "feature_weights", "units": 2}, {"kind": "dense", "units": 4}]),
-            "learnt",
+            "feature weights are not implemented in training",
         ),
         (
             json!([{"kind": "onnx", "units": 4}]),
-            "item layer 0 cannot be trained: an ONNX model",
+            "item layer 0 cannot be trained: ONNX models",
         ),
     ] {
         let error = says(layers);
@@ -233,7 +233,7 @@ fn a_schema_extends_an_earlier_one() {
 }
 
 #[test]
-fn fields_of_texts_are_told_by_name_and_else_by_their_looks() {
+fn text_fields_are_found_by_name_or_else_by_their_values() {
     let mut records = records();
     // A note is of three words, one of which is a number.
     assert_eq!(text_fields(&records, "id"), ["title"]);

@@ -9,7 +9,7 @@ use serde_json::json;
 use twinspire_towers::Event;
 use twinspire_towers::Towers;
 
-/// Users of two tastes, and items of two kinds that say so in every kind of column.
+/// Users of two tastes, and items of two kinds that show in every column.
 fn world(events_each: i64) -> Dataset {
     let kind = |n: usize| if n.is_multiple_of(2) { "night" } else { "day" };
     let items = (0..20).map(|n| {
@@ -52,7 +52,7 @@ fn small() -> Config {
     }
 }
 
-/// How many of a user's first five items are of the kind of odd numbers.
+/// Number of odd items among the first five of a user.
 fn odd_of_five(towers: &Towers, user: Value) -> usize {
     let user = towers.embed_user(&user).unwrap();
     let items = world(1).items;
@@ -67,7 +67,7 @@ fn odd_of_five(towers: &Towers, user: Value) -> usize {
 }
 
 #[test]
-fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
+fn it_learns_tastes_from_histories_alone() {
     let data = Dataset {
         users: Vec::new(),
         ..world(8)
@@ -88,7 +88,7 @@ fn it_learns_tastes_from_histories_where_there_is_nothing_else() {
 }
 
 #[test]
-fn it_learns_tastes_from_ids_and_attributes_and_places_new_items_by_theirs() {
+fn it_learns_tastes_from_ids_and_attributes_and_places_new_items_by_attributes() {
     let towers = train(&world(8), &small(), |_| {}).unwrap().towers;
     let odd = |user: Value| odd_of_five(&towers, user);
     assert!(odd(json!({"user_id": "u7", "city": "day"})) >= 4);
@@ -108,7 +108,7 @@ fn it_learns_tastes_from_ids_and_attributes_and_places_new_items_by_theirs() {
 }
 
 #[test]
-fn a_seed_fixes_the_model_and_progress_is_told() {
+fn a_seed_fixes_the_model_and_progress_is_reported() {
     let bytes = |trained: &Trained| -> Vec<Vec<u8>> {
         let parts = trained.towers.parts().iter();
         parts.map(|(_, blob)| blob.to_vec()).collect()
@@ -134,7 +134,7 @@ fn a_seed_fixes_the_model_and_progress_is_told() {
 }
 
 #[test]
-fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
+fn early_stopping_keeps_the_best_weights() {
     let config = Config {
         training: TrainParams {
             epochs: 40,
@@ -150,7 +150,7 @@ fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
     let best = report.validations.iter().copied().fold(0.0, f64::max);
     assert_eq!(report.validations[report.kept - 1], best);
     assert_eq!(report.examples, 210, "the last event of each is held out");
-    // The weights are those of that pass: a training that ends there has the same.
+    // The weights are those of the best epoch: a training that ends there has the same.
     let shorter = Config {
         training: TrainParams {
             epochs: report.kept,
@@ -163,7 +163,7 @@ fn a_training_ends_when_validation_gets_no_better_and_keeps_the_best_weights() {
 }
 
 #[test]
-fn a_warm_start_begins_where_the_earlier_training_ended() {
+fn a_warm_start_continues_the_earlier_training() {
     let train =
         |earlier: Option<&Towers>, config: &Config| train_from(earlier, &world(8), config, |_| {});
     let first = train(None, &small()).unwrap();
@@ -185,7 +185,7 @@ fn a_warm_start_begins_where_the_earlier_training_ended() {
 }
 
 #[test]
-fn settings_are_read_from_json_and_unknown_ones_are_refused() {
+fn settings_are_read_from_json_and_unknown_ones_are_rejected() {
     let read = |text: &str| serde_json::from_str::<Config>(text);
     let config = read(r#"{"epochs": 3, "optimiser": "adam"}"#).unwrap();
     let expected = Config {
@@ -215,7 +215,7 @@ fn settings_are_read_from_json_and_unknown_ones_are_refused() {
 }
 
 #[test]
-fn events_alone_are_enough_but_not_nothing_and_not_nonsense() {
+fn events_alone_suffice_and_invalid_data_is_rejected() {
     let config = small();
     let learn = |data: &Dataset| train(data, &config, |_| {}).map(|_| ());
     let full = world(5);
