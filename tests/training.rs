@@ -1,4 +1,4 @@
-//! Training goes on from day to day into a database that answers.
+//! Incremental training into a database that serves meanwhile.
 #![cfg(feature = "train")]
 #![allow(
     clippy::unwrap_used,
@@ -16,8 +16,8 @@ use twinspire_testkit::{directory, tower_fixtures, write_file};
 
 const DAY: i64 = 86_400;
 
-/// A shop in which everyone keeps to the even items or to the odd ones, and in which a user and two items
-/// are new every day. The last day is 5.
+/// A shop where each user keeps to the even items or to the odd ones. Every day a user and two items are new; day 5
+/// is the last.
 fn shop(day: i64) -> Dataset {
     let kind = |n: i64| if n % 2 == 0 { "even" } else { "odd" };
     let items = (0..30 + 2 * day)
@@ -65,8 +65,8 @@ fn small() -> Config {
     }
 }
 
-/// The towers of a day, from those of the day before.
-fn learn(day: i64, before: Option<&Towers>) -> Towers {
+/// The towers of a day, warm-started from those of the day before.
+fn train_day(day: i64, before: Option<&Towers>) -> Towers {
     let config = Config {
         since: before.map(|_| day * DAY),
         ..small()
@@ -82,9 +82,9 @@ fn user(day: i64) -> Value {
 }
 
 #[test]
-fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
-    let first = learn(0, None);
-    let second = learn(1, Some(&first));
+fn a_warm_start_keeps_old_ids_and_adds_new_ones() {
+    let first = train_day(0, None);
+    let second = train_day(1, Some(&first));
     let day = train_from(
         Some(&first),
         &shop(1),
@@ -97,7 +97,7 @@ fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
     .unwrap();
     assert_eq!(day.report.examples, 21 * 6, "the new events alone");
     assert_eq!(day.towers.hash(), second.hash());
-    // The new item has a row of its own now.
+    // The new item has its own row now.
     let (new, unknown) = (json!({"id": "i31"}), json!({"id": "never met"}));
     assert_eq!(
         first.embed_item(&new).unwrap(),
@@ -107,7 +107,7 @@ fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
         second.embed_item(&new).unwrap(),
         second.embed_item(&unknown).unwrap()
     );
-    // Who is not in today's data is not forgotten.
+    // Users and items that are not in today's data are kept.
     let few = Dataset {
         items: shop(1).items[30..].to_vec(),
         users: Vec::new(),
@@ -128,7 +128,7 @@ fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
             .embed_user(&json!({"user_id": "u3", "age": 23}))
             .is_ok()
     );
-    // Without new events there is nothing to learn.
+    // Without new events there is nothing to learn from.
     let config = Config {
         since: Some(9 * DAY),
         ..small()
@@ -138,7 +138,7 @@ fn a_day_goes_on_from_the_day_before_and_knows_who_is_new() {
 }
 
 #[test]
-fn a_log_in_order_of_time_is_learnt_from_day_after_day() {
+fn windows_learn_a_log_in_order_of_time() {
     let config = Config {
         window: DAY as u64,
         training: TrainParams {
@@ -168,9 +168,9 @@ fn a_log_in_order_of_time_is_learnt_from_day_after_day() {
 }
 
 #[test]
-fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database() {
+fn frequency_and_optimiser_state_survive_the_disk_and_a_database() {
     let (dir, path) = directory();
-    let towers = learn(0, None);
+    let towers = train_day(0, None);
     let saved = dir.path().join("towers");
     towers.save(&saved).unwrap();
     let opened = Towers::open(&saved).unwrap();
@@ -184,10 +184,10 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
     let served = db.towers("shop").unwrap();
     assert_eq!(served.hash(), towers.hash());
     assert!(db.check().unwrap().is_clean());
-    // The same day learnt from what is served and from what was trained.
-    let (next, expected) = (learn(1, Some(&served)), learn(1, Some(&towers)));
+    // A warm start from served towers equals one from trained towers.
+    let (next, expected) = (train_day(1, Some(&served)), train_day(1, Some(&towers)));
     assert_eq!(next.hash(), expected.hash());
-    // Without what was kept the next day is another one.
+    // Without the kept state the result differs.
     for (file, magic) in [
         ("frequency.bin", b"TWINFREQ"),
         ("optimiser.bin", b"TWINOPTI"),
@@ -202,7 +202,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
                 std::fs::copy(other.path(), clear.join(other.file_name())).unwrap();
             }
         }
-        let forgot = learn(1, Some(&Towers::open(&clear).unwrap()));
+        let forgot = train_day(1, Some(&Towers::open(&clear).unwrap()));
         assert_ne!(forgot.hash(), expected.hash());
         for damage in 0..3 {
             let mut bytes = kept.clone();
@@ -217,7 +217,7 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
         }
         write_file(&saved, file, kept);
     }
-    // Those of other towers do not fit.
+    // The state of other towers does not fit.
     let larger = Config {
         dimension: 9,
         ..small()
@@ -241,8 +241,8 @@ fn what_is_counted_and_how_steps_shrank_is_kept_through_the_disk_and_a_database(
 }
 
 #[test]
-fn what_is_left_by_a_training_is_read_as_the_format_says() {
-    // Written by `reference.py`, which knows of it what storage-format.md says.
+fn stored_training_state_is_read_as_the_format_says() {
+    // Written by `reference.py`, an implementation of storage-format.md.
     let fixture = tower_fixtures().join("youtube");
     let (dir, _) = directory();
     let towers = Towers::open(&fixture).unwrap();
@@ -255,11 +255,11 @@ fn what_is_left_by_a_training_is_read_as_the_format_says() {
 }
 
 #[test]
-fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() {
+fn recalls_during_publishing_see_one_generation_or_the_other() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items().put_many(&shop(0).items).unwrap();
-    let mut towers = learn(0, None);
+    let mut towers = train_day(0, None);
     db.publish("shop")
         .towers(towers.clone())
         .retain(9)
@@ -276,7 +276,7 @@ fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() 
             answers
         });
         for day in 1..=4 {
-            towers = learn(day, Some(&towers));
+            towers = train_day(day, Some(&towers));
             db.publish("shop")
                 .towers(towers.clone())
                 .retain(9)
@@ -312,7 +312,7 @@ fn recalls_go_on_while_days_are_published_and_see_one_generation_or_the_other() 
 }
 
 #[test]
-fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
+fn a_worse_generation_is_rolled_back_and_any_other_is_kept() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     let mut data = shop(3);
@@ -340,7 +340,7 @@ fn a_generation_that_does_worse_is_rolled_back_and_one_that_does_not_is_kept() {
     let again = try_out(&good, 0.0);
     assert!(again.kept, "as good is good enough");
     assert_eq!(again.before.unwrap().metrics, again.after.metrics);
-    // Those who were told the opposite of what they like.
+    // Users who are recommended the opposite of their taste.
     let mut upside_down = data.clone();
     for event in &mut upside_down.events {
         let number: usize = event.item[1..].parse().unwrap();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-/// How deep answers are looked at.
+/// Number of answers that are judged.
 pub const DEPTH: usize = 100;
 
 /// The collection.
@@ -21,7 +21,7 @@ pub struct Cranfield {
 
 /// A query and its judgements.
 pub struct Query {
-    /// What is asked.
+    /// Its text.
     pub text: String,
     /// The grade of each relevant document, by its id.
     pub grades: HashMap<String, u32>,
@@ -32,7 +32,7 @@ pub struct Query {
 pub struct Quality {
     /// nDCG of the first ten, the gain being 2^grade − 1.
     pub ndcg_10: f64,
-    /// The share of the relevant documents that are among the first hundred.
+    /// Share of the relevant documents among the first hundred.
     pub recall_100: f64,
 }
 
@@ -70,7 +70,7 @@ impl Cranfield {
         Ok(Self { documents, queries })
     }
 
-    /// How good answers are, those of each query by their ids.
+    /// Judges the answers to each query, given by their ids.
     pub fn judge(&self, answers: &[Vec<String>]) -> Quality {
         let mut quality = Quality::default();
         let gain =
@@ -93,8 +93,8 @@ impl Cranfield {
         quality
     }
 
-    /// The answers of BM25 (Okapi, k₁ 1.5, b 0.75; negative idf raised to a quarter of the mean), which
-    /// tell that the collection is read as others read it: 0.327 and 0.687.
+    /// The answers of BM25 (Okapi, k₁ 1.5, b 0.75; negative idf raised to a quarter of the mean). Its known
+    /// quality, 0.327 and 0.687, confirms that the collection is read correctly.
     pub fn bm25(&self) -> Vec<Vec<String>> {
         let texts = self
             .documents
@@ -132,7 +132,7 @@ impl Cranfield {
     }
 }
 
-/// How often each word is in a text.
+/// Word counts of a text.
 fn counts(text: &str) -> HashMap<String, f64> {
     let mut counts = HashMap::new();
     let lower = text.to_lowercase();
@@ -143,7 +143,7 @@ fn counts(text: &str) -> HashMap<String, f64> {
     counts
 }
 
-/// Each entry's fields by their letters.
+/// The fields of each entry, by their letters.
 fn entries(path: &Path) -> io::Result<Vec<HashMap<char, String>>> {
     let mut all: Vec<HashMap<char, String>> = Vec::new();
     let mut field = None;

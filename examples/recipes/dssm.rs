@@ -1,9 +1,9 @@
 //! DSSM on Cranfield: text to text, learnt from the documents alone.
 //!
-//! Each setting is trained three times with another tenth of the documents held out, whose sentences have
-//! to find the rest of their documents: that tells what the setting is worth, and after how many passes to
-//! stop. Then once on all documents, for so many passes. The queries and their judgements are met when
-//! these towers answer from a database, and nothing is chosen by that.
+//! Each setting is trained three times, each time with another tenth of the documents held out. Their sentences
+//! have to find the rest of their documents: this validation chooses settings and the number of epochs. The
+//! recipe is then trained once on all documents for that number of epochs. Queries and judgements serve only to
+//! test the published towers; nothing is chosen by them.
 
 use crate::cranfield::{Cranfield, DEPTH, Quality};
 use serde_json::{Map, Value, json};
@@ -16,13 +16,12 @@ use twinspire::{Database, Towers};
 
 const SPACE: &str = "text";
 
-/// Passes without a better validation after which a training ends.
+/// Patience of early stopping, in epochs.
 const PATIENCE: usize = 3;
-/// What the random numbers of the trainings with held-out documents start from.
+/// Seeds of the trainings with held-out documents.
 const SPLITS: [u64; 3] = [1, 2, 3];
 
-/// What is tried: the paper's setting, that without its layers in some sizes, and what each of its parts
-/// gives.
+/// The settings that are tried: the paper's, a model without its layers, and that model with one change each.
 fn built_in() -> Vec<(&'static str, Value)> {
     let linear = json!({
         "hidden": [], "activation": "linear", "words": 1, "gamma": 10, "negatives": 0, "batch": 512,
@@ -132,7 +131,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How good the answers of a database are in which the towers are published.
+/// Publishes the towers into a database and judges its answers.
 fn judge(cranfield: &Cranfield, towers: Towers) -> Result<Quality, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let db = Database::open(dir.path().join("cranfield.twin"))?;

@@ -1,9 +1,8 @@
 //! EBR on MovieLens-100K: random against mined negatives, hard then easy, and ensembles of both.
 //!
-//! A model that learnt from random negatives is published, and what it takes for near is mined from the
-//! database; further models learn from that and are published as spaces beside it. How many passes, and
-//! the ensembles' weights, are chosen by the validation item of each user; the test item is looked at
-//! once, in the table.
+//! A model trained on random negatives is published, and hard negatives are mined with it from the database.
+//! Further models learn from these and are published as spaces beside it. Epochs and ensemble weights are chosen
+//! by the validation item of each user; the test item is used once, in the table.
 
 use crate::movielens::{DEPTH, MovieLens, Wanted};
 use serde::Deserialize;
@@ -19,31 +18,31 @@ use twinspire::{Database, MinedPair, Towers};
 /// Negatives that are mined for each pair.
 const PER_PAIR: usize = 20;
 
-/// A training that is tried.
+/// One training.
 #[derive(Deserialize)]
 struct Run {
     name: String,
-    /// The run whose towers it begins with.
+    /// The run whose towers it is warm-started from.
     #[serde(default)]
     from: Option<String>,
-    /// The run whose space is mined for it.
+    /// The run whose space its negatives are mined from.
     #[serde(default)]
     mined: Option<String>,
-    /// The ranks that are mined.
+    /// Ranks that are mined.
     #[serde(default = "ranks")]
     ranks: (u32, u32),
-    /// Settings beside the common ones.
+    /// Settings in addition to the common ones.
     #[serde(default)]
     settings: BTreeMap<String, Value>,
 }
 
-/// All that is tried.
+/// All runs.
 #[derive(Deserialize)]
 struct Plan {
-    /// Settings of all runs.
+    /// Settings that all runs share.
     settings: BTreeMap<String, Value>,
     runs: Vec<Run>,
-    /// Pairs of runs, the easy one first, that answer together.
+    /// Pairs of runs, the easy one first, that form ensembles.
     ensembles: Vec<(String, String)>,
 }
 
@@ -81,7 +80,7 @@ fn built_in() -> Value {
     })
 }
 
-/// Tries what is built in, or the plan of a file.
+/// Runs the built-in plan, or the plan of a file.
 pub fn run(dir: &Path, plan: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let movies = MovieLens::read(dir)?;
     let data = &movies.data;
@@ -136,7 +135,7 @@ pub fn run(dir: &Path, plan: Option<&Path>) -> Result<(), Box<dyn Error>> {
         trained.insert(run.name.clone(), learnt.towers);
     }
     for (easy, hard) in &plan.ensembles {
-        together(&db, &movies, easy, hard)?;
+        ensembles(&db, &movies, easy, hard)?;
     }
     Ok(())
 }
@@ -149,7 +148,7 @@ fn space(run: &str) -> String {
     letters.collect()
 }
 
-/// What a space confuses with what users met in training.
+/// Mines the negatives that a space ranks near the training positives.
 fn mine(
     db: &Database,
     movies: &MovieLens,
@@ -168,7 +167,7 @@ fn mine(
     let mut all = Vec::new();
     for mined in mining {
         let mut mined = mined?;
-        // Long, and known from the log.
+        // Large, and known from the log.
         mined.pair.known = Vec::new();
         all.push(mined);
     }
@@ -180,8 +179,8 @@ fn mine(
     Ok(all)
 }
 
-/// Two runs that answer together, by the weight and the width that do best on validation.
-fn together(
+/// Ensembles of two runs, with the weight and the stage width that are best on validation.
+fn ensembles(
     db: &Database,
     movies: &MovieLens,
     easy: &str,

@@ -7,8 +7,8 @@
 //! cargo run --release --features import,train --example recipes -- youtube MOVIELENS_DIR
 //! ```
 //!
-//! A recipe is a module beside: how the collection is read, what is tried, how it is judged. Towers are
-//! chosen by what was held out of the training data, published into a database and asked through it.
+//! Each recipe is a module: it reads a collection, tries settings and judges the results. Towers are chosen on a
+//! holdout of the training data, published into a database, and judged by the recalls of that database.
 
 mod cranfield;
 mod dssm;

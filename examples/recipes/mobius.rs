@@ -2,9 +2,9 @@
 //!
 //! A rating of 4 or 5 is a click, any other an unclick. The teacher is the cosine between a film's genres
 //! and those of the films that the person clicked in the training data. Each person's last event is the
-//! test, the one before it is for validation; those that are clicks are looked for among all films the
-//! person has not rated. Settings and scores are chosen by validation; the towers are then trained on
-//! training and validation together and meet the test once.
+//! test, the one before it validation; those that are clicks are ranked among all films that the person has not
+//! rated. Settings and scores are chosen on validation. The towers are then trained on training and validation
+//! data together, and tested once.
 //!
 //! There are no bids in MovieLens: one is made of each film's number by a fixed rule ([`bid`]).
 
@@ -22,16 +22,16 @@ use twinspire::{BusinessWeight, Database, Event, WeightedSum};
 
 const SPACE: &str = "films";
 
-/// The least rating that is a click.
+/// Minimum rating of a click.
 const CLICK: f32 = 4.0;
-/// How much of an answer is looked at.
+/// Number of answers that are judged.
 const TOP: usize = 10;
-/// How many of the best by score a second stage may put in order of score × bid.
+/// Number of the best items by score that a second stage re-ranks by score × bid.
 const STAGE: usize = 50;
-/// What the final trainings start from; figures are means over them.
+/// Seeds of the final trainings; figures are means over them.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
-/// What is tried: clicks alone, bad cases that the student did not choose, and those that it did.
+/// The settings that are tried: clicks alone, uniform bad cases, and bad cases chosen by the student.
 fn built_in() -> Vec<(String, Value)> {
     let all = [
         ("clicks and unclicks alone", json!({"bad": 0})),
@@ -55,14 +55,14 @@ const fn score(unclick: f32, bad: f32) -> Score {
     Score { unclick, bad }
 }
 
-/// What a click on a film earns: 0.5 to 2, evenly on a logarithmic scale, by the last two digits of 37
-/// times its number. It has nothing to do with who likes it.
+/// Revenue of a click on a film: 0.5 to 2, evenly on a logarithmic scale, by the last two digits of 37 times its
+/// number. It is unrelated to the film's popularity.
 fn bid(id: &str) -> f64 {
     let number: u64 = id.parse().unwrap_or(0);
     0.5 * 4f64.powf((37 * number % 100) as f64 / 99.0)
 }
 
-/// Who is asked for, and what should be found.
+/// A query with the wanted film.
 struct Case {
     id: String,
     user: Value,
@@ -73,18 +73,18 @@ struct Case {
 /// Means over the cases.
 #[derive(Clone, Copy, Debug, Default)]
 struct Quality {
-    /// The share of held-out clicks among the first 10, and the first 100.
+    /// Share of held-out clicks among the first 10, and the first 100.
     hit_10: f64,
     hit_100: f64,
-    /// The share of films of low relevance among the first 10.
+    /// Share of films of low relevance among the first 10.
     low: f64,
-    /// Σ probability of a click × bid over the first 10, the probability being the student's.
+    /// Sum of the student's click probability × bid over the first 10.
     expected: f64,
-    /// The bid of the held-out click where it is among the first 10.
+    /// Bid of the held-out click, if it is among the first 10.
     earned: f64,
 }
 
-/// Training data, a teacher made of it, and cases.
+/// Training data, its teacher, and test cases.
 struct World {
     data: Dataset,
     teacher: Categories,
@@ -129,7 +129,7 @@ impl World {
         Ok(train_from(None, &self.data, &self.teacher, config, |_| {})?)
     }
 
-    /// A database in which towers of the student are published that score so.
+    /// A database with the published towers of a student, for a score.
     fn publish(
         &self,
         student: &Student,
@@ -147,8 +147,8 @@ impl World {
         Ok(db)
     }
 
-    /// How good answers are. `estimate` is for the expected revenue, which takes long; `second` puts the
-    /// best by score in order of score × bid after the search.
+    /// Judges answers. `estimate` gives the student for the expected revenue, which is slow to compute; `second`
+    /// re-ranks the best by score × bid after the search.
     fn judge(
         &self,
         db: &Database,
@@ -257,7 +257,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
         let student = choosing.learn(&config)?;
         let mut best: Option<(f64, &'static str, Score)> = None;
         for (label, score) in SCORES {
-            // A part that nothing was ever put in says nothing.
+            // Without bad cases the bad part is untrained.
             if config.bad == 0.0 && score.bad > 0.0 {
                 continue;
             }
@@ -338,7 +338,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     earn(&testing, &students, chosen.score, relevance)
 }
 
-/// Settings and the score that is best for them by hit@100 of validation.
+/// Settings, and the score with the best hit@100 on validation.
 struct Chosen {
     name: String,
     config: Config,
@@ -348,7 +348,7 @@ struct Chosen {
     student: Student,
 }
 
-/// What is earned with and without bids inside of the search.
+/// Revenue with and without bids inside the search.
 fn earn(
     world: &World,
     students: &[Student],

@@ -1,6 +1,6 @@
-//! MovieLens-100K under one fixed protocol: every rating is a meeting; of each user the last item by time
-//! is the test and the one before it validation; all items are ranked but those that the user met in
-//! training (and, for the test, in validation).
+//! MovieLens-100K under one fixed protocol. Every rating is an event. The last item of each user is the test, the
+//! one before it validation. All items are ranked, without those of the user's training events (and, for the
+//! test, the validation event).
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -10,27 +10,27 @@ use twinspire::train::Dataset;
 use twinspire::train::evaluate::{Metrics, Split, metrics, split};
 use twinspire::{Database, Event, import};
 
-/// How deep answers are looked at.
+/// Number of answers that are judged.
 pub const DEPTH: usize = 100;
 
 /// The collection.
 pub struct MovieLens {
-    /// All but the last two meetings of each user, and the last but one as the latest, which a training
-    /// that holds out the last meeting takes for validation.
+    /// All events but the last of each user. A training that holds out the last event validates on the one before
+    /// the test.
     pub data: Dataset,
     cases: Vec<Case>,
 }
 
-/// What is asked for one user.
+/// The recall of one user.
 struct Case {
     user: Value,
-    /// What the user met in training.
+    /// Items of the user's training events.
     met: Vec<String>,
     validation: String,
     test: String,
 }
 
-/// What is looked for.
+/// Which item is wanted.
 #[derive(Clone, Copy)]
 pub enum Wanted {
     Validation,
@@ -83,7 +83,7 @@ impl MovieLens {
         Ok(Self { data, cases })
     }
 
-    /// How well a space or an ensemble of a database finds what is wanted.
+    /// Judges how well a space or an ensemble of a database finds the wanted items.
     pub fn judge(
         &self,
         db: &Database,

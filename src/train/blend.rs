@@ -1,13 +1,14 @@
-//! An easy-trained and a hard-trained model that answer together.
+//! An easy-trained and a hard-trained model in one ensemble.
 
 use crate::database::Database;
 use crate::ensemble::{Cascade, WeightedSum};
 use crate::error::Error;
 use twinspire_towers::Towers;
 
-/// Two spaces and the two ensembles over them of the paper (section 6.2): the weighted sum of scores,
-/// which is the inner product of concatenated vectors, and the cascade, in which the hard-trained model
-/// chooses from what the easy-trained one recalls.
+/// Two spaces, and the two ensembles over them of the EBR paper (section 6.2).
+///
+/// - *Weighted*: the weighted sum of scores, which is the inner product of concatenated vectors.
+/// - *Cascade*: the hard-trained model re-ranks what the easy-trained one recalls.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), twinspire::Error> {
@@ -34,10 +35,10 @@ pub struct Blend {
     pub weighted: String,
     /// The name of the cascade.
     pub cascade: String,
-    /// How much the hard-trained model's cosine counts, above 0 and below 1; the rest is the other's.
+    /// Weight of the hard-trained model's cosine, above 0 and below 1. The easy-trained one has the rest.
     pub hard_weight: f32,
-    /// How many the easy-trained model recalls in the cascade, and how many of these the hard-trained
-    /// one keeps.
+    /// Stages of the cascade: the number of items that the easy-trained model recalls, and of these the number
+    /// that the hard-trained one keeps.
     pub take: [u32; 2],
 }
 
@@ -63,7 +64,7 @@ impl Blend {
             .space(&self.hard, self.hard_weight)
     }
 
-    /// The best of the easy space, and of these the best of the hard one.
+    /// The best items of the easy space, re-ranked in the hard one.
     #[must_use]
     pub fn cascade(&self) -> Cascade {
         let [first, then] = self.take;
@@ -81,8 +82,8 @@ impl Blend {
         db.ensembles().define(&self.cascade, self.cascade())
     }
 
-    /// Publishes both models, each into its space, and defines the ensembles. These answer with the new
-    /// model of a space as soon as it is published.
+    /// Publishes both models, each into its space, and defines the ensembles. These use a new model as soon as it
+    /// is published.
     ///
     /// # Errors
     /// As [`publish`](Database::publish) and [`define`](Self::define).

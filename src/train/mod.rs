@@ -1,9 +1,9 @@
-//! Training towers from raw logs, and the steps of it that need a database.
+//! Training towers on raw logs, and the steps of training that need a database.
 //!
-//! The recipes are those of the crate `twinspire-train`, re-exported here. It knows no database. What does
-//! stands in this module:
+//! The recipes are those of the crate `twinspire-train`, which knows no database. They are re-exported here.
+//! The steps that need a database are defined in this module:
 //!
-//! - [`release`]: publish new towers on trial, compare them with the generation that serves, keep or roll back.
+//! - [`release`]: publish new towers on trial, compare them with the active generation, keep or roll back.
 //! - [`Blend`]: publish an easy-trained and a hard-trained EBR model and the ensembles over both.
 //! - [`expected_revenue`]: rank by score times bid, as Mobius does.
 //!

@@ -1,10 +1,12 @@
-//! Towers on trial: published, asked beside the generation that served, and kept or rolled back.
+//! Publishing on trial: the new generation is compared with the earlier one, and kept or rolled back.
 //!
-//! [`hold_out`] takes the latest events away before a training, [`Cases`] makes questions of them, and
-//! [`release`] publishes the new towers, asks both generations the same and goes back if the new one does
-//! worse. It knows of no recipe: any towers can be tried whose users have logs. Recalls go on meanwhile and
-//! see one generation or the other; for the time of the trial they see the new one. `twinspire loop` is
-//! this with a training before it.
+//! 1. [`hold_out`] removes the latest events before a training.
+//! 2. [`Cases`] turns them into recalls with known answers.
+//! 3. [`release`] publishes the new towers, runs the cases on both generations, and rolls back if the new one
+//!    is worse.
+//!
+//! Towers of any recipe can be tried, as long as their users have logs. Recalls go on meanwhile; they are
+//! served by the new generation during the trial. `twinspire loop` is a training followed by a release.
 
 use crate::database::{Pinned, Publish};
 use crate::error::Error;
@@ -18,12 +20,11 @@ use twinspire_towers::Towers;
 use twinspire_train::evaluate::{Metrics, latest, metrics};
 use twinspire_train::{Dataset, MissingData, TrainError};
 
-/// How deep answers are looked at.
+/// Number of answers in which the wanted item is looked for.
 const DEPTH: usize = 100;
 
-/// Takes away the latest of the events that are as late as `since` (of all of them without it): this
-/// share of them, and what else happened at the very moment at which they begin. A training on what is
-/// left knows nothing of the time from there on.
+/// Removes and returns the latest `share` of the events since `since`, or of all events without it. Events at the
+/// same time as the first of them are removed too, so a training on the rest learns from nothing later.
 #[must_use]
 pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event> {
     let new = data
@@ -38,28 +39,28 @@ pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event
     held_out
 }
 
-/// Questions with known answers.
+/// Recalls with known answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cases(Vec<Case>);
 
-/// What is asked, and what should be found.
+/// A recall with a known answer.
 #[derive(Clone, Debug, PartialEq)]
 struct Case {
-    /// The user's record with `history`, the ids of the items met before, the latest at the end.
+    /// The user's record with `history`, the ids of the items seen before, newest last.
     user: Value,
-    /// These, which are no answers.
-    met: Vec<String>,
-    /// The item that was met.
+    /// The items seen before, which are excluded.
+    seen: Vec<String>,
+    /// The item to be found.
     wanted: String,
 }
 
 impl Cases {
-    /// A case for each of these events in which a user meets an item for the first time, as the user was
-    /// at that moment: the record in `data`, and all that was met before, also in other events held out.
-    /// Of more than `most` every n-th is taken.
+    /// One case for each held-out event with an item that is new to its user. The user is taken as of the event:
+    /// the record in `data` and all earlier items, also those of other held-out events. Of more than `most`
+    /// cases, every n-th is taken.
     ///
     /// # Errors
-    /// [`TrainError::Empty`] when there is none, for then nothing could be said of any towers.
+    /// [`TrainError::Empty`] if there is no such event.
     pub fn new(data: &Dataset, held_out: &[Event], most: usize) -> Result<Self, TrainError> {
         let mut events: Vec<(&Event, bool)> = data.events.iter().map(|e| (e, false)).collect();
         events.extend(held_out.iter().map(|event| (event, true)));
@@ -71,16 +72,16 @@ impl Cases {
             .collect();
         let asked = held_out.iter().map(|event| event.user.as_str());
         let asked: HashSet<&str> = asked.collect();
-        let mut met: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
-        // Where each case is in its user's life.
+        let mut seen: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
+        // Event of each case, and the number of items that its user had seen before.
         let mut found: Vec<(&Event, usize)> = Vec::new();
         for (event, is_held_out) in events {
             if !asked.contains(event.user.as_str()) {
                 continue;
             }
-            let mine = met.entry(&event.user).or_default();
+            let mine = seen.entry(&event.user).or_default();
             if is_held_out && !mine.iter().any(|(item, _)| *item == event.item) {
-                // What happened at the very same moment was not known yet.
+                // Events of the same time are not known yet.
                 found.push((event, mine.partition_point(|(_, at)| *at < event.at)));
             }
             mine.push((&event.item, event.at));
@@ -91,32 +92,32 @@ impl Cases {
         }
         let step = found.len().div_ceil(most.max(1));
         let each = found.into_iter().step_by(step).map(|(event, before)| {
-            let before = met[event.user.as_str()].iter().take(before);
+            let before = seen[event.user.as_str()].iter().take(before);
             let before: Vec<String> = before.map(|(item, _)| (*item).to_owned()).collect();
             let record = records.get(event.user.as_str());
             let mut user = record.map_or(json!({"user_id": event.user}), |&user| user.clone());
             user["history"] = json!(before);
             Case {
                 user,
-                met: before,
+                seen: before,
                 wanted: event.item.clone(),
             }
         });
         Ok(Self(each.collect()))
     }
 
-    /// How many there are; never none.
+    /// Number of cases, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Where a generation has the wanted items, of those not met before; none where it is not among the
-    /// first hundred. Fields of users that the towers do not read are passed over.
-    fn ask(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
+    /// The metrics of a generation: ranks of the wanted items among the first hundred, with seen items excluded.
+    /// Fields of users that the towers do not read are ignored.
+    fn evaluate(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
         let each = self.0.iter().map(|case| {
-            let recall = state.recall(space).user(&case.user).exclude(&case.met);
+            let recall = state.recall(space).user(&case.user).exclude(&case.seen);
             let hits = recall.check_features(FeatureCheck::Lenient).top(DEPTH)?;
             Ok(hits.iter().position(|hit| hit.id == case.wanted))
         });
@@ -124,32 +125,32 @@ impl Cases {
     }
 }
 
-/// How a generation did.
+/// The metrics of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Standing {
     /// The generation.
     pub generation: GenerationNo,
-    /// What it came to.
+    /// Its metrics on the cases.
     #[serde(flatten)]
     pub metrics: Metrics,
 }
 
-/// What became of new towers.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// The generation that served before; none if it was the first of the space.
+    /// The earlier generation; `None` for the first one of the space.
     pub before: Option<Standing>,
-    /// The new one.
+    /// The new generation.
     pub after: Standing,
-    /// Whether it serves; otherwise the one before does again.
+    /// Whether the new generation was kept. Otherwise the earlier one is active again.
     pub kept: bool,
 }
 
-/// Publishes towers as a new generation of a space and asks it and the one that served the same. It is kept
-/// if its hit@10 is no more than `tolerance` below that of the one before, and rolled back otherwise; the
-/// first generation of a space is kept.
+/// Publishes towers on trial: runs the cases on the new and on the earlier generation. The new one is kept if its
+/// hit@10 is at most `tolerance` below that of the earlier one, and rolled back otherwise. The first generation
+/// of a space is always kept.
 ///
 /// The space must [retain](Publish::retain) at least two generations.
 ///
@@ -172,8 +173,8 @@ pub struct Verdict {
 /// ```
 ///
 /// # Errors
-/// Those of a publish, of recalls and of a rollback. After one of the latter two the new generation
-/// serves.
+/// The errors of a publish, of a recall and of a rollback. If a recall or the rollback fails, the new generation
+/// stays active.
 pub fn release(
     publish: Publish<'_, Towers>,
     cases: &Cases,
@@ -188,12 +189,12 @@ pub fn release(
     let now = db.pin();
     let after = Standing {
         generation: new,
-        metrics: cases.ask(&now, space)?,
+        metrics: cases.evaluate(&now, space)?,
     };
     let before = before.map(|number| {
         Ok::<_, Error>(Standing {
             generation: number,
-            metrics: cases.ask(&now.generation(space, number)?, space)?,
+            metrics: cases.evaluate(&now.generation(space, number)?, space)?,
         })
     });
     let before = before.transpose()?;
@@ -208,9 +209,9 @@ pub fn release(
     })
 }
 
-/// The rule.
+/// Whether the new generation is good enough.
 fn keeps(before: Metrics, after: Metrics, tolerance: f64) -> bool {
-    // Shares of one number of cases: half a case is no difference.
+    // Both are shares of the same number of cases: the slack only absorbs rounding.
     after.hit_10 + tolerance >= before.hit_10 - 1e-9
 }
 
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn cases_are_first_meetings_with_what_was_met_before() {
+    fn cases_are_new_items_with_the_earlier_history() {
         let data = Dataset {
             users: vec![json!({"user_id": "u", "age": 30})],
             events: vec![event("u", "a", 1), event("v", "x", 2)],
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_is_a_tolerance_below_what_served() {
+    fn a_generation_is_kept_within_the_tolerance() {
         let at = |hit_10| Metrics {
             hit_10,
             ..Metrics::default()
@@ -281,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_held_out_is_the_end_of_what_is_new(
+        fn the_holdout_is_the_end_of_the_new_events(
             times in prop::collection::vec(0i64..50, 1..60), since in prop::option::of(0i64..60),
             share in 0.0f64..=1.0,
         ) {

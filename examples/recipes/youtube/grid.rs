@@ -1,6 +1,6 @@
-//! How settings are chosen: one after the other, each by what the validation says of its values.
+//! Tunes the settings one after the other on validation.
 //!
-//! Neither the test items nor anything that follows from them is looked at here.
+//! The test items are not used here.
 
 use super::protocol::{Served, World};
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use std::error::Error;
 use std::path::Path;
 use twinspire::train::youtube::{Config, train};
 
-/// Trainings of each setting, from different random numbers.
+/// Seeds of the trainings of each setting.
 const SEEDS: [u64; 2] = [1, 2];
 
-/// What is tried: settings in the order in which they are chosen, and their values.
+/// The settings in the order in which they are tuned, with the values that are tried.
 fn tried() -> Vec<(&'static str, Vec<Value>)> {
     vec![
         (
@@ -52,7 +52,7 @@ fn tried() -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
-/// Chooses and tells.
+/// Tunes the settings and prints the results.
 pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
     let world = World::read(dir)?;
     let served = Served::new(&world.train.items)?;

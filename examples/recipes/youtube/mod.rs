@@ -1,5 +1,5 @@
-//! YouTube on MovieLens-100K: who finds the item that is met next, with the correction and without it, by
-//! popularity, and when the log is learnt from in order of time.
+//! YouTube on MovieLens-100K: recall of the next item with and without the sampling-bias correction, by popularity,
+//! and for training in order of time.
 
 pub mod grid;
 mod protocol;
@@ -12,7 +12,7 @@ use twinspire::train::Dataset;
 use twinspire::train::TrainParams;
 use twinspire::train::youtube::{Config, TRAINING, train, train_from};
 
-/// Trainings of each setting, from different random numbers.
+/// Seeds of the trainings of each setting.
 const SEEDS: [u64; 3] = [1, 2, 3];
 const DAY: i64 = 86_400;
 
@@ -21,7 +21,7 @@ pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
     let world = World::read(dir)?;
     let served = Served::new(&world.train.items)?;
     let (events, cases) = (world.train.events.len(), world.test.len());
-    println!("MovieLens-100K: {events} events to learn from, {cases} users to be answered.\n");
+    println!("MovieLens-100K: {events} training events, {cases} test users.\n");
     println!(
         "{:<44} {:>6} {:>6} {:>6} {:>7} {:>7} {:>10}",
         "", "hit@1", "hit@10", "hit@50", "hit@100", "ndcg@10", "examples/s"
@@ -58,7 +58,7 @@ pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
     stream::run()
 }
 
-/// The log in order of time: in one training, and in one for each week, published in between.
+/// Training in order of time: in one training, and in one for each week, published in between.
 fn in_order_of_time(world: &World, served: &Served) -> Result<(), Box<dyn Error>> {
     for epochs in [1, TRAINING.epochs] {
         let config = Config {
@@ -117,7 +117,7 @@ fn passes(epochs: usize) -> String {
     }
 }
 
-/// A line of the first table: means over trainings.
+/// A row of the first table: means over trainings.
 fn line(name: &str, all: &[Answers], speed: f64) {
     let all: Vec<_> = all.iter().map(Answers::metrics).collect();
     let mean = |of: fn(&twinspire::train::evaluate::Metrics) -> f64| {
@@ -133,7 +133,7 @@ fn line(name: &str, all: &[Answers], speed: f64) {
     );
 }
 
-/// hit@10 and hit@100 by the popularity of the wanted item, with the correction and without.
+/// hit@10 and hit@100 by the popularity of the wanted item, with and without the correction.
 fn by_popularity(world: &World, deciles: &[Vec<Answers>]) {
     println!(
         "Users by how often their test item was met in training, a tenth of them in each line:\n"

@@ -1,6 +1,6 @@
-//! How recall is judged: per user, in order of time, the last item is the test, the one before it is for
-//! validation, the rest is for training. All items are ranked but those of the user's training, and of
-//! the user's validation when the test is looked for. `quickstart` judges alike.
+//! The protocol: per user, in order of time, the last item is the test, the one before it validation, the rest is
+//! for training. All items are ranked, without those of the user's training events and, for the test, of the
+//! validation event. `quickstart` uses the same protocol.
 
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -14,16 +14,16 @@ const SPACE: &str = "youtube";
 /// Groups of cases by popularity.
 pub const GROUPS: usize = 10;
 
-/// What is asked for one user.
+/// The recall of one user.
 pub struct Case {
     user: Value,
     seen: Vec<String>,
     wanted: String,
-    /// How often the wanted item was met in training.
+    /// Number of training events of the wanted item.
     pub popularity: usize,
 }
 
-/// What is learnt from, what settings are chosen by, and what is reported.
+/// Training, validation and test data.
 pub struct World {
     pub train: Dataset,
     pub validation: Vec<Case>,

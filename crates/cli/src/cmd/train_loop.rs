@@ -1,4 +1,4 @@
-//! `twinspire loop`: from new logs to a generation that serves, if it is good enough.
+//! `twinspire loop`: trains on new logs, publishes on trial, and rolls back if recall drops.
 
 use std::path::PathBuf;
 
@@ -19,19 +19,19 @@ Examples:
   twinspire loop shop.twin shop --items items.jsonl --events log.csv --since 1764115200 --tolerance 0.01
   twinspire loop shop.twin text --towers models/text --users queries.jsonl --events clicks.csv
 
-1. Items of the logs that the database lacks or has in another version are put.
-2. The latest of the new events are held out. The towers that serve learn from the other new ones, by the
-   recipe youtube; older events make the histories of users, so keep as much of them as those are long.
+1. New and changed items of the logs are put.
+2. The latest new events are held out. The active towers are trained further on the other new events, by
+   the recipe youtube. Older events make the histories of users: keep enough of them to fill these.
 3. The new towers are published.
-4. The generation that served before and the new one are asked for the users of the held-out events, as
-   they were at that moment.
-5. The new generation is kept if its hit@10 is no more than --tolerance below; otherwise it is rolled back.
-`next_since` is where the next loop begins: what was held out is learnt from then.
+4. The earlier and the new generation recall for the users of the held-out events, as of that moment.
+5. The new generation is kept if its hit@10 is at most --tolerance below the earlier one. Otherwise it is
+   rolled back.
+`next_since` is the --since of the next loop, which will learn from the held-out events.
 
-Towers of another recipe are trained by `twinspire train` and given as --towers; steps 3 to 5 follow. A
-rollback takes the towers back with what they count by, so the next loop goes on from there.";
+For towers of another recipe, use `twinspire train` and pass the result as --towers; steps 3 to 5 follow.
+A rollback restores the towers with their training state, so the next loop continues from them.";
 
-/// Learn from new logs, publish, and keep the new generation if it does as well.
+/// Train on new logs, publish on trial, and keep the new generation if it recalls as well.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LoopArgs {
@@ -39,19 +39,19 @@ pub struct LoopArgs {
     target: SpaceArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// Events from this moment on are new (seconds since 1970); all are without it
+    /// Start of the new events (seconds since 1970) [default: all events are new]
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     since: Option<i64>,
-    /// The share of the new events, the latest, that is held out
+    /// Share of the new events, the latest, that is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
     held_out: f64,
-    /// By how much hit@10 may be lower than that of the generation before
+    /// How much lower than that of the earlier generation hit@10 may be
     #[arg(long, value_name = "X", default_value_t = 0.005, value_parser = share)]
     tolerance: f64,
-    /// How many held-out events are asked for at most
+    /// Maximum number of held-out events that are tested
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     most: usize,
-    /// How many generations the space keeps, at least 2
+    /// Number of generations that the space retains, at least 2
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_two)]
     retain: usize,
     /// Publish these towers instead of training
@@ -60,10 +60,10 @@ pub struct LoopArgs {
     /// Settings of the recipe youtube as a JSON object
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Passes over the new events [default: that of the settings, and 1 where towers serve already]
+    /// Epochs over the new events [default: that of --config, or 1 for a warm start]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Begin anew instead of with the towers that serve
+    /// Train from scratch instead of from the active towers
     #[arg(long)]
     cold: bool,
 }
@@ -85,7 +85,7 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     });
     let towers = match &args.towers {
         Some(path) => Towers::open(path)?,
-        None => learn(&args, &db, &data, &mut document, output)?,
+        None => train(&args, &db, &data, &mut document, output)?,
     };
     let stages = Stages::default();
     let publish = db
@@ -95,10 +95,10 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
         .progress(|progress| stages.show(progress, output));
     let verdict = release(publish, &cases, args.tolerance)?;
     stages.finish();
-    tell(&verdict, &args, next, document, output)
+    print_verdict(&verdict, &args, next, document, output)
 }
 
-/// Puts the items that are not in the database as they are here.
+/// Puts the items that are new or changed.
 fn put_new(db: &Database, data: &Dataset) -> Result<usize, Failure> {
     let mut new = Vec::new();
     for item in &data.items {
@@ -113,8 +113,8 @@ fn put_new(db: &Database, data: &Dataset) -> Result<usize, Failure> {
     Ok(new.len())
 }
 
-/// Trains, from the towers that serve if there are any.
-fn learn(
+/// Trains, with a warm start from the active towers, if there are any.
+fn train(
     args: &LoopArgs,
     db: &Database,
     data: &Dataset,
@@ -131,11 +131,11 @@ fn learn(
     set(&mut config.training.epochs, args.epochs);
     config.since = args.since;
     let bar = output.bar("training", 1, Unit::Count);
-    let tell = |progress: TrainingProgress| {
+    let show = |progress: TrainingProgress| {
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     };
-    let trained = youtube::train_from(serving.as_ref(), data, &config, tell);
+    let trained = youtube::train_from(serving.as_ref(), data, &config, show);
     bar.finish_and_clear();
     let trained = trained.map_err(Failure::failed)?;
     document["examples"] = json!(trained.report.examples);
@@ -144,7 +144,8 @@ fn learn(
     Ok(trained.towers)
 }
 
-fn tell(
+/// Prints the verdict.
+fn print_verdict(
     verdict: &Verdict,
     args: &LoopArgs,
     next: Option<i64>,

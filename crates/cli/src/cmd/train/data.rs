@@ -1,4 +1,4 @@
-//! Where the logs are.
+//! Flags that name the logs.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use twinspire::train::Dataset;
 use crate::args::CsvArgs;
 use crate::output::{Failure, Output, Unit};
 
-/// Where the logs are.
+/// Flags that name the logs.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("logs").required(true).multiple(true)
           .args(["movielens", "items", "events"]))]
@@ -20,10 +20,10 @@ pub struct DataArgs {
     /// The items
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
-    /// The users, where something is known of them
+    /// The users, if they have attributes
     #[arg(long, value_name = "FILE")]
     users: Option<PathBuf>,
-    /// What the users did
+    /// The events
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// Reads all of it.
+    /// Reads the logs.
     pub fn read(&self, output: &Output) -> Result<Dataset, Failure> {
         let options = self.csv.options()?;
         let source = |path: &PathBuf| -> Result<Source, Failure> {
@@ -66,7 +66,7 @@ impl DataArgs {
     }
 }
 
-/// Every record there is, with a bar.
+/// Reads every record, with a progress bar.
 fn all<T>(
     records: Option<Records<T>>,
     what: &'static str,

@@ -5,7 +5,7 @@ use twinspire::train::dssm;
 
 use super::data::DataArgs;
 use super::flags::{TrainFlags, set, show_default};
-use super::run::{RunArgs, SHOWN};
+use super::run::{RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -16,20 +16,20 @@ Examples:
   twinspire train dssm --items documents.jsonl --out models/text --hidden= --words 1 --negatives 0 \\
       --word-dropout 0.3 --gamma 6 --config linear.json
 
-Files (JSON lines, CSV or Parquet, told by the name):
-  items   the documents, one object each, with an `id` and texts: the fields that --document names, or
-          `title`, `name`, `text`, `description`, `body` and `query`, whichever there are; where there
-          is none of these, strings of several words
-  users   the queries, one object each, with a `user_id` and texts: the fields that --query names, or
-          those that are told in the same way
-  events  clicks: `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`; the id of
-          a query without an object of its own is its text
+Files (JSON lines, CSV or Parquet, by extension):
+  items   the documents, one object each, with an `id` and texts: the fields of --document, or those of
+          `title`, `name`, `text`, `description`, `body` and `query` that exist; without any of these,
+          strings of several words
+  users   the queries, one object each, with a `user_id` and texts: the fields of --query, or those that
+          are found in the same way
+  events  clicks: `user` (or `query`), `item`, `at` (seconds since 1970) and optionally `weight`; a query
+          without an object has its id as its text
 
-Without events the towers learn from the documents alone: each sentence asks for the rest of its
-document. Settings that have no flag are those of `--config`; for few documents, no hidden layers and
+Without events the towers learn from the documents alone: each sentence is a query for the rest of its
+document. Settings without a flag go into the --config file. With few documents, no hidden layers and
 {\"activation\": \"linear\"} do better than the paper's layers.";
 
-/// Text to text, softmax over a clicked document and others.
+/// Text to text, softmax over a clicked document and negatives.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_args(show_default::<dssm::Config>))]
 pub struct DssmArgs {
@@ -37,31 +37,31 @@ pub struct DssmArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// The fields of a query that make up its text [default: all that hold texts, or query]
+    /// Text fields of a query [default: every text field, or query]
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     query: Option<Vec<String>>,
-    /// The fields of an item that make up the document [default: all that hold texts]
+    /// Text fields of an item, which make up the document [default: every text field]
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     document: Option<Vec<String>>,
-    /// Components of the vectors
+    /// Width of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
     /// Units of the layers before the vectors
     #[arg(long, value_name = "UNITS", value_delimiter = ',')]
     hidden: Option<Vec<String>>,
-    /// Up to how many words make a gram beside those of letters; 0 for none
+    /// Longest word n-gram beside the letter trigrams; 0 for trigrams alone
     #[arg(long, value_name = "N")]
     words: Option<usize>,
-    /// What cosines are multiplied by before the softmax
+    /// Sharpness: cosines are multiplied by it before the softmax
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
-    /// Documents drawn as negatives of a query; 0 for all others of the batch
+    /// Negatives drawn for each query; 0 takes all other documents of the batch
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
-    /// Where they are drawn from: all documents, or those of the batch
+    /// Where negatives are drawn from
     #[arg(long, value_name = "POOL")]
     pool: Option<PoolArg>,
-    /// The share of words left out of each text while learning
+    /// Share of words dropped from each text during training
     #[arg(long, value_name = "X")]
     word_dropout: Option<f32>,
     #[command(flatten)]
@@ -99,15 +99,19 @@ impl DssmArgs {
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());
         let config = config.map_err(Failure::failed)?;
-        let queries = dssm::queries(&data, &config, SHOWN);
-        self.run
-            .run("dssm", &config, &data, &queries, output, |from, tell| {
-                dssm::train_from(from, &data, &config, tell)
-            })
+        let queries = dssm::queries(&data, &config, SAMPLES);
+        self.run.run(
+            "dssm",
+            &config,
+            &data,
+            &queries,
+            output,
+            |earlier, progress| dssm::train_from(earlier, &data, &config, progress),
+        )
     }
 }
 
-/// Layers by their units; `--hidden=` is none.
+/// Parses the units of layers; `--hidden=` means no layers.
 fn units(given: Vec<String>) -> Result<Vec<usize>, Failure> {
     let given = given.iter().filter(|units| !units.is_empty());
     let each = given.map(|units| {
@@ -123,11 +127,11 @@ mod tests {
     use crate::cmd::train::run::check_defaults;
 
     #[test]
-    fn the_help_tells_the_defaults_there_are() {
+    fn the_help_shows_the_defaults() {
         let config = dssm::Config::default();
         check_defaults::<DssmArgs>(&[
-            ("--query", "all that hold texts, or query".to_owned()),
-            ("--document", "all that hold texts".to_owned()),
+            ("--query", "every text field, or query".to_owned()),
+            ("--document", "every text field".to_owned()),
             ("--dimension", config.dimension.to_string()),
             ("--hidden", "300,300".to_owned()),
             ("--words", config.words.to_string()),

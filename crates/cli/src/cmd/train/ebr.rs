@@ -1,7 +1,7 @@
 //! `twinspire train ebr`.
 #![expect(
     clippy::disallowed_methods,
-    reason = "pairs are no file of a database; they may be written anew at any time"
+    reason = "pairs are not a file of a database and can be written again"
 )]
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use twinspire::{MinedPair, TrainingPair};
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SHOWN};
+use super::run::{RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output, Unit};
 
 const EXAMPLES: &str = "\
@@ -25,10 +25,10 @@ Examples:
   twinspire train ebr --items docs.jsonl --users queries.jsonl --events clicks.csv --out models/search \\
       --item-dimension 0 --user-dimension 0
 
-Files (JSON lines, CSV or Parquet, told by the name):
+Files (JSON lines, CSV or Parquet, by extension):
   items   one object each, with an `id`; every other field becomes a feature of the item tower
   users   one object each, with a `user_id`; every other field becomes a feature of the user tower
-  events  `user` (or `query`), `item`, `at` (seconds since 1970) and perhaps `weight`
+  events  `user` (or `query`), `item`, `at` (seconds since 1970) and optionally `weight`
   --hard  JSON lines as `twinspire mine` writes them: `user`, `positive`, `negatives`, `hard_positive`
 
 From random negatives to an ensemble:
@@ -43,12 +43,11 @@ From random negatives to an ensemble:
   twinspire ensembles movies.twin --define staged '{\"method\":\"cascade\",\"stages\":[
       {\"space\":\"easy\",\"take\":500},{\"space\":\"hard\",\"take\":100}]}'
 
-Hard negatives first and then random ones: --hard hard.jsonl --mix 0:1 --out models/first, and from
-there --warm-start models/first; or in one training, --hard-passes N.
+Hard negatives first, then random ones: --hard hard.jsonl --mix 0:1 --out models/first, followed by
+--warm-start models/first; or in one training, --hard-passes N.
 
-The towers ask a query for the user's fields and for `history`, the ids of the items met last, the
-latest at the end. Whatever is missing counts as unknown. Settings that have no flag are those of
-`--config`.";
+A query has the fields of a user and `history`, the ids of the most recent items, newest last. Missing
+fields count as unknown. Settings without a flag go into the --config file.";
 
 /// Unified features, triplets with random and mined negatives.
 #[derive(Debug, Args)]
@@ -58,34 +57,34 @@ pub struct EbrArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// What was mined from an earlier model: negatives, and hard positives
+    /// Mined negatives and hard positives of an earlier model
     #[arg(long = "hard", value_name = "FILE")]
     mined: Option<PathBuf>,
-    /// Write the meetings that are learnt from as pairs, for `twinspire mine`
+    /// Write the training events as pairs, for `twinspire mine`
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
-    /// Random negatives for mined ones; 0:1 for mined ones alone [default: 100:1]
+    /// Proportion of random to mined negatives; 0:1 for mined ones alone [default: 100:1]
     #[arg(long, value_name = "EASY:HARD", value_parser = mix)]
     mix: Option<(u32, u32)>,
     /// Negatives of each example, random and mined ones together
     #[arg(long, value_name = "N")]
     negatives: Option<usize>,
-    /// How many of the nearest items of others in the batch are negatives too, 0 to 2
+    /// In-batch hard negatives: this many of the nearest positives of other examples, 0 to 2
     #[arg(long, value_name = "N")]
     nearest: Option<usize>,
-    /// Passes with mined negatives alone, before all others
+    /// Warm-up epochs with mined negatives alone
     #[arg(long, value_name = "N")]
     hard_passes: Option<usize>,
-    /// How much an example counts that was mined as a hard positive
+    /// Weight of an example that was mined as a hard positive
     #[arg(long, value_name = "X")]
     hard_positive_weight: Option<f32>,
-    /// By how much a negative has to be farther away
+    /// Margin of the triplet loss: how much farther than the positive a negative has to be
     #[arg(long, value_name = "X")]
     margin: Option<f32>,
-    /// Components of the vectors
+    /// Width of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
-    /// Components of an item's embedding by its id; 0 for no ids and no history
+    /// Width of an item's embedding by its id; 0 for no ids and no history
     #[arg(long, value_name = "N")]
     item_dimension: Option<usize>,
     #[command(flatten)]
@@ -117,15 +116,19 @@ impl EbrArgs {
         if let Some(path) = &self.pairs {
             write_pairs(path, &data, &config)?;
         }
-        let queries = ebr::queries(&data, &config, SHOWN);
-        self.run
-            .run("ebr", &config, &data, &queries, output, |from, tell| {
-                ebr::train_mined(from, &data, mined, &config, tell)
-            })
+        let queries = ebr::queries(&data, &config, SAMPLES);
+        self.run.run(
+            "ebr",
+            &config,
+            &data,
+            &queries,
+            output,
+            |earlier, progress| ebr::train_mined(earlier, &data, mined, &config, progress),
+        )
     }
 }
 
-/// Two numbers with a colon between them, not both 0.
+/// Parses two numbers with a colon between them, not both 0.
 fn mix(text: &str) -> Result<(u32, u32), String> {
     let parts = text.split_once(':');
     let parts = parts.and_then(|(easy, hard)| Some((easy.parse().ok()?, hard.parse().ok()?)));
@@ -133,7 +136,7 @@ fn mix(text: &str) -> Result<(u32, u32), String> {
     parts.ok_or_else(|| "two numbers expected, such as 100:1, not both 0".to_owned())
 }
 
-/// What was mined, with a bar.
+/// Reads mined pairs, with a progress bar.
 fn mined(path: &Path, output: &Output) -> Result<Vec<MinedPair>, Failure> {
     let mut lines = jsonl::mined(path)?;
     let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
@@ -147,8 +150,8 @@ fn mined(path: &Path, output: &Output) -> Result<Vec<MinedPair>, Failure> {
     Ok(all)
 }
 
-/// Writes the meetings as JSON lines. What each user met besides is in the file itself, so that a pair
-/// need not say it again.
+/// Writes the training events as pairs, in JSON lines. The other known positives of a user are in the file too,
+/// so a pair does not repeat them.
 fn write_pairs(path: &Path, data: &Dataset, config: &ebr::Config) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::writing(&path.display().to_string(), error);
     let pairs = ebr::pairs(data, config).map_err(Failure::failed)?;
@@ -171,7 +174,7 @@ mod tests {
     use crate::cmd::train::run::check_defaults;
 
     #[test]
-    fn the_help_tells_the_defaults_there_are() {
+    fn the_help_shows_the_defaults() {
         let config = ebr::Config::default();
         check_defaults::<EbrArgs>(&[
             ("--mix", format!("{}:{}", config.easy, config.hard)),

@@ -8,7 +8,7 @@ use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SHOWN};
+use super::run::{RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -18,22 +18,22 @@ Examples:
   twinspire train mobius --items ads.jsonl --users queries.jsonl --events log.csv \\
       --teacher models/text --relevance 0.4 --out models/ads
 
-Files (JSON lines, CSV or Parquet, told by the name):
+Files (JSON lines, CSV or Parquet, by extension):
   items   one object each, with an `id`; every other field becomes a feature of the item tower
   users   one object each, with a `user_id`; every other field becomes a feature of the user tower
-  events  what was shown: `user`, `item`, `at` (seconds since 1970) and `weight`; those of --click or
-          more are clicks
+  events  impressions: `user`, `item`, `at` (seconds since 1970) and `weight`; those of weight --click
+          or more are clicks
 
-Then, for items with a number `bid`, score times bid inside of the search:
+Then, for items with a number `bid`, rank by score times bid inside the search:
   twinspire publish shop.twin ads models/ads
   twinspire ensembles shop.twin --define earn '{\"method\": \"weighted\", \"spaces\": {\"ads\": 1}, \\
       \"business\": {\"field\": \"bid\"}}'
   twinspire recall shop.twin earn --user '{\"user_id\": \"7\", \"history\": [\"12\", \"50\"]}'
 
-The towers ask a query for the user's fields and for `history`, the ids of the items clicked last, the
-latest at the end. Whatever is missing counts as unknown.";
+A query has the fields of a user and `history`, the ids of the most recent clicked items, newest last.
+Missing fields count as unknown. Settings without a flag go into the --config file.";
 
-/// Clicks, unclicks and bad cases that a teacher finds.
+/// Clicks, unclicks and bad cases by a teacher of relevance.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_args(show_default::<mobius::Config>))]
 pub struct MobiusArgs {
@@ -41,33 +41,33 @@ pub struct MobiusArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Towers whose cosine is the relevance, in place of categories; they read items and users as they
-    /// are in the files
+    /// Towers whose cosine is the relevance, instead of categories; they read the items and users of the
+    /// files
     #[arg(long, value_name = "DIR", conflicts_with = "categories")]
     teacher: Option<PathBuf>,
-    /// Fields of the items whose categories, compared with those of what the user clicked, are the
-    /// relevance [default: all that hold categories]
+    /// Category fields of the items: relevance is their cosine with the categories of the user's clicks
+    /// [default: all that hold categories]
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     categories: Vec<String>,
-    /// Write the towers of all three parts as well, to begin another training with (--warm-start)
+    /// Write the towers of all three parts too, for a later --warm-start
     #[arg(long, value_name = "DIR")]
     parts: Option<PathBuf>,
     /// Events of this weight or more are clicks
     #[arg(long, value_name = "X")]
     click: Option<f32>,
-    /// Pairs of which the teacher says less are of low relevance
+    /// Relevance threshold: pairs below it, by the teacher, may become bad cases
     #[arg(long, value_name = "X")]
     relevance: Option<f32>,
-    /// Bad cases for each event; 0 learns from clicks and unclicks alone
+    /// Bad cases for each event; 0 for clicks and unclicks alone
     #[arg(long, value_name = "X")]
     bad: Option<f32>,
-    /// Components of each of the three parts
+    /// Width of each of the three parts
     #[arg(long, value_name = "N")]
     part: Option<usize>,
-    /// What inner products are multiplied by before the softmax
+    /// Sharpness: inner products are multiplied by it before the softmax
     #[arg(long, value_name = "X")]
     gamma: Option<f32>,
-    /// How much of the products of the bad parts the score takes away; above 0 vectors are twice as
+    /// Weight of the bad parts, whose product is subtracted from the score; above 0 vectors are twice as
     /// wide [default: 0]
     #[arg(long, value_name = "X")]
     less_bad: Option<f32>,
@@ -98,15 +98,20 @@ impl MobiusArgs {
                 Box::new(teacher.map_err(Failure::failed)?)
             }
         };
-        let queries = mobius::queries(&data, &config, SHOWN);
+        let queries = mobius::queries(&data, &config, SAMPLES);
         let mut parts = None;
-        let done = self
-            .run
-            .run("mobius", &config, &data, &queries, output, |from, tell| {
-                let student = mobius::train_from(from, &data, &*teacher, &config, tell)?;
+        let done = self.run.run(
+            "mobius",
+            &config,
+            &data,
+            &queries,
+            output,
+            |earlier, progress| {
+                let student = mobius::train_from(earlier, &data, &*teacher, &config, progress)?;
                 parts = Some(student.parts().clone());
                 student.trained()
-            })?;
+            },
+        )?;
         if let (Some(parts), Some(dir)) = (parts, &self.parts) {
             parts.save(dir)?;
         }
@@ -120,7 +125,7 @@ mod tests {
     use crate::cmd::train::run::check_defaults;
 
     #[test]
-    fn the_help_tells_the_defaults_there_are() {
+    fn the_help_shows_the_defaults() {
         let config = mobius::Config::default();
         check_defaults::<MobiusArgs>(&[
             ("--click", config.click.to_string()),

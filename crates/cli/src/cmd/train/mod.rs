@@ -1,7 +1,10 @@
 //! `twinspire train`: towers from raw logs.
 //!
-//! `data` is where the logs are, `run` what all recipes have: settings from a file and from flags, a bar,
-//! the towers and a report. Each recipe is a file of its own with its flags.
+//! - `data`: flags that name the logs.
+//! - `flags`: flags for the settings that recipes share.
+//! - `run`: flags for output, settings file, warm start and report; runs a recipe.
+//!
+//! Each recipe is a file of its own with its flags.
 
 mod data;
 mod dssm;
@@ -30,7 +33,7 @@ Examples:
 Then:
   twinspire publish movies.twin movies models/movies";
 
-/// Learn towers from raw logs.
+/// Train towers on raw logs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TrainArgs {
@@ -41,11 +44,11 @@ pub struct TrainArgs {
 /// The recipes.
 #[derive(Debug, Subcommand)]
 enum Recipe {
-    /// Text to text, softmax over a clicked document and others (Huang et al., CIKM 2013)
+    /// Text to text, softmax over a clicked document and negatives (Huang et al., CIKM 2013)
     Dssm(Box<dssm::DssmArgs>),
     /// Unified features, triplets with random and mined negatives (Huang et al., KDD 2020)
     Ebr(Box<ebr::EbrArgs>),
-    /// Clicks, unclicks and bad cases that a teacher finds, to rank by bids (Fan et al., KDD 2019)
+    /// Clicks, unclicks and bad cases by a teacher of relevance, to rank by bids (Fan et al., KDD 2019)
     Mobius(Box<mobius::MobiusArgs>),
     /// Two towers, in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019)
     Youtube(Box<youtube::YoutubeArgs>),

@@ -1,7 +1,7 @@
-//! What all recipes have.
+//! Runs a recipe: settings file, warm start, towers and report.
 #![expect(
     clippy::disallowed_methods,
-    reason = "a report is no file of a database; it may be written anew at any time"
+    reason = "a report is not a file of a database and can be written again"
 )]
 
 use std::path::{Path, PathBuf};
@@ -16,24 +16,24 @@ use twinspire::train::{Dataset, TrainError, Trained, TrainingProgress};
 
 use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
 
-/// Queries that a report shows answers to.
-pub const SHOWN: usize = 8;
-/// How many answers it shows to each.
+/// Number of sample queries in a report.
+pub const SAMPLES: usize = 8;
+/// Number of answers to each of them.
 const TOP: usize = 5;
 
-/// What all recipes are told.
+/// Flags of every recipe.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Where to write the towers: a directory, replaced whole when it holds towers
+    /// Output directory of the towers; towers that are there are replaced
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// Settings as a JSON object; flags count more
+    /// Settings as a JSON object; flags override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Begin with the weights of these towers, which have to read and compute the same
+    /// Warm start: continue from these towers, which need the same features and layers
     #[arg(long, value_name = "DIR")]
     warm_start: Option<PathBuf>,
-    /// Write a page that tells how it went: settings, curves, how popular items fare, some answers
+    /// Write a page of HTML: settings, curves, recall by popularity, sample answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
 }
@@ -54,12 +54,12 @@ impl RunArgs {
         config_of(self.config.as_deref())
     }
 
-    /// The towers to begin with, if any.
+    /// The towers of the warm start, if any.
     pub fn earlier(&self) -> Result<Option<Towers>, Failure> {
         Ok(self.warm_start.as_ref().map(Towers::open).transpose()?)
     }
 
-    /// Trains, saves the towers and tells of it. `train` gets the towers to begin with, if any.
+    /// Trains, saves the towers and prints the result. `train` gets the towers of the warm start, if any.
     pub fn run<C: Serialize>(
         &self,
         recipe: &str,
@@ -74,7 +74,7 @@ impl RunArgs {
     ) -> Result<Exit, Failure> {
         let earlier = self.earlier()?;
         let bar = output.bar("training", 1, Unit::Count);
-        let mut tell = |progress: TrainingProgress| {
+        let mut show = |progress: TrainingProgress| {
             bar.set_length(progress.total);
             bar.set_position(progress.done);
             let TrainingProgress {
@@ -85,10 +85,10 @@ impl RunArgs {
                 ..
             } = progress;
             bar.set_message(format!(
-                "pass {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s"
+                "epoch {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s"
             ));
         };
-        let trained = train(earlier.as_ref(), &mut tell);
+        let trained = train(earlier.as_ref(), &mut show);
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(Failure::failed)?;
         towers.save(&self.out)?;
@@ -135,17 +135,17 @@ fn write(path: &Path, page: &str) -> Result<(), Failure> {
     std::fs::write(path, page).map_err(failed)
 }
 
-/// That the help of a recipe tells these defaults of its flags.
+/// Asserts that the help of a recipe shows these defaults of its flags.
 #[cfg(test)]
 pub fn check_defaults<A: Args>(defaults: &[(&str, String)]) {
     let mut command = A::augment_args(clap::Command::new("train"));
     let help = command.render_long_help().to_string();
     let flags = help.split("Examples:").next().unwrap();
-    // However its lines are broken.
+    // Line breaks do not matter.
     let flags = flags.split_whitespace().collect::<Vec<_>>().join(" ");
     for (flag, value) in defaults {
-        let told = flags.split(&format!("{flag} <")).nth(1).unwrap();
-        let told = told.split("[default: ").nth(1).unwrap();
-        assert_eq!(told.split(']').next().unwrap(), value, "{flag}");
+        let shown = flags.split(&format!("{flag} <")).nth(1).unwrap();
+        let shown = shown.split("[default: ").nth(1).unwrap();
+        assert_eq!(shown.split(']').next().unwrap(), value, "{flag}");
     }
 }

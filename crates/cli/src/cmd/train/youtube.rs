@@ -5,7 +5,7 @@ use twinspire::train::youtube;
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SHOWN};
+use super::run::{RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -17,20 +17,20 @@ Examples:
   twinspire train youtube --items items.jsonl --events log.csv --out models/shop --epochs 1 \\
       --warm-start models/shop --since 1764115200
 
-Files (JSON lines, CSV or Parquet, told by the name):
+Files (JSON lines, CSV or Parquet, by extension):
   items   one object each, with an `id`; every other field becomes a feature of the item tower
   users   one object each, with a `user_id`; every other field becomes a feature of the user tower
   events  `user`, `item`, `at` (seconds since 1970) and perhaps `weight`
 
-Settings that have no flag are those of `--config`, such as what is read of a field:
+Settings without a flag go into the --config file, such as how a field is read:
   {\"schema\": {\"user\": {\"fields\": {\"zip\": \"drop\"}}, \"item\": {\"fields\": {\"note\": \"text\"}}}}
 
-The towers ask a query for the user's fields and for `history`, the ids of the items met last, the
-latest at the end. Whatever is missing counts as unknown.
+A query has the fields of a user and `history`, the ids of the most recent items, newest last. Missing
+fields count as unknown.
 
-The last two examples learn day by day, each event once: all days of a log, then what came since. The
-second begins with the weights of the first and counts on where it ended; new users and items are added.
-`twinspire loop` does so with what a database serves, and publishes.";
+The last two examples train incrementally, each event once: all days of a log, then the new events. The
+second one continues from the weights and the frequency estimate of the first; new users and items are
+added. `twinspire loop` does the same with the towers of a database, and publishes the result.";
 
 /// Two towers, in-batch softmax corrected for sampling bias.
 #[derive(Debug, Args)]
@@ -40,19 +40,19 @@ pub struct YoutubeArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Components of the vectors
+    /// Width of the vectors
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
-    /// What scores are divided by before the softmax
+    /// Temperature: scores are divided by it before the softmax
     #[arg(long, value_name = "X")]
     temperature: Option<f32>,
-    /// How quickly the estimate of an item's frequency follows; 0 leaves the correction out
+    /// Learning rate of the frequency estimate; 0 turns the sampling-bias correction off
     #[arg(long, value_name = "X")]
     frequency_rate: Option<f32>,
-    /// Learn window after window of so many seconds, in order of time; 0 shuffles all
+    /// Length of a window in seconds: events are learnt window by window, in order of time; 0 shuffles all
     #[arg(long, value_name = "SECONDS")]
     window: Option<u64>,
-    /// Learn only from events from this moment on (seconds since 1970); older ones make histories
+    /// Start of the new events (seconds since 1970); older ones only make histories
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     since: Option<i64>,
     #[command(flatten)]
@@ -73,11 +73,15 @@ impl YoutubeArgs {
         set(&mut config.window, self.window);
         set(&mut config.since, self.since.map(Some));
         let data = self.data.read(output)?;
-        let queries = youtube::queries(&data, &config, SHOWN);
-        self.run
-            .run("youtube", &config, &data, &queries, output, |from, tell| {
-                youtube::train_from(from, &data, &config, tell)
-            })
+        let queries = youtube::queries(&data, &config, SAMPLES);
+        self.run.run(
+            "youtube",
+            &config,
+            &data,
+            &queries,
+            output,
+            |earlier, progress| youtube::train_from(earlier, &data, &config, progress),
+        )
     }
 }
 
@@ -87,7 +91,7 @@ mod tests {
     use crate::cmd::train::run::check_defaults;
 
     #[test]
-    fn the_help_tells_the_defaults_there_are() {
+    fn the_help_shows_the_defaults() {
         let config = youtube::Config::default();
         check_defaults::<YoutubeArgs>(&[
             ("--dimension", config.dimension.to_string()),
