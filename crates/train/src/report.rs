@@ -256,7 +256,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A line through the values of the passes; one of them may be marked.
+/// A line chart of the values of epochs; one epoch may be marked.
 fn chart(name: &str, values: &[f64], marked: Option<usize>) -> String {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let least = finite().fold(f64::INFINITY, f64::min);
@@ -272,7 +272,7 @@ fn chart(name: &str, values: &[f64], marked: Option<usize>) -> String {
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
         escaped(name)
     );
-    // Memory takes any text.
+    // Writing to a string cannot fail.
     let mut label = |x: f64, y: f64, anchor: &str, text: &str| {
         let _ = write!(
             svg,
@@ -307,7 +307,7 @@ fn chart(name: &str, values: &[f64], marked: Option<usize>) -> String {
         let value = values[at];
         let _ = write!(
             svg,
-            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"#3b82f6\"><title>pass {}: {value:.4}</title></circle>",
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"#3b82f6\"><title>epoch {}: {value:.4}</title></circle>",
             at + 1
         );
     }
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_curves_settings_and_answers_and_fetches_nothing() {
+    fn the_page_has_curves_settings_and_answers_and_loads_nothing() {
         let sample = Sample {
             query: r#"{"query":"wings"}"#.to_owned(),
             found: vec![("7: On wings".to_owned(), 0.5)],
@@ -352,9 +352,9 @@ mod tests {
         let page = report().to_html("dssm", &json!({"gamma": 6}), &[sample]);
         for part in [
             "<h1>dssm</h1>",
-            "kept the weights of 2",
+            "kept the weights of epoch 2",
             "aria-label=\"hit@10\"",
-            "r=\"6\" fill=\"#3b82f6\"><title>pass 2: 0.3000",
+            "r=\"6\" fill=\"#3b82f6\"><title>epoch 2: 0.3000",
             "<th>gamma<td><code>6</code>",
             "7: On wings<td class=\"n\">0.500",
             "<td>3 to 9<td class=\"n\">12<td class=\"n\">25.0 %<td class=\"n\">12.5 %",
