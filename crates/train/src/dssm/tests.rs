@@ -362,7 +362,7 @@ fn invalid_data_and_settings_are_named() {
     assert_eq!(gamma, "gamma is 0; it must be between 0.01 and 1000");
     let letters = says(&|_, config| config.letters = [4, 3]);
     assert!(
-        letters.contains("grams are of 1 to 16, the fewer first"),
+        letters.contains("grams are [from, to] within 1 to 16"),
         "{letters}"
     );
 }
