@@ -8,9 +8,9 @@
 //! 3. `models/shop.saving` is renamed to `models/shop`.
 //! 4. `models/shop.replaced` is removed.
 //!
-//! Hence the recovery rule: where `models/shop` holds no towers, `models/shop.replaced` does, whole. A reader
-//! uses it as it lies there, and changes nothing. The next save renames it back before it does anything else.
-//! If `models/shop` holds towers, whatever the other two directories contain is a leftover.
+//! Hence the recovery rule: if `models/shop` holds no files of towers and `models/shop.replaced` does, the latter is whole.
+//! A reader reads it there and changes nothing. The next save renames it back before it does anything else.
+//! If `models/shop` holds files, the other two directories are leftovers.
 
 use crate::error::TowersError;
 use crate::tower::{NamedBlob, TOWER_FILES};
@@ -18,16 +18,16 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{FileSystem, parent};
 
-/// A towers directory and the two directories beside it that a replacement uses.
-pub(super) struct Place<'a> {
+/// A towers directory to be written, and the two directories beside it that the replacement uses.
+pub(super) struct Replacement<'a> {
     files: &'a dyn FileSystem,
     directory: &'a Path,
     saving: PathBuf,
     replaced: PathBuf,
 }
 
-impl<'a> Place<'a> {
-    /// The place of a towers directory, which may not exist yet.
+impl<'a> Replacement<'a> {
+    /// A replacement of a directory, which may not exist yet.
     pub(super) fn new(files: &'a dyn FileSystem, directory: &'a Path) -> Result<Self, TowersError> {
         let beside = |ending| {
             beside(directory, ending).ok_or_else(|| {
@@ -46,7 +46,7 @@ impl<'a> Place<'a> {
 
     /// Replaces all files by these.
     ///
-    /// After an error or a crash the place holds the old files or the new ones, whole.
+    /// After an error or a crash, the old files or the new ones are there, whole.
     pub(super) fn write(&self, parts: &[NamedBlob]) -> Result<(), TowersError> {
         for directory in [self.directory, &self.saving, &self.replaced] {
             self.refuse_other_files(directory)?;

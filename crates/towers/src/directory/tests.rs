@@ -1,5 +1,5 @@
-//! Saving over towers with the power cut after every operation, with every operation failing, and with every
-//! kind of loss of what was not synced.
+//! Saves with the power cut at every operation, with every operation failing, and with every kind of loss of
+//! unsynced changes.
 #![allow(
     clippy::disallowed_methods,
     reason = "tests create directories that are no towers"
@@ -15,12 +15,12 @@ fn path() -> PathBuf {
     PathBuf::from("models/shop")
 }
 
-/// Towers that are told from others by their name.
+/// Small towers, distinguished by their name.
 fn towers(name: &str) -> Towers {
     Towers::vectors_only(name, 2, Metric::L2).unwrap()
 }
 
-/// Larger towers, of several files.
+/// Towers of several files.
 fn large() -> Towers {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/youtube");
     Towers::open(root).unwrap()
@@ -61,7 +61,7 @@ fn all_losses(files: &MemoryFiles) -> Vec<Loss> {
     whole.into_iter().chain(single).chain(seeds).collect()
 }
 
-/// Whether a save works on what is left, durably and without leftovers.
+/// Checks that a save works afterwards, durably and without leftovers.
 fn check_next_save(files: &MemoryFiles, context: &str) {
     files.set_fault(None);
     let next = towers("next");
@@ -74,8 +74,8 @@ fn check_next_save(files: &MemoryFiles, context: &str) {
     assert_eq!(files.paths(), later.paths(), "{context}");
 }
 
-/// Runs a save under a fault. Checks that one of `before` or the new towers are there afterwards, whatever is
-/// lost, and that the next save works. Calls `and_then` with every file system that is found.
+/// Runs a save under a fault. Checks that `before` or the new towers can be opened afterwards, whatever is lost, and
+/// that the next save works. Calls `and_then` with every file system that is left.
 fn check_save(
     files: &MemoryFiles,
     new: &Towers,
@@ -103,7 +103,7 @@ fn check_save(
         and_then(&later, &possible);
         check_next_save(&later, &context);
     }
-    // The process goes on, or dies and another one builds on what is still pending.
+    // Without a power cut, the process or another one continues with the pending changes.
     and_then(files, &possible);
     check_next_save(files, &context);
 }
@@ -167,7 +167,7 @@ fn a_power_cut_or_failure_during_the_recovery_loses_nothing() {
     let mut recoveries = 0;
     for at in 1..=operations(&saved(&old), &new) {
         let mut recover = |files: &MemoryFiles, possible: &BTreeSet<Option<u64>>| {
-            // A twin for each, for a fault changes the file system.
+            // A twin for each run, because a run changes the file system.
             let twin = || files.twin();
             for at in 1..=operations(&twin(), &third) {
                 let failure = Failure::Sync;

@@ -1,4 +1,4 @@
-use super::replace::{Place, replaced};
+use super::replace::{Replacement, replaced};
 use crate::error::TowersError;
 use crate::record::RecordError;
 use crate::tower::schema::Schema;
@@ -151,7 +151,7 @@ impl Towers {
     /// Writes a towers directory. Towers at `path` are replaced whole: after an error or a crash, `path` opens as
     /// the old towers or as the new ones. Missing parent directories are created.
     ///
-    /// While it runs, the directories `path` + `.saving` and `path` + `.replaced` exist beside it.
+    /// A save uses the directories `path.saving` and `path.replaced` beside `path`, and removes them.
     ///
     /// # Errors
     /// [`TowersError::Io`] when a file cannot be written, and when `path` contains a file that does not belong to
@@ -162,7 +162,7 @@ impl Towers {
 
     /// [`save`](Self::save) in any file system.
     pub(super) fn save_in(&self, files: &dyn FileSystem, path: &Path) -> Result<(), TowersError> {
-        Place::new(files, path)?.write(&self.parts)
+        Replacement::new(files, path)?.write(&self.parts)
     }
 
     /// The model's name.

@@ -22,7 +22,7 @@ fn between(low: Bound<&Value>, high: Bound<&Value>) -> Test {
 }
 
 #[test]
-fn a_record_is_its_scalars_lists_and_places_by_dotted_path() {
+fn fields_are_scalars_lists_and_places_by_dotted_path() {
     let record = json!({
         "id": "a", "price": 3, "new": true, "none": null, "empty": [], "hollow": {},
         "tags": ["y", 1, "x", null, ["z"], {"w": 1}, "y", true],
@@ -61,7 +61,7 @@ fn a_record_is_its_scalars_lists_and_places_by_dotted_path() {
 }
 
 #[test]
-fn two_members_of_one_path_are_one_list() {
+fn two_members_with_the_same_path_become_one_list() {
     let fields = Fields::of(&json!({"a.b": 2, "a": {"b": 1}, "a!": 0}));
     assert_eq!(fields.iter().count(), 2);
     assert_eq!(fields.field("a.b"), Some(&terms(&json!([1, 2]), true)));

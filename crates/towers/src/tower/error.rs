@@ -186,7 +186,11 @@ impl EmbedError {
 
 impl TowerError {
     /// A fault at a place of a file.
-    pub(crate) fn new(file: &'static str, place: impl Into<String>, fault: impl Into<TowerFault>) -> Self {
+    pub(crate) fn new(
+        file: &'static str,
+        place: impl Into<String>,
+        fault: impl Into<TowerFault>,
+    ) -> Self {
         Self {
             file,
             place: place.into(),

@@ -36,7 +36,7 @@ fn schema() -> Value {
     })
 }
 
-/// A model of the schema whose weights are small different numbers.
+/// A model of the schema with small, different weights.
 fn model() -> Model {
     let schema = Schema::parse(schema().to_string().as_bytes()).unwrap();
     let mut next = 0.0f32;
@@ -153,7 +153,7 @@ fn one_record_and_a_batch_give_the_same_vectors() {
 }
 
 #[test]
-fn a_model_written_and_read_is_the_same_model() {
+fn a_model_round_trips_through_its_files() {
     let model = model();
     let parts = model.to_parts().unwrap();
     let names: Vec<_> = parts.iter().map(|(name, _)| name.as_str()).collect();
@@ -172,7 +172,7 @@ fn a_model_written_and_read_is_the_same_model() {
 }
 
 #[test]
-fn weights_are_read_wherever_in_the_file_they_lie() {
+fn weights_are_read_at_any_alignment() {
     let model = model();
     let parts = model.to_parts().unwrap();
     let user = json!({"history": ["a", "b"], "age": 7});
@@ -198,7 +198,7 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
             found.embed(Side::User, &user, Reading::default()).unwrap(),
             vector
         );
-        // As it is read from a user's directory, data begins with a line.
+        // When read from a directory, the data starts on a cache line.
         for (name, bytes) in parts.into_iter().filter(|(name, _)| name != DESCRIPTION) {
             let bytes = aligned(bytes);
             let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
@@ -208,7 +208,7 @@ fn weights_are_read_wherever_in_the_file_they_lie() {
 }
 
 #[test]
-fn features_that_do_not_fit_are_refused_by_name() {
+fn unreadable_features_are_refused_by_name() {
     let model = model();
     let user = |record| refused(&model, Side::User, record);
     assert!(user(json!([1])).contains("a JSON object of the user's features"));
@@ -235,7 +235,7 @@ fn features_that_do_not_fit_are_refused_by_name() {
 }
 
 #[test]
-fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
+fn an_invalid_schema_is_refused_with_the_place() {
     for (path, value, place, what) in [
         ("/format", json!(2), "format", "reads 1"),
         ("/dimension", json!(0), "dimension", "between 1"),
@@ -298,7 +298,7 @@ fn a_schema_that_makes_no_tower_is_refused_with_the_place() {
 }
 
 #[test]
-fn a_small_description_cannot_ask_for_much_memory() {
+fn a_small_description_cannot_request_much_memory() {
     let mut large = schema();
     large["user"]["features"] = json!([{"kind": "vector", "field": "x", "dimension": 65_536}]);
     large["user"]["layers"] = vec![json!({"kind": "activation", "activation": "relu"}); 16].into();
@@ -311,7 +311,7 @@ fn a_small_description_cannot_ask_for_much_memory() {
 }
 
 #[test]
-fn weights_that_are_not_of_the_schema_are_refused_with_the_tensor() {
+fn weights_that_do_not_match_the_schema_are_refused_with_the_tensor() {
     let parts = model().to_parts().unwrap();
     let without = |name: &str| -> Vec<NamedBlob> {
         parts
@@ -357,7 +357,7 @@ fn weights_that_are_not_of_the_schema_are_refused_with_the_tensor() {
 }
 
 #[test]
-fn zeros_cannot_be_compared_by_cosine() {
+fn a_zero_vector_is_refused_under_cosine() {
     let mut model = model();
     if let Step::Dense { weight, bias, .. } = &mut model.user.layers[0].step {
         weight.owned_mut().unwrap().fill(0.0);

@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 const SECONDS_OF_DAY: f64 = 86_400.0;
-/// 1970 began on a Thursday; weeks do on Monday.
+/// The weekday of 1970-01-01, a Thursday, counted from Monday.
 const FIRST_WEEKDAY: f64 = 3.0;
 
-/// Reads a feature whose field is a number, a point or a time, or a list of numbers.
+/// Reads a feature whose field holds a number, a point, a time or a list of numbers.
 pub(super) fn read(
     feature: &Feature,
     value: &Value,
@@ -36,7 +36,7 @@ pub(super) fn read(
         FeatureKind::Buckets { boundaries, .. } => {
             let number = value.as_f64().ok_or_else(|| wrong(schema, value))?;
             let below = boundaries.partition_point(|boundary| *boundary <= number);
-            one_of(feature, below, encoded);
+            push_category(feature, below, encoded);
         }
         FeatureKind::Hour { utc_offset, .. } => {
             let time = time(schema, schema.field(), value)? + f64::from(*utc_offset) * 60.0;
@@ -52,7 +52,7 @@ pub(super) fn read(
         FeatureKind::Weekday { utc_offset, .. } => {
             let time = time(schema, schema.field(), value)? + f64::from(*utc_offset) * 60.0;
             let day = ((time / SECONDS_OF_DAY).floor() + FIRST_WEEKDAY).rem_euclid(7.0);
-            one_of(feature, day as usize, encoded);
+            push_category(feature, day as usize, encoded);
         }
         FeatureKind::Number { .. } => {
             let number = value.as_f64().ok_or_else(|| wrong(schema, value))?;
@@ -82,8 +82,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// The row of the table, or a 1 among zeros.
-fn one_of(feature: &Feature, at: usize, encoded: &mut Encoded) {
+/// Adds a row of the table, or one-hot numbers if there is no table.
+fn push_category(feature: &Feature, at: usize, encoded: &mut Encoded) {
     if feature.table.is_some() {
         encoded.push_row(at as u32, 1.0);
     } else if let Some(one) = encoded.zeros(feature.width).get_mut(at) {

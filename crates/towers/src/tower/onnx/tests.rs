@@ -82,16 +82,16 @@ fn embedded(model: &Model, x: [f32; 2]) -> Result<Vec<f32>, EmbedError> {
 }
 
 #[test]
-fn a_model_by_hand_is_run() {
+fn a_handwritten_model_runs() {
     let model = open(through(&[node("Relu", &["x"], "y")])).unwrap();
     assert_eq!(embedded(&model, [1.5, -2.0]).unwrap(), [1.5, 0.0]);
-    // What is given is what is had.
+    // The input is the output.
     let model = open(through(&[node("Identity", &["x"], "y")])).unwrap();
     assert_eq!(embedded(&model, [1.5, -2.0]).unwrap(), [1.5, -2.0]);
 }
 
 #[test]
-fn a_model_that_is_right_for_one_record_alone_is_run_so() {
+fn a_model_that_computes_batches_wrongly_runs_one_record_at_a_time() {
     let ints = |name: &str, values: &[u8]| {
         let all = [
             small(1, values.len() as u8),
@@ -106,7 +106,7 @@ fn a_model_that_is_right_for_one_record_alone_is_run_so() {
         field(5, &[all, field(9, &numbers)].concat())
     };
     let axis = field(5, &[field(1, b"axis"), small(3, 1)].concat());
-    // A vector on the right, which the runtime gets wrong in batches; a shape of one row.
+    // A product with a vector, which the runtime computes wrongly in batches; a shape of one row.
     for (nodes, constants, expected) in [
         (
             vec![
@@ -137,7 +137,7 @@ fn a_model_that_is_right_for_one_record_alone_is_run_so() {
 }
 
 #[test]
-fn a_result_that_is_not_finite_is_an_error() {
+fn an_output_that_is_not_finite_is_an_error() {
     let model = open(through(&[node("Log", &["x"], "y")])).unwrap();
     assert!(embedded(&model, [1.0, 2.0]).is_ok());
     let error = embedded(&model, [1.0, -1.0]).unwrap_err().to_string();
@@ -153,7 +153,7 @@ fn a_result_that_is_not_finite_is_an_error() {
 }
 
 #[test]
-fn data_in_other_files_is_refused_wherever_it_is_named() {
+fn data_in_other_files_is_refused_wherever_it_is_referenced() {
     let place = field(
         13,
         &[field(1, b"location"), field(2, b"../../secret")].concat(),
@@ -190,14 +190,14 @@ fn data_in_other_files_is_refused_wherever_it_is_named() {
 }
 
 #[test]
-fn graphs_in_operators_and_more_than_there_is_are_refused() {
+fn nested_graphs_and_oversized_tensors_are_refused() {
     let inside = field(5, &field(6, b""));
     let error = refused(through(&[[node("If", &["x"], "y"), inside].concat()]));
     assert!(
         error.contains("operator If: runs a graph of its own"),
         "{error}"
     );
-    // As deep as a stack is not.
+    // Deeper than any stack.
     let mut deep = Vec::new();
     for _ in 0..20_000 {
         deep = field(1, &field(5, &field(6, &deep)));
@@ -215,7 +215,7 @@ fn graphs_in_operators_and_more_than_there_is_are_refused() {
 }
 
 #[test]
-fn as_many_operators_as_there_may_be_are_run() {
+fn a_model_with_the_maximum_number_of_operators_runs() {
     let name = |at: usize| match at {
         0 => "x".to_owned(),
         MAX_NODES => "y".to_owned(),
@@ -231,8 +231,8 @@ fn as_many_operators_as_there_may_be_are_run() {
 }
 
 #[test]
-fn what_only_running_tells_is_told_at_opening() {
-    // A circle, an operator there is not, one that takes another number of inputs, none at all.
+fn errors_that_show_only_when_running_are_found_when_opening() {
+    // A cycle, an unknown operator, a wrong number of inputs, no operator.
     for nodes in [
         vec![node("Relu", &["z"], "y"), node("Relu", &["y"], "z")],
         vec![node("NoSuch", &["x"], "y")],
@@ -263,7 +263,7 @@ fn what_only_running_tells_is_told_at_opening() {
 }
 
 #[test]
-fn an_outline_tells_inputs_outputs_and_numbers() {
+fn an_outline_lists_inputs_outputs_and_parameters() {
     let weights = [small(1, 2), small(2, 1), field(8, b"w"), field(9, &[0; 8])].concat();
     let graph = [
         field(5, &weights),

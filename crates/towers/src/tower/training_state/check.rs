@@ -5,7 +5,7 @@ use crate::tower::files::NamedBlob;
 use crate::tower::model::Model;
 
 /// Checks that the training state among the files is undamaged and belongs to these towers.
-pub fn check_training_state(parts: &[NamedBlob], model: &Model) -> Result<(), TowerError> {
+pub(crate) fn check_training_state(parts: &[NamedBlob], model: &Model) -> Result<(), TowerError> {
     FrequencyState::find(parts)?;
     OptimiserState::find(parts, model).map(drop)
 }

@@ -14,6 +14,6 @@ mod optimiser;
 #[cfg(test)]
 mod tests;
 
-pub use check::check_training_state;
+pub(crate) use check::check_training_state;
 pub use frequency::{Cell, FrequencyState, MAX_CELLS, MAX_HASHES};
 pub use optimiser::{OptimiserMethod, OptimiserState};
