@@ -1,4 +1,4 @@
-//! What items are worth and how unlike they are, in answers of ensembles, against plain models.
+//! Business values and diversity in recalls of ensembles, against plain models.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn the_best_by_score_and_worth_are_found(
+    fn the_best_items_by_score_and_business_value_are_found(
         world in any_items(true), request in any_request(true), worth in worth(), k in 1usize..30,
     ) {
         let mut world = world;
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn beams_answer_as_exact_mode_does(
+    fn beam_search_answers_as_exact_mode(
         world in any_items(false), request in any_request(false), k in 1usize..6,
     ) {
         let mut world = world;
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn each_choice_for_variety_is_the_best_there_was(
+    fn each_choice_for_diversity_is_the_best_available(
         world in any_items(false),
         request in any_request(false),
         (lambda, depth) in (0.0f32..=1.0, 1u32..40),
@@ -185,7 +185,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn pages_are_parts_of_one_answer(
+    fn pages_are_slices_of_one_answer(
         world in any_items(true), request in any_request(true), (offset, k) in (0usize..25, 1usize..20),
     ) {
         let shop = Shop::new(world);
@@ -225,7 +225,7 @@ fn small() -> Shop {
 }
 
 #[test]
-fn a_bid_counts_at_once_when_it_changes() {
+fn a_changed_bid_counts_at_once() {
     let shop = small();
     let plane = WeightedSum::new().space("plane", 1.0);
     let valued = plane.business_weight(BusinessWeight::new("bid"));
@@ -323,7 +323,7 @@ fn a_field_without_a_column_is_read_from_the_records() {
 }
 
 #[test]
-fn what_is_worth_most_is_looked_at_so_that_not_all_has_to_be() {
+fn looking_at_the_most_valuable_items_first_avoids_a_full_scan() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     // Few bids are high, and one of a hundred of these is fresh.

@@ -1,4 +1,4 @@
-//! A pinned state stays as it is, and a generation in it answers as it would after a rollback.
+//! A pinned state never changes, and a generation in it answers as after a rollback to it.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::prelude::*;
@@ -64,7 +64,7 @@ proptest! {
 }
 
 #[test]
-fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
+fn a_pinned_state_survives_writes_publishes_and_collection() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let items: Vec<Value> = (0..40).map(|at| item(at, at)).collect();
@@ -114,7 +114,7 @@ fn a_pinned_state_stays_whatever_is_written_published_and_collected() {
 }
 
 #[test]
-fn what_cannot_be_pinned_is_refused_with_the_reason() {
+fn unknown_generations_and_ensembles_cannot_be_pinned() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     db.items().put(&item(1, 1)).unwrap();

@@ -1,5 +1,4 @@
-//! How hard a recall searches: by the width of the beam, by the share of the exact answer that is
-//! wanted, or for all that score so much; for one user and for many.
+//! Search effort: beam width, recall target, exact and radius search, for one user and for batches.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::Value;
@@ -64,7 +63,7 @@ fn found(
 }
 
 #[test]
-fn all_that_score_so_much_are_found_and_the_boundary_belongs_to_them() {
+fn a_radius_search_finds_every_item_at_or_above_the_minimum_score() {
     let (mut found, mut of) = (0, 0);
     for metric in ["l2", "cosine", "inner_product"] {
         let (_dir, path) = directory();
@@ -96,7 +95,7 @@ fn all_that_score_so_much_are_found_and_the_boundary_belongs_to_them() {
 }
 
 #[test]
-fn a_target_is_met_and_a_target_of_one_is_exact() {
+fn a_recall_target_is_met_and_a_target_of_one_is_exact() {
     let (_dir, path) = directory();
     let db = shop(&path, "cosine");
     let queries = vectors(60, 3);
@@ -120,7 +119,7 @@ fn a_target_is_met_and_a_target_of_one_is_exact() {
 }
 
 #[test]
-fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
+fn calibration_uses_real_queries_once_there_are_enough_and_persists() {
     let (_dir, path) = directory();
     let db = shop(&path, "l2");
     let queries = vectors(4_200, 4);
@@ -156,7 +155,7 @@ fn calibration_goes_by_real_queries_once_there_are_enough_and_stays() {
 }
 
 #[test]
-fn calibration_goes_by_real_queries_by_itself_once_there_are_enough() {
+fn the_background_calibrates_with_real_queries_once_there_are_enough() {
     let (_dir, path) = directory();
     drop(shop(&path, "l2"));
     let db = Database::open(&path).unwrap();

@@ -54,7 +54,7 @@ fn brute(items: &[Vec<f32>], user: &[f32], plane: f32, other: f32) -> Vec<f32> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn a_weighted_answer_is_that_of_scoring_every_item_in_every_space(
+    fn a_weighted_recall_equals_scoring_every_item_in_every_space(
         items in vec(vec(-1.0f32..1.0, 3), 2..120),
         user in vec(-1.0f32..1.0, 3),
         (plane, other) in (0.01f32..3.0, 0.01f32..3.0),
@@ -84,7 +84,7 @@ proptest! {
 }
 
 #[test]
-fn what_no_space_has_near_the_top_is_found_where_it_is_best_in_all() {
+fn the_best_sum_is_found_even_if_no_space_ranks_it_high() {
     // The best in one space are the worst in the other; the best of both is middling in each.
     let mut items: Vec<Vec<f32>> = (0..400)
         .map(|n| {
@@ -104,7 +104,7 @@ fn what_no_space_has_near_the_top_is_found_where_it_is_best_in_all() {
 }
 
 #[test]
-fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
+fn ensembles_are_stored_replaced_removed_and_part_of_snapshots() {
     let (dir, path) = directory();
     let items: Vec<Vec<f32>> = (0..9).map(|n| vec![n as f32, 1.0, 2.0]).collect();
     let db = database(&path, &items);
@@ -142,7 +142,7 @@ fn ensembles_are_stored_replaced_dropped_and_in_snapshots() {
 }
 
 #[test]
-fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
+fn an_invalid_ensemble_is_refused_with_the_reason() {
     let (_dir, path) = directory();
     let db = database(&path, &[vec![0.0; 3], vec![1.0; 3]]);
     let define =
@@ -189,7 +189,7 @@ fn an_ensemble_that_cannot_be_is_refused_with_the_reason() {
 }
 
 #[test]
-fn every_method_takes_what_a_recall_of_a_space_takes() {
+fn every_method_supports_the_options_of_a_space_recall() {
     let (_dir, path) = directory();
     let part = |at: usize, by: usize| ((at * by) % 23) as f32 / 23.0 - 0.5;
     let items = (0..80).map(|at| vec![part(at, 3), part(at, 5), part(at, 7)]);

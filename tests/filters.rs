@@ -1,5 +1,5 @@
-//! Recalls with filters answer as if all items were scored and those that do not match crossed out:
-//! whatever was written, sealed, merged, published and rolled back before.
+//! A filtered recall answers as if every item were scored and those that do not pass removed, whatever
+//! was written, sealed, merged, published and rolled back before.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::collection::vec;
@@ -226,7 +226,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn filtered_recalls_are_those_of_all_items_without_what_does_not_match(
+    fn a_filtered_recall_equals_a_full_recall_without_the_items_that_fail(
         steps in vec(step(), 1..14),
         filters in vec(filter(), 3),
         user in (-4i8..5, -4i8..5, -4i8..5),
@@ -309,7 +309,7 @@ fn shop(path: &std::path::Path) -> Database {
 }
 
 #[test]
-fn a_filter_is_text_or_calls_and_several_are_one() {
+fn filters_are_given_as_text_or_calls_and_combine() {
     let (_dir, path) = directory();
     let db = shop(&path);
     let user = json!({"x": 1, "y": 0});
@@ -343,7 +343,7 @@ fn a_filter_is_text_or_calls_and_several_are_one() {
 }
 
 #[test]
-fn a_bad_filter_is_an_error_that_shows_the_place() {
+fn an_invalid_filter_is_an_error_that_shows_the_position() {
     let (_dir, path) = directory();
     let db = shop(&path);
     let user = json!({"x": 1, "y": 0});
@@ -454,7 +454,7 @@ fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_o
 }
 
 #[test]
-fn what_passes_a_filter_that_is_repeated_is_cached_and_every_write_still_counts() {
+fn a_repeated_filter_is_cached_and_later_writes_still_count() {
     let (_dir, path) = directory();
     let (db, user) = (shop(&path), json!({"x": 1, "y": 1}));
     let recall = || {

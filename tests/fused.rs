@@ -1,4 +1,4 @@
-//! A fused space answers as its members do, and only while it is in step with them.
+//! A fused space answers as its members do, and only while it was made of the generations they serve.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::collection::vec;
@@ -150,7 +150,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn it_answers_as_its_members_do_whatever_is_written_published_or_rolled_back(
+    fn a_fused_space_answers_as_its_members_after_writes_publishes_and_rollbacks(
         items in vec(numbers(), 3..60),
         steps in vec(step(), 1..14),
         user in numbers(),
@@ -214,7 +214,7 @@ fn grid() -> Vec<[f32; 3]> {
 }
 
 #[test]
-fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
+fn a_fused_space_follows_its_members_or_refuses_to_answer() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
     let first = scores(&db.recall("both").user(&user()).top(5).unwrap());
@@ -280,7 +280,7 @@ fn it_goes_over_with_its_members_and_is_out_of_step_where_it_cannot() {
 }
 
 #[test]
-fn a_recall_of_it_weighs_its_members_equally_and_takes_what_they_take() {
+fn a_recall_of_a_fused_space_weighs_its_members_equally_and_supports_their_options() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
     define(&db, [1.0, 1.0]);
@@ -317,7 +317,7 @@ fn a_recall_of_it_weighs_its_members_equally_and_takes_what_they_take() {
 }
 
 #[test]
-fn it_is_kept_in_snapshots_and_repaired_with_them() {
+fn a_fused_space_is_part_of_snapshots_and_repairs() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
     let (_other, copy) = directory();
@@ -388,7 +388,7 @@ fn members_in_half_precision_make_a_fused_space_in_half_precision() {
 }
 
 #[test]
-fn what_cannot_be_fused_is_refused_and_says_why() {
+fn spaces_that_cannot_be_fused_are_refused_with_the_reason() {
     let (_dir, path) = directory();
     let db = shop(&path, &grid());
     db.publish("near")
@@ -438,7 +438,7 @@ fn what_cannot_be_fused_is_refused_and_says_why() {
 }
 
 #[test]
-fn an_item_without_a_vector_in_one_space_scores_there_what_is_said() {
+fn an_item_without_a_vector_in_a_space_gets_the_missing_score() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let items = ["a", "b", "c"].map(|id| json!({"id": id}));

@@ -1,4 +1,4 @@
-//! Each fusion answers as its plain model does, which scores every item.
+//! Each fusion method answers as its plain model, which scores every item.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::collection::vec;
@@ -169,7 +169,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn rank_fusion_adds_up_what_ranks_are_worth(
+    fn rank_fusion_sums_reciprocal_ranks(
         world in any_items(true),
         request in any_request(true),
         weights in weights(),
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn normalised_scores_are_on_the_scales_of_the_lists(
+    fn normalised_scores_use_the_scales_of_the_candidate_lists(
         world in any_items(true),
         request in any_request(true),
         weights in weights(),
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn quotas_are_taken_in_turns(
+    fn quotas_are_filled_in_turns(
         world in any_items(true),
         request in any_request(true),
         channels in prop::sample::subsequence(SPACES.to_vec(), 1..=3).prop_shuffle(),
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cascade_is_stage_after_stage(
+    fn a_cascade_reranks_stage_by_stage(
         world in any_items(true),
         request in any_request(true),
         stages in stages(),

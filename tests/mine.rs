@@ -1,4 +1,4 @@
-//! What is mined is what scoring every item for every user would give.
+//! Mining returns what scoring every item for every user would.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::collection::vec;
@@ -49,7 +49,7 @@ fn plain(negatives: &[MinedNegative]) -> Negatives {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn ranks_and_negatives_are_those_of_scoring_every_item(
+    fn mined_ranks_and_negatives_equal_those_of_scoring_every_item(
         shop in any_items(true),
         request in vec((any_request(true), 0usize..70), 1..6),
         group in prop::option::of(0u8..3),
@@ -135,7 +135,7 @@ fn pair(price: usize, positive: usize) -> TrainingPair {
 }
 
 #[test]
-fn a_long_stream_is_mined_in_order_and_read_no_further_than_it_has_to_be() {
+fn a_long_stream_is_mined_lazily_and_in_order() {
     let (_dir, db) = shop_by_price();
     let read = RefCell::new(0usize);
     let pairs = (0..5000).map(|at| {
@@ -175,7 +175,7 @@ fn a_long_stream_is_mined_in_order_and_read_no_further_than_it_has_to_be() {
 }
 
 #[test]
-fn what_was_written_since_the_publish_is_mined_and_known_items_are_not() {
+fn fresh_items_are_mined_and_known_positives_are_not() {
     let (_dir, db) = shop_by_price();
     db.items().put(&item(700, 100)).unwrap();
     db.items().put(&item(701, 101)).unwrap();
@@ -231,7 +231,7 @@ fn an_older_generation_can_be_mined() {
 }
 
 #[test]
-fn what_cannot_be_mined_is_refused_with_the_reason() {
+fn invalid_mining_requests_are_refused_with_the_reason() {
     let (_dir, db) = shop_by_price();
     let one = WeightedSum::new().space(SPACE, 1.0);
     db.ensembles().define("home", one).unwrap();

@@ -56,7 +56,7 @@ fn raw_features_in_ranked_items_out_also_after_reopening() {
 }
 
 #[test]
-fn similar_items_leave_the_item_itself_out_and_options_do_what_they_say() {
+fn similar_excludes_the_item_itself_and_options_apply() {
     let (_dir, path) = directory();
     let db = shop(&path, 50);
     db.publish("by-price")
@@ -396,7 +396,7 @@ fn readers_open_while_a_writer_unlinks_its_journals() {
 }
 
 #[test]
-fn every_bad_request_is_an_error_that_says_what_would_be_right() {
+fn invalid_recalls_are_errors_that_say_what_to_do() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();
     let says = |error: Error, kind: ErrorKind, text: &str| {

@@ -38,7 +38,7 @@ fn hits_with_and_without_explain_are_identical() {
     let db = shop(&path);
     let user = json!({"price": 150});
     for name in [SPACE, "home", "turns"] {
-        for exact_ranks in [false, true] {
+        let searches = [false, true].map(|exact_ranks| {
             let recall = || {
                 let recall = db.recall(name).user(&user).ef(20).records();
                 let recall = recall.filter("price < 200").exclude(["B151"]).offset(1);
@@ -50,14 +50,13 @@ fn hits_with_and_without_explain_are_identical() {
             let (without, with) = (recall().top(5).unwrap(), recall().explain().top(5).unwrap());
             assert_eq!(plain(&without), plain(&with), "{name}");
             assert!(without.explained().is_none(), "{name}");
-            let searches = &with.explained().unwrap().searches;
-            assert!(!searches.is_empty(), "{name}");
-            // Nor does a rank that is asked for show up as work of the search.
-            assert!(
-                searches.iter().all(|search| search.ef == Some(20)),
-                "{name}"
-            );
-        }
+            with.explained().unwrap().searches.len()
+        });
+        assert!(searches[0] > 0, "{name}");
+        assert_eq!(
+            searches[0], searches[1],
+            "{name}: exact ranks are no part of the search"
+        );
     }
 }
 

@@ -13,18 +13,17 @@ pub(super) fn exact_ranks(
     query: &SpaceQuery<'_>,
     items: &[(f32, ItemNo)],
 ) -> Result<HashMap<ItemNo, u32>, Error> {
-    // The work is the price of the option, not of the answer: it does not belong into the explanation.
+    // Not traced: an explanation covers the search for the hits only.
     let trace = Trace::new(false);
     let query = SpaceQuery {
         at_least: None,
         trace: &trace,
         ..*query
     };
-    let all = score_all(&query)?;
+    let mut all = score_all(&query)?;
+    all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut ranks: HashMap<ItemNo, u32> = items.iter().map(|(_, item)| (*item, 0)).collect();
-    let mut sorted = all;
-    sorted.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (rank, (_, item)) in (1..).zip(&sorted) {
+    for (rank, (_, item)) in (1..).zip(&all) {
         if let Some(found) = ranks.get_mut(item) {
             *found = rank;
         }

@@ -1,4 +1,4 @@
-//! What is asked of a pinned state, and what counts of it as asked.
+//! Recalls of pinned states, and which of them calibration samples.
 
 use super::*;
 use twinspire_core::ids::GenerationNo;
@@ -9,7 +9,7 @@ const ID: &str = "B01";
 const ASKED: usize = 8192;
 
 #[test]
-fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
+fn recalls_of_an_inactive_generation_are_not_sampled() {
     let db = open(&MemoryFiles::default()).unwrap();
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();
     for scale in [1.0, 2.0] {
@@ -49,7 +49,7 @@ fn recalls_of_a_generation_that_is_not_active_do_not_count_as_asked() {
 }
 
 #[test]
-fn files_of_a_pinned_generation_may_go() {
+fn files_of_a_pinned_generation_may_be_removed() {
     let files = MemoryFiles::default();
     let db = open(&files).unwrap();
     db.items().put_many(&[item(1, 10), item(2, 20)]).unwrap();

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
 
 /// A recall of an ensemble, set up for any number of queries.
-pub(in crate::recall) struct EnsembleSearch<'a> {
+pub(crate) struct EnsembleSearch<'a> {
     snapshot: &'a Snapshot,
     ensemble: &'a Ensemble,
     params: &'a SearchParams,
@@ -31,7 +31,7 @@ pub(in crate::recall) struct EnsembleSearch<'a> {
 
 impl<'a> EnsembleSearch<'a> {
     /// Sets up recalls of the ensemble `name`.
-    pub(in crate::recall) fn new(
+    pub(crate) fn new(
         snapshot: &'a Snapshot,
         name: &str,
         ensemble: &'a Ensemble,
@@ -52,12 +52,12 @@ impl<'a> EnsembleSearch<'a> {
     }
 
     /// The spaces of the ensemble.
-    pub(in crate::recall) fn spaces(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.ensemble.spaces()
     }
 
     /// Answers one query. `vector_in` gives its vector in each space, by position and name.
-    pub(in crate::recall) fn answer<'v>(
+    pub(crate) fn answer<'v>(
         &self,
         view: &View,
         filter: Option<&ResolvedFilter<'_>>,
