@@ -1,6 +1,6 @@
 //! The one commit point: a manifest file, and CURRENT that names it.
 
-use super::Directory;
+use super::directory::Directory;
 use super::error::{StoreError, WriteOperation};
 use super::segment::SegmentWriter;
 use crate::format::container::Kind;
@@ -12,7 +12,7 @@ use twinspire_core::files::names;
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::checksum;
 
-/// Reads the manifest in force; none when there is no CURRENT.
+/// Loads the manifest in force. None if there is no CURRENT.
 pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError> {
     let path = directory.root.join(names::CURRENT);
     let text = match directory.files.read(&path) {
@@ -42,8 +42,8 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
     Ok(Some(manifest))
 }
 
-/// Makes `manifest` the one in force, in the place of its predecessor and no other. Every file it
-/// names, and their directories, must be durable.
+/// Makes `manifest` the one in force. Refused unless its predecessor is in force. Every file that it
+/// names is durable already, name included.
 ///
 /// A failure before the rename changes nothing, and the commit can be tried again. From the rename on
 /// it is [`Uncertain`](StoreError::Uncertain).
@@ -51,7 +51,7 @@ pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), S
     commit_over(directory, manifest, Some(manifest.number.saturating_sub(1)))
 }
 
-/// [`commit`] in the place of manifest `before` (0: of none), or of whatever there is.
+/// [`commit`] that replaces manifest `before` (0: none), or whatever is in force.
 pub(crate) fn commit_over(
     directory: &Directory,
     manifest: &Manifest,
@@ -83,7 +83,7 @@ pub(crate) fn commit_over(
     committed
 }
 
-/// Makes CURRENT name a manifest that is written, in the place of manifest `before`.
+/// Makes CURRENT name a manifest that is written. Refused unless CURRENT names manifest `before`.
 fn replace_current(
     directory: &Directory,
     number: u64,
@@ -113,7 +113,7 @@ fn replace_current(
         .map_err(StoreError::io("write", &next))?;
     file.sync().map_err(StoreError::io("sync", &next))?;
     drop(file);
-    // The new names must be durable before CURRENT may point at them.
+    // The names must be durable before CURRENT may refer to them.
     directory.sync_dir(&directory.root)?;
     let uncertain = StoreError::uncertain(WriteOperation::Commit);
     let target = directory.root.join(names::CURRENT);
@@ -129,7 +129,8 @@ fn replace_current(
     directory.sync_dir(&directory.root).map_err(uncertain)
 }
 
-/// A second writer that got past the lock, as on a network file system, must not be overwritten.
+/// Refuses to overwrite the commit of a second writer, which can get past the lock on a network file
+/// system.
 fn expect(directory: &Directory, due: u64) -> Result<(), StoreError> {
     let path = directory.root.join(names::CURRENT);
     let found = match directory.files.read(&path) {

@@ -1,20 +1,21 @@
-//! Collection: unlinking what no manifest names.
+//! Collection: unlinking the files that no manifest names.
 
-use super::{Directory, StoreError};
+use super::directory::Directory;
+use super::error::StoreError;
 use crate::manifest::Manifest;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use twinspire_core::files::names;
 
-/// Unlinks every segment, towers directory and manifest that `manifest` does not need, but the
-/// manifest before it and what is named in `making`. Gives what was removed.
+/// Unlinks every segment, towers directory and manifest that `manifest` does not need. Keeps the
+/// previous manifest and the `pending` files, which are under construction. Returns what was removed.
 ///
-/// A file that cannot be removed (on Windows a mapped one) stays for the next time.
+/// A file that cannot be removed (on Windows a mapped one) stays until the next collection.
 pub(crate) fn collect(
     directory: &Directory,
     manifest: &Manifest,
-    making: &BTreeSet<String>,
+    pending: &BTreeSet<String>,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let files = &*directory.files;
     let mut removed = Vec::new();
@@ -26,12 +27,12 @@ pub(crate) fn collect(
         match done {
             Ok(()) => removed.push(path),
             Err(error) => log::warn!(
-                "cannot remove {}: {error}; it stays for the next time",
+                "cannot remove {}: {error}; the next collection tries again",
                 path.display()
             ),
         }
     };
-    let stale = stale(directory, manifest, making)?;
+    let stale = stale(directory, manifest, pending)?;
     stale.files.into_iter().for_each(|path| remove(path, false));
     stale
         .directories
@@ -44,17 +45,17 @@ pub(crate) fn collect(
 pub(crate) fn garbage(
     directory: &Directory,
     manifest: &Manifest,
-    making: &BTreeSet<String>,
+    pending: &BTreeSet<String>,
 ) -> Result<Vec<PathBuf>, StoreError> {
     let Stale {
         mut files,
         directories,
-    } = stale(directory, manifest, making)?;
+    } = stale(directory, manifest, pending)?;
     files.extend(directories);
     Ok(files)
 }
 
-/// What nothing needs.
+/// Files and directories that nothing needs.
 #[derive(Default)]
 struct Stale {
     files: Vec<PathBuf>,
@@ -64,7 +65,7 @@ struct Stale {
 fn stale(
     directory: &Directory,
     manifest: &Manifest,
-    making: &BTreeSet<String>,
+    pending: &BTreeSet<String>,
 ) -> Result<Stale, StoreError> {
     let list = |path: &PathBuf| {
         let listed = directory.files.list(path);
@@ -73,7 +74,7 @@ fn stale(
     let needed = needed(manifest);
     let is_stale = |within: &str, name: &str| {
         let name = names::join(within, name);
-        !needed.contains(&name) && !making.contains(&name)
+        !needed.contains(&name) && !pending.contains(&name)
     };
     let mut stale = Stale::default();
     let dir = directory.root.join(names::SEGMENTS);
@@ -113,7 +114,7 @@ fn stale(
     Ok(stale)
 }
 
-/// The segments and towers directories a manifest names.
+/// The segments and towers directories that a manifest names.
 fn needed(manifest: &Manifest) -> BTreeSet<String> {
     let items = manifest.items.iter();
     let items = items.map(|items| names::join(names::SEGMENTS, &names::items(items.file.number)));
@@ -135,10 +136,10 @@ fn needed(manifest: &Manifest) -> BTreeSet<String> {
     needed
 }
 
-/// No file of a database gets so high a number: who made one of that name was somebody else.
-const NEVER: u64 = u64::MAX / 2;
+/// Files with a number from here on do not belong to the database: it never counts that far.
+const FOREIGN: u64 = u64::MAX / 2;
 
-/// The highest number any file has, so that none is used twice.
+/// The highest number of any segment or journal file.
 pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
     let mut highest = 0;
     for (dir, kinds) in [
@@ -155,7 +156,7 @@ pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
                 .iter()
                 .filter_map(|kind| names::number_of(&name, kind));
             highest = numbers
-                .filter(|number| *number < NEVER)
+                .filter(|number| *number < FOREIGN)
                 .fold(highest, u64::max);
         }
     }

@@ -1,7 +1,8 @@
-//! Items segments, written and opened.
+//! Items segments: writing and opening.
 
-use super::segment::{SegmentWriter, check_pinned};
-use super::{Directory, StoreError};
+use super::directory::Directory;
+use super::error::StoreError;
+use super::segment::{SegmentWriter, check_pinned, section_damage};
 use crate::filter::FieldKinds;
 use crate::format::FormatError;
 use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, Lookup};
@@ -26,7 +27,7 @@ pub(crate) struct ItemsSegment {
 }
 
 impl ItemsSegment {
-    /// Opens the segment the manifest names.
+    /// Opens the segment that the manifest pins.
     pub(crate) fn open(directory: &Directory, pinned: &ItemsFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(pinned.file.number));
         let blob = directory
@@ -51,22 +52,22 @@ impl ItemsSegment {
         })
     }
 
-    /// Where it is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the manifest says of it.
+    /// Its entry in the manifest.
     pub(crate) fn pinned(&self) -> &ItemsFile {
         &self.pinned
     }
 
-    /// Rows in the segment, tombstones among them.
+    /// Number of rows, tombstones included.
     pub(crate) fn rows(&self) -> usize {
         self.layout.rows()
     }
 
-    /// Row `row`.
+    /// A row by its position.
     pub(crate) fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
         self.layout
             .row(&self.blob, row)
@@ -92,7 +93,7 @@ impl ItemsSegment {
         found.map(|row| self.row(row)).transpose()
     }
 
-    /// Where the row of an item is.
+    /// Position of the row of an item.
     pub(crate) fn row_of(&self, item: ItemNo) -> Option<u32> {
         let row = self.layout.find_item(&self.blob, item)?;
         u32::try_from(row).ok()
@@ -110,30 +111,30 @@ impl ItemsSegment {
         row.map(|row| self.row(row as usize)).transpose()
     }
 
-    /// What filters see of the record of row `row`.
+    /// The filter fields of the record of row `row`.
     pub(crate) fn fields_of(&self, row: usize) -> Result<Fields, StoreError> {
         let fields = self.row(row)?.fields();
         fields.map_err(StoreError::format(&self.path))
     }
 
-    /// What columns know of a field of the rows' records.
+    /// The column of a field.
     pub(crate) fn column(&self, path: &str) -> Lookup<'_> {
         self.layout.columns.lookup(&self.blob, path)
     }
 
-    /// The fields of the rows' records that have columns, in order, and what occurs in them.
+    /// The fields that have columns, in order, with the kinds of values in them.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, FieldKinds)> {
         self.layout.columns.fields()
     }
 
-    /// Everything wrong with the file.
+    /// All damage in the file.
     pub(crate) fn check(&self) -> Vec<StoreError> {
-        let damaged = super::damage(&self.layout.sections, &self.blob);
+        let damaged = section_damage(&self.layout.sections, &self.blob);
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
         problems.map(StoreError::format(&self.path)).collect()
     }
 
-    /// Whether the rows are as they were written, whatever has become of their columns.
+    /// Whether the rows are undamaged. Their columns may be damaged: the records yield them again.
     pub(crate) fn has_sound_rows(&self) -> bool {
         let mut damaged = self.layout.sections.damaged(&self.blob).into_iter();
         let problems = self.layout.check(&self.blob);
@@ -142,9 +143,10 @@ impl ItemsSegment {
     }
 }
 
-/// Writes an items segment from rows in item order. Records go to the file as they come; what is
-/// kept until the end is a few dozen bytes a row, the columns' different terms, and eight bytes for
-/// each of them in each row.
+/// Writes an items segment from rows in item order.
+///
+/// Records are streamed. Memory holds a few dozen bytes a row, the distinct terms of the columns, and
+/// eight bytes for each term of each row.
 pub(crate) struct ItemsWriter {
     segment: SegmentWriter,
     numbers: Vec<u32>,
@@ -156,7 +158,7 @@ pub(crate) struct ItemsWriter {
 }
 
 impl ItemsWriter {
-    /// Makes the file.
+    /// Creates the file.
     pub(crate) fn create(
         directory: &Directory,
         number: FileNo,
@@ -176,7 +178,7 @@ impl ItemsWriter {
         })
     }
 
-    /// Adds a row; its item number is above those before it.
+    /// Adds a row. Item numbers increase.
     pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
         if self.numbers.last().is_some_and(|last| *last >= row.item.0) {
             let what = format!("row for item {} comes out of order", row.item);
@@ -199,7 +201,7 @@ impl ItemsWriter {
         Ok(())
     }
 
-    /// Writes the rest and syncs the file.
+    /// Writes the remaining sections. File and name are durable then.
     pub(crate) fn finish(self) -> Result<ItemsFile, StoreError> {
         let Self {
             mut segment,
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_none_is_not_written() {
+    fn a_record_that_is_not_json_is_refused() {
         let directory = directory();
         let mut writer = ItemsWriter::create(&directory, FileNo(1), 7).unwrap();
         let row = Row {

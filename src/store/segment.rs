@@ -1,8 +1,11 @@
 //! The writer of the container that segments and manifests share.
 
-use super::{Directory, StoreError};
-use crate::format::FormatError;
-use crate::format::container::{ALIGNMENT, Header, Kind, Section, encode_footer, encode_table};
+use super::directory::Directory;
+use super::error::StoreError;
+use crate::format::container::{
+    ALIGNMENT, Header, Kind, Section, Sections, encode_footer, encode_table,
+};
+use crate::format::{Damage, FormatError};
 use crate::manifest::FileRef;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -201,7 +204,7 @@ fn append(
 pub(super) fn check_pinned(
     pinned: &FileRef,
     bytes: &[u8],
-    sections: &crate::format::container::Sections,
+    sections: &Sections,
 ) -> Result<(), FormatError> {
     let same = pinned.length == bytes.len() as u64
         && pinned.identity == sections.header.identity
@@ -211,6 +214,18 @@ pub(super) fn check_pinned(
     }
     let what = "is a whole file, but not the one the manifest names: an older copy or one of another database";
     Err(FormatError::bad("footer", what))
+}
+
+/// The sections of a file whose checksum or padding is wrong.
+pub(super) fn section_damage(sections: &Sections, bytes: &[u8]) -> Vec<FormatError> {
+    let torn = sections.damaged(bytes).into_iter();
+    let mut problems: Vec<_> = torn
+        .map(|id| FormatError::bad("section", Damage::SectionChecksum { id }))
+        .collect();
+    if !sections.padding_is_zero(bytes) {
+        problems.push(FormatError::bad("padding", "is not zero"));
+    }
+    problems
 }
 
 /// A random identity for a file or a database.

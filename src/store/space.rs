@@ -1,7 +1,8 @@
-//! Space segments, written and opened.
+//! Space segments: writing and opening.
 
-use super::segment::{SegmentWriter, check_pinned};
-use super::{Directory, StoreError};
+use super::directory::Directory;
+use super::error::StoreError;
+use super::segment::{SegmentWriter, check_pinned, section_damage};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
@@ -16,7 +17,7 @@ use twinspire_core::ids::{FileNo, ItemNo};
 use twinspire_core::kernel::{Level, Metric, Storage};
 use twinspire_core::wire::pack;
 
-/// Components that are turned into halves at a time.
+/// Components converted to half precision at a time.
 const BLOCK: usize = 4096;
 
 /// An open space segment.
@@ -29,7 +30,7 @@ pub(crate) struct SpaceSegment {
 }
 
 impl SpaceSegment {
-    /// Opens the segment the manifest names.
+    /// Opens the segment that the manifest pins.
     pub(crate) fn open(directory: &Directory, pinned: &SpaceFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::space(pinned.file.number));
         let blob = directory
@@ -55,12 +56,12 @@ impl SpaceSegment {
         })
     }
 
-    /// Where it is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the manifest says of it.
+    /// Its entry in the manifest.
     pub(crate) fn pinned(&self) -> &SpaceFile {
         &self.pinned
     }
@@ -85,12 +86,12 @@ impl SpaceSegment {
         self.layout.items(&self.blob)
     }
 
-    /// The items that older segments hold and that are gone.
+    /// Tombstones: items of older segments that are deleted.
     pub(crate) fn gone(&self) -> &[u32] {
         self.layout.gone(&self.blob)
     }
 
-    /// The vectors, a row a node.
+    /// The vectors, one row for each node.
     pub(crate) fn rows(&self) -> StoredRows<'_> {
         self.layout.rows(&self.blob)
     }
@@ -107,7 +108,7 @@ impl SpaceSegment {
             .map_err(StoreError::format(&self.path))
     }
 
-    /// What finds the nodes of many items.
+    /// A finder of the nodes of many items.
     pub(crate) fn finder(&self) -> NodeFinder<'_> {
         self.layout.finder(&self.blob)
     }
@@ -117,15 +118,15 @@ impl SpaceSegment {
         self.layout.find_item(&self.blob, item)
     }
 
-    /// Everything wrong with the file.
+    /// All damage in the file.
     pub(crate) fn check(&self) -> Vec<StoreError> {
-        let damaged = super::damage(&self.layout.sections, &self.blob);
+        let damaged = section_damage(&self.layout.sections, &self.blob);
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
         problems.map(StoreError::format(&self.path)).collect()
     }
 }
 
-/// What a space segment is made of; `items` and `rows` are in node order.
+/// Content of a space segment. `items` and `rows` are in node order.
 pub(crate) struct SpaceContent<'a> {
     /// How vectors are compared.
     pub(crate) metric: Metric,
@@ -133,15 +134,15 @@ pub(crate) struct SpaceContent<'a> {
     pub(crate) storage: Storage,
     /// The item of each node.
     pub(crate) items: &'a [u32],
-    /// The vector of each node, [rounded](Storage::round) to what is stored.
+    /// The vector of each node, [rounded](Storage::round) as it is stored.
     pub(crate) rows: Rows<'a>,
     /// The graph over the nodes.
     pub(crate) graph: &'a Graph<Vec<u32>>,
-    /// Items that older segments hold and that are gone, increasing.
+    /// Tombstones: items of older segments that are deleted, increasing.
     pub(crate) gone: &'a [u32],
 }
 
-/// Writes a space segment.
+/// Writes a space segment. File and name are durable then.
 pub(crate) fn write_space(
     directory: &Directory,
     number: FileNo,
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_are_written_as_they_are_and_one_that_is_no_number_is_found() {
+    fn half_precision_vectors_round_trip_and_a_non_finite_one_is_found() {
         let vectors: Vec<f32> = (0..6_000).map(|at| (at % 97) as f32 / 8.0).collect();
         let (_, _, full) = written(Storage::Full, &vectors);
         let (files, directory, segment) = written(Storage::Half, &vectors);

@@ -1,6 +1,7 @@
 //! The towers of a generation: a copy of the towers directory, pinned by the manifest.
 
-use super::{Directory, StoreError};
+use super::directory::Directory;
+use super::error::StoreError;
 use crate::format::FormatError;
 use crate::manifest::TowerFile;
 use std::sync::Arc;
