@@ -15,7 +15,7 @@ pub(crate) struct Loss {
     pub(crate) section: &'static str,
     /// What is wrong with it.
     pub(crate) what: Damage,
-    /// The first and the last acknowledged revision that is lost, if any is.
+    /// First and last revision of the acknowledged writes that are lost, if any.
     pub(crate) lost: Option<(Revision, Revision)>,
 }
 

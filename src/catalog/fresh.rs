@@ -1,4 +1,4 @@
-//! Unsealed versions of items.
+//! An unsealed version of an item.
 
 use crate::format::journal::Op;
 use bincode::{Decode, Encode};
@@ -9,16 +9,16 @@ use twinspire_core::ids::{ItemNo, Revision};
 pub(crate) struct Fresh {
     /// The item.
     pub(crate) item: ItemNo,
-    /// Of this version.
+    /// Revision of this version.
     pub(crate) revision: Revision,
-    /// When it was put again after a delete that is not sealed either; 0 if it never was.
+    /// Revision of the put that followed an unsealed delete; 0 if there was none.
     pub(crate) since: Revision,
-    /// Its record as JSON text; none when it was deleted.
+    /// The record as JSON text. None for a tombstone.
     pub(crate) record: Option<Vec<u8>>,
 }
 
 impl Fresh {
-    /// What an operation on an id makes of what there was of it.
+    /// The version of an id after an operation on it.
     pub(crate) fn after(before: Option<&Self>, revision: Revision, op: Op) -> Self {
         let since = match before {
             Some(Self { record: None, .. }) if op.record.is_some() => revision,

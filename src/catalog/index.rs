@@ -1,10 +1,12 @@
 //! The ordered index of unsealed items by id: sled on a disk, a map in memory otherwise.
 //!
-//! Every call into sled is made here, and none is trusted: an error or a panic moves the index to
-//! a map in memory, filled from the journal. Readers take no lock: sled needs none, and the map is a
-//! persistent one, swapped whole.
+//! Only this file calls sled, and trusts no call: after an error or a panic the index goes on as a map
+//! in memory, filled from the journal. Readers take no lock: sled needs none, and the map is persistent
+//! and replaced as a whole.
 
-use super::{CatalogError, Fresh, Loss, Recovered, recover};
+use super::error::{CatalogError, Loss};
+use super::fresh::Fresh;
+use super::recovery::{Recovered, recover};
 use crate::format::Damage;
 use crate::format::journal::Op;
 use crate::store::Directory;
@@ -18,21 +20,22 @@ use twinspire_core::files::names;
 use twinspire_core::ids::Revision;
 use twinspire_core::wire::{pack, unpack};
 
-/// Memory sled may use for its page cache.
+/// Size of sled's page cache in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
-/// Where sled keeps the number of the database whose index it is; no item has this id.
+/// Key of the identity of the database that the index belongs to. No item has this id.
 const DATABASE_KEY: &[u8] = b"";
 
 type Map = BTreeMap<String, Fresh>;
 
-/// The index; shared by all readers and the writer, of which there is one.
+/// The index, shared by all readers and the one writer.
 pub(crate) struct Index {
     directory: Directory,
     database: u64,
     backing: ArcSwap<Backing>,
-    /// The last revision that was taken in, and that up to which all were dropped: while there is
-    /// nothing in between, nobody needs to be asked.
-    taken_in: AtomicU64,
+    /// The last revision that was applied.
+    applied: AtomicU64,
+    /// The revision up to which all were dropped. While it has reached `applied`, the index is empty
+    /// and lookups skip it.
     dropped: AtomicU64,
 }
 
@@ -41,15 +44,15 @@ enum Backing {
     Memory(imbl::OrdMap<String, Fresh>),
 }
 
-/// Something sled did not do.
+/// A failure of sled.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Index {
-    /// Opens the index and makes it hold exactly what was recovered. With no path sled may write to,
-    /// or where sled fails twice, the index is kept in memory.
+    /// Opens the index so that it holds exactly what was recovered. Keeps it in memory without a path,
+    /// or if sled fails twice.
     ///
     /// # Errors
-    /// When the index has seen later revisions, which the journal then has lost.
+    /// [`CatalogError::Lost`] if the index has later revisions than the journal, which has lost its end.
     pub(crate) fn open(
         directory: &Directory,
         database: u64,
@@ -66,14 +69,14 @@ impl Index {
             directory: directory.clone(),
             database,
             backing: ArcSwap::from_pointee(backing),
-            taken_in: last.unwrap_or_default().into(),
+            applied: last.unwrap_or_default().into(),
             dropped: 0.into(),
         })
     }
 
     /// The unsealed version of an item.
     pub(crate) fn get(&self, id: &str) -> Option<Fresh> {
-        if self.taken_in.load(Ordering::Acquire) <= self.dropped.load(Ordering::Acquire) {
+        if self.applied.load(Ordering::Acquire) <= self.dropped.load(Ordering::Acquire) {
             return None;
         }
         let fault = match &**self.backing.load() {
@@ -85,7 +88,7 @@ impl Index {
                 }
             }
         };
-        self.give_up_sled(&fault);
+        self.fall_back_to_memory(&fault);
         self.get(id)
     }
 
@@ -96,19 +99,19 @@ impl Index {
                 let pairs = map.iter().map(|(id, fresh)| (id.clone(), fresh.clone()));
                 return pairs.collect();
             }
-            Backing::Sled(db) => match guarded(|| rows_of(db)) {
+            Backing::Sled(db) => match guarded(|| sled_rows(db)) {
                 Ok(rows) => return rows,
                 Err(fault) => fault,
             },
         };
-        self.give_up_sled(&fault);
+        self.fall_back_to_memory(&fault);
         self.all()
     }
 
-    /// Takes in operations that the journal already has, in order of revision.
+    /// Applies operations that the journal has already, in order of revision.
     pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
         if let Some(last) = (first.0..).take(ops.len()).last() {
-            self.taken_in.fetch_max(last, Ordering::Release);
+            self.applied.fetch_max(last, Ordering::Release);
         }
         let rows = (first.0..).map(Revision).zip(ops);
         let backing = self.backing.load_full();
@@ -123,17 +126,17 @@ impl Index {
                     }
                 });
             }
-            Backing::Sled(db) => match guarded(|| take_in(db, rows)) {
+            Backing::Sled(db) => match guarded(|| apply_to_sled(db, rows)) {
                 Ok(()) => return,
                 Err(fault) => fault,
             },
         };
-        // The journal has these operations, so the map it is read into has them too.
-        self.give_up_sled(&fault);
+        // The map is filled from the journal, which has these operations.
+        self.fall_back_to_memory(&fault);
     }
 
-    /// Lets go of every version up to `sealed`; newer ones of the same items stay, those that are
-    /// being written too.
+    /// Drops every version up to `sealed`. Newer versions of the same items stay, even those that are
+    /// being written.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
         self.dropped.fetch_max(sealed.0, Ordering::Release);
         let backing = self.backing.load_full();
@@ -152,11 +155,11 @@ impl Index {
                 Err(fault) => fault,
             },
         };
-        self.give_up_sled(&fault);
+        self.fall_back_to_memory(&fault);
         self.drop_sealed(sealed);
     }
 
-    /// Changes the map in memory, if that is what there is.
+    /// Changes the map in memory, if the index is one.
     fn change(&self, change: impl Fn(&mut imbl::OrdMap<String, Fresh>)) {
         self.backing.rcu(|backing| match &**backing {
             Backing::Memory(map) => {
@@ -168,8 +171,8 @@ impl Index {
         });
     }
 
-    /// Goes on in memory with what the journal says.
-    fn give_up_sled(&self, fault: &Fault) {
+    /// Replaces sled by a map in memory, filled from the journal.
+    fn fall_back_to_memory(&self, fault: &Fault) {
         log::warn!("sled's index failed ({fault}); it is rebuilt from the journal, in memory");
         let map: imbl::OrdMap<_, _> = self.unsealed().into();
         let before = self.backing.rcu(|backing| match &**backing {
@@ -183,7 +186,7 @@ impl Index {
         }));
     }
 
-    /// What the journal holds beyond the sealed state.
+    /// The unsealed writes, from the journal.
     fn unsealed(&self) -> Map {
         let sealed = match crate::store::load(&self.directory) {
             Ok(Some(manifest)) => manifest.sealed,
@@ -199,7 +202,7 @@ impl Index {
     }
 }
 
-/// What the operations come to for each id.
+/// The newest version of each id.
 pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
     let mut map = Map::new();
     for (revision, op) in ops {
@@ -210,7 +213,7 @@ pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
     map
 }
 
-/// sled at `path` holding exactly `rows`: as found, else built anew, else a map in memory.
+/// sled at `path` with exactly `rows`: as found, else rebuilt, else a map in memory.
 fn on_disk(
     path: &Path,
     rows: &Map,
@@ -219,8 +222,8 @@ fn on_disk(
 ) -> Result<Backing, CatalogError> {
     let found = guarded(|| {
         let db = open_sled(path)?;
-        let ours = is_of(&db, database)?;
-        let held = if ours { rows_of(&db)? } else { Map::new() };
+        let ours = belongs_to(&db, database)?;
+        let held = if ours { sled_rows(&db)? } else { Map::new() };
         let newest = held.values().map(|fresh| fresh.revision).max();
         if let Some(newest) = newest.filter(|newest| *newest > last) {
             return Ok(Err((last.next(), newest)));
@@ -233,7 +236,7 @@ fn on_disk(
     });
     let built = found.or_else(|fault| {
         log::warn!(
-            "sled's index at {} is unusable ({fault}); it is built anew",
+            "sled's index at {} is unusable ({fault}); it is rebuilt",
             path.display()
         );
         remove_sled_directory(path)?;
@@ -261,7 +264,7 @@ fn on_disk(
     }
 }
 
-/// The rows the index has beyond what the journal has: what is left of a journal that lost its end.
+/// The rows of the index with revisions above `last`: what is left of a journal that lost its end.
 pub(crate) fn newer_in_index(
     directory: &Directory,
     database: u64,
@@ -274,15 +277,15 @@ pub(crate) fn newer_in_index(
     };
     let found = guarded(|| {
         let db = open_sled(&path)?;
-        let mut rows = if is_of(&db, database)? {
-            rows_of(&db)?
+        let mut rows = if belongs_to(&db, database)? {
+            sled_rows(&db)?
         } else {
             Map::new()
         };
         rows.retain(|_, fresh| fresh.revision > last);
         Ok(rows)
     });
-    // An index that cannot be read has nothing to say.
+    // An index that cannot be read holds nothing to salvage.
     found.unwrap_or_default()
 }
 
@@ -294,7 +297,7 @@ fn remove_sled_directory(path: &Path) -> std::io::Result<()> {
     std::fs::remove_dir_all(path)
 }
 
-/// Removes the index, so that it is built anew.
+/// Removes the index from the disk; the next opening rebuilds it.
 pub(crate) fn remove_index(directory: &Directory) {
     let path = directory
         .files
@@ -306,19 +309,19 @@ pub(crate) fn remove_index(directory: &Directory) {
     }
 }
 
-/// Whether the index is this database's.
-fn is_of(db: &sled::Db, database: u64) -> Result<bool, Fault> {
+/// Whether the index belongs to this database.
+fn belongs_to(db: &sled::Db, database: u64) -> Result<bool, Fault> {
     let found = db.get(DATABASE_KEY)?;
     Ok(found.is_some_and(|value| *value == database.to_le_bytes()))
 }
 
 fn open_sled(path: &Path) -> Result<sled::Db, Fault> {
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
-    // Nothing depends on its flushes: a lost index is built again.
+    // No flushes: a lost index is rebuilt from the journal.
     Ok(config.flush_every_ms(None).open()?)
 }
 
-fn rows_of(db: &sled::Db) -> Result<Map, Fault> {
+fn sled_rows(db: &sled::Db) -> Result<Map, Fault> {
     let row = |row: sled::Result<(sled::IVec, sled::IVec)>| {
         let (id, value) = row?;
         Ok((String::from_utf8(id.to_vec())?, decode(&value)?))
@@ -335,8 +338,8 @@ fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Adds operations of different ids.
-fn take_in(db: &sled::Db, ops: impl Iterator<Item = (Revision, Op)>) -> Result<(), Fault> {
+/// Applies operations of different ids.
+fn apply_to_sled(db: &sled::Db, ops: impl Iterator<Item = (Revision, Op)>) -> Result<(), Fault> {
     let row = |(revision, op): (Revision, Op)| {
         let id = op.id.clone();
         let before = db.get(&id)?.map(|value| decode(&value)).transpose()?;
@@ -353,7 +356,7 @@ fn insert(db: &sled::Db, rows: impl IntoIterator<Item = (String, Fresh)>) -> Res
     Ok(db.apply_batch(batch)?)
 }
 
-/// Removes every version up to `sealed`. One that is overwritten meanwhile is another value, and stays.
+/// Removes every version up to `sealed`. A version that replaces one meanwhile stays.
 fn remove(db: &sled::Db, sealed: Revision) -> Result<(), Fault> {
     for row in db.iter() {
         let (id, value) = row?;
@@ -368,7 +371,7 @@ fn decode(value: &[u8]) -> Result<Fresh, Fault> {
     Ok(unpack(value)?)
 }
 
-/// Calls into sled, whose panics become faults.
+/// Calls sled. A panic becomes a fault.
 fn guarded<T>(call: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("sled panicked".into()))
 }

@@ -1,22 +1,22 @@
-//! What is acknowledged and not yet sealed: the journal, which is the truth, and sled's index of
-//! it, which can be thrown away at any time.
+//! Writes that are acknowledged and not yet sealed: the journal, which is the write-ahead log, and the
+//! index of it, which can be rebuilt at any time.
 //!
-//! A write is appended to the journal and synced, then put into the index, then acknowledged. The
-//! journal is read when the database opens and compared with the index row by row; on any
-//! difference, refusal or panic the index is built again from the journal. sled's own flush gives
-//! no durability on Linux, which is why nothing here depends on it.
+//! A write is appended to the journal and synced, then added to the index, then acknowledged. Opening
+//! reads the journal and compares the index with it row by row. On any difference, error or panic the
+//! index is rebuilt from the journal. Nothing depends on sled's own flush, which is not durable on Linux.
 //!
-//! Files are never appended to by a second process: a writer that opens starts a new journal file
-//! with its first write. Revisions are dense, so a lost file shows as a gap. The last file could
-//! lose its end unseen; but the index takes a write in only after the journal has it, so that an
-//! index ahead of the journal tells of the loss.
+//! Each process writes journal files of its own: a writer starts a new one with its first write.
+//! Revisions are dense, so that a lost file shows as a gap. A lost end of the last file shows in the
+//! index, which takes a write in only after the journal has it: the index is then ahead.
 
 mod error;
 mod fresh;
 mod index;
 mod journal;
+mod recovery;
 
 pub(crate) use error::{CatalogError, Loss};
 pub(crate) use fresh::Fresh;
 pub(crate) use index::{Index, newer_in_index, newest, remove_index};
-pub(crate) use journal::{Journal, Recovered, paths, read, recover, unsealed, write_closed};
+pub(crate) use journal::{Journal, write_closed};
+pub(crate) use recovery::{Recovered, paths, read, recover, unsealed};

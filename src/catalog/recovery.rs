@@ -1,0 +1,213 @@
+//! Reading the journal: recovery when a database opens, and what is not sealed yet.
+
+use super::error::{CatalogError, Loss};
+use crate::format::container::{Header, Kind};
+use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
+use crate::format::{Damage, FormatError};
+use crate::store::{Directory, StoreError, fresh_identity};
+use std::path::{Path, PathBuf};
+use twinspire_core::files::names;
+use twinspire_core::ids::Revision;
+
+/// The unsealed writes in the journal files.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// Every unsealed operation, in order of revision.
+    pub(crate) ops: Vec<(Revision, Op)>,
+    /// The last revision, sealed or not.
+    pub(crate) last: Revision,
+    /// Damage, with the acknowledged writes that it cost, if any.
+    pub(crate) losses: Vec<Loss>,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+    /// The files that were read.
+    pub(super) files: Vec<ClosedFile>,
+    /// The last revision of each call.
+    pub(super) calls: Vec<Revision>,
+    /// Whether the mark of a proper close follows the last call: then its sync succeeded.
+    pub(super) closed: bool,
+}
+
+/// A journal file that is no longer written to.
+#[derive(Debug)]
+pub(super) struct ClosedFile {
+    pub(super) path: PathBuf,
+    /// Its last revision.
+    pub(super) last: Revision,
+    pub(super) bytes: u64,
+}
+
+/// Reads every journal file. Skips operations up to `sealed`, and duplicates. Damage is not an error:
+/// it is listed in the losses.
+pub(crate) fn read(
+    directory: &Directory,
+    database: u64,
+    sealed: Revision,
+) -> Result<Recovered, CatalogError> {
+    let mut found = Recovered {
+        ops: Vec::new(),
+        last: sealed,
+        losses: Vec::new(),
+        bytes: 0,
+        files: Vec::new(),
+        calls: Vec::new(),
+        closed: false,
+    };
+    for path in paths(directory)? {
+        let blob = directory
+            .files
+            .open(&path)
+            .map_err(StoreError::io("open", &path))?;
+        let last = found.add_file(&path, &blob, database, sealed);
+        let bytes = blob.len() as u64;
+        found.bytes += bytes;
+        found.files.push(ClosedFile { path, last, bytes });
+    }
+    Ok(found)
+}
+
+/// [`read`] that refuses damage.
+pub(crate) fn recover(
+    directory: &Directory,
+    database: u64,
+    sealed: Revision,
+) -> Result<Recovered, CatalogError> {
+    let mut found = read(directory, database, sealed)?;
+    match found.losses.is_empty() {
+        true => Ok(found),
+        false => Err(CatalogError::Lost(found.losses.remove(0))),
+    }
+}
+
+/// The unsealed writes as the content of one closed journal file, call by call. None if there are none.
+///
+/// # Errors
+/// [`CatalogError::Lost`] for any damage, as [`recover`].
+pub(crate) fn unsealed(
+    directory: &Directory,
+    database: u64,
+    sealed: Revision,
+) -> Result<Option<Vec<u8>>, CatalogError> {
+    let recovered = recover(directory, database, sealed)?;
+    if recovered.last == sealed {
+        return Ok(None);
+    }
+    let header = Header {
+        kind: Kind::Journal,
+        identity: fresh_identity(),
+        database,
+        before: sealed.0,
+    };
+    let mut out = header.encode().to_vec();
+    let mut ops = recovered.ops.into_iter().peekable();
+    for last in recovered.calls {
+        let Some((first, _)) = ops.peek() else { break };
+        let first = *first;
+        let mut frame = Frame {
+            first,
+            ops: Vec::new(),
+        };
+        while let Some((_, op)) = ops.next_if(|(revision, _)| *revision <= last) {
+            frame.ops.push(op);
+        }
+        out.extend(
+            frame
+                .encode()
+                .map_err(StoreError::format(&directory.root))?,
+        );
+    }
+    let (first, ops) = (recovered.last.next(), Vec::new());
+    let end = Frame { first, ops };
+    out.extend(end.encode().map_err(StoreError::format(&directory.root))?);
+    Ok(Some(out))
+}
+
+/// The journal files, oldest first.
+pub(crate) fn paths(directory: &Directory) -> Result<Vec<PathBuf>, StoreError> {
+    let dir = directory.root.join(names::JOURNAL);
+    let listed = directory.files.list(&dir);
+    let listed = listed.map_err(StoreError::io("list", &dir))?;
+    let mut numbered: Vec<_> = listed
+        .iter()
+        .filter_map(|name| Some((names::number_of(name, "journal")?, dir.join(name))))
+        .collect();
+    numbered.sort_unstable();
+    Ok(numbered.into_iter().map(|(_, path)| path).collect())
+}
+
+impl Recovered {
+    /// Number of files.
+    pub(crate) fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Adds the content of one file. Returns its last revision.
+    fn add_file(&mut self, path: &Path, bytes: &[u8], database: u64, sealed: Revision) -> Revision {
+        let Some(journal) = bytes_of::decode(bytes) else {
+            return Revision(0);
+        };
+        let lost_before = self.losses.len();
+        let mut last = match journal.header {
+            Ok(header) if header.database != database => {
+                self.add_loss(
+                    path,
+                    FormatError::bad("header", "belongs to another database"),
+                    None,
+                );
+                return Revision(0);
+            }
+            Ok(header) => {
+                self.check_gap(path, Revision(header.before).next());
+                Revision(header.before)
+            }
+            Err(error) => {
+                self.add_loss(path, error, None);
+                Revision(0)
+            }
+        };
+        for frame in journal.frames {
+            last = last.max(frame.last());
+            self.check_gap(path, frame.first);
+            self.closed = frame.ops.is_empty();
+            if frame.last() > self.last {
+                self.calls.push(frame.last());
+            }
+            for (revision, op) in (frame.first.0..).map(Revision).zip(frame.ops) {
+                if revision > self.last {
+                    self.last = revision;
+                    self.ops.push((revision, op));
+                }
+            }
+        }
+        // Damage without a gap cost no write, but is reported.
+        let matters = |hole: &&Hole| hole.next.is_some_and(|next| next > sealed.next());
+        if let Some(hole) = journal.holes.iter().find(matters)
+            && self.losses.len() == lost_before
+        {
+            let torn = Damage::TornFrame { at: hole.at };
+            self.add_loss(path, FormatError::bad("frame", torn), None);
+        }
+        last
+    }
+
+    /// Adds a loss if revisions before `next` are missing.
+    fn check_gap(&mut self, path: &Path, next: Revision) {
+        let due = self.last.next();
+        if next > due {
+            let to = Revision(next.0 - 1);
+            let missing = FormatError::bad("frame", Damage::MissingFrames);
+            self.add_loss(path, missing, Some((due, to)));
+            self.last = to;
+        }
+    }
+
+    fn add_loss(&mut self, path: &Path, error: FormatError, lost: Option<(Revision, Revision)>) {
+        let FormatError { section, what } = error;
+        self.losses.push(Loss {
+            path: path.to_owned(),
+            section,
+            what,
+            lost,
+        });
+    }
+}
