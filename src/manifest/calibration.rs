@@ -1,57 +1,58 @@
-//! How much of the exact answer a beam finds, by its width: measured, and read the other way round.
+//! Recall by beam width, as measured, and the beam width for a recall target.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
 
-/// The numbers of answers for which recall is measured.
+/// The values of k for which recall is measured.
 pub(crate) const KS: [usize; 2] = [10, 100];
-/// The widths of the beam for which it is measured.
+/// The beam widths for which recall is measured.
 pub(crate) const EFS: [u32; 12] = [16, 24, 32, 48, 64, 100, 128, 192, 256, 384, 512, 768];
 
-/// What share of the exact answer beams of some widths found, for a sample of queries.
+/// Recall of a space by beam width, measured on a sample of queries.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode, Serialize)]
 #[non_exhaustive]
 pub struct Calibration {
-    /// Queries that were asked, each once for every width and exactly.
+    /// Number of queries. Each ran once for every beam width, and exactly.
     pub queries: u32,
-    /// Whether they are vectors that the database was asked with; else they lie between two items,
-    /// as a user's vector lies between interests.
+    /// Whether the queries are a sample of real ones. Otherwise each lies between two items, as a user's
+    /// vector lies between interests.
     pub real: bool,
-    /// The mean score of the best item of a query.
+    /// Mean score of the best item of a query.
     pub best_score: f32,
-    /// The mean score of the hundredth item of a query, or of the last where there are fewer. Between these
-    /// two is what an [ensemble](crate::Normalisation::Calibration) takes for the space's scale.
+    /// Mean score of the hundredth item of a query, or of the last if there are fewer. With `best_score` it
+    /// is the scale of the space for the normalisation of an
+    /// [ensemble](crate::Normalisation::Calibration).
     pub hundredth_score: f32,
-    /// By increasing `ef`. The widest finds all of a sample, or is as wide as there are items.
+    /// By increasing `ef`. The widest beam has full recall on the sample, or covers all items.
     pub points: Vec<CalibrationPoint>,
 }
 
-/// What a beam of one width found.
+/// Recall at one beam width.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode, Serialize)]
 #[non_exhaustive]
 pub struct CalibrationPoint {
-    /// The width of the beam (efSearch).
+    /// Beam width (efSearch).
     pub ef: u32,
-    /// The share of the 10 best that it found.
+    /// recall@10.
     pub recall_at_10: f32,
-    /// The share of the 100 best that it found, being at least 100 wide.
+    /// recall@100, with a beam at least 100 wide.
     pub recall_at_100: f32,
 }
 
-/// Users are harder to answer than queries made up: of what a target leaves open, this share is closed
-/// as well where no real query was asked.
+/// Margin for simulated queries, which are easier than real ones: this share of the gap between the target
+/// and 1 is added to the target.
 const MARGIN: f32 = 0.4;
 
 impl Calibration {
-    /// The share of the 10 best that a beam of this width found, or the widest narrower one.
+    /// recall@10 of the widest measured beam up to `ef`.
     pub(crate) fn recall_at_10(&self, ef: usize) -> f32 {
         let mut points = self.points.iter().rev();
         let point = points.find(|point| point.ef as usize <= ef);
         point.map_or(1.0, |point| point.recall_at_10)
     }
 
-    /// The width of a beam that finds the share `target` of the `k` best, as far as is known: between
-    /// two widths that were measured, and the widest of all where none found as much.
+    /// Beam width for recall@k of `target`: interpolated between two measured widths, or the widest of all
+    /// if no measured recall reaches the target.
     pub(crate) fn ef(&self, k: usize, target: f32) -> usize {
         let margin = if self.real { 0.0 } else { MARGIN };
         let target = target + margin * (1.0 - target);
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_gives_the_width_that_reached_it_or_one_between() {
+    fn a_target_yields_a_measured_width_or_one_interpolated() {
         let known = calibration(&[(16, 0.8, 0.5), (64, 0.96, 0.7), (256, 0.99, 0.95)]);
         assert_eq!(known.ef(10, 0.5), 16);
         assert_eq!(
@@ -125,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn more_recall_or_more_answers_never_take_a_narrower_beam(
+        fn a_higher_target_or_k_never_narrows_the_beam(
             recalls in prop::collection::vec((0.0f32..1.0, 0.0f32..1.0), 1..12),
             targets in (0.0f32..1.0, 0.0f32..1.0),
             k in 1usize..300,

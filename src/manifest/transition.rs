@@ -1,27 +1,32 @@
-//! Manifest in, next manifest out.
+//! Transitions: a manifest in, the next manifest out.
 
+use super::calibration::Calibration;
 use super::error::TransitionError;
-use super::{Calibration, Ensemble, Generation, ItemsFile, Manifest, Space, SpaceFile};
+use super::files::{ItemsFile, SpaceFile};
+use super::generation::Generation;
+use super::space::Space;
+use super::state::Manifest;
+use crate::ensemble::Ensemble;
 use std::collections::BTreeMap;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
 /// What a seal adds.
 #[derive(Debug)]
 pub(crate) struct Sealing {
-    /// The new items segment; none if all items are sealed and it is spaces that lag behind, as
-    /// after a rollback.
+    /// The new items segment. None if all items are sealed and only spaces lag behind, as after a
+    /// rollback.
     pub(crate) items: Option<ItemsFile>,
-    /// What the active generation of each space gets: its number and a segment, none if nothing
+    /// For each space, the number of the active generation and its new segment. No segment if nothing
     /// changed for it.
     pub(crate) spaces: BTreeMap<String, (GenerationNo, Option<SpaceFile>)>,
-    /// Every write up to here is in segments now.
+    /// The revision up to which everything is sealed now.
     pub(crate) revision: Revision,
-    /// The next item number to give.
+    /// The next item number.
     pub(crate) next_item: ItemNo,
 }
 
 impl Manifest {
-    /// The next commit, with all file numbers below `next_file` used up.
+    /// The next commit. File numbers below `next_file` are used up.
     fn advanced(&self, next_file: FileNo) -> Self {
         Self {
             number: self.number + 1,
@@ -30,7 +35,7 @@ impl Manifest {
         }
     }
 
-    /// What was fresh is sealed, in the active generation of every space too.
+    /// After a seal: the new segments, in the active generation of every space too.
     pub(crate) fn with_sealed(
         &self,
         sealing: Sealing,
@@ -56,8 +61,8 @@ impl Manifest {
         Ok(next)
     }
 
-    /// A new generation of `space`, active from now; the oldest generations beyond `retain` are let
-    /// go, the one that was active before never unless `retain` is 1.
+    /// After a publish: the new generation of `space` is active. The oldest ones beyond `retain` are
+    /// removed; the previously active one stays unless `retain` is 1.
     pub(crate) fn published(
         &self,
         space: &str,
@@ -82,21 +87,21 @@ impl Manifest {
         entry.generations.push(generation);
         entry.active = number;
         entry.next = GenerationNo(number.0 + 1);
-        entry.let_go(retain, |kept| kept != before || retain < 2);
-        next.follow();
+        entry.remove_oldest(retain, |kept| kept != before || retain < 2);
+        next.realign_fused_spaces();
         Ok(next)
     }
 
-    /// The oldest generations of `space` beyond `retain` are let go, never the active one.
+    /// The oldest generations of `space` beyond `retain` are removed, except for the active one.
     pub(crate) fn retained(&self, space: &str, retain: usize) -> Result<Self, TransitionError> {
         let mut next = self.advanced(self.next_file);
         let entry = next.spaces.get_mut(space);
         let entry = entry.ok_or_else(|| TransitionError::unknown(space))?;
-        entry.let_go(retain, |_| true);
+        entry.remove_oldest(retain, |_| true);
         Ok(next)
     }
 
-    /// Another kept generation of `space` answers from now.
+    /// After a rollback: another kept generation of `space` is active.
     pub(crate) fn activated(
         &self,
         space: &str,
@@ -109,13 +114,13 @@ impl Manifest {
             .ok_or_else(|| TransitionError::unknown(space))?;
         entry.generation_mut(number)?;
         entry.active = number;
-        next.follow();
+        next.realign_fused_spaces();
         Ok(next)
     }
 
-    /// Each fused space goes over to its newest generation that was made of what its members answer with
-    /// now, if its own was not and there is such a one.
-    fn follow(&mut self) {
+    /// Activates in each fused space that is out of step the newest generation that was built from the
+    /// active generations of its members, if there is one.
+    fn realign_fused_spaces(&mut self) {
         let active: BTreeMap<String, GenerationNo> = {
             let spaces = self.spaces.iter();
             spaces
@@ -137,7 +142,7 @@ impl Manifest {
         }
     }
 
-    /// The active generation of `space`, which is to be `number`, was measured again.
+    /// After a calibration of generation `number` of `space`, which must be active.
     pub(crate) fn calibrated(
         &self,
         space: &str,
@@ -154,7 +159,7 @@ impl Manifest {
         Ok(next)
     }
 
-    /// An ensemble has a name, or (none) no longer.
+    /// Defines an ensemble, or with None removes it.
     pub(crate) fn with_ensemble(&self, name: &str, ensemble: Option<Ensemble>) -> Self {
         let mut next = self.advanced(self.next_file);
         match ensemble {
@@ -164,8 +169,7 @@ impl Manifest {
         next
     }
 
-    /// `output` (none where nothing is left) stands in the place of the items segments `inputs`,
-    /// which follow one another.
+    /// After a merge: `output`, None if it has no rows, replaces the adjacent items segments `inputs`.
     pub(crate) fn with_merged_items(
         &self,
         inputs: &[FileNo],
@@ -177,8 +181,8 @@ impl Manifest {
         Ok(next)
     }
 
-    /// `output` (none where nothing is left) stands in the place of the space segments `inputs`,
-    /// which follow one another.
+    /// After a merge: `output`, None if it is empty, replaces the adjacent space segments `inputs` of
+    /// generation `number`.
     pub(crate) fn with_merged_space(
         &self,
         space: &str,
@@ -195,14 +199,14 @@ impl Manifest {
         Ok(next)
     }
 
-    /// Generation number a publish of `space` gets.
+    /// The number of the next generation of `space`.
     pub(crate) fn next_generation(&self, space: &str) -> GenerationNo {
         self.spaces
             .get(space)
             .map_or(GenerationNo(1), |space| space.next)
     }
 
-    /// Every kept generation has what was written up to here in its segments.
+    /// The revision up to which every kept generation has all writes in its segments.
     pub(crate) fn oldest_cut(&self) -> Revision {
         let kept = self.spaces.values().flat_map(|space| &space.generations);
         kept.map(|generation| generation.cut)
@@ -217,10 +221,10 @@ impl Space {
         found.ok_or(TransitionError::UnknownGeneration(number))
     }
 
-    /// Lets the oldest generations beyond `retain` go, of those that may and are not active.
-    fn let_go(&mut self, retain: usize, may: impl Fn(GenerationNo) -> bool) {
+    /// Removes the oldest generations beyond `retain`, of those that are removable and not active.
+    fn remove_oldest(&mut self, retain: usize, is_removable: impl Fn(GenerationNo) -> bool) {
         while self.generations.len() > retain.max(1) {
-            let goes = |g: &Generation| g.number != self.active && may(g.number);
+            let goes = |g: &Generation| g.number != self.active && is_removable(g.number);
             match self.generations.iter().position(goes) {
                 Some(at) => drop(self.generations.remove(at)),
                 None => break,
@@ -229,7 +233,7 @@ impl Space {
     }
 }
 
-/// Puts `output` in the place of `inputs`, which must stand side by side.
+/// Replaces `inputs`, which must be adjacent, by `output`.
 fn replace<T>(
     files: &mut Vec<T>,
     number: impl Fn(&T) -> FileNo,
@@ -289,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn publishing_keeps_as_many_generations_as_asked() {
+    fn publishing_retains_the_requested_number_of_generations() {
         let mut manifest = Manifest::new(1);
         for number in 1..=4 {
             manifest = publish(&manifest, number, 2).unwrap();
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publish_after_a_rollback_keeps_the_one_that_was_serving() {
+    fn a_publish_after_a_rollback_keeps_the_previously_active_generation() {
         let mut manifest = Manifest::new(1);
         for number in 1..=3 {
             manifest = publish(&manifest, number, 3).unwrap();
@@ -366,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_adds_to_the_active_generation_alone_and_not_to_one_that_is_no_longer() {
+    fn a_seal_extends_the_active_generation_only_and_refuses_another_one() {
         let manifest = publish(&Manifest::new(1), 1, 3).unwrap();
         let manifest = publish(&manifest, 2, 3).unwrap();
         let sealed = seal(&manifest, 7, 2).unwrap();
@@ -385,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_takes_the_place_of_its_inputs_if_they_still_stand_side_by_side() {
+    fn a_merge_replaces_its_inputs_only_while_they_are_adjacent() {
         let mut manifest = publish(&Manifest::new(1), 1, 3).unwrap();
         for number in 2..=5 {
             manifest = seal(&manifest, number, 1).unwrap();
@@ -413,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_lets_the_oldest_go_and_keeps_the_active_one() {
+    fn retention_removes_the_oldest_and_keeps_the_active_generation() {
         let mut manifest = Manifest::new(1);
         for number in 1..=4 {
             manifest = publish(&manifest, number, 9).unwrap();
