@@ -1,22 +1,21 @@
-//! Snapshots of a database, and going back to one.
+//! Snapshots of a database, and restoring one.
 
 use super::Database;
-
 use crate::error::Error;
 use crate::maintain::{self, hold_files, is_gone};
 use std::path::Path;
 
-/// How often a reader looks again when the writer moves on while it makes a snapshot.
+/// How often a reader tries again when the writer commits while it makes a snapshot.
 const ATTEMPTS: usize = 64;
 
 impl Database {
-    /// Writes everything acknowledged so far, all kept generations included, into a directory that is
-    /// absent or empty, as a database of its own. Puts wait while the journal is read; seals,
-    /// merges and publishes wait until it is done.
+    /// Writes a snapshot into a directory that is absent or empty: a database of its own, with every
+    /// acknowledged write and all kept generations. Puts wait while the journal is read; seals, merges
+    /// and publishes wait to the end.
     ///
-    /// Segments and towers are shared by hard links where the file system has them, and copied
-    /// elsewhere: they never change, and stay as long as one of the databases needs them. A snapshot
-    /// that was interrupted is a directory without `CURRENT`, which is no database: remove it.
+    /// Segments and towers are hard links where the file system has them, and copies elsewhere. They
+    /// never change, and stay as long as one of the databases needs them. An interrupted snapshot is a
+    /// directory without `CURRENT`, which is no database: remove it.
     ///
     /// # Errors
     /// [`Error::NotEmpty`], [`Error::Lost`] when the journal is damaged, and [`Error::Io`].
@@ -31,7 +30,7 @@ impl Database {
             let _held = hold_files(&self.live().directory)?;
             self.refresh()?;
             match maintain::copy(&self.live(), None, target) {
-                // Its journal was sealed and unlinked meanwhile.
+                // The writer sealed and unlinked the journal meanwhile.
                 Err(Error::Lost { .. }) if attempt < ATTEMPTS => {}
                 Err(error) if is_gone(&error) && attempt < ATTEMPTS => {}
                 other => return other,
@@ -39,8 +38,8 @@ impl Database {
         }
     }
 
-    /// Makes a database in a directory that is absent or empty from a snapshot, once every byte of
-    /// that has been [checked](Self::check). The snapshot stays.
+    /// Restores a snapshot into a directory that is absent or empty, after a [check](Self::check) of
+    /// every byte. The snapshot stays.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the snapshot is damaged; others as [`snapshot`](Self::snapshot) and

@@ -23,8 +23,8 @@ impl Database {
 }
 
 impl Items<'_> {
-    /// Stores an item, in the place of the one with the same id if there is one. When this returns
-    /// it is on the disk, and the next recall of every space can find it.
+    /// Stores an item. It replaces the item with the same id, if there is one. When this returns, the
+    /// item is durable and the next recall of every space can return it.
     ///
     /// # Errors
     /// [`Error::Item`] when the record is not a JSON object with a string `id`, [`Error::Embed`]
@@ -33,11 +33,11 @@ impl Items<'_> {
         self.put_many(std::slice::from_ref(item))
     }
 
-    /// Stores many items at once, all or none; gives the last one's revision. The cost of making
-    /// them durable is that of one.
+    /// Stores many items in one call, all or none. Returns the revision of the last one. One sync makes all
+    /// of them durable.
     ///
     /// # Errors
-    /// As [`put`](Self::put), and [`Error::DuplicateId`]; they name the item.
+    /// As [`put`](Self::put), and [`Error::DuplicateId`]. They name the item.
     pub fn put_many(&self, items: &[Value]) -> Result<Revision, Error> {
         let mut places = HashMap::new();
         let mut changes = Vec::with_capacity(items.len());
@@ -59,12 +59,12 @@ impl Items<'_> {
     /// The record of an id.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when its place on the disk is damaged.
+    /// [`Error::Corrupt`] when the stored record is damaged.
     pub fn get(&self, id: &str) -> Result<Option<Value>, Error> {
         self.database.live().record(id)
     }
 
-    /// Deletes an item; false when there is none of this id.
+    /// Deletes an item. Returns false if there is none of this id.
     ///
     /// # Errors
     /// As [`put`](Self::put).

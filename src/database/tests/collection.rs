@@ -1,4 +1,4 @@
-//! Collecting while something is being made.
+//! Collection while a file is under construction.
 
 use super::*;
 use crate::maintain::collect;
@@ -86,7 +86,7 @@ impl FileSystem for Watched {
 }
 
 #[test]
-fn what_is_begun_while_a_directory_is_listed_is_not_taken_for_left_over() {
+fn a_file_created_during_collection_is_not_collected() {
     let (watched, root) = (Arc::new(Watched::default()), Path::new("shop.twin"));
     let options = Database::options().background(false);
     let files: Arc<dyn FileSystem> = watched.clone();

@@ -10,7 +10,7 @@ fn open_copy(files: &MemoryFiles) -> Result<Database, Error> {
 }
 
 #[test]
-fn a_snapshot_holds_what_was_acknowledged_and_lives_on_by_itself() {
+fn a_snapshot_holds_every_acknowledged_write_and_is_independent() {
     for done in 0..=SCRIPT.len() {
         let files = MemoryFiles::default();
         let db = open(&files).unwrap();
@@ -52,7 +52,7 @@ fn a_snapshot_holds_what_was_acknowledged_and_lives_on_by_itself() {
 }
 
 #[test]
-fn a_snapshot_cut_short_is_no_database_and_costs_nothing() {
+fn an_interrupted_snapshot_is_no_database_and_harms_nothing() {
     let begin = || {
         let files = MemoryFiles::default();
         let db = open(&files).unwrap();

@@ -67,7 +67,7 @@ fn a_second_power_cut_while_recovering_loses_nothing_either() {
 }
 
 #[test]
-fn a_new_process_builds_on_nothing_that_a_power_cut_can_take_from_its_predecessor() {
+fn a_new_process_never_builds_on_what_a_power_cut_can_still_lose() {
     let operations = operations();
     // To have been shown is enough: what the second life opened with may not go any more.
     let second_lives: [&[Step]; 3] = [

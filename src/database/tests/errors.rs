@@ -71,7 +71,7 @@ fn a_power_cut_after_a_failure_loses_nothing_either() {
 }
 
 #[test]
-fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
+fn a_new_process_never_builds_on_the_unconfirmed_write_of_a_failed_call() {
     let cuts = each_failure(|files, possible, _, story| {
         files.set_fault(None);
         let found = contents(&open(files).unwrap());
@@ -96,7 +96,7 @@ fn a_new_process_builds_on_nothing_that_a_failed_call_left_undecided() {
 }
 
 #[test]
-fn a_publish_that_failed_can_be_tried_again_on_a_handle_that_still_writes() {
+fn a_failed_publish_can_be_retried_unless_the_writer_has_stopped() {
     let begin = || {
         let files = MemoryFiles::default();
         let db = open(&files).unwrap();

@@ -87,7 +87,7 @@ fn assert_sealed(db: &Database) {
 }
 
 #[test]
-fn what_filters_see_of_a_record_is_the_same_late_sealed_merged_and_reopened() {
+fn filters_see_the_same_fields_fresh_sealed_merged_and_reopened() {
     let files = MemoryFiles::default();
     let db = open(&files).unwrap();
     let put = |db: &Database, ids: &[usize]| {

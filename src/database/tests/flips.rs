@@ -196,7 +196,7 @@ fn closing_frame() -> usize {
 }
 
 #[test]
-fn a_flip_of_any_byte_of_any_file_is_refused_or_found_or_does_no_harm() {
+fn a_flipped_byte_of_any_file_is_refused_found_or_harmless() {
     let whole = whole();
     let mut cases = Vec::new();
     for (file, (path, bytes)) in whole.files.iter().enumerate() {
@@ -230,7 +230,7 @@ fn a_flip_of_any_byte_of_any_file_is_refused_or_found_or_does_no_harm() {
 }
 
 #[test]
-fn a_file_cut_at_any_length_or_gone_is_refused_or_found_or_does_no_harm() {
+fn a_truncated_or_missing_file_is_refused_found_or_harmless() {
     let whole = whole();
     let before = whole
         .files
@@ -272,7 +272,7 @@ fn a_file_cut_at_any_length_or_gone_is_refused_or_found_or_does_no_harm() {
 }
 
 #[test]
-fn stray_files_and_directories_of_odd_names_are_refused_or_do_no_harm() {
+fn stray_files_and_directories_are_refused_or_harmless() {
     let whole = whole();
     let mut stray: Vec<String> = [
         ".DS_Store",

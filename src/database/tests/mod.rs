@@ -458,7 +458,7 @@ fn sealing_leaves_no_journal_and_no_orphans_behind() {
 }
 
 #[test]
-fn a_database_that_lost_current_is_refused_and_not_begun_anew() {
+fn a_directory_with_data_but_no_current_is_refused() {
     let files = MemoryFiles::default();
     let db = open(&files).unwrap();
     db.items().put(&item(1, 1)).unwrap();
@@ -469,7 +469,7 @@ fn a_database_that_lost_current_is_refused_and_not_begun_anew() {
 }
 
 #[test]
-fn what_a_generation_lacks_after_a_rollback_is_sealed_into_it() {
+fn a_seal_after_a_rollback_adds_the_missing_items_to_the_generation() {
     let files = MemoryFiles::default();
     let db = open(&files).unwrap();
     let steps = [

@@ -118,7 +118,7 @@ fn a_hole_in_the_journal_costs_the_calls_in_it_and_names_their_revisions() {
 }
 
 #[test]
-fn a_lost_current_and_a_damaged_manifest_are_made_up_for() {
+fn a_lost_current_or_manifest_is_replaced_by_the_newest_readable_manifest() {
     let (files, model) = full();
     let current = the_file(&files, "CURRENT");
     files.put(&current, b"nonsense\n");
@@ -135,7 +135,7 @@ fn a_lost_current_and_a_damaged_manifest_are_made_up_for() {
 }
 
 #[test]
-fn damaged_columns_cost_nothing_for_the_records_give_them_anew() {
+fn damaged_columns_are_rebuilt_from_the_records_without_loss() {
     let (files, model) = full();
     let path = the_file(&files, "items-");
     let whole = files.read(&path).unwrap();
@@ -160,7 +160,7 @@ fn damaged_columns_cost_nothing_for_the_records_give_them_anew() {
 }
 
 #[test]
-fn whatever_one_file_suffers_a_sound_database_is_left() {
+fn a_repair_of_any_damage_to_one_file_leaves_a_sound_database() {
     let (files, _) = full();
     let directories = ["journal", "segments", "towers"].map(|name| Path::new(ROOT).join(name));
     let paths: Vec<_> = files

@@ -1,4 +1,4 @@
-//! A publish takes over the vectors of the generation before where its item tower gave them too.
+//! A publish reuses the vectors of the previous generation if that had the same item tower.
 
 use super::*;
 use crate::graph::GraphBuilder;
