@@ -9,7 +9,7 @@
 mod command;
 use std::path::Path;
 
-use command::{file, json_of, run, run_with};
+use command::{json_of, run, run_with};
 use serde_json::{Value, json};
 use twinspire_testkit::{item, towers, write_file, write_files};
 
@@ -149,7 +149,7 @@ fn a_dry_run_checks_a_file_and_creates_no_database() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("shop.twin");
     let db = db.to_str().unwrap();
-    let items = file(dir.path(), "items.csv", "id,n\n1,2\n3\n4,5\n");
+    let items = write_file(dir.path(), "items.csv", "id,n\n1,2\n3\n4,5\n");
     let items = items.to_str().unwrap();
 
     let bad = run(&["import", db, items, "--dry-run"]);
@@ -198,7 +198,7 @@ fn a_file_of_items_is_imported_published_recalled_and_rolled_back() {
     let lines: Vec<_> = (0..50).map(|id| item(id, id).to_string()).collect();
     // The last line replaces the first: the same id again.
     let again = item(0, 1000).to_string();
-    let items = file(
+    let items = write_file(
         dir.path(),
         "items.jsonl",
         &(lines.join("\n") + "\n" + &again),
@@ -302,7 +302,7 @@ fn bad_features_are_refused_by_field_and_unknown_spaces_are_not_found() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("shop.twin");
     let db = db.to_str().unwrap();
-    let items = file(dir.path(), "items.csv", "id,price\na,1\nb,2\n");
+    let items = write_file(dir.path(), "items.csv", "id,price\na,1\nb,2\n");
     assert_eq!(run(&["import", db, items.to_str().unwrap()]).exit, 0);
     let unknown = run(&["recall", db, "books", "--user", "{}"]);
     assert_eq!(unknown.exit, 3);
@@ -335,7 +335,7 @@ fn vectors_computed_elsewhere_are_published_from_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let db = path("shop.twin");
-    file(
+    write_file(
         dir.path(),
         "items.jsonl",
         "{\"id\":\"a\"}\n{\"id\":\"b\"}\n{\"id\":\"c\"}\n",
@@ -348,7 +348,7 @@ fn vectors_computed_elsewhere_are_published_from_files() {
         2u32.to_le_bytes().into_iter().chain(numbers)
     });
     write_file(dir.path(), "items.fvecs", bytes.collect::<Vec<_>>());
-    file(dir.path(), "ids.txt", "b\nc\na\n");
+    write_file(dir.path(), "ids.txt", "b\nc\na\n");
     let (vectors, ids) = (path("items.fvecs"), path("ids.txt"));
     let from = ["publish", &db, "clip", "--vectors", &vectors];
     let published = json_of(&[&from[..], &["--ids", &ids, "--metric", "inner_product"]].concat());
@@ -366,7 +366,7 @@ fn vectors_computed_elsewhere_are_published_from_files() {
     let lines = std::fs::read_to_string(&exported).unwrap();
     let with_bad =
         format!("{lines}{{\"item\":{{\"id\":\"z\"}},\"vectors\":{{\"clip\":[1,2]}}}}\n{{oops\n");
-    file(dir.path(), "more.jsonl", &with_bad);
+    write_file(dir.path(), "more.jsonl", &with_bad);
     let again = path("more.jsonl");
     let from = [
         "publish",

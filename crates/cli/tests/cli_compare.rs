@@ -6,13 +6,13 @@ mod command;
 use std::fs::File;
 use std::path::Path;
 
-use command::{file, json_of, run, run_with};
+use command::{json_of, run, run_with};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
 use twinspire::{Database, RankFusion};
-use twinspire_testkit::item;
 use twinspire_testkit::towers::{field_towers, scaled_towers};
+use twinspire_testkit::{item, write_file};
 
 /// A database with items of prices 0 to 59 and two generations, the second of which wants cheap items.
 fn shop(dir: &Path) -> String {
@@ -67,7 +67,7 @@ fn two_generations_are_shown_side_by_side() {
     assert_eq!(told["second"], json!({"name": "far", "generation": 1}));
     assert_eq!(told["comparison"]["rbo"], 1.0);
     assert_eq!(told["comparison"]["items"][1]["id"], "B055");
-    // Nothing of it is committed.
+    // The comparison has committed nothing.
     let kept = json_of(&["generations", db, "near"]);
     let active: Vec<&Value> = kept["generations"].as_array().unwrap().iter().collect();
     assert_eq!(active[0]["active"], false);
@@ -81,7 +81,7 @@ fn answers_for_many_users_are_summarised() {
     let lines: String = (1..7)
         .map(|at| format!("{{\"price\": {}}}\n", at * 10))
         .collect();
-    let users = file(dir.path(), "users.jsonl", &lines);
+    let users = write_file(dir.path(), "users.jsonl", &lines);
     let users = format!("@{}", users.to_str().unwrap());
     let told = json_of(&["diff", db, "near@1", "near", "--user", &users, "--top", "3"]);
     let summary = &told["summary"];
@@ -158,7 +158,7 @@ const PAIRS: &str = "\
 fn pairs_are_mined_into_json_lines() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
-    let pairs = file(dir.path(), "pairs.jsonl", PAIRS);
+    let pairs = write_file(dir.path(), "pairs.jsonl", PAIRS);
     let pairs = pairs.to_str().unwrap();
     // Their field user_id is not one that the towers know.
     let refused = run(&["mine", db, "near@1", "--pairs", pairs]);
@@ -228,7 +228,7 @@ fn pairs_are_mined_into_parquet() {
     let dir = tempfile::tempdir().unwrap();
     let db = &*shop(dir.path());
     let lines = PAIRS.to_owned() + "{\"user\":{\"price\":1},\"positive\":\"B070\"}\n";
-    let pairs = file(dir.path(), "pairs.jsonl", &lines);
+    let pairs = write_file(dir.path(), "pairs.jsonl", &lines);
     let lines = dir.path().join("mined.jsonl");
     let table = dir.path().join("mined.parquet");
     let mine = |out: &Path, ranks: &str| {
@@ -313,7 +313,7 @@ fn pairs_are_mined_into_parquet() {
             json!(null)
         ]
     );
-    // Nothing is left beside it.
+    // No unfinished file is left in the directory.
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
 }
 
@@ -391,7 +391,7 @@ fn bad_pairs_are_refused_or_skipped() {
         assert_eq!(run.exit, exit, "{arguments:?}: {}", run.err);
         assert!(run.err.contains(says), "{arguments:?}: {}", run.err);
     }
-    let pairs = file(dir.path(), "pairs.jsonl", PAIRS);
+    let pairs = write_file(dir.path(), "pairs.jsonl", PAIRS);
     let pairs = pairs.to_str().unwrap();
     let nobody = run(&["mine", db, "near", "--pairs", pairs, "--known-by", "uid"]);
     assert_eq!(nobody.exit, 2);

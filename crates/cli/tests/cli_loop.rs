@@ -3,9 +3,10 @@
 
 mod command;
 
-use command::{file, json_of, run};
+use command::{json_of, run};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use twinspire_testkit::write_file;
 
 /// A log in which everyone keeps to the even items or to the odd ones, for some days.
 fn log(days: usize) -> String {
@@ -34,8 +35,8 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (db, towers) = (path("shop.twin"), path("towers"));
-    file(dir.path(), "items.jsonl", &items(58));
-    file(dir.path(), "log.csv", &log(2));
+    write_file(dir.path(), "items.jsonl", &items(58));
+    write_file(dir.path(), "log.csv", &log(2));
     json_of(&["import", &db, &path("items.jsonl")]);
     let (items_file, log_file) = (path("items.jsonl"), path("log.csv"));
     let logs = ["--items", &items_file, "--events", &log_file];
@@ -48,8 +49,8 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
 
     // The next days: what was held out comes first, and two items are new.
     let since = first["next_since"].to_string();
-    file(dir.path(), "items.jsonl", &items(60));
-    file(dir.path(), "log.csv", &log(3));
+    write_file(dir.path(), "items.jsonl", &items(60));
+    write_file(dir.path(), "log.csv", &log(3));
     let second = begun(&["--since", &since, "--tolerance", "1"]);
     let told = ["kept", "warm_start", "serving", "items_put"].map(|key| &second[key]);
     assert!(
@@ -67,9 +68,9 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
         "older events are not learnt from again"
     );
 
-    // Towers that have learnt nothing are not kept, and those of before serve.
+    // Towers that have learnt nothing are rolled back, and the earlier ones serve.
     let settings = r#"{"learning_rate": 0.000001, "epochs": 1, "seed": 5}"#;
-    file(dir.path(), "nothing.json", settings);
+    write_file(dir.path(), "nothing.json", settings);
     let nothing = path("nothing.json");
     let third = begun(&[
         "--cold",

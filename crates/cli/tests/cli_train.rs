@@ -4,10 +4,11 @@
 
 mod command;
 
-use command::{file, json_of, run};
+use command::{json_of, run};
 use serde_json::{Value, json};
+use twinspire_testkit::write_file;
 
-/// A log in which everyone keeps to the even items or to the odd ones.
+/// A log in which every user takes only even or only odd items.
 fn log() -> String {
     let mut lines = String::from("user,item,at\n");
     for user in 0..40 {
@@ -31,8 +32,8 @@ fn from_raw_logs_to_recalls() {
         })
         .map(|item| item.to_string())
         .collect();
-    file(dir.path(), "items.jsonl", &items.join("\n"));
-    file(dir.path(), "log.csv", &log());
+    write_file(dir.path(), "items.jsonl", &items.join("\n"));
+    write_file(dir.path(), "log.csv", &log());
     let (items, log) = (path("items.jsonl"), path("log.csv"));
     let trained = json_of(&[
         "train",
@@ -127,7 +128,7 @@ fn from_raw_logs_to_recalls() {
     let unknown = run(&["recall", &db, "things", "--user", r#"{"histroy": ["5"]}"#]);
     assert_eq!(unknown.exit, 1);
     assert!(unknown.err.contains("field `histroy`"), "{}", unknown.err);
-    let empty = file(dir.path(), "none.csv", "user,item,at\n");
+    let empty = write_file(dir.path(), "none.csv", "user,item,at\n");
     let arguments = [
         "train", "youtube", "--items", &items, "--out", &towers, "--events",
     ];
@@ -152,8 +153,8 @@ fn towers_trained_on_texts_alone_find_texts() {
         json!({"id": n.to_string(), "body": text}).to_string()
     });
     let documents: Vec<_> = documents.collect();
-    file(dir.path(), "docs.jsonl", &documents.join("\n"));
-    file(
+    write_file(dir.path(), "docs.jsonl", &documents.join("\n"));
+    write_file(
         dir.path(),
         "settings.json",
         r#"{"activation": "linear", "words": 1, "negatives": 0, "epochs": 99, "document": "body"}"#,
@@ -202,7 +203,7 @@ fn towers_trained_on_texts_alone_find_texts() {
     let again = json_of(&[&arguments[..], &["--warm-start", &towers]].concat());
     let first = |trained: &Value| trained["loss_of_each_pass"][0].as_f64().unwrap();
     assert!(first(&again) < first(&trained));
-    let wrong = file(dir.path(), "wrong.json", r#"{"epoch": 3}"#);
+    let wrong = write_file(dir.path(), "wrong.json", r#"{"epoch": 3}"#);
     let wrong = run(&[
         "train",
         "dssm",
@@ -233,7 +234,7 @@ fn towers_are_trained_on_texts_of_several_columns() {
         }
     });
     let rows: String = rows.collect();
-    file(
+    write_file(
         dir.path(),
         "docs.csv",
         &format!("id,title,body,year\n{rows}"),
@@ -282,7 +283,7 @@ fn towers_are_trained_on_texts_of_several_columns() {
         assert_eq!(kinds.collect::<Vec<_>>(), [kind; 8], "{query}");
     }
 
-    // Named in another order; a warm start goes on with them though nothing names them.
+    // The columns named in another order; a warm start keeps them without being told.
     let named = [
         "--out",
         &both,
@@ -307,7 +308,7 @@ fn towers_are_trained_on_texts_of_several_columns() {
         "{}",
         typo.err
     );
-    let none = file(dir.path(), "none.csv", "id,year,price\na,1,2\nb,2,3\n");
+    let none = write_file(dir.path(), "none.csv", "id,year,price\na,1,2\nb,2,3\n");
     let none = none.to_str().unwrap();
     let none = run(&["train", "dssm", "--items", none, "--out", &both]);
     assert_eq!(none.exit, 1);
@@ -338,7 +339,7 @@ fn mined_negatives_train_a_second_model_that_is_fused_with_the_first() {
     let files: [(&str, &dyn Fn(usize) -> Value); 3] =
         [("items", &item), ("users", &user), ("events", &event)];
     for (name, of) in files {
-        file(dir.path(), &format!("{name}.jsonl"), &lines(of));
+        write_file(dir.path(), &format!("{name}.jsonl"), &lines(of));
     }
     let [items, users, events] = ["items.jsonl", "users.jsonl", "events.jsonl"].map(path);
     let [db, easy, hard, pairs, mined] =
@@ -423,14 +424,14 @@ fn mobius_learns_clicks_under_a_teacher_and_ranks_by_bids() {
         json!({"id": n.to_string(), "kind": kind, "bid": 1 + n % 3}).to_string()
     });
     let items: Vec<_> = items.collect();
-    file(dir.path(), "ads.jsonl", &items.join("\n"));
+    write_file(dir.path(), "ads.jsonl", &items.join("\n"));
     let mut log = String::from("user,item,at,weight\n");
     for (user, at) in (0..40).flat_map(|user| (0..8).map(move |at| (user, at))) {
         let item = user % 2 + 2 * ((user / 2 + 3 * at) % 10);
         let weight = if item < 10 { 5 } else { 2 };
         log += &format!("u{user},{item},{at},{weight}\n");
     }
-    file(dir.path(), "log.csv", &log);
+    write_file(dir.path(), "log.csv", &log);
     let [ads, log, towers, parts, db] =
         ["ads.jsonl", "log.csv", "towers", "parts", "ads.twin"].map(path);
     let arguments = [
@@ -492,8 +493,8 @@ fn the_latest_events_are_held_out_and_reported_by_popularity() {
     let items: Vec<_> = (0..60)
         .map(|id| json!({"id": id.to_string()}).to_string())
         .collect();
-    file(dir.path(), "items.jsonl", &items.join("\n"));
-    file(dir.path(), "log.csv", &log());
+    write_file(dir.path(), "items.jsonl", &items.join("\n"));
+    write_file(dir.path(), "log.csv", &log());
     let (items, log, page) = (path("items.jsonl"), path("log.csv"), path("report.html"));
     for recipe in ["youtube", "ebr", "mobius"] {
         let towers = path(recipe);

@@ -11,13 +11,13 @@ use std::fs::read_to_string;
 use std::path::Path;
 use std::process::Command;
 
-use command::{file, json_of, run, run_with};
+use command::{json_of, run, run_with};
 use serde_json::{Value, json};
 use twinspire::Database;
 use twinspire_testkit::towers::deep;
 use twinspire_testkit::{write_file, write_files};
 
-/// Paths in a directory that is gone with the first value.
+/// Paths in a directory that is removed when the first value is dropped.
 fn paths() -> (tempfile::TempDir, impl Fn(&str) -> String) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().to_owned();
@@ -26,7 +26,7 @@ fn paths() -> (tempfile::TempDir, impl Fn(&str) -> String) {
     })
 }
 
-/// Towers as a directory.
+/// Writes a towers directory.
 fn towers(path: &str, seed: u8) {
     std::fs::create_dir(path).unwrap();
     write_files(Path::new(path), &deep(seed));
@@ -36,7 +36,7 @@ fn record(id: usize, price: f64) -> Value {
     json!({"id": format!("B{id:03}"), "price": price, "weight": price / 7.0, "name": "Łódź \u{7} \"x\""})
 }
 
-/// A database with sealed items, fresh ones, overwritten and deleted ones.
+/// Fills a database with sealed, fresh, overwritten and deleted items.
 fn fill(path: &str) {
     let db = Database::open(path).unwrap();
     let items: Vec<_> = (0..60).map(|id| record(id, id as f64 / 3.0)).collect();
@@ -47,7 +47,7 @@ fn fill(path: &str) {
     db.items().delete("B003").unwrap();
 }
 
-/// Makes the first record of the sealed items something that is no JSON.
+/// Overwrites a byte of the first sealed record, so that it is no longer JSON.
 fn damage_a_record(db: &str) {
     let segments = std::fs::read_dir(Path::new(db).join("segments")).unwrap();
     let mut segments = segments.map(|entry| entry.unwrap().path());
@@ -91,7 +91,7 @@ fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
     towers(&models, 3);
     json_of(&["publish", &db, "s", &models]);
     json_of(&["publish", &db, "t", &models]);
-    let late = file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
+    let late = write_file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     let out = path("all.jsonl");
     json_of(&[
@@ -133,7 +133,7 @@ fn a_failed_export_leaves_the_file_as_it_was_and_nothing_beside_it() {
     let (dir, path) = paths();
     let db = path("shop.twin");
     fill(&db);
-    let out = file(dir.path(), "out.jsonl", "before");
+    let out = write_file(dir.path(), "out.jsonl", "before");
     damage_a_record(&db);
     let failed = run(&["export", &db, "--out", out.to_str().unwrap()]);
     assert_eq!(failed.exit, 4, "{}", failed.err);
@@ -195,7 +195,7 @@ fn seal_and_merge_change_no_answer() {
 
     towers(&models, 1);
     json_of(&["publish", &db, "s", &models]);
-    let late = file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
+    let late = write_file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     json_of(&["seal", &db]);
     let merged = json_of(&["merge", &db]);
@@ -218,10 +218,10 @@ fn gc_lists_unused_files_and_removes_them() {
     let db = path("shop.twin");
     fill(&db);
     let segments = Path::new(&db).join("segments");
-    let orphan = file(&segments, "items-000900", "left half made");
+    let orphan = write_file(&segments, "items-000900", "left half made");
     let towers = Path::new(&db).join("towers/s-000007");
     std::fs::create_dir_all(&towers).unwrap();
-    file(&towers, "tower.json", "{}");
+    write_file(&towers, "tower.json", "{}");
     let found = json_of(&["gc", &db, "--dry-run"]);
     assert_eq!(
         (&found["bytes"], &found["removed"]),

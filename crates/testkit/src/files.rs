@@ -10,11 +10,14 @@ pub fn directory() -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-/// Writes a file into `dir`. A file of that name is replaced whole, so that a mapping of it stays valid.
-pub fn write_file(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+/// Writes a file into `dir` and returns its path. A file of that name is replaced whole, so that a mapping of it stays
+/// valid.
+pub fn write_file(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
     file.write_all(bytes.as_ref()).unwrap();
-    file.persist(dir.join(name)).unwrap();
+    let path = dir.join(name);
+    file.persist(&path).unwrap();
+    path
 }
 
 /// Writes several files into `dir`, given as name and content, as [`write_file`] does.

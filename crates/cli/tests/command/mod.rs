@@ -1,8 +1,7 @@
-//! Running the command.
+//! Runs the command.
 
 use serde_json::Value;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How a run of the command ended.
@@ -34,15 +33,6 @@ pub fn run_with(arguments: &[&str], input: &str) -> Run {
 /// Runs `twinspire` with these arguments.
 pub fn run(arguments: &[&str]) -> Run {
     run_with(arguments, "")
-}
-
-/// A file with this text.
-pub fn file(dir: &Path, name: &str, text: &str) -> PathBuf {
-    let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    let path = dir.join(name);
-    file.persist(&path).unwrap();
-    path
 }
 
 /// A run that is expected to succeed, its result as JSON.

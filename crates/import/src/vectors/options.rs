@@ -68,19 +68,19 @@ impl VectorOptions {
     /// Refuses options that this kind of file does not use.
     pub(super) fn only(&self, path: &Path, uses: &[Setting]) -> Result<(), ImportError> {
         let columns = self.id_column.is_some() || self.vector_column.is_some();
-        let kind = "is not for this kind of file";
         let refused = match self {
             Self { ids: Some(_), .. } if !uses.contains(&Setting::Ids) => {
-                format!("a file of ids {kind}, which holds its ids itself")
+                "a file of ids given, but this kind of file holds its own ids".to_owned()
             }
             _ if columns && !uses.contains(&Setting::Columns) => {
-                format!("the name of a column {kind}, which has none")
+                "the name of a column given, but this kind of file has no columns".to_owned()
             }
             Self { space: Some(_), .. } if !uses.contains(&Setting::Space) => {
-                format!("the name of a space {kind}, but for JSON lines that an export wrote")
+                "the name of a space given, but only the JSON lines of an export have spaces"
+                    .to_owned()
             }
             Self { space: Some(_), .. } if columns => {
-                "either the name of a space or names of columns expected, found both".to_owned()
+                "either the name of a space or names of columns expected, both given".to_owned()
             }
             _ => return Ok(()),
         };

@@ -188,11 +188,11 @@ fn an_option_of_another_kind_is_refused() {
     for (error, says) in [
         (
             of_arrays(options().id_column("x")),
-            "the name of a column is not for",
+            "the name of a column given, but this kind",
         ),
         (
             of_arrays(options().vector_column("x")),
-            "the name of a column is not for",
+            "the name of a column given, but this kind",
         ),
         (
             of_arrays(options().space("x")),

@@ -141,11 +141,11 @@ fn parquet_of_other_columns_is_refused() {
         ),
         (
             options.clone().ids("x"),
-            "a file of ids is not for this kind",
+            "a file of ids given, but this kind of file holds its own ids",
         ),
         (
             options.clone().space("x"),
-            "the name of a space is not for this kind",
+            "the name of a space given, but only the JSON lines",
         ),
     ] {
         let error = refusal(open(&plain, &options));
