@@ -379,7 +379,7 @@ fn bad_pairs_are_refused_or_skipped() {
         (
             &["mine", db, "near", "--pairs", "-", "--ranks", "0..4"],
             2,
-            "two ranks expected, from 1",
+            "two ascending ranks of at least 1 expected",
         ),
         (
             &["mine", db, "near", "--pairs", "-", "--filter", "prize < 3"],
@@ -398,7 +398,7 @@ fn bad_pairs_are_refused_or_skipped() {
     assert!(
         nobody
             .err
-            .contains("has a text or a number in the field \"uid\""),
+            .contains("has a string or a number in the field \"uid\""),
         "{}",
         nobody.err
     );
