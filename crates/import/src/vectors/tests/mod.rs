@@ -196,9 +196,12 @@ fn an_option_of_another_kind_is_refused() {
         ),
         (
             of_arrays(options().space("x")),
-            "the name of a space is not for",
+            "the name of a space given, but only the JSON lines",
         ),
-        (of_lines(options().ids("x")), "a file of ids is not for"),
+        (
+            of_lines(options().ids("x")),
+            "a file of ids given, but this kind of file holds its own ids",
+        ),
         (
             of_lines(options().space("x").id_column("y")),
             "either the name of a space",
