@@ -166,7 +166,7 @@ fn syntax_errors_give_the_place_and_advice() {
         ("price 30", "a comparison of `price` (=, !=,", "30"),
         (
             "city like 'S%'",
-            "there is no `like`; `starts with 'pre'`",
+            "there is no `like`; write `starts with 'pre'`",
             "like",
         ),
         (
