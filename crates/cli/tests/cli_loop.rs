@@ -35,8 +35,8 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (db, towers) = (path("shop.twin"), path("towers"));
-    write_file(dir.path(), "items.jsonl", &items(58));
-    write_file(dir.path(), "log.csv", &log(2));
+    write_file(dir.path(), "items.jsonl", items(58));
+    write_file(dir.path(), "log.csv", log(2));
     json_of(&["import", &db, &path("items.jsonl")]);
     let (items_file, log_file) = (path("items.jsonl"), path("log.csv"));
     let logs = ["--items", &items_file, "--events", &log_file];
@@ -49,8 +49,8 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
 
     // The next days: what was held out comes first, and two items are new.
     let since = first["next_since"].to_string();
-    write_file(dir.path(), "items.jsonl", &items(60));
-    write_file(dir.path(), "log.csv", &log(3));
+    write_file(dir.path(), "items.jsonl", items(60));
+    write_file(dir.path(), "log.csv", log(3));
     let second = begun(&["--since", &since, "--tolerance", "1"]);
     let told = ["kept", "warm_start", "serving", "items_put"].map(|key| &second[key]);
     assert!(

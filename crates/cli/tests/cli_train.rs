@@ -32,8 +32,8 @@ fn from_raw_logs_to_recalls() {
         })
         .map(|item| item.to_string())
         .collect();
-    write_file(dir.path(), "items.jsonl", &items.join("\n"));
-    write_file(dir.path(), "log.csv", &log());
+    write_file(dir.path(), "items.jsonl", items.join("\n"));
+    write_file(dir.path(), "log.csv", log());
     let (items, log) = (path("items.jsonl"), path("log.csv"));
     let trained = json_of(&[
         "train",
@@ -153,7 +153,7 @@ fn towers_trained_on_texts_alone_find_texts() {
         json!({"id": n.to_string(), "body": text}).to_string()
     });
     let documents: Vec<_> = documents.collect();
-    write_file(dir.path(), "docs.jsonl", &documents.join("\n"));
+    write_file(dir.path(), "docs.jsonl", documents.join("\n"));
     write_file(
         dir.path(),
         "settings.json",
@@ -237,7 +237,7 @@ fn towers_are_trained_on_texts_of_several_columns() {
     write_file(
         dir.path(),
         "docs.csv",
-        &format!("id,title,body,year\n{rows}"),
+        format!("id,title,body,year\n{rows}"),
     );
     let [docs, towers, both, page, db] =
         ["docs.csv", "towers", "both", "page.html", "texts.twin"].map(path);
@@ -339,7 +339,7 @@ fn mined_negatives_train_a_second_model_that_is_fused_with_the_first() {
     let files: [(&str, &dyn Fn(usize) -> Value); 3] =
         [("items", &item), ("users", &user), ("events", &event)];
     for (name, of) in files {
-        write_file(dir.path(), &format!("{name}.jsonl"), &lines(of));
+        write_file(dir.path(), &format!("{name}.jsonl"), lines(of));
     }
     let [items, users, events] = ["items.jsonl", "users.jsonl", "events.jsonl"].map(path);
     let [db, easy, hard, pairs, mined] =
@@ -424,7 +424,7 @@ fn mobius_learns_clicks_under_a_teacher_and_ranks_by_bids() {
         json!({"id": n.to_string(), "kind": kind, "bid": 1 + n % 3}).to_string()
     });
     let items: Vec<_> = items.collect();
-    write_file(dir.path(), "ads.jsonl", &items.join("\n"));
+    write_file(dir.path(), "ads.jsonl", items.join("\n"));
     let mut log = String::from("user,item,at,weight\n");
     for (user, at) in (0..40).flat_map(|user| (0..8).map(move |at| (user, at))) {
         let item = user % 2 + 2 * ((user / 2 + 3 * at) % 10);
@@ -493,8 +493,8 @@ fn the_latest_events_are_held_out_and_reported_by_popularity() {
     let items: Vec<_> = (0..60)
         .map(|id| json!({"id": id.to_string()}).to_string())
         .collect();
-    write_file(dir.path(), "items.jsonl", &items.join("\n"));
-    write_file(dir.path(), "log.csv", &log());
+    write_file(dir.path(), "items.jsonl", items.join("\n"));
+    write_file(dir.path(), "log.csv", log());
     let (items, log, page) = (path("items.jsonl"), path("log.csv"), path("report.html"));
     for recipe in ["youtube", "ebr", "mobius"] {
         let towers = path(recipe);

@@ -91,7 +91,7 @@ fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
     towers(&models, 3);
     json_of(&["publish", &db, "s", &models]);
     json_of(&["publish", &db, "t", &models]);
-    let late = write_file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
+    let late = write_file(_dir.path(), "late.jsonl", record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     let out = path("all.jsonl");
     json_of(&[
@@ -195,7 +195,7 @@ fn seal_and_merge_change_no_answer() {
 
     towers(&models, 1);
     json_of(&["publish", &db, "s", &models]);
-    let late = write_file(_dir.path(), "late.jsonl", &record(90, 5.5).to_string());
+    let late = write_file(_dir.path(), "late.jsonl", record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     json_of(&["seal", &db]);
     let merged = json_of(&["merge", &db]);

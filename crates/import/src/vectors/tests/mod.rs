@@ -128,7 +128,7 @@ fn ids_are_read_from_the_lines_of_a_file() {
     let path = write_file(
         dir,
         "a.fvecs",
-        &fvecs_file(&[&[1.0], &[2.0], &[f32::NAN], &[4.0]]),
+        fvecs_file(&[&[1.0], &[2.0], &[f32::NAN], &[4.0]]),
     );
     let with = |ids: &str| {
         let ids = write_file(dir, "ids.txt", ids.as_bytes());
@@ -220,7 +220,7 @@ fn an_array_has_the_length_of_its_shape() {
         ("(1, 2)", &data),
         ("(18446744073709551615, 65536)", &data),
     ] {
-        let path = write_file(dir.path(), "a.npy", &npy_file("<f4", shape, data));
+        let path = write_file(dir.path(), "a.npy", npy_file("<f4", shape, data));
         let error = refusal(open(path, &VectorOptions::new()));
         assert!(
             error.contains("bytes that follow it: was the file cut short?"),
