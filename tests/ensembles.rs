@@ -229,7 +229,7 @@ fn every_method_supports_the_options_of_a_space_recall() {
     for (name, ensemble) in methods {
         db.ensembles().define(name, ensemble).unwrap();
         let ask = || db.recall(name).user(&user).ef(100);
-        let ids = |hits: &[twinspire::Hit]| -> Vec<String> { ids(&hits) };
+        let ids = |hits: &[twinspire::Hit]| -> Vec<String> { ids(hits) };
         let first = ask().records().top(12).unwrap();
         assert_eq!(first.len(), 12);
         for hit in &first {

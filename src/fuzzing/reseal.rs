@@ -1,6 +1,6 @@
-//! Making the checksums of damaged files right.
+//! Correcting the checksums of damaged files.
 
-use super::{Files, load};
+use super::golden::{Files, load};
 use crate::format::container::{
     ENTRY_BYTES, HEADER_BYTES, Header, Kind, MAX_SECTIONS, encode_footer,
 };

@@ -1,13 +1,16 @@
 //! Every target on thousands of mutations of what it is made for.
 
+use super::golden::{SPACE, golden, load, open};
 use super::*;
 use crate::ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Quotas, RankFusion, WeightedSum,
 };
+use crate::error::Error;
 use crate::store;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use std::path::Path;
 
 /// A few bytes changed, cut out, doubled or set to telling values.
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
