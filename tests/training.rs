@@ -235,7 +235,9 @@ fn frequency_and_optimiser_state_survive_the_disk_and_a_database() {
     };
     let error = train_from(Some(&towers), &shop(1), &other, |_| {}).unwrap_err();
     assert!(
-        error.to_string().contains("other `frequency_hashes`"),
+        error
+            .to_string()
+            .contains("`frequency_hashes` or `frequency_cells` differ"),
         "{error}"
     );
 }

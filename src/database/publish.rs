@@ -37,12 +37,15 @@ pub struct ItemVectors<'a> {
 #[derive(Debug)]
 pub struct Members(Vec<String>);
 
+/// Called with the error of each item that is left out.
+type LeftOutCallback<'a> = dyn Fn(&Error) + Sync + 'a;
+
 /// The options that every publish has.
 struct PublishOptions<'a> {
     retain: usize,
     storage: Storage,
     graph_builder: GraphBuilder,
-    left_out: Option<Box<dyn Fn(&Error) + Sync + 'a>>,
+    left_out: Option<Box<LeftOutCallback<'a>>>,
     progress: Option<Box<ProgressCallback<'a>>>,
 }
 
@@ -230,7 +233,7 @@ impl Publish<'_, ItemVectors<'_>> {
     /// - [`Error::ItemVector`] names the item whose vector cannot be used.
     /// - [`Error::NoVector`] names an item without a vector.
     /// - [`Error::VectorSource`] is the first error of [`try_vectors`](Publish::try_vectors).
-    /// - [`Error::ItemTower`] for towers with an item tower, which would embed the items.
+    /// - [`Error::UnwantedItemTower`] for towers with an item tower, which would embed the items.
     /// - [`Error::NoItems`], [`Error::SpaceName`], [`Error::NameTaken`], [`Error::Cancelled`].
     ///
     /// The generation before stays active.

@@ -56,7 +56,7 @@ fn violations(imports: &[Import], rooms: &[&str], forbidden: &[(&str, &str)]) ->
     };
     let mut found = Vec::new();
     for import in imports {
-        let (from, to) = (import.from_room(), import.to_room());
+        let (from, to) = (import.importing_room(), import.imported_room());
         if from == to {
             continue;
         }
@@ -77,7 +77,7 @@ fn rooms_import_only_lower_rooms() {
     let imports = database.imports();
     let between = imports
         .iter()
-        .filter(|import| import.from_room() != import.to_room());
+        .filter(|import| import.importing_room() != import.imported_room());
     assert!(between.count() > 50, "imports between rooms were found");
     let found = violations(&imports, &ROOMS, &FORBIDDEN);
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -1,7 +1,7 @@
 //! Vector kernels: how two vectors are compared, and what makes one fit to be stored.
 //!
 //! - [`Metric`] and [`Scorer`]: scores. A larger score is better under every metric. Cosine works on rows
-//!   that were normalised by [`prepare`], so it is an inner product.
+//!   that were normalised by `prepare`, so it is an inner product.
 //! - [`Level`]: the instruction set, detected once, with one method per kernel. `scalar` holds the reference
 //!   of every kernel, written to be read; `avx2`, `avx512` and `neon` hold the vector versions.
 //! - Components come in four bytes (`f32`), in two (binary16 in `half` and [`Storage`], bfloat16 in `bf16`)

@@ -1,4 +1,4 @@
-//! Bytes to primitives and back: a bounded [`Reader`], the [`checksum`], and bincode with limits.
+//! Bytes to primitives and back: a bounded [`Reader`], the checksum, and bincode with limits.
 //!
 //! Everything is little-endian. Nothing here allocates by a count that it has read: lengths are compared with
 //! the bytes at hand first.

@@ -167,10 +167,10 @@ pub fn parquet(path: impl AsRef<Path>, options: &VectorOptions) -> Result<Vector
     parquet_from(file, path, options)
 }
 
-/// As [`parquet`], from a reader with random access; errors call it `name`.
+/// As `parquet`, from a reader with random access; errors call it `name`.
 ///
 /// # Errors
-/// As [`parquet`].
+/// As `parquet`.
 #[cfg(feature = "parquet")]
 pub fn parquet_from(
     reader: impl Read + Seek + Send + 'static,

@@ -196,8 +196,7 @@ impl Towers {
         self.self_test
     }
 
-    /// A hash over the content of the files, which generations [tell](crate::GenerationInfo::towers_hash)
-    /// as well.
+    /// A hash over the content of the files; a generation published from these towers reports the same.
     #[must_use]
     pub fn hash(&self) -> u64 {
         let files = self.parts.iter();
