@@ -4,13 +4,13 @@
 //! cargo bench --bench ann                 # 20,000 simulated vectors of 64 components
 //! cargo bench --bench ann -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
 //! cargo bench --bench ann -- --half       # the vectors in half precision
-//! cargo bench --bench ann -- PREFIX 50000 200000 1000000   # the first so many items of it, in turn
+//! cargo bench --bench ann -- PREFIX 50000 200000 1000000   # its first N items, for each N
 //! ```
 //!
 //! Prints a JSON object for each number of items: seconds to publish, megabytes of the generation, the
 //! most megabytes this process held so far, milliseconds from a closed database to the first answer,
 //! and for each efSearch the share of the exact top 10 found and the queries answered in a second, one
-//! at a time by one thread; by itself the default efSearch, and efSearch as a recall target picks it.
+//! at a time by one thread; in separate rows the default efSearch, and the efSearch that a recall target picks.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
 use serde_json::{Value, json};
@@ -142,8 +142,8 @@ fn recall(db: &Database, query: &[f32], ef: usize) -> Hits {
     db.recall(SPACE).vector(query).ef(ef).top(K).unwrap()
 }
 
-/// Queries in a second at this recall, between the two points of the curve beside it; none when
-/// the curve does not get there.
+/// Queries per second at this recall, interpolated between the neighbouring points of the curve;
+/// `None` if the curve does not reach it.
 fn at(curve: &[(usize, f64, f64)], target: f64) -> Option<f64> {
     let &(_, first, rate) = curve.first()?;
     if first >= target {

@@ -8,7 +8,8 @@
 //!
 //! Each item has one number, `bucket` = (id * 2654435761 mod 2^32) mod 1000, so that `bucket < b`
 //! matches b in a thousand items, wherever they lie. Prints a JSON object a line for each b: seconds to
-//! publish (none if the database was there), megabytes on the disk, and for each efSearch the share of
+//! publish (null if the database was kept from an earlier run), megabytes on the disk, and for each
+//! efSearch the share of
 //! the exact top 10 found among the items that match and the queries answered in a second, one at a
 //! time by one thread.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]

@@ -1,4 +1,4 @@
-//! Ensembles of two spaces beside a recall of one of them: queries a second and recall@10.
+//! Ensembles of two spaces, compared with a recall of one of them: queries per second and recall@10.
 //!
 //! ```sh
 //! cargo bench --bench fusion                  # 200,000 simulated items, 128 components in each space
@@ -99,7 +99,7 @@ struct Found {
     seconds: f64,
 }
 
-/// A line of the table; `alone` is what the first space does by itself.
+/// A line of the table; `alone` is the recall of the first space alone.
 fn print(way: &str, filter: Option<&str>, found: &Found, alone: &[Found]) {
     let equal = alone.iter().find(|alone| alone.recall >= found.recall);
     let times = equal

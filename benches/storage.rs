@@ -1,8 +1,8 @@
-//! What storing costs, beside sled used directly, and what opening costs.
+//! The cost of storing, compared with sled used directly, and the cost of opening.
 //!
 //! ```sh
 //! cargo bench --bench storage            # a generation of 50,000 items
-//! cargo bench --bench storage -- ITEMS   # of so many
+//! cargo bench --bench storage -- ITEMS   # of ITEMS items
 //! ```
 //!
 //! Prints a JSON object for each figure:
@@ -127,7 +127,7 @@ fn import() {
     }
 }
 
-/// How long single calls of so many records take.
+/// Durations of `count` calls of `size` records each.
 fn calls(size: usize, count: usize) {
     let records: Vec<Value> = (0..size * count).map(record).collect();
     let home = tempfile::tempdir().unwrap();
@@ -204,8 +204,8 @@ fn features(random: &mut Pcg64Mcg) -> Value {
     FIELDS.iter().map(|field| (*field, value())).collect()
 }
 
-/// Towers so small that opening them is not what is measured: four fields, embedded from one table
-/// and laid side by side.
+/// Towers so small that opening them does not show in the figures: four fields, embedded from one table
+/// and concatenated.
 fn towers(random: &mut Pcg64Mcg) -> Towers {
     let feature = |field: &&str| json!({"kind": "id", "field": field, "table": "parts"});
     let features: Vec<Value> = FIELDS.iter().map(feature).collect();

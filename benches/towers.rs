@@ -49,7 +49,7 @@ fn layers(units: &[usize]) -> Value {
     units.iter().enumerate().map(layer).collect()
 }
 
-/// Towers of dense layers on the rows of a table: what a record costs beside is to copy one.
+/// Towers of dense layers on the rows of a table: apart from the layers, a record costs the copy of a row.
 fn plain(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
     let schema = json!({
         "format": 1, "name": "plain", "dimension": UNITS[2], "metric": "inner_product",

@@ -1,4 +1,5 @@
-//! How many examples a second the recipes learn from, and what the YouTube recipe's step takes elsewhere.
+//! Training speed of the recipes in examples per second, and of the YouTube recipe's step in other
+//! frameworks.
 //!
 //! ```sh
 //! cargo bench --bench training --features train                  # every recipe, one pass
@@ -7,16 +8,16 @@
 //! cargo bench --bench training --features train -- DIR --peers --rounds 5 youtube
 //! ```
 //!
-//! Logs are made up: items by Zipf's law, users of two tastes each, so that there is something to learn.
+//! Logs are simulated: items by Zipf's law, users of two tastes each, so that there is something to learn.
 //! The file of each is read by `benches/training_peers.py`, which learns from the same examples by the
-//! same step; with `--peers` it is run after each of our passes, by the `python3` of the path. The losses
-//! of the pass stand beside the speeds: those of one log have to agree within a few percent, for
-//! otherwise the steps are not the same.
+//! same step; with `--peers` it is run after each of our passes, by the `python3` of the path. The table
+//! shows the losses next to the speeds: those of one log have to agree within a few percent, otherwise the
+//! steps are not the same.
 //!
-//! Prints a table: recipe, log, who learns, the best and the median examples a second of all rounds, the
-//! least processor time for an example in microseconds, of all cores together (it says more than the
-//! others where a machine does something else beside; Linux only), and the mean loss of the pass. Reading,
-//! numbering and encoding are not part of any time.
+//! Prints a table: recipe, log, trainer (ours or a peer), the best and the median examples per second of
+//! all rounds, the least processor time per example in microseconds over all cores (Linux only; the most
+//! reliable figure on a machine with other load), and the mean loss of the pass. Times exclude reading,
+//! numbering and encoding.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -165,7 +166,7 @@ impl Clock {
     }
 
     fn pass(&self, report: &TrainingReport) -> Pass {
-        // What the first batch took is not known.
+        // The time of the first batch is not measured.
         let learnt = report.examples as f64 * (1.0 - 1.0 / self.batches as f64);
         Pass {
             who: "twinspire".to_owned(),
@@ -176,7 +177,7 @@ impl Clock {
     }
 }
 
-/// Of all threads so far; 0 where the system does not tell.
+/// Processor seconds of all threads so far; 0 if the system does not report them.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Behind the name, which may hold anything: user and system time, in hundredths of a second.
@@ -188,7 +189,7 @@ fn processor_seconds() -> f64 {
         / 100.0
 }
 
-/// One who learnt from a log, once.
+/// One pass of one trainer, ours or a peer, over a log.
 struct Pass {
     who: String,
     speed: f64,
@@ -209,7 +210,7 @@ impl Found {
     }
 }
 
-/// Runs all who learn from a log in turn, and prints what was found.
+/// Runs all trainers on a log in turn, and prints the results.
 fn compare(recipe: &str, log: &Log, rounds: usize, mut round: impl FnMut(&mut Found)) {
     let mut found = Found::default();
     (0..rounds).for_each(|_| round(&mut found));
@@ -245,7 +246,7 @@ fn peers(dir: &Path, name: &str, found: &mut Found) {
     }
 }
 
-/// A log that was made up.
+/// A simulated log.
 struct Log {
     name: &'static str,
     users: usize,
@@ -271,7 +272,7 @@ impl Log {
         let (of_all, of_taste) = (zipf(items), zipf(items / tastes));
         let mut met = vec![HashSet::new(); users];
         let each = (0..events).map(|_| {
-            // Some do more than others, and most of it by one of two tastes of theirs.
+            // Some users are more active than others. Most events follow one of the user's two tastes.
             let user = (rng.random::<f64>().powf(1.3) * users as f64) as usize;
             let mut one = || {
                 let liked = rng.random_bool(0.8);

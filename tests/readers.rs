@@ -1,4 +1,4 @@
-//! Readers beside a writer that seals, merges, publishes, rolls back, retains and collects as fast as
+//! Readers alongside a writer that seals, merges, publishes, rolls back, retains and collects as fast as
 //! it can: each answer is one committed state, nothing is ever missing, nothing piles up, and nobody
 //! waits.
 //!

@@ -202,7 +202,7 @@ fn publish(database: &Path, data: &Dataset, models: &Path) -> Result<(), Box<dyn
     Ok(())
 }
 
-/// Prints one user's latest items beside the recalled ones.
+/// Prints one user's latest items next to the recalled ones.
 fn show(db: &Database, data: &Dataset, case: &Case) -> Result<(), Box<dyn Error>> {
     let titles: HashMap<_, _> = data
         .items

@@ -1,8 +1,8 @@
 //! EBR on MovieLens-100K: random against mined negatives, hard then easy, and ensembles of both.
 //!
 //! A model trained on random negatives is published, and hard negatives are mined with it from the database.
-//! Further models learn from these and are published as spaces beside it. Epochs and ensemble weights are chosen
-//! by the validation item of each user; the test item is used once, in the table.
+//! Further models learn from these and are published as spaces of the same database. Epochs and
+//! ensemble weights are chosen by the validation item of each user; the test item is used once, in the table.
 
 use crate::movielens::{DEPTH, MovieLens, Wanted};
 use serde::Deserialize;

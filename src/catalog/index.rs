@@ -1,8 +1,8 @@
 //! The ordered index of unsealed items by id: sled on a disk, a map in memory otherwise.
 //!
-//! Only this file calls sled, and trusts no call: after an error or a panic the index goes on as a map
-//! in memory, filled from the journal. Readers take no lock: sled needs none, and the map is persistent
-//! and replaced as a whole.
+//! This is the only file that calls sled. No call is trusted: after an error or a panic the index
+//! continues as a map in memory, filled from the journal. Readers take no lock: sled needs none, and the
+//! map is persistent and replaced as a whole.
 
 use super::error::{CatalogError, Loss};
 use super::fresh::Fresh;
@@ -34,7 +34,7 @@ pub(crate) struct Index {
     backing: ArcSwap<Backing>,
     /// The last revision that was applied.
     applied: AtomicU64,
-    /// The revision up to which all were dropped. While it has reached `applied`, the index is empty
+    /// The revision up to which all versions were dropped. Once it has reached `applied`, the index is empty
     /// and lookups skip it.
     dropped: AtomicU64,
 }
@@ -108,7 +108,7 @@ impl Index {
         self.all()
     }
 
-    /// Applies operations that the journal has already, in order of revision.
+    /// Applies operations in order of revision. The journal must have them already.
     pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
         if let Some(last) = (first.0..).take(ops.len()).last() {
             self.applied.fetch_max(last, Ordering::Release);
@@ -213,7 +213,7 @@ pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
     map
 }
 
-/// sled at `path` with exactly `rows`: as found, else rebuilt, else a map in memory.
+/// The index with exactly `rows`: sled at `path` as found, else rebuilt, else a map in memory.
 fn on_disk(
     path: &Path,
     rows: &Map,

@@ -1,4 +1,4 @@
-//! The journal as its one writer has it.
+//! The journal, open for appending by its one writer.
 
 use super::error::CatalogError;
 use super::recovery::{ClosedFile, Recovered};

@@ -1,5 +1,5 @@
-//! Writes that are acknowledged and not yet sealed: the journal, which is the write-ahead log, and the
-//! index of it, which can be rebuilt at any time.
+//! Writes that are acknowledged and not yet sealed: the journal (the write-ahead log) and its index,
+//! which can be rebuilt from the journal at any time.
 //!
 //! A write is appended to the journal and synced, then added to the index, then acknowledged. Opening
 //! reads the journal and compares the index with it row by row. On any difference, error or panic the

@@ -24,7 +24,7 @@ pub(crate) struct Recovered {
     pub(super) files: Vec<ClosedFile>,
     /// The last revision of each call.
     pub(super) calls: Vec<Revision>,
-    /// Whether the mark of a proper close follows the last call: then its sync succeeded.
+    /// Whether a closing frame follows the last call: then the sync of that call succeeded.
     pub(super) closed: bool,
 }
 
@@ -79,7 +79,8 @@ pub(crate) fn recover(
     }
 }
 
-/// The unsealed writes as the content of one closed journal file, call by call. None if there are none.
+/// The unsealed writes as the content of one closed journal file, call by call; `None` if there are
+/// no unsealed writes.
 ///
 /// # Errors
 /// [`CatalogError::Lost`] for any damage, as [`recover`].

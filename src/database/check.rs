@@ -9,7 +9,7 @@ impl Database {
     /// Checks every file against its checksums, every table against what it points to, every graph
     /// against the rules of graphs, in all kept generations, and the files against each other.
     ///
-    /// Changes nothing. Puts and recalls go on meanwhile; seals, merges and publishes wait. A database
+    /// Changes nothing. Puts and recalls continue meanwhile; seals, merges and publishes wait. A database
     /// that is open read-only is [refreshed](Self::refresh) first.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ impl Ensembles<'_> {
         maintain::define_ensemble(&database.live(), database.writing()?, name, ensemble)
     }
 
-    /// Removes an ensemble; its spaces stay. Returns false when there is none of this name.
+    /// Removes an ensemble; its spaces stay. Returns false if no ensemble has this name.
     ///
     /// # Errors
     /// [`Error::Io`] when the commit fails.

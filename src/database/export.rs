@@ -15,7 +15,7 @@ use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::ItemNo;
 
-/// An export being put together; see [`Database::export`].
+/// The builder of an export; see [`Database::export`].
 #[derive(Clone)]
 #[must_use = "nothing is exported before `run` is called"]
 pub struct Export<'a> {
@@ -28,13 +28,13 @@ pub struct Export<'a> {
 ///
 /// Memory holds one item at a time, and the writes that were fresh at that moment, which sealing bounds.
 /// Segments that are merged or removed meanwhile stay open and take disk space until this is dropped. After
-/// an error, iteration goes on with the next item.
+/// an error, iteration continues with the next item.
 #[must_use = "an export reads nothing before it is iterated over"]
 pub struct ExportedItems {
     snapshot: Arc<Snapshot>,
     /// The next row of each items segment.
     rows: Vec<usize>,
-    /// What was not sealed, newer than any row; each with its id.
+    /// The unsealed versions with their ids, by item number; newer than any row.
     fresh: Peekable<IntoIter<ItemNo, (String, Fresh)>>,
     /// The spaces whose vectors are wanted.
     spaces: BTreeMap<String, Arc<Serving>>,
@@ -55,7 +55,7 @@ pub struct ExportedItem {
 }
 
 impl Database {
-    /// Exports the newest version of every item, sealed or fresh. Puts, seals and merges go on meanwhile.
+    /// Exports the newest version of every item, sealed or fresh. Puts, seals and merges continue meanwhile.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -84,7 +84,7 @@ impl Export<'_> {
         self
     }
 
-    /// Starts the export: the items are those of this moment, whatever is written while they are read.
+    /// Starts the export. It shows the items of this moment; later writes do not change it.
     ///
     /// # Errors
     /// [`Error::UnknownSpace`].

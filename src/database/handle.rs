@@ -10,9 +10,9 @@ use twinspire_core::ids::Revision;
 
 /// An open database: one directory on disk.
 ///
-/// One process writes; any number of processes read beside it. A reader sees what was acknowledged when
-/// it opened the database, until it [refreshes](Self::refresh). Threads can share a handle; recalls never
-/// wait for writes.
+/// One process writes; any number of processes read at the same time. A reader sees what was
+/// acknowledged when it opened the database, until it [refreshes](Self::refresh). Threads can share a handle;
+/// recalls never wait for writes.
 ///
 /// A handle open for writing has a background thread that [seals](Self::seal) and [merges](Self::merge)
 /// once enough has been written; see [`OpenOptions::background`](crate::OpenOptions::background).
@@ -32,7 +32,7 @@ impl Database {
     /// up to which everything is sealed.
     ///
     /// The records become one items segment; their vectors, with a graph over them, one segment in each
-    /// space. Puts and recalls go on meanwhile. A publish seals first, and so does the background thread
+    /// space. Puts and recalls continue meanwhile. A publish seals first, and so does the background thread
     /// once enough has been written.
     ///
     /// # Errors
@@ -44,9 +44,9 @@ impl Database {
     /// Merges the items segments into one, and the segments of each space's active generation into one. This
     /// frees the space of overwritten and deleted items.
     ///
-    /// Puts and recalls go on meanwhile. Records are streamed; the vectors and the graph of one space at a time
-    /// are held in memory. The background thread merges as well, once newer segments outweigh what is left
-    /// of an older one.
+    /// Puts and recalls continue meanwhile. Records are streamed; the vectors and the graph of one space at a time
+    /// are held in memory. The background thread merges as well, once newer segments together hold as many
+    /// rows as an older one still has live.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be written. No write is lost then.

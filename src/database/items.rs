@@ -64,7 +64,7 @@ impl Items<'_> {
         self.database.live().record(id)
     }
 
-    /// Deletes an item. Returns false if there is none of this id.
+    /// Deletes an item. Returns false if no item has this id.
     ///
     /// # Errors
     /// As [`put`](Self::put).

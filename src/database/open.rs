@@ -60,7 +60,7 @@ impl OpenOptions {
         self
     }
 
-    /// Whether to open read-only, beside a writer in another process; no by default.
+    /// Whether to open read-only, which also works while another process writes; no by default.
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
@@ -191,7 +191,7 @@ impl Database {
     /// the damage.
     ///
     /// # Errors
-    /// [`Error::NoDatabase`] when there is none; others as [`open`](Self::open).
+    /// [`Error::NoDatabase`] when there is no database at `path`; others as [`open`](Self::open).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::options().read_only(true).open(path)
     }

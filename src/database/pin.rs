@@ -103,7 +103,7 @@ impl Pinned {
         }
     }
 
-    /// The error for a generation whose files are gone because it has been dropped; none if it is kept.
+    /// The error for a generation whose files are gone because it was dropped; `None` if it is kept.
     fn dropped_generation(&self, space: &str, number: GenerationNo) -> Option<Error> {
         let manifest = store::load(&self.view.live().directory).ok()??;
         let kept = manifest.spaces.get(space)?;

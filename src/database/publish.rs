@@ -12,9 +12,9 @@ use twinspire_towers::Towers;
 /// Generations that a space keeps by default: the active one and two to roll back to.
 pub const DEFAULT_RETAIN: usize = 3;
 
-/// A publish being put together; see [`Database::publish`].
+/// The builder of a publish; see [`Database::publish`].
 ///
-/// `S` is what is published. Without it there is no `run`.
+/// `S` is the source of the vectors. `run` exists once it is set.
 #[must_use = "nothing is published before `run` is called"]
 pub struct Publish<'a, S = NoSource> {
     database: &'a Database,
@@ -50,11 +50,11 @@ struct PublishOptions<'a> {
 }
 
 impl Database {
-    /// Publishes a new generation of a space, which is created if there is none of this name.
+    /// Publishes a new generation of a space, which is created if it does not exist.
     ///
     /// Every item is embedded, a graph is built over the vectors and measured, and the space moves to the new
-    /// generation in one step: a recall sees the generation before, whole, or the new one, whole. Puts and
-    /// recalls go on meanwhile. A second publish waits.
+    /// generation in one step: a recall sees either the old generation or the new one, never a mixture. Puts and
+    /// recalls continue meanwhile. A second publish waits.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
@@ -104,9 +104,9 @@ impl<'a> Publish<'a> {
     /// members do.
     ///
     /// A fused generation belongs to the generations that its members served when it was published. When a
-    /// member moves to another generation, the fused space follows in the same step, to its newest
-    /// generation made of what the members serve now. If there is none, it is out of step: recalls of it
-    /// fail until it is published again, and ensembles search the members one by one.
+    /// member activates another generation, the fused space follows in the same commit: its newest generation
+    /// that was built from the members' active ones becomes active. If there is none, the fused space is *out
+    /// of step*: its recalls fail until it is published again, and ensembles search the members one by one.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -140,7 +140,7 @@ impl<'a> Publish<'a> {
 impl<'a> Publish<'a, Towers> {
     /// Takes vectors of the items that were computed elsewhere, each with the id of its item, in any order.
     /// The towers must have no item tower. Without a user tower either ([`Towers::vectors_only`]), recalls
-    /// ask with vectors.
+    /// take query vectors.
     ///
     /// An item keeps its vector when it is written again, until the next publish. An item that is new, or
     /// that was deleted in between, has none: it is stored, and recalls of this space do not find it. A
@@ -275,12 +275,12 @@ impl<'a, S> Publish<'a, S> {
         self
     }
 
-    /// How the vectors of the generation are stored, those of items written later too; [`Storage::Full`] by
-    /// default.
+    /// Storage format of the generation's vectors, including those of items written later;
+    /// [`Storage::Full`] by default.
     ///
     /// Under [`Storage::Half`] vectors take half the space. Recalls, exact ones too, compare the rounded
     /// vectors: scores differ from the full ones in the fourth digit. Items with a component beyond
-    /// ±65,504 are refused, by the publish and by later puts. Under cosine there are none.
+    /// ±65,504 are refused, by the publish and by later puts. Under cosine no component is that large.
     pub fn storage(mut self, storage: Storage) -> Self {
         self.options.storage = storage;
         self

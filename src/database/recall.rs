@@ -153,7 +153,7 @@ impl BatchRecall<'_> {
     /// The best `k` items for each user.
     ///
     /// # Errors
-    /// As [`Recall::top`]; [`Error::User`] tells the position of the user. One user that fails fails the
+    /// As [`Recall::top`]; [`Error::User`] has the position of the user. One user that fails fails the
     /// batch.
     pub fn top(mut self, k: usize) -> Result<Vec<Hits>, Error> {
         self.params.k = k;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use twinspire_core::ids::GenerationNo;
 
-/// A rollback being put together; see [`Database::rollback`].
+/// The builder of a rollback; see [`Database::rollback`].
 #[must_use = "nothing is rolled back before `run` is called"]
 pub struct Rollback<'a> {
     database: &'a Database,

@@ -1,4 +1,4 @@
-//! The validation of a recipe, whatever spaces there are.
+//! The validation of a recipe that does not depend on which spaces exist.
 
 use super::business_weight::BusinessWeight;
 use super::diversity::Diversity;

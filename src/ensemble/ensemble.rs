@@ -99,7 +99,7 @@ impl Ensemble {
         named.into_iter().skip(from)
     }
 
-    /// What is invalid, whatever spaces there are.
+    /// What is invalid about it, whether or not its spaces exist.
     pub(crate) fn problem(&self) -> Option<EnsembleError> {
         check(&self.recipe).err()
     }

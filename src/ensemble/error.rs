@@ -11,9 +11,9 @@ pub enum EnsembleError {
     /// Too few or too many spaces, stages or channels.
     #[error("it has {found} {parts}; give 1 to {limit}")]
     Count {
-        /// What is counted.
+        /// The part that is counted.
         parts: Parts,
-        /// How many it has.
+        /// The number found.
         found: usize,
         /// The most allowed.
         limit: usize,
@@ -157,7 +157,7 @@ impl fmt::Display for Parts {
     }
 }
 
-/// What has a limited depth.
+/// The part of a recipe whose depth is limited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DepthOf {

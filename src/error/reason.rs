@@ -70,7 +70,7 @@ pub enum FuseError {
     Schema(#[from] Box<TowerError>),
 }
 
-/// What uses a name.
+/// The kind of thing that already has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameOwner {

@@ -10,9 +10,9 @@ use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
 /// their own kind, and none is constant. No negation is doubled.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// Matches what all of these match; everything if there are none.
+    /// Matches the items that all of these match; every item if the list is empty.
     All(Vec<Condition>),
-    /// Matches what any of these matches; nothing if there are none.
+    /// Matches the items that any of these matches; no item if the list is empty.
     Any(Vec<Condition>),
     /// Matches what this does not.
     Not(Box<Condition>),
@@ -203,7 +203,7 @@ fn sort_and_dedup(terms: &mut Vec<Term>) {
     terms.dedup();
 }
 
-/// The test that a single term passes if it passes both tests; none if no term can.
+/// The test that a single term passes if it passes both tests; `None` if no term can pass.
 fn intersection(one: &Test, other: &Test) -> Option<Test> {
     let test = match (one, other) {
         (Test::OneOf(terms), test) | (test, Test::OneOf(terms)) => {
@@ -273,7 +273,7 @@ fn have_one_type(ranges: &[&Test]) -> bool {
     kinds.all(|kind| Some(kind) == first)
 }
 
-/// The least text above all texts with this prefix; none if there is none.
+/// The least text above all texts with this prefix; `None` if no text is above them.
 fn prefix_end(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {

@@ -6,9 +6,9 @@ use twinspire_towers::internals::Term;
 /// `All` in an `All`, no `Any` in an `Any`, no `Not` of a `Not`, and no `All` or `Any` of one member.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
-    /// Matches what all of these match; everything if there are none.
+    /// Matches the items that all of these match; every item if the list is empty.
     All(Vec<Expr>),
-    /// Matches what any of these matches; nothing if there are none.
+    /// Matches the items that any of these matches; no item if the list is empty.
     Any(Vec<Expr>),
     /// Matches what this does not.
     Not(Box<Expr>),
@@ -21,7 +21,7 @@ pub(super) enum Expr {
 pub(super) struct Predicate {
     /// The path of the field.
     pub(super) field: String,
-    /// What must hold for the field.
+    /// The condition on the field.
     pub(super) op: Op,
 }
 

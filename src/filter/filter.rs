@@ -65,7 +65,7 @@ use std::str::FromStr;
 /// [`Recall::filter`](crate::Recall::filter), the recall reports it.
 #[derive(Clone)]
 pub struct Filter {
-    /// The expression, or why there is none.
+    /// The expression, or the error of parsing it.
     expr: Result<Expr, Box<FilterError>>,
     /// The text that it was parsed from; errors point into it.
     text: Option<Box<str>>,
@@ -86,13 +86,13 @@ impl Filter {
         }
     }
 
-    /// Matches what all of these match; everything if there are none.
+    /// Matches the items that all of these match; every item if the list is empty.
     #[must_use]
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::join(filters, Expr::all, |expr| matches!(expr, Expr::All(_)))
     }
 
-    /// Matches what any of these matches; nothing if there are none.
+    /// Matches the items that any of these matches; no item if the list is empty.
     #[must_use]
     pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
         Self::join(filters, Expr::any, |expr| matches!(expr, Expr::Any(_)))

@@ -1,10 +1,10 @@
-//! Filters: which items a recall may answer with.
+//! Filters: which items a recall may return.
 //!
 //! A [`Filter`] is parsed from text or built by calls; the result is the same. It passes these stages:
 //!
 //! 1. `lex` and `parse` turn text into an expression (`expr`); `field` builds one by calls. `display`
 //!    turns it back into text that parses to an equal filter.
-//! 2. `valid` checks what holds whatever the fields are: ranges, lists and numbers.
+//! 2. `valid` checks what does not depend on the fields of the items: ranges, lists and numbers.
 //! 3. A recall checks the expression against the fields of the items (`check`, by `known_fields`).
 //! 4. It compiles the expression into a [`Condition`]: a tree of tests of single fields, merged and
 //!    without double negation.

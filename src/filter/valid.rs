@@ -1,4 +1,4 @@
-//! What a filter may contain, whatever the fields are.
+//! The checks of a filter that do not depend on the fields of the items.
 
 use super::display::literal;
 use super::expr::{Expr, Op};

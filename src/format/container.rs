@@ -22,7 +22,7 @@ pub(crate) const MAX_SECTIONS: u32 = 64;
 const HEADER_MAGIC: &[u8; 8] = b"TWINSPIR";
 const FOOTER_MAGIC: &[u8; 8] = b"TWINFOOT";
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Kind {

@@ -1,10 +1,10 @@
-//! CURRENT: one line of text, `manifest-000042 0123456789abcdef`: the manifest in force and the
+//! CURRENT: one line of text, `manifest-000042 0123456789abcdef`: the current manifest and the
 //! checksum of that file's bytes, in hexadecimal.
 
 use super::error::FormatError;
 use twinspire_core::files::names;
 
-/// What CURRENT names.
+/// The content of CURRENT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Current {
     /// The manifest's number.

@@ -18,10 +18,10 @@ pub(crate) fn search_dense(numbers: &[u32], wanted: u32) -> Option<usize> {
     Some(within.start + at)
 }
 
-/// The likely index of `wanted` in a strictly increasing array; none if it is below the first or above the
-/// last.
+/// The likely index of `wanted` in a strictly increasing array; `None` if it is below the first or above
+/// the last.
 ///
-/// Item numbers are consecutive, so the ends of the array tell the index: exactly if none is missing,
+/// Item numbers are consecutive, so the index follows from the ends of the array: exactly if none is missing,
 /// nearly if few are.
 #[inline]
 pub(crate) fn guess_dense(numbers: &[u32], wanted: u32) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! The row of an id: a hash table in a file.
 //!
 //! A slot is a u64: the row in its lower half, a hash tag of the id in its upper half. So the table alone
-//! tells that an id is absent, as in most of several segments. Linear probing; a third of the slots are
-//! empty.
+//! shows that an id is absent, without a look at the ids. With several segments that is the usual case.
+//! Linear probing; a third of the slots are empty.
 
 use xxhash_rust::xxh3::xxh3_64;
 

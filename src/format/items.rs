@@ -43,12 +43,12 @@ pub(crate) struct Row<'a> {
     pub(crate) revision: Revision,
     /// The item's id.
     pub(crate) id: &'a str,
-    /// The record as JSON text; none if this version is a delete.
+    /// The record as JSON text; `None` if this version is a delete.
     pub(crate) record: Option<&'a [u8]>,
 }
 
 impl Row<'_> {
-    /// The fields that filters see; none if this version is a delete.
+    /// The fields that filters see; `None` if this version is a delete.
     pub(crate) fn fields(&self) -> Result<Fields, FormatError> {
         let Some(text) = self.record else {
             return Ok(Fields::default());

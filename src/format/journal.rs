@@ -101,7 +101,7 @@ impl Frame {
 pub(crate) struct Hole {
     /// Their offset.
     pub(crate) at: usize,
-    /// The first revision of the next whole frame: acknowledged writes before it are lost. None if no frame
+    /// The first revision of the next whole frame: acknowledged writes before it are lost. `None` if no frame
     /// follows: a torn write at the end, when the process or the machine stopped.
     pub(crate) next: Option<Revision>,
 }

@@ -210,7 +210,7 @@ impl SpaceLayout {
         }
     }
 
-    /// The codes of the vectors; none if there is no code book.
+    /// The codes of the vectors; `None` if there is no code book.
     pub(crate) fn codes<'a>(&'a self, bytes: &'a [u8]) -> Option<Codes<'a>> {
         let book = self.code_book.as_ref()?;
         Some(Codes::new(book, array(bytes, &self.codes)))

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 /// The longest beam that is kept sorted: beyond this length, inserting takes longer than anything else.
 pub(super) const LONGEST: usize = 1_024;
 
-/// A walk for fewer than this many nodes goes as far as for this many.
+/// Minimum k of the early stop: with a smaller k the walk ends as it would with this one.
 const MIN_K: usize = 10;
 
 /// The best nodes so far, at most `width` of them, best first. Each is expanded once.
@@ -132,7 +132,7 @@ impl Beam {
         kth.map_or(f32::NEG_INFINITY, |entry| entry.scored().score)
     }
 
-    /// Takes the best node that is not expanded yet; none if it is not worth expanding.
+    /// Takes the best node that is not expanded yet; `None` if it is not worth expanding.
     #[inline]
     pub(super) fn next_to_expand(
         &mut self,

@@ -4,7 +4,7 @@ use super::scored_node::ScoredNode;
 use super::top_k::TopK;
 use std::cmp::Reverse;
 
-/// Nodes whose approximate scores leave open whether they are among the best k.
+/// Nodes that may be among the best k, judging by their approximate scores.
 #[derive(Debug, Default)]
 pub(super) struct CandidatePool {
     best: TopK,
@@ -15,7 +15,7 @@ pub(super) struct CandidatePool {
 }
 
 impl CandidatePool {
-    /// Empties the pool, for the best `k` from now on, of nodes that score `least` or more.
+    /// Empties the pool. From now on it collects candidates for the best `k` that score `least` or more.
     pub(super) fn reset(&mut self, k: usize, least: f32) {
         self.best.reset(k);
         self.keys.clear();

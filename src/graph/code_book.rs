@@ -50,7 +50,7 @@ pub(crate) fn code_stride(dimension: usize) -> usize {
 }
 
 impl CodeBook {
-    /// The code book of these rows, with `error` and `longest` still 0. None where codes would tell
+    /// The code book of these rows, with `error` and `longest` still 0. `None` where codes would tell
     /// rows apart too badly.
     pub(super) fn fit(rows: Rows<'_>) -> Option<Self> {
         let count = rows.count();

@@ -5,9 +5,9 @@ use super::codes::Codes;
 use super::node_scorer::NodeScorer;
 use twinspire_core::kernel::{CodeQuery, Level, Metric, prefetch};
 
-/// A walk ends at a node whose squared distance exceeds that of the k-th best by this share: what lies
-/// behind it is hardly ever among the best k. Inner products are read as distances between vectors that
-/// all have the length of the longest.
+/// Early stop: a walk ends at the first node whose squared distance exceeds that of the k-th best by this
+/// fraction, because nodes beyond it are rarely among the best k. Inner products are converted to distances
+/// as if every vector had the length of the longest.
 const STOP: f32 = 0.3;
 /// Relative rounding error of a float sum. Codes are summed exactly; equal scores must not come out
 /// unequal because of it.
@@ -32,7 +32,7 @@ pub(super) struct CodeScorer<'a> {
 }
 
 impl<'a> CodeScorer<'a> {
-    /// The scorer of a query, whose codes are written to `buffer`. None where codes would mislead.
+    /// The scorer of a query, whose codes are written to `buffer`. `None` if codes would mislead.
     pub(super) fn new(
         codes: Codes<'a>,
         metric: Metric,

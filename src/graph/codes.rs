@@ -24,7 +24,7 @@ pub(crate) struct Codes<'a> {
 }
 
 impl OwnedCodes {
-    /// Quantises rows. None where codes would tell them apart too badly.
+    /// Quantises rows. `None` if the quantisation error would be too large.
     pub(crate) fn quantise(rows: Rows<'_>) -> Option<Self> {
         let mut book = CodeBook::fit(rows)?;
         let stride = code_stride(rows.dimension());
@@ -77,7 +77,7 @@ impl<'a> Codes<'a> {
         self.stride
     }
 
-    /// The codes of a node; none for a node out of range.
+    /// The codes of a node; `None` for a node out of range.
     #[inline]
     pub(super) fn row(&self, node: u32) -> Option<&'a [i8]> {
         let from = (node as usize).checked_mul(self.stride)?;

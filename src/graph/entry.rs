@@ -8,8 +8,8 @@ use super::scored_node::ScoredNode;
 /// The nodes where a beam starts: the end of the greedy walk down the upper layers, and the root, from
 /// which every node can be reached.
 ///
-/// The greedy walk may end where links lead round in a circle, as they do among many copies of one
-/// vector.
+/// The root is needed because the greedy walk may end in a closed cluster, such as many copies of one
+/// vector that link only to each other.
 pub(super) fn entry_points<S: AsRef<[u32]>>(
     graph: &Graph<S>,
     scorer: &impl NodeScorer,
@@ -19,8 +19,8 @@ pub(super) fn entry_points<S: AsRef<[u32]>>(
     [descend(graph, nodes, score), graph.root().unwrap_or(0)]
 }
 
-/// Walks down the upper layers greedily; the node it ends at, which is below `nodes`. The walk ends
-/// because each step leads to a strictly better node.
+/// Walks down the upper layers greedily and returns the last node, which is below `nodes`. The walk
+/// terminates because each step leads to a strictly better node.
 fn descend<S: AsRef<[u32]>>(
     graph: &Graph<S>,
     nodes: u32,

@@ -7,9 +7,9 @@ use super::top_k::TopK;
 /// Rows per block: they stay in the cache while each query is compared with them.
 const BLOCK: u32 = 256;
 
-/// For each query the `k` best rows that `accept` lets through: best first, ties by node.
+/// The exact top `k` of each query among the nodes that `accept` lets through: best first, ties by node.
 ///
-/// Queries lie back to back. Rows are read once for all of them.
+/// `queries` are concatenated vectors. Each block of rows is read once for all of them.
 pub(crate) fn search_exact(
     vectors: &NodeVectors<'_>,
     queries: &[f32],

@@ -1,6 +1,6 @@
-//! Filtered top-k search: only accepted nodes are results, all nodes are walked through.
+//! Filtered top-k search: rejected nodes are expanded too, but only accepted nodes are results.
 //!
-//! So `k` nodes are found if that many can be reached. The lower the selectivity, the more of the graph
+//! So `k` nodes are found if that many accepted ones can be reached. The lower the selectivity, the more of the graph
 //! is walked. A node is tested when it is expanded, not when it is first seen: one test per expansion,
 //! nearest first.
 
@@ -18,8 +18,8 @@ use super::walk::Walk;
 pub(crate) trait NodeFilter {
     /// Whether a node may be a result.
     fn accepts(&mut self, node: u32) -> bool;
-    /// Prefetches part of what testing a node reads. Most often the node is tested next (`next`), or next
-    /// but one.
+    /// Prefetches part of what testing a node reads. `next` says that the node is probably tested
+    /// next; otherwise it comes after that.
     fn prefetch(&self, node: u32, next: bool);
 }
 
@@ -33,7 +33,7 @@ impl<F: FnMut(u32) -> bool> NodeFilter for F {
     fn prefetch(&self, _: u32, _: bool) {}
 }
 
-/// How far a filtered walk goes.
+/// The limits at which a filtered walk ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct WalkLimits {
     /// Expected number of nodes expanded: the length of the first candidate queue.

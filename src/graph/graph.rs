@@ -17,8 +17,8 @@ pub(crate) struct Layer<S> {
     pub(crate) stride: usize,
 }
 
-/// A graph whose arrays have the lengths that its counts ask for. Nothing else is promised: ids in
-/// arrays that come from a file may be anything, and are checked when they are used.
+/// A graph whose arrays have the lengths that match its counts. Nothing else is guaranteed: node numbers
+/// in arrays from a file may be out of range, and are checked when they are used.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph<S> {
     pub(super) nodes: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Graph<S> {
 }
 
 impl<S: AsRef<[u32]>> Graph<S> {
-    /// Puts a graph together. Checks the lengths and the entry point, not the links.
+    /// Builds a graph from its arrays. Checks the lengths and the entry point, not the links.
     pub(crate) fn from_parts(
         nodes: u32,
         base: S,
@@ -85,7 +85,7 @@ impl<S: AsRef<[u32]>> Graph<S> {
         self.entry
     }
 
-    /// The neighbours of a node on the base layer; none for a node out of range.
+    /// The neighbours of a node on the base layer; empty for a node out of range.
     pub(crate) fn neighbours(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         neighbours(self.base.as_ref(), self.base_stride, node)
     }
@@ -106,7 +106,7 @@ impl<S: AsRef<[u32]>> Graph<S> {
         prefetch(slots(self.base.as_ref(), self.base_stride, node));
     }
 
-    /// The node of the entry point; none if there are no nodes.
+    /// The node of the entry point; `None` if there are no nodes.
     pub(super) fn root(&self) -> Option<u32> {
         match self.layers.last() {
             Some(top) => top.nodes.as_ref().get(self.entry as usize).copied(),

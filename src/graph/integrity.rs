@@ -7,7 +7,7 @@ use super::links::neighbours;
 const EXAMPLES: usize = 4;
 
 impl<S: AsRef<[u32]>> Graph<S> {
-    /// What is wrong with the structure, a few examples of it: links out of range, to the node itself or
+    /// A few examples of structural damage: links out of range, to the node itself or
     /// given twice; layers that contradict each other; nodes that no search can reach.
     pub(crate) fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -4,9 +4,9 @@
 pub(super) trait NodeScorer {
     /// Number of nodes that it can score.
     fn count(&self) -> u32;
-    /// The score of a node; none for a node out of range.
+    /// The score of a node; `None` for a node out of range.
     fn score(&self, node: u32) -> Option<f32>;
-    /// The scores of four nodes; none if any of them is out of range.
+    /// The scores of four nodes; `None` if any of them is out of range.
     fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]>;
     /// Prefetches what scoring a node reads.
     fn prefetch(&self, node: u32);

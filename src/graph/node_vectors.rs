@@ -32,7 +32,7 @@ impl<'a> NodeVectors<'a> {
         RowScorer::new(self.rows, self.metric, query)
     }
 
-    /// Scores nodes by their codes. `buffer` receives the codes of the query. None where there are no
+    /// Scores nodes by their codes. `buffer` receives the codes of the query. `None` where there are no
     /// codes, or where they would mislead for this query.
     pub(super) fn code_scorer<'b>(
         &self,

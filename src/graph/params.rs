@@ -16,7 +16,7 @@ pub(crate) struct BeamParams<'a> {
     pub(crate) query: &'a [f32],
     /// Number of nodes wanted.
     pub(crate) k: usize,
-    /// Beam width (efSearch); at least `k` nodes are found, whatever it is.
+    /// Beam width (efSearch); a width below `k` counts as `k`.
     pub(crate) ef: usize,
     /// The k-th best score found elsewhere, in other segments: a walk that does not come near it ends.
     pub(crate) threshold: f32,

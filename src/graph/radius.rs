@@ -11,7 +11,8 @@ use super::walk::Walk;
 
 /// The accepted nodes that score `least` or more, with exact scores: best first, ties by node.
 ///
-/// All nodes inside the radius are expanded, and besides the `ef` best, so that the walk gets there.
+/// All nodes inside the radius are expanded. So are the `ef` best nodes, so that the walk reaches the
+/// radius at all.
 pub(crate) fn search_radius<'s, S: AsRef<[u32]>>(
     graph: &Graph<S>,
     vectors: &NodeVectors<'_>,

@@ -1,7 +1,7 @@
 //! Making every node reachable.
 //!
-//! Builders lose nodes: two threads rewrite one link list, or a list is full of nearer nodes. A spanning
-//! tree of the nodes that can be reached shows which links must stay. Any other may be replaced.
+//! Builders lose nodes: two threads rewrite one link list, or a list is full of nearer nodes. The links of
+//! a spanning tree of the reachable nodes must stay. Any other link may be replaced.
 
 use super::filtered::{WalkLimits, search_filtered};
 use super::graph::Graph;

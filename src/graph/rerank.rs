@@ -7,7 +7,7 @@ use super::scored_node::ScoredNode;
 use super::scratch::Scratch;
 use super::walk::Walk;
 
-/// Candidates that are prefetched before those before them are scored.
+/// Prefetch distance, in candidates.
 const PREFETCHED: usize = 8;
 
 /// The best `k` of some candidates, with exact scores: best first, ties by node. Other candidates that

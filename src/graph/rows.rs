@@ -32,7 +32,7 @@ impl<'a, T> Rows<'a, T> {
         self.data
     }
 
-    /// The vector of a node; none for a node out of range.
+    /// The vector of a node; `None` for a node out of range.
     #[inline]
     pub(crate) fn row(&self, node: u32) -> Option<&'a [T]> {
         let from = (node as usize).checked_mul(self.dimension)?;
@@ -67,7 +67,7 @@ impl<'a> StoredRows<'a> {
         }
     }
 
-    /// The vector of a node; none for a node out of range.
+    /// The vector of a node; `None` for a node out of range.
     #[inline]
     pub(crate) fn row(&self, node: u32) -> Option<Row<'a>> {
         match self {

@@ -29,9 +29,9 @@ pub(super) struct Walk {
     pub(super) beam: Beam,
     /// With a filter or a radius: the best accepted nodes so far.
     pub(super) found: Beam,
-    /// Keys of nodes that the beam had no room for, to be expanded once it is used up.
+    /// Keys of nodes evicted from the full beam. They are expanded once all of the beam is.
     spill: Vec<u64>,
-    /// Nodes in beams that were used up.
+    /// Number of nodes in earlier beams, all expanded.
     used_up: usize,
     /// In a re-rank of given candidates: those that may be among the best.
     pub(super) pool: CandidatePool,
@@ -41,7 +41,7 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Forgets the walk before, for one over `nodes` nodes with a candidate queue of this width.
+    /// Resets the state for a walk over `nodes` nodes with a candidate queue of this width.
     pub(super) fn reset(&mut self, nodes: u32, width: usize) {
         self.visited.reset(nodes);
         self.batch.clear();
@@ -61,8 +61,8 @@ impl Walk {
         }
     }
 
-    /// Takes the best node from the queue. A beam that is used up is refilled from the spill, twice as
-    /// long.
+    /// Takes the best node from the queue. Once all of the beam is expanded, it is refilled from the spill,
+    /// with twice the width.
     #[inline]
     pub(super) fn dequeue(&mut self) -> Option<ScoredNode> {
         if self.beam.peek().is_none() {
@@ -154,7 +154,7 @@ impl Walk {
         }
     }
 
-    /// Re-ranks the beam by exact scores, as far down as the `k` best may lie.
+    /// Re-ranks the beam by exact scores, down to the last candidate that may be among the best `k`.
     pub(super) fn rerank_beam(
         &mut self,
         scorer: &impl NodeScorer,
@@ -166,7 +166,7 @@ impl Walk {
         self.counters.ranked += self.ranked.len() as u64;
     }
 
-    /// Re-ranks the candidate pool by exact scores, as far down as the `k` best may lie.
+    /// Re-ranks the candidate pool by exact scores, down to the last candidate that may be among the best `k`.
     pub(super) fn rerank_pool(
         &mut self,
         scorer: &impl NodeScorer,
@@ -193,8 +193,8 @@ impl Walk {
     }
 }
 
-/// Scores exactly the first nodes, and those of the rest that may be better than the worst of the
-/// first: best first.
+/// Re-ranks by exact scores, best first: all of `first`, and those of `rest` that may be better than the
+/// worst of `first` by their approximate scores.
 fn rerank(
     ranked: &mut Vec<ScoredNode>,
     first: impl Iterator<Item = u64> + Clone,

@@ -10,11 +10,12 @@ use crate::snapshot::{
 use std::sync::Arc;
 use twinspire_core::ids::FileNo;
 
-/// Makes `base` the generation that a space serves. The caller holds the state lock.
+/// Makes `base` the active generation of a space, in one commit. The caller holds the state lock.
 ///
 /// Items written since the generation's cut are embedded with its own item tower: most of them while
-/// writes go on, the last ones under the writer's lock. `transition` returns the manifest in which the
-/// generation is active. Fused spaces follow in the same commit.
+/// writes continue, the last ones under the writer's lock. `transition` gets the current manifest and the
+/// next file number, and returns the manifest in which the generation is active. Fused spaces switch to
+/// matching generations in the same commit.
 pub(super) fn activate(
     live: &Live,
     writing: &Writing,

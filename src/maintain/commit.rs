@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::snapshot::{Live, Snapshot};
 use crate::store;
 
-/// Makes a snapshot the state in force: its manifest is made durable, then readers see it. All its
+/// Makes a snapshot the current state: its manifest is made durable, then readers see it. All its
 /// files are open and durable.
 ///
 /// A failure of unknown outcome stops the writer. After any other one the commit can be tried again.

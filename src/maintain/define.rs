@@ -25,7 +25,7 @@ pub(crate) fn define_ensemble(
     commit(live, &mut writer, before.with_manifest(manifest))
 }
 
-/// Removes an ensemble. Returns false if there is none of this name.
+/// Removes an ensemble. Returns false if no ensemble has this name.
 pub(crate) fn remove_ensemble(live: &Live, writing: &Writing, name: &str) -> Result<bool, Error> {
     let _state = writing.lock_state();
     let mut writer = writing.lock_writer()?;
@@ -88,7 +88,7 @@ fn fused_space_problem(ensemble: &Ensemble, manifest: &Manifest) -> Option<Ensem
     })
 }
 
-/// Why a business weight has no effect or the wrong one, if so.
+/// The problem of a business weight that has no effect or the wrong one, `None` if it is sound.
 fn business_problem(
     ensemble: &Ensemble,
     snapshot: &Snapshot,

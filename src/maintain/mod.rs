@@ -1,11 +1,11 @@
-//! Writing: everything that changes a database, and everything that brings it back.
+//! Writing: everything that changes a database, and everything that recovers it.
 //!
 //! - [`write`](put::write) puts and deletes items. [`seal`], [`merge`], [`publish`], [`rollback`],
 //!   [`retain`], [`calibrate`] and [`define_ensemble`] replace the state as a whole.
 //! - [`Background`] seals, merges and calibrates in a thread of its own.
 //! - [`collect`] unlinks what is no longer needed; [`copy`] writes a snapshot into another directory.
-//! - [`open`] recovers the state after a crash; [`check`] looks for damage, and [`repair`] makes the best
-//!   of it.
+//! - [`open`] recovers the state after a crash; [`check`] looks for damage, and [`repair`] keeps what can
+//!   still be read.
 //!
 //! Long work (embedding, building graphs, writing segments) runs without a lock, on a snapshot that
 //! cannot change. The [`commit`] that follows is refused if the state has changed in a way that

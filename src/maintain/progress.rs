@@ -5,11 +5,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How far a long call is, such as a publish or a rollback.
+/// Progress of a long call, such as a publish or a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The stage under way.
+    /// The current stage.
     pub stage: ProgressStage,
     /// Items done in this stage.
     pub done: u64,

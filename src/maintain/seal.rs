@@ -133,7 +133,7 @@ fn seal_items<'a>(
     Ok(segment.finish()?)
 }
 
-/// Writes the overlay of a space as a segment of its generation. None if that would be empty.
+/// Writes the overlay of a space as a segment of its generation. `None` if that would be empty.
 fn seal_space<'a>(
     live: &Live,
     writing: &'a Writing,

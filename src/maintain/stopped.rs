@@ -1,4 +1,4 @@
-//! Why a handle writes no more.
+//! Why a handle has stopped writing.
 
 use crate::error::{Error, Invariant};
 use crate::store::WriteOperation;
@@ -20,7 +20,7 @@ pub(super) enum Stopped {
 }
 
 impl Stopped {
-    /// The stop that an error causes; `None` if writes can go on.
+    /// The stop that an error causes; `None` if writes can continue.
     pub(super) fn by(error: &Error) -> Option<Self> {
         match error {
             Error::Uncertain { operation, source } => Some(Self::Uncertain {

@@ -16,7 +16,7 @@ pub(crate) struct Writer {
     pub(crate) next_file: FileNo,
     /// Cut of the generation that a publish is building. Merges keep later tombstones for it.
     pub(super) publish_cut: Option<Revision>,
-    /// Why writing has stopped; None while it goes on.
+    /// Why writing has stopped; `None` while the handle accepts writes.
     pub(super) stopped: Option<Stopped>,
 }
 

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use twinspire_core::ids::GenerationNo;
 
-/// What a change was built on and the manifest has no longer.
+/// Why a transition is refused: something it builds on is no longer in the manifest.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransitionError {

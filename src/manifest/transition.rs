@@ -10,10 +10,10 @@ use crate::ensemble::Ensemble;
 use std::collections::BTreeMap;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
-/// What a seal adds.
+/// The segments that a seal adds.
 #[derive(Debug)]
 pub(crate) struct Sealing {
-    /// The new items segment. None if all items are sealed and only spaces lag behind, as after a
+    /// The new items segment. `None` if all items are sealed and only spaces lag behind, as after a
     /// rollback.
     pub(crate) items: Option<ItemsFile>,
     /// For each space, the number of the active generation and its new segment. No segment if nothing
@@ -92,7 +92,8 @@ impl Manifest {
         Ok(next)
     }
 
-    /// The oldest generations of `space` beyond `retain` are removed, except for the active one.
+    /// After a retention: the oldest generations of `space` beyond `retain` are removed, but never the
+    /// active one.
     pub(crate) fn retained(&self, space: &str, retain: usize) -> Result<Self, TransitionError> {
         let mut next = self.advanced(self.next_file);
         let entry = next.spaces.get_mut(space);
@@ -118,8 +119,9 @@ impl Manifest {
         Ok(next)
     }
 
-    /// Activates in each fused space that is out of step the newest generation that was built from the
-    /// active generations of its members, if there is one.
+    /// Realigns fused spaces with their members. A fused space keeps its generation if that was built from
+    /// the active generations of all members. Otherwise its newest generation that was becomes active. If
+    /// there is no such generation, the space stays out of step.
     fn realign_fused_spaces(&mut self) {
         let active: BTreeMap<String, GenerationNo> = {
             let spaces = self.spaces.iter();
@@ -169,7 +171,7 @@ impl Manifest {
         next
     }
 
-    /// After a merge: `output`, None if it has no rows, replaces the adjacent items segments `inputs`.
+    /// After a merge: `output`, `None` if it has no rows, replaces the adjacent items segments `inputs`.
     pub(crate) fn with_merged_items(
         &self,
         inputs: &[FileNo],
@@ -181,7 +183,7 @@ impl Manifest {
         Ok(next)
     }
 
-    /// After a merge: `output`, None if it is empty, replaces the adjacent space segments `inputs` of
+    /// After a merge: `output`, `None` if it is empty, replaces the adjacent space segments `inputs` of
     /// generation `number`.
     pub(crate) fn with_merged_space(
         &self,
@@ -233,7 +235,7 @@ impl Space {
     }
 }
 
-/// Replaces `inputs`, which must be adjacent, by `output`.
+/// Replaces the adjacent files `inputs` by `output`.
 fn replace<T>(
     files: &mut Vec<T>,
     number: impl Fn(&T) -> FileNo,

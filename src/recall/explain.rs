@@ -43,11 +43,11 @@ pub struct SpaceSearch {
     pub space: String,
     /// The generation that was searched.
     pub generation: GenerationNo,
-    /// The beam width (efSearch); none if every item was scored.
+    /// The beam width (efSearch); `None` if every item was scored.
     pub ef: Option<usize>,
     /// Number of fresh items, which are scanned.
     pub fresh: usize,
-    /// The estimated share of items that pass the filter, from 0 to 1; none without a filter.
+    /// The estimated share of items that pass the filter, from 0 to 1; `None` without a filter.
     pub selectivity: Option<f64>,
     /// The segments of the space, oldest first.
     pub segments: Vec<SegmentSearch>,
@@ -126,10 +126,10 @@ impl fmt::Display for SegmentPlan {
 pub struct FusionStep {
     /// What the step did.
     pub step: FusionStepKind,
-    /// The space it belongs to; none if it concerns all spaces.
+    /// The space it belongs to; `None` if it concerns all spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub space: Option<String>,
-    /// Number of items that entered the step; none for a search.
+    /// Number of items that entered the step; `None` for a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<usize>,
     /// Number of items that left the step.

@@ -67,7 +67,7 @@ impl<'a> FilterTree<'a> {
         }
     }
 
-    /// Whether a row passes; none if only its record can answer.
+    /// Whether a row passes; `None` if only its record can answer.
     pub(super) fn passes(&self, row: u32) -> Option<bool> {
         match self {
             Self::Column(matches) if matches.contains(row) => Some(true),

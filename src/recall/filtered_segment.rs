@@ -74,7 +74,7 @@ struct FilteredSearch<'a> {
     effort: Effort,
     /// The passing nodes, if the filter cache has them.
     cached: Option<Arc<NodeSet>>,
-    /// Whether an item that passes may still be hidden: excluded, or replaced in the overlay.
+    /// Whether some passing items may be hidden: excluded, or replaced in the overlay.
     hides_items: bool,
 }
 
@@ -109,7 +109,7 @@ impl FilteredSearch<'_> {
         }
     }
 
-    /// The minimum score of a radius search; none if the best `k` are wanted.
+    /// The minimum score of a radius search; `None` if the best `k` are wanted.
     fn radius(&self, best: &TopK) -> Option<f32> {
         self.query.at_least.filter(|_| best.k() == usize::MAX)
     }
@@ -192,8 +192,9 @@ impl FilteredSearch<'_> {
         params
     }
 
-    /// Searches the graph through nodes that do not pass. Returns false, and adds nothing, if the search
-    /// exceeded its budget or found fewer than `k` items: more may pass that it could not reach.
+    /// Filtered graph search: nodes that do not pass are expanded but not returned. Returns false, and adds
+    /// nothing, if the search exceeded its budget or found fewer than `k` items. In both cases passing nodes
+    /// may be missing.
     fn search_graph(&self, ef: usize, limits: WalkLimits, best: &mut TopK) -> Result<bool, Error> {
         let segment = &self.part.segment;
         let (graph, vectors) = (segment.graph()?, segment.node_vectors());
@@ -215,8 +216,9 @@ impl FilteredSearch<'_> {
         filter.error.map_or(Ok(()), Err)
     }
 
-    /// Adds nodes if they are `k`, or if `best` was full before: then nodes that were not found score
-    /// below its threshold.
+    /// Adds the nodes that a graph search found if no better one can be missing: there are at least `k`, or
+    /// `best` was already full, so that all others score below its threshold. Returns whether they were
+    /// added.
     fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK) -> bool {
         let enough = best.threshold() > f32::NEG_INFINITY || found.len() >= best.k();
         for scored in found.iter().filter(|_| enough) {

@@ -15,7 +15,7 @@ pub struct Hit {
     /// The item's score; larger is better under every [`Metric`](crate::Metric). In a recall of an
     /// [`Ensemble`](crate::Ensemble) this is the fused score.
     pub score: f32,
-    /// The item's current record, if the recall asked for [records](crate::Recall::records). None if
+    /// The item's current record, if the recall asked for [records](crate::Recall::records). `None` if
     /// the item was deleted while the recall ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
@@ -73,7 +73,7 @@ impl Hits {
         }
     }
 
-    /// How the answer was found; none without [`explain`](crate::Recall::explain).
+    /// How the answer was found; `None` without [`explain`](crate::Recall::explain).
     #[must_use]
     pub fn explained(&self) -> Option<&Explain> {
         self.explain.as_ref()

@@ -107,12 +107,12 @@ pub(crate) fn mine(
 struct MinedRanks {
     /// The positive's score.
     score: f32,
-    /// The positive's rank; none if it is below the depth.
+    /// The positive's rank; `None` if it is below the depth.
     rank: Option<u32>,
     negatives: Vec<MinedNegative>,
 }
 
-/// What all pairs share.
+/// The set-up that all pairs share.
 struct PairMiner<'a> {
     view: &'a View,
     params: &'a MineParams<'a>,
@@ -121,7 +121,7 @@ struct PairMiner<'a> {
 }
 
 impl PairMiner<'_> {
-    /// Mines the pairs of one task. The outer error is one of the database.
+    /// Mines the pairs of one task. The outer error concerns the database, not a pair.
     fn mine_task(
         &self,
         from: u64,

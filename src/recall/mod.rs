@@ -10,8 +10,8 @@
 //!    item was written since the cut are hidden: the newer version is in the overlay.
 //! 4. Under a filter, [`plan`] chooses for each segment between scans and a graph search, and
 //!    [`filtered_segment`] carries the plan out.
-//! 5. An ensemble searches each of its spaces in this way, and [`fusion`] ranks the items by what their
-//!    scores come to.
+//! 5. An ensemble searches each of its spaces in this way, and [`fusion`] ranks the items by their fused
+//!    scores.
 //!
 //! [`mine`] runs the same searches for training pairs, and [`compare`] compares two answers. [`explain`]
 //! describes how an answer was found; it never changes the answer or the work.

@@ -1,4 +1,4 @@
-//! How a recall searches, whatever it searches for.
+//! How a recall searches, independent of what it searches for.
 
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;

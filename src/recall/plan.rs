@@ -178,7 +178,7 @@ thread_local! {
     static FORCED: std::cell::Cell<Option<Plan>> = const { std::cell::Cell::new(None) };
 }
 
-/// Runs with a given plan, whatever is cheapest. Tests compare the answers of all plans.
+/// Runs with a given plan instead of the cheapest. Tests compare the answers of all plans.
 #[cfg(test)]
 pub(crate) fn with_plan<T>(plan: Plan, run: impl FnOnce() -> T) -> T {
     FORCED.set(Some(plan));

@@ -15,7 +15,7 @@ use twinspire_towers::internals::{Reading, Side};
 /// Users that one task of a batch embeds: as many as the towers compute at a time.
 const USERS_PER_TASK: usize = 64;
 
-/// The item that a query is made from; none if it is made from a user or a vector.
+/// The item that a query is made from; `None` if it is made from a user or a vector.
 pub(super) fn query_item(view: &View, query: &Query<'_>) -> Result<Option<ItemNo>, Error> {
     match query.input {
         Some(QueryInput::Item(id)) => match view.find_item(id)? {
@@ -101,7 +101,7 @@ pub(super) fn query_vectors(
             each.collect()
         }
     };
-    // The first error in the order of the queries, whichever thread was faster.
+    // The first error in the order of the queries, whichever thread failed first.
     let parts: Vec<Vec<f32>> = parts.into_iter().collect::<Result<_, Error>>()?;
     Ok(parts.concat())
 }

@@ -37,7 +37,7 @@ struct SegmentFilter<'a> {
 }
 
 impl<'a> ResolvedFilter<'a> {
-    /// Resolves filters, all of which have to pass; none without a filter. `servings` are the spaces that
+    /// Resolves filters, all of which have to pass; `None` without a filter. `servings` are the spaces that
     /// the recall searches.
     pub(super) fn resolve<'s>(
         snapshot: &'a Snapshot,

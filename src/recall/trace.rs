@@ -91,7 +91,7 @@ impl Trace {
         Ok(())
     }
 
-    /// What was recorded; none if the recall is not to be explained.
+    /// What was recorded; `None` if the recall is not to be explained.
     pub(super) fn finish(self) -> Option<Explain> {
         self.record.map(|record| record.into_inner().0)
     }

@@ -104,7 +104,7 @@ impl View {
         }
     }
 
-    /// The record of an id in this state; none if the item is deleted.
+    /// The record of an id in this state; `None` if the item is deleted.
     pub(super) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
         let Some(fresh) = &self.fresh else {
             return self.live.record(id);

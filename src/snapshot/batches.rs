@@ -1,17 +1,18 @@
-//! Work on many things at once, on all cores.
+//! Parallel work in batches, on threads outside of rayon's pool.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// So many go together.
+/// Elements per batch.
 const BATCH: usize = 256;
 
-/// What `work` makes of a list, batch by batch, in order; the first error of a batch ends it.
+/// Runs `work` on each batch of a list, in parallel, and returns the results in order. The first error
+/// ends it.
 ///
-/// In threads of its own, for callers that hold a lock: one that waits in rayon's pool can be given
-/// another task meanwhile, which may want that lock.
+/// Uses threads of its own, so that callers may hold a lock. A rayon thread that waits may run another
+/// task meanwhile, which could wait for the same lock: a deadlock.
 pub(crate) fn in_batches<T: Sync, R: Send, E: Send>(
     list: &[T],
     work: impl Fn(&[T]) -> Result<Vec<R>, E> + Sync,

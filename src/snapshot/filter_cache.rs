@@ -29,7 +29,7 @@ struct Entry {
     nodes: Option<Arc<NodeSet>>,
 }
 
-/// The answer of the cache.
+/// The result of a cache lookup.
 pub(crate) enum CacheLookup {
     /// The nodes are cached.
     Hit(Arc<NodeSet>),
@@ -41,8 +41,8 @@ pub(crate) enum CacheLookup {
 }
 
 impl FilterCache {
-    /// Looks up the nodes of a segment that pass a filter. `cost` is what computing the nodes takes, and
-    /// `saving` what having them would save this recall, both in nanoseconds.
+    /// Looks up the nodes of a segment that pass a filter. `cost` is the time to compute the nodes, and
+    /// `saving` the time that this recall would save with them, both in nanoseconds.
     pub(crate) fn lookup(
         &self,
         condition: &Condition,

@@ -1,4 +1,4 @@
-//! What all handles of an open database share: the snapshot in force and the index of unsealed writes.
+//! What all handles of an open database share: the current snapshot and the index of unsealed writes.
 
 use super::measure::{measure, simulate_queries};
 use super::record::parse;
@@ -19,7 +19,7 @@ use twinspire_core::ids::{GenerationNo, ItemNo};
 pub(crate) struct Live {
     /// The database directory.
     pub(crate) directory: Directory,
-    /// The snapshot in force; a commit replaces it.
+    /// The current snapshot; a commit replaces it.
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// Index of the writes that are not sealed yet.
     pub(crate) index: Index,

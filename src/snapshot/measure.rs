@@ -18,7 +18,8 @@ const SIMULATED: usize = 200;
 const SECOND_WEIGHT: f32 = 0.5;
 
 /// Searches the graphs for each of the concatenated query vectors, once with every beam width, and
-/// compares the results with exact answers. `real` says that users asked these queries.
+/// compares the results with exact answers. `real` marks queries that users sent, as opposed to
+/// simulated ones.
 ///
 /// `progress` gets the number of queries done since its last call; an error from it ends the
 /// measurement.
@@ -99,7 +100,7 @@ impl Sums {
     }
 }
 
-/// The exact scores of each query, best first, as many as the largest of the [`KS`].
+/// The best scores of each query by exact search, best first: as many as the largest of the [`KS`].
 fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f32>> {
     let most = KS.into_iter().max().unwrap_or_default();
     let mut all = vec![Vec::new(); queries.len() / dimension];
@@ -118,8 +119,8 @@ fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f3
     all
 }
 
-/// The share of a query's `k` best items that a beam of width `ef` finds. Compares scores, not items: of
-/// items with equal scores any will do.
+/// Recall@`k` of one query at beam width `ef`, over all segments. `exact` holds the scores of an exact
+/// search, best first. Compares scores, not items: any item with the score of the k-th best counts.
 fn recall_at(
     k: usize,
     parts: &[Part],
@@ -147,8 +148,9 @@ fn recall_at(
     Ok(hits.min(k) as f64 / k as f64)
 }
 
-/// Simulated query vectors, concatenated, for a space that has not been queried yet. Each lies between
-/// two items and off both of them, because a query equal to an item's vector is easier than a user's.
+/// Simulated query vectors, concatenated, for a space without recorded queries. Each mixes two points,
+/// and each point lies halfway from an item to its farthest neighbour. A query equal to an item's vector
+/// would be easier than a user's query.
 pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
     let (graph, NodeVectors { metric, rows, .. }) = (segment.graph()?, segment.node_vectors());
     let nodes = rows.count() as usize;
@@ -159,7 +161,7 @@ pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error
         // Multiples of a large prime spread over all nodes.
         let second = (first + 1 + at * 7_919) % nodes;
         let row = |node: usize| rows.row(node as u32).map(Row::to_vec).unwrap_or_default();
-        let beside = |node: usize| {
+        let near = |node: usize| {
             // Neighbours are sorted by distance: the last is the farthest.
             let last = graph.neighbours(node as u32).last();
             let other = row(last.map_or(node, |last| last as usize));
@@ -170,7 +172,7 @@ pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error
             Metric::L2 => (a + SECOND_WEIGHT * b) / (1.0 + SECOND_WEIGHT),
             Metric::Cosine | Metric::InnerProduct => a + SECOND_WEIGHT * b,
         };
-        let mut query: Vec<f32> = beside(first).zip(beside(second)).map(mix).collect();
+        let mut query: Vec<f32> = near(first).zip(near(second)).map(mix).collect();
         if prepare(metric, &mut query).is_err() {
             query = row(first);
         }

@@ -16,7 +16,7 @@ pub(crate) struct NumberField<'a> {
     path: &'a str,
     /// The items segments with their columns of the field, newest first.
     segments: Vec<(&'a ItemsSegment, Lookup<'a>)>,
-    /// An overlay that holds the newest version of every unsealed item; none if there is no space.
+    /// An overlay that holds the newest version of every unsealed item; `None` if there is no space.
     fresh: Option<&'a Overlay>,
 }
 
@@ -52,7 +52,7 @@ impl<'a> NumberField<'a> {
         Ok(None)
     }
 
-    /// An estimate of the `count`-th largest number, which about `count` items exceed. None if a segment
+    /// An estimate of the `count`-th largest number, which about `count` items exceed. `None` if a segment
     /// has no column of the field.
     pub(crate) fn nth_largest(&self, count: usize) -> Option<f64> {
         let mut rows = 0;
@@ -74,7 +74,7 @@ impl<'a> NumberField<'a> {
     }
 
     /// The items whose number exceeds `number`. Older versions that a newer segment replaced may be among
-    /// them. None if a segment has no column of the field.
+    /// them. `None` if a segment has no column of the field.
     pub(crate) fn above(&self, number: f64) -> Option<Vec<ItemNo>> {
         let mut found = Vec::new();
         let test = Test::Between {
@@ -103,8 +103,8 @@ impl<'a> NumberField<'a> {
         Some(found)
     }
 
-    /// The smallest and the largest number; infinite in both directions if a segment has no column of the
-    /// field, none if no item has a number.
+    /// The smallest and the largest number; `None` if no item has a number. Infinite in both directions if a
+    /// segment does not index the field.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
         let sealed = self.segments.iter().filter_map(|(_, lookup)| match lookup {
             Lookup::Absent => None,

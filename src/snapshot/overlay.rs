@@ -1,4 +1,5 @@
-//! The overlay of a space: items written after its generation was cut. Newer hides older here alone.
+//! The overlay of a space: items written after its generation was cut. Only here does a newer version hide
+//! an older one.
 
 use std::sync::Arc;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -15,7 +16,8 @@ pub(crate) struct FreshItem {
     pub(crate) revision: Revision,
     /// The item's id.
     pub(crate) id: String,
-    /// Its vector, rounded as it will be stored. None for a tombstone, or if it has none in this space.
+    /// Its vector, rounded as it will be stored. `None` for a tombstone, and for an item without a
+    /// vector in this space.
     pub(crate) vector: Option<Vector>,
     /// The record's fields for filters, shared by all spaces; empty for a tombstone.
     pub(crate) fields: Arc<Fields>,

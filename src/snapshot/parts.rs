@@ -5,7 +5,7 @@ use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
 
-/// A segment, and which of its nodes are no longer what their item is.
+/// A segment, and the set of its nodes that newer segments hide.
 #[derive(Clone)]
 pub(crate) struct Part {
     /// The segment.

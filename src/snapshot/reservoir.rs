@@ -72,7 +72,7 @@ impl Reservoirs {
         }
     }
 
-    /// The sample of a generation, vectors concatenated; none before it is full.
+    /// The sample of a generation, vectors concatenated; `None` before it is full.
     pub(crate) fn sample(&self, space: &str, generation: GenerationNo) -> Option<Vec<f32>> {
         let spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
         let reservoir = spaces.get(space)?;

@@ -41,7 +41,7 @@ impl Serving {
     }
 }
 
-/// The vector of an item in a fused generation: the vectors of its members, concatenated. None if a
+/// The vector of an item in a fused generation: the vectors of its members, concatenated. `None` if a
 /// member has no vector of the item.
 pub(crate) fn fuse(fused: &Generation, spaces: &Spaces, item: ItemNo) -> Option<Vector> {
     let mut vector = Vec::with_capacity(fused.dimension as usize);

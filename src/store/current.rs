@@ -12,7 +12,7 @@ use twinspire_core::files::names;
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::checksum;
 
-/// Loads the manifest in force. None if there is no CURRENT.
+/// Loads the current manifest. `None` if there is no CURRENT.
 pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError> {
     let path = directory.root.join(names::CURRENT);
     let text = match directory.files.read(&path) {
@@ -42,8 +42,8 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
     Ok(Some(manifest))
 }
 
-/// Makes `manifest` the one in force. Refused unless its predecessor is in force. Every file that it
-/// names is durable already, name included.
+/// Makes `manifest` the current one. Refused unless its predecessor is current. The caller has made every
+/// file that it names durable, name included.
 ///
 /// A failure before the rename changes nothing, and the commit can be tried again. From the rename on
 /// it is [`Uncertain`](StoreError::Uncertain).
@@ -51,7 +51,7 @@ pub(crate) fn commit(directory: &Directory, manifest: &Manifest) -> Result<(), S
     commit_over(directory, manifest, Some(manifest.number.saturating_sub(1)))
 }
 
-/// [`commit`] that replaces manifest `before` (0: none), or whatever is in force.
+/// [`commit`] that replaces manifest `before` (0: none), or any current manifest.
 pub(crate) fn commit_over(
     directory: &Directory,
     manifest: &Manifest,

@@ -41,7 +41,7 @@ pub(crate) fn collect(
     Ok(removed)
 }
 
-/// What [`collect`] would remove.
+/// The files that [`collect`] would remove.
 pub(crate) fn garbage(
     directory: &Directory,
     manifest: &Manifest,
@@ -136,7 +136,7 @@ fn needed(manifest: &Manifest) -> BTreeSet<String> {
     needed
 }
 
-/// Files with a number from here on do not belong to the database: it never counts that far.
+/// Files with this number or a larger one do not belong to the database, which never counts that far.
 const FOREIGN: u64 = u64::MAX / 2;
 
 /// The highest number of any segment or journal file.

@@ -1,7 +1,7 @@
 //! Stored files: the bytes of `format`, written and opened through `files`.
 //!
 //! A writer is consumed by its `finish`, which makes content and name durable. A writer that is dropped
-//! without it removes its file; after a crash collection does. Errors add the path to what `format`
+//! without it removes its file; after a crash, collection removes the file. Errors add the path to what `format`
 //! found.
 
 mod current;

@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// A new file beside the target. [`commit`](Self::commit) renames it over the target; without, it is
-/// removed when dropped.
+/// A temporary file in the directory of the target. [`commit`](Self::commit) renames it over the target.
+/// Dropped without a commit, it is removed.
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,

@@ -1,10 +1,10 @@
-//! Opening a database that changes only when told to; reading its answers.
+//! Opening a database without its background thread; reading its answers.
 
 use serde_json::{Value, json};
 use std::path::Path;
 use twinspire::{Database, Hit};
 
-/// Opens a database without its background thread: it seals and merges only when told to.
+/// Opens a database without its background thread: it seals and merges only when a test calls for it.
 pub fn open_without_background(path: &Path) -> Database {
     Database::options().background(false).open(path).unwrap()
 }

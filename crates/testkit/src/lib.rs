@@ -2,7 +2,7 @@
 //!
 //! - [`files`]: scratch directories, files written whole, the fixtures of the other crates.
 //! - [`towers`]: small towers whose vectors are easy to compute by hand.
-//! - [`database`]: opening a database that changes only when told to; reading its answers.
+//! - [`database`]: opening a database without its background thread; reading its answers.
 //! - [`shop`]: a generated database of three spaces, and the plain model its recalls are compared with.
 //! - [`vectors`], [`random`]: generated vectors, and the draws they are made of.
 //! - [`measure`], [`allocator`]: medians, rounding, peak memory; an allocator that counts.

@@ -8,8 +8,9 @@ use super::schema::Overrides;
 use super::train_params::TrainParams;
 use serde::{Deserialize, Serialize};
 
-/// What towers read of a log and what is held out of it: settings of [`youtube`](crate::youtube),
-/// [`ebr`](crate::ebr) and [`mobius`](crate::mobius). In JSON they stand beside those of the recipe.
+/// What the towers read from a log, and which part of it is the holdout: settings of [`youtube`](crate::youtube),
+/// [`ebr`](crate::ebr) and [`mobius`](crate::mobius). In JSON they are keys of the same object as
+/// those of the recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogParams {
     /// Units of hidden layers (relu) in each tower; none by default, which does best on small data.

@@ -57,7 +57,7 @@ impl Popularity {
         self.met[item as usize] += 1;
     }
 
-    /// Numbers of the users to ask, spread evenly over `users`.
+    /// Numbers of the users to recall for, spread evenly over `users`.
     pub(crate) fn sample_users(&self, users: usize) -> Vec<u32> {
         let most = MAX_SCORES / self.met.len().max(1);
         let step = users.div_ceil(most.clamp(1, MAX_USERS)).max(1);

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// The defaults differ by recipe and are constants: [`youtube::TRAINING`](crate::youtube::TRAINING),
 /// [`dssm::TRAINING`](crate::dssm::TRAINING), [`ebr::TRAINING`](crate::ebr::TRAINING) and
-/// [`mobius::TRAINING`](crate::mobius::TRAINING). In JSON these settings stand beside those of the recipe.
+/// [`mobius::TRAINING`](crate::mobius::TRAINING). In JSON these settings are keys of the same
+/// object as those of the recipe.
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_train as train; }

@@ -83,7 +83,7 @@ fn a_new_process_never_builds_on_what_a_power_cut_can_still_lose() {
     let cuts = each_case(operations.len() + 1, |at| {
         let mut tried = 0;
         for steps in second_lives {
-            // The process dies, the machine goes on: what was pending still is.
+            // The process dies, the machine keeps running: pending changes stay pending.
             let (files, possible) = interrupted(at);
             files.set_fault(None);
             let story = format!("died at {}, then {steps:?}", place(&operations, at));

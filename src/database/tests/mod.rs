@@ -1,7 +1,7 @@
 //! Power cuts and failures at every operation, against a plain model.
 //!
-//! Here are the model, the script and what every test asks of a database that was interrupted; in
-//! the files beside it is what interrupts.
+//! This file has the model, the script and the checks of a database that was interrupted. Each submodule
+//! interrupts it in another way.
 
 mod collection;
 mod copies;
@@ -77,8 +77,8 @@ enum Step {
     Rollback,
 }
 
-/// What is interrupted. The long record spans blocks of a disk; the last publish lets a generation
-/// go that a rollback had passed over.
+/// The script that is interrupted. The long record spans blocks of a disk; the last publish drops a
+/// generation that a rollback had skipped.
 const SCRIPT: [Step; 28] = [
     Step::Put(1, 10),
     Step::PutMany(5),
@@ -330,7 +330,7 @@ fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
     assert_nothing_leaked(files);
 }
 
-/// The files are those that the manifest in force names, the manifest before it and one journal.
+/// The files are those that the current manifest names, the manifest before it and one journal.
 fn assert_nothing_leaked(files: &MemoryFiles) {
     let directory = Directory {
         files: Arc::new(files.clone()),
@@ -368,8 +368,8 @@ fn assert_nothing_leaked(files: &MemoryFiles) {
     assert_eq!(journals.len(), 1, "{journals:?}");
 }
 
-/// Losses to try when so many changes are pending: the extremes, some by coin and by torn blocks,
-/// each change alone lost and alone kept, or eight of them when there are more.
+/// Losses to try with this number of pending changes: all, none, random subsets and torn blocks, and each
+/// change alone lost and alone kept (eight of them if there are more).
 fn losses(pending: usize, seed: u64) -> Vec<Loss> {
     let mut losses = vec![Loss::All, Loss::None, Loss::Zeroed];
     losses.extend([512, 4096].map(|block| Loss::Torn { block, seed }));

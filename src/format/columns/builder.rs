@@ -67,7 +67,7 @@ impl ColumnsBuilder {
         self.rows += 1;
     }
 
-    /// The index of the column of a path, the field with number `field` of its row. None if there are too many
+    /// The index of the column of a path, the field with number `field` of its row. `None` if there are too many
     /// columns.
     fn column(&mut self, path: &str, field: usize) -> Option<usize> {
         let is_it = |at: &usize| self.columns.get(*at).is_some_and(|(its, _)| its == path);

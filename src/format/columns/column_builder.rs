@@ -36,7 +36,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds the value of a row; none if the column exceeds its limit.
+    /// Adds the value of a row; `None` if the column exceeds its limit.
     pub(super) fn push(
         &mut self,
         row: u32,

@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A slot of the hash table: the number of a string, and a part of its hash, which tells most other
-/// strings apart without their bytes.
+/// A slot of the hash table: the number of a string, and a part of its hash, which rules out most other
+/// strings without a comparison of bytes.
 #[derive(Clone, Copy)]
 struct Slot {
     number: u32,
@@ -47,7 +47,7 @@ impl Interner {
             .unwrap_or_default()
     }
 
-    /// The number of a string; none if all strings together would be longer than `limit`.
+    /// The number of a string; `None` if all strings together would be longer than `limit`.
     pub(super) fn intern(&mut self, string: &[u8], limit: u32) -> Option<u32> {
         if self.table.len() * 2 <= self.ends.len() * 3 {
             self.grow();

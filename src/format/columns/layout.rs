@@ -11,7 +11,7 @@ use crate::format::error::FormatError;
 use twinspire_core::wire::unpack;
 use twinspire_towers::internals::MAX_PATH_BYTES;
 
-/// What the columns know of a path.
+/// The result of looking up the column of a path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lookup<'a> {
     /// No row has the field.

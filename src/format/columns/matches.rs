@@ -11,7 +11,7 @@ use twinspire_towers::internals::{Place, Term, Test};
 /// have a rounding error of about a metre.
 const SLACK_DEGREES: f64 = 1e-4;
 
-/// The rows of a column that pass a test, as far as the column knows.
+/// The rows of a column that pass a test, as far as the column alone can decide.
 ///
 /// A row passes if [`contains`](Self::contains) says so, or if it is [uncertain](Self::uncertain) and its
 /// record passes.

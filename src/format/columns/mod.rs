@@ -14,8 +14,8 @@
 //! A sparse field lists the rows that have it, instead of an entry for every row.
 //!
 //! Columns repeat the records. So they may leave out what would make them large: texts beyond
-//! [`MAX_TEXT_BYTES`], paths beyond [`MAX_COLUMNS`], columns beyond the range of `u32`. They say that
-//! they did, and then the record itself is tested. A damaged table of columns does not keep a segment from
+//! [`MAX_TEXT_BYTES`], paths beyond [`MAX_COLUMNS`], columns beyond the range of `u32`. They record
+//! each omission, and a filter then tests the record itself. A damaged table of columns does not keep a segment from
 //! opening: without it nothing is known by columns, and `check` reports it.
 //!
 //! The [table](table::Table) is section 9: packed, with a [shape](shape::Shape) per column, which gives each array

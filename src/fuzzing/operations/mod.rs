@@ -1,7 +1,8 @@
 //! A sequence of calls, failures and power cuts, against a plain model.
 //!
-//! The bytes are the sequence. After each call what it touched is compared, now and then everything,
-//! and at the end everything again: closed and opened, sealed, merged, collected, cut off the power.
+//! The input bytes encode the sequence. After each call the items it touched are compared with the model,
+//! and every few calls everything. At the end everything is compared again: after a reopening, a seal, a
+//! merge, a collection and a power cut.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,12 +21,12 @@ use std::sync::Arc;
 use twinspire_core::files::{Failure, Fault, Loss, MemoryFiles};
 
 const ROOT: &str = "fuzzed.twin";
-/// Longer inputs find nothing that shorter ones do not.
+/// Maximum number of events; longer inputs find nothing that shorter ones do not.
 const EVENTS: usize = 300;
-/// How often everything is compared, in calls.
+/// Number of calls between comparisons of everything.
 const LOOK_EVERY: usize = 8;
 
-/// Does what the bytes say, from an empty directory on.
+/// Runs the events that the bytes encode, starting from an empty directory.
 pub fn operations(data: &[u8]) {
     let mut bytes = Bytes(data);
     let files = MemoryFiles::default();
@@ -107,7 +108,7 @@ struct Play {
     /// What goes wrong, once or from then on; also when it has been already.
     fault: Option<Fault>,
     possible: Vec<Model>,
-    /// One that reads beside the writer, and what it saw when it was refreshed last.
+    /// A read-only handle, and the state it saw at its last refresh.
     reader: Option<(Database, Shown)>,
 }
 
@@ -202,7 +203,7 @@ impl Play {
                 self.fault.is_some(),
                 "{call:?}: poisoned though nothing failed"
             );
-            // Reading goes on, and shows the state before or after.
+            // Recalls still work, and show the state before or after the call.
             self.assert_possible(&shown(&self.db));
             self.recover(bytes);
         } else if failed {

@@ -11,7 +11,7 @@ use twinspire_towers::Towers;
 
 pub(super) const SPACES: [&str; 2] = ["one", "two"];
 pub(super) const IDS: u8 = 16;
-/// What the one user of all recalls would pay.
+/// The price feature of the user in every recall.
 pub(super) const PAYS: u8 = 15;
 
 /// A call that may change what the database shows.
@@ -21,7 +21,7 @@ pub(super) enum Call {
     Delete(u8),
     Seal,
     Merge,
-    /// As the background merges: what has become due by size.
+    /// A merge by the policy of the background thread.
     Tidy,
     Publish {
         space: usize,
@@ -84,7 +84,7 @@ impl Call {
     }
 }
 
-/// What a database should hold.
+/// The expected content of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Model {
     pub(super) items: BTreeMap<u8, Option<u8>>,
@@ -100,7 +100,7 @@ struct Space {
     last: u64,
 }
 
-/// All that can be seen of a database.
+/// The visible state of a database.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shown {
     pub(super) items: BTreeMap<u8, Value>,
@@ -111,7 +111,7 @@ pub(super) struct Shown {
 }
 
 impl Model {
-    /// Does a call, and gives what the database answers; none when it refuses.
+    /// Applies a call, and returns the expected answer; `None` if the database must refuse it.
     pub(super) fn apply(&mut self, call: &Call) -> Option<u64> {
         match call {
             Call::Put(rows) => {

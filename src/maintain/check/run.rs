@@ -33,7 +33,7 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
     Ok(report)
 }
 
-/// Checks CURRENT, the manifest in force, and the manifest before it.
+/// Checks CURRENT, the current manifest, and the manifest before it.
 fn check_manifests(
     live: &Live,
     manifest: &Manifest,
@@ -143,7 +143,7 @@ fn check_generation(
         return Ok(());
     };
     for (item, (segment, row)) in sealed.newest(Revision(0)) {
-        // A later version tells nothing about the item as of the cut.
+        // A later version does not show what the item was at the cut.
         let Ok(row) = segment.row(row) else { continue };
         let agrees = match base.vector(item) {
             Some(_) => row.record.is_some(),

@@ -1,17 +1,17 @@
-//! Which segments a merge takes, by row counts alone.
+//! The merge policy: which segments a merge takes, by row counts alone.
 //!
-//! Segment sizes grow by factors: a segment is merged with all newer ones once these together hold as
-//! many rows as are still needed of it. So n rows make at most about log2(n) segments, each row is
-//! rewritten about as often, and dead rows never take more room than live ones.
+//! A segment is merged with all newer ones once these together hold at least as many rows as it has
+//! live rows. So n rows make at most about log2(n) segments, and each row is rewritten about log2(n)
+//! times. Dead rows never take more room than live ones.
 
 use std::ops::Range;
 
-/// How much to merge.
+/// Which segments to merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// The segments that are due by size.
+    /// Those that the merge policy selects.
     Due,
-    /// All segments into one.
+    /// All of them, into one.
     All,
 }
 
@@ -20,11 +20,11 @@ pub(crate) enum Extent {
 pub(super) struct Fill {
     /// All rows.
     pub(super) rows: usize,
-    /// Rows that are still needed.
+    /// Live rows: those that a merge would keep.
     pub(super) needed: usize,
 }
 
-/// The range of segments to merge; `fills` are oldest first.
+/// The range of segments to merge, `None` if no merge is due. `fills` are oldest first.
 pub(super) fn plan(fills: &[Fill], extent: Extent) -> Option<Range<usize>> {
     let from = match extent {
         Extent::All => {

@@ -8,7 +8,8 @@ use crate::maintain::collect::collect_or_warn;
 use crate::maintain::writing::Writing;
 use crate::snapshot::Live;
 
-/// Merges the items segments, and the segments of every space's active generation.
+/// Merges the items segments, then the segments of every space's active generation, as far as `extent`
+/// says. Unlinks the replaced files at the end. One merge runs at a time.
 pub(crate) fn merge(live: &Live, writing: &Writing, extent: Extent) -> Result<(), Error> {
     let _merge = writing.lock_merge();
     writing.check_writable()?;

@@ -1,4 +1,4 @@
-//! The manifest in force when a database is opened, or the first one.
+//! The current manifest when a database is opened, or the first one.
 
 use super::missing::missing;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use twinspire_core::files::names;
 
-/// Loads the manifest in force and makes it durable, or creates the first one.
+/// Loads the current manifest and makes it durable, or creates the first one.
 ///
 /// The previous writer may have died between the rename of CURRENT and its sync. Nothing may build on a
 /// state that a power cut could still take back.

@@ -25,8 +25,8 @@ pub(crate) fn lock_directory(directory: &Directory) -> Result<Box<dyn Send + Syn
         })
 }
 
-/// Keeps the writer from unlinking files while a reader opens them. None where that lock cannot be
-/// taken, as on a read-only medium: the reader then looks again if a file is gone.
+/// Keeps the writer from unlinking files while a reader opens them. `None` where that lock cannot be
+/// taken, as on a read-only medium: the reader then starts over if a file is gone.
 pub(crate) fn hold_files(directory: &Directory) -> Result<Option<Box<dyn Send + Sync>>, Error> {
     let (files, root) = (&directory.files, &directory.root);
     let inside = files.list(root).map_err(StoreError::io("list", root))?;

@@ -1,11 +1,11 @@
 //! Opening a database: locks, recovery, and the first snapshot.
 //!
-//! [`open_writer`] takes the lock, makes the manifest in force durable, reads the journal whole, compares
+//! [`open_writer`] takes the lock, makes the current manifest durable, reads the journal whole, compares
 //! the index with it, opens the segments and embeds what is newer than each generation. [`open_reader`]
-//! does the same without a lock and without changing anything; it looks again if a writer commits
+//! does the same without the writer's lock and without changes; it starts over if a writer commits
 //! meanwhile.
 //!
-//! A directory that holds data but no CURRENT is refused, not begun anew.
+//! A directory that holds data but no CURRENT is refused: it is not overwritten by a new database.
 
 mod current;
 mod lock;

@@ -1,4 +1,4 @@
-//! Opening for reading, beside a writer in another process.
+//! Opening for reading, while another process may be writing.
 
 use super::current::refuse_without_current;
 use super::lock::hold_files;
@@ -11,10 +11,10 @@ use crate::store::{self, Directory};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 
-/// How often a reader looks again when a writer commits while it opens.
+/// Maximum number of attempts when a writer commits while a reader opens.
 const ATTEMPTS: usize = 64;
 
-/// Opens the state in force. Reuses the files and query samples of `before`.
+/// Opens the current state. Reuses the files and query samples of `before`.
 ///
 /// Damage in the journal is only logged: what can be read is served.
 pub(crate) fn open_reader(directory: &Directory, before: Option<&Live>) -> Result<Live, Error> {
@@ -35,7 +35,7 @@ pub(crate) fn open_reader(directory: &Directory, before: Option<&Live>) -> Resul
     Ok(live)
 }
 
-/// One attempt at opening the state in force.
+/// One attempt at opening the current state.
 struct Attempt {
     /// Whether CURRENT was the same before and after, and no file was gone in between.
     is_stable: bool,

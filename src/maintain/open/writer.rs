@@ -34,7 +34,7 @@ pub(crate) struct OpenSettings {
 pub(crate) struct Opened {
     /// What readers and the writer share.
     pub(crate) live: Arc<Live>,
-    /// What writing needs.
+    /// The locks and shared state of writing.
     pub(crate) writing: Arc<Writing>,
     /// The background thread, if wanted.
     pub(crate) background: Option<Background>,

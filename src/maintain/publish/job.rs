@@ -1,4 +1,4 @@
-//! What a publish is to do, and whom it keeps informed.
+//! The parameters of a publish, and the callbacks it reports to.
 
 use crate::error::Error;
 use crate::graph::GraphBuilder;

@@ -13,5 +13,5 @@ pub(crate) enum Source<'a> {
     Members(&'a BTreeMap<String, GenerationNo>),
 }
 
-/// An id and its vector, or why it cannot be read.
+/// An id and its vector, or the error of reading it.
 pub(crate) type Given = Result<(String, Vec<f32>), Box<dyn std::error::Error + Send + Sync>>;

@@ -93,8 +93,9 @@ fn retain_rows(vectors: &mut Vec<f32>, dimension: usize, present: &[bool]) {
     vectors.truncate(to * dimension);
 }
 
-/// Embeds the items with the item tower. Reuses the vectors of `before` if that has the same tower.
-/// Returns which items have a vector.
+/// Embeds the items with the item tower into `vectors`, one row per item. Reuses the vectors of `before`,
+/// the active generation, if it has the same item tower and its vectors are at least as precise. Returns
+/// for each item whether it has a vector.
 fn embed(
     publish: &Publish<'_>,
     versions: &[Version<'_>],
@@ -111,7 +112,8 @@ fn embed(
     });
     let rows = BATCH * publish.dimension();
     let batches = vectors.par_chunks_mut(rows).zip(versions.par_chunks(BATCH));
-    // The error is that of the first batch that fails, whichever thread is faster. Later batches end.
+    // Returns the error of the first failing batch in order, whichever thread fails first. Later batches are
+    // skipped.
     let failed = AtomicUsize::new(usize::MAX);
     let present = batches.enumerate().map(|(at, (vectors, versions))| {
         if at > failed.load(Ordering::Relaxed) {
@@ -180,7 +182,7 @@ fn embed_batch(
     Ok(present)
 }
 
-/// Concatenates the vectors of other spaces. Returns which items have one in all of them.
+/// Concatenates the vectors of other spaces. Returns for each item whether it has one in all of them.
 fn concatenate(
     publish: &Publish<'_>,
     versions: &[Version<'_>],
@@ -208,7 +210,7 @@ fn concatenate(
     Ok(present)
 }
 
-/// Takes vectors from the caller. Returns which items have one.
+/// Takes vectors from the caller. Returns for each item whether it has one.
 fn accept(
     publish: &Publish<'_>,
     versions: &[Version<'_>],

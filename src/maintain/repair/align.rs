@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use twinspire_core::ids::Revision;
 
-/// How a generation differs from the items that are left.
+/// The difference between a generation and the items that were recovered.
 struct Difference {
-    /// Vectors that it lacks, and tombstones for vectors that it has too many.
+    /// Missing vectors, and tombstones for vectors whose item is gone.
     segment: SegmentBuilder,
     /// Number of items that have no vector and cannot get one.
     without: u64,

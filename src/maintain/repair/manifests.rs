@@ -9,7 +9,7 @@ use crate::store::{self, StoreError};
 use twinspire_core::files::names;
 
 impl Repairer<'_> {
-    /// The manifest in force, or else the newest that can be read; and the highest number of any.
+    /// The current manifest, or else the newest that can be read; and the highest number of any.
     pub(super) fn choose_manifest(&mut self, inside: &[String]) -> Result<(Manifest, u64), Error> {
         let numbers = inside
             .iter()

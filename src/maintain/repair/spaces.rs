@@ -32,7 +32,7 @@ impl Repairer<'_> {
         });
     }
 
-    /// The space with its whole generations. None if all are damaged.
+    /// The space with its whole generations. `None` if all are damaged.
     fn repair_space(&mut self, name: &str, mut space: Space) -> Option<Space> {
         let mut kept = Vec::new();
         for generation in std::mem::take(&mut space.generations) {

@@ -17,7 +17,7 @@ pub(super) fn printable(id: &str) -> String {
     each.collect()
 }
 
-/// Writes rows in columns aligned by display width; `right` says which columns are aligned to the right.
+/// Writes rows in columns aligned by display width; `right` marks the columns aligned to the right.
 pub(super) fn write_table<const N: usize>(
     f: &mut fmt::Formatter<'_>,
     rows: &[[String; N]],

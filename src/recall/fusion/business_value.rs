@@ -24,7 +24,7 @@ impl<'a> BusinessValues<'a> {
         }
     }
 
-    /// What an item with this score is ranked by.
+    /// The score of an item, weighted by its business value.
     pub(super) fn ranking_score(&self, score: f32, item: ItemNo) -> Result<f32, Error> {
         Ok(self.business.weigh(score, self.field.of_item(item)?))
     }

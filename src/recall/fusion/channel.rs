@@ -16,12 +16,12 @@ pub(super) struct Channel<'a> {
 }
 
 impl Channel<'_> {
-    /// The score of an item; none if the space has no vector of it, or the score is NaN.
+    /// The score of an item; `None` if the space has no vector of it, or the score is NaN.
     pub(super) fn score(&self, item: ItemNo) -> Option<f32> {
         self.score_vector(self.serving.vector(item)?)
     }
 
-    /// The score of a stored vector; none if it is NaN.
+    /// The score of a stored vector; `None` if it is NaN.
     pub(super) fn score_vector(&self, vector: Row<'_>) -> Option<f32> {
         let metric = self.serving.base.generation.metric;
         let score = metric.score(&self.vector, vector);

@@ -106,15 +106,15 @@ impl FusionContext<'_> {
         Ok(best.into_sorted())
     }
 
-    /// An upper bound of what items are ranked by that score at most `score`, and whose number in the
-    /// field of business values is at most `largest`.
+    /// An upper bound of the ranking score of items with a score of at most `score` and a business value of
+    /// at most `largest`.
     pub(super) fn bound(&self, score: f32, largest: f64) -> f32 {
         self.business
             .map_or(score, |business| business.bound(score, largest))
     }
 
-    /// About `count` of the items with the largest business values that may be returned, and an upper
-    /// bound of all other items' numbers. No items without business values.
+    /// About `count` of the returnable items with the largest business values, and an upper bound of the
+    /// values of all others. Empty if the recipe has no business value.
     pub(super) fn most_valuable(&self, count: usize) -> Result<(Vec<ItemNo>, f64), Error> {
         let Some(business) = &self.business else {
             return Ok((Vec::new(), f64::INFINITY));

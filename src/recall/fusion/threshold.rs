@@ -15,8 +15,7 @@ use twinspire_core::ids::ItemNo;
 const GROWTH: usize = 2;
 /// Lists longer than one item in this many take longer than scoring every item.
 const ITEMS_PER_CANDIDATE: usize = 8;
-/// Items looked at by business value for each candidate of a list: an item that a graph search finds
-/// costs more.
+/// Items taken from the list by business value for each candidate from a graph search, which costs more.
 const VALUABLE_PER_CANDIDATE: usize = 2;
 /// Items whose vectors are prefetched at a time.
 const BATCH: usize = 32;
@@ -31,7 +30,7 @@ pub(super) struct Candidates {
 
 /// How scores are fused.
 pub(super) struct Scoring<'a> {
-    /// The score of an item in a space without a vector of it; none to leave such items out.
+    /// The score of an item in a space without a vector of it; `None` leaves such items out.
     pub(super) missing: Option<f32>,
     /// Fuses an item's scores in all channels. It is monotonic in each score, and gives minus infinity
     /// if all are minus infinity.

@@ -54,7 +54,7 @@ fn parse_part(part: &str) -> Result<(String, Option<u64>), String> {
 }
 
 impl StateArg {
-    /// The state to ask: the present one with the given generations.
+    /// The state to recall from: the current one, with the given generations.
     pub fn resolve(&self, now: &Pinned, db: &Database) -> Result<Pinned, Failure> {
         let mut state = now.clone();
         for (space, number) in &self.generations {

@@ -27,7 +27,7 @@ pub struct SpaceArgs {
 }
 
 impl DatabaseArg {
-    /// Opens an existing database beside other processes.
+    /// Opens an existing database read-only; another process may be writing to it.
     pub fn open_to_read(&self) -> Result<Database, Failure> {
         open_to_read(&self.database)
     }
@@ -39,7 +39,7 @@ impl DatabaseArg {
 }
 
 impl SpaceArgs {
-    /// Opens an existing database beside other processes.
+    /// Opens an existing database read-only; another process may be writing to it.
     pub fn open_to_read(&self) -> Result<Database, Failure> {
         open_to_read(&self.database)
     }
@@ -50,7 +50,7 @@ impl SpaceArgs {
     }
 }
 
-/// Opens an existing database beside other processes.
+/// Opens an existing database read-only; another process may be writing to it.
 pub fn open_to_read(path: &Path) -> Result<Database, Failure> {
     check_exists(path)?;
     Ok(Database::open_read_only(path)?)

@@ -3,8 +3,8 @@
 //!
 //! Both operands are row-major, so neither is packed, and a matrix is used where a file holds it. A kernel
 //! takes a tile of a few rows of each: a dozen or two sums run side by side, and every register loaded is
-//! used several times. The result of a row does not depend on the rows beside it, to the bit: a record
-//! gives the same vector alone and in a batch.
+//! used several times. The result of a row does not depend on the other rows of the batch, to the bit: a
+//! record gives the same vector alone and in a batch.
 
 use super::level::Level;
 use super::scalar;

@@ -85,7 +85,7 @@ fn missing(path: &[String], beside: &[String], hint: &str) -> String {
 struct Found {
     id: Option<Value>,
     vector: Option<Result<Vec<f32>, String>>,
-    /// The fields beside the place of the id, and of the vector.
+    /// Fields of the objects in which the id and the vector were expected, for the error message.
     beside_id: Vec<String>,
     beside_vector: Vec<String>,
     /// Whether it looks like a line of an export.

@@ -18,7 +18,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{FileSystem, parent};
 
-/// A towers directory to be written, and the two directories beside it that the replacement uses.
+/// A towers directory to be written, and the two sibling directories that the replacement uses.
 pub(super) struct Replacement<'a> {
     files: &'a dyn FileSystem,
     directory: &'a Path,
@@ -29,8 +29,8 @@ pub(super) struct Replacement<'a> {
 impl<'a> Replacement<'a> {
     /// A replacement of a directory, which may not exist yet.
     pub(super) fn new(files: &'a dyn FileSystem, directory: &'a Path) -> Result<Self, TowersError> {
-        let beside = |ending| {
-            beside(directory, ending).ok_or_else(|| {
+        let sibling_of = |ending| {
+            sibling(directory, ending).ok_or_else(|| {
                 let error =
                     io::Error::new(ErrorKind::InvalidInput, "the path must end with a name");
                 TowersError::io("save towers to", directory)(error)
@@ -39,8 +39,8 @@ impl<'a> Replacement<'a> {
         Ok(Self {
             files,
             directory,
-            saving: beside(".saving")?,
-            replaced: beside(".replaced")?,
+            saving: sibling_of(".saving")?,
+            replaced: sibling_of(".replaced")?,
         })
     }
 
@@ -98,7 +98,7 @@ impl<'a> Replacement<'a> {
         self.rename(&self.replaced, self.directory)
     }
 
-    /// Writes the new files, durably, beside the directory.
+    /// Writes the new files to the `.saving` directory and makes them durable.
     fn write_saving(&self, parts: &[NamedBlob]) -> Result<(), TowersError> {
         self.files
             .create_dir(&self.saving)
@@ -176,11 +176,11 @@ impl<'a> Replacement<'a> {
 
 /// The directory to which a replacement moves the towers that it replaces.
 pub(super) fn replaced(directory: &Path) -> Option<PathBuf> {
-    beside(directory, ".replaced")
+    sibling(directory, ".replaced")
 }
 
 /// `models/shop.saving` for `models/shop`; `None` for a path that ends with no name.
-fn beside(directory: &Path, ending: &str) -> Option<PathBuf> {
+fn sibling(directory: &Path, ending: &str) -> Option<PathBuf> {
     let mut name = directory.file_name()?.to_owned();
     name.push(ending);
     Some(directory.with_file_name(name))

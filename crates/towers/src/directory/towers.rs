@@ -151,7 +151,7 @@ impl Towers {
     /// Writes a towers directory. Towers at `path` are replaced whole: after an error or a crash, `path` opens as
     /// the old towers or as the new ones. Missing parent directories are created.
     ///
-    /// A save uses the directories `path.saving` and `path.replaced` beside `path`, and removes them.
+    /// A save creates and removes the sibling directories `path.saving` and `path.replaced`.
     ///
     /// # Errors
     /// [`TowersError::Io`] when a file cannot be written, and when `path` contains a file that does not belong to

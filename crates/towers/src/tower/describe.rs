@@ -76,7 +76,7 @@ pub struct FeatureInfo {
     pub fields: Vec<String>,
     /// Its table, if it has one.
     pub table: Option<String>,
-    /// How many numbers it gives.
+    /// Width of its output.
     pub width: usize,
     /// Whether its field may be missing.
     pub optional: bool,
@@ -90,7 +90,7 @@ pub struct FeatureInfo {
 pub struct LayerInfo {
     /// Its kind.
     pub kind: String,
-    /// How many numbers it gives.
+    /// Width of its output.
     pub width: usize,
     /// Number of learned weights.
     pub parameters: usize,

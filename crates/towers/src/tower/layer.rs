@@ -11,7 +11,7 @@ use twinspire_core::kernel::{Aligned, Level, Weights};
 pub struct Layer {
     /// The outputs that it reads: 0 is the input of the tower, N + 1 the output of layer N.
     pub from: Vec<usize>,
-    /// How many numbers it gives for a record.
+    /// Width of its output.
     pub width: usize,
     /// What it computes.
     pub step: Step,

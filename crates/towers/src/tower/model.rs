@@ -16,9 +16,9 @@ pub struct Model {
     pub schema: Schema,
     /// The embedding tables, sorted by name.
     pub tables: Vec<Table>,
-    /// The tower for queries; without features if there is none.
+    /// The user tower. Without features it stands for an absent tower.
     pub user: Tower,
-    /// The tower for items; without features if there is none.
+    /// The item tower. Without features it stands for an absent tower.
     pub item: Tower,
 }
 
@@ -53,7 +53,7 @@ pub struct Feature {
     pub schema: FeatureSchema,
     /// The index of its table, if it has one.
     pub table: Option<usize>,
-    /// How many numbers it gives.
+    /// Width of its output.
     pub width: usize,
 }
 

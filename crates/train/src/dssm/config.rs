@@ -45,7 +45,7 @@ pub struct Config {
     pub query: Vec<String>,
     /// Text fields of an item, each a paragraph of the document. When empty: the fields that the earlier
     /// towers read, or else every text field. Those are `title`, `name`, `text`, `description`, `body`
-    /// and `query`, where most values are strings. Where there is none of these, text fields are those
+    /// and `query`, where most values are strings. Without any of these, text fields are those
     /// with strings of several words, mostly distinct. In JSON a single field may stand without a list.
     #[serde(deserialize_with = "one_or_many")]
     pub document: Vec<String>,
@@ -58,7 +58,7 @@ pub struct Config {
     pub activation: Activation,
     /// Shortest and longest letter n-gram.
     pub letters: [u32; 2],
-    /// Longest word n-gram beside the letter n-grams; 0 for letters alone.
+    /// Longest word n-gram, in addition to the letter n-grams; 0 for letters alone.
     pub words: usize,
     /// Rows that grams are hashed into.
     pub buckets: u32,

@@ -34,7 +34,7 @@ pub(super) struct Example {
     pub(super) weight: f32,
 }
 
-/// Where the text of a query stands.
+/// The source of a query's text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Query {
     /// A query of the log, by number.

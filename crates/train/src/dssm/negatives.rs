@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn draws_from_a_batch_are_uniform() {
         let rng = &mut Pcg64Mcg::seed_from_u64(22);
-        // Two sentences of each document ask: the other one's document is the own one.
+        // Two sentences of each document are queries: the document of the other sentence is their own.
         let texts = examples(21, &[]);
         let batch = all(&texts);
         assert_eq!(batch.len(), 40);

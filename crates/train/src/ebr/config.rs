@@ -32,7 +32,7 @@ pub struct Config {
     /// Width of an item's embedding by its id, which the history shares; 0 leaves ids and history out,
     /// so that items are known by their attributes alone.
     pub item_dimension: usize,
-    /// Longest word n-gram that texts are cut into beside letter trigrams; 0 for trigrams alone.
+    /// Longest word n-gram of texts, in addition to letter trigrams; 0 for trigrams alone.
     pub words: usize,
     /// Rows that grams, and cells of places, are hashed into.
     pub buckets: u32,

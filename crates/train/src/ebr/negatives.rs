@@ -12,8 +12,8 @@ pub(super) struct Mix {
 }
 
 impl Mix {
-    /// Number of mined negatives for an example that has `mined` of them. Fractions are rounded at random, so that
-    /// the share is right on average.
+    /// Number of mined negatives to use for an example that has `mined` of them. Fractions are rounded at
+    /// random, so that the expected share is that of the mix.
     pub(super) fn hard_count(self, mined: usize, rng: &mut Pcg64Mcg) -> usize {
         if mined == 0 || self.hard == 0 {
             return 0;
@@ -27,7 +27,7 @@ impl Mix {
         (whole + usize::from(one_more)).min(mined)
     }
 
-    /// Number of random negatives beside `hard` mined ones.
+    /// Number of random negatives for an example that got `hard` mined ones.
     pub(super) fn easy_count(self, hard: usize) -> usize {
         match self.easy {
             0 => 0,

@@ -75,7 +75,7 @@ pub fn train_from(
 ///
 /// # Errors
 /// As [`train_from`]. [`TrainError::Mined`] names a pair that cannot be learnt from, and
-/// [`TrainError::Empty`] says that only mined negatives are to be learnt from and there are none.
+/// [`TrainError::Empty`] is returned when the training uses mined negatives alone and none were given.
 pub fn train_mined(
     earlier: Option<&Towers>,
     data: &Dataset,

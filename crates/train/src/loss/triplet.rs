@@ -126,7 +126,8 @@ mod tests {
         );
         let far = of(vec![2], 0, 9);
         assert_eq!((far.value, far.users), (0.0, array![[0.0, 0.0]]));
-        // The nearest of the batch is the same one; known to be met it is none, and the next is far.
+        // The nearest in-batch negative is the same item. As a known positive it is excluded, and the next one
+        // lies beyond the margin.
         assert_eq!(of(vec![], 1, 9).value, near.value);
         assert_eq!(of(vec![], 1, 1).value, 0.0);
         assert_eq!(of(vec![1], 2, 9).value, 2.0 * near.value);

@@ -2,12 +2,12 @@
 //! <https://doi.org/10.1145/3292500.3330651>).
 //!
 //! A model that learns from clicks alone knows nothing of items that were never shown, and recalls
-//! irrelevant ones. Mobius adds a third class beside click and unclick, *bad cases* (algorithm 1):
+//! irrelevant ones. Mobius adds a third class to click and unclick: *bad cases* (algorithm 1).
 //!
 //! 1. All users of a batch are paired with all items of the batch.
 //! 2. A [`Teacher`] marks the pairs of low relevance.
 //! 3. The student, which is the towers under training, gives each of these a click probability.
-//! 4. Bad cases are drawn from them by that probability, and are learnt beside the clicks and unclicks.
+//! 4. Bad cases are drawn from them by that probability, and are learnt together with the clicks and unclicks.
 //!
 //! The paper's buffer is one batch here: the weights that draw the pairs also learn from them, and one
 //! forward pass serves both.

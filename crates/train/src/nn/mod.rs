@@ -1,5 +1,5 @@
-//! Neural network training: forward and backward pass of two towers, and the optimiser. No recipe is known
-//! here.
+//! Neural network training: forward and backward pass of two towers, and the optimiser. Independent of
+//! any recipe.
 //!
 //! A recipe passes the encoded records of a batch and a loss to [`Network::learn`]. [`vectors`] runs the
 //! forward pass alone.

@@ -86,7 +86,7 @@ impl Network {
     }
 
     /// Maintains a running mean of the weights with the given decay per step (Polyak and Juditsky, 1992,
-    /// with exponential forgetting). With 0 there is none.
+    /// with exponential forgetting); a decay of 0 turns it off.
     pub(crate) fn with_average(mut self, decay: f32) -> Self {
         self.average = (decay > 0.0).then(|| Average::new(decay, &self.model));
         self

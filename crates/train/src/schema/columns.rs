@@ -39,7 +39,7 @@ pub(crate) fn field_names(records: &[Value]) -> Vec<String> {
     named.map(str::to_owned).collect()
 }
 
-/// Names of the text fields: those with a name of [`TEXTS`] and mostly string values. Where there is none of
+/// Names of the text fields: those with a name of [`TEXTS`] and mostly string values. Without any of
 /// these, fields whose values are strings of several words, mostly distinct, except for `id`.
 pub(crate) fn text_fields(records: &[Value], id: &str) -> Vec<String> {
     let values = values_by_field(records);

@@ -28,7 +28,7 @@ pub(crate) struct Widths {
     pub(crate) category: usize,
     /// Width of the embeddings of grams.
     pub(crate) text: usize,
-    /// Longest word n-gram beside letter trigrams; 0 for trigrams alone.
+    /// Longest word n-gram, in addition to letter trigrams; 0 for trigrams alone.
     pub(crate) words: usize,
     /// Rows of hashed tables.
     pub(crate) buckets: u32,

@@ -21,7 +21,7 @@ pub const TRAINING: TrainParams = TrainParams {
     seed: 42,
 };
 
-/// Settings of the recipe. `docs/recipes.md` tells how the defaults were chosen.
+/// Settings of the recipe. `docs/recipes.md` says how the defaults were chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Config {

@@ -101,7 +101,8 @@ unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
         add(x, w);
     }
     if rest > 0 {
-        // SAFETY: each row has so many components from here on, and what they are copied to is whole.
+        // SAFETY: each row has `rest` components from here on. `copied` returns an array of `LANES`, enough for
+        // a whole register.
         let (x, w) = unsafe {
             (
                 std::array::from_fn(|row| load_f32(&copied(x.add(row * width + whole), rest)[0])),

@@ -339,7 +339,7 @@ mod tests {
         }
     }
 
-    /// A run of so many levels: the number doubled, seven bits in each byte.
+    /// A run of `length` equal levels: the length doubled, seven bits in each byte.
     fn run(length: u64, level: u8) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut head = length << 1;

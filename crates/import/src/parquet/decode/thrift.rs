@@ -221,7 +221,7 @@ pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// A footer with a schema whose nodes have so many children.
+    /// A footer with a schema whose nodes have these numbers of children.
     fn footer(children: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0x15, 0x02, 0x19, 0xfc, children.len() as u8];
         for count in children {

@@ -17,9 +17,9 @@ pub(super) struct Fit {
     pub(super) output: (usize, String),
     /// Whether the model runs one record at a time.
     pub(super) single: bool,
-    /// How many numbers of a record it takes.
+    /// Width of its input.
     pub(super) width: usize,
-    /// How many numbers it gives.
+    /// Width of its output.
     pub(super) units: usize,
 }
 

@@ -13,10 +13,10 @@ pub(crate) struct OnnxLayer<'a> {
     pub layer: usize,
     /// The inputs of the model, if the description lists them.
     pub inputs: Option<&'a [OnnxInput]>,
-    /// How many numbers of a record the layer reads.
+    /// Width of the layer's input.
     pub width: usize,
     /// The output of the model that is read, if the description names one.
     pub output: Option<&'a str>,
-    /// How many numbers the layer gives.
+    /// Width of the layer's output.
     pub units: usize,
 }

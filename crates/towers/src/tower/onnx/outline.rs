@@ -1,7 +1,7 @@
 //! The structure of an ONNX file, read before the runtime sees it.
 //!
 //! Runtimes trust files too much: nested graphs exhaust their stack, and tensors may refer to any other file. So the
-//! protocol buffer is walked here first, with one function per message and bounded depth. Refusal are graphs inside
+//! protocol buffer is walked here first, with one function per message and bounded depth. It refuses graphs inside
 //! operators (loops and branches), data outside the file, and tensors that claim more elements than bytes. Fields that
 //! towers do not need are ignored.
 

@@ -95,7 +95,7 @@ impl Schema {
         user.chain(self.item.iter().map(|tower| (Side::Item, tower)))
     }
 
-    /// How many numbers each feature of a tower gives.
+    /// Width of each feature of a tower.
     pub(crate) fn widths(&self, tower: &TowerSchema) -> Vec<usize> {
         let features = tower.features.iter();
         let widths = features.map(|feature| feature.width(&self.tables, self.dimension));

@@ -33,10 +33,10 @@ pub enum FeatureKind {
         field: String,
         /// The embedding table.
         table: String,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default)]
         pooling: Pooling,
-        /// How many of the newest elements are read.
+        /// Maximum number of elements read; the newest count.
         limit: u32,
         /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,10 +46,10 @@ pub enum FeatureKind {
     Items {
         /// The field of the record.
         field: String,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default)]
         pooling: Pooling,
-        /// How many of the newest elements are read.
+        /// Maximum number of elements read; the newest count.
         limit: u32,
         /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ pub enum FeatureKind {
         field: String,
         /// The embedding table.
         table: String,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default)]
         pooling: Pooling,
     },
@@ -71,7 +71,7 @@ pub enum FeatureKind {
         fields: [String; 2],
         /// The embedding table.
         table: String,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default)]
         pooling: Pooling,
     },
@@ -84,13 +84,13 @@ pub enum FeatureKind {
         also: Vec<String>,
         /// The embedding table.
         table: String,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default)]
         pooling: Pooling,
         /// How the text is cut.
         #[serde(default)]
         grams: Grams,
-        /// How many words are read, of all fields together.
+        /// Maximum number of words read, over all fields.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<u32>,
     },
@@ -110,7 +110,7 @@ pub enum FeatureKind {
         /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
-        /// Whether a second number tells that the field was missing.
+        /// Whether a second output number flags a missing field.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
@@ -132,7 +132,7 @@ pub enum FeatureKind {
         table: String,
         /// The height and width of a cell in degrees, one per grid.
         scales: Vec<f64>,
-        /// How the embeddings become one.
+        /// Pooling of the embeddings.
         #[serde(default = "sum")]
         pooling: Pooling,
     },
@@ -154,7 +154,7 @@ pub enum FeatureKind {
         /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
-        /// Whether a second number tells that the field was missing.
+        /// Whether a second output number flags a missing field.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
@@ -198,7 +198,7 @@ pub enum FeatureKind {
         /// The standard deviation that it is divided by.
         #[serde(default = "one")]
         deviation: f32,
-        /// Whether a second number tells that the field was missing.
+        /// Whether a second output number flags a missing field.
         #[serde(default, skip_serializing_if = "is_false")]
         missing_flag: bool,
     },
@@ -206,7 +206,7 @@ pub enum FeatureKind {
     Vector {
         /// The field of the record.
         field: String,
-        /// How many numbers the list has.
+        /// Length of the list.
         dimension: u32,
     },
     /// The row of one string as a number, for models that have their embeddings inside.
@@ -349,7 +349,7 @@ impl FeatureSchema {
         }
     }
 
-    /// How several embeddings or vectors become one.
+    /// Pooling of several embeddings or vectors.
     pub fn pooling(&self) -> Pooling {
         match &self.kind {
             FeatureKind::Ids { pooling, .. }
@@ -411,7 +411,7 @@ impl FeatureSchema {
         }
     }
 
-    /// How many numbers it gives. Vectors of items have `dimension` components.
+    /// Width of its output. Vectors of items have `dimension` components.
     pub(crate) fn width(&self, tables: &BTreeMap<String, TableSchema>, dimension: u32) -> usize {
         let table = self.table().filter(|_| self.numbering().is_none());
         if let Some(table) = table {

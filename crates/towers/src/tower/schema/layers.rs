@@ -106,7 +106,7 @@ pub enum LayerKind {
 pub struct OnnxInput {
     /// The name in the model.
     pub name: String,
-    /// How many numbers of a record it takes.
+    /// Width of its input.
     pub width: u32,
 }
 

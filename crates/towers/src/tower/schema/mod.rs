@@ -3,7 +3,7 @@
 //! - [`Schema`] is the description of both towers, [`TableSchema`] that of an embedding table.
 //! - [`FeatureSchema`]: what a tower reads of a record; `options` holds the types of its options.
 //! - [`LayerSchema`]: what a tower computes; [`Wiring`]: which outputs each layer reads.
-//! - `check` and `wiring` refuse descriptions of which no tower can be built, and bound the memory that a
+//! - `check` and `wiring` refuse descriptions from which no tower can be built, and bound the memory that a
 //!   hostile one can ask for.
 
 mod check;

@@ -22,7 +22,7 @@ impl Missing {
     }
 }
 
-/// How the embeddings of several strings become one.
+/// Pooling: how the embeddings of several strings become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {

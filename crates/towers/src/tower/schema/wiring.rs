@@ -18,9 +18,9 @@ const MAX_TOTAL: usize = 1 << 20;
 pub struct Wiring {
     /// The outputs that it reads: 0 is the input of the tower, N + 1 the output of layer N.
     pub from: Vec<usize>,
-    /// How many numbers it reads, of all those outputs together.
+    /// Width of its input: the sum of these outputs.
     pub inputs: usize,
-    /// How many numbers it gives.
+    /// Width of its output.
     pub outputs: usize,
 }
 
