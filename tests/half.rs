@@ -164,7 +164,7 @@ impl Model {
         } else {
             1.0
         };
-        for hit in hits.iter() {
+        for hit in &hits {
             let pairs = stored[&hit.id].iter().map(|x| (x, 0.25 / length));
             let score: f32 = match self.metric {
                 "l2" => -pairs.map(|(x, y)| (x - y) * (x - y)).sum::<f32>(),

@@ -344,7 +344,7 @@ mod with {
         // An id that is in the feature's table but not in the model.
         let copy = copy("onnx-ids");
         change_description(&copy, |d| {
-            d["tables"]["hours"]["lookup"] = json!({"index": {"rows": 99}})
+            d["tables"]["hours"]["lookup"] = json!({"index": {"rows": 99}});
         });
         let towers = Towers::open(copy.path()).unwrap();
         let users = [

@@ -30,7 +30,7 @@ fn shop(day: i64) -> Dataset {
         (0..20 + day).flat_map(move |user| {
             (0..6).map(move |step| {
                 let at = user * 7 + day * 11 + step * 3;
-                let items = (30 + 2 * day) / 2;
+                let items = i64::midpoint(30, 2 * day);
                 Event {
                     user: format!("u{user}"),
                     item: format!("i{}", at % items * 2 + user % 2),

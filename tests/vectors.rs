@@ -419,7 +419,7 @@ fn a_rollback_embeds_on_all_cores_tells_how_far_it_is_and_can_be_given_up() {
     let user = json!({"price": 2_999});
     let hits = db.recall(SPACE).user(&user).exact().top(3_000).unwrap();
     assert_eq!((hits.len(), hits[0].score), (3_000, 0.0));
-    for hit in hits.iter() {
+    for hit in &hits {
         let price: f32 = hit.id[1..].parse().unwrap();
         assert_eq!(hit.score, -(2_999.0 - price).powi(2));
     }

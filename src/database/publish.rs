@@ -311,14 +311,14 @@ impl<'a, S> Publish<'a, S> {
     }
 
     /// The database to publish in.
-    #[cfg(feature = "train")]
-    pub(crate) fn database(&self) -> &'a Database {
+    #[must_use]
+    pub fn database(&self) -> &'a Database {
         self.database
     }
 
     /// The space to publish.
-    #[cfg(feature = "train")]
-    pub(crate) fn space(&self) -> &'a str {
+    #[must_use]
+    pub fn space(&self) -> &'a str {
         self.space
     }
 }

@@ -94,7 +94,7 @@ fn ensembles_round_trip_through_json_and_bytes() {
 #[test]
 fn json_of_no_recipe_is_refused() {
     for json in [
-        r#"{}"#,
+        r"{}",
         r#"{"method":"guess","spaces":{}}"#,
         r#"{"method":"weighted"}"#,
         r#"{"method":"weighted","spaces":{"a":1},"more":1}"#,

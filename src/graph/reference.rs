@@ -43,7 +43,10 @@ pub(super) fn build(
         .ef_construction(EF_CONSTRUCTION)
         .seed(seed);
     let (hnsw, places) = builder.build_hnsw(points(rows, metric, &build));
-    let places: Vec<u32> = places.into_iter().map(|place| place.into_inner()).collect();
+    let places: Vec<u32> = places
+        .into_iter()
+        .map(instant_distance::PointId::into_inner)
+        .collect();
     let graph = extract(rows.count(), &hnsw)?;
     Ok(graph.renumbered(&places))
 }

@@ -44,7 +44,9 @@ fn search_space(query: &SpaceQuery<'_>, effort: Effort, k: usize) -> Result<TopK
             Effort::Beam(ef) => Some(ef),
         },
         fresh: serving.overlay.len(),
-        selectivity: query.filter.map(|filter| filter.selectivity()),
+        selectivity: query
+            .filter
+            .map(super::resolved_filter::ResolvedFilter::selectivity),
         segments: Vec::new(),
     });
     for part in &serving.base.parts {

@@ -166,7 +166,7 @@ pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error
             let last = graph.neighbours(node as u32).last();
             let other = row(last.map_or(node, |last| last as usize));
             let both = row(node).into_iter().zip(other);
-            both.map(|(a, b)| (a + b) / 2.0)
+            both.map(|(a, b)| f32::midpoint(a, b))
         };
         let mix = |(a, b): (f32, f32)| match metric {
             Metric::L2 => (a + SECOND_WEIGHT * b) / (1.0 + SECOND_WEIGHT),

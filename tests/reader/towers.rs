@@ -156,7 +156,7 @@ impl Towers {
                 (Some(row), _) => rows.push(row),
                 (None, Value::String(skip)) if skip == "skip" => {}
                 (None, Value::Object(of)) => {
-                    rows.push(ids.len() + hash(&Value::Null, &of["buckets"]))
+                    rows.push(ids.len() + hash(&Value::Null, &of["buckets"]));
                 }
                 (None, _) => return None,
             }

@@ -85,13 +85,13 @@ fn an_export_is_imported_as_it_is_and_exports_the_same_bytes_again() {
 
 #[test]
 fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
-    let (_dir, path) = paths();
+    let (dir, path) = paths();
     let (db, copy, models) = (path("shop.twin"), path("copy.twin"), path("towers"));
     fill(&db);
     towers(&models, 3);
     json_of(&["publish", &db, "s", &models]);
     json_of(&["publish", &db, "t", &models]);
-    let late = write_file(_dir.path(), "late.jsonl", record(90, 5.5).to_string());
+    let late = write_file(dir.path(), "late.jsonl", record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     let out = path("all.jsonl");
     json_of(&[
@@ -172,7 +172,7 @@ fn stats_name_the_kernels_and_the_environment_chooses_them() {
 
 #[test]
 fn seal_and_merge_change_no_answer() {
-    let (_dir, path) = paths();
+    let (dir, path) = paths();
     let (db, models) = (path("shop.twin"), path("towers"));
     fill(&db);
     let items = run(&["export", &db]).out;
@@ -195,7 +195,7 @@ fn seal_and_merge_change_no_answer() {
 
     towers(&models, 1);
     json_of(&["publish", &db, "s", &models]);
-    let late = write_file(_dir.path(), "late.jsonl", record(90, 5.5).to_string());
+    let late = write_file(dir.path(), "late.jsonl", record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     json_of(&["seal", &db]);
     let merged = json_of(&["merge", &db]);

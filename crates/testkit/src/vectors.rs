@@ -73,6 +73,7 @@ impl VectorSet {
     }
 
     /// The first `count` items, or all where there are fewer, with the same queries.
+    #[must_use]
     pub fn first(&self, count: usize) -> Self {
         let length = self.items.len().min(count * self.dimension);
         Self {

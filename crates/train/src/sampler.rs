@@ -65,7 +65,7 @@ impl Logs {
             let checked =
                 id.map_or_else(|| check_id("").map(|()| ""), |id| check_id(id).map(|()| id));
             let id = checked.map_err(|mut source| {
-                source.field = "user_id".to_owned();
+                "user_id".clone_into(&mut source.field);
                 TrainError::Record {
                     side: Side::User,
                     at,

@@ -406,10 +406,10 @@ fn each_case(count: usize, case: impl Fn(u64) -> usize + Sync) -> usize {
             sum += case(at);
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let sums = workers.into_iter().map(|worker| worker.join());
+        let sums = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         sums.map(|sum| sum.unwrap_or_else(|panic| resume_unwind(panic)))
             .sum()
     })

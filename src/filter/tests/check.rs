@@ -124,7 +124,7 @@ fn invalid_calls_are_refused_when_the_filter_is_checked() {
     let empty = says(Filter::field("city").one_of(Vec::<String>::new()) & Filter::all([]));
     assert!(empty.message.contains("the list is empty"), "{empty}");
     assert_eq!(&empty.text[empty.span.clone()], "in ()");
-    let long = says(Filter::field("a").one_of(0..MAX_LIST as u32 + 1));
+    let long = says(Filter::field("a").one_of(0..=(MAX_LIST as u32)));
     assert!(long.message.contains("at most 10000"), "{}", long.message);
     let nowhere = says(Filter::field("a").within(0.0, 0.0, f64::INFINITY));
     assert!(nowhere.message.contains("inf"), "{nowhere}");

@@ -45,7 +45,10 @@ pub(super) fn search_until_certain(
     mut depth: usize,
     search: &dyn Fn(usize) -> Result<Candidates, Error>,
 ) -> Result<Ranking, Error> {
-    let selectivity = context.filter.map_or(1.0, |filter| filter.selectivity());
+    let selectivity = context.filter.map_or(
+        1.0,
+        super::super::resolved_filter::ResolvedFilter::selectivity,
+    );
     let passing = (context.most_items() as f64 * selectivity) as usize;
     let (mut seen, mut scored) = (HashSet::new(), Ranking::new());
     while depth.saturating_mul(ITEMS_PER_CANDIDATE) <= passing {

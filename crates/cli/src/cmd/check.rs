@@ -34,7 +34,7 @@ pub fn run(args: CheckArgs, output: &Output) -> Result<Exit, Failure> {
             table.row([
                 problem.file.display().to_string(),
                 problem.section.to_string(),
-                problem.what.to_string(),
+                problem.what.clone(),
             ]);
         }
         let count = counted(report.problems.len() as u64, "problem");

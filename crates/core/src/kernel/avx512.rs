@@ -9,7 +9,16 @@
 mod matrix;
 
 use super::scalar;
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256i, __m512, __m512i, __mmask16, __mmask64, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32,
+    _mm256_loadu_si256, _mm256_maskz_loadu_epi16, _mm256_storeu_si256, _mm512_add_epi32,
+    _mm512_add_ps, _mm512_castsi512_si256, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_dpbusd_epi32,
+    _mm512_dpwssd_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_ps, _mm512_max_epi8,
+    _mm512_min_epi8, _mm512_reduce_add_epi32, _mm512_reduce_add_ps, _mm512_set1_epi8,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_sub_epi8, _mm512_sub_epi32,
+    _mm512_sub_ps, _mm512_unpackhi_epi8, _mm512_unpacklo_epi8, _mm512_xor_si512,
+};
 
 /// Components in a register.
 const LANES: usize = 16;

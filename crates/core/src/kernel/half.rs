@@ -59,6 +59,12 @@ pub(super) fn decode(half: u16) -> f32 {
     let scale = f32::from_bits((127 + BIAS) << 23);
     let number = (f32::from_bits(bits) * scale).to_bits();
     let quiet = u32::from(QUIET) << DIGITS;
-    let special = f32::INFINITY.to_bits() | bits | if half & 0x03ff == 0 { 0 } else { quiet };
+    let special = f32::INFINITY.to_bits()
+        | bits
+        | if half.trailing_zeros() >= 10 {
+            0
+        } else {
+            quiet
+        };
     f32::from_bits(sign | if is_finite(half) { number } else { special })
 }

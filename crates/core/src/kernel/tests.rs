@@ -331,7 +331,7 @@ fn numbers_without_a_finite_half_do_not_fit() {
 
 #[test]
 fn the_level_is_the_requested_one_or_the_best() {
-    let key = |asked: Option<&str>| Level::requested(asked.map(|key| key.as_ref())).key();
+    let key = |asked: Option<&str>| Level::requested(asked.map(std::convert::AsRef::as_ref)).key();
     let keys: Vec<_> = levels().iter().map(|level| level.key()).collect();
     for level in &keys {
         assert_eq!(key(Some(level)), *level);

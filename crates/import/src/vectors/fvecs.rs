@@ -52,8 +52,7 @@ fn dimension(head: [u8; 4], path: &Path) -> Result<usize, ImportError> {
     let dimension = dimension.filter(|dimension| row::check_length(*dimension).is_ok());
     dimension.ok_or_else(|| {
         let what = format!(
-            "a dimension of 1 to {} expected, a little-endian int32 before each row, found {found}",
-            MAX_DIMENSION
+            "a dimension of 1 to {MAX_DIMENSION} expected, a little-endian int32 before each row, found {found}"
         );
         ImportError::row(path, 1, what)
     })

@@ -92,12 +92,14 @@ impl Towers {
 
     /// The same towers with the item frequencies of their training.
     #[doc(hidden)]
+    #[must_use]
     pub fn with_frequency(self, state: &FrequencyState) -> Self {
         self.with_file(FREQUENCY, &state.to_bytes())
     }
 
     /// The same towers with the optimiser state of their training.
     #[doc(hidden)]
+    #[must_use]
     pub fn with_optimiser(self, state: &OptimiserState) -> Self {
         self.with_file(OPTIMISER, &state.to_bytes())
     }

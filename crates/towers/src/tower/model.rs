@@ -123,6 +123,7 @@ impl Model {
     }
 
     /// The same model with all weights in memory, in 32 bits, for training.
+    #[must_use]
     pub fn in_memory(&self) -> Self {
         let mut model = self.clone();
         for table in &mut model.tables {

@@ -105,7 +105,11 @@ fn a_vector_equals_the_one_computed_by_hand() {
     let model = model();
     let item: Vec<f32> = model.tables[0].weights.weights().iter().collect();
     // The newest two of the history, b and c, and an age one deviation above the mean.
-    let input = [(item[2] + item[4]) / 2.0, (item[3] + item[5]) / 2.0, 1.0];
+    let input = [
+        f32::midpoint(item[2], item[4]),
+        f32::midpoint(item[3], item[5]),
+        1.0,
+    ];
     let Step::Dense {
         weight,
         bias: Some(bias),

@@ -347,7 +347,7 @@ fn invalid_data_and_settings_are_named() {
     let empty = says(&|data, _| {
         data.items
             .iter_mut()
-            .for_each(|item| item["text"] = json!("?"))
+            .for_each(|item| item["text"] = json!("?"));
     });
     assert!(
         empty.contains("no click on a document with a text"),

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    fn batch<'a>(negatives: &'a [Vec<u32>], nearest: usize) -> Batch<'a> {
+    fn batch(negatives: &[Vec<u32>], nearest: usize) -> Batch<'_> {
         Batch {
             positives: &[0, 2, 1],
             negatives,

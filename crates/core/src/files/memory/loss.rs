@@ -36,7 +36,7 @@ impl Disk {
             match event {
                 Event::Named(changes) if loss.keeps(at) => apply(&mut names, changes),
                 Event::MovedDirectory { from, to } if loss.keeps(at) => {
-                    move_directory(&mut names, from, to)
+                    move_directory(&mut names, from, to);
                 }
                 _ => {}
             }

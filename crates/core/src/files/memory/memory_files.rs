@@ -43,6 +43,7 @@ impl MemoryFiles {
     }
 
     /// The file system that a machine finds after a power cut: a separate one with no pending changes.
+    #[must_use]
     pub fn after_power_cut(&self, loss: Loss) -> Self {
         let state = State {
             disk: self.state().disk.after(loss),
@@ -55,6 +56,7 @@ impl MemoryFiles {
     }
 
     /// A separate file system in the same state, with the same pending changes.
+    #[must_use]
     pub fn twin(&self) -> Self {
         let state = State {
             disk: self.state().disk.clone(),

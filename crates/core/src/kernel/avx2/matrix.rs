@@ -3,7 +3,12 @@
 use super::super::tile::{Shape, Tile};
 use super::super::weights::Weights;
 use super::{Avx2, LANES};
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m256, _mm_add_ps, _mm_loadu_si128, _mm_storeu_ps, _mm256_add_ps, _mm256_castps256_ps128,
+    _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_extractf128_ps,
+    _mm256_fmadd_ps, _mm256_hadd_ps, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps,
+    _mm256_slli_epi32, _mm256_storeu_ps,
+};
 
 /// Sums of a tile: with three rows of weights and a row of numbers, all the registers there are.
 const SUMS: usize = 12;

@@ -3,7 +3,13 @@
 use super::super::tile::{Shape, Tile};
 use super::super::weights::Weights;
 use super::{Avx512, LANES};
-use std::arch::x86_64::*;
+use std::arch::x86_64::{
+    __m512, __mmask16, _mm256_maskz_loadu_epi16, _mm256_storeu_ps, _mm512_add_ps, _mm512_castpd_ps,
+    _mm512_castps_pd, _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cvtepu16_epi32,
+    _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_unpackhi_pd,
+    _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+};
 
 /// Sums of a tile, most of the registers there are.
 const SUMS: usize = 24;

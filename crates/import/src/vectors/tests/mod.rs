@@ -374,9 +374,9 @@ fn lines_have_an_id_and_a_list_of_numbers() {
         r#"{"id": "b", "vector": [1, 2], "vector": [1, 2]}"#,
         r#"{"id": "b", "vector": [1, NaN]}"#,
         r#"{"id": "b", "vector": [1, 2]} {}"#,
-        r#"[1, 2]"#,
-        r#"7"#,
-        r#"{}"#,
+        r"[1, 2]",
+        r"7",
+        r"{}",
         r#"{"id": "c", "vector": [5, 6]}"#,
     ];
     let rows = lines(&text.join("\n"), &VectorOptions::new());

@@ -44,7 +44,7 @@ impl OptimiserState {
             });
         let layers = [Side::User, Side::Item].map(|side| {
             let layers = model.tower(side).layers.iter();
-            let weights = layers.flat_map(|layer| layer.weights());
+            let weights = layers.flat_map(super::super::layer::Layer::weights);
             weights.map(|(_, all)| all.len()).sum::<usize>()
         });
         tables.chain(layers).sum()
