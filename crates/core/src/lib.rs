@@ -8,7 +8,7 @@
 //! - [`ids`]: newtypes for the numbers that identify items, generations, writes and files.
 //! - [`files`]: the file system behind one trait, mapped files, the names of all files.
 //!
-//! It is the only crate of the workspace with `unsafe`: in `kernel` for vector instructions, in `files` for
+//! It is the only released crate with `unsafe`: in `kernel` for vector instructions, in `files` for
 //! memory maps.
 
 #[doc(hidden)]

@@ -248,7 +248,7 @@ fn contents(db: &Database) -> Model {
 /// Does steps on what may be one of several states, whatever fails; gives what it may be then.
 ///
 /// A failed call leaves a handle that can no longer write, and then either nothing or all of the
-/// call is on the disk; or one that can, and then what it shows is what there is.
+/// call is on the disk; or one that can, and then what it shows is also what the disk holds.
 fn run(files: &MemoryFiles, steps: &[Step], mut possible: Vec<Model>) -> Vec<Model> {
     let Ok(db) = open(files) else {
         return possible;
