@@ -64,11 +64,13 @@ impl Beam {
     }
 
     /// The beam width.
+    #[inline]
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
     /// Number of nodes in the beam.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -80,6 +82,7 @@ impl Beam {
     }
 
     /// The keys of its nodes, best first.
+    #[inline]
     pub(super) fn keys(&self) -> impl Iterator<Item = u64> + Clone + '_ {
         self.entries.iter().map(|entry| entry.key)
     }

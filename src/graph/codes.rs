@@ -68,11 +68,13 @@ impl<'a> Codes<'a> {
     }
 
     /// Number of rows.
+    #[inline]
     pub(crate) fn count(&self) -> u32 {
         u32::try_from(self.data.len() / self.stride).unwrap_or(u32::MAX)
     }
 
     /// Codes per row, padding included.
+    #[inline]
     pub(super) fn stride(&self) -> usize {
         self.stride
     }

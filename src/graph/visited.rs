@@ -34,6 +34,7 @@ impl Visited {
 
     /// Adds nodes, and makes `new` the list of those that were not in the set. Nodes out of range are
     /// left out.
+    #[inline]
     pub(super) fn insert_all(&mut self, nodes: &[u32], new: &mut Vec<u32>) {
         new.clear();
         new.resize(nodes.len(), 0);

@@ -141,6 +141,7 @@ impl Walk {
         self.batch.clear();
     }
 
+    #[inline]
     fn score_each(
         &mut self,
         scorer: &impl NodeScorer,

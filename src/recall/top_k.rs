@@ -45,6 +45,7 @@ impl TopK {
     }
 
     /// Adds an item if it is among the best so far. NaN scores are ignored.
+    #[inline]
     pub(crate) fn push(&mut self, score: f32, item: ItemNo) {
         if score.is_nan() || score < self.min_score {
             return;
@@ -60,11 +61,13 @@ impl TopK {
     }
 
     /// Maximum number of items kept.
+    #[inline]
     pub(crate) fn k(&self) -> usize {
         self.k
     }
 
     /// The minimum score that can still change the result: the k-th best score so far.
+    #[inline]
     pub(crate) fn threshold(&self) -> f32 {
         let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);
         worst.map_or(self.min_score, |Reverse(worst)| worst.score)

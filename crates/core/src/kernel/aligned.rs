@@ -44,6 +44,7 @@ impl Aligned {
     }
 
     /// Grows by `count` numbers of unspecified value; returns the index of the first.
+    #[inline]
     fn grow(&mut self, count: usize) -> usize {
         let from = self.length;
         self.length += count;
@@ -66,6 +67,7 @@ impl Deref for Aligned {
 }
 
 impl DerefMut for Aligned {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [f32] {
         let all = bytemuck::cast_slice_mut::<Line, f32>(&mut self.lines);
         all.get_mut(..self.length).unwrap_or_default()

@@ -54,6 +54,7 @@ impl Level {
 
     /// The best level of this processor, or the one that [`VARIABLE`] selects. The first call decides for
     /// the life of the process.
+    #[inline]
     pub fn best() -> Self {
         static BEST: OnceLock<Level> = OnceLock::new();
         *BEST.get_or_init(|| Self::requested(std::env::var_os(VARIABLE).as_deref()))

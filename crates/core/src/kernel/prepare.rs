@@ -31,6 +31,7 @@ pub enum VectorError {
 }
 
 /// Checks that a vector is finite, and normalises it to length 1 if `metric` is cosine.
+#[inline]
 pub fn prepare(metric: Metric, vector: &mut [f32]) -> Result<(), VectorError> {
     if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
         return Err(VectorError::NotFinite { at });

@@ -38,6 +38,7 @@ impl Shape {
     /// `sums(tile, row, unit)` computes the tile whose first rows are `row` and `unit`, row by row. The
     /// last tile of a series is moved back to end with the rows, so some sums are computed twice, to the
     /// same bit.
+    #[inline]
     pub(super) fn tiles<const SUMS: usize, const TALL: usize, const WIDE: usize>(
         self,
         sums: impl Fn(Tile, usize, usize) -> [f32; SUMS],

@@ -71,6 +71,7 @@ impl Encoded {
     }
 
     /// The features, in the schema's order.
+    #[inline]
     pub fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
         let starts = std::iter::once(&(0, 0)).chain(&self.ends);
         starts.zip(&self.ends).map(|(from, to)| Input {
@@ -81,6 +82,7 @@ impl Encoded {
     }
 
     /// Copies another record into the existing allocations.
+    #[inline]
     pub fn copy_from(&mut self, other: &Self) {
         self.rows.clone_from(&other.rows);
         self.factors.clone_from(&other.factors);
@@ -90,6 +92,7 @@ impl Encoded {
 
     /// Merges duplicate rows of a feature into one with the sum of their factors, which saves reads. The rows of each
     /// feature are sorted afterwards.
+    #[inline]
     pub fn merge_rows(&mut self) {
         let (mut rows, mut factors, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         let mut pairs: Vec<(u32, f32)> = Vec::new();
@@ -114,6 +117,7 @@ impl Encoded {
     }
 
     /// Replaces the rows of a feature by these, averaged.
+    #[inline]
     pub fn set_rows(&mut self, feature: usize, rows: &[u32]) {
         let Some((to, _)) = self.ends.get(feature).copied() else {
             return;

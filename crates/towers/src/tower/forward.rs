@@ -23,11 +23,13 @@ pub struct Pass {
 
 impl Pass {
     /// An output, a row per record: 0 is the input of the tower, N + 1 the output of layer N.
+    #[inline]
     pub fn output(&self, at: usize) -> &[f32] {
         self.outputs.get(at).map_or(&[], |output| &**output)
     }
 
     /// The last output: the vectors.
+    #[inline]
     pub fn last(&self) -> &[f32] {
         self.output(self.layers)
     }

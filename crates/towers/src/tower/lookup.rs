@@ -93,6 +93,7 @@ impl Lookup {
     }
 
     /// The number of rows that the table must have.
+    #[inline]
     pub fn rows(&self) -> usize {
         match self {
             Self::Hash { buckets, .. } => *buckets as usize,
@@ -136,6 +137,7 @@ impl Lookup {
     }
 
     /// The row of a string that is not in the vocabulary; `None` if unknown strings have no rows.
+    #[inline]
     pub fn row_of_unknown(&self, text: &str) -> Option<u32> {
         match self {
             Self::Vocabulary {

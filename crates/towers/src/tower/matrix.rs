@@ -40,6 +40,7 @@ pub(crate) enum Precision {
 
 impl Precision {
     /// Casts bytes to weights; `None` if they are not aligned.
+    #[inline]
     pub(super) fn weights(self, bytes: &[u8]) -> Option<Weights<'_>> {
         Some(match self {
             Self::F32 => Weights::F32(bytemuck::try_cast_slice(bytes).ok()?),
@@ -85,6 +86,7 @@ impl Matrix {
     }
 
     /// Number of rows.
+    #[inline]
     pub fn rows(&self) -> usize {
         match self {
             Self::Owned(all) => all.nrows(),
@@ -93,6 +95,7 @@ impl Matrix {
     }
 
     /// Components of a row.
+    #[inline]
     pub fn columns(&self) -> usize {
         match self {
             Self::Owned(all) => all.ncols(),
@@ -102,11 +105,13 @@ impl Matrix {
 
     /// Number of weights.
     #[expect(clippy::len_without_is_empty, reason = "a matrix is never empty")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.rows() * self.columns()
     }
 
     /// All weights.
+    #[inline]
     pub fn weights(&self) -> Weights<'_> {
         let weights = match self {
             Self::Owned(all) => all.as_slice().map(Weights::F32),
@@ -120,6 +125,7 @@ impl Matrix {
     }
 
     /// A row; `None` beyond the last.
+    #[inline]
     pub fn row(&self, at: u32) -> Option<Weights<'_>> {
         let columns = self.columns();
         let from = (at as usize).checked_mul(columns)?;

@@ -78,6 +78,7 @@ unsafe fn multiply<T: Copy + Default>(
 /// # Safety
 /// That many rows of `width` components exist on each side, and `load` reads eight of them.
 #[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
 unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
     x: *const f32,
     weights: *const T,
@@ -123,6 +124,7 @@ unsafe fn tile<T: Copy + Default, const X: usize, const W: usize>(
 ///
 /// # Safety
 /// `count` components exist at `from`, and `count` is below eight.
+#[inline]
 unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] {
     let mut all = [T::default(); LANES];
     // SAFETY: `count` components exist.
@@ -132,6 +134,7 @@ unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] 
 
 /// The sum of the lanes of each register, always in the same order.
 #[target_feature(enable = "avx2")]
+#[inline]
 fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
     let four = |a, b, c, d| _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
     let [a, b, c, d, e, f, g, h, i, j, k, l] = sums;
@@ -158,6 +161,7 @@ fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
 /// # Safety
 /// Eight components exist at `at`.
 #[target_feature(enable = "avx2")]
+#[inline]
 unsafe fn load_f32(at: *const f32) -> __m256 {
     // SAFETY: there are eight.
     unsafe { _mm256_loadu_ps(at) }
@@ -168,6 +172,7 @@ unsafe fn load_f32(at: *const f32) -> __m256 {
 /// # Safety
 /// As for `load_f32`.
 #[target_feature(enable = "avx2,f16c")]
+#[inline]
 unsafe fn load_f16(at: *const u16) -> __m256 {
     // SAFETY: as for `load_f32`.
     _mm256_cvtph_ps(unsafe { _mm_loadu_si128(at.cast()) })
@@ -178,6 +183,7 @@ unsafe fn load_f16(at: *const u16) -> __m256 {
 /// # Safety
 /// As for `load_f32`.
 #[target_feature(enable = "avx2")]
+#[inline]
 unsafe fn load_bf16(at: *const u16) -> __m256 {
     // SAFETY: as for `load_f32`.
     let upper = unsafe { _mm_loadu_si128(at.cast()) };

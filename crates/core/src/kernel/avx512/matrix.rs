@@ -116,6 +116,7 @@ unsafe fn tile<T, const X: usize, const W: usize>(
 /// The sum of the lanes of each register. Pairs of registers are interleaved and added until one register
 /// holds sixteen sums, so every sum is added in the same order.
 #[target_feature(enable = "avx512f")]
+#[inline]
 fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
     let pair = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
     let four = |at: usize| {
@@ -145,6 +146,7 @@ fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
 /// # Safety
 /// The components that the mask selects exist.
 #[target_feature(enable = "avx512f")]
+#[inline]
 unsafe fn load_f32(at: *const f32, mask: __mmask16) -> __m512 {
     // SAFETY: only what the mask selects is read.
     unsafe { _mm512_maskz_loadu_ps(mask, at) }
@@ -155,6 +157,7 @@ unsafe fn load_f32(at: *const f32, mask: __mmask16) -> __m512 {
 /// # Safety
 /// As for `load_f32`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
 unsafe fn load_f16(at: *const u16, mask: __mmask16) -> __m512 {
     // SAFETY: as for `load_f32`.
     _mm512_cvtph_ps(unsafe { _mm256_maskz_loadu_epi16(mask, at.cast()) })
@@ -165,6 +168,7 @@ unsafe fn load_f16(at: *const u16, mask: __mmask16) -> __m512 {
 /// # Safety
 /// As for `load_f32`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
 unsafe fn load_bf16(at: *const u16, mask: __mmask16) -> __m512 {
     // SAFETY: as for `load_f32`.
     let upper = unsafe { _mm256_maskz_loadu_epi16(mask, at.cast()) };

@@ -48,6 +48,7 @@ unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
 /// # Safety
 /// That many rows of `width` components exist on each side.
 #[target_feature(enable = "neon")]
+#[inline]
 unsafe fn tile<const X: usize, const W: usize>(
     x: *const f32,
     weights: *const f32,
