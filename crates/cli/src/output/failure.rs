@@ -133,13 +133,14 @@ impl From<ImportError> for Failure {
     }
 }
 
-/// The message of an error and those of its causes; a cause that the message before it repeats is left out.
+/// The message of an error and those of its causes. A cause that the message before it repeats, behind a
+/// colon or as a whole, is left out.
 fn with_causes(error: &dyn StdError) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
         let message = error.to_string();
-        if messages.last().is_none_or(|last| !last.contains(&message)) {
+        if messages.last().is_none_or(|last| !repeats(last, &message)) {
             messages.push(message);
         }
         cause = error.source();
@@ -147,9 +148,34 @@ fn with_causes(error: &dyn StdError) -> Vec<String> {
     messages
 }
 
+/// Whether a message ends with its cause, or has it before a semicolon with advice.
+fn repeats(message: &str, cause: &str) -> bool {
+    let behind = |at: usize| message.get(at + cause.len()..).unwrap_or_default();
+    let before = |at: usize| message.get(..at).unwrap_or_default();
+    message.match_indices(cause).any(|(at, _)| {
+        (at == 0 || before(at).ends_with(": "))
+            && (behind(at).is_empty() || behind(at).starts_with(';'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_whose_words_stand_in_the_message_by_chance_is_shown() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot open busy.twin")]
+        struct Outer(#[source] Cause);
+        #[derive(Debug, thiserror::Error)]
+        #[error("busy")]
+        struct Cause;
+        assert_eq!(
+            with_causes(&Outer(Cause)),
+            ["cannot open busy.twin", "busy"]
+        );
+        assert!(repeats("moved meanwhile: gone; run it again", "gone"));
+    }
 
     #[test]
     fn a_cause_is_shown_once() {
