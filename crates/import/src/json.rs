@@ -21,9 +21,10 @@ where
     let value = seed.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));
     value.map_err(|error| {
+        // The parser ends its message with the place. Its line is always 1, the column is said below.
         let what = error.to_string();
-        // The line number of the parser is always 1 here.
-        let what = what.split(" at line ").next().unwrap_or(&what);
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let what = what.strip_suffix(&place).unwrap_or(&what);
         let hint = if text.trim_start().starts_with('[') {
             " (one object per line expected, not one list of all)"
         } else {
