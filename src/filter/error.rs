@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use unicode_width::UnicodeWidthStr;
 
 /// Maximum number of characters of the text that an error shows.
 const WIDTH: usize = 72;
@@ -68,17 +69,17 @@ impl FilterError {
         }
         let ends = |cut: bool| if cut { "…" } else { "" };
         let (left, right) = (ends(from > 0), ends(to < all));
-        let shown: String = self
-            .text
-            .chars()
-            .skip(from)
-            .take(to - from)
-            .map(printable)
-            .collect();
-        let indent = before - from.min(before) + left.chars().count();
-        let marks = marked.min(to.saturating_sub(before)).max(1);
+        let shown = |from: usize, to: usize| -> String {
+            let length = to.saturating_sub(from);
+            let shown = self.text.chars().skip(from).take(length);
+            shown.map(printable).collect()
+        };
+        // The mark counts columns: East Asian characters take two, combining ones none.
+        let columns = |from: usize, to: usize| shown(from, to).width();
+        let indent = columns(from, before) + left.width();
+        let marks = columns(before, to.min(before + marked)).max(1);
         [
-            format!("  {left}{}{right}", shown.trim_end()),
+            format!("  {left}{}{right}", shown(from, to).trim_end()),
             format!("  {}{}", " ".repeat(indent), "^".repeat(marks)),
         ]
     }
@@ -93,7 +94,7 @@ impl fmt::Display for FilterError {
     }
 }
 
-/// A character that takes one column and does not break the line.
+/// A character that does not break the line.
 fn printable(c: char) -> char {
     if c.is_whitespace() {
         ' '
@@ -119,6 +120,19 @@ mod tests {
 
     fn error(text: &str, span: Range<usize>) -> String {
         Fault::new(span, "wrong").in_text(text).to_string()
+    }
+
+    #[test]
+    fn the_mark_counts_columns_not_characters() {
+        assert_eq!(
+            error("映画 < '東京'", 9..17),
+            "wrong\n  映画 < '東京'\n         ^^^^^^"
+        );
+        // A letter with a combining accent is one column.
+        assert_eq!(
+            error("e\u{301} < x", 6..7),
+            "wrong\n  e\u{301} < x\n      ^"
+        );
     }
 
     #[test]
