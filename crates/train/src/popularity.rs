@@ -22,11 +22,11 @@ pub struct Decile {
     /// Number of its items.
     pub items: usize,
     /// Least and most training events of one of its items.
-    pub met: [usize; 2],
+    pub event_range: [usize; 2],
     /// Its share of all training events.
-    pub meetings: f64,
+    pub event_share: f64,
     /// Its share of the first ten answers, over up to 512 users.
-    pub answers: f64,
+    pub answer_share: f64,
     /// Number of held-out events with one of its items.
     pub held_out: usize,
     /// Share of these with the item among the first 10.
@@ -39,7 +39,7 @@ pub struct Decile {
 
 /// Counts for each item.
 pub(crate) struct Popularity {
-    met: Vec<usize>,
+    events: Vec<usize>,
     answers: Vec<usize>,
 }
 
@@ -47,19 +47,19 @@ impl Popularity {
     /// Counts of zero for `items` items.
     pub(crate) fn new(items: usize) -> Self {
         Self {
-            met: vec![0; items],
+            events: vec![0; items],
             answers: vec![0; items],
         }
     }
 
     /// Counts a training event of an item.
     pub(crate) fn count(&mut self, item: u32) {
-        self.met[item as usize] += 1;
+        self.events[item as usize] += 1;
     }
 
     /// Numbers of the users to recall for, spread evenly over `users`.
     pub(crate) fn sample_users(&self, users: usize) -> Vec<u32> {
-        let most = MAX_SCORES / self.met.len().max(1);
+        let most = MAX_SCORES / self.events.len().max(1);
         let step = users.div_ceil(most.clamp(1, MAX_USERS)).max(1);
         (0..users as u32).step_by(step).collect()
     }
@@ -101,8 +101,8 @@ impl Popularity {
         &self,
         found: impl IntoIterator<Item = (u32, Option<usize>)>,
     ) -> Vec<Decile> {
-        let mut order: Vec<usize> = (0..self.met.len()).collect();
-        order.sort_by_key(|item| self.met[*item]);
+        let mut order: Vec<usize> = (0..self.events.len()).collect();
+        order.sort_by_key(|item| self.events[*item]);
         let share =
             |part: usize, all: &[usize]| part as f64 / all.iter().sum::<usize>().max(1) as f64;
         let mut decile_of = vec![0; order.len()];
@@ -112,12 +112,12 @@ impl Popularity {
             let of = &order[at(number)..at(number + 1)];
             of.iter().for_each(|item| decile_of[*item] = number);
             let sum = |counts: &[usize]| of.iter().map(|item| counts[*item]).sum::<usize>();
-            let count = |item: Option<&usize>| item.map_or(0, |item| self.met[*item]);
+            let count = |item: Option<&usize>| item.map_or(0, |item| self.events[*item]);
             deciles.push(Decile {
                 items: of.len(),
-                met: [count(of.first()), count(of.last())],
-                meetings: share(sum(&self.met), &self.met),
-                answers: share(sum(&self.answers), &self.answers),
+                event_range: [count(of.first()), count(of.last())],
+                event_share: share(sum(&self.events), &self.events),
+                answer_share: share(sum(&self.answers), &self.answers),
                 ..Decile::default()
             });
         }
@@ -158,20 +158,20 @@ mod tests {
         let found = [(19, Some(3)), (18, None), (18, Some(50)), (0, Some(0))];
         let deciles = popularity.deciles(found);
         assert_eq!(deciles.len(), 10);
-        assert_eq!((deciles[0].items, deciles[0].met), (2, [0, 1]));
-        assert_eq!(deciles[9].met, [18, 19]);
-        assert!((deciles[9].meetings - 37.0 / 190.0).abs() < 1e-12);
+        assert_eq!((deciles[0].items, deciles[0].event_range), (2, [0, 1]));
+        assert_eq!(deciles[9].event_range, [18, 19]);
+        assert!((deciles[9].event_share - 37.0 / 190.0).abs() < 1e-12);
         // Of 20 answers item 1 is one; items 10 and 11 are of both users.
-        assert!((deciles[0].answers - 1.0 / 20.0).abs() < 1e-12);
-        assert!((deciles[5].answers - 4.0 / 20.0).abs() < 1e-12);
-        assert!((deciles[9].answers - 2.0 / 20.0).abs() < 1e-12);
+        assert!((deciles[0].answer_share - 1.0 / 20.0).abs() < 1e-12);
+        assert!((deciles[5].answer_share - 4.0 / 20.0).abs() < 1e-12);
+        assert!((deciles[9].answer_share - 2.0 / 20.0).abs() < 1e-12);
         let last = deciles[9];
         assert_eq!(last.held_out, 3);
         assert!(
             (last.hit_10 - 1.0 / 3.0).abs() < 1e-12 && (last.hit_100 - 2.0 / 3.0).abs() < 1e-12
         );
         assert_eq!((deciles[0].held_out, deciles[0].hit_10), (1, 1.0));
-        let answers: f64 = deciles.iter().map(|decile| decile.answers).sum();
+        let answers: f64 = deciles.iter().map(|decile| decile.answer_share).sum();
         assert!((answers - 1.0).abs() < 1e-12);
     }
 

@@ -211,15 +211,15 @@ fn popularity(page: &mut String, deciles: &[Decile]) {
          <th class=\"n\">held out<th class=\"n\">hit@10<th class=\"n\">hit@100",
     );
     for decile in deciles {
-        let [least, most] = decile.met;
+        let [least, most] = decile.event_range;
         let hits = |share: f64| match decile.held_out {
             0 => String::new(),
             _ => format!("{share:.3}"),
         };
         let cells = [
             decile.items.to_string(),
-            format!("{:.1} %", 100.0 * decile.meetings),
-            format!("{:.1} %", 100.0 * decile.answers),
+            format!("{:.1} %", 100.0 * decile.event_share),
+            format!("{:.1} %", 100.0 * decile.answer_share),
             decile.held_out.to_string(),
             hits(decile.hit_10),
             hits(decile.hit_100),
@@ -328,9 +328,9 @@ mod tests {
             validations: vec![0.1, 0.3, 0.2],
             deciles: vec![Decile {
                 items: 12,
-                met: [3, 9],
-                meetings: 0.25,
-                answers: 0.125,
+                event_range: [3, 9],
+                event_share: 0.25,
+                answer_share: 0.125,
                 held_out: 4,
                 hit_10: 0.5,
                 hit_100: 0.75,

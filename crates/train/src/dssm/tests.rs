@@ -286,10 +286,10 @@ fn only_clicks_give_recall_by_popularity() {
     let sum = |of: fn(&Decile) -> f64| report.deciles.iter().map(of).sum::<f64>();
     assert_eq!(sum(|decile| decile.items as f64), 60.0);
     assert_eq!(sum(|decile| decile.held_out as f64), 12.0);
-    assert!((sum(|decile| decile.meetings) - 1.0).abs() < 1e-9);
-    assert!((sum(|decile| decile.answers) - 1.0).abs() < 1e-9);
+    assert!((sum(|decile| decile.event_share) - 1.0).abs() < 1e-9);
+    assert!((sum(|decile| decile.answer_share) - 1.0).abs() < 1e-9);
     assert_eq!(
-        (report.deciles[0].met, report.deciles[9].met),
+        (report.deciles[0].event_range, report.deciles[9].event_range),
         ([0, 0], [1, 1])
     );
     let alone = Dataset {

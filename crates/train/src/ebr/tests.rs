@@ -343,7 +343,11 @@ fn a_warm_start_adds_new_ids_and_the_latest_share_can_be_held_out() {
     assert!(report.examples < 2 + data.events.len() as u64 * 3 / 4);
     let held_out: usize = report.deciles.iter().map(|decile| decile.held_out).sum();
     assert!(held_out >= 2, "{:?}", report.deciles);
-    let answers: f64 = report.deciles.iter().map(|decile| decile.answers).sum();
+    let answers: f64 = report
+        .deciles
+        .iter()
+        .map(|decile| decile.answer_share)
+        .sum();
     assert!((answers - 1.0).abs() < 1e-9);
 }
 
