@@ -63,8 +63,8 @@ mod store;
 pub mod train;
 
 pub use database::{
-    BatchRecall, CheckProblem, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR,
-    DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export, ExportedItem, ExportedItems,
+    BatchRecall, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN,
+    Database, DatabaseStats, Ensembles, Export, ExportedItem, ExportedItems, FileProblem,
     GenerationInfo, Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport,
     Rollback, SpaceStats,
 };

@@ -94,7 +94,7 @@ fn a_flip_in_the_last_call_of_a_closed_journal_is_damage_and_no_torn_end() {
     assert_eq!(report.lost_revisions, [(Revision(3), Revision(3))]);
     let db = Database::open(&path).unwrap();
     assert_eq!(db.stats().unwrap().items, 2);
-    assert_eq!(fs::read(&report.put_aside[0]).unwrap(), bytes);
+    assert_eq!(fs::read(&report.quarantined[0]).unwrap(), bytes);
 }
 
 #[test]

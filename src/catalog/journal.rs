@@ -6,7 +6,7 @@ use crate::format::container::{Header, Kind};
 use crate::format::journal::{Frame, Op};
 use crate::store::{Directory, StoreError, WriteOperation, fresh_identity};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{NewFile, names};
+use twinspire_core::files::{IoAction, NewFile, names};
 use twinspire_core::ids::{FileNo, Revision};
 
 /// Writes a whole journal file, such as [`unsealed`] returns. File and name are durable then.
@@ -19,9 +19,10 @@ pub(crate) fn write_closed(
     let mut file = directory
         .files
         .create_new(&path)
-        .map_err(StoreError::io("create", &path))?;
-    file.append(bytes).map_err(StoreError::io("write", &path))?;
-    file.sync().map_err(StoreError::io("sync", &path))?;
+        .map_err(StoreError::io(IoAction::Create, &path))?;
+    file.append(bytes)
+        .map_err(StoreError::io(IoAction::Write, &path))?;
+    file.sync().map_err(StoreError::io(IoAction::Sync, &path))?;
     directory.sync_dir(&directory.root.join(names::JOURNAL))
 }
 
@@ -59,7 +60,7 @@ impl Journal {
             directory
                 .files
                 .sync_file(path)
-                .map_err(StoreError::io("sync", path))?;
+                .map_err(StoreError::io(IoAction::Sync, path))?;
         }
         directory.sync_dir(&directory.root.join(names::JOURNAL))?;
         let Recovered {
@@ -175,7 +176,7 @@ impl Journal {
             .directory
             .files
             .create_new(&path)
-            .map_err(StoreError::io("create", &path))?;
+            .map_err(StoreError::io(IoAction::Create, &path))?;
         let unconfirmed = self.unconfirmed.take();
         let due = unconfirmed
             .as_ref()
@@ -190,10 +191,10 @@ impl Journal {
         // From here on the file exists: a torn header would count as damage if more followed.
         let uncertain = StoreError::uncertain(WriteOperation::Append);
         file.append(&header)
-            .map_err(|error| uncertain(StoreError::io("write", &path)(error)))?;
+            .map_err(|error| uncertain(StoreError::io(IoAction::Write, &path)(error)))?;
         // Synced before the first frame: a power cut must not keep a frame and lose the header.
         file.sync()
-            .map_err(|error| uncertain(StoreError::io("sync", &path)(error)))?;
+            .map_err(|error| uncertain(StoreError::io(IoAction::Sync, &path)(error)))?;
         self.directory
             .sync_dir(&self.directory.root.join(names::JOURNAL))
             .map_err(&uncertain)?;
@@ -220,10 +221,10 @@ fn write_frame(mut open: OpenFile, bytes: &[u8]) -> Result<OpenFile, StoreError>
     let uncertain = StoreError::uncertain(WriteOperation::Append);
     open.file
         .append(bytes)
-        .map_err(|error| uncertain(StoreError::io("write", path)(error)))?;
+        .map_err(|error| uncertain(StoreError::io(IoAction::Write, path)(error)))?;
     open.file
         .sync()
-        .map_err(|error| uncertain(StoreError::io("sync", path)(error)))?;
+        .map_err(|error| uncertain(StoreError::io(IoAction::Sync, path)(error)))?;
     open.bytes += bytes.len() as u64;
     Ok(open)
 }

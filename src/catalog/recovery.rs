@@ -6,7 +6,7 @@ use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
 use crate::format::{Damage, FormatError};
 use crate::store::{Directory, StoreError, fresh_identity};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::Revision;
 
 /// The unsealed writes in the journal files.
@@ -57,7 +57,7 @@ pub(crate) fn read(
         let blob = directory
             .files
             .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+            .map_err(StoreError::io(IoAction::Open, &path))?;
         let last = found.add_file(&path, &blob, database, sealed);
         let bytes = blob.len() as u64;
         found.bytes += bytes;
@@ -127,7 +127,7 @@ pub(crate) fn unsealed(
 pub(crate) fn paths(directory: &Directory) -> Result<Vec<PathBuf>, StoreError> {
     let dir = directory.root.join(names::JOURNAL);
     let listed = directory.files.list(&dir);
-    let listed = listed.map_err(StoreError::io("list", &dir))?;
+    let listed = listed.map_err(StoreError::io(IoAction::List, &dir))?;
     let mut numbered: Vec<_> = listed
         .iter()
         .filter_map(|name| Some((names::number_of(name, "journal")?, dir.join(name))))

@@ -3,7 +3,7 @@
 use super::Database;
 use crate::error::Error;
 use crate::maintain;
-pub use crate::maintain::{CheckProblem, CheckReport};
+pub use crate::maintain::{CheckReport, FileProblem};
 
 impl Database {
     /// Checks every file against its checksums, every table against what it points to, every graph

@@ -19,12 +19,7 @@ pub(super) struct Fusion {
 
 impl Database {
     /// Checks that the members of a fused space can be fused.
-    pub(super) fn fusion(
-        &self,
-        space: &str,
-        members: &[String],
-        storage: Storage,
-    ) -> Result<Fusion, Error> {
+    pub(super) fn fusion(&self, space: &str, members: &[String]) -> Result<Fusion, Error> {
         let fused = |source: FuseError| Error::Fused {
             space: space.to_owned(),
             source,
@@ -56,9 +51,6 @@ impl Database {
             true => Storage::Half,
             false => Storage::Full,
         };
-        if storage == Storage::Half && stored == Storage::Full {
-            return Err(fused(FuseError::Precision));
-        }
         let towers = Towers::vectors_only(space, dimension, Metric::InnerProduct);
         Ok(Fusion {
             members: made_of,

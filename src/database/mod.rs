@@ -29,7 +29,7 @@ mod rollback;
 mod tests;
 mod towers;
 
-pub use check::{CheckProblem, CheckReport};
+pub use check::{CheckReport, FileProblem};
 pub use ensembles::Ensembles;
 pub use export::{Export, ExportedItem, ExportedItems};
 pub use generations::GenerationInfo;

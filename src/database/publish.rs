@@ -33,6 +33,19 @@ pub struct ItemVectors<'a> {
     rows: Box<dyn Iterator<Item = Given> + 'a>,
 }
 
+/// Sources that have options for their vectors: [`Towers`] and [`ItemVectors`]. A fused space stores and
+/// leaves out what its members do.
+pub trait OwnVectors: sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Towers {}
+impl OwnVectors for Towers {}
+impl sealed::Sealed for ItemVectors<'_> {}
+impl OwnVectors for ItemVectors<'_> {}
+
 /// The spaces that a fused space is made of.
 #[derive(Debug)]
 pub struct Members(Vec<String>);
@@ -128,6 +141,13 @@ impl<'a> Publish<'a> {
     /// assert_eq!(recall.top(1)?[0].id, "B02");
     /// # Ok(())
     /// # }
+    /// ```
+    ///
+    /// It has no option for how vectors are stored or which are left out: its members decide.
+    ///
+    /// ```compile_fail,E0599
+    /// # let db = twinspire::Database::open("shop.twin").unwrap();
+    /// db.publish("both").fuse(["text", "unified"]).storage(twinspire::Storage::Half);
     /// ```
     pub fn fuse<T: Into<String>>(
         self,
@@ -257,8 +277,7 @@ impl Publish<'_, Members> {
     /// The generation before stays active.
     pub fn run(mut self) -> Result<GenerationInfo, Error> {
         let Members(members) = &self.source;
-        let storage = self.options.storage;
-        let fusion = self.database.fusion(self.space, members, storage)?;
+        let fusion = self.database.fusion(self.space, members)?;
         self.options.storage = fusion.storage;
         let source = Source::Members(&fusion.members);
         self.database
@@ -275,31 +294,10 @@ impl<'a, S> Publish<'a, S> {
         self
     }
 
-    /// Storage format of the generation's vectors, including those of items written later;
-    /// [`Storage::Full`] by default.
-    ///
-    /// Under [`Storage::Half`] vectors take half the space. Recalls, exact ones too, compare the rounded
-    /// vectors: scores differ from the full ones in the fourth digit. Items with a component beyond
-    /// ±65,504 are refused, by the publish and by later puts. Under cosine no component is that large.
-    pub fn storage(mut self, storage: Storage) -> Self {
-        self.options.storage = storage;
-        self
-    }
-
     /// Which builder builds the graph; [`GraphBuilder::Batches`] by default. Segments that are sealed or
     /// merged later are built by the default.
     pub fn graph_builder(mut self, builder: GraphBuilder) -> Self {
         self.options.graph_builder = builder;
-        self
-    }
-
-    /// Leaves out items that fail, instead of ending the publish at the first: items that the item tower
-    /// cannot embed, items without a vector, and vectors that cannot be used or belong to no item.
-    ///
-    /// `report` is called with the error of each, from any thread. Later writes of items that cannot be
-    /// embedded are accepted then, and recalls of the space do not find them.
-    pub fn leave_out(mut self, report: impl Fn(&Error) + Sync + 'a) -> Self {
-        self.options.left_out = Some(Box::new(report));
         self
     }
 
@@ -320,6 +318,29 @@ impl<'a, S> Publish<'a, S> {
     #[must_use]
     pub fn space(&self) -> &'a str {
         self.space
+    }
+}
+
+impl<'a, S: OwnVectors> Publish<'a, S> {
+    /// Storage format of the generation's vectors, including those of items written later;
+    /// [`Storage::Full`] by default.
+    ///
+    /// Under [`Storage::Half`] vectors take half the space. Recalls, exact ones too, compare the rounded
+    /// vectors: scores differ from the full ones in the fourth digit. Items with a component beyond
+    /// ±65,504 are refused, by the publish and by later puts. Under cosine no component is that large.
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.options.storage = storage;
+        self
+    }
+
+    /// Leaves out items that fail, instead of ending the publish at the first: items that the item tower
+    /// cannot embed, items without a vector, and vectors that cannot be used or belong to no item.
+    ///
+    /// `report` is called with the error of each, from any thread. Later writes of items that cannot be
+    /// embedded are accepted then, and recalls of the space do not find them.
+    pub fn leave_out(mut self, report: impl Fn(&Error) + Sync + 'a) -> Self {
+        self.options.left_out = Some(Box::new(report));
+        self
     }
 }
 

@@ -48,7 +48,15 @@ impl From<StoreError> for Error {
                 operation,
                 source: Arc::new((*source).into()),
             },
-            StoreError::Superseded { path, found, due } => Self::Superseded { path, found, due },
+            StoreError::Superseded {
+                path,
+                found,
+                committed,
+            } => Self::Superseded {
+                path,
+                found,
+                committed,
+            },
             StoreError::Format { path, source } => {
                 let FormatError { section, what } = source;
                 Self::Corrupt {

@@ -12,6 +12,7 @@
 //! | [`ErrorKind`] | its coarse kinds, for callers that decide by them |
 //! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`NameOwner`] | why input was rejected |
 //! | [`Damage`] | what is wrong with stored bytes |
+//! | [`IoAction`] | what the operating system refused |
 //! | [`WriteOperation`], [`TransitionError`], [`Invariant`] | why a write did not take place, or may have |
 
 mod convert;
@@ -33,4 +34,5 @@ pub use crate::store::WriteOperation;
 pub use invariant::Invariant;
 pub use kind::ErrorKind;
 pub use reason::{FuseError, InvalidVector, NameOwner};
+pub use twinspire_core::files::IoAction;
 pub use variants::Error;

@@ -54,7 +54,7 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
             RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
             Lambda NotFused OtherMembers NoNumbers NegativeScores),
-        variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Precision Schema),
+        variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Schema),
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
         variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
         variants!(Damage: Version Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack
@@ -62,7 +62,7 @@ fn the_page_of_errors_lists_every_variant() {
             Contradiction),
         variants!(Invariant: ServedGeneration InterruptedCommit),
         known!(EmbedError: Features NoTower Layer Output),
-        known!(TowersError: Io Invalid User Item),
+        known!(TowersError: Io Unnamed OtherFile Invalid User Item),
         known!(TowerFault: Missing Undescribed Json Description Safetensors Type Shape Bounds NotFinite
             NegativeVariance Unwritable Onnx Length Magic Version Checksum TrainingState Dimension Embed
             SelfTest Batch),
@@ -86,8 +86,21 @@ fn the_page_of_errors_lists_what_an_import_can_fail_with() {
 #[cfg(feature = "train")]
 #[test]
 fn the_page_of_errors_lists_what_training_can_fail_with() {
-    use twinspire_train::TrainError;
-    let (name, variants) = known!(TrainError: Empty Record Duplicate Weight Mined NoTexts NoField Config
-        Untrainable Override WarmStart Teacher Diverged Towers);
-    assert_eq!(listed(name), variants);
+    use twinspire_train::{
+        MinedFault, MissingData, OverrideFault, TeacherFault, TrainError, Untrainable,
+        WarmStartFault,
+    };
+    let all = [
+        known!(TrainError: Empty Record Duplicate Weight Mined NoTexts NoField Config Untrainable Override
+            WarmStart Teacher Diverged Towers),
+        known!(MissingData: Items Events NewEvents Clicks Texts MinedNegatives TestCases),
+        known!(MinedFault: UnknownPositive UnknownNegative User),
+        known!(Untrainable: NoTower ItemVectors RowNumbers BatchNorm FeatureWeights Onnx),
+        known!(OverrideFault: ReadByRecipe UnknownField KindNeeded Rule Table Malformed),
+        known!(WarmStartFault: Tower NewTable Width Lookup FrequencySize),
+        known!(TeacherFault: NoCategoryField NoCategoryIn Unreadable),
+    ];
+    for (name, variants) in all {
+        assert_eq!(listed(name), variants, "{name}");
+    }
 }

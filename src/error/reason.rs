@@ -59,12 +59,6 @@ pub enum FuseError {
         /// Members named.
         count: usize,
     },
-    /// Half precision over members that are stored in full precision.
-    #[error(
-        "its members store vectors in full precision, so scores in half precision would differ; \
-         publish the members in half precision first"
-    )]
-    Precision,
     /// The concatenated vectors make no space.
     #[error(transparent)]
     Schema(#[from] Box<TowerError>),

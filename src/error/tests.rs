@@ -25,13 +25,20 @@ fn damage_names_the_file_the_section_and_the_fault() {
 
 #[test]
 fn an_uncertain_write_names_the_operation_and_keeps_the_cause() {
-    let failed = StoreError::io("sync", Path::new("journal-3"))(io::ErrorKind::StorageFull.into());
+    let failed =
+        StoreError::io(IoAction::Sync, Path::new("journal-3"))(io::ErrorKind::StorageFull.into());
     let error = Error::from(StoreError::uncertain(WriteOperation::Append)(failed));
     let Error::Uncertain { operation, source } = &error else {
         panic!("{error:?}");
     };
     assert_eq!(*operation, WriteOperation::Append);
-    assert!(matches!(**source, Error::Io { action: "sync", .. }));
+    assert!(matches!(
+        **source,
+        Error::Io {
+            action: IoAction::Sync,
+            ..
+        }
+    ));
     let cause = error.source().and_then(|error| error.source()).unwrap();
     assert!(cause.is::<io::Error>(), "{cause:?}");
     let later = Error::Poisoned {

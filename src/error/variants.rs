@@ -12,6 +12,7 @@ use crate::store::WriteOperation;
 use std::path::PathBuf;
 use std::sync::Arc;
 use thiserror::Error;
+use twinspire_core::files::IoAction;
 use twinspire_core::ids::{GenerationNo, Revision};
 use twinspire_towers::{EmbedError, RecordError, TowersError};
 
@@ -313,7 +314,7 @@ pub enum Error {
     /// Another process committed to the database in spite of the lock. Nothing was changed, and this
     /// handle writes no more.
     #[error(
-        "{} names manifest {found}, but {due} is due: another process writes too; close one, then \
+        "{} names manifest {found}, but this handle committed {committed} last: another process writes too; close one, then \
          reopen", path.display()
     )]
     Superseded {
@@ -322,7 +323,7 @@ pub enum Error {
         /// The manifest it names.
         found: u64,
         /// The manifest this writer committed last.
-        due: u64,
+        committed: u64,
     },
     /// A file is damaged.
     #[error("damaged: {}: {section}: {what}", path.display())]
@@ -355,7 +356,7 @@ pub enum Error {
     #[error("cannot {action} {}", path.display())]
     Io {
         /// The operation.
-        action: &'static str,
+        action: IoAction,
         /// The file or directory.
         path: PathBuf,
         /// The error of the operating system.

@@ -23,7 +23,7 @@ impl Background {
     pub(crate) fn start(live: Arc<Live>, writing: Arc<Writing>) -> Self {
         let shared = Arc::clone(&writing);
         let waker = Arc::downgrade(&writing);
-        live.asked.on_full(move || {
+        live.query_samples.on_full(move || {
             if let Some(writing) = waker.upgrade() {
                 writing.signal.request(Task::Calibrate);
             }

@@ -44,7 +44,7 @@ pub(super) fn calibrate_from_queries(live: &Live, writing: &Writing) -> Result<(
     let snapshot = live.snapshot.load_full();
     for (space, serving) in &snapshot.spaces {
         let generation = &serving.base.generation;
-        let sample = || live.asked.sample(space, generation.number);
+        let sample = || live.query_samples.sample(space, generation.number);
         if !generation.calibration.real && sample().is_some() {
             calibrate(live, writing, space)?;
         }

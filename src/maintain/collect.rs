@@ -6,7 +6,7 @@ use crate::snapshot::Live;
 use crate::store::{self, StoreError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use twinspire_core::files::{LockMode, names};
+use twinspire_core::files::{IoAction, LockMode, names};
 
 /// Unlinks the files that nothing needs. Returns their paths.
 pub(crate) fn collect(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
@@ -38,7 +38,7 @@ fn collect_locked(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error>
     let _no_reader_opening = match directory.files.lock(&path, LockMode::Exclusive) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Vec::new()),
-        Err(error) => return Err(StoreError::io("lock", &path)(error).into()),
+        Err(error) => return Err(StoreError::io(IoAction::Lock, &path)(error).into()),
     };
     // Held to the end: a file that is created during collection must not count as garbage.
     let pending = writing.pending.lock();

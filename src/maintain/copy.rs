@@ -10,7 +10,7 @@ use crate::manifest::Manifest;
 use crate::snapshot::Live;
 use crate::store::{self, Directory, StoreError};
 use std::path::Path;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::FileNo;
 
 /// Writes a copy into a directory that is absent or empty.
@@ -52,7 +52,9 @@ fn create_directories(to: &Directory) -> Result<(), Error> {
         let (bytes, limit) = (root.as_os_str().len(), names::MAX_ROOT_BYTES);
         return Err(Error::PathTooLong { bytes, limit });
     }
-    let inside = files.list(root).map_err(StoreError::io("list", root))?;
+    let inside = files
+        .list(root)
+        .map_err(StoreError::io(IoAction::List, root))?;
     if !inside.is_empty() {
         return Err(Error::NotEmpty { path: root.clone() });
     }
@@ -68,7 +70,9 @@ fn link_files(from: &Directory, to: &Directory, manifest: &Manifest) -> Result<(
     let files = &*from.files;
     let link = |directory: &str, name: &str| {
         let (old, new) = (from.path(directory, name), to.path(directory, name));
-        files.link(&old, &new).map_err(StoreError::io("link", &old))
+        files
+            .link(&old, &new)
+            .map_err(StoreError::io(IoAction::Link, &old))
     };
     for items in &manifest.items {
         link(names::SEGMENTS, &names::items(items.file.number))?;

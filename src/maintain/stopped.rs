@@ -14,7 +14,11 @@ pub(super) enum Stopped {
         source: Arc<Error>,
     },
     /// Another process committed.
-    Superseded { path: PathBuf, found: u64, due: u64 },
+    Superseded {
+        path: PathBuf,
+        found: u64,
+        committed: u64,
+    },
     /// A panic ended a commit.
     Interrupted,
 }
@@ -27,10 +31,14 @@ impl Stopped {
                 operation: *operation,
                 source: Arc::clone(source),
             }),
-            Error::Superseded { path, found, due } => Some(Self::Superseded {
+            Error::Superseded {
+                path,
+                found,
+                committed,
+            } => Some(Self::Superseded {
                 path: path.clone(),
                 found: *found,
-                due: *due,
+                committed: *committed,
             }),
             _ => None,
         }
@@ -43,10 +51,14 @@ impl Stopped {
                 operation: *operation,
                 source: Arc::clone(source),
             },
-            Self::Superseded { path, found, due } => Error::Superseded {
+            Self::Superseded {
+                path,
+                found,
+                committed,
+            } => Error::Superseded {
                 path: path.clone(),
                 found: *found,
-                due: *due,
+                committed: *committed,
             },
             Self::Interrupted => Error::Internal {
                 invariant: Invariant::InterruptedCommit,

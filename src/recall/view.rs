@@ -126,7 +126,7 @@ impl View {
             kept.is_some_and(|kept| kept.active == generation)
         };
         if self.fresh.is_none() || active() {
-            self.live.asked.offer(space, generation, query);
+            self.live.query_samples.offer(space, generation, query);
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Live {
     /// Bytes of the journal when the database was opened.
     pub(crate) journal_bytes: u64,
     /// Samples of the query vectors that each space received.
-    pub(crate) asked: Arc<Reservoirs>,
+    pub(crate) query_samples: Arc<Reservoirs>,
 }
 
 /// An item and its newest record; no record if the item is deleted.
@@ -78,7 +78,7 @@ impl Live {
         let snapshot = self.snapshot.load_full();
         let base = &snapshot.space(space)?.base;
         let number = base.generation.number;
-        let asked = self.asked.sample(space, number);
+        let asked = self.query_samples.sample(space, number);
         let largest = base.parts.iter().max_by_key(|part| part.shown());
         let queries = match (&asked, largest) {
             (Some(asked), _) => Cow::Borrowed(asked),

@@ -8,7 +8,7 @@ use crate::format::current::Current;
 use crate::format::{FormatError, manifest as bytes_of};
 use crate::manifest::Manifest;
 use std::io::ErrorKind;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::checksum;
 
@@ -17,14 +17,14 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
     let path = directory.root.join(names::CURRENT);
     let text = match directory.files.read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(StoreError::io("read", &path))?,
+        other => other.map_err(StoreError::io(IoAction::Read, &path))?,
     };
     let current = Current::decode(&text).map_err(StoreError::format(&path))?;
     let path = directory.root.join(names::manifest(current.number));
     let bytes = directory
         .files
         .read(&path)
-        .map_err(StoreError::io("read", &path))?;
+        .map_err(StoreError::io(IoAction::Read, &path))?;
     let wrong = StoreError::format(&path);
     if checksum(&bytes) != current.checksum {
         return Err(wrong(FormatError::bad(
@@ -93,7 +93,7 @@ fn replace_current(
     let bytes = directory
         .files
         .read(&path)
-        .map_err(StoreError::io("read", &path))?;
+        .map_err(StoreError::io(IoAction::Read, &path))?;
     let current = Current {
         number,
         checksum: checksum(&bytes),
@@ -101,17 +101,17 @@ fn replace_current(
     let next = directory.root.join(names::CURRENT_NEXT);
     match directory.files.remove(&next) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(StoreError::io("remove", &next)(error));
+            return Err(StoreError::io(IoAction::Remove, &next)(error));
         }
         _ => {}
     }
     let mut file = directory
         .files
         .create_new(&next)
-        .map_err(StoreError::io("create", &next))?;
+        .map_err(StoreError::io(IoAction::Create, &next))?;
     file.append(current.encode().as_bytes())
-        .map_err(StoreError::io("write", &next))?;
-    file.sync().map_err(StoreError::io("sync", &next))?;
+        .map_err(StoreError::io(IoAction::Write, &next))?;
+    file.sync().map_err(StoreError::io(IoAction::Sync, &next))?;
     drop(file);
     // The names must be durable before CURRENT may refer to them.
     directory.sync_dir(&directory.root)?;
@@ -124,25 +124,29 @@ fn replace_current(
     let renamed = directory
         .files
         .rename(&next, &target)
-        .map_err(StoreError::io("rename", &next));
+        .map_err(StoreError::io(IoAction::Rename, &next));
     renamed.map_err(&uncertain)?;
     directory.sync_dir(&directory.root).map_err(uncertain)
 }
 
 /// Refuses to overwrite the commit of a second writer, which can get past the lock on a network file
 /// system.
-fn expect(directory: &Directory, due: u64) -> Result<(), StoreError> {
+fn expect(directory: &Directory, committed: u64) -> Result<(), StoreError> {
     let path = directory.root.join(names::CURRENT);
     let found = match directory.files.read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => 0,
         other => {
-            let text = other.map_err(StoreError::io("read", &path))?;
+            let text = other.map_err(StoreError::io(IoAction::Read, &path))?;
             let current = Current::decode(&text).map_err(StoreError::format(&path))?;
             current.number
         }
     };
-    if found == due {
+    if found == committed {
         return Ok(());
     }
-    Err(StoreError::Superseded { path, found, due })
+    Err(StoreError::Superseded {
+        path,
+        found,
+        committed,
+    })
 }

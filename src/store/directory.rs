@@ -3,7 +3,7 @@
 use super::error::StoreError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use twinspire_core::files::{FileSystem, names};
+use twinspire_core::files::{FileSystem, IoAction, names};
 
 /// A database directory on a file system.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl Directory {
     pub(crate) fn create_dir(&self, path: &Path) -> Result<(), StoreError> {
         self.files
             .create_dir(path)
-            .map_err(StoreError::io("create the directory", path))
+            .map_err(StoreError::io(IoAction::CreateDirectory, path))
     }
 
     /// Makes the directory's own name durable.
@@ -45,6 +45,6 @@ impl Directory {
     pub(crate) fn sync_dir(&self, path: &Path) -> Result<(), StoreError> {
         self.files
             .sync_dir(path)
-            .map_err(StoreError::io("sync the directory", path))
+            .map_err(StoreError::io(IoAction::SyncDirectory, path))
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use twinspire_core::files::IoAction;
 
 /// A step of a write that can fail with an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,7 @@ pub(crate) enum StoreError {
     #[error("cannot {action} {}", path.display())]
     Io {
         /// The operation.
-        action: &'static str,
+        action: IoAction,
         /// The file or directory.
         path: PathBuf,
         /// The error of the operating system.
@@ -47,14 +48,14 @@ pub(crate) enum StoreError {
         source: FormatError,
     },
     /// CURRENT names another manifest than this writer committed last.
-    #[error("{} names manifest {found}, but {due} is due", path.display())]
+    #[error("{} names manifest {found}; this writer committed {committed} last", path.display())]
     Superseded {
         /// CURRENT.
         path: PathBuf,
         /// The manifest it names.
         found: u64,
         /// The manifest this writer committed last.
-        due: u64,
+        committed: u64,
     },
     /// An operation failed at a point after which only the disk knows whether it took place.
     #[error("{operation} failed midway")]
@@ -68,7 +69,7 @@ pub(crate) enum StoreError {
 
 impl StoreError {
     /// For `map_err` after an operation on `path`.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+    pub(crate) fn io(action: IoAction, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io {
             action,

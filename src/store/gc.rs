@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 
 /// Unlinks every segment, towers directory and manifest that `manifest` does not need. Keeps the
 /// previous manifest and the `pending` files, which are under construction. Returns what was removed.
@@ -69,7 +69,7 @@ fn stale(
 ) -> Result<Stale, StoreError> {
     let list = |path: &PathBuf| {
         let listed = directory.files.list(path);
-        listed.map_err(StoreError::io("list", path))
+        listed.map_err(StoreError::io(IoAction::List, path))
     };
     let needed = needed(manifest);
     let is_stale = |within: &str, name: &str| {
@@ -103,7 +103,7 @@ fn stale(
                     stale.files.push(towers);
                     continue;
                 }
-                other => other.map_err(StoreError::io("list", &towers))?,
+                other => other.map_err(StoreError::io(IoAction::List, &towers))?,
             };
             stale
                 .files
@@ -150,7 +150,7 @@ pub(crate) fn highest_number(directory: &Directory) -> Result<u64, StoreError> {
         for name in directory
             .files
             .list(&path)
-            .map_err(StoreError::io("list", &path))?
+            .map_err(StoreError::io(IoAction::List, &path))?
         {
             let numbers = kinds
                 .iter()

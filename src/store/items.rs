@@ -13,7 +13,7 @@ use crate::format::items::{
 };
 use crate::manifest::ItemsFile;
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{Blob, names};
+use twinspire_core::files::{Blob, IoAction, names};
 use twinspire_core::ids::{FileNo, ItemNo, Revision};
 use twinspire_towers::internals::Fields;
 
@@ -33,7 +33,7 @@ impl ItemsSegment {
         let blob = directory
             .files
             .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+            .map_err(StoreError::io(IoAction::Open, &path))?;
         let wrong = StoreError::format(&path);
         let layout = ItemsLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;

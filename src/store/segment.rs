@@ -9,7 +9,7 @@ use crate::format::{Damage, FormatError};
 use crate::manifest::FileRef;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::NewFile;
+use twinspire_core::files::{IoAction, NewFile};
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::{Checksum, checksum};
 
@@ -46,7 +46,7 @@ impl SegmentWriter {
         let file = directory
             .files
             .create_new(&path)
-            .map_err(StoreError::io("create", &path))?;
+            .map_err(StoreError::io(IoAction::Create, &path))?;
         let identity = fresh_identity();
         let header = Header {
             kind,
@@ -132,7 +132,8 @@ impl SegmentWriter {
         self.put(&footer)?;
         self.flush()?;
         if let Some(file) = self.file.take() {
-            file.finish().map_err(StoreError::io("sync", &self.path))?;
+            file.finish()
+                .map_err(StoreError::io(IoAction::Sync, &self.path))?;
         }
         Ok(FileRef {
             number: self.number,
@@ -195,7 +196,9 @@ fn append(
     path: &Path,
 ) -> Result<(), StoreError> {
     match file {
-        Some(file) => file.append(bytes).map_err(StoreError::io("write", path)),
+        Some(file) => file
+            .append(bytes)
+            .map_err(StoreError::io(IoAction::Write, path)),
         None => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use crate::format::space::{
 use crate::graph::{Graph, NodeVectors, OwnedCodes, Rows, StoredRows};
 use crate::manifest::SpaceFile;
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{Blob, names};
+use twinspire_core::files::{Blob, IoAction, names};
 use twinspire_core::ids::{FileNo, ItemNo};
 use twinspire_core::kernel::{Level, Metric, Storage};
 use twinspire_core::wire::pack;
@@ -36,7 +36,7 @@ impl SpaceSegment {
         let blob = directory
             .files
             .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+            .map_err(StoreError::io(IoAction::Open, &path))?;
         let wrong = StoreError::format(&path);
         let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use crate::format::FormatError;
 use crate::manifest::TowerFile;
 use std::sync::Arc;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::GenerationNo;
 use twinspire_core::wire::checksum;
 use twinspire_towers::internals::NamedBlob;
@@ -20,11 +20,14 @@ pub(crate) fn write_towers(
 ) -> Result<Vec<TowerFile>, StoreError> {
     let files = &*directory.files;
     let path = directory.path(names::TOWERS, &names::towers(space, generation));
-    for name in files.list(&path).map_err(StoreError::io("list", &path))? {
+    for name in files
+        .list(&path)
+        .map_err(StoreError::io(IoAction::List, &path))?
+    {
         let left = path.join(name);
         files
             .remove(&left)
-            .map_err(StoreError::io("remove", &left))?;
+            .map_err(StoreError::io(IoAction::Remove, &left))?;
     }
     directory.create_dir(&path)?;
     let mut written = Vec::new();
@@ -32,10 +35,11 @@ pub(crate) fn write_towers(
         let target = path.join(name);
         let mut file = files
             .create_new(&target)
-            .map_err(StoreError::io("create", &target))?;
+            .map_err(StoreError::io(IoAction::Create, &target))?;
         file.append(blob)
-            .map_err(StoreError::io("write", &target))?;
-        file.finish().map_err(StoreError::io("sync", &target))?;
+            .map_err(StoreError::io(IoAction::Write, &target))?;
+        file.finish()
+            .map_err(StoreError::io(IoAction::Sync, &target))?;
         written.push(TowerFile {
             name: name.clone(),
             length: blob.len() as u64,
@@ -61,7 +65,7 @@ pub(crate) fn read_towers(
         let blob = directory
             .files
             .open(&target)
-            .map_err(StoreError::io("read", &target))?;
+            .map_err(StoreError::io(IoAction::Read, &target))?;
         if blob.len() as u64 != pin.length || checksum(&blob) != pin.checksum {
             let what = "is not the file that was published: its length or checksum differs";
             return Err(StoreError::format(&target)(FormatError::bad("file", what)));

@@ -155,7 +155,7 @@ fn a_commit_of_another_process_stops_the_writer_and_nothing_else() {
             refused,
             Error::Superseded {
                 found: 2,
-                due: 1,
+                committed: 1,
                 ..
             }
         ),

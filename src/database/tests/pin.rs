@@ -19,7 +19,7 @@ fn recalls_of_an_inactive_generation_are_not_sampled() {
     let home = WeightedSum::new().space(SPACE, 1.0);
     db.ensembles().define(ENSEMBLE, home).unwrap();
     let [one, two] = [GenerationNo(1), GenerationNo(2)];
-    let sampled = |generation| db.live().asked.sample(SPACE, generation).is_some();
+    let sampled = |generation| db.live().query_samples.sample(SPACE, generation).is_some();
     let users = vec![json!({"price": 12}); ASKED];
     let now = db.pin();
     let before = now.generation(SPACE, one).unwrap();

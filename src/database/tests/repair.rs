@@ -109,9 +109,9 @@ fn a_hole_in_the_journal_costs_the_calls_in_it_and_names_their_revisions() {
     let report = repair(&files).unwrap();
     assert_eq!(report.lost_revisions, [(from, to)]);
     assert_eq!(contents(&open(&files).unwrap()), model);
-    assert_eq!(report.put_aside.len(), 1);
+    assert_eq!(report.quarantined.len(), 1);
     assert_eq!(
-        files.read(&report.put_aside[0]).unwrap(),
+        files.read(&report.quarantined[0]).unwrap(),
         bytes,
         "as it was"
     );
@@ -154,7 +154,7 @@ fn damaged_columns_are_rebuilt_from_the_records_without_loss() {
             let report = assert_repairs(&files, &format!("byte {at} of the columns flipped"));
             assert_eq!((report.lost_rows, report.unverified_rows), (0, 0));
             assert_eq!(report.lost_generations, []);
-            assert_eq!(report.put_aside.len(), 2, "the segment, and the journal");
+            assert_eq!(report.quarantined.len(), 2, "the segment, and the journal");
         }
     }
 }

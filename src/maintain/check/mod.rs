@@ -3,5 +3,5 @@
 mod report;
 mod run;
 
-pub use report::{CheckProblem, CheckReport};
+pub use report::CheckReport;
 pub(crate) use run::check;

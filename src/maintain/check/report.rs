@@ -1,6 +1,7 @@
 //! What a check found.
 
 use crate::error::Error;
+use crate::maintain::problem::FileProblem;
 use crate::store::StoreError;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -12,19 +13,7 @@ pub struct CheckReport {
     /// Number of files that were read.
     pub files: u64,
     /// What is wrong; empty if everything is sound.
-    pub problems: Vec<CheckProblem>,
-}
-
-/// A problem in one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct CheckProblem {
-    /// The file.
-    pub file: PathBuf,
-    /// The section of the file, as storage-format.md names it.
-    pub section: &'static str,
-    /// What is wrong with the section.
-    pub what: String,
+    pub problems: Vec<FileProblem>,
 }
 
 impl CheckReport {
@@ -41,42 +30,17 @@ impl CheckReport {
         section: &'static str,
         what: impl ToString,
     ) {
-        self.problems.push(CheckProblem {
-            file: file.into(),
-            section,
-            what: what.to_string(),
-        });
+        self.problems.push(FileProblem::new(file, section, what));
     }
 
     /// Adds the error of opening a generation of the database in `root`.
-    pub(super) fn add_open_error(&mut self, root: &Path, error: Error) {
-        match error {
-            Error::Corrupt {
-                path,
-                section,
-                what,
-            } => self.add(path, section, what),
-            error => self.add(root, "generation", error),
-        }
+    pub(super) fn add_open_error(&mut self, root: &Path, error: &Error) {
+        self.problems.push(FileProblem::of_opening(root, error));
     }
 
     /// Adds an error as a problem of its file.
     pub(super) fn add_error(&mut self, error: StoreError) {
-        match error {
-            StoreError::Format { path, source } => {
-                self.add(path, source.section, source.what);
-            }
-            StoreError::Io {
-                action,
-                path,
-                source,
-            } => self.add(path, "file", format!("cannot {action} it: {source}")),
-            StoreError::Uncertain { source, .. } => self.add_error(*source),
-            StoreError::Superseded { path, found, due } => {
-                let what = format!("names manifest {found}, but {due} is due");
-                self.add(path, "CURRENT", what);
-            }
-        }
+        self.problems.push(error.into());
     }
 
     /// Adds every error as a problem of its file.

@@ -131,7 +131,7 @@ fn check_generation(
             let before = report.problems.len();
             check_files(live, space, generation, report);
             if report.problems.len() == before {
-                report.add_open_error(&live.directory.root, error);
+                report.add_open_error(&live.directory.root, &error);
             }
             return Ok(());
         }

@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 use crate::store::{self, Directory, StoreError, fresh_identity};
 use std::io::ErrorKind;
 use std::path::Path;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 
 /// Loads the current manifest and makes it durable, or creates the first one.
 ///
@@ -18,7 +18,7 @@ pub(super) fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
         directory
             .files
             .sync_file(&current)
-            .map_err(StoreError::io("sync", &current))?;
+            .map_err(StoreError::io(IoAction::Sync, &current))?;
         directory.sync_dir(&directory.root)?;
         return Ok(manifest);
     }
@@ -28,7 +28,7 @@ pub(super) fn load_or_create(directory: &Directory) -> Result<Manifest, Error> {
     let orphan = directory.root.join(names::manifest(manifest.number));
     match directory.files.remove(&orphan) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(StoreError::io("remove", &orphan)(error).into());
+            return Err(StoreError::io(IoAction::Remove, &orphan)(error).into());
         }
         _ => {}
     }
@@ -45,7 +45,7 @@ pub(super) fn refuse_without_current(directory: &Directory) -> Result<(), Error>
         directory
             .files
             .list(path)
-            .map_err(StoreError::io("list", path))
+            .map_err(StoreError::io(IoAction::List, path))
     };
     let later = |name: &String| names::number_of(name, "manifest").is_some_and(|number| number > 1);
     let holds_data = list(&directory.root)?.iter().any(later)

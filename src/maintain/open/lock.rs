@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::store::{Directory, StoreError};
 use std::io::ErrorKind;
-use twinspire_core::files::{LockMode, names};
+use twinspire_core::files::{IoAction, LockMode, names};
 
 /// Locks the directory for the one writer.
 ///
@@ -16,7 +16,7 @@ pub(crate) fn lock_directory(directory: &Directory) -> Result<Box<dyn Send + Syn
         .lock(&path, LockMode::Owner)
         .map_err(|error| {
             if error.kind() != ErrorKind::WouldBlock {
-                return StoreError::io("lock", &path)(error).into();
+                return StoreError::io(IoAction::Lock, &path)(error).into();
             }
             let text = directory.files.read(&path).unwrap_or_default();
             let holder = String::from_utf8_lossy(&text).trim().to_owned();
@@ -29,7 +29,9 @@ pub(crate) fn lock_directory(directory: &Directory) -> Result<Box<dyn Send + Syn
 /// taken, as on a read-only medium: the reader then starts over if a file is gone.
 pub(crate) fn hold_files(directory: &Directory) -> Result<Option<Box<dyn Send + Sync>>, Error> {
     let (files, root) = (&directory.files, &directory.root);
-    let inside = files.list(root).map_err(StoreError::io("list", root))?;
+    let inside = files
+        .list(root)
+        .map_err(StoreError::io(IoAction::List, root))?;
     let exists = inside.iter().any(|name| name == names::READERS);
     let lock = || files.lock(&root.join(names::READERS), LockMode::Shared);
     Ok(exists.then(lock).and_then(Result::ok))

@@ -30,7 +30,7 @@ pub(crate) fn open_reader(directory: &Directory, before: Option<&Live>) -> Resul
         }
     };
     if let Some(before) = before {
-        live.asked = Arc::clone(&before.asked);
+        live.query_samples = Arc::clone(&before.query_samples);
     }
     Ok(live)
 }
@@ -85,6 +85,6 @@ fn open_state(
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
         journal_bytes: recovered.bytes,
-        asked: Arc::default(),
+        query_samples: Arc::default(),
     })
 }

@@ -14,7 +14,7 @@ use crate::snapshot::{Live, Snapshot};
 use crate::store::{self, Directory, StoreError};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::{FileNo, ItemNo};
 
 /// How to open a database for writing.
@@ -67,7 +67,7 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
     // The previous writer may have died after the commit of a seal and before this, its last step.
     journal.drop_sealed(sealed);
     let live = Arc::new(Live {
-        asked: Arc::default(),
+        query_samples: Arc::default(),
         directory,
         snapshot: ArcSwap::from_pointee(snapshot),
         index,
@@ -92,7 +92,7 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
 fn create_and_lock(directory: &Directory, create: bool) -> Result<Box<dyn Send + Sync>, Error> {
     let root = &directory.root;
     let inside = directory.files.list(root);
-    let inside = inside.map_err(StoreError::io("list", root))?;
+    let inside = inside.map_err(StoreError::io(IoAction::List, root))?;
     let has_current = inside.iter().any(|name| name == names::CURRENT);
     if !has_current && !inside.iter().all(|name| is_database_file(name)) {
         return Err(Error::NotADatabase { path: root.clone() });

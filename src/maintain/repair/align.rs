@@ -2,6 +2,7 @@
 
 use super::repairer::{Repairer, Salvage};
 use crate::error::Error;
+use crate::maintain::problem::FileProblem;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::manifest::Generation;
 use crate::snapshot::{Base, Sealed, embed, parse};
@@ -29,9 +30,9 @@ impl Repairer<'_> {
                 let Difference { segment, without } = difference(name, &base, &sealed)?;
                 if without > generation.left_out {
                     let number = generation.number;
-                    self.problem(format!(
-                        "{name} generation {number} has no vector of {without} items"
-                    ));
+                    let what =
+                        format!("{name} generation {number} has no vector of {without} items");
+                    self.problem(FileProblem::new(base.newest_path(), "node items", what));
                 }
                 if !segment.is_empty() {
                     let number = salvage.take_file_number();

@@ -4,6 +4,7 @@ use super::repairer::{Repairer, Salvage};
 use crate::catalog::{self, Fresh, Loss, Recovered};
 use crate::error::Error;
 use crate::format::items::Row;
+use crate::maintain::problem::FileProblem;
 use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use twinspire_core::files::names;
@@ -24,7 +25,7 @@ impl Repairer<'_> {
                 what,
                 lost,
             } = loss;
-            self.problem(format!("{}: {section}: {what}", path.display()));
+            self.problem(FileProblem::new(path, section, what));
             self.report.lost_revisions.extend(lost);
         }
         let database = salvage.manifest.database;
@@ -32,13 +33,12 @@ impl Repairer<'_> {
         if let Some(newest) = indexed.values().map(|fresh| fresh.revision).max() {
             let journal = self.directory.root.join(names::JOURNAL);
             let lost = (found.last.next(), newest);
-            self.problem(format!(
-                "{}: the end is missing: revisions {} to {}; the index still has {} of them",
-                journal.display(),
-                lost.0,
-                lost.1,
+            let (first, last) = lost;
+            let what = format!(
+                "the end is missing: revisions {first} to {last}; the index still has {} of them",
                 indexed.len()
-            ));
+            );
+            self.problem(FileProblem::new(journal, "frame", what));
             if indexed.len() as u64 != newest.0 - found.last.0 {
                 self.report.lost_revisions.push(lost);
             }

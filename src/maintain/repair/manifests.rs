@@ -4,9 +4,10 @@ use super::repairer::Repairer;
 use crate::error::{Damage, Error};
 use crate::format::manifest as manifest_file;
 use crate::maintain::open::missing;
+use crate::maintain::problem::FileProblem;
 use crate::manifest::Manifest;
 use crate::store::{self, StoreError};
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 
 impl Repairer<'_> {
     /// The current manifest, or else the newest that can be read; and the highest number of any.
@@ -22,13 +23,14 @@ impl Repairer<'_> {
             let name = names::manifest(number);
             let path = self.directory.root.join(&name);
             let bytes = self.directory.files.read(&path);
-            let bytes = bytes.map_err(StoreError::io("read", &path))?;
+            let bytes = bytes.map_err(StoreError::io(IoAction::Read, &path))?;
             match manifest_file::decode(&bytes) {
                 Ok(manifest) if manifest.number == number => readable.push(manifest),
                 other => {
-                    let what = other.err().map(|error| error.to_string());
-                    let what = what.unwrap_or_else(|| "has another number".to_owned());
-                    self.problem(format!("{}: {what}", path.display()));
+                    self.problem(match other {
+                        Ok(_) => FileProblem::new(path, "state", "has another number"),
+                        Err(error) => FileProblem::new(path, error.section, error.what),
+                    });
                     self.unreadable.push(name);
                 }
             }
@@ -41,7 +43,7 @@ impl Repairer<'_> {
             }
             Err(error) => missing(error),
         };
-        self.problem(&error);
+        self.problem(FileProblem::of_opening(&self.directory.root, &error));
         // The newest readable manifest stands in for the one that CURRENT should name.
         let manifest = readable.pop().ok_or(error)?;
         Ok((manifest, highest))

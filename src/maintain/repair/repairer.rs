@@ -1,6 +1,7 @@
 //! The state of a repair under way.
 
 use super::report::RepairReport;
+use crate::maintain::problem::FileProblem;
 use crate::manifest::Manifest;
 use crate::store::Directory;
 use twinspire_core::ids::FileNo;
@@ -25,8 +26,8 @@ pub(super) struct Salvage {
 
 impl Repairer<'_> {
     /// Reports a problem.
-    pub(super) fn problem(&mut self, what: impl ToString) {
-        self.report.problems.push(what.to_string());
+    pub(super) fn problem(&mut self, problem: impl Into<FileProblem>) {
+        self.report.problems.push(problem.into());
     }
 }
 

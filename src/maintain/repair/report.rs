@@ -1,5 +1,6 @@
 //! What a repair found, kept and gave up.
 
+use crate::maintain::problem::FileProblem;
 use serde::Serialize;
 use std::path::PathBuf;
 use twinspire_core::ids::Revision;
@@ -8,8 +9,8 @@ use twinspire_core::ids::Revision;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RepairReport {
-    /// What was wrong, one entry a file.
-    pub problems: Vec<String>,
+    /// What was wrong; empty if everything is sound.
+    pub problems: Vec<FileProblem>,
     /// Acknowledged writes of the journal that are lost: first and last revision of each gap.
     pub lost_revisions: Vec<(Revision, Revision)>,
     /// Rows of segments that are lost. An older version of the same item counts again, if there is one.
@@ -22,8 +23,8 @@ pub struct RepairReport {
     pub lost_generations: Vec<(String, u64)>,
     /// Ensembles that are lost with one of their spaces.
     pub lost_ensembles: Vec<String>,
-    /// The damaged files, kept for inspection.
-    pub put_aside: Vec<PathBuf>,
+    /// The damaged files, kept for inspection in `damaged/` below the database.
+    pub quarantined: Vec<PathBuf>,
 }
 
 impl RepairReport {

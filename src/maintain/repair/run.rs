@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::maintain::open::lock_directory;
 use crate::manifest::Manifest;
 use crate::store::{self, Directory, StoreError};
-use twinspire_core::files::names;
+use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::FileNo;
 
 /// Repairs a database that no process has open. A sound one is left as it is.
@@ -17,7 +17,7 @@ use twinspire_core::ids::FileNo;
 pub(crate) fn repair(directory: &Directory) -> Result<RepairReport, Error> {
     let root = &directory.root;
     let inside = directory.files.list(root);
-    let inside = inside.map_err(StoreError::io("list", root))?;
+    let inside = inside.map_err(StoreError::io(IoAction::List, root))?;
     let is_manifest = |name: &str| names::number_of(name, "manifest").is_some();
     let mut names = inside.iter();
     if !names.any(|name| name == names::CURRENT || is_manifest(name)) {
@@ -75,14 +75,14 @@ impl Repairer<'_> {
             let path = root.join(&name);
             files
                 .remove(&path)
-                .map_err(StoreError::io("remove", &path))?;
+                .map_err(StoreError::io(IoAction::Remove, &path))?;
         }
         self.directory.sync_dir(root)?;
         store::commit_over(self.directory, &manifest, None)?;
         for path in catalog::paths(self.directory)? {
             files
                 .remove(&path)
-                .map_err(StoreError::io("remove", &path))?;
+                .map_err(StoreError::io(IoAction::Remove, &path))?;
         }
         catalog::remove_index(self.directory);
         Ok(())

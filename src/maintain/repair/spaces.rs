@@ -1,6 +1,7 @@
 //! Keeping the generations that are whole, and the ensembles over them.
 
 use super::repairer::Repairer;
+use crate::maintain::problem::FileProblem;
 use crate::manifest::{Manifest, Space};
 use crate::snapshot::Base;
 use twinspire_core::files::names;
@@ -36,14 +37,15 @@ impl Repairer<'_> {
     fn repair_space(&mut self, name: &str, mut space: Space) -> Option<Space> {
         let mut kept = Vec::new();
         for generation in std::mem::take(&mut space.generations) {
-            let problems = match Base::open(self.directory, name, &generation, None) {
-                Ok(base) => {
-                    let parts = base.parts.iter();
-                    let found = parts.flat_map(|part| part.segment.check());
-                    found.map(|problem| problem.to_string()).collect()
-                }
-                Err(error) => vec![error.to_string()],
-            };
+            let problems: Vec<FileProblem> =
+                match Base::open(self.directory, name, &generation, None) {
+                    Ok(base) => {
+                        let parts = base.parts.iter();
+                        let found = parts.flat_map(|part| part.segment.check());
+                        found.map(FileProblem::from).collect()
+                    }
+                    Err(error) => vec![FileProblem::of_opening(&self.directory.root, &error)],
+                };
             if problems.is_empty() {
                 kept.push(generation);
                 continue;

@@ -110,17 +110,20 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         true => Storage::Half,
         false => Storage::Full,
     };
-    let mut publish = db
-        .publish(space)
-        .retain(args.retain)
-        .storage(storage)
-        .progress(|progress| stages.show(progress, output));
-    if args.leave_out {
-        publish = publish.leave_out(|error| report_left_out(error));
-    }
+    let publish = || {
+        let publish = db.publish(space).retain(args.retain);
+        publish.progress(|progress| stages.show(progress, output))
+    };
+    let with_towers = |towers| {
+        let publish = publish().towers(towers).storage(storage);
+        match args.leave_out {
+            true => publish.leave_out(|error| report_left_out(error)),
+            false => publish,
+        }
+    };
     let published = match (source, towers) {
-        (None, None) => publish.fuse(args.fuse).run(),
-        (None, Some(towers)) => publish.towers(towers).run(),
+        (None, None) => publish().fuse(args.fuse).run(),
+        (None, Some(towers)) => with_towers(towers).run(),
         (Some(vectors), towers) => {
             let mut vectors = vectors.peekable();
             let towers = match towers {
@@ -139,7 +142,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                 }
                 _ => true,
             });
-            publish.towers(towers).try_vectors(rows).run()
+            with_towers(towers).try_vectors(rows).run()
         }
     };
     let generation = published.map_err(|error| {

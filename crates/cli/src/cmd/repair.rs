@@ -49,7 +49,10 @@ fn text(report: &RepairReport) -> String {
     let mut line = |entry: &str| {
         let _ = writeln!(text, "  {}", escape_controls(entry));
     };
-    report.problems.iter().for_each(|problem| line(problem));
+    report
+        .problems
+        .iter()
+        .for_each(|problem| line(&problem.to_string()));
     for (from, to) in &report.lost_revisions {
         line(&format!("lost: the writes of revisions {from} to {to}"));
     }
@@ -68,7 +71,7 @@ fn text(report: &RepairReport) -> String {
             "kept: {records} of damaged files that are readable; a changed letter in them would not show"
         ));
     }
-    for file in &report.put_aside {
+    for file in &report.quarantined {
         line(&format!("put aside: {}", file.display()));
     }
     text

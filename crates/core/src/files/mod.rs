@@ -9,6 +9,7 @@
 
 mod blob;
 mod file_system;
+mod io_action;
 #[cfg(any(test, fuzzing, feature = "memory-files"))]
 mod memory;
 pub mod names;
@@ -17,6 +18,7 @@ mod os;
 
 pub use blob::Blob;
 pub use file_system::{FileSystem, LockMode, NewFile, parent};
+pub use io_action::IoAction;
 #[cfg(any(test, feature = "memory-files"))]
 pub use memory::Operation;
 #[cfg(any(test, fuzzing, feature = "memory-files"))]

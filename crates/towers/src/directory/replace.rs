@@ -16,7 +16,7 @@ use crate::error::TowersError;
 use crate::tower::{NamedBlob, TOWER_FILES};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{FileSystem, parent};
+use twinspire_core::files::{FileSystem, IoAction, parent};
 
 /// A towers directory to be written, and the two sibling directories that the replacement uses.
 pub(super) struct Replacement<'a> {
@@ -30,10 +30,8 @@ impl<'a> Replacement<'a> {
     /// A replacement of a directory, which may not exist yet.
     pub(super) fn new(files: &'a dyn FileSystem, directory: &'a Path) -> Result<Self, TowersError> {
         let sibling_of = |ending| {
-            sibling(directory, ending).ok_or_else(|| {
-                let error =
-                    io::Error::new(ErrorKind::InvalidInput, "the path must end with a name");
-                TowersError::io("save towers to", directory)(error)
+            sibling(directory, ending).ok_or_else(|| TowersError::Unnamed {
+                path: directory.to_owned(),
             })
         };
         Ok(Self {
@@ -54,7 +52,7 @@ impl<'a> Replacement<'a> {
         let above = parent(self.directory);
         self.files
             .create_dir_all(above)
-            .map_err(TowersError::io("create the directory", above))?;
+            .map_err(TowersError::io(IoAction::CreateDirectory, above))?;
         self.recover()?;
         self.write_saving(parts)?;
         if let Err(error) = self.swap() {
@@ -102,14 +100,14 @@ impl<'a> Replacement<'a> {
     fn write_saving(&self, parts: &[NamedBlob]) -> Result<(), TowersError> {
         self.files
             .create_dir(&self.saving)
-            .map_err(TowersError::io("create the directory", &self.saving))?;
+            .map_err(TowersError::io(IoAction::CreateDirectory, &self.saving))?;
         for (name, blob) in parts {
             let target = self.saving.join(name);
             let written = self.files.create_new(&target).and_then(|mut file| {
                 file.append(blob)?;
                 file.sync()
             });
-            written.map_err(TowersError::io("write", &target))?;
+            written.map_err(TowersError::io(IoAction::Write, &target))?;
         }
         self.sync(&self.saving)?;
         self.sync(parent(&self.saving))
@@ -122,10 +120,9 @@ impl<'a> Replacement<'a> {
             .iter()
             .find(|name| !TOWER_FILES.contains(&name.as_str()));
         other.map_or(Ok(()), |other| {
-            let error = io::Error::new(ErrorKind::AlreadyExists, "it would be lost");
-            Err(TowersError::io("save towers over", &directory.join(other))(
-                error,
-            ))
+            Err(TowersError::OtherFile {
+                path: directory.join(other),
+            })
         })
     }
 
@@ -135,17 +132,17 @@ impl<'a> Replacement<'a> {
             let file = directory.join(name);
             self.files
                 .remove(&file)
-                .map_err(TowersError::io("remove", &file))?;
+                .map_err(TowersError::io(IoAction::Remove, &file))?;
         }
         let absent = |error: &io::Error| error.kind() == ErrorKind::NotFound;
         match self.files.sync_dir(directory) {
             Err(error) if absent(&error) => return Ok(()),
-            other => other.map_err(TowersError::io("sync the directory", directory))?,
+            other => other.map_err(TowersError::io(IoAction::SyncDirectory, directory))?,
         }
         match self.files.remove_dir(directory) {
             // Where directories cannot be synced, an absent one is noticed only here.
             Err(error) if absent(&error) => return Ok(()),
-            other => other.map_err(TowersError::io("remove", directory))?,
+            other => other.map_err(TowersError::io(IoAction::Remove, directory))?,
         }
         self.sync(parent(directory))
     }
@@ -154,19 +151,19 @@ impl<'a> Replacement<'a> {
     fn rename(&self, from: &Path, to: &Path) -> Result<(), TowersError> {
         self.files
             .rename(from, to)
-            .map_err(TowersError::io("rename", from))?;
+            .map_err(TowersError::io(IoAction::Rename, from))?;
         self.sync(parent(to))
     }
 
     fn sync(&self, directory: &Path) -> Result<(), TowersError> {
         self.files
             .sync_dir(directory)
-            .map_err(TowersError::io("sync the directory", directory))
+            .map_err(TowersError::io(IoAction::SyncDirectory, directory))
     }
 
     fn list(&self, directory: &Path) -> Result<Vec<String>, TowersError> {
         let names = self.files.list(directory);
-        names.map_err(TowersError::io("list", directory))
+        names.map_err(TowersError::io(IoAction::List, directory))
     }
 
     fn holds_files(&self, directory: &Path) -> Result<bool, TowersError> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use twinspire_core::files::{Blob, FileSystem, OsFiles};
+use twinspire_core::files::{Blob, FileSystem, IoAction, OsFiles};
 use twinspire_core::kernel::Metric;
 use twinspire_core::wire::checksum;
 
@@ -274,7 +274,7 @@ fn read(files: &dyn FileSystem, directory: &Path) -> Result<Vec<NamedBlob>, Towe
         match files.read(&file) {
             Ok(bytes) => parts.push((name.to_owned(), Arc::new(Blob::from_bytes(&aligned(bytes))))),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(TowersError::io("read", &file)(error)),
+            Err(error) => return Err(TowersError::io(IoAction::Read, &file)(error)),
         }
     }
     Ok(parts)
