@@ -85,9 +85,9 @@ pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
 pub use twinspire_import as import;
 pub use twinspire_towers::{
-    EmbedError, Event, FeatureCheck, FeatureInfo, LayerInfo, MinedNegative, MinedPair, RecordError,
-    SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo,
-    TrainingPair,
+    EmbedError, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo, MinedNegative, MinedPair,
+    RecordError, SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, Towers, TowersError,
+    TowersInfo, TrainingPair,
 };
 
 /// The examples of the README, compiled.

@@ -65,6 +65,7 @@ proptest! {
             .iter()
             .map(|(request, positive)| {
                 let known = request.exclude.iter().map(|at| id(*at));
+                let known: Vec<String> = known.collect();
                 TrainingPair::new(user(request), id(*positive)).known(known)
             })
             .collect();

@@ -5,7 +5,7 @@
 //! negatives only. The positive's rank follows from its exact score, and does not depend on whether the
 //! graph search reaches it.
 
-use super::excluded::Excluded;
+use super::excluded::{Excluded, items_of};
 use super::params::SearchParams;
 use super::query_vectors::with_item_vectors;
 use super::sample::sample;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::snapshot::Serving;
 use rayon::prelude::*;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::wire::checksum;
@@ -80,9 +80,11 @@ pub(crate) fn mine(
         serving,
         search: Search::new(view, params.space, &params.search)?,
     };
+    let shared = miner.shared_known(&pairs)?;
     let size = pairs.len().div_ceil(MIN_TASKS).clamp(1, MAX_PAIRS_PER_TASK);
     let tasks = pairs.par_chunks(size).enumerate();
-    let found = tasks.map(|(task, pairs)| miner.mine_task(from + (task * size) as u64, pairs));
+    let found =
+        tasks.map(|(task, pairs)| miner.mine_task(from + (task * size) as u64, pairs, &shared));
     let found: Vec<Vec<Result<MinedRanks, Error>>> = found.collect::<Result<_, Error>>()?;
     let each = (from..).zip(pairs).zip(found.into_iter().flatten());
     let mined = each.map(|((at, pair), found)| match found {
@@ -101,6 +103,14 @@ pub(crate) fn mine(
         }),
     });
     Ok(mined.collect())
+}
+
+/// Items of shared lists of known positives, by the address of the list.
+type SharedKnown = HashMap<usize, HashSet<ItemNo>>;
+
+/// The address of a pair's list of known positives, which tells shared lists.
+fn list_of(pair: &TrainingPair) -> usize {
+    pair.known.as_ptr() as usize
 }
 
 /// The search result of one pair.
@@ -126,6 +136,7 @@ impl PairMiner<'_> {
         &self,
         from: u64,
         pairs: &[TrainingPair],
+        shared: &SharedKnown,
     ) -> Result<Vec<Result<MinedRanks, Error>>, Error> {
         let users: Vec<&Value> = pairs.iter().map(|pair| &pair.user).collect();
         let check = self.params.search.check;
@@ -135,16 +146,32 @@ impl PairMiner<'_> {
         })?;
         let each = (from..).zip(pairs).zip(vectors);
         let mined = each.map(|((at, pair), vector)| match vector {
-            Ok(vector) => self.mine_pair(at, pair, &vector),
+            Ok(vector) => match shared.get(&list_of(pair)) {
+                Some(known) => self.mine_pair(at, pair, known, &vector),
+                None => self.mine_pair(at, pair, &items_of(self.view, &pair.known)?, &vector),
+            },
             Err(source) => Ok(Err(Error::User { at: None, source })),
         });
         mined.collect()
+    }
+
+    /// The known positives of lists that several pairs share. They are looked up once for a batch: each event of
+    /// a long history comes with all of it.
+    fn shared_known(&self, pairs: &[TrainingPair]) -> Result<SharedKnown, Error> {
+        let mut pairs_of: HashMap<usize, (usize, &[String])> = HashMap::new();
+        for pair in pairs.iter().filter(|pair| !pair.known.is_empty()) {
+            pairs_of.entry(list_of(pair)).or_insert((0, &pair.known)).0 += 1;
+        }
+        let shared = pairs_of.into_iter().filter(|(_, (pairs, _))| *pairs > 1);
+        let each = shared.map(|(list, (_, ids))| Ok((list, items_of(self.view, ids)?)));
+        each.collect()
     }
 
     fn mine_pair(
         &self,
         at: u64,
         pair: &TrainingPair,
+        known: &HashSet<ItemNo>,
         vector: &[f32],
     ) -> Result<Result<MinedRanks, Error>, Error> {
         let item = self.view.find_item(&pair.positive)?;
@@ -154,13 +181,9 @@ impl PairMiner<'_> {
             return Ok(Err(Error::UnknownItem { id }));
         };
         let score = self.serving.base.generation.metric.score(vector, stored);
-        let mut known = HashSet::from([positive]);
-        for id in &pair.known {
-            known.extend(self.view.find_item(id)?);
-        }
         let excluded = Excluded {
-            items: &known,
-            query_item: None,
+            items: known,
+            query_item: Some(positive),
         };
         let (trace, depth) = (Trace::new(false), self.params.depth());
         let space = (self.params.space, self.serving);

@@ -22,6 +22,9 @@ use twinspire_train::{Dataset, MissingData, TrainError};
 
 /// Number of answers in which the wanted item is looked for.
 const DEPTH: usize = 100;
+/// Maximum number of cases of one user. Each recalls with the whole history, so a user with a long one would
+/// take most of the time, and decide alone.
+const MAX_CASES_PER_USER: usize = 100;
 
 /// Removes and returns the latest `share` of the events since `since`, or of all events without it. Events at the
 /// same time as the first of them are removed too, so a training on the rest learns from nothing later.
@@ -41,15 +44,27 @@ pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event
 
 /// Recalls with known answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cases(Vec<Case>);
+pub struct Cases {
+    users: Vec<CaseUser>,
+    cases: Vec<Case>,
+}
+
+/// A user of cases.
+#[derive(Clone, Debug, PartialEq)]
+struct CaseUser {
+    /// The user's record.
+    record: Value,
+    /// The ids of all items seen, newest last.
+    seen: Vec<String>,
+}
 
 /// A recall with a known answer.
 #[derive(Clone, Debug, PartialEq)]
 struct Case {
-    /// The user's record with `history`, the ids of the items seen before, newest last.
-    user: Value,
-    /// The items seen before, which are excluded.
-    seen: Vec<String>,
+    /// Index of the user.
+    user: usize,
+    /// Number of items that the user had seen before. They are its history, and are excluded.
+    before: usize,
     /// The item to be found.
     wanted: String,
 }
@@ -57,7 +72,7 @@ struct Case {
 impl Cases {
     /// One case for each held-out event with an item that is new to its user. The user is taken as of the event:
     /// the record in `data` and all earlier items, also those of other held-out events. Of more than `most`
-    /// cases, every n-th is taken.
+    /// cases, and of more than a hundred of one user, every n-th is taken.
     ///
     /// # Errors
     /// [`TrainError::Empty`] if there is no such event.
@@ -72,57 +87,89 @@ impl Cases {
             .collect();
         let asked = held_out.iter().map(|event| event.user.as_str());
         let asked: HashSet<&str> = asked.collect();
-        let mut seen: HashMap<&str, Vec<(&str, i64)>> = HashMap::new();
-        // Event of each case, and the number of items that its user had seen before.
-        let mut found: Vec<(&Event, usize)> = Vec::new();
+        let mut seen: HashMap<&str, Seen<'_>> = HashMap::new();
         for (event, is_held_out) in events {
             if !asked.contains(event.user.as_str()) {
                 continue;
             }
             let mine = seen.entry(&event.user).or_default();
-            if is_held_out && !mine.iter().any(|(item, _)| *item == event.item) {
+            if mine.distinct.insert(&event.item) && is_held_out {
                 // Events of the same time are not known yet.
-                found.push((event, mine.partition_point(|(_, at)| *at < event.at)));
+                let before = mine.events.partition_point(|earlier| earlier.at < event.at);
+                mine.found.push((event, before));
             }
-            mine.push((&event.item, event.at));
+            mine.events.push(event);
         }
+        let found = seen.values_mut().flat_map(|mine| {
+            let step = mine.found.len().div_ceil(MAX_CASES_PER_USER).max(1);
+            std::mem::take(&mut mine.found).into_iter().step_by(step)
+        });
+        let mut found: Vec<(&Event, usize)> = found.collect();
         if found.is_empty() {
             let missing = MissingData::TestCases;
             return Err(TrainError::Empty { missing });
         }
+        found.sort_by_key(|(event, _)| (event.at, &event.user, &event.item));
         let step = found.len().div_ceil(most.max(1));
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let mut users = Vec::new();
         let each = found.into_iter().step_by(step).map(|(event, before)| {
-            let before = seen[event.user.as_str()].iter().take(before);
-            let before: Vec<String> = before.map(|(item, _)| (*item).to_owned()).collect();
-            let record = records.get(event.user.as_str());
-            let mut user = record.map_or(json!({"user_id": event.user}), |&user| user.clone());
-            user["history"] = json!(before);
+            let user = event.user.as_str();
+            let number = *numbers.entry(user).or_insert_with(|| {
+                let record = records.get(user);
+                let all = seen[user].events.iter();
+                users.push(CaseUser {
+                    record: record.map_or(json!({"user_id": user}), |&user| user.clone()),
+                    seen: all.map(|event| event.item.clone()).collect(),
+                });
+                users.len() - 1
+            });
             Case {
-                user,
-                seen: before,
+                user: number,
+                before,
                 wanted: event.item.clone(),
             }
         });
-        Ok(Self(each.collect()))
+        let cases = each.collect();
+        Ok(Self { users, cases })
     }
 
     /// Number of cases, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.cases.len()
+    }
+
+    /// The user of a case as of the case, with `history`, and the items seen before.
+    fn user(&self, case: &Case) -> (Value, &[String]) {
+        let user = &self.users[case.user];
+        let seen = &user.seen[..case.before];
+        let mut record = user.record.clone();
+        record["history"] = json!(seen);
+        (record, seen)
     }
 
     /// The metrics of a generation: ranks of the wanted items among the first hundred, with seen items excluded.
     /// Fields of users that the towers do not read are ignored.
     fn evaluate(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
-        let each = self.0.iter().map(|case| {
-            let recall = state.recall(space).user(&case.user).exclude(&case.seen);
+        let each = self.cases.iter().map(|case| {
+            let (user, seen) = self.user(case);
+            let recall = state.recall(space).user(&user).exclude(seen);
             let hits = recall.check_features(FeatureCheck::Lenient).top(DEPTH)?;
             Ok(hits.iter().position(|hit| hit.id == case.wanted))
         });
         Ok(metrics(&each.collect::<Result<Vec<_>, Error>>()?))
     }
+}
+
+/// The events of one user, in order of time.
+#[derive(Default)]
+struct Seen<'a> {
+    events: Vec<&'a Event>,
+    distinct: HashSet<&'a str>,
+    /// Held-out events with a new item, and the number of events before each.
+    found: Vec<(&'a Event, usize)>,
 }
 
 /// The metrics of a generation.
@@ -243,8 +290,11 @@ mod tests {
             event("v", "y", 7),
             event("u", "d", 8),
         ];
-        let Cases(cases) = Cases::new(&data, &held_out, 100).unwrap();
-        let found = cases.iter().map(|case| (&case.user, case.wanted.as_str()));
+        let cases = Cases::new(&data, &held_out, 100).unwrap();
+        let each = cases.cases.iter();
+        let found: Vec<_> = each
+            .map(|case| (cases.user(case).0, &*case.wanted))
+            .collect();
         let u = |history: &[&str]| json!({"user_id": "u", "age": 30, "history": history});
         let expected = [
             (u(&["a"]), "b"),
@@ -252,11 +302,27 @@ mod tests {
             (json!({"user_id": "v", "history": ["x"]}), "y"),
             (u(&["a", "b", "c", "a"]), "d"),
         ];
-        let expected = expected.iter().map(|(user, wanted)| (user, *wanted));
-        assert!(found.eq(expected), "{cases:?}");
+        assert_eq!(found, expected);
         assert_eq!(Cases::new(&data, &held_out, 2).unwrap().len(), 2);
         let error = Cases::new(&data, &held_out[2..3], 100).unwrap_err();
         assert!(error.to_string().contains("no held-out events"), "{error}");
+    }
+
+    #[test]
+    fn a_long_history_makes_few_cases_in_linear_time() {
+        let long = |from: i64| (from..from + 100_000).map(|at| event("u", &format!("i{at}"), at));
+        let data = Dataset {
+            events: long(0).chain([event("v", "i0", 5)]).collect(),
+            ..Dataset::default()
+        };
+        let held_out: Vec<_> = long(100_000).chain([event("v", "i1", 100_001)]).collect();
+        let cases = Cases::new(&data, &held_out, 100_000).unwrap();
+        assert_eq!((cases.len(), cases.users.len()), (101, 2));
+        let last = cases
+            .cases
+            .iter()
+            .rfind(|case| cases.users[case.user].seen.len() > 9);
+        assert_eq!(last.unwrap().before, 199_000);
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod tower;
 
 pub use directory::Towers;
 pub use error::TowersError;
-pub use record::{Event, MinedNegative, MinedPair, RecordError, TrainingPair};
+pub use record::{Event, KnownIds, MinedNegative, MinedPair, RecordError, TrainingPair};
 pub use tower::{
     EmbedError, FeatureCheck, FeatureInfo, LayerError, LayerInfo, SelfTest, Side, TableInfo,
     TowerError, TowerFault, TowerInfo, TowersInfo,

@@ -4,7 +4,7 @@ use super::chunks::chunks;
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use twinspire_towers::Event;
 
 /// Events in three parts.
@@ -77,25 +77,26 @@ pub fn latest(mut times: Vec<i64>, share: f64) -> Option<i64> {
 }
 
 /// The rank, from 0, of one item for each user, by inner products of vectors `[users, dimension]` and
-/// `[items, dimension]`. `wanted` gives the item and the items that are excluded for the user; an excluded item
-/// has no rank. Ties rank before the item.
+/// `[items, dimension]`. `wanted` gives the item, and `hidden` the items that are excluded for the user; an
+/// excluded item has no rank. Ties rank before the item.
 pub(crate) fn ranks(
     users: ArrayView2<'_, f32>,
     items: ArrayView2<'_, f32>,
-    wanted: impl Fn(usize) -> (u32, HashSet<u32>) + Sync,
+    wanted: impl Fn(usize) -> u32 + Sync,
+    hidden: impl Fn(usize, u32) -> bool + Sync,
 ) -> Vec<Option<usize>> {
     let chunks = chunks(users.nrows());
     let each = chunks.par_iter().flat_map_iter(|chunk| {
         let scores = users.slice(s![chunk.clone(), ..]).dot(&items.t());
         let rows = chunk.clone().zip(scores.rows());
         let ranks = rows.map(|(at, scores)| {
-            let (item, hidden) = wanted(at);
+            let item = wanted(at);
             let own = scores[item as usize];
             let better = scores.iter().enumerate().filter(|(other, score)| {
                 let other = *other as u32;
-                **score >= own && other != item && !hidden.contains(&other)
+                **score >= own && other != item && !hidden(at, other)
             });
-            (!hidden.contains(&item)).then(|| better.count())
+            (!hidden(at, item)).then(|| better.count())
         });
         ranks.collect::<Vec<_>>()
     });
@@ -203,12 +204,10 @@ mod tests {
     fn ties_rank_before_and_excluded_items_do_not_count() {
         let users = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
         let items = ndarray::array![[0.9, 0.1], [0.5, 0.5], [0.5, 0.7], [0.1, 0.9]];
-        let found = ranks(users.view(), items.view(), |row| match row {
-            0 => (1, HashSet::new()),
-            _ => (0, HashSet::from([3, 1])),
-        });
+        let hidden = |row: usize, item: u32| row == 1 && [1, 3].contains(&item);
+        let found = ranks(users.view(), items.view(), |row| 1 - row as u32, hidden);
         assert_eq!(found, [Some(2), Some(1)]);
-        let hidden = ranks(users.view(), items.view(), |_| (1, HashSet::from([1])));
+        let hidden = ranks(users.view(), items.view(), |_| 1, |_, item| item == 1);
         assert_eq!(hidden, [None, None]);
     }
 

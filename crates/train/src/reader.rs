@@ -186,11 +186,11 @@ impl<'a> Reader<'a> {
 
     /// The rank, from 0, of each held-out item among the items that its user has not seen. `seen` gives the items
     /// of a user; `score` transforms the users' vectors before scoring.
-    pub(crate) fn ranks(
+    pub(crate) fn ranks<'s>(
         &self,
         model: &Model,
         held_out: &[HeldOut],
-        seen: impl Fn(u32) -> HashSet<u32> + Sync,
+        seen: impl Fn(u32) -> &'s HashSet<u32> + Sync,
         score: impl Fn(&mut Array2<f32>),
     ) -> Vec<Option<usize>> {
         if held_out.is_empty() {
@@ -199,10 +199,9 @@ impl<'a> Reader<'a> {
         let asked: Vec<u32> = held_out.iter().map(|out| out.user).collect();
         let [mut users, items] = self.embed(model, &asked);
         score(&mut users);
-        ranks(users.view(), items.view(), |row| {
-            let out = held_out[row];
-            (out.item, seen(out.user))
-        })
+        let seen: Vec<&HashSet<u32>> = asked.iter().map(|user| seen(*user)).collect();
+        let hidden = |row: usize, item: u32| seen[row].contains(&item);
+        ranks(users.view(), items.view(), |row| held_out[row].item, hidden)
     }
 
     /// Recall by popularity. `held_out` and `ranks` may be empty; `score` transforms the users' vectors before

@@ -26,9 +26,24 @@ pub(crate) struct Logs {
     pub(crate) seen: Vec<Vec<(u32, f32)>>,
     /// Time of each interaction, in seconds.
     pub(crate) times: Vec<Vec<i64>>,
+    /// Links of each interaction to earlier ones, along which histories are read.
+    links: Vec<Vec<Link>>,
     /// Minimum reward of interactions in histories and in the holdout.
     min_reward: f32,
 }
+
+/// Links of an interaction to the latest earlier ones that count in histories: those with the minimum reward.
+/// [`NONE`] if there is none. So a history is read in steps of its own length, however long the log is.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    /// The latest earlier one.
+    before: u32,
+    /// The latest earlier one of another item.
+    other: u32,
+}
+
+/// No earlier interaction.
+const NONE: u32 = u32::MAX;
 
 /// One interaction to learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,18 +106,21 @@ impl Logs {
             times.resize(seen.len(), Vec::new());
             times[user as usize].push(event.at);
         }
-        Ok(Self {
+        let logs = Self {
             items: items.records,
             users: users.records,
             seen,
             times,
+            links: Vec::new(),
             min_reward: 0.0,
-        })
+        };
+        Ok(logs.with_min_reward(0.0))
     }
 
     /// Limits histories and holdout to interactions of this reward or more.
     pub(crate) fn with_min_reward(mut self, least: f32) -> Self {
         self.min_reward = least;
+        self.links = self.seen.iter().map(|met| links(met, least)).collect();
         self
     }
 
@@ -122,8 +140,7 @@ impl Logs {
     /// The last interaction of each user with three or more, unless the item was seen before.
     fn hold_out_last(&mut self) -> Vec<HeldOut> {
         let mut out = Vec::new();
-        let each = self.seen.iter_mut().zip(&mut self.times).zip(0..);
-        for ((met, times), user) in each {
+        for (user, met) in (0..).zip(&mut self.seen) {
             if let [before @ .., (item, reward)] = &met[..]
                 && before.len() > 1
                 && *reward >= self.min_reward
@@ -131,7 +148,8 @@ impl Logs {
             {
                 out.push(HeldOut { user, item: *item });
                 met.pop();
-                times.pop();
+                self.times[user as usize].pop();
+                self.links[user as usize].pop();
             }
         }
         out
@@ -146,10 +164,11 @@ impl Logs {
             return Vec::new();
         };
         let mut out = Vec::new();
-        let each = self.seen.iter_mut().zip(&mut self.times).zip(0..);
-        for ((met, times), user) in each {
+        for (user, met) in (0..).zip(&mut self.seen) {
+            let times = &mut self.times[user as usize];
             let end = times.partition_point(|at| *at < from);
             times.truncate(end);
+            self.links[user as usize].truncate(end);
             let later = met.split_off(end);
             let mut known: HashSet<u32> = met.iter().map(|(item, _)| *item).collect();
             for (item, reward) in later {
@@ -194,14 +213,23 @@ impl Logs {
 
     /// The items that the user had seen before an example, newest last, without the item of the example.
     pub(crate) fn history(&self, example: Example, limit: usize, into: &mut Vec<u32>) {
-        let met = &self.seen[example.user as usize];
-        let item = met.get(example.at as usize).map(|(item, _)| *item);
-        let before = met[..example.at as usize].iter().rev();
-        let others = before
-            .filter(|(other, reward)| Some(*other) != item && *reward >= self.min_reward)
-            .map(|(other, _)| *other);
+        let (user, at) = (example.user as usize, example.at as usize);
+        let (met, links) = (&self.seen[user], &self.links[user]);
+        let item = met.get(at).map(|(item, _)| *item);
         into.clear();
-        into.extend(others.take(limit));
+        let mut next = match links.get(at) {
+            Some(link) => link.other,
+            None => last(met, links, at, self.min_reward),
+        };
+        while into.len() < limit && next != NONE {
+            let (other, link) = (met[next as usize].0, links[next as usize]);
+            if Some(other) == item {
+                next = link.other;
+                continue;
+            }
+            into.push(other);
+            next = link.before;
+        }
         into.reverse();
     }
 
@@ -209,6 +237,17 @@ impl Logs {
     pub(crate) fn now(&self, user: u32) -> Example {
         let at = self.seen[user as usize].len() as u32;
         Example { user, at }
+    }
+
+    /// The distinct items that a user has seen, in order of their numbers, each with the time of its first
+    /// interaction.
+    pub(crate) fn first_times(&self, user: u32) -> Vec<(u32, i64)> {
+        let (met, times) = (&self.seen[user as usize], &self.times[user as usize]);
+        let each = met.iter().zip(times).map(|((item, _), at)| (*item, *at));
+        let mut all: Vec<(u32, i64)> = each.collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(item, _)| *item);
+        all
     }
 
     /// Items that a user has seen.
@@ -240,6 +279,29 @@ impl Logs {
         let each = users.into_iter().take(count);
         each.map(|user| self.record(self.now(user), longest))
             .collect()
+    }
+}
+
+/// The links of the interactions of one user.
+fn links(met: &[(u32, f32)], min_reward: f32) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::with_capacity(met.len());
+    for (at, (item, _)) in met.iter().enumerate() {
+        let before = last(met, &links, at, min_reward);
+        let other = match met.get(before as usize) {
+            Some((same, _)) if same == item => links[before as usize].other,
+            _ => before,
+        };
+        links.push(Link { before, other });
+    }
+    links
+}
+
+/// The latest interaction before `at` with the minimum reward. `links` holds those up to `at`.
+fn last(met: &[(u32, f32)], links: &[Link], at: usize, min_reward: f32) -> u32 {
+    match at.checked_sub(1) {
+        Some(previous) if met[previous].1 >= min_reward => previous as u32,
+        Some(previous) => links[previous].before,
+        None => NONE,
     }
 }
 
@@ -419,6 +481,24 @@ mod tests {
         assert!(rewarded.is_empty());
     }
 
+    /// Of a user with a history of one item, or of one below the least reward, a naive walk would look at all
+    /// earlier events for each: 4·10¹⁰ in total.
+    #[test]
+    fn histories_take_time_by_their_own_length() {
+        let events = (0..200_000i64).map(|at| (0, u8::from(at % 50_000 == 0), at));
+        let events: Vec<_> = events.collect();
+        for (least, total) in [(0.0, 200_000 * 3), (2.0, 0)] {
+            let logs = logs(&events).with_min_reward(least);
+            let mut history = Vec::new();
+            let read = logs.interactions().into_iter().map(|example| {
+                logs.history(example, 5, &mut history);
+                history.len()
+            });
+            let read: usize = read.sum();
+            assert!(read <= total, "{read}");
+        }
+    }
+
     proptest! {
         #[test]
         fn windows_partition_the_examples_in_order_of_time(
@@ -446,22 +526,27 @@ mod tests {
 
         #[test]
         fn a_history_is_the_most_recent_items_without_the_item_itself(
-            events in prop::collection::vec((0u8..3, 0u8..6, 0i64..30), 1..40), limit in 0usize..6,
+            events in prop::collection::vec((0u8..3, 0u8..4, 0i64..30), 1..40), limit in 0usize..6,
+            least in prop::sample::select(vec![0.0f32, 0.5, 2.0]),
         ) {
-            let logs = logs(&events);
-            let mut sorted = events.clone();
-            sorted.sort_by_key(|(.., at)| *at);
+            // Events of even times have a reward below the least one.
+            let mut logs = logs(&events);
+            for (met, times) in logs.seen.iter_mut().zip(&logs.times) {
+                met.iter_mut().zip(times).for_each(|(met, at)| met.1 = (at % 2) as f32);
+            }
+            let mut logs = logs.with_min_reward(least);
+            let held_out = logs.hold_out(HoldOut::Latest(0.2), None);
+            prop_assert!(held_out.len() <= events.len());
             let mut history = Vec::new();
-            for example in logs.examples() {
-                let user = &logs.users[example.user as usize].0;
-                let mine = sorted.iter().filter(|(of, ..)| format!("u{of}") == *user);
-                let mine: Vec<String> = mine.map(|(_, item, _)| format!("i{item}")).collect();
-                let (before, own) = (&mine[..example.at as usize], &mine[example.at as usize]);
-                let before: Vec<_> = before.iter().filter(|item| *item != own).collect();
-                let expected = &before[before.len().saturating_sub(limit)..];
+            let now = (0..logs.users.len() as u32).map(|user| logs.now(user));
+            for example in logs.interactions().into_iter().chain(now.collect::<Vec<_>>()) {
+                let mine = &logs.seen[example.user as usize];
+                let own = mine.get(example.at as usize).map(|(item, _)| *item);
+                let before = mine[..example.at as usize].iter();
+                let before = before.filter(|(item, reward)| Some(*item) != own && *reward >= least);
+                let before: Vec<u32> = before.map(|(item, _)| *item).collect();
                 logs.history(example, limit, &mut history);
-                let found = history.iter().map(|item| &logs.items[*item as usize].0);
-                prop_assert!(found.eq(expected.iter().copied()));
+                prop_assert_eq!(&history[..], &before[before.len().saturating_sub(limit)..]);
             }
         }
     }

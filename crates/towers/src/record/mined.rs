@@ -1,7 +1,8 @@
 //! Training examples: pairs of a user and an item, and the hard negatives that a search finds for them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use std::sync::Arc;
 use twinspire_core::ids::GenerationNo;
 
 /// A user with a positive item; one line of a file of training pairs.
@@ -11,9 +12,15 @@ pub struct TrainingPair {
     pub user: Value,
     /// The id of the positive item.
     pub positive: String,
-    /// The ids of other known positives, which are never negatives.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<String>,
+    /// The ids of known positives, which are never negatives. Pairs of one user share the list, so that a long
+    /// history is not repeated for each of its events; `positive` may be among them.
+    #[serde(
+        default = "no_ids",
+        skip_serializing_if = "<[String]>::is_empty",
+        serialize_with = "write_ids",
+        deserialize_with = "read_ids"
+    )]
+    pub known: Arc<[String]>,
 }
 
 impl TrainingPair {
@@ -23,16 +30,57 @@ impl TrainingPair {
         Self {
             user,
             positive: positive.into(),
-            known: Vec::new(),
+            known: no_ids(),
         }
     }
 
-    /// Adds further known positives.
+    /// Sets the known positives: a list of ids, or an `Arc` of one that several pairs share.
     #[must_use]
-    pub fn known(mut self, ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.known.extend(ids.into_iter().map(Into::into));
+    pub fn known(mut self, ids: impl Into<KnownIds>) -> Self {
+        self.known = ids.into().0;
         self
     }
+
+    /// The pair without its known positives.
+    #[must_use]
+    pub fn without_known(mut self) -> Self {
+        self.known = no_ids();
+        self
+    }
+}
+
+/// A list of ids that pairs can share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIds(Arc<[String]>);
+
+impl From<Arc<[String]>> for KnownIds {
+    fn from(ids: Arc<[String]>) -> Self {
+        Self(ids)
+    }
+}
+
+impl<S: Into<String>> From<Vec<S>> for KnownIds {
+    fn from(ids: Vec<S>) -> Self {
+        Self(ids.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<S: Into<String>, const N: usize> From<[S; N]> for KnownIds {
+    fn from(ids: [S; N]) -> Self {
+        Self(ids.into_iter().map(Into::into).collect())
+    }
+}
+
+fn no_ids() -> Arc<[String]> {
+    Arc::from([])
+}
+
+fn write_ids<S: Serializer>(ids: &Arc<[String]>, serializer: S) -> Result<S::Ok, S::Error> {
+    ids.as_ref().serialize(serializer)
+}
+
+fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[String]>, D::Error> {
+    Vec::deserialize(deserializer).map(Arc::from)
 }
 
 /// A training pair with its hard negatives; one line of the output of the command `mine`. Only `user` and `positive` are

@@ -25,6 +25,6 @@ pub use event::Event;
 pub use field_test::Test;
 pub use fields::{FieldValue, Fields, MAX_PATH_BYTES};
 pub use item::{MAX_RECORD_BYTES, RecordError, check_id, check_item};
-pub use mined::{MinedNegative, MinedPair, TrainingPair};
+pub use mined::{KnownIds, MinedNegative, MinedPair, TrainingPair};
 pub use place::Place;
 pub use term::Term;

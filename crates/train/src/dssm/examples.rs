@@ -13,6 +13,10 @@ use std::collections::HashSet;
 use twinspire_towers::Side;
 use twinspire_towers::internals::check_item;
 
+/// Maximum number of sentences of one document that are queries, evenly spread. Each is learnt with the rest of
+/// its document, so that more would take time as the square of a document's length.
+const MAX_QUERIES_PER_DOCUMENT: usize = 256;
+
 /// All queries, documents and pairs of them.
 pub(super) struct Examples {
     /// Fields that a query, and a document, is read from.
@@ -113,16 +117,17 @@ impl Examples {
             check_item(item).map_err(wrong)?;
             let text = read_text(item, &self.document_fields, sentences).map_err(wrong)?;
             let sentences = text.unwrap_or_default();
-            for (at_sentence, sentence) in sentences.iter().enumerate() {
-                // A document that only repeats the sentence leaves nothing to find.
-                if sentences.iter().any(|other| other.words != sentence.words) {
-                    self.all.push(Example {
-                        query: Query::Sentence(at_sentence as u32),
-                        document: at as u32,
-                        weight: 1.0,
-                    });
-                }
-            }
+            // A document that only repeats one sentence leaves nothing to find.
+            let first = sentences.first().map(|first| &first.words);
+            let varied = sentences.iter().any(|other| Some(&other.words) != first);
+            let step = sentences.len().div_ceil(MAX_QUERIES_PER_DOCUMENT).max(1);
+            let asked = (0..sentences.len() as u32).step_by(step);
+            self.all
+                .extend(asked.filter(|_| varied).map(|sentence| Example {
+                    query: Query::Sentence(sentence),
+                    document: at as u32,
+                    weight: 1.0,
+                }));
             self.documents.push(sentences);
         }
         Ok(())

@@ -13,7 +13,6 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 use serde_json::Value;
-use std::collections::HashSet;
 use twinspire_towers::internals::{Encoded, Model, Side};
 
 /// The recipe at work.
@@ -78,13 +77,12 @@ impl<'a> Dssm<'a> {
         // The document without the query stands in for the document itself, behind all others.
         let [queries, all] = self.vectors(model, held_out, true);
         let documents = self.texts.documents() as u32;
-        ranks(queries.view(), all.view(), |row| {
-            let others = (0..held_out.len() as u32).filter(|other| *other != row as u32);
-            let hidden = others.map(|other| documents + other);
-            let known =
-                (0..documents).filter(|other| self.texts.is_positive(held_out[row], *other));
-            let hidden: HashSet<u32> = hidden.chain(known).collect();
-            (documents + row as u32, hidden)
+        let wanted = |row: usize| documents + row as u32;
+        ranks(queries.view(), all.view(), wanted, |row, other| {
+            match other < documents {
+                true => self.texts.is_positive(held_out[row], other),
+                false => other != wanted(row),
+            }
         })
     }
 }

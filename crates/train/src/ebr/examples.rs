@@ -8,6 +8,7 @@ use crate::hold_out::HeldOut;
 use crate::sampler::{self, Logs};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use twinspire_towers::{MinedPair, TrainingPair};
 
 /// All training examples.
@@ -48,7 +49,11 @@ pub(super) struct Given {
     /// Index of the mined pair.
     pub(super) at: usize,
     pub(super) record: Value,
-    known: HashSet<u32>,
+    /// Its number, if the log has the user: what the log knows of it is known too.
+    user: Option<u32>,
+    positive: u32,
+    /// The known positives of the pair.
+    known: Arc<HashSet<u32>>,
 }
 
 /// What was mined for a user and an item of the log.
@@ -120,6 +125,7 @@ impl Examples {
         let held_out = self.held_out.iter().map(|out| (out.user, out.item));
         let held_out: HashSet<(u32, u32)> = held_out.collect();
         let mut found: HashMap<(u32, u32), Found> = HashMap::new();
+        let mut known = Known::default();
         for (at, mined) in mined.into_iter().enumerate() {
             let number = |id: &String, fault: fn(String) -> MinedFault| {
                 items.get(id).copied().ok_or_else(|| TrainError::Mined {
@@ -135,16 +141,14 @@ impl Examples {
             if of_log.is_some_and(|pair| held_out.contains(&pair)) {
                 continue;
             }
-            let known = mined.pair.known.iter();
-            let known = known.filter_map(|id| items.get(id)).copied();
-            let mut known: HashSet<u32> = known.chain([positive]).collect();
+            let known = known.of(&mined.pair.known, &items);
             let mut negatives = Vec::with_capacity(mined.negatives.len());
             for negative in &mined.negatives {
                 negatives.push(number(&negative.id, MinedFault::UnknownNegative)?);
             }
+            negatives.retain(|item| *item != positive && !known.contains(item));
             if let Some(met) = user.and_then(|user| self.seen.get_mut(user as usize)) {
-                known.extend(&*met);
-                negatives.retain(|item| !known.contains(item));
+                negatives.retain(|item| !met.contains(item));
                 if met.contains(&positive)
                     && let Some(pair) = of_log
                 {
@@ -154,8 +158,6 @@ impl Examples {
                     continue;
                 }
                 met.insert(positive);
-            } else {
-                negatives.retain(|item| !known.contains(item));
             }
             self.all.push(Example {
                 who: Who::Given(self.given.len() as u32),
@@ -167,6 +169,8 @@ impl Examples {
             self.given.push(Given {
                 at,
                 record: mined.pair.user,
+                user,
+                positive,
                 known,
             });
         }
@@ -183,13 +187,37 @@ impl Examples {
     pub(super) fn known(&self, example: Example, item: u32) -> bool {
         match example.who {
             Who::Logged(met) => self.seen[met.user as usize].contains(&item),
-            Who::Given(given) => self.given[given as usize].known.contains(&item),
+            Who::Given(given) => {
+                let given = &self.given[given as usize];
+                let logged = given.user.map(|user| &self.seen[user as usize]);
+                item == given.positive
+                    || given.known.contains(&item)
+                    || logged.is_some_and(|seen| seen.contains(&item))
+            }
         }
     }
 
     /// Known positives of a user of the log, without the holdout.
     pub(super) fn seen_by(&self, user: u32) -> &HashSet<u32> {
         &self.seen[user as usize]
+    }
+}
+
+/// The known positives of pairs as numbers. Pairs of one user share a list, which is read once.
+#[derive(Default)]
+struct Known {
+    ids: Option<Arc<[String]>>,
+    numbers: Arc<HashSet<u32>>,
+}
+
+impl Known {
+    fn of(&mut self, ids: &Arc<[String]>, items: &HashMap<String, u32>) -> Arc<HashSet<u32>> {
+        if !self.ids.as_ref().is_some_and(|same| Arc::ptr_eq(same, ids)) {
+            let numbers = ids.iter().filter_map(|id| items.get(id)).copied();
+            self.numbers = Arc::new(numbers.collect());
+            self.ids = Some(Arc::clone(ids));
+        }
+        Arc::clone(&self.numbers)
     }
 }
 
@@ -201,7 +229,7 @@ fn weight(hard_positive: bool, config: &Config) -> f32 {
 }
 
 /// The events of a log as pairs for mining (`Database::mine`): the user as of the event, the positive item, and
-/// the user's other known positives, which are never negatives. The holdout of a training with these settings
+/// all known positives of the user, which are never negatives. The pairs of a user share that list. The holdout of a training with these settings
 /// is left out. Pairs are made one at a time.
 ///
 /// # Errors
@@ -214,15 +242,16 @@ pub fn pairs(
     config.log.take_holdout(&mut logs, &config.training, None);
     let longest = config.longest_history();
     let examples = logs.examples().into_iter();
+    let mut known: (Option<u32>, Arc<[String]>) = (None, Arc::from([]));
     Ok(examples.map(move |example| {
-        let met = &logs.seen[example.user as usize];
-        let (positive, _) = met[example.at as usize];
-        let others = logs.seen_by(example.user);
-        let mut others: Vec<u32> = others.into_iter().filter(|o| *o != positive).collect();
-        others.sort_unstable();
         let id = |item: u32| logs.items[item as usize].0.clone();
-        TrainingPair::new(logs.record(example, longest), id(positive))
-            .known(others.into_iter().map(id))
+        if known.0 != Some(example.user) {
+            let seen = logs.first_times(example.user).into_iter();
+            known = (Some(example.user), seen.map(|(item, _)| id(item)).collect());
+        }
+        let (positive, _) = logs.seen[example.user as usize][example.at as usize];
+        let pair = TrainingPair::new(logs.record(example, longest), id(positive));
+        pair.known(Arc::clone(&known.1))
     }))
 }
 
@@ -351,11 +380,11 @@ mod tests {
         let pairs: Vec<_> = pairs(&data(), &Config::default()).unwrap().collect();
         let u = |history: &[&str]| json!({"user_id": "u", "age": 7, "history": history});
         let expected = [
-            TrainingPair::new(u(&[]), "a").known(["b", "c"]),
-            TrainingPair::new(u(&["a"]), "b").known(["a", "c"]),
-            TrainingPair::new(u(&["b"]), "a").known(["b", "c"]),
-            TrainingPair::new(u(&["a", "b", "a"]), "c").known(["a", "b"]),
-            TrainingPair::new(json!({"user_id": "v", "history": []}), "c").known(["d"]),
+            TrainingPair::new(u(&[]), "a").known(["a", "b", "c"]),
+            TrainingPair::new(u(&["a"]), "b").known(["a", "b", "c"]),
+            TrainingPair::new(u(&["b"]), "a").known(["a", "b", "c"]),
+            TrainingPair::new(u(&["a", "b", "a"]), "c").known(["a", "b", "c"]),
+            TrainingPair::new(json!({"user_id": "v", "history": []}), "c").known(["c", "d"]),
         ];
         assert_eq!(pairs, expected);
         let bare = Config {

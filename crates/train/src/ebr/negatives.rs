@@ -1,6 +1,7 @@
 //! Negatives of an example: random and mined ones, in proportion.
 
 use rand::RngExt;
+use rand::seq::index;
 use rand_pcg::Pcg64Mcg;
 
 /// The proportion of random (easy) to mined (hard) negatives, and their total.
@@ -44,14 +45,8 @@ pub(super) fn random(items: usize, count: usize, rng: &mut Pcg64Mcg) -> Vec<u32>
 
 /// A uniform sample of the mined negatives, without replacement.
 pub(super) fn sample(mined: &[u32], count: usize, rng: &mut Pcg64Mcg) -> Vec<u32> {
-    let mut rest = mined.to_vec();
-    // A partial Fisher-Yates shuffle.
-    for at in 0..count.min(rest.len()) {
-        let other = rng.random_range(at..rest.len());
-        rest.swap(at, other);
-    }
-    rest.truncate(count);
-    rest
+    let chosen = index::sample(rng, mined.len(), count.min(mined.len()));
+    chosen.into_iter().map(|at| mined[at]).collect()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ impl<'a> Ebr<'a> {
     /// Ranks of held-out items among the items that their user has not seen.
     fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
         let examples = self.examples;
-        let seen = |user| examples.seen_by(user).clone();
+        let seen = |user| examples.seen_by(user);
         self.reader.ranks(model, &examples.held_out, seen, |_| {})
     }
 }

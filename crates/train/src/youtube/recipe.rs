@@ -7,17 +7,22 @@ use crate::hold_out::HeldOut;
 use crate::loss::in_batch::{Batch, softmax};
 use crate::nn::Network;
 use crate::popularity::Decile;
-use crate::reader::{Reader, Scratch};
+use crate::reader::{Columns, Reader, Scratch};
 use crate::sampler::{Example, Logs};
 use crate::training_loop::Recipe;
 use rand_pcg::Pcg64Mcg;
+use std::collections::{HashMap, HashSet};
 use twinspire_towers::internals::{FrequencyState, Model};
 
 /// The recipe at work.
 pub(super) struct Youtube<'a> {
     reader: Reader<'a>,
     logs: &'a Logs,
+    /// The distinct items of each user with the time of the first interaction, by item.
+    first_times: Vec<Vec<(u32, i64)>>,
     held_out: Vec<HeldOut>,
+    /// The items that each user of the holdout has seen.
+    seen: HashMap<u32, HashSet<u32>>,
     config: &'a Config,
     /// The key of each item in the frequency estimator.
     keys: Vec<u64>,
@@ -36,7 +41,13 @@ impl<'a> Youtube<'a> {
         frequency: Frequency,
     ) -> Self {
         let ids = logs.items.iter();
+        let users = 0..logs.users.len() as u32;
+        let asked = held_out.iter().map(|out| out.user);
+        let asked: HashSet<u32> = asked.collect();
+        let seen = asked.into_iter().map(|user| (user, logs.seen_by(user)));
         Self {
+            first_times: users.map(|user| logs.first_times(user)).collect(),
+            seen: seen.collect(),
             keys: ids.map(|(id, _)| Frequency::key(id)).collect(),
             frequency,
             checkpoint: None,
@@ -55,7 +66,7 @@ impl<'a> Youtube<'a> {
 
     /// Ranks of held-out items among the items that their user has not seen.
     fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
-        let seen = |user| self.logs.seen_by(user);
+        let seen = |user| &self.seen[&user];
         self.reader.ranks(model, &self.held_out, seen, |_| {})
     }
 }
@@ -106,13 +117,21 @@ impl Recipe for Youtube<'_> {
             ln_probability: &ln_probability,
             temperature: self.config.temperature,
         };
+        let known: HashMap<u32, Vec<u32>> = examples
+            .iter()
+            .map(|example| example.user)
+            .collect::<HashSet<u32>>()
+            .into_iter()
+            .map(|user| {
+                (
+                    user,
+                    known(&self.first_times[user as usize], columns, *until),
+                )
+            })
+            .collect();
         let known = |row: usize, hide: &mut dyn FnMut(usize)| {
-            let user = examples[row].user as usize;
-            let seen = self.logs.seen[user].iter().zip(&self.logs.times[user]);
-            let seen = seen.take_while(|(_, at)| until.is_none_or(|until| **at <= until));
-            for column in seen.filter_map(|((item, _), _)| columns.get(*item)) {
-                hide(column as usize);
-            }
+            let columns = known[&examples[row].user].iter();
+            columns.for_each(|column| hide(*column as usize));
         };
         network.learn(users, items, |users, items| {
             softmax(users, items, &batch, known)
@@ -130,5 +149,50 @@ impl Recipe for Youtube<'_> {
     fn deciles(&self, model: &Model, _: &[Example]) -> Vec<Decile> {
         let ranks = self.ranks(model);
         self.reader.deciles(model, &self.held_out, &ranks, |_| {})
+    }
+}
+
+/// The columns of a batch whose items a user has seen up to a time. The shorter of the two lists is walked: a
+/// user with a long history is in every batch.
+fn known(first_times: &[(u32, i64)], columns: &Columns, until: Option<i64>) -> Vec<u32> {
+    let is_known = |first: i64| until.is_none_or(|until| first <= until);
+    if first_times.len() <= columns.items.len() {
+        let seen = first_times.iter().filter(|(_, first)| is_known(*first));
+        return seen.filter_map(|(item, _)| columns.get(*item)).collect();
+    }
+    let each = columns.items.iter().zip(0..);
+    let seen = each.filter(|(item, _)| {
+        let place = first_times.binary_search_by_key(*item, |(other, _)| *other);
+        place.is_ok_and(|at| is_known(first_times[at].1))
+    });
+    seen.map(|(_, column)| column).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn known_columns_are_those_of_items_seen_up_to_a_time(
+            seen in prop::collection::vec((0u32..20, 0i64..9), 0..30),
+            batch in prop::collection::vec(0u32..20, 0..15), until in prop::option::of(0i64..9),
+        ) {
+            let mut columns = Columns::default();
+            columns.clear(20);
+            for item in &batch {
+                columns.insert(*item);
+            }
+            let mut first = seen.clone();
+            first.sort_unstable();
+            first.dedup_by_key(|(item, _)| *item);
+            let mut found = known(&first, &columns, until);
+            found.sort_unstable();
+            let of_time = seen.iter().filter(|(_, at)| until.is_none_or(|until| *at <= until));
+            let expected = of_time.filter_map(|(item, _)| columns.get(*item));
+            let expected: std::collections::BTreeSet<u32> = expected.collect();
+            prop_assert!(expected.into_iter().eq(found));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The known positives of each user in a file of pairs.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 use twinspire::TrainingPair;
@@ -13,18 +13,14 @@ use crate::output::Failure;
 /// The positives of every user, by the value of one field of the user. All are held in memory.
 pub struct KnownPositives {
     field: String,
-    positives: HashMap<String, BTreeSet<Rc<str>>>,
+    /// Pairs of one user share its list.
+    positives: HashMap<String, Arc<[String]>>,
 }
 
 impl KnownPositives {
     /// Reads a file of pairs.
     pub fn read(path: &Path, field: &str, skip_bad: bool) -> Result<Self, Failure> {
-        let mut known = Self {
-            field: field.to_owned(),
-            positives: HashMap::new(),
-        };
-        let mut ids: HashSet<Rc<str>> = HashSet::new();
-        let mut any_key = false;
+        let mut positives: HashMap<String, BTreeSet<String>> = HashMap::new();
         for pair in jsonl::pairs(path)? {
             let pair = match pair {
                 // It is reported when the pairs are mined.
@@ -34,42 +30,41 @@ impl KnownPositives {
                 }
                 pair => pair?,
             };
-            let Some(key) = known.key(&pair) else {
+            let Some(key) = key(&pair, field) else {
                 continue;
             };
-            any_key = true;
-            let id = match ids.get(&*pair.positive) {
-                Some(id) => Rc::clone(id),
-                None => {
-                    let id: Rc<str> = pair.positive.into();
-                    ids.insert(Rc::clone(&id));
-                    id
-                }
-            };
-            known.positives.entry(key).or_default().insert(id);
+            let ids = positives.entry(key).or_default();
+            ids.extend(pair.known.iter().cloned());
+            ids.insert(pair.positive);
         }
-        if !any_key {
+        if positives.is_empty() {
             return Err(Failure::usage(format!(
                 "--known-by: no user in {} has a string or a number in the field {field:?}",
                 path.display()
             )));
         }
-        Ok(known)
+        let lists = positives.into_iter();
+        let lists = lists.map(|(key, ids)| (key, ids.into_iter().collect()));
+        Ok(Self {
+            field: field.to_owned(),
+            positives: lists.collect(),
+        })
     }
 
-    /// Adds the known positives of the pair's user.
+    /// Gives the pair the known positives of its user, those that the pair names among them.
     pub fn add_to(&self, pair: &mut TrainingPair) {
-        let positives = self.key(pair).and_then(|key| self.positives.get(&key));
-        let ids = positives.into_iter().flatten();
-        pair.known.extend(ids.map(|id| id.to_string()));
-    }
-
-    /// The value of the field as text, if it is a string or a number.
-    fn key(&self, pair: &TrainingPair) -> Option<String> {
-        match pair.user.get(&self.field)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
+        let ids = key(pair, &self.field).and_then(|key| self.positives.get(&key));
+        if let Some(ids) = ids {
+            pair.known = Arc::clone(ids);
         }
+    }
+}
+
+/// The value of a user's field as text, if it is a string or a number.
+fn key(pair: &TrainingPair, field: &str) -> Option<String> {
+    match pair.user.get(field)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }

@@ -18,7 +18,7 @@ pub struct JsonLines<W>(pub W);
 impl<W: Write> Sink for JsonLines<W> {
     fn write(&mut self, mut mined: MinedPair) -> io::Result<()> {
         // The known items are input, and there may be many.
-        mined.pair.known.clear();
+        mined.pair = mined.pair.without_known();
         serde_json::to_writer(&mut self.0, &mined)?;
         self.0.write_all(b"\n")
     }

@@ -156,9 +156,8 @@ fn write_pairs(path: &Path, data: &Dataset, config: &ebr::Config) -> Result<(), 
     let failed = |error: std::io::Error| Failure::writing(&path.display().to_string(), error);
     let pairs = ebr::pairs(data, config).map_err(Failure::failed)?;
     let mut out = BufWriter::with_capacity(1 << 16, File::create(path).map_err(failed)?);
-    for mut pair in pairs {
-        pair.known.clear();
-        line(&mut out, &pair).map_err(failed)?;
+    for pair in pairs {
+        line(&mut out, &pair.without_known()).map_err(failed)?;
     }
     out.flush().map_err(failed)
 }
