@@ -2,10 +2,11 @@
 
 use super::error::TowerError;
 use super::farmhash;
-use super::schema::{HashFunction, LookupSchema, Unknown};
+use super::schema::{HashFunction, LookupSchema, RowsAt, Unknown, UnknownHash};
 use siphasher::sip::SipHasher24;
 use std::collections::HashMap;
 use std::hash::Hasher;
+use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How a table finds the rows of a string.
@@ -63,21 +64,28 @@ impl Lookup {
             }),
             LookupSchema::Index { rows } => Ok(Self::Index { rows: *rows }),
             LookupSchema::Vocabulary { ids, unknown } => {
-                let spare = match unknown {
-                    Unknown::Buckets(count) => *count,
-                    Unknown::Error | Unknown::Skip => 0,
-                };
+                let spare = unknown.buckets();
                 if ids.len() as u64 + u64::from(spare) > u64::from(u32::MAX) {
                     return Err(wrong("has more than 2^32 - 1 rows".to_owned()));
                 }
-                if *unknown == Unknown::Buckets(0) {
+                if unknown.rows().is_some() && spare == 0 {
                     return Err(wrong(
                         "has 0 buckets for unknown strings; use 1 or more, or skip".to_owned(),
                     ));
                 }
+                if unknown
+                    .rows()
+                    .is_some_and(|rows| rows.function == HashFunction::Murmur3)
+                {
+                    return Err(wrong(
+                        "hashes unknown strings by murmur3; use farmhash, siphash or xxh3"
+                            .to_owned(),
+                    ));
+                }
+                let first = first_of_list(*unknown);
                 let mut rows = HashMap::with_capacity(ids.len());
                 for (row, id) in ids.iter().enumerate() {
-                    if rows.insert(id.clone(), row as u32).is_some() {
+                    if rows.insert(id.clone(), first + row as u32).is_some() {
                         return Err(wrong(format!("{id:?} is in the vocabulary twice")));
                     }
                 }
@@ -98,10 +106,7 @@ impl Lookup {
         match self {
             Self::Hash { buckets, .. } => *buckets as usize,
             Self::Index { rows } => *rows as usize,
-            Self::Vocabulary { rows, unknown } => match unknown {
-                Unknown::Buckets(count) => rows.len() + *count as usize,
-                Unknown::Error | Unknown::Skip => rows.len(),
-            },
+            Self::Vocabulary { rows, unknown } => rows.len() + unknown.buckets() as usize,
         }
     }
 
@@ -124,14 +129,15 @@ impl Lookup {
                 let row = text.parse().ok().filter(|row| digits && row < rows);
                 each(row.ok_or(NotFound::Refuse("the number of a row"))?);
             }
-            Self::Vocabulary { rows, unknown } => each(match (rows.get(text), unknown) {
-                (Some(row), _) => *row,
-                (None, Unknown::Error) => {
-                    return Err(NotFound::Refuse("a string that is in the vocabulary"));
-                }
-                (None, Unknown::Skip) => return Err(NotFound::Skip),
-                (None, Unknown::Buckets(count)) => spare(rows.len(), *count, text),
-            }),
+            Self::Vocabulary { rows, unknown } => {
+                let row = rows.get(text).copied();
+                let row = row.or_else(|| row_of_unknown(rows.len(), *unknown, text));
+                let refused = match unknown {
+                    Unknown::Skip => NotFound::Skip,
+                    _ => NotFound::Refuse("a string that is in the vocabulary"),
+                };
+                each(row.ok_or(refused)?);
+            }
         }
         Ok(())
     }
@@ -140,18 +146,52 @@ impl Lookup {
     #[inline]
     pub fn row_of_unknown(&self, text: &str) -> Option<u32> {
         match self {
-            Self::Vocabulary {
-                rows,
-                unknown: Unknown::Buckets(count),
-            } => Some(spare(rows.len(), *count, text)),
-            _ => None,
+            Self::Vocabulary { rows, unknown } => row_of_unknown(rows.len(), *unknown, text),
+            Self::Hash { .. } | Self::Index { .. } => None,
+        }
+    }
+
+    /// The rows of a vocabulary's list, and those of unknown strings; `None` without a vocabulary.
+    pub fn vocabulary_rows(&self) -> Option<[Range<usize>; 2]> {
+        let Self::Vocabulary { rows, unknown } = self else {
+            return None;
+        };
+        let (known, spare) = (rows.len(), unknown.buckets() as usize);
+        Some(match first_of_list(*unknown) {
+            0 => [0..known, known..known + spare],
+            _ => [spare..spare + known, 0..spare],
+        })
+    }
+
+    /// Whether a string is in the vocabulary; `None` without a vocabulary.
+    pub fn knows(&self, text: &str) -> Option<bool> {
+        match self {
+            Self::Vocabulary { rows, .. } => Some(rows.contains_key(text)),
+            Self::Hash { .. } | Self::Index { .. } => None,
         }
     }
 }
 
-/// The row of an unknown string: one of those after the vocabulary.
-fn spare(known: usize, count: u32, text: &str) -> u32 {
-    known as u32 + bucket(HashFunction::Xxh3.hash(text, 0), count)
+/// The row of the first string of a vocabulary's list.
+fn first_of_list(unknown: Unknown) -> u32 {
+    match unknown.rows() {
+        Some(UnknownHash {
+            at: RowsAt::Start,
+            buckets,
+            ..
+        }) => buckets,
+        _ => 0,
+    }
+}
+
+/// The row of a string that is not in a vocabulary of `known` strings; `None` if such strings have no rows.
+fn row_of_unknown(known: usize, unknown: Unknown, text: &str) -> Option<u32> {
+    let rows = unknown.rows()?;
+    let first = match rows.at {
+        RowsAt::End => known as u32,
+        RowsAt::Start => 0,
+    };
+    Some(first + bucket(rows.function.hash(text, 0), rows.buckets))
 }
 
 impl HashFunction {
@@ -196,6 +236,59 @@ mod tests {
         // As in scikit-learn's test of murmurhash3_32, without the signs.
         assert_eq!(HashFunction::Murmur3.hash("foo", 0), 156_908_512);
         assert_eq!(HashFunction::Murmur3.hash("foo", 42), 1_322_301_282);
+    }
+
+    /// The rows that Keras computes: `StringLookup(num_oov_indices=n)` gives an unknown string
+    /// `to_hash_bucket_fast(text, n)`, and the strings of the vocabulary the numbers from n on.
+    #[test]
+    fn unknown_strings_have_the_rows_of_keras_and_tensorflow() {
+        let lookup = |unknown: &str| {
+            let unknown = serde_json::from_str(unknown).unwrap();
+            let ids = ["a", "b", "c"].map(str::to_owned).to_vec();
+            let schema = LookupSchema::Vocabulary { ids, unknown };
+            Lookup::new("t", &schema).map_err(|error| error.to_string())
+        };
+        let rows = |lookup: &Lookup, texts: &[&str]| -> Vec<u32> {
+            let mut rows = Vec::new();
+            for text in texts {
+                lookup.find(text, |row| rows.push(row)).unwrap();
+            }
+            rows
+        };
+        let texts = ["a", "c", "Hello", "TensorFlow", "2.x"];
+        let keras = r#"{"hash": {"buckets": 3, "function": "farmhash", "at": "start"}}"#;
+        let keras = lookup(keras).unwrap();
+        assert_eq!(rows(&keras, &texts), [3, 5, 0, 2, 2]);
+        assert_eq!(keras.vocabulary_rows(), Some([3..6, 0..3]));
+        let table = lookup(r#"{"hash": {"buckets": 3, "function": "farmhash"}}"#).unwrap();
+        assert_eq!(rows(&table, &texts), [0, 2, 3, 5, 5]);
+        assert_eq!(table.vocabulary_rows(), Some([0..3, 3..6]));
+        assert_eq!((keras.rows(), table.rows()), (6, 6));
+        let ours = lookup(r#"{"hash": {"buckets": 9}}"#).unwrap();
+        let short = lookup(r#"{"buckets": 9}"#).unwrap();
+        assert_eq!(rows(&ours, &texts), rows(&short, &texts));
+        for (wrong, says) in [
+            (
+                r#"{"hash": {"buckets": 0, "function": "farmhash"}}"#,
+                "0 buckets",
+            ),
+            (
+                r#"{"hash": {"buckets": 2, "function": "murmur3"}}"#,
+                "murmur3",
+            ),
+        ] {
+            let error = lookup(wrong).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        for wrong in [
+            r#"{"buckets": 2, "function": "farmhash"}"#,
+            r#"{"hash": {"buckets": 2, "seed": 3}}"#,
+            r#"{"hash": {"function": "farmhash"}}"#,
+            r#"{"hash": {"buckets": 2, "function": "md5"}}"#,
+            r#"{"hash": {"buckets": 2, "at": "middle"}}"#,
+        ] {
+            assert!(serde_json::from_str::<Unknown>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -128,14 +128,16 @@ pub(super) fn same_rows(
         }
         _ => return None,
     };
-    let rows: HashMap<&String, usize> = then.iter().enumerate().map(|(at, id)| (id, at)).collect();
+    let [[known_now, unknown_now], [known_then, unknown_then]] = [
+        table.lookup.vocabulary_rows()?,
+        earlier.lookup.vocabulary_rows()?,
+    ];
+    let rows: HashMap<&String, usize> = then.iter().zip(known_then).collect();
     let row = |id: &String| {
         let unknown = || earlier.lookup.row_of_unknown(id).map(|row| row as usize);
         rows.get(id).copied().or_else(|| all.then(unknown)?)
     };
-    let known = now.iter().enumerate();
-    let known = known.filter_map(|(at, id)| Some((at, row(id)?)));
-    let spare = |table: &Table, ids: &[String]| ids.len()..table.lookup.rows();
-    let unknown = spare(table, now).zip(spare(earlier, then));
-    Some(known.chain(unknown).collect())
+    let known = now.iter().zip(known_now);
+    let known = known.filter_map(|(id, at)| Some((at, row(id)?)));
+    Some(known.chain(unknown_now.zip(unknown_then)).collect())
 }

@@ -18,5 +18,5 @@ pub use description::{FORMAT, OtherFields, Schema, TowerSchema};
 pub use features::{FeatureKind, FeatureSchema};
 pub use layers::{Activation, From, INPUT, LayerKind, LayerSchema, OnnxInput};
 pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, Until};
-pub use table::{HashFunction, LookupSchema, TableSchema, Unknown};
+pub use table::{HashFunction, LookupSchema, RowsAt, TableSchema, Unknown, UnknownHash};
 pub use wiring::Wiring;

@@ -74,8 +74,55 @@ pub enum Unknown {
     Error,
     /// It is skipped.
     Skip,
-    /// It is hashed to one of this many additional rows.
+    /// It is hashed by XXH3 to one of this many rows behind the list.
     Buckets(u32),
+    /// It is hashed to one of some additional rows.
+    Hash(UnknownHash),
+}
+
+/// Additional rows of a vocabulary, for strings that it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnknownHash {
+    /// Number of rows.
+    pub buckets: u32,
+    /// The hash function, unseeded.
+    #[serde(default)]
+    pub function: HashFunction,
+    /// Where the rows are.
+    #[serde(default)]
+    pub at: RowsAt,
+}
+
+/// Where the rows of unknown strings are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsAt {
+    /// Behind the list, as in TensorFlow's `StaticVocabularyTable`.
+    #[default]
+    End,
+    /// Before the list, as in the `StringLookup` of Keras.
+    Start,
+}
+
+impl Unknown {
+    /// The rows of unknown strings, if they have any.
+    pub(crate) fn rows(self) -> Option<UnknownHash> {
+        match self {
+            Self::Error | Self::Skip => None,
+            Self::Buckets(buckets) => Some(UnknownHash {
+                buckets,
+                function: HashFunction::Xxh3,
+                at: RowsAt::End,
+            }),
+            Self::Hash(hash) => Some(hash),
+        }
+    }
+
+    /// Number of rows of unknown strings.
+    pub(crate) fn buckets(self) -> u32 {
+        self.rows().map_or(0, |rows| rows.buckets)
+    }
 }
 
 impl LookupSchema {
@@ -92,13 +139,7 @@ impl LookupSchema {
         match self {
             Self::Hash { buckets, .. } => u64::from(*buckets),
             Self::Index { rows } => u64::from(*rows),
-            Self::Vocabulary { ids, unknown } => {
-                let spare = match unknown {
-                    Unknown::Buckets(count) => *count,
-                    Unknown::Error | Unknown::Skip => 0,
-                };
-                ids.len() as u64 + u64::from(spare)
-            }
+            Self::Vocabulary { ids, unknown } => ids.len() as u64 + u64::from(unknown.buckets()),
         }
     }
 
