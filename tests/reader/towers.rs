@@ -113,6 +113,9 @@ impl Towers {
                 let [mean, deviation] =
                     ["mean", "deviation"].map(|key| feature[key].as_f64().unwrap() as f32);
                 let scaled = (value.as_f64().unwrap() - f64::from(mean)) / f64::from(deviation);
+                if scaled.abs() > 1000.0 {
+                    return None;
+                }
                 return Some(vec![scaled as f32]);
             }
             "id" => vec![id(value)],

@@ -40,8 +40,8 @@ pub use tower::{
 #[doc(hidden)]
 pub mod internals {
     pub use crate::record::{
-        FieldValue, Fields, MAX_PATH_BYTES, MAX_RECORD_BYTES, Place, Term, Test, check_id,
-        check_item, describe,
+        FieldValue, Fields, MAX_PATH_BYTES, MAX_RECORD_BYTES, Moment, Place, Term, Test, TimeUnit,
+        check_id, check_item, describe,
     };
     pub use crate::tower::{
         Cell, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup, MAX_CELLS,

@@ -54,6 +54,7 @@ pub(super) fn describe(config: &Config) -> Result<Schema, TrainError> {
     let tower = |fields: &[String], table: &str, other_fields| TowerSchema {
         features: vec![FeatureSchema {
             missing: Missing::Error,
+            range: None,
             kind: FeatureKind::Text {
                 field: fields.first().cloned().unwrap_or_default(),
                 also: fields.iter().skip(1).cloned().collect(),

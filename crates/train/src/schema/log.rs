@@ -95,6 +95,7 @@ impl Draft<'_> {
             }));
             item.push(FeatureSchema {
                 missing: Missing::Error,
+                range: None,
                 kind: FeatureKind::Id {
                     field: ITEM_ID.to_owned(),
                     table,

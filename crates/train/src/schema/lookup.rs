@@ -26,6 +26,7 @@ pub(crate) fn vocabulary(ids: Vec<String>, buckets: u32) -> LookupSchema {
 pub(crate) fn optional(kind: FeatureKind) -> FeatureSchema {
     FeatureSchema {
         missing: Missing::Zero,
+        range: None,
         kind,
     }
 }

@@ -31,13 +31,39 @@ pub(super) fn expected(feature: &FeatureSchema) -> Cow<'static, str> {
             "a point {\"lat\": -90 to 90, \"lon\": -180 to 180}"
         }
         FeatureKind::Hour { .. } | FeatureKind::Weekday { .. } | FeatureKind::Age { .. } => {
-            "a time: seconds since 1970, or a string as in RFC 3339"
+            "a time: a date as in ISO 8601, or a number of seconds or fractions of them since 1970"
         }
         FeatureKind::Vector { dimension, .. } => {
             return format!("a list of {dimension} numbers").into();
         }
     };
     expected.into()
+}
+
+/// Refuses a number outside of the feature's range: in another unit, or of another kind than the model knows.
+pub(super) fn check_range(
+    feature: &FeatureSchema,
+    number: f64,
+    found: &Value,
+) -> Result<(), RecordError> {
+    let Some([least, most]) = feature.range() else {
+        return Ok(());
+    };
+    if (least..=most).contains(&number) {
+        return Ok(());
+    }
+    let what = match &feature.kind {
+        FeatureKind::Age { .. } => "an age in days",
+        FeatureKind::Distance { .. } => "a distance in kilometres",
+        FeatureKind::Hour { .. } | FeatureKind::Weekday { .. } => "a time in seconds since 1970",
+        _ => "a number",
+    };
+    let expected = format!("{what} from {least} to {most}, the range of the feature");
+    let mut found = describe(found);
+    if !found.contains(&number.to_string()) {
+        found = format!("{found}, which gives {number}");
+    }
+    Err(RecordError::new(feature.field(), expected, found))
 }
 
 /// The error for a value that a feature cannot read.

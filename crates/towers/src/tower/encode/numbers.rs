@@ -1,14 +1,12 @@
 //! Numbers, and features computed from points and times.
 
-use super::encoder::{expected, wrong};
-use crate::record::{Place, RecordError, describe};
+use super::encoder::{check_range, expected, wrong};
+use crate::record::{Moment, Place, RecordError, describe};
 use crate::tower::encoded::Encoded;
 use crate::tower::model::Feature;
 use crate::tower::schema::{FeatureKind, FeatureSchema, To, Until};
 use serde_json::Value;
 use std::f64::consts::TAU;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 const SECONDS_OF_DAY: f64 = 86_400.0;
 /// The weekday of 1970-01-01, a Thursday, counted from Monday.
@@ -28,18 +26,20 @@ pub(super) fn read(
                 .as_array()
                 .filter(|list| list.len() == *dimension as usize);
             for number in list.ok_or_else(|| wrong(schema, value))? {
-                let number = number.as_f64().map(|number| number as f32);
-                let number = number.filter(|number| number.is_finite());
+                let number = number.as_f64().ok_or_else(|| wrong(schema, value))?;
+                check_range(schema, number, value)?;
+                let number = Some(number as f32).filter(|number| number.is_finite());
                 encoded.push_number(number.ok_or_else(|| wrong(schema, value))?);
             }
         }
         FeatureKind::Buckets { boundaries, .. } => {
             let number = value.as_f64().ok_or_else(|| wrong(schema, value))?;
+            check_range(schema, number, value)?;
             let below = boundaries.partition_point(|boundary| *boundary <= number);
             push_category(feature, below, encoded);
         }
         FeatureKind::Hour { utc_offset, .. } => {
-            let time = time(schema, schema.field(), value)? + f64::from(*utc_offset) * 60.0;
+            let time = time_in_range(schema, value)? + f64::from(*utc_offset) * 60.0;
             let hour = time.rem_euclid(SECONDS_OF_DAY) / 3_600.0;
             if feature.table.is_some() {
                 encoded.push_row((hour as u32).min(23), 1.0);
@@ -50,7 +50,7 @@ pub(super) fn read(
             }
         }
         FeatureKind::Weekday { utc_offset, .. } => {
-            let time = time(schema, schema.field(), value)? + f64::from(*utc_offset) * 60.0;
+            let time = time_in_range(schema, value)? + f64::from(*utc_offset) * 60.0;
             let day = ((time / SECONDS_OF_DAY).floor() + FIRST_WEEKDAY).rem_euclid(7.0);
             push_category(feature, day as usize, encoded);
         }
@@ -97,6 +97,7 @@ fn push_scaled(
     value: &Value,
     encoded: &mut Encoded,
 ) -> Result<(), RecordError> {
+    check_range(schema, number, value)?;
     let scaled = schema.scaling().map(|(scaling, _)| scaling.apply(number));
     let scaled = scaled.filter(|scaled| scaled.is_finite());
     encoded.push_number(scaled.ok_or_else(|| wrong(schema, value))?);
@@ -108,13 +109,154 @@ fn place(schema: &FeatureSchema, field: &str, value: &Value) -> Result<Place, Re
     place.ok_or_else(|| RecordError::new(field, expected(schema), describe(value)))
 }
 
+/// Seconds since 1970, within the range of the feature.
+fn time_in_range(schema: &FeatureSchema, value: &Value) -> Result<f64, RecordError> {
+    let seconds = time(schema, schema.field(), value)?;
+    check_range(schema, seconds, value)?;
+    Ok(seconds)
+}
+
 /// Seconds since 1970.
 fn time(schema: &FeatureSchema, field: &str, value: &Value) -> Result<f64, RecordError> {
-    let seconds = match value {
-        Value::String(text) => OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .map(|time| time.unix_timestamp() as f64 + f64::from(time.nanosecond()) / 1e9),
-        value => value.as_f64(),
-    };
+    let seconds = Moment::of(value).map(Moment::as_seconds);
     seconds.ok_or_else(|| RecordError::new(field, expected(schema), describe(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::TimeUnit;
+    use crate::tower::encode::{Encoder, Reading, Texts};
+    use crate::tower::schema::Schema;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn feature(schema: Value) -> Result<Feature, String> {
+        let schema: FeatureSchema = serde_json::from_value(schema).unwrap();
+        let towers = json!({
+            "format": 1, "name": "n", "dimension": 1, "metric": "l2",
+            "item": {"features": [schema], "layers": [{"kind": "dense", "units": 1}]}
+        });
+        let towers = Schema::parse(towers.to_string().as_bytes());
+        towers.map_err(|error| error.to_string())?;
+        Ok(Feature {
+            schema,
+            table: None,
+            width: 7,
+        })
+    }
+
+    /// The numbers that a feature gives, or the error.
+    fn numbers(feature: &Feature, value: &Value) -> Result<Vec<f32>, String> {
+        let mut encoded = Encoded::default();
+        let mut encoder = Encoder {
+            tables: &[],
+            reading: Reading::default(),
+            texts: &mut Texts::default(),
+        };
+        let fields = json!({"x": value, "now": "2024-08-04"});
+        let fields = fields.as_object().unwrap();
+        let read = encoder.feature(feature, fields, &mut encoded);
+        read.map_err(|error| error.to_string())?;
+        encoded.end_feature();
+        Ok(encoded.inputs().next().unwrap().numbers.to_vec())
+    }
+
+    /// Features of a time, with ranges that all times of the property lie in.
+    fn times() -> [Feature; 3] {
+        [
+            json!({"kind": "age", "field": "x", "until": "now", "mean": 900, "deviation": 400}),
+            json!({"kind": "hour", "field": "x", "range": [1e8, 5e9]}),
+            json!({"kind": "weekday", "field": "x", "range": [1e8, 5e9]}),
+        ]
+        .map(|schema| feature(schema).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_gives_the_same_numbers_in_every_unit(second in 200_000_000i64..4_000_000_000) {
+            for feature in times() {
+                let expected = numbers(&feature, &json!(second)).unwrap();
+                for unit in TimeUnit::ALL {
+                    let number = json!(second * unit.per_second());
+                    prop_assert_eq!(&numbers(&feature, &number).unwrap(), &expected);
+                }
+            }
+        }
+
+        #[test]
+        fn numbers_are_read_within_their_range_and_refused_outside(
+            (least, width) in (-1e6..1e6f64, 0.0..1e6f64), x in -1e6..1e6f64,
+        ) {
+            let range = json!([least, least + width]);
+            let given = |kind: &str, keys: Value| {
+                let mut schema = json!({"kind": kind, "field": "x", "range": range});
+                schema.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+                feature(schema).unwrap()
+            };
+            let inside = (least..=least + width).contains(&x);
+            for (feature, value) in [
+                (given("number", json!({})), json!(x)),
+                (given("number", json!({"clip": [0, 1], "log": true})), json!(x)),
+                (given("buckets", json!({"boundaries": [0.0]})), json!(x)),
+                (given("vector", json!({"dimension": 2})), json!([least, x])),
+                (given("age", json!({"until": 0})), json!(-x * 86_400.0)),
+            ] {
+                let read = numbers(&feature, &value);
+                // Days of an age are rounded.
+                if (x - least).abs() > 1e-6 && (x - least - width).abs() > 1e-6 {
+                    prop_assert_eq!(read.is_ok(), inside, "{:?} {:?}", feature.schema.kind, read);
+                }
+                if let Err(error) = read {
+                    prop_assert!(error.contains("field `x`") && error.contains("range"), "{}", error);
+                }
+            }
+        }
+
+        #[test]
+        fn a_standardised_number_has_a_range_of_a_thousand_deviations(
+            mean in 1e3..2e9f32, deviation in 1.0..1e7f32, z in -3000.0..3000.0f64,
+        ) {
+            let x = f64::from(mean) + z * f64::from(deviation);
+            let mut schema = json!({"kind": "number", "field": "x", "mean": mean, "deviation": deviation});
+            let read = numbers(&feature(schema.clone()).unwrap(), &json!(x));
+            prop_assert_eq!(read.is_ok(), z.abs() <= 1000.0 || (z.abs() - 1000.0).abs() < 1e-6);
+            schema["log"] = json!(true);
+            prop_assert!(numbers(&feature(schema).unwrap(), &json!(x)).is_ok());
+        }
+    }
+
+    #[test]
+    fn seconds_that_became_milliseconds_are_refused_or_read_as_such() {
+        let schema = json!({"kind": "number", "field": "x", "mean": 1.7e9, "deviation": 3e7});
+        let error = numbers(&feature(schema).unwrap(), &json!(1_722_729_600_000_i64)).unwrap_err();
+        assert_eq!(
+            error,
+            "field `x`: expected a number from -28300000000 to 31700000000, the range of the feature, \
+             found a number (1722729600000)"
+        );
+        let age = &times()[0];
+        assert_eq!(
+            numbers(age, &json!("2024-08-03")),
+            numbers(age, &json!(1_722_643_200_000_i64))
+        );
+        assert!(
+            numbers(age, &json!("9999-08-03"))
+                .unwrap_err()
+                .contains("an age in days from")
+        );
+    }
+
+    #[test]
+    fn a_range_is_two_ascending_numbers_of_a_feature_with_numbers() {
+        let says = |schema: Value| feature(schema).unwrap_err();
+        let turned = json!({"kind": "number", "field": "x", "range": [2, 1]});
+        assert!(says(turned).contains("the least exceeds the most"));
+        let text = json!({"kind": "categories", "field": "x", "table": "t", "range": [0, 1]});
+        let error = says(text);
+        assert!(
+            error.contains("table") || error.contains("a range is for numbers"),
+            "{error}"
+        );
+    }
 }

@@ -90,6 +90,14 @@ impl Schema {
                 }
             }
         }
+        if let Some([least, most]) = feature.range {
+            if !feature.has_numbers() {
+                return Err("a range is for numbers and times".to_owned());
+            }
+            if !(least <= most) {
+                return Err("range is [least, most], and the least exceeds the most".to_owned());
+            }
+        }
         let missing = feature.missing != Missing::Error;
         if let Some((scaling, flag)) = feature.scaling() {
             let (mean, deviation) = (scaling.mean, scaling.deviation);

@@ -5,12 +5,19 @@ use super::table::TableSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Standard deviations from the mean within which a standardised number lies. No value of a training set of a
+/// million rows can be further off, whatever its distribution.
+const MAX_DEVIATIONS: f64 = 1000.0;
+
 /// One feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSchema {
     /// What replaces a field that is absent or null.
     #[serde(default, skip_serializing_if = "Missing::is_error")]
     pub missing: Missing,
+    /// The least and the largest value of its numbers; others are refused. Seconds since 1970 for times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<[f64; 2]>,
     /// What it reads, and what it computes from it.
     #[serde(flatten)]
     pub kind: FeatureKind,
@@ -409,6 +416,33 @@ impl FeatureSchema {
             }
             _ => None,
         }
+    }
+
+    /// Whether its field holds numbers or times, or numbers are computed from it, so that they have a range.
+    pub fn has_numbers(&self) -> bool {
+        matches!(
+            self.kind,
+            FeatureKind::Number { .. }
+                | FeatureKind::Buckets { .. }
+                | FeatureKind::Distance { .. }
+                | FeatureKind::Hour { .. }
+                | FeatureKind::Weekday { .. }
+                | FeatureKind::Age { .. }
+                | FeatureKind::Vector { .. }
+        )
+    }
+
+    /// The range of its numbers: the given one, or what [`MAX_DEVIATIONS`] leave of a standardised number.
+    pub(crate) fn range(&self) -> Option<[f64; 2]> {
+        let implied = || {
+            let (scaling, _) = self.scaling()?;
+            let standardised = (scaling.mean, scaling.deviation) != (0.0, 1.0);
+            let bounded = scaling.log || scaling.clip.is_some();
+            let (mean, deviation) = (f64::from(scaling.mean), f64::from(scaling.deviation));
+            let reach = MAX_DEVIATIONS * deviation;
+            (standardised && !bounded).then_some([mean - reach, mean + reach])
+        };
+        self.range.or_else(implied)
     }
 
     /// Width of its output. Vectors of items have `dimension` components.
