@@ -19,4 +19,4 @@ pub(crate) use error::{CatalogError, Loss};
 pub(crate) use fresh::Fresh;
 pub(crate) use index::{Index, newer_in_index, newest, remove_index};
 pub(crate) use journal::{Journal, write_closed};
-pub(crate) use recovery::{Recovered, paths, read, recover, unsealed};
+pub(crate) use recovery::{Recovered, paths, read, recover, refuse_newer, unsealed};

@@ -1,9 +1,9 @@
 //! Reading the journal: recovery when a database opens, and what is not sealed yet.
 
 use super::error::{CatalogError, Loss};
-use crate::format::container::{Header, Kind};
+use crate::format::container::{Header, Kind, reserved_is_zero};
 use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
-use crate::format::{Damage, FormatError};
+use crate::format::{Damage, Fault, FormatError};
 use crate::store::{Directory, StoreError, fresh_identity};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{IoAction, names};
@@ -20,6 +20,8 @@ pub(crate) struct Recovered {
     pub(crate) losses: Vec<Loss>,
     /// Bytes of all files.
     pub(crate) bytes: u64,
+    /// Files with reserved bytes that are not zero.
+    pub(crate) reserved: Vec<PathBuf>,
     /// The files that were read.
     pub(super) files: Vec<ClosedFile>,
     /// The last revision of each call.
@@ -38,7 +40,7 @@ pub(super) struct ClosedFile {
 }
 
 /// Reads every journal file. Skips operations up to `sealed`, and duplicates. Damage is not an error:
-/// it is listed in the losses.
+/// it is listed in the losses. A file or frame of a newer format is one.
 pub(crate) fn read(
     directory: &Directory,
     database: u64,
@@ -49,6 +51,7 @@ pub(crate) fn read(
         last: sealed,
         losses: Vec::new(),
         bytes: 0,
+        reserved: Vec::new(),
         files: Vec::new(),
         calls: Vec::new(),
         closed: false,
@@ -58,12 +61,28 @@ pub(crate) fn read(
             .files
             .open(&path)
             .map_err(StoreError::io(IoAction::Open, &path))?;
-        let last = found.add_file(&path, &blob, database, sealed);
+        let last = found.add_file(&path, &blob, database, sealed)?;
+        if !reserved_is_zero(&blob) {
+            found.reserved.push(path.clone());
+        }
         let bytes = blob.len() as u64;
         found.bytes += bytes;
         found.files.push(ClosedFile { path, last, bytes });
     }
     Ok(found)
+}
+
+/// Refuses journal files of a newer format.
+pub(crate) fn refuse_newer(directory: &Directory) -> Result<(), StoreError> {
+    for path in paths(directory)? {
+        let blob = directory.files.open(&path);
+        let blob = blob.map_err(StoreError::io(IoAction::Open, &path))?;
+        let journal = bytes_of::decode(&blob);
+        if let Some(newer) = journal.and_then(|journal| journal.unsupported) {
+            return Err(StoreError::format(&path)(newer));
+        }
+    }
+    Ok(())
 }
 
 /// [`read`] that refuses damage.
@@ -143,28 +162,38 @@ impl Recovered {
     }
 
     /// Adds the content of one file. Returns its last revision.
-    fn add_file(&mut self, path: &Path, bytes: &[u8], database: u64, sealed: Revision) -> Revision {
+    fn add_file(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        database: u64,
+        sealed: Revision,
+    ) -> Result<Revision, StoreError> {
         let Some(journal) = bytes_of::decode(bytes) else {
-            return Revision(0);
+            return Ok(Revision(0));
         };
+        if let Some(newer) = journal.unsupported {
+            return Err(StoreError::format(path)(newer));
+        }
         let lost_before = self.losses.len();
         let mut last = match journal.header {
-            Ok(header) if header.database != database => {
+            Some(Ok(header)) if header.database != database => {
                 self.add_loss(
                     path,
                     FormatError::bad("header", "belongs to another database"),
                     None,
                 );
-                return Revision(0);
+                return Ok(Revision(0));
             }
-            Ok(header) => {
+            Some(Ok(header)) => {
                 self.check_gap(path, Revision(header.before).next());
                 Revision(header.before)
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 self.add_loss(path, error, None);
                 Revision(0)
             }
+            None => Revision(0),
         };
         for frame in journal.frames {
             last = last.max(frame.last());
@@ -188,7 +217,7 @@ impl Recovered {
             let torn = Damage::TornFrame { at: hole.at };
             self.add_loss(path, FormatError::bad("frame", torn), None);
         }
-        last
+        Ok(last)
     }
 
     /// Adds a loss if revisions before `next` are missing.
@@ -204,11 +233,14 @@ impl Recovered {
 
     fn add_loss(&mut self, path: &Path, error: FormatError, lost: Option<(Revision, Revision)>) {
         let FormatError { section, what } = error;
-        self.losses.push(Loss {
-            path: path.to_owned(),
-            section,
-            what,
-            lost,
-        });
+        // What is unsupported has ended the reading before.
+        if let Fault::Damaged(what) = what {
+            self.losses.push(Loss {
+                path: path.to_owned(),
+                section,
+                what,
+                lost,
+            });
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The towers of a database's generations.
 
 use super::Database;
-use crate::error::{Damage, Error};
+use crate::error::{Error, Unsupported};
 use crate::store::read_towers;
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,7 +27,11 @@ impl Database {
                 .directory
                 .path(names::TOWERS, &names::towers(space, number));
             let (generation, source) = (number, Box::new(error));
-            Error::corrupt(&path, "towers", Damage::Towers { generation, source })
+            Error::Unsupported {
+                path,
+                section: "towers",
+                what: Unsupported::Towers { generation, source },
+            }
         })
     }
 

@@ -3,7 +3,7 @@
 use super::variants::Error;
 use crate::catalog::{CatalogError, Loss};
 use crate::filter::FilterError;
-use crate::format::{Damage, FormatError};
+use crate::format::{Damage, Fault, FormatError};
 use crate::graph::GraphError;
 use crate::manifest::TransitionError;
 use crate::store::StoreError;
@@ -59,10 +59,17 @@ impl From<StoreError> for Error {
             },
             StoreError::Format { path, source } => {
                 let FormatError { section, what } = source;
-                Self::Corrupt {
-                    path,
-                    section,
-                    what,
+                match what {
+                    Fault::Damaged(what) => Self::Corrupt {
+                        path,
+                        section,
+                        what,
+                    },
+                    Fault::Unsupported(what) => Self::Unsupported {
+                        path,
+                        section,
+                        what,
+                    },
                 }
             }
         }

@@ -13,6 +13,8 @@ pub enum ErrorKind {
     NotFound,
     /// A stored file is damaged. See `twinspire check` and `twinspire repair`.
     Corrupt,
+    /// A stored file is of a newer format. Use the release that wrote it, or a newer one.
+    Unsupported,
     /// Another writer holds the database. Try again later.
     Busy,
     /// Another commit came first. Run the operation again.
@@ -75,6 +77,7 @@ impl Error {
             Self::Locked { .. } => ErrorKind::Busy,
             Self::Conflict { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
             Self::Corrupt { .. } | Self::Lost { .. } => ErrorKind::Corrupt,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Io { .. } => ErrorKind::Io,
             Self::Uncertain { .. } | Self::Poisoned { .. } => ErrorKind::Uncertain,
             Self::Cancelled => ErrorKind::Cancelled,

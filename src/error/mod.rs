@@ -13,6 +13,7 @@
 //! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`NameOwner`] | why input was rejected |
 //! | [`Damage`] | what is wrong with stored bytes |
 //! | [`IoAction`] | what the operating system refused |
+//! | [`Unsupported`] | what stored bytes need that this build does not have |
 //! | [`WriteOperation`], [`TransitionError`], [`Invariant`] | why a write did not take place, or may have |
 
 mod convert;
@@ -27,7 +28,7 @@ mod tests;
 mod variants;
 
 pub use crate::ensemble::{DepthOf, EnsembleError, Parts};
-pub use crate::format::{Damage, FORMAT_VERSION};
+pub use crate::format::{Damage, FORMAT_VERSION, Unsupported};
 pub use crate::graph::GraphError;
 pub use crate::manifest::{StaleMember, TransitionError};
 pub use crate::store::WriteOperation;

@@ -47,9 +47,9 @@ fn the_page_of_errors_lists_every_variant() {
             NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Graph SpaceName Ensemble
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
             Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem
-            NotEmpty Locked Forked Conflict Superseded Corrupt Lost Io Uncertain Poisoned Cancelled
+            NotEmpty Locked Forked Conflict Superseded Corrupt Unsupported Lost Io Uncertain Poisoned Cancelled
             TooManyItems Internal),
-        variants!(ErrorKind: InvalidInput NotFound Corrupt Busy Conflict Io Uncertain Cancelled Internal),
+        variants!(ErrorKind: InvalidInput NotFound Corrupt Unsupported Busy Conflict Io Uncertain Cancelled Internal),
         variants!(InvalidVector: Dimension Component UnknownItem Duplicate),
         variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
             RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
@@ -57,9 +57,10 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Schema),
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
         variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
-        variants!(Damage: Version Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack
-            Record ItemRecord Graph Towers Generation UnknownItem NoVector Ensemble MissingFrames TornFrame MissingEnd
+        variants!(Damage: Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack
+            Record ItemRecord Graph Generation UnknownItem NoVector Ensemble MissingFrames TornFrame MissingEnd
             Contradiction),
+        variants!(Unsupported: Version Features Section Kind Line Towers),
         variants!(Invariant: ServedGeneration InterruptedCommit),
         known!(EmbedError: Features NoTower Layer Output),
         known!(TowersError: Io Unnamed OtherFile Invalid User Item),

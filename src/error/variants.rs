@@ -5,7 +5,7 @@ use super::invariant::Invariant;
 use super::reason::{FuseError, InvalidVector, NameOwner};
 use crate::ensemble::EnsembleError;
 use crate::filter::FilterError;
-use crate::format::Damage;
+use crate::format::{Damage, Unsupported};
 use crate::graph::GraphError;
 use crate::manifest::{StaleMember, TransitionError};
 use crate::store::WriteOperation;
@@ -335,6 +335,20 @@ pub enum Error {
         /// What is wrong with it.
         #[source]
         what: Damage,
+    },
+    /// A file is of a newer format, or needs what this build does not have. Nothing was changed.
+    #[error(
+        "unsupported: {}: {section}: {what}; open it with the release of twinspire that wrote it, or a \
+         newer one", path.display()
+    )]
+    Unsupported {
+        /// The file, or the directory of a generation's towers.
+        path: PathBuf,
+        /// The section of the file, as storage-format.md names it.
+        section: &'static str,
+        /// What this build does not know.
+        #[source]
+        what: Unsupported,
     },
     /// The journal is damaged.
     #[error(

@@ -3,12 +3,17 @@
 //! A file is written front to back, without seeking. The header holds what is known at the start, the
 //! footer the rest. The footer has the checksum of the table, and the table that of each section. So one
 //! number, the checksum of the footer in the manifest, pins every byte.
+//!
+//! Header and section table have flags for newer builds: the lower 16 bits must be understood, the upper 16
+//! may be ignored. A section that this build does not know is skipped, unless it must be understood.
 
 use super::damage::Damage;
 use super::error::{FormatError, within};
-use super::version::FORMAT_VERSION;
+use super::unsupported::Unsupported;
+use super::version::{FORMAT_VERSION, MUST_UNDERSTAND, check_flags, check_version};
+use bincode::Decode;
 use std::ops::Range;
-use twinspire_core::wire::{Reader, checksum};
+use twinspire_core::wire::{Reader, checksum, unpack};
 
 /// Sections, the table and the footer begin at multiples of this.
 pub(crate) const ALIGNMENT: u64 = 64;
@@ -18,6 +23,12 @@ pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const ENTRY_BYTES: usize = 32;
 /// Maximum number of sections of a file.
 pub(crate) const MAX_SECTIONS: u32 = 64;
+/// Flag of a section that a reader must understand.
+const SECTION_MUST_BE_UNDERSTOOD: u32 = 1;
+/// Reserved bytes of a header, which are zero.
+const HEADER_RESERVED: Range<usize> = 44..56;
+/// Reserved bytes of a footer, which are zero.
+const FOOTER_RESERVED: [Range<usize>; 2] = [20..24, 48..56];
 
 const HEADER_MAGIC: &[u8; 8] = b"TWINSPIR";
 const FOOTER_MAGIC: &[u8; 8] = b"TWINFOOT";
@@ -34,6 +45,18 @@ pub(crate) enum Kind {
     Manifest = 3,
     /// Acknowledged writes.
     Journal = 4,
+}
+
+impl Kind {
+    /// The highest section id of this kind of file. All lower ones from 1 on exist too.
+    pub(crate) const fn last_section(self) -> u32 {
+        match self {
+            Self::Items => 10,
+            Self::Space => 12,
+            Self::Manifest => 1,
+            Self::Journal => 0,
+        }
+    }
 }
 
 /// The first 64 bytes of a file.
@@ -76,12 +99,7 @@ impl Header {
             ));
         }
         let version = reader.u32("version").map_err(within("header"))?;
-        if version != FORMAT_VERSION {
-            return Err(FormatError::bad(
-                "header",
-                Damage::Version { found: version },
-            ));
-        }
+        check_version(version, |version| fits_version(whole, version))?;
         check_seal(whole, "header")?;
         let found = reader.u32("kind").map_err(within("header"))?;
         if found != kind as u32 {
@@ -90,13 +108,36 @@ impl Header {
                 kind as u32
             )));
         }
-        Ok(Self {
+        let header = Self {
             kind,
             identity: reader.u64("identity").map_err(within("header"))?,
             database: reader.u64("database").map_err(within("header"))?,
             before: reader.u64("before").map_err(within("header"))?,
-        })
+        };
+        check_flags("header", reader.u32("flags").map_err(within("header"))?, 0)?;
+        Ok(header)
     }
+}
+
+/// Whether the checksum of a header fits with `version` in its place.
+fn fits_version(header: &[u8], version: u32) -> bool {
+    let mut block = [0; HEADER_BYTES];
+    block.copy_from_slice(header);
+    block[8..12].copy_from_slice(&version.to_le_bytes());
+    check_seal(&block, "header").is_ok()
+}
+
+/// Whether the reserved bytes of the header, and of the footer if there is one, are zero.
+pub(crate) fn reserved_is_zero(bytes: &[u8]) -> bool {
+    let zero = |block: &[u8], range: &Range<usize>| {
+        let reserved = block.get(range.clone()).unwrap_or_default();
+        reserved.iter().all(|byte| *byte == 0)
+    };
+    let footer = bytes.len().checked_sub(HEADER_BYTES);
+    let footer = footer.and_then(|at| bytes.get(at..)).unwrap_or_default();
+    let has_footer = footer.starts_with(FOOTER_MAGIC);
+    zero(bytes, &HEADER_RESERVED)
+        && (!has_footer || FOOTER_RESERVED.iter().all(|range| zero(footer, range)))
 }
 
 /// One entry of the section table.
@@ -159,7 +200,7 @@ impl Sections {
         if checksum(table) != table_checksum {
             return Err(FormatError::bad("section table", Damage::Checksum));
         }
-        let entries = decode_table(table, count, table_offset)?;
+        let entries = decode_table(table, count, table_offset, kind)?;
         Ok(Self {
             header,
             footer_checksum: checksum(footer.get(..HEADER_BYTES - 8).unwrap_or_default()),
@@ -173,6 +214,24 @@ impl Sections {
         let entry = entry.ok_or_else(|| FormatError::bad(name, Damage::MissingSection { id }))?;
         // `decode` checked that both ends are inside the file, whose length is a usize.
         Ok(entry.offset as usize..(entry.offset + entry.length) as usize)
+    }
+
+    /// The packed value of section `id`; `name` is its name in errors.
+    ///
+    /// A variant that this build does not know is of a newer format, if the section has its checksum.
+    pub(super) fn unpack<T: Decode<()>>(
+        &self,
+        bytes: &[u8],
+        id: u32,
+        name: &'static str,
+    ) -> Result<T, FormatError> {
+        let packed = bytes.get(self.range(id, name)?).unwrap_or_default();
+        unpack(packed).map_err(|error| match error.unknown_variant() {
+            Some((of, found)) if !self.damaged(bytes).contains(&id) => {
+                FormatError::unsupported(name, Unsupported::Kind { of, found })
+            }
+            _ => FormatError::bad(name, error),
+        })
     }
 
     /// The ids of the sections that differ from their checksums.
@@ -213,14 +272,25 @@ impl Sections {
     }
 }
 
-fn decode_table(table: &[u8], count: u32, end: u64) -> Result<Vec<Section>, FormatError> {
+fn decode_table(
+    table: &[u8],
+    count: u32,
+    end: u64,
+    kind: Kind,
+) -> Result<Vec<Section>, FormatError> {
     let read = within("section table");
     let mut reader = Reader::new(table);
     let mut entries = Vec::with_capacity(count as usize);
     let mut free = HEADER_BYTES as u64;
     for _ in 0..count {
         let id = reader.u32("id").map_err(&read)?;
-        reader.u32("reserved").map_err(&read)?;
+        let flags = reader.u32("flags").map_err(&read)?;
+        if (1..=kind.last_section()).contains(&id) {
+            check_flags("section table", flags, SECTION_MUST_BE_UNDERSTOOD)?;
+        } else if flags & MUST_UNDERSTAND != 0 {
+            let what = Unsupported::Section { id };
+            return Err(FormatError::unsupported("section table", what));
+        }
         let entry = Section {
             id,
             offset: reader.u64("offset").map_err(&read)?,

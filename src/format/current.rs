@@ -1,7 +1,11 @@
 //! CURRENT: one line of text, `manifest-000042 0123456789abcdef`: the current manifest and the
 //! checksum of that file's bytes, in hexadecimal.
+//!
+//! A newer build may add lines. One that begins with `!` must be understood; one that begins with `+` may be
+//! ignored.
 
 use super::error::FormatError;
+use super::unsupported::Unsupported;
 use twinspire_core::files::names;
 
 /// The content of CURRENT.
@@ -23,15 +27,27 @@ impl Current {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let bad = || FormatError::bad("CURRENT", "is not `manifest-NUMBER CHECKSUM`");
         let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
-        let line = text.strip_suffix('\n').ok_or_else(bad)?;
+        let (line, more) = text.split_once('\n').ok_or_else(bad)?;
         let (name, sum) = line.split_once(' ').ok_or_else(bad)?;
         let number = names::number_of(name, "manifest").ok_or_else(bad)?;
         let checksum = u64::from_str_radix(sum, 16).map_err(|_| bad())?;
         let current = Self { number, checksum };
-        if current.encode() == text {
-            Ok(current)
-        } else {
-            Err(bad())
+        if current.encode().strip_suffix('\n') != Some(line) {
+            return Err(bad());
+        }
+        let is_whole = more.is_empty() || more.ends_with('\n');
+        if !is_whole || more.lines().any(|line| !line.starts_with(['!', '+'])) {
+            return Err(bad());
+        }
+        match more.lines().find(|line| line.starts_with('!')) {
+            Some(line) => {
+                let line = line.to_owned();
+                Err(FormatError::unsupported(
+                    "CURRENT",
+                    Unsupported::Line { line },
+                ))
+            }
+            None => Ok(current),
         }
     }
 }
@@ -51,6 +67,12 @@ mod tests {
             Current::decode(current.encode().as_bytes()).unwrap(),
             current
         );
+        let with = |more: &str| Current::decode((current.encode() + more).as_bytes());
+        assert_eq!(with("+note 1\n").unwrap(), current);
+        assert!(with("+note 1\n!rule 2\n").unwrap_err().is_unsupported());
+        for more in ["rule 2\n", "!rule 2", "\n", " \n"] {
+            assert!(!with(more).unwrap_err().is_unsupported(), "{more:?}");
+        }
         for bad in [
             "",
             "manifest-000042",

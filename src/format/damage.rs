@@ -1,23 +1,15 @@
 //! What can be wrong with stored bytes.
 
-use super::version::FORMAT_VERSION;
 use crate::ensemble::EnsembleError;
 use crate::graph::GraphError;
 use thiserror::Error;
 use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
 use twinspire_core::wire::{EncodeError, UnpackError, WireError};
-use twinspire_towers::TowerError;
 
 /// What is wrong with the bytes of a stored file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Damage {
-    /// Another version of the format.
-    #[error("format version {found}, but this build reads version {FORMAT_VERSION}")]
-    Version {
-        /// The version in the header.
-        found: u32,
-    },
     /// The bytes differ from their checksum.
     #[error("checksum does not match")]
     Checksum,
@@ -74,14 +66,6 @@ pub enum Damage {
     /// The arrays of a graph do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The towers of a generation cannot be used.
-    #[error("towers of generation {generation}: {source}")]
-    Towers {
-        /// The generation.
-        generation: GenerationNo,
-        /// The file and the place in it.
-        source: Box<TowerError>,
-    },
     /// The files of a generation contradict each other.
     #[error(
         "towers, segments and manifest of generation {generation} differ in dimension, metric or \

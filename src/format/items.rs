@@ -34,6 +34,8 @@ pub(crate) const ID_TABLE: u32 = 6;
 pub(crate) const RECORD_OFFSETS: u32 = 7;
 pub(crate) const RECORDS: u32 = 8;
 
+const _: () = assert!(columns::COLUMNS == Kind::Items.last_section());
+
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Row<'a> {

@@ -9,16 +9,17 @@
 //! | 4 | 4 | payload length, u32 |
 //! | 8 | 8 | revision of the first operation, u64 |
 //! | 16 | 4 | number of operations, u32; they take consecutive revisions |
-//! | 20 | 4 | zero |
+//! | 20 | 4 | flags, u32: the lower 16 must be understood, the upper 16 may be ignored |
 //! | 24 | 8 | checksum of the 24 bytes before and the payload |
-//! | 32 | … | payload: the packed list of [`Op`] |
+//! | 32 | … | payload: the packed list of [`Op`]; bytes after it may be ignored if a flag says so |
 
 use super::container::{HEADER_BYTES, Header, Kind};
 use super::damage::Damage;
 use super::error::{FormatError, within};
+use super::version::{MUST_UNDERSTAND, check_flags};
 use bincode::{Decode, Encode};
 use twinspire_core::ids::{ItemNo, Revision};
-use twinspire_core::wire::{Checksum, Reader, pack, unpack};
+use twinspire_core::wire::{Checksum, Reader, UnpackError, pack, unpack_front};
 
 pub(crate) const MAGIC: &[u8; 4] = b"TWJF";
 pub(crate) const FRAME_BYTES: usize = 32;
@@ -82,13 +83,19 @@ impl Frame {
         let length = reader.u32("length").map_err(&read)? as usize;
         let first = Revision(reader.u64("revision").map_err(&read)?);
         let count = reader.u32("count").map_err(&read)?;
-        reader.u32("zero").map_err(&read)?;
+        let flags = reader.u32("flags").map_err(&read)?;
         let sum = reader.u64("checksum").map_err(&read)?;
         let payload = reader.take(length, "payload").map_err(&read)?;
         if frame_checksum(bytes.get(..24).unwrap_or_default(), payload) != sum {
             return Err(FormatError::bad("frame", Damage::Checksum));
         }
-        let ops: Vec<Op> = unpack(payload).map_err(|error| FormatError::bad("frame", error))?;
+        check_flags("frame", flags, 0)?;
+        let (ops, left): (Vec<Op>, usize) =
+            unpack_front(payload).map_err(|error| FormatError::bad("frame", error))?;
+        if left > 0 && flags & !MUST_UNDERSTAND == 0 {
+            let error = UnpackError::Trailing { left };
+            return Err(FormatError::bad("frame", error));
+        }
         if ops.len() != count as usize {
             return Err(bad("the number of operations differs from the payload"));
         }
@@ -109,12 +116,15 @@ pub(crate) struct Hole {
 /// A whole journal file.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// The header, unless it is damaged.
-    pub(crate) header: Result<Header, FormatError>,
+    /// The header, unless it is damaged; `None` if it is of a newer format.
+    pub(crate) header: Option<Result<Header, FormatError>>,
     /// All whole frames.
     pub(crate) frames: Vec<Frame>,
     /// Bytes between and after them.
     pub(crate) holes: Vec<Hole>,
+    /// What only a newer build understands: the header, or the frame after the last of `frames`. Nothing is
+    /// read behind it.
+    pub(crate) unsupported: Option<FormatError>,
 }
 
 /// Reads a journal file and skips bytes that are no frame.
@@ -125,15 +135,25 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
     if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
         return None;
     }
-    let header = Header::decode(bytes, Kind::Journal);
+    let (header, mut unsupported) = match Header::decode(bytes, Kind::Journal) {
+        Err(error) if error.is_unsupported() => (None, Some(error)),
+        header => (Some(header), None),
+    };
     let (mut frames, mut holes, mut at) = (Vec::new(), Vec::new(), HEADER_BYTES);
     let mut budget = Budget::of(bytes);
-    while at < bytes.len() {
+    while at < bytes.len() && unsupported.is_none() {
         let rest = bytes.get(at..).unwrap_or_default();
-        if let Ok((frame, length)) = Frame::decode(rest) {
-            frames.push(frame);
-            at += length;
-            continue;
+        match Frame::decode(rest) {
+            Ok((frame, length)) => {
+                frames.push(frame);
+                at += length;
+                continue;
+            }
+            Err(error) if error.is_unsupported() => {
+                unsupported = Some(error);
+                continue;
+            }
+            Err(_) => {}
         }
         let found = next_frame(rest, &mut budget);
         holes.push(Hole {
@@ -149,6 +169,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
         header,
         frames,
         holes,
+        unsupported,
     })
 }
 
@@ -171,8 +192,10 @@ fn next_frame(bytes: &[u8], budget: &mut Budget) -> Option<(usize, Revision)> {
     let starts = starts.filter(|(_, four)| four == MAGIC).map(|(at, _)| at);
     for at in starts {
         let rest = bytes.get(at..).unwrap_or_default();
-        if let Ok((frame, _)) = Frame::decode(rest) {
-            return Some((at, frame.first));
+        match Frame::decode(rest) {
+            Ok((frame, _)) => return Some((at, frame.first)),
+            Err(error) if error.is_unsupported() => return Some((at, Revision(u64::MAX))),
+            Err(_) => {}
         }
         let length = rest.get(4..8).and_then(|four| four.try_into().ok());
         let hashed = length.map_or(0, u32::from_le_bytes) as usize;
@@ -248,7 +271,7 @@ mod tests {
         assert!(decode(&bytes[..HEADER_BYTES - 1]).is_none());
         assert!(decode(&[0; HEADER_BYTES]).is_none());
         let other = decode(&[[0; HEADER_BYTES], [1; HEADER_BYTES]].concat());
-        assert!(other.unwrap().header.is_err());
+        assert!(other.unwrap().header.unwrap().is_err());
     }
 
     #[test]
@@ -280,6 +303,45 @@ mod tests {
             };
             assert_eq!(journal.holes, [hole], "byte {at}");
             assert_eq!(journal.frames, left, "byte {at}");
+        }
+    }
+
+    /// A frame with flags, bytes after its operations, and the right checksum.
+    fn flagged(frame: &Frame, flags: u32, more: &[u8]) -> Vec<u8> {
+        let mut bytes = frame.encode().unwrap();
+        bytes.extend(more);
+        let length = (bytes.len() - FRAME_BYTES) as u32;
+        bytes[4..8].copy_from_slice(&length.to_le_bytes());
+        bytes[20..24].copy_from_slice(&flags.to_le_bytes());
+        let sum = frame_checksum(&bytes[..24], &bytes[FRAME_BYTES..]);
+        bytes[24..32].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_frame_of_a_newer_build_is_read_or_unsupported_as_its_flags_say() {
+        let (first, second) = (frame(1, &["a"]), frame(2, &["b"]));
+        let with = |flags, more: &[u8]| {
+            let mut bytes = file(std::slice::from_ref(&first));
+            bytes.extend(flagged(&second, flags, more));
+            bytes.extend(frame(3, &["c"]).encode().unwrap());
+            decode(&bytes).unwrap()
+        };
+        for may_ignore in [0x1_0000, 0x8000_0000] {
+            let journal = with(may_ignore, b"more");
+            assert_eq!(journal.frames.len(), 3);
+            assert!(journal.unsupported.is_none());
+        }
+        let journal = with(0, b"more");
+        assert_eq!(
+            journal.holes.len(),
+            1,
+            "bytes that no flag announces are damage"
+        );
+        for must_understand in [1, 0x8000, 0x1_0001] {
+            let journal = with(must_understand, b"");
+            assert_eq!(journal.frames, [first.clone()], "nothing behind it is read");
+            assert!(journal.unsupported.is_some());
         }
     }
 

@@ -5,10 +5,12 @@ use super::damage::Damage;
 use super::error::FormatError;
 use crate::manifest::{Generation, Manifest};
 use twinspire_core::kernel::Metric;
-use twinspire_core::wire::{pack, unpack};
+use twinspire_core::wire::pack;
 
 /// The section with the packed manifest.
 pub(crate) const STATE: u32 = 1;
+
+const _: () = assert!(STATE == Kind::Manifest.last_section());
 
 /// The bytes of section [`STATE`].
 pub(crate) fn encode(manifest: &Manifest) -> Result<Vec<u8>, FormatError> {
@@ -24,9 +26,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
     if !sections.padding_is_zero(bytes) {
         return Err(FormatError::bad("padding", "is not zero"));
     }
-    let range = sections.range(STATE, "state")?;
-    let manifest: Manifest = unpack(bytes.get(range).unwrap_or_default())
-        .map_err(|error| FormatError::bad("state", error))?;
+    let manifest: Manifest = sections.unpack(bytes, STATE, "state")?;
     if manifest.database != sections.header.database {
         return Err(FormatError::bad(
             "state",

@@ -6,6 +6,9 @@
 //! Every stored file but CURRENT begins with the same [header](container). Segments and manifests
 //! continue with [sections, a section table and a footer](container), journals with [frames](journal).
 //!
+//! A file of a newer format is [unsupported](Unsupported), never damaged: headers, sections, frames and
+//! enums say what must be understood, and what may be ignored.
+//!
 //! Bytes are not trusted: every offset and count is checked before it is used, and errors name the
 //! [damage](Damage) and its section.
 #![warn(clippy::indexing_slicing)]
@@ -22,9 +25,11 @@ pub(crate) mod items;
 pub(crate) mod journal;
 pub(crate) mod manifest;
 pub(crate) mod space;
+mod unsupported;
 mod version;
 
 pub use damage::Damage;
 pub(crate) use dense::{guess_dense, search_dense};
-pub(crate) use error::FormatError;
+pub(crate) use error::{Fault, FormatError};
+pub use unsupported::Unsupported;
 pub use version::FORMAT_VERSION;

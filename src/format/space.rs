@@ -12,7 +12,7 @@
 //! | 8 | upper links | u32, `stride` per member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
 //! | 10 | item order | u32 per node: item numbers, increasing; the item of the node at the same index of 4 |
-//! | 11 | code book | the packed [`CodeBook`], if there are codes |
+//! | 11 | code book | the packed [`CodeKind`] |
 //! | 12 | codes | i8, a padded row per node |
 
 use super::array::{array, array_range};
@@ -24,7 +24,6 @@ use bincode::{Decode, Encode};
 use std::ops::Range;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::{MAX_DIMENSION, Metric, Storage};
-use twinspire_core::wire::unpack;
 
 pub(crate) const SHAPE: u32 = 1;
 pub(crate) const ITEMS: u32 = 2;
@@ -39,12 +38,32 @@ pub(crate) const ITEM_ORDER: u32 = 10;
 pub(crate) const CODE_BOOK: u32 = 11;
 pub(crate) const CODES: u32 = 12;
 
+const _: () = assert!(CODES == Kind::Space.last_section());
+
 /// Maximum number of upper layers.
 const MAX_LAYERS: usize = 64;
+
+/// The kind of index over the vectors. It comes first in the shape: another kind may have another shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum IndexKind {
+    /// An HNSW graph.
+    Graph,
+}
+
+/// The kind of codes, and what decodes them: the content of section [`CODE_BOOK`].
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) enum CodeKind {
+    /// There are no codes.
+    None,
+    /// One byte a component.
+    Bytes(CodeBook),
+}
 
 /// The counts that give every array of a space segment its length.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Shape {
+    /// The kind of index.
+    pub(crate) index: IndexKind,
     /// Components of a vector.
     pub(crate) dimension: u32,
     /// How vectors are compared.
@@ -120,9 +139,7 @@ impl SpaceLayout {
     /// Reads table and shape and checks the length of every array. The arrays are not read.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Space)?;
-        let packed = sections.range(SHAPE, "shape")?;
-        let shape: Shape = unpack(bytes.get(packed).unwrap_or_default())
-            .map_err(|error| FormatError::bad("shape", error))?;
+        let shape: Shape = sections.unpack(bytes, SHAPE, "shape")?;
         if shape.dimension == 0
             || shape.dimension > MAX_DIMENSION
             || shape.layers.len() > MAX_LAYERS
@@ -313,14 +330,12 @@ fn code_book(
     sections: &Sections,
     dimension: usize,
 ) -> Result<Option<CodeBook>, FormatError> {
-    let packed = sections.range(CODE_BOOK, "code book")?;
-    let book: Option<CodeBook> = unpack(bytes.get(packed).unwrap_or_default())
-        .map_err(|error| FormatError::bad("code book", error))?;
-    match book {
-        Some(book) if book.centre.len() != dimension || !book.is_sound() => {
+    match sections.unpack(bytes, CODE_BOOK, "code book")? {
+        CodeKind::Bytes(book) if book.centre.len() != dimension || !book.is_sound() => {
             let what = "has another dimension, or numbers that are not finite";
             Err(FormatError::bad("code book", what))
         }
-        book => Ok(book),
+        CodeKind::Bytes(book) => Ok(Some(book)),
+        CodeKind::None => Ok(None),
     }
 }

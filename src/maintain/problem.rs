@@ -39,6 +39,11 @@ impl FileProblem {
                 section,
                 what,
             } => Self::new(path, section, what),
+            Error::Unsupported {
+                path,
+                section,
+                what,
+            } => Self::new(path, section, what),
             error => Self::new(root, "generation", error),
         }
     }

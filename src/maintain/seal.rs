@@ -102,7 +102,12 @@ fn snapshot_after(
         spaces.insert(name.clone(), Arc::new(Serving { base, overlay }));
     }
     let sealed = Arc::new(sealed);
-    Ok(Snapshot { sealed, spaces })
+    let unusable = now.unusable.clone();
+    Ok(Snapshot {
+        sealed,
+        spaces,
+        unusable,
+    })
 }
 
 /// Writes the journal up to the cut as an items segment.

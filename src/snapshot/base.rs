@@ -1,7 +1,7 @@
 //! A generation of a space, open: towers and segments.
 
 use super::parts::Part;
-use crate::error::{Damage, Error};
+use crate::error::{Damage, Error, Unsupported};
 use crate::manifest::{Generation, SpaceFile};
 use crate::store::{Directory, SpaceSegment, read_towers};
 use std::path::Path;
@@ -39,9 +39,13 @@ impl Base {
             None => {
                 let parts = read_towers(directory, space, number, &generation.towers)?;
                 let model = Model::from_parts(&parts).map_err(|error| {
+                    // The files are those that were published, so the build that published them reads them.
                     let (generation, source) = (number, Box::new(error));
-                    let what = Damage::Towers { generation, source };
-                    Error::corrupt(&towers(), "towers", what)
+                    Error::Unsupported {
+                        path: towers(),
+                        section: "towers",
+                        what: Unsupported::Towers { generation, source },
+                    }
                 })?;
                 Arc::new(model)
             }

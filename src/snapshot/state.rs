@@ -5,10 +5,11 @@ use super::catch_up::caught_up;
 use super::sealed::Sealed;
 use super::serving::{Serving, Spaces};
 use crate::catalog::Fresh;
-use crate::error::Error;
+use crate::error::{Error, Unsupported};
 use crate::manifest::{Generation, Manifest, Space};
 use crate::store::Directory;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One consistent state: a manifest with all its files open, and what each space serves.
@@ -18,6 +19,46 @@ pub(crate) struct Snapshot {
     pub(crate) sealed: Arc<Sealed>,
     /// What each space serves.
     pub(crate) spaces: Spaces,
+    /// The spaces whose active generation this build cannot use.
+    pub(crate) unusable: Unusable,
+}
+
+/// Spaces that serve nothing because this build does not know what their towers need. The others go on.
+/// Writes stay above the cuts of these generations, so that a newer build embeds them.
+pub(crate) type Unusable = BTreeMap<String, NewerTowers>;
+
+/// The towers of a generation that only a newer build can use.
+#[derive(Clone, Debug)]
+pub(crate) struct NewerTowers {
+    path: PathBuf,
+    what: Unsupported,
+}
+
+/// Opens what `open` serves of a space. Returns `None` and notes it if only a newer build can use its towers,
+/// or those of a member.
+fn serve(
+    name: &str,
+    generation: &Generation,
+    unusable: &mut Unusable,
+    open: impl FnOnce() -> Result<Arc<Serving>, Error>,
+) -> Result<Option<Arc<Serving>>, Error> {
+    let mut members = generation.members.keys();
+    if let Some(newer) = members.find_map(|member| unusable.get(member)) {
+        unusable.insert(name.to_owned(), newer.clone());
+        return Ok(None);
+    }
+    match open() {
+        Err(Error::Unsupported {
+            path,
+            what: what @ Unsupported::Towers { .. },
+            ..
+        }) => {
+            log::warn!("space {name:?} is not served: {what}");
+            unusable.insert(name.to_owned(), NewerTowers { path, what });
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
 }
 
 impl Snapshot {
@@ -30,16 +71,22 @@ impl Snapshot {
         before: Option<&Self>,
     ) -> Result<Self, Error> {
         let sealed = Sealed::open(directory, manifest, before.map(|b| &*b.sealed))?;
-        let mut spaces = Spaces::new();
+        let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
         for (name, generation) in sealed.manifest.serving() {
             let before = before.and_then(|before| before.spaces.get(name));
             let before = before.map(|serving| &*serving.base);
-            let base = Base::open(directory, name, generation, before)?;
-            let serving = caught_up(name, base, &sealed, fresh, &spaces)?;
-            spaces.insert(name.to_owned(), Arc::new(serving));
+            let serving = serve(name, generation, &mut unusable, || {
+                let base = Base::open(directory, name, generation, before)?;
+                caught_up(name, base, &sealed, fresh, &spaces).map(Arc::new)
+            })?;
+            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
         }
         let sealed = Arc::new(sealed);
-        Ok(Self { sealed, spaces })
+        Ok(Self {
+            sealed,
+            spaces,
+            unusable,
+        })
     }
 
     /// The state in which every space serves the active generation of the manifest.
@@ -52,20 +99,26 @@ impl Snapshot {
         fresh: &BTreeMap<String, Fresh>,
         known: &Spaces,
     ) -> Result<Self, Error> {
-        let mut spaces = Spaces::new();
+        let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
         for (name, generation) in sealed.manifest.serving() {
             let before = known.get(name);
-            let serving = match before {
-                Some(same) if same.base.generation.number == generation.number => Arc::clone(same),
+            let serving = serve(name, generation, &mut unusable, || match before {
+                Some(same) if same.base.generation.number == generation.number => {
+                    Ok(Arc::clone(same))
+                }
                 _ => {
                     let before = before.map(|serving| &*serving.base);
                     let base = Base::open(directory, name, generation, before)?;
-                    Arc::new(caught_up(name, base, &sealed, fresh, &spaces)?)
+                    caught_up(name, base, &sealed, fresh, &spaces).map(Arc::new)
                 }
-            };
-            spaces.insert(name.to_owned(), serving);
+            })?;
+            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
         }
-        Ok(Self { sealed, spaces })
+        Ok(Self {
+            sealed,
+            spaces,
+            unusable,
+        })
     }
 
     /// The same items segments and spaces under another manifest.
@@ -74,6 +127,7 @@ impl Snapshot {
         Self {
             sealed: Arc::new(sealed),
             spaces: self.spaces.clone(),
+            unusable: self.unusable.clone(),
         }
     }
 
@@ -87,6 +141,14 @@ impl Snapshot {
     /// What a space serves.
     pub(crate) fn space(&self, name: &str) -> Result<&Arc<Serving>, Error> {
         self.spaces.get(name).ok_or_else(|| {
+            if let Some(NewerTowers { path, what }) = self.unusable.get(name).cloned() {
+                let section = "towers";
+                return Error::Unsupported {
+                    path,
+                    section,
+                    what,
+                };
+            }
             let kept = self.sealed.manifest.spaces.get(name);
             let active = kept.and_then(Space::active);
             let checked = active.map_or(Ok(()), |active| self.check_members(name, active));

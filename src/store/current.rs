@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::error::{StoreError, WriteOperation};
 use super::segment::SegmentWriter;
-use crate::format::container::Kind;
+use crate::format::container::{Header, Kind};
 use crate::format::current::Current;
 use crate::format::{FormatError, manifest as bytes_of};
 use crate::manifest::Manifest;
@@ -26,6 +26,12 @@ pub(crate) fn load(directory: &Directory) -> Result<Option<Manifest>, StoreError
         .read(&path)
         .map_err(StoreError::io(IoAction::Read, &path))?;
     let wrong = StoreError::format(&path);
+    // A newer build may also name its manifest in another way.
+    if let Err(error) = Header::decode(&bytes, Kind::Manifest)
+        && error.is_unsupported()
+    {
+        return Err(wrong(error));
+    }
     if checksum(&bytes) != current.checksum {
         return Err(wrong(FormatError::bad(
             "file",

@@ -27,6 +27,17 @@ pub(crate) struct ItemsSegment {
 }
 
 impl ItemsSegment {
+    /// Whether the file `name` needs a build that knows a newer format.
+    pub(crate) fn check_supported(directory: &Directory, name: &str) -> Result<(), StoreError> {
+        let path = directory.path(names::SEGMENTS, name);
+        let blob = directory.files.open(&path);
+        let blob = blob.map_err(StoreError::io(IoAction::Open, &path))?;
+        match ItemsLayout::decode(&blob) {
+            Err(error) if error.is_unsupported() => Err(StoreError::format(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the segment that the manifest pins.
     pub(crate) fn open(directory: &Directory, pinned: &ItemsFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(pinned.file.number));
@@ -36,7 +47,7 @@ impl ItemsSegment {
             .map_err(StoreError::io(IoAction::Open, &path))?;
         let wrong = StoreError::format(&path);
         let layout = ItemsLayout::decode(&blob).map_err(&wrong)?;
-        check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
+        check_pinned(directory, &pinned.file, &blob, &layout.sections).map_err(&wrong)?;
         if layout.rows() as u64 != pinned.rows {
             return Err(wrong(FormatError::bad(
                 "row count",
@@ -125,6 +136,11 @@ impl ItemsSegment {
     /// The fields that have columns, in order, with the kinds of values in them.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, FieldKinds)> {
         self.layout.columns.fields()
+    }
+
+    /// The database in its header.
+    pub(crate) fn database(&self) -> u64 {
+        self.layout.sections.header.database
     }
 
     /// All damage in the file.

@@ -19,6 +19,6 @@ pub(crate) use error::StoreError;
 pub use error::WriteOperation;
 pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
-pub(crate) use segment::fresh_identity;
+pub(crate) use segment::{RESERVED, fresh_identity};
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
 pub(crate) use towers::{read_towers, write_towers};

@@ -3,13 +3,14 @@
 use super::directory::Directory;
 use super::error::StoreError;
 use crate::format::container::{
-    ALIGNMENT, Header, Kind, Section, Sections, encode_footer, encode_table,
+    ALIGNMENT, Header, Kind, Section, Sections, encode_footer, encode_table, reserved_is_zero,
 };
+use crate::format::current::Current;
 use crate::format::{Damage, FormatError};
 use crate::manifest::FileRef;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{IoAction, NewFile};
+use twinspire_core::files::{IoAction, NewFile, names};
 use twinspire_core::ids::FileNo;
 use twinspire_core::wire::{Checksum, checksum};
 
@@ -205,6 +206,7 @@ fn append(
 
 /// Checks that a file is the one that the manifest pins.
 pub(super) fn check_pinned(
+    directory: &Directory,
     pinned: &FileRef,
     bytes: &[u8],
     sections: &Sections,
@@ -215,9 +217,27 @@ pub(super) fn check_pinned(
     if same {
         return Ok(());
     }
-    let what = "is a whole file, but not the one the manifest names: an older copy or one of another database";
-    Err(FormatError::bad("footer", what))
+    let ours = current_database(directory);
+    let what = match ours.is_some_and(|ours| ours != sections.header.database) {
+        true => "belongs to another database",
+        false => {
+            "is a whole file of this database, but not the one the manifest names: an older copy"
+        }
+    };
+    Err(FormatError::bad("header", what))
 }
+
+/// The database that the current manifest belongs to.
+fn current_database(directory: &Directory) -> Option<u64> {
+    let current = directory.files.read(&directory.root.join(names::CURRENT));
+    let current = Current::decode(&current.ok()?).ok()?;
+    let manifest = directory.root.join(names::manifest(current.number));
+    let header = Header::decode(&directory.files.read(&manifest).ok()?, Kind::Manifest);
+    header.ok().map(|header| header.database)
+}
+
+/// What is wrong with a header or footer whose reserved bytes are set.
+pub(crate) const RESERVED: &str = "reserved bytes of the header or footer are not zero";
 
 /// The sections of a file whose checksum or padding is wrong.
 pub(super) fn section_damage(sections: &Sections, bytes: &[u8]) -> Vec<FormatError> {
@@ -225,6 +245,9 @@ pub(super) fn section_damage(sections: &Sections, bytes: &[u8]) -> Vec<FormatErr
     let mut problems: Vec<_> = torn
         .map(|id| FormatError::bad("section", Damage::SectionChecksum { id }))
         .collect();
+    if !reserved_is_zero(bytes) {
+        problems.push(FormatError::bad("header", RESERVED));
+    }
     if !sections.padding_is_zero(bytes) {
         problems.push(FormatError::bad("padding", "is not zero"));
     }

@@ -6,8 +6,9 @@ use super::segment::{SegmentWriter, check_pinned, section_damage};
 use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, CODE_BOOK, CODES, GONE, ITEM_ORDER, ITEMS, LayerShape, NODE_ORDER, NodeFinder,
-    SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES, VECTORS,
+    BASE_LINKS, CODE_BOOK, CODES, CodeKind, GONE, ITEM_ORDER, ITEMS, IndexKind, LayerShape,
+    NODE_ORDER, NodeFinder, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES,
+    VECTORS,
 };
 use crate::graph::{Graph, NodeVectors, OwnedCodes, Rows, StoredRows};
 use crate::manifest::SpaceFile;
@@ -30,6 +31,17 @@ pub(crate) struct SpaceSegment {
 }
 
 impl SpaceSegment {
+    /// Whether the file `name` needs a build that knows a newer format.
+    pub(crate) fn check_supported(directory: &Directory, name: &str) -> Result<(), StoreError> {
+        let path = directory.path(names::SEGMENTS, name);
+        let blob = directory.files.open(&path);
+        let blob = blob.map_err(StoreError::io(IoAction::Open, &path))?;
+        match SpaceLayout::decode(&blob) {
+            Err(error) if error.is_unsupported() => Err(StoreError::format(&path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the segment that the manifest pins.
     pub(crate) fn open(directory: &Directory, pinned: &SpaceFile) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::space(pinned.file.number));
@@ -39,7 +51,7 @@ impl SpaceSegment {
             .map_err(StoreError::io(IoAction::Open, &path))?;
         let wrong = StoreError::format(&path);
         let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
-        check_pinned(&pinned.file, &blob, &layout.sections).map_err(&wrong)?;
+        check_pinned(directory, &pinned.file, &blob, &layout.sections).map_err(&wrong)?;
         if (layout.shape.nodes, layout.shape.gone) != (pinned.nodes, pinned.gone) {
             return Err(wrong(FormatError::bad(
                 "shape",
@@ -118,6 +130,11 @@ impl SpaceSegment {
         self.layout.find_item(&self.blob, item)
     }
 
+    /// The database in its header.
+    pub(crate) fn database(&self) -> u64 {
+        self.layout.sections.header.database
+    }
+
     /// All damage in the file.
     pub(crate) fn check(&self) -> Vec<StoreError> {
         let damaged = section_damage(&self.layout.sections, &self.blob);
@@ -162,6 +179,7 @@ pub(crate) fn write_space(
     let mut segment =
         SegmentWriter::create(directory, path.clone(), Kind::Space, number, database)?;
     let shape = Shape {
+        index: IndexKind::Graph,
         dimension: rows.dimension() as u32,
         metric,
         storage,
@@ -213,12 +231,13 @@ pub(crate) fn write_space(
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }
     segment.section(GONE, bytemuck::cast_slice(gone))?;
-    let (book, codes) = OwnedCodes::quantise(rows)
-        .map(|codes| (codes.book, codes.data))
-        .unzip();
+    let (book, codes) = match OwnedCodes::quantise(rows) {
+        Some(codes) => (CodeKind::Bytes(codes.book), codes.data),
+        None => (CodeKind::None, Vec::new()),
+    };
     let book = pack(&book).map_err(|error| wrong(FormatError::bad("code book", error)))?;
     segment.section(CODE_BOOK, &book)?;
-    segment.section(CODES, bytemuck::cast_slice(&codes.unwrap_or_default()))?;
+    segment.section(CODES, bytemuck::cast_slice(&codes))?;
     Ok(SpaceFile {
         file: segment.finish()?,
         nodes: shape.nodes,

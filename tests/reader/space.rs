@@ -32,6 +32,7 @@ impl Segment {
     pub fn read(bytes: &[u8]) -> Self {
         let sections = Sections::read(bytes, 2);
         let mut shape = Packed(sections.section(1));
+        assert_eq!(shape.u32(), 0, "the index is a graph");
         let (dimension, metric, half) = (shape.u32() as usize, shape.u32(), shape.half());
         let (nodes, deleted) = (shape.u32() as usize, shape.u32() as usize);
         let (stride, entry) = (shape.u32() as usize, shape.u32());
@@ -57,10 +58,14 @@ impl Segment {
         assert_eq!(vectors.len(), nodes * dimension);
         let mut book = Packed(sections.section(11));
         let codes: Vec<i8> = sections.section(12).iter().map(|c| *c as i8).collect();
-        let book_read = book.option(|book| {
-            let numbers = [book.f32(), book.f32(), book.f32()];
-            (numbers, book.list(Packed::f32))
-        });
+        let book_read = match book.u32() {
+            0 => None,
+            1 => {
+                let numbers = [book.f32(), book.f32(), book.f32()];
+                Some((numbers, book.list(Packed::f32)))
+            }
+            kind => panic!("codes of kind {kind}"),
+        };
         check_codes(book_read, &codes, &vectors, dimension);
         book.done();
         let base = Links {

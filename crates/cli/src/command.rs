@@ -21,6 +21,7 @@ Exit codes:
   2  wrong usage: unknown options, malformed JSON in an argument
   3  not found: the database, the space, the item, the file
   4  corruption found
+  5  a file of a newer release; nothing was changed
 
 Results go to standard output, errors and progress to standard error.";
 

@@ -14,10 +14,12 @@ pub struct CheckReport {
     pub files: u64,
     /// What is wrong; empty if everything is sound.
     pub problems: Vec<FileProblem>,
+    /// What this build cannot check because it needs a newer one: towers of single generations.
+    pub unsupported: Vec<FileProblem>,
 }
 
 impl CheckReport {
-    /// Whether everything is sound.
+    /// Whether everything is sound, as far as this build can tell.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.problems.is_empty()
@@ -35,7 +37,11 @@ impl CheckReport {
 
     /// Adds the error of opening a generation of the database in `root`.
     pub(super) fn add_open_error(&mut self, root: &Path, error: &Error) {
-        self.problems.push(FileProblem::of_opening(root, error));
+        let problem = FileProblem::of_opening(root, error);
+        match error {
+            Error::Unsupported { .. } => self.unsupported.push(problem),
+            _ => self.problems.push(problem),
+        }
     }
 
     /// Adds an error as a problem of its file.

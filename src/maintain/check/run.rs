@@ -3,10 +3,12 @@
 use super::report::CheckReport;
 use crate::catalog;
 use crate::error::Error;
+use crate::format::container::reserved_is_zero;
 use crate::format::manifest as manifest_file;
 use crate::manifest::{Generation, Manifest};
 use crate::snapshot::{Base, Live, Sealed};
 use crate::store::{self, SpaceSegment, StoreError};
+use std::path::Path;
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 
@@ -19,9 +21,11 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
     let sealed = live.snapshot.load().sealed.clone();
     check_manifests(live, &sealed.manifest, &mut report)?;
     check_journal(live, &sealed.manifest, last, &mut report)?;
+    let database = sealed.manifest.database;
     for segment in &sealed.items {
         report.files += 1;
         report.add_errors(segment.check());
+        check_database(segment.path(), segment.database(), database, &mut report);
     }
     check_ids(&sealed, &mut report);
     for (name, space) in &sealed.manifest.spaces {
@@ -31,6 +35,13 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
         }
     }
     Ok(report)
+}
+
+/// Reports a segment that was copied from another database.
+fn check_database(path: &Path, found: u64, ours: u64, report: &mut CheckReport) {
+    if found != ours {
+        report.add(path, "header", "belongs to another database");
+    }
 }
 
 /// Checks CURRENT, the current manifest, and the manifest before it.
@@ -50,11 +61,23 @@ fn check_manifests(
         ),
         Err(error) => report.add_error(error),
     }
+    let current = root.join(names::manifest(manifest.number));
+    if let Ok(bytes) = live.directory.files.read(&current)
+        && !reserved_is_zero(&bytes)
+    {
+        report.add(current, "header", store::RESERVED);
+    }
     let before = root.join(names::manifest(manifest.number.saturating_sub(1)));
     if let Ok(bytes) = live.directory.files.read(&before) {
         report.files += 1;
-        if let Err(error) = manifest_file::decode(&bytes) {
-            report.add_error(StoreError::format(&before)(error));
+        match manifest_file::decode(&bytes) {
+            Err(error) => report.add_error(StoreError::format(&before)(error)),
+            Ok(found) => {
+                check_database(&before, found.database, manifest.database, report);
+                if !reserved_is_zero(&bytes) {
+                    report.add(before, "header", store::RESERVED);
+                }
+            }
         }
     }
     Ok(())
@@ -69,6 +92,9 @@ fn check_journal(
 ) -> Result<(), Error> {
     let found = catalog::read(&live.directory, manifest.database, manifest.sealed)?;
     report.files += found.files() as u64;
+    for path in found.reserved {
+        report.add(path, "header", store::RESERVED);
+    }
     for loss in found.losses {
         let lost = loss.lost.map_or_else(String::new, |(from, to)| {
             format!("; acknowledged writes are lost: revisions {from} to {to}")
@@ -136,8 +162,11 @@ fn check_generation(
             return Ok(());
         }
     };
+    let database = sealed.manifest.database;
     for part in &base.parts {
-        report.add_errors(part.segment.check());
+        let segment = &part.segment;
+        report.add_errors(segment.check());
+        check_database(segment.path(), segment.database(), database, report);
     }
     let Some(newest) = base.parts.last().map(|part| part.segment.path()) else {
         return Ok(());

@@ -40,8 +40,12 @@ pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Res
     let manifest = &before.sealed.manifest;
     let manifest = manifest.with_merged_items(&numbers, output, writer.next_file)?;
     let sealed = Sealed::open(&live.directory, manifest, Some(&before.sealed))?;
-    let (sealed, spaces) = (Arc::new(sealed), before.spaces.clone());
-    commit(live, &mut writer, Snapshot { sealed, spaces })
+    let next = Snapshot {
+        sealed: Arc::new(sealed),
+        spaces: before.spaces.clone(),
+        unusable: before.unusable.clone(),
+    };
+    commit(live, &mut writer, next)
 }
 
 /// How full each items segment is, oldest first. Tombstones up to `settled` are not needed.

@@ -3,6 +3,7 @@
 use super::current::refuse_without_current;
 use super::lock::hold_files;
 use super::missing::{is_gone, missing};
+use super::newer::refuse_newer_segments;
 use crate::catalog::{self, Index};
 use crate::error::Error;
 use crate::manifest::Manifest;
@@ -55,6 +56,9 @@ fn try_open(directory: &Directory, before: Option<&Snapshot>) -> Result<Attempt,
         });
     };
     let number = manifest.number;
+    if before.is_none() {
+        refuse_newer_segments(directory, &manifest)?;
+    }
     let live = open_state(directory, manifest, before);
     let after = store::load(directory)?.map(|manifest| manifest.number);
     let gone = live.as_ref().err().is_some_and(is_gone);

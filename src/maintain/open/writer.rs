@@ -3,6 +3,7 @@
 use super::current::load_or_create;
 use super::lock::lock_directory;
 use super::missing::missing;
+use super::newer::refuse_newer_segments;
 use crate::catalog::{Index, Journal, recover};
 use crate::error::Error;
 use crate::maintain::background::Background;
@@ -44,6 +45,7 @@ pub(crate) struct Opened {
 pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Result<Opened, Error> {
     let lock = create_and_lock(&directory, settings.create)?;
     let manifest = load_or_create(&directory)?;
+    refuse_newer_segments(&directory, &manifest)?;
     let (database, sealed) = (manifest.database, manifest.sealed);
     let recovered = recover(&directory, database, sealed).map_err(missing)?;
     let numbers = recovered

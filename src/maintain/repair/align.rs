@@ -8,6 +8,7 @@ use crate::manifest::Generation;
 use crate::snapshot::{Base, Sealed, embed, parse};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use twinspire_core::files::names;
 use twinspire_core::ids::Revision;
 
 /// The difference between a generation and the items that were recovered.
@@ -26,7 +27,18 @@ impl Repairer<'_> {
         let mut spaces = std::mem::take(&mut salvage.manifest.spaces);
         for (name, space) in &mut spaces {
             for generation in &mut space.generations {
-                let base = Base::open(self.directory, name, generation, None)?;
+                let base = match Base::open(self.directory, name, generation, None) {
+                    Ok(base) => base,
+                    // Its vectors stay as they are: this build cannot compute any.
+                    Err(Error::Unsupported { what, .. }) => {
+                        let towers =
+                            names::join(names::TOWERS, &names::towers(name, generation.number));
+                        let path = self.directory.root.join(towers);
+                        self.problem(FileProblem::new(path, "towers", what));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let Difference { segment, without } = difference(name, &base, &sealed)?;
                 if without > generation.left_out {
                     let number = generation.number;

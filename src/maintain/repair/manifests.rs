@@ -1,7 +1,7 @@
 //! The manifest that a repair starts from.
 
 use super::repairer::Repairer;
-use crate::error::{Damage, Error};
+use crate::error::{Damage, Error, ErrorKind};
 use crate::format::manifest as manifest_file;
 use crate::maintain::open::missing;
 use crate::maintain::problem::FileProblem;
@@ -43,6 +43,9 @@ impl Repairer<'_> {
             }
             Err(error) => missing(error),
         };
+        if error.kind() == ErrorKind::Unsupported {
+            return Err(error);
+        }
         self.problem(FileProblem::of_opening(&self.directory.root, &error));
         // The newest readable manifest stands in for the one that CURRENT should name.
         let manifest = readable.pop().ok_or(error)?;

@@ -4,7 +4,7 @@ use super::repairer::{Repairer, Salvage};
 use super::report::RepairReport;
 use crate::catalog;
 use crate::error::Error;
-use crate::maintain::open::lock_directory;
+use crate::maintain::open::{lock_directory, refuse_any_newer};
 use crate::manifest::Manifest;
 use crate::store::{self, Directory, StoreError};
 use twinspire_core::files::{IoAction, names};
@@ -13,7 +13,8 @@ use twinspire_core::ids::FileNo;
 /// Repairs a database that no process has open. A sound one is left as it is.
 ///
 /// # Errors
-/// [`Error::NoDatabase`], [`Error::Locked`], and [`Error::Corrupt`] if no manifest can be read.
+/// [`Error::NoDatabase`], [`Error::Locked`], [`Error::Corrupt`] if no manifest can be read, and
+/// [`Error::Unsupported`] if a file is of a newer format: nothing was changed then.
 pub(crate) fn repair(directory: &Directory) -> Result<RepairReport, Error> {
     let root = &directory.root;
     let inside = directory.files.list(root);
@@ -24,6 +25,7 @@ pub(crate) fn repair(directory: &Directory) -> Result<RepairReport, Error> {
         return Err(Error::NoDatabase { path: root.clone() });
     }
     let _lock = lock_directory(directory)?;
+    refuse_any_newer(directory)?;
     let mut repairer = Repairer {
         directory,
         report: RepairReport::default(),

@@ -1,6 +1,7 @@
 //! Keeping the generations that are whole, and the ensembles over them.
 
 use super::repairer::Repairer;
+use crate::error::Error;
 use crate::maintain::problem::FileProblem;
 use crate::manifest::{Manifest, Space};
 use crate::snapshot::Base;
@@ -44,6 +45,8 @@ impl Repairer<'_> {
                         let found = parts.flat_map(|part| part.segment.check());
                         found.map(FileProblem::from).collect()
                     }
+                    // A newer build can use its towers.
+                    Err(Error::Unsupported { .. }) => Vec::new(),
                     Err(error) => vec![FileProblem::of_opening(&self.directory.root, &error)],
                 };
             if problems.is_empty() {

@@ -14,7 +14,8 @@ Examples:
 
 Commits what can be read as the next state of the database and lists what was lost. Damaged files are
 put aside in damaged/ below the database. A sound database stays as it is. The exit code is 0 when nothing was
-lost and 4 when something was; the database can be used either way. Prefer a snapshot where there is one:
+lost and 4 when something was; the database can be used either way. It is 5, and nothing is changed, when a
+file is of a newer format: use the release that wrote it. Prefer a snapshot where there is one:
 `twinspire restore`.";
 
 /// Make a damaged database usable again with what can still be read.

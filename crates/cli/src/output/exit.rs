@@ -15,6 +15,8 @@ pub enum Exit {
     NotFound = 3,
     /// A stored file is damaged.
     Corrupt = 4,
+    /// A stored file is of a newer format.
+    Unsupported = 5,
 }
 
 impl From<Exit> for ExitCode {

@@ -112,6 +112,8 @@ impl From<Error> for Failure {
             ErrorKind::NotFound => Self::new(Exit::NotFound, messages),
             ErrorKind::Corrupt => Self::new(Exit::Corrupt, messages)
                 .hint("`check` lists the damage, `repair` keeps what can still be read"),
+            ErrorKind::Unsupported => Self::new(Exit::Unsupported, messages)
+                .hint("nothing is damaged and nothing was changed; `repair` would not help"),
             _ => Self::new(Exit::Failed, messages),
         }
     }

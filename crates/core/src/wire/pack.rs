@@ -26,6 +26,21 @@ pub enum UnpackError {
     },
 }
 
+impl UnpackError {
+    /// The enum and the variant, if the bytes name a variant that this build does not know.
+    pub fn unknown_variant(&self) -> Option<(&'static str, u32)> {
+        match self {
+            Self::Decode(DecodeError::UnexpectedVariant {
+                type_name, found, ..
+            }) => {
+                let name = type_name.rsplit("::").next().unwrap_or(type_name);
+                Some((name, *found))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Encodes a value.
 pub fn pack<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
     bincode::encode_to_vec(value, config::standard().with_fixed_int_encoding())
@@ -33,14 +48,20 @@ pub fn pack<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
 
 /// Decodes a value that takes up all of `bytes`.
 pub fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<T, UnpackError> {
+    let (value, left) = unpack_front(bytes)?;
+    match left {
+        0 => Ok(value),
+        left => Err(UnpackError::Trailing { left }),
+    }
+}
+
+/// Decodes the value at the front of `bytes`. Returns the number of bytes after it too.
+pub fn unpack_front<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), UnpackError> {
     let bounded = config::standard()
         .with_fixed_int_encoding()
         .with_limit::<MAX_PACKED_BYTES>();
     let (value, read) = bincode::decode_from_slice(bytes, bounded).map_err(UnpackError::Decode)?;
-    match bytes.len() - read {
-        0 => Ok(value),
-        left => Err(UnpackError::Trailing { left }),
-    }
+    Ok((value, bytes.len() - read))
 }
 
 #[cfg(test)]
@@ -56,7 +77,31 @@ mod tests {
             value
         );
         bytes.push(0);
-        assert!(unpack::<(u32, String, Option<Vec<u8>>)>(&bytes).is_err());
+        type Value = (u32, String, Option<Vec<u8>>);
+        assert!(unpack::<Value>(&bytes).is_err());
+        assert_eq!(unpack_front::<Value>(&bytes).unwrap(), (value, 1));
+    }
+
+    #[derive(Debug, Decode)]
+    enum Light {
+        Red,
+        Green,
+    }
+
+    #[test]
+    fn an_unknown_variant_is_told_from_other_faults() {
+        assert!(matches!(
+            unpack::<Light>(&pack(&0u32).unwrap()),
+            Ok(Light::Red)
+        ));
+        assert!(matches!(
+            unpack::<Light>(&pack(&1u32).unwrap()),
+            Ok(Light::Green)
+        ));
+        let newer = unpack::<Light>(&pack(&2u32).unwrap()).unwrap_err();
+        assert_eq!(newer.unknown_variant(), Some(("Light", 2)));
+        let short = unpack::<Light>(&[0]).unwrap_err();
+        assert_eq!(short.unknown_variant(), None);
     }
 
     #[test]

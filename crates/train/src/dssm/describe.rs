@@ -6,6 +6,7 @@ use crate::nn::checked;
 use crate::schema::hashed;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use twinspire_core::kernel::Metric;
 use twinspire_towers::internals::Model;
@@ -76,6 +77,7 @@ pub(super) fn describe(config: &Config) -> Result<Schema, TrainError> {
         user: Some(tower(&config.query, names[0], Some(known))),
         item: Some(tower(&config.document, names[1], None)),
         tables,
+        extensions: IgnoredAny,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::error::TrainError;
 use crate::error_reason::{OverrideFault, SchemaPlace};
 use crate::log_params::LogParams;
 use crate::nn::checked;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use twinspire_core::kernel::Metric;
@@ -233,6 +234,7 @@ impl<'a> Draft<'a> {
             user: Some(user),
             item: Some(item),
             tables: self.tables,
+            extensions: IgnoredAny,
         }
     }
 }

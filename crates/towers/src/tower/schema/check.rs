@@ -23,8 +23,7 @@ impl Schema {
     /// Checks that towers can be built from this description.
     pub fn validate(&self) -> Result<(), TowerError> {
         if self.format != FORMAT {
-            let what = format!("is {}, this program reads {FORMAT}", self.format);
-            return Err(TowerError::description("format", what));
+            return Err(Self::newer(self.format));
         }
         check_size("dimension", self.dimension, MAX_DIMENSION)?;
         if self.tables.len() > MAX_PARTS {

@@ -6,6 +6,7 @@ use super::table::TableSchema;
 use crate::tower::error::TowerError;
 use crate::tower::files;
 use crate::tower::side::Side;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use twinspire_core::kernel::Metric;
@@ -34,6 +35,15 @@ pub struct Schema {
     /// The tower for items; without one, their vectors are computed elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<TowerSchema>,
+    /// What newer builds add that older ones may ignore.
+    #[serde(default, skip_serializing)]
+    pub extensions: IgnoredAny,
+}
+
+/// The format of a description that may be of a newer one.
+#[derive(Deserialize)]
+struct FormatOf {
+    format: u32,
 }
 
 /// One tower.
@@ -64,10 +74,19 @@ pub enum OtherFields {
 impl Schema {
     /// Parses the description and checks everything that does not need the weights.
     pub fn parse(json: &[u8]) -> Result<Self, TowerError> {
-        let schema: Self = serde_json::from_slice(json)
-            .map_err(|error| TowerError::json(files::DESCRIPTION, error))?;
+        let schema: Self =
+            serde_json::from_slice(json).map_err(|error| match serde_json::from_slice(json) {
+                Ok(FormatOf { format }) if format > FORMAT => Self::newer(format),
+                _ => TowerError::json(files::DESCRIPTION, error),
+            })?;
         schema.validate()?;
         Ok(schema)
+    }
+
+    /// The error of a description in a newer format.
+    pub(super) fn newer(format: u32) -> TowerError {
+        let what = format!("is {format}, this program reads {FORMAT}");
+        TowerError::description("format", what)
     }
 
     /// A description without towers, for vectors that are computed elsewhere.
@@ -80,6 +99,7 @@ impl Schema {
             tables: BTreeMap::new(),
             user: None,
             item: None,
+            extensions: IgnoredAny,
         }
     }
 
