@@ -115,9 +115,9 @@ fn a_user_tower_alone_asks_for_vectors_from_elsewhere() {
 
 #[test]
 fn a_vector_that_cannot_be_used_ends_the_publish_or_is_left_out() {
+    type Bad<'a> = (&'a [(&'a str, Vec<f32>)], &'a str);
     let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b", "c"]);
-    type Bad<'a> = (&'a [(&'a str, Vec<f32>)], &'a str);
     let bad: [Bad<'_>; 5] = [
         (
             &[("a", vec![1.0, 2.0])],

@@ -3,14 +3,14 @@
 use crate::manifest::StaleMember;
 use twinspire_core::ids::{GenerationNo, Revision};
 
-pub(super) fn user(at: &Option<usize>) -> String {
+pub(super) fn user(at: Option<usize>) -> String {
     match at {
         Some(at) => format!("user {at} of the batch"),
         None => "the user".to_owned(),
     }
 }
 
-pub(super) fn lost_revisions(lost: &Option<(Revision, Revision)>) -> String {
+pub(super) fn lost_revisions(lost: Option<(Revision, Revision)>) -> String {
     match lost {
         Some((from, to)) => format!("; acknowledged writes are lost: revisions {from} to {to}"),
         None => String::new(),

@@ -59,7 +59,7 @@ pub enum Error {
         source: EmbedError,
     },
     /// The user tower cannot embed the features of a query.
-    #[error("{}: {source}", user(.at))]
+    #[error("{}: {source}", user(*.at))]
     User {
         /// Its place in a batch, from 0; `None` outside a batch.
         at: Option<usize>,
@@ -353,7 +353,7 @@ pub enum Error {
     /// The journal is damaged.
     #[error(
         "damaged: {}: {section}: {what}{}; Database::open_read_only reads what is left, `twinspire \
-         repair` keeps it", path.display(), lost_revisions(.lost)
+         repair` keeps it", path.display(), lost_revisions(*.lost)
     )]
     Lost {
         /// The file.

@@ -159,6 +159,7 @@ impl From<String> for FilterLiteral {
 macro_rules! numbers {
     ($($number:ty)*) => {$(
         impl From<$number> for FilterLiteral {
+            #[allow(clippy::cast_lossless, reason = "not of all these types")]
             fn from(number: $number) -> Self {
                 Self(Term::Number(number as f64))
             }

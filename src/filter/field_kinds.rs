@@ -4,6 +4,7 @@ use twinspire_towers::internals::{FieldValue, Term};
 
 /// Types of values that occur in a field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent types")]
 pub(crate) struct FieldKinds {
     /// `true` or `false`.
     pub(crate) booleans: bool,

@@ -172,6 +172,10 @@ struct Integers {
 }
 
 impl Writer for Integers {
+    #[expect(
+        clippy::same_functions_in_if_condition,
+        reason = "the conversions are to arrays of different sizes"
+    )]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         if let Ok(bytes) = bytes.try_into() {
             self.narrow.push(u32::from_le_bytes(bytes));

@@ -7,6 +7,7 @@ use twinspire_towers::FeatureCheck;
 
 /// How to search. The order in which options are set makes no difference.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent options")]
 pub(crate) struct SearchParams {
     /// Number of hits; `usize::MAX` for all of them.
     pub(crate) k: usize,

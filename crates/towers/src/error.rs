@@ -40,7 +40,7 @@ pub enum TowersError {
         source: TowerError,
     },
     /// A user that the user tower cannot embed.
-    #[error("{}: {source}", user(.at))]
+    #[error("{}: {source}", user(*.at))]
     User {
         /// The index in the batch, from 0; `None` outside a batch.
         at: Option<usize>,
@@ -57,7 +57,7 @@ pub enum TowersError {
     },
 }
 
-fn user(at: &Option<usize>) -> String {
+fn user(at: Option<usize>) -> String {
     match at {
         Some(at) => format!("user {at} of the batch"),
         None => "the user".to_owned(),

@@ -370,7 +370,10 @@ mod tests {
             }
         }
         // Five standard deviations of the binomial distribution.
-        let (expected, allowed) = (0.2 * rounds as f64, 5.0 * (0.16 * rounds as f64).sqrt());
+        let (expected, allowed) = (
+            0.2 * f64::from(rounds),
+            5.0 * (0.16 * f64::from(rounds)).sqrt(),
+        );
         for hidden in items.into_iter().chain([users]) {
             assert!((hidden as f64 - expected).abs() < allowed, "{hidden}");
         }

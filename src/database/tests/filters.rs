@@ -68,11 +68,11 @@ fn database(records: &mut BTreeMap<String, Value>) -> Database {
 
 #[test]
 fn every_plan_finds_the_best_that_pass() {
+    type Meaning<'a> = &'a dyn Fn(&Value) -> bool;
     let mut records = BTreeMap::new();
     let db = database(&mut records);
     let mut random = Pcg64Mcg::seed_from_u64(2);
     let number = |record: &Value, field: &str| record[field].as_u64().unwrap();
-    type Meaning<'a> = &'a dyn Fn(&Value) -> bool;
     let long = "x".repeat(301);
     let filters: [(String, Meaning<'_>); 8] = [
         ("bucket < 500".to_owned(), &|r| number(r, "bucket") < 500),

@@ -57,7 +57,7 @@ pub fn run(args: GcArgs, output: &Output) -> Result<Exit, Failure> {
 
 /// A path and its size in bytes, 0 unless it is a file.
 fn with_size(path: PathBuf) -> (PathBuf, u64) {
-    let metadata = path.metadata().ok().filter(|found| found.is_file());
+    let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file);
     let bytes = metadata.map_or(0, |found| found.len());
     (path, bytes)
 }

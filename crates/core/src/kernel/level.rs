@@ -71,7 +71,8 @@ impl Level {
             .unwrap_or_else(|| {
                 let keys: Vec<_> = Self::all().map(Self::key).collect();
                 log::warn!(
-                    "{VARIABLE}={key:?} is not supported by this processor, which has {}; using {}",
+                    "{VARIABLE}={} is not supported by this processor, which has {}; using {}",
+                    key.display(),
                     keys.join(", "),
                     best.key()
                 );

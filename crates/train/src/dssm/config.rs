@@ -13,7 +13,7 @@ use serde_json::Value;
 use twinspire_core::kernel::MAX_DIMENSION;
 use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
-use twinspire_towers::internals::schema::{self, FeatureKind};
+use twinspire_towers::internals::schema::{self, FeatureKind, FeatureSchema};
 
 /// The field of a query if none is named or found.
 const QUERY: &str = "query";
@@ -255,7 +255,7 @@ fn read_by(towers: &Towers, side: Side) -> Vec<String> {
     let features = towers.model().tower(side).features.iter();
     let mut schemas = features.map(|feature| &feature.schema);
     let text = schemas.find(|schema| matches!(schema.kind, FeatureKind::Text { .. }));
-    let fields = text.into_iter().flat_map(|text| text.fields());
+    let fields = text.into_iter().flat_map(FeatureSchema::fields);
     fields.map(str::to_owned).collect()
 }
 

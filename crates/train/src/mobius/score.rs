@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 /// probability of a click is not an inner product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::unsafe_derive_deserialize,
+    reason = "the unsafe code is that of macros of other crates"
+)]
 pub struct Score {
     /// Weight of the unclick parts, from 0; their product is subtracted.
     pub unclick: f32,

@@ -82,7 +82,7 @@ fn features(
             }
         }
     }
-    let known: HashSet<&str> = before.features.iter().map(|f| f.field()).collect();
+    let known: HashSet<&str> = before.features.iter().map(FeatureSchema::field).collect();
     features.extend(
         derived
             .iter()
@@ -90,7 +90,7 @@ fn features(
             .cloned(),
     );
     if let Some(OtherFields::Allow(unread)) = &mut now.other_fields {
-        let read: HashSet<&str> = features.iter().flat_map(|f| f.fields()).collect();
+        let read: HashSet<&str> = features.iter().flat_map(FeatureSchema::fields).collect();
         unread.retain(|field| !read.contains(field.as_str()));
     }
     now.features = features;

@@ -6,7 +6,7 @@ use crate::error::TrainError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use twinspire_towers::internals::Side;
-use twinspire_towers::internals::schema::{LayerSchema, LookupSchema, TowerSchema};
+use twinspire_towers::internals::schema::{FeatureSchema, LayerSchema, LookupSchema, TowerSchema};
 
 fn widths() -> Widths {
     Widths {
@@ -226,7 +226,7 @@ fn a_schema_extends_an_earlier_one() {
         .user
         .iter()
         .flat_map(|tower| &tower.features)
-        .map(|f| f.field())
+        .map(FeatureSchema::field)
         .collect();
     assert_eq!(fields, ["age", "zip"]);
     assert!(!next.tables.contains_key("user.city"));

@@ -179,7 +179,7 @@ fn mining_failure(error: Error) -> Failure {
         Error::Pair { .. } => true,
         Error::PairSource { source } => source
             .downcast_ref::<ImportError>()
-            .is_some_and(|error| error.is_bad_record()),
+            .is_some_and(ImportError::is_bad_record),
         _ => false,
     };
     match concerns_pair {

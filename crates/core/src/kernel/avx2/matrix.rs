@@ -134,6 +134,7 @@ unsafe fn copied<T: Copy + Default>(from: *const T, count: usize) -> [T; LANES] 
 
 /// The sum of the lanes of each register, always in the same order.
 #[target_feature(enable = "avx2")]
+#[expect(clippy::large_types_passed_by_value, reason = "they are registers")]
 #[inline]
 fn add_up(sums: [__m256; SUMS]) -> [f32; SUMS] {
     let four = |a, b, c, d| _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));

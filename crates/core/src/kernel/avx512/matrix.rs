@@ -116,6 +116,7 @@ unsafe fn tile<T, const X: usize, const W: usize>(
 /// The sum of the lanes of each register. Pairs of registers are interleaved and added until one register
 /// holds sixteen sums, so every sum is added in the same order.
 #[target_feature(enable = "avx512f")]
+#[expect(clippy::large_types_passed_by_value, reason = "they are registers")]
 #[inline]
 fn add_up(sums: [__m512; SUMS]) -> [f32; SUMS] {
     let pair = |a, b| _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));

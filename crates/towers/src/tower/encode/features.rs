@@ -60,9 +60,9 @@ impl Encoder<'_> {
                     _ => schema.field(),
                 };
                 let mut expected = expected(schema);
-                if let [also @ .., last] = schema.also() {
-                    let also: String = also.iter().map(|field| format!("`{field}`, ")).collect();
-                    expected = format!("{expected}, here or in {also}`{last}`").into();
+                if !schema.also().is_empty() {
+                    let also = schema.also().join("`, `");
+                    expected = format!("{expected}, here or in `{also}`").into();
                 }
                 return Err(RecordError::new(absent, expected, "no such field"));
             }

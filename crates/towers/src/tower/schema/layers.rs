@@ -150,6 +150,10 @@ fn yes() -> bool {
     true
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 fn is_true(flag: &bool) -> bool {
     *flag
 }
