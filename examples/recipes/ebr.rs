@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use twinspire::train::Blend;
 use twinspire::train::TrainingReport;
 use twinspire::train::ebr::{Config, pairs, train_mined};
@@ -168,7 +169,7 @@ fn mine(
     for mined in mining {
         let mut mined = mined?;
         // Large, and known from the log.
-        mined.pair.known = Vec::new();
+        mined.pair.known = Arc::default();
         all.push(mined);
     }
     let hard = all.iter().filter(|mined| mined.hard_positive).count();
