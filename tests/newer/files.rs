@@ -149,22 +149,29 @@ impl Files {
         let mut after = before.clone();
         edit(&mut after);
         let pins = match name.rsplit_once('/') {
-            Some((directory, _)) if directory == "segments" => {
-                Some([&before, &after].map(|bytes| pin_of_segment(bytes)))
-            }
+            Some(("segments", _)) => Some([&before, &after].map(|bytes| pin_of_segment(bytes))),
             Some((directory, file)) if directory.starts_with("towers") => {
                 Some([&before, &after].map(|bytes| pin_of_towers(file, bytes)))
             }
             _ => None,
         };
+        // The same content has the same pin; files and pins are in the same order.
+        let earlier = self.0.iter().take_while(|(other, _)| *other != name);
+        let file = name.rsplit('/').next();
+        let same = |(other, bytes): &(&String, &Vec<u8>)| {
+            other.rsplit('/').next() == file && **bytes == before
+        };
+        let earlier = earlier.filter(same).count();
         self.0.insert(name.to_owned(), after);
         let manifest = self.manifest();
         if let Some([old, new]) = pins {
             let bytes = self.0.get_mut(&manifest).unwrap();
             with_sections(bytes, |sections| {
                 let state = &mut sections[0].2;
-                let at = state.windows(old.len()).position(|part| part == old);
-                let at = at.unwrap_or_else(|| panic!("{name} is pinned"));
+                let places = 0..state.len() - old.len() + 1;
+                let mut places = places.filter(|at| state[*at..].starts_with(&old));
+                let at = places.nth(earlier);
+                let at = at.unwrap_or_else(|| panic!("{name} is not pinned"));
                 state.splice(at..at + old.len(), new);
             });
         }

@@ -137,10 +137,10 @@ fn changed((part, _, edit): &Case) -> Files {
     golden.with(&name, edit)
 }
 
-/// Every space file and items file is tried, not only the first.
+/// A version is tried in every space file and items file, anything else in the first.
 fn all_changed(case: &Case) -> Vec<Files> {
-    let (part, _, edit) = case;
-    if !part.starts_with("segments/") {
+    let (part, change, edit) = case;
+    if !part.starts_with("segments/") || *change != "version 2" {
         return vec![changed(case)];
     }
     let golden = Files::golden();
@@ -311,7 +311,7 @@ fn a_check_looks_at_reserved_bytes_and_at_the_database_of_every_file() {
     let parts = ["segments/items-", "segments/space-", "journal/"];
     let names = parts.map(|part| golden.first(part)).into_iter();
     for name in names.chain([golden.manifest()]) {
-        for at in 44..56 {
+        for at in [44, 55] {
             let found = problems(&name, |bytes| with_header(bytes, at, &[1]));
             assert!(
                 found.iter().any(|what| what.contains("reserved")),
