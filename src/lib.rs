@@ -86,8 +86,8 @@ pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 pub use twinspire_import as import;
 pub use twinspire_towers::{
     EmbedError, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo, MinedNegative, MinedPair,
-    RecordError, SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, Towers, TowersError,
-    TowersInfo, TrainingPair,
+    ModelLimits, ModelResource, RecordError, SelfTest, Side, TableInfo, TowerError, TowerFault,
+    TowerInfo, Towers, TowersError, TowersInfo, TrainingPair, model_limits, set_model_limits,
 };
 
 /// The examples of the README, compiled.

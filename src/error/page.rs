@@ -65,7 +65,7 @@ fn the_page_of_errors_lists_every_variant() {
         known!(EmbedError: Features NoTower Layer Output),
         known!(TowersError: Io Unnamed OtherFile Invalid User Item),
         known!(TowerFault: Missing Undescribed Json Description Safetensors Type Shape Bounds NotFinite
-            NegativeVariance Unwritable Onnx Length Magic Version Checksum TrainingState Dimension Embed
+            NegativeVariance Unwritable Onnx Exceeds Length Magic Version Checksum TrainingState Dimension Embed
             SelfTest Batch),
     ];
     for (name, variants) in all {

@@ -32,8 +32,9 @@ pub use directory::Towers;
 pub use error::TowersError;
 pub use record::{Event, KnownIds, MinedNegative, MinedPair, RecordError, TrainingPair};
 pub use tower::{
-    EmbedError, FeatureCheck, FeatureInfo, LayerError, LayerInfo, SelfTest, Side, TableInfo,
-    TowerError, TowerFault, TowerInfo, TowersInfo,
+    EmbedError, FeatureCheck, FeatureInfo, LayerError, LayerInfo, ModelLimits, ModelResource,
+    SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, TowersInfo, model_limits,
+    set_model_limits,
 };
 
 /// What the other crates of Twinspire use and users should not. It changes without notice.

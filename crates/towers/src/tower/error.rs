@@ -3,6 +3,7 @@
 use super::files;
 use super::side::Side;
 use crate::record::RecordError;
+use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
 use twinspire_core::kernel::VectorError;
@@ -81,6 +82,18 @@ pub enum TowerFault {
     /// The ONNX model cannot be used for its layer.
     #[error("{0}")]
     Onnx(String),
+    /// The ONNX model needs more than its [limits](crate::ModelLimits) allow.
+    #[error(
+        "needs {needed} {of} with all operators before it, the limit is {limit}; see ModelLimits"
+    )]
+    Exceeds {
+        /// What it needs too much of.
+        of: ModelResource,
+        /// How much it needs.
+        needed: u64,
+        /// How much it may take.
+        limit: u64,
+    },
     /// The file ends too early or too late.
     #[error(transparent)]
     Length(#[from] WireError),
@@ -131,6 +144,25 @@ pub enum TowerFault {
     /// The towers give a record of the self-test another vector in a batch than alone.
     #[error("the model gives the record another vector in a batch than alone")]
     Batch,
+}
+
+/// What a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelResource {
+    /// Memory, in bytes.
+    Memory,
+    /// Multiplications and additions.
+    Operations,
+}
+
+impl fmt::Display for ModelResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "bytes of memory",
+            Self::Operations => "operations",
+        })
+    }
 }
 
 /// Why a layer cannot be computed, and for which record of the batch.

@@ -2,6 +2,7 @@
 //!
 //! - `outline` reads the structure of a file (a `protobuf`) and refuses what no runtime should load.
 //! - `fit` compares it with the layer that runs it.
+//! - `budget` computes what it needs, and refuses what exceeds the limits.
 //! - `runtime` is the only place that calls the runtime, the crate `rten`; `runner` provides its threads.
 //! - [`OnnxModel`] is a model that is ready to run. Without the crate feature `onnx` it comes from `absent`, which
 //!   refuses every model and names the feature.
@@ -11,7 +12,12 @@
 #[cfg(not(feature = "onnx"))]
 mod absent;
 #[cfg(feature = "onnx")]
+mod budget;
+#[cfg(feature = "onnx")]
 mod fit;
+#[cfg(test)]
+#[cfg(feature = "onnx")]
+mod hostile;
 mod onnx_layer;
 #[cfg(feature = "onnx")]
 mod outline;

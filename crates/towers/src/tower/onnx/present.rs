@@ -1,3 +1,4 @@
+use super::budget::Budget;
 use super::fit::Fit;
 use super::onnx_layer::OnnxLayer;
 use super::outline::Outline;
@@ -5,6 +6,7 @@ use super::refusal::Refusal;
 use super::runtime::Prepared;
 use crate::tower::error::{LayerError, TowerError, TowerFault};
 use crate::tower::files::{self, NamedBlob};
+use crate::tower::model_limits::{ModelLimits, model_limits};
 use std::fmt;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
@@ -20,6 +22,18 @@ struct Inner {
     parameters: usize,
     units: usize,
     prepared: Arc<Prepared>,
+}
+
+/// Numbers of records that are tried as a batch, largest first.
+const BATCHES: [usize; 6] = [1024, 256, 64, 16, 4, 1];
+
+/// The number of records that the model may run at once.
+fn largest_batch(file: &[u8], fit: &Fit, limits: ModelLimits) -> Result<usize, Refusal> {
+    let budget = Budget::new(file, limits)?;
+    // One record must fit; the error of a batch would blame the wrong operator.
+    budget.check(fit, 1)?;
+    let fits = |rows: &usize| budget.check(fit, *rows).is_ok();
+    Ok(BATCHES.into_iter().find(fits).unwrap_or(1))
 }
 
 impl fmt::Debug for OnnxModel {
@@ -40,12 +54,13 @@ impl OnnxModel {
                 TowerFault::Missing { needed },
             ));
         };
-        let refused =
-            |Refusal { place, what }| TowerError::new(file, place, TowerFault::Onnx(what));
+        let refused = |Refusal { place, fault }| TowerError::new(file, place, fault);
         let outline = Outline::read(blob).map_err(refused)?;
         let fit = Fit::new(&outline, layer).map_err(refused)?;
         let declared_single = fit.single;
-        let prepared = Prepared::new(blob, fit).map_err(refused)?;
+        let limits = model_limits();
+        let batch = largest_batch(blob, &fit, limits).map_err(refused)?;
+        let prepared = Prepared::new(blob, fit, batch, limits).map_err(refused)?;
         if prepared.is_single() && !declared_single {
             log::warn!("{file} computes batches wrongly, so it runs one record at a time");
         }
@@ -54,7 +69,7 @@ impl OnnxModel {
             blob: Arc::clone(blob),
             parameters: outline.parameters,
             units: layer.units,
-            prepared: Arc::new(prepared),
+            prepared,
         })))
     }
 

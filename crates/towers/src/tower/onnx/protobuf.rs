@@ -10,8 +10,8 @@ pub(super) enum Value<'a> {
     Number(u64),
     /// A message, a string or packed numbers.
     Bytes(&'a [u8]),
-    /// A number of 4 or 8 bytes, which no caller needs.
-    Fixed,
+    /// A number of 4 or 8 bytes.
+    Fixed(&'a [u8]),
 }
 
 impl<'a> Fields<'a> {
@@ -19,12 +19,12 @@ impl<'a> Fields<'a> {
         let key = varint(&mut self.0)?;
         let value = match key & 7 {
             0 => Value::Number(varint(&mut self.0)?),
-            1 => self.take(8).map(|_| Value::Fixed)?,
+            1 => self.take(8).map(Value::Fixed)?,
             2 => {
                 let length = varint(&mut self.0)?;
                 Value::Bytes(self.take(usize::try_from(length).ok()?)?)
             }
-            5 => self.take(4).map(|_| Value::Fixed)?,
+            5 => self.take(4).map(Value::Fixed)?,
             _ => return None,
         };
         Some((key >> 3, value))

@@ -3,13 +3,12 @@
 use super::fit::{Element, Fit, Slot};
 use super::refusal::Refusal;
 use super::runner::{self, RunnerError};
-use rten::{ModelOptions, NodeId, RunOptions, Value, ValueOrView, op_registry};
+use crate::tower::model_limits::ModelLimits;
+use rten::{ModelOptions, NodeId, RunOptions, ShapeInferenceMode, Value, ValueOrView, op_registry};
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use thiserror::Error;
-
-/// Bytes of stack for loading a model, which recurses over its operators.
-const STACK: usize = 64 << 20;
 
 /// The number of records that a model is tried on, in a batch and one by one.
 const TRIAL_RECORDS: usize = 3;
@@ -22,6 +21,14 @@ pub(super) struct Prepared {
     inputs: Vec<NodeId>,
     output: NodeId,
     fit: Fit,
+    /// The number of records that its limits allow at once.
+    batch: usize,
+    /// Whether it runs one record at a time.
+    single: AtomicBool,
+    /// Longest time of one run.
+    time: Duration,
+    /// Whether a run has exceeded the time. It may go on on its thread, so that no other is started.
+    has_overrun: AtomicBool,
 }
 
 /// Why a model could not be run.
@@ -64,24 +71,29 @@ enum Column {
 }
 
 impl Prepared {
-    /// Loads a model and tries it on made-up records.
-    pub(super) fn new(file: &[u8], fit: Fit) -> Result<Self, Refusal> {
-        // A panic while loading ends the thread, not the process.
-        let loaded = thread::scope(|scope| {
-            let thread = thread::Builder::new().stack_size(STACK);
-            let thread = thread.spawn_scoped(scope, || Self::load(file, fit));
-            let thread = thread.map_err(|_| RunnerError::NoThread)?;
-            thread
-                .join()
-                .map_err(|panic| RunnerError::panicked(&*panic))
-        });
-        loaded.map_err(|error| Refusal::file(error.to_string()))?
+    /// Loads a model whose budget was checked, and tries it on made-up records.
+    pub(super) fn new(
+        file: &[u8],
+        fit: Fit,
+        batch: usize,
+        limits: ModelLimits,
+    ) -> Result<Arc<Self>, Refusal> {
+        let (file, time) = (file.to_vec(), limits.time);
+        let loaded = runner::on_large_stack(time, move || Self::load(file, fit, batch, time));
+        let prepared = Arc::new(loaded.map_err(|error| Refusal::file(error.to_string()))??);
+        let place = format!("output {:?}", prepared.fit.output.1);
+        let batches = prepared.computes_batches();
+        let batches = batches.map_err(|error| Refusal::new(place, error.to_string()))?;
+        prepared.single.fetch_or(!batches, Ordering::Relaxed);
+        Ok(prepared)
     }
 
-    fn load(file: &[u8], fit: Fit) -> Result<Self, Refusal> {
+    fn load(file: Vec<u8>, fit: Fit, batch: usize, time: Duration) -> Result<Self, Refusal> {
         let mut options = ModelOptions::with_ops(operators());
         options.prepack_weights(true);
-        let model = options.load(file.to_vec());
+        // It keeps symbols for as many elements as a constant has.
+        options.shape_inference(ShapeInferenceMode::Off);
+        let model = options.load(file);
         let model = model.map_err(|error| Refusal::file(format!("cannot be loaded: {error}")))?;
         let id = |slot: &Slot| {
             let found = model.find_node(&slot.name);
@@ -90,30 +102,24 @@ impl Prepared {
         let inputs = fit.inputs.iter().map(id).collect::<Result<_, _>>()?;
         let output = model.output_ids().get(fit.output.0).copied();
         let output = output.ok_or_else(|| Refusal::file("has lost its output"))?;
-        let mut prepared = Self {
+        Ok(Self {
             model,
             inputs,
             output,
+            single: AtomicBool::new(fit.single || batch < TRIAL_RECORDS),
             fit,
-        };
-        let place = format!("output {:?}", prepared.fit.output.1);
-        let batches = prepared.computes_batches();
-        let batches = batches.map_err(|error| Refusal::new(place, error.to_string()))?;
-        prepared.fit.single |= !batches;
-        Ok(prepared)
+            batch,
+            time,
+            has_overrun: AtomicBool::new(false),
+        })
     }
 
     /// Whether it gives records the same output in a batch as alone. Some models are exported for a batch of one,
     /// and some the runtime computes wrongly.
-    fn computes_batches(&self) -> Result<bool, RunError> {
+    fn computes_batches(self: &Arc<Self>) -> Result<bool, RunError> {
         let width = self.fit.width;
-        let run = |rows: usize, records: &[f32]| {
-            self.run_columns(rows, self.columns(records)?, &RunOptions::default())
-        };
-        let alone = |records: &[f32]| {
-            let each = records.chunks_exact(width).map(|record| run(1, record));
-            each.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
-        };
+        let run = |rows: usize, records: &[f32]| self.run_batches(rows, rows, records);
+        let alone = |records: &[f32]| self.run_batches(TRIAL_RECORDS, 1, records);
         // Zeros and ones are valid as ids, fractions and booleans.
         let mut records: Vec<f32> = (0..TRIAL_RECORDS * width)
             .map(|at| ((at % width + at / width) % 2) as f32)
@@ -128,28 +134,47 @@ impl Prepared {
             same || a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
         };
         let same = |all: Vec<f32>| all.iter().zip(&each).all(near);
-        Ok(!self.fit.single && run(TRIAL_RECORDS, &records).is_ok_and(same))
+        Ok(!self.is_single() && run(TRIAL_RECORDS, &records).is_ok_and(same))
     }
 
     /// Whether it runs for one record at a time.
     pub(super) fn is_single(&self) -> bool {
-        self.fit.single
+        self.single.load(Ordering::Relaxed)
     }
 
     /// The output for `rows` records, concatenated.
     pub(super) fn run(self: &Arc<Self>, rows: usize, input: &[f32]) -> Result<Vec<f32>, RunError> {
-        let (width, this) = (self.fit.width, Arc::clone(self));
-        let at_once = if self.fit.single { 1 } else { rows };
-        let batches = input.chunks_exact((width * at_once).max(1));
-        let batches = batches.map(|batch| self.columns(batch));
-        let batches = batches.collect::<Result<Vec<_>, _>>()?;
-        runner::call(move |options| {
+        let at_once = if self.is_single() { 1 } else { self.batch };
+        self.run_batches(rows, at_once, input)
+    }
+
+    /// The output for `rows` records, of which up to `at_once` run together.
+    fn run_batches(
+        self: &Arc<Self>,
+        rows: usize,
+        at_once: usize,
+        input: &[f32],
+    ) -> Result<Vec<f32>, RunError> {
+        if self.has_overrun.load(Ordering::Relaxed) {
+            return Err(RunnerError::TimedOut(self.time).into());
+        }
+        let width = self.fit.width.max(1);
+        let batches = input.chunks(width.saturating_mul(at_once.max(1)));
+        let batches = batches.map(|batch| Ok((batch.len() / width, self.columns(batch)?)));
+        let batches = batches.collect::<Result<Vec<_>, RunError>>()?;
+        let (this, time) = (Arc::clone(self), self.time);
+        let time = time.saturating_mul(u32::try_from(batches.len()).unwrap_or(u32::MAX));
+        let done = runner::call(time, move |options| {
             let mut all = Vec::with_capacity(rows * this.fit.units);
-            for columns in batches {
-                all.extend(this.run_columns(at_once, columns, options)?);
+            for (count, columns) in batches {
+                all.extend(this.run_columns(count, columns, options)?);
             }
             Ok(all)
-        })?
+        });
+        if matches!(done, Err(RunnerError::TimedOut(_))) {
+            self.has_overrun.store(true, Ordering::Relaxed);
+        }
+        done?
     }
 
     /// The columns of each input, from concatenated records.
@@ -223,7 +248,7 @@ fn integer(x: f32) -> Option<i32> {
 }
 
 /// The operators that towers may use: no loops and branches, no randomness, no sequences, no images.
-fn operators() -> rten::OpRegistry {
+pub(super) fn operators() -> rten::OpRegistry {
     op_registry!(
         Abs,
         Acos,

@@ -8,16 +8,20 @@ use serde_json::json;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
 
-/// A field of a message that holds bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut all = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length > 127 {
-        all.push(length as u8 | 128);
-        length >>= 7;
+/// A number in groups of seven bits.
+fn varint(mut number: u64) -> Vec<u8> {
+    let mut all = Vec::new();
+    while number > 127 {
+        all.push(number as u8 | 128);
+        number >>= 7;
     }
-    all.push(length as u8);
-    [&all[..], bytes].concat()
+    all.push(number as u8);
+    all
+}
+
+/// A field of a message that holds bytes.
+pub(super) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2], &*varint(bytes.len() as u64), bytes].concat()
 }
 
 /// A field that holds a number below 128.
@@ -25,36 +29,89 @@ fn small(number: u8, value: u8) -> Vec<u8> {
     vec![number << 3, value]
 }
 
-/// An input or an output of numbers of 32 bits; a dimension of 0 may be any.
-fn port(number: u8, name: &str, shape: &[u8]) -> Vec<u8> {
+/// The value of an attribute that is an integer.
+pub(super) fn int(value: i64) -> Vec<u8> {
+    [vec![3 << 3], varint(value as u64)].concat()
+}
+
+/// An attribute with this value.
+pub(super) fn attribute(name: &str, value: &[u8]) -> Vec<u8> {
+    field(5, &[&field(1, name.as_bytes()), value].concat())
+}
+
+/// The dimensions of a tensor.
+fn dims(dims: &[u64]) -> Vec<u8> {
+    let each = dims
+        .iter()
+        .map(|size| [vec![1 << 3], varint(*size)].concat());
+    each.collect::<Vec<_>>().concat()
+}
+
+/// A constant of integers of 64 bits.
+pub(super) fn ints(name: &str, shape: &[u64], values: &[i64]) -> Vec<u8> {
+    let raw: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let all = [
+        dims(shape),
+        small(2, 7),
+        field(8, name.as_bytes()),
+        field(9, &raw),
+    ];
+    field(5, &all.concat())
+}
+
+/// A constant of floats, all a quarter.
+pub(super) fn floats(name: &str, shape: &[u64]) -> Vec<u8> {
+    let raw = 0.25f32
+        .to_le_bytes()
+        .repeat(shape.iter().product::<u64>() as usize);
+    let all = [
+        dims(shape),
+        small(2, 1),
+        field(8, name.as_bytes()),
+        field(9, &raw),
+    ];
+    field(5, &all.concat())
+}
+
+/// An input or an output of numbers of 32 bits; a dimension of 0 may be any. No dimensions are no shape.
+pub(super) fn port(number: u8, name: &str, shape: &[u8]) -> Vec<u8> {
     let dims = shape.iter().map(|size| match size {
         0 => field(1, &field(2, b"batch")),
         size => field(1, &small(1, *size)),
     });
-    let tensor = [small(1, 1), field(2, &dims.collect::<Vec<_>>().concat())].concat();
+    let dims = dims.collect::<Vec<_>>().concat();
+    let shape = if shape.is_empty() {
+        Vec::new()
+    } else {
+        field(2, &dims)
+    };
+    let tensor = [small(1, 1), shape].concat();
     let of = [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat();
     field(number, &of)
 }
 
-fn node(kind: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+pub(super) fn node(kind: &str, inputs: &[&str], output: &str) -> Vec<u8> {
     let inputs = inputs.iter().map(|name| field(1, name.as_bytes()));
     let names = [field(2, output.as_bytes()), field(4, kind.as_bytes())].concat();
     [inputs.collect::<Vec<_>>().concat(), names].concat()
 }
 
-fn model(graph: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn model(graph: &[Vec<u8>]) -> Vec<u8> {
     let set = field(8, &[field(1, b""), small(2, 17)].concat());
     [small(1, 8), set, field(7, &graph.concat())].concat()
 }
 
 /// A model of two numbers in and two out.
-fn through(nodes: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn through(nodes: &[Vec<u8>]) -> Vec<u8> {
     let mut graph: Vec<_> = nodes.iter().map(|node| field(1, node)).collect();
     graph.extend([port(11, "x", &[0, 2]), port(12, "y", &[0, 2])]);
     model(&graph)
 }
 
-fn open(user: Vec<u8>) -> Result<Model, TowerError> {
+pub(super) fn open(user: Vec<u8>) -> Result<Model, TowerError> {
     let description = json!({
         "format": 1, "name": "n", "dimension": 2, "metric": "inner_product",
         "user": {
