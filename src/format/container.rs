@@ -51,7 +51,7 @@ impl Kind {
     /// The highest section id of this kind of file. All lower ones from 1 on exist too.
     pub(crate) const fn last_section(self) -> u32 {
         match self {
-            Self::Items => 10,
+            Self::Items => 11,
             Self::Space => 12,
             Self::Manifest => 1,
             Self::Journal => 0,

@@ -12,6 +12,7 @@
 //! | 8 | records | JSON text, back to back; an empty one is a tombstone |
 //! | 9 | column table | the packed table of [columns](super::columns) |
 //! | 10 | columns | the arrays of the columns |
+//! | 11 | lives | two u64 for each row whose item was put again after a delete: the row, and the revision of that put |
 
 use super::array::{array, array_range};
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
@@ -34,7 +35,9 @@ pub(crate) const ID_TABLE: u32 = 6;
 pub(crate) const RECORD_OFFSETS: u32 = 7;
 pub(crate) const RECORDS: u32 = 8;
 
-const _: () = assert!(columns::COLUMNS == Kind::Items.last_section());
+pub(crate) const LIVES: u32 = 11;
+
+const _: () = assert!(LIVES == Kind::Items.last_section());
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(crate) struct Row<'a> {
     pub(crate) revision: Revision,
     /// The item's id.
     pub(crate) id: &'a str,
+    /// The put after the last delete of the item, which began its present life; 0 if it was never deleted.
+    pub(crate) born: Revision,
     /// The record as JSON text; `None` if this version is a delete.
     pub(crate) record: Option<&'a [u8]>,
 }
@@ -84,6 +89,7 @@ pub(crate) struct ItemsLayout {
     id_table: Range<usize>,
     record_offsets: Range<usize>,
     records: Range<usize>,
+    lives: Range<usize>,
 }
 
 impl ItemsLayout {
@@ -112,6 +118,7 @@ impl ItemsLayout {
                 places,
             )?,
             records: sections.range(RECORDS, "records")?,
+            lives: lives(&sections)?,
             rows: rows as usize,
             sections,
         })
@@ -152,8 +159,22 @@ impl ItemsLayout {
             item,
             revision,
             id: self.id(bytes, row)?,
+            born: self.born(bytes, row),
             record: (!record.is_empty()).then_some(record),
         })
+    }
+
+    /// The rows whose items were put again after a delete, and the revisions of these puts.
+    fn lives<'a>(&self, bytes: &'a [u8]) -> &'a [[u64; 2]] {
+        array::<u64>(bytes, &self.lives).as_chunks().0
+    }
+
+    /// The revision that began the present life of a row's item; 0 for its first life.
+    fn born(&self, bytes: &[u8], row: usize) -> Revision {
+        let lives = self.lives(bytes);
+        let found = lives.binary_search_by_key(&(row as u64), |[row, _]| *row);
+        let life = found.ok().and_then(|at| lives.get(at));
+        Revision(life.map_or(0, |[_, born]| *born))
     }
 
     /// The row of an id.
@@ -193,6 +214,15 @@ impl ItemsLayout {
             }
         }
         problems.extend(columns::check(bytes, &self.sections, built).err());
+        let lives = self.lives(bytes);
+        let is_later = |[row, born]: &[u64; 2]| {
+            let version = self.version(bytes, *row as usize);
+            version.is_none_or(|(_, revision)| *born == 0 || *born > revision.0)
+        };
+        if !lives.is_sorted_by(|a, b| a[0] < b[0]) || lives.iter().any(is_later) {
+            let what = "are not those of rows in order, or begin after the version of the row";
+            problems.push(FormatError::bad("lives", what));
+        }
         let all: Result<Vec<&[u8]>, _> = (0..self.rows)
             .map(|row| self.id_bytes(bytes, row))
             .collect();
@@ -221,6 +251,12 @@ impl ItemsLayout {
     fn id_bytes<'a>(&self, bytes: &'a [u8], row: usize) -> Result<&'a [u8], FormatError> {
         slice(bytes, &self.id_offsets, &self.ids, row).ok_or_else(|| no_id(row))
     }
+}
+
+/// The range of the section of lives, two numbers each.
+fn lives(sections: &Sections) -> Result<Range<usize>, FormatError> {
+    let bytes = sections.range(LIVES, "lives")?.len() as u64;
+    array_range::<[u64; 2]>(sections, LIVES, "lives", bytes / 16)
 }
 
 fn no_id(row: usize) -> FormatError {

@@ -132,6 +132,7 @@ fn seal_items<'a>(
             item: fresh.item,
             revision: fresh.revision,
             id,
+            born: sealed.born(fresh)?,
             record: fresh.record.as_deref(),
         })?;
     }

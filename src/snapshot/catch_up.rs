@@ -70,18 +70,22 @@ pub(crate) fn catch_up(
             path: segment.path(),
             item: row.item,
             revision: row.revision,
-            since: Revision(0),
+            born: row.born,
             id: row.id,
             record: row.record,
         });
     }
+    let keeps_vectors = !base.model.has(Side::Item) && !base.generation.is_fused();
     let fresh = state.fresh.iter();
     for (id, fresh) in fresh.filter(|(_, fresh)| fresh.revision > after) {
         versions.push(Version {
             path: Path::new(names::JOURNAL),
             item: fresh.item,
             revision: fresh.revision,
-            since: fresh.since,
+            born: match keeps_vectors {
+                true => state.sealed.born(fresh)?,
+                false => Revision(0),
+            },
             id,
             record: fresh.record.as_deref(),
         });
@@ -137,8 +141,8 @@ struct Version<'a> {
     path: &'a Path,
     item: ItemNo,
     revision: Revision,
-    /// See [`Fresh::since`].
-    since: Revision,
+    /// See [`Sealed::born`].
+    born: Revision,
     id: &'a str,
     record: Option<&'a [u8]>,
 }
@@ -162,7 +166,7 @@ fn embed_versions(
             return fuse(&base.generation, others, version.item);
         }
         // An item that was deleted after the cut has lost its vector, even if it was put again.
-        let kept = version.since <= base.generation.cut;
+        let kept = version.born <= base.generation.cut;
         kept.then(|| base.vector(version.item))?.map(Vector::from)
     };
     let vectors = embed(space, base, &ids, &records, given)?;

@@ -2,6 +2,7 @@
 
 use super::filter_cache::FilterCache;
 use super::record::parse;
+use crate::catalog::Fresh;
 use crate::error::{Damage, Error};
 use crate::manifest::{ItemsFile, Manifest};
 use crate::store::{Directory, ItemsSegment, StoreError};
@@ -61,6 +62,27 @@ impl Sealed {
             }
         }
         newest
+    }
+
+    /// The revision that began the present life of an item with this unsealed version: the put after its last
+    /// delete, or 0 if it was never deleted. The journal may hold that delete, or the segments.
+    ///
+    /// This is what decides over vectors that callers supply: a delete discards them in every generation, and a
+    /// later put does not bring them back. So the life is kept with each row, through seals and merges.
+    pub(crate) fn born(&self, fresh: &Fresh) -> Result<Revision, Error> {
+        if fresh.since > Revision(0) {
+            return Ok(fresh.since);
+        }
+        for segment in self.items.iter().rev() {
+            if let Some(row) = segment.find_item(fresh.item)? {
+                return Ok(match row.record {
+                    Some(_) => row.born,
+                    // No generation is cut between the put that followed this delete and this version.
+                    None => fresh.revision,
+                });
+            }
+        }
+        Ok(Revision(0))
     }
 
     /// The item of a sealed id, deleted or not.

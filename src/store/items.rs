@@ -9,7 +9,8 @@ use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, Lookup
 use crate::format::container::Kind;
 use crate::format::id_table;
 use crate::format::items::{
-    ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS, ROWS, Row,
+    ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, LIVES, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS,
+    ROWS, Row,
 };
 use crate::manifest::ItemsFile;
 use std::path::{Path, PathBuf};
@@ -167,6 +168,7 @@ pub(crate) struct ItemsWriter {
     segment: SegmentWriter,
     numbers: Vec<u32>,
     revisions: Vec<u64>,
+    lives: Vec<[u64; 2]>,
     id_offsets: Vec<u64>,
     ids: Vec<u8>,
     record_offsets: Vec<u64>,
@@ -187,6 +189,7 @@ impl ItemsWriter {
             segment,
             numbers: Vec::new(),
             revisions: Vec::new(),
+            lives: Vec::new(),
             id_offsets: vec![0],
             ids: Vec::new(),
             record_offsets: vec![0],
@@ -212,6 +215,9 @@ impl ItemsWriter {
         self.record_offsets.push(end);
         self.ids.extend_from_slice(row.id.as_bytes());
         self.id_offsets.push(self.ids.len() as u64);
+        if row.born > Revision(0) && row.record.is_some() {
+            self.lives.push([self.numbers.len() as u64, row.born.0]);
+        }
         self.numbers.push(row.item.0);
         self.revisions.push(row.revision.0);
         Ok(())
@@ -223,6 +229,7 @@ impl ItemsWriter {
             mut segment,
             numbers,
             revisions,
+            lives,
             id_offsets,
             ids,
             record_offsets,
@@ -245,6 +252,7 @@ impl ItemsWriter {
         let wrong = StoreError::format(segment.path());
         let columns = columns.finish(|bytes| segment.append(bytes))?.encode();
         segment.section(COLUMN_TABLE, &columns.map_err(wrong)?)?;
+        segment.section(LIVES, bytemuck::cast_slice(&lives))?;
         Ok(ItemsFile {
             file: segment.finish()?,
             rows,
@@ -282,6 +290,11 @@ mod tests {
                 item: ItemNo(item),
                 revision: Revision(u64::from(item)),
                 id: &item.to_string(),
+                born: Revision(if item % 5 == 0 {
+                    u64::from(item) - 3
+                } else {
+                    0
+                }),
                 record: (item != 7).then_some(text.as_bytes()),
             };
             writer.push(&row).unwrap();
@@ -300,6 +313,14 @@ mod tests {
             let there = items.clone().any(|other| other == item);
             let row = segment.row_of(ItemNo(item));
             assert_eq!(row.is_some(), there);
+            if let Some(row) = row {
+                let due = if item % 5 == 0 {
+                    u64::from(item) - 3
+                } else {
+                    0
+                };
+                assert_eq!(segment.row(row as usize).unwrap().born, Revision(due));
+            }
             let found = segment.find_item(ItemNo(item)).unwrap();
             assert_eq!(found.map(|row| row.item.0), there.then_some(item));
             let fields = Fields::of(&record(item));
@@ -319,6 +340,7 @@ mod tests {
             item: ItemNo(3),
             revision: Revision(1),
             id: "a",
+            born: Revision(0),
             record: Some(b"{\"id\": "),
         };
         let error = writer.push(&row).unwrap_err().to_string();

@@ -365,6 +365,14 @@ impl Reader {
                 .map(|text| (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap()))
                 .collect();
             columns::check(&records, sections.section(9), sections.section(10));
+            let lives = u64s(sections.section(11));
+            assert_eq!(lives.len() % 2, 0);
+            let lives: Vec<(u64, u64)> = lives.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+            assert!(lives.is_sorted_by(|a, b| a.0 < b.0));
+            for (row, born) in lives {
+                assert!(records[row as usize].is_some());
+                assert!(born > 0 && born <= revisions[row as usize]);
+            }
             for row in 0..rows as usize {
                 let version = Version {
                     revision: revisions[row],

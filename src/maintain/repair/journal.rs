@@ -5,6 +5,7 @@ use crate::catalog::{self, Fresh, Loss, Recovered};
 use crate::error::Error;
 use crate::format::items::Row;
 use crate::maintain::problem::FileProblem;
+use crate::snapshot::Sealed;
 use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use twinspire_core::files::names;
@@ -63,6 +64,7 @@ impl Repairer<'_> {
             manifest.next_item = manifest.next_item.max(ItemNo(item.0.saturating_add(1)));
         }
         if !rows.is_empty() {
+            let sealed = Sealed::open(self.directory, salvage.manifest.clone(), None)?;
             let number = salvage.take_file_number();
             let mut writer = ItemsWriter::create(self.directory, number, database)?;
             for (id, fresh) in rows.values() {
@@ -70,6 +72,7 @@ impl Repairer<'_> {
                     item: fresh.item,
                     revision: fresh.revision,
                     id,
+                    born: sealed.born(fresh)?,
                     record: fresh.record.as_deref(),
                 })?;
             }
