@@ -8,8 +8,9 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
-use twinspire::{Database, Error, Revision};
-use twinspire_testkit::{directory, item};
+use twinspire::{Database, Error, Revision, Towers};
+use twinspire_testkit::towers::scaled;
+use twinspire_testkit::{directory, item, write_file};
 
 /// Three items put one by one, and the database closed.
 fn three(path: &Path) -> PathBuf {
@@ -153,4 +154,46 @@ fn whatever_befalls_the_index_nothing_is_lost() {
     fs::rename(other.join("catalog"), &catalog).unwrap();
     check("another database's");
     println!("{tried} faults of the index, nothing lost");
+}
+
+#[test]
+fn damaged_towers_of_one_space_stop_its_own_recalls_and_no_other() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    db.items().put(&item(1, 10)).unwrap();
+    for space in ["whole", "torn"] {
+        let towers = Towers::from_bytes(scaled(2.0)).unwrap();
+        db.publish(space).towers(towers).run().unwrap();
+    }
+    drop(db);
+    let towers = path.join("towers/torn-000001");
+    for entry in fs::read_dir(&towers).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let sound = fs::read(&file).unwrap();
+        let mut bytes = sound.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        write_file(&towers, &name, &bytes);
+        let reader = Database::open_read_only(&path).unwrap();
+        let user = serde_json::json!({"price": 15});
+        assert_eq!(reader.recall("whole").user(&user).top(1).unwrap().len(), 1);
+        for _ in 0..2 {
+            let error = reader.recall("torn").user(&user).top(1).unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+            assert!(error.to_string().contains(&name), "{error}");
+        }
+        let problems = reader.check().unwrap().problems;
+        assert!(
+            problems.iter().all(|problem| problem.file == file),
+            "{problems:?}"
+        );
+        assert!(!problems.is_empty());
+        let error = Database::open(&path).err().unwrap();
+        assert!(
+            error.to_string().contains(&name),
+            "a writer embeds in every space: {error}"
+        );
+        write_file(&towers, &name, &sound);
+    }
+    assert!(Database::open(&path).unwrap().check().unwrap().is_clean());
 }

@@ -52,7 +52,7 @@ pub struct SpaceStats {
     pub metric: Metric,
     /// How components are stored.
     pub storage: Storage,
-    /// Parameters of the towers.
+    /// Parameters of the towers; 0 if this build cannot use them.
     pub parameters: usize,
     /// Recall measured at several beam widths. A recall with a target chooses its beam width by it.
     pub calibration: Calibration,
@@ -83,6 +83,11 @@ impl Database {
         present.extend(newer);
         let manifest = &snapshot.sealed.manifest;
         let spaces = snapshot.spaces.iter().map(|(name, serving)| {
+            let parameters = match serving.base.model() {
+                Ok(model) => model.parameters(),
+                Err(Error::Unsupported { .. }) => 0,
+                Err(error) => return Err(error),
+            };
             let generation = &serving.base.generation;
             let kept = manifest.spaces.get(name);
             let stats = SpaceStats {
@@ -94,11 +99,11 @@ impl Database {
                 dimension: generation.dimension as usize,
                 metric: generation.metric,
                 storage: generation.storage,
-                parameters: serving.base.model.parameters(),
+                parameters,
                 calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };
-            (name.clone(), stats)
+            Ok((name.clone(), stats))
         });
         Ok(DatabaseStats {
             items: present.values().filter(|present| **present).count() as u64,
@@ -111,7 +116,7 @@ impl Database {
             },
             items_bytes: manifest.items.iter().map(|i| i.file.length).sum(),
             kernels: Level::best().name(),
-            spaces: spaces.collect(),
+            spaces: spaces.collect::<Result<_, _>>()?,
         })
     }
 }

@@ -21,7 +21,7 @@ impl Database {
         let generation = &base.generation;
         let (number, files) = (generation.number, &generation.towers);
         let parts = read_towers(&live.directory, space, number, files)?;
-        let model = Arc::clone(&base.model);
+        let model = Arc::clone(base.model()?);
         Towers::of_generation(model, parts).map_err(|error| {
             let path = live
                 .directory
@@ -53,7 +53,7 @@ impl Database {
     pub fn check_user(&self, space: &str, features: &Value) -> Result<Vec<RecordError>, Error> {
         let live = self.live();
         let snapshot = live.snapshot.load();
-        let model = &snapshot.space(space)?.base.model;
+        let model = snapshot.space(space)?.base.model()?;
         Ok(model.problems(Side::User, features))
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn rollback(
     let generation = generation?;
     before.check_members(space, generation)?;
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
-    let base = Base::open(&live.directory, space, generation, serving)?;
+    let base = Base::open_whole(&live.directory, space, generation, serving)?;
     let number = generation.number;
     let report = |done, total| monitor.report(ProgressStage::CatchUp, done, total);
     activate(live, writing, space, base, &report, |manifest, _| {

@@ -140,8 +140,8 @@ impl PairMiner<'_> {
     ) -> Result<Vec<Result<MinedRanks, Error>>, Error> {
         let users: Vec<&Value> = pairs.iter().map(|pair| &pair.user).collect();
         let check = self.params.search.check;
+        let model = self.serving.base.model()?;
         let vectors = with_item_vectors(self.view, self.serving, check, |reading| {
-            let model = &self.serving.base.model;
             model.embed_each(Side::User, &users, reading)
         })?;
         let each = (from..).zip(pairs).zip(vectors);

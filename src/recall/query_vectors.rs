@@ -50,8 +50,9 @@ pub(super) fn query_vector(
     match input? {
         QueryInput::User(user) => {
             let users = std::slice::from_ref(user);
+            let model = serving.base.model()?;
             let vector = with_item_vectors(view, serving, check, |reading| {
-                serving.base.model.embed_many(Side::User, users, reading)
+                model.embed_many(Side::User, users, reading)
             })?;
             vector.map_err(|(_, source)| Error::User { at: None, source })
         }
@@ -81,9 +82,10 @@ pub(super) fn query_vectors(
     let parts: Vec<Result<Vec<f32>, Error>> = match users {
         Some(users) if !serving.base.generation.is_fused() => {
             let tasks = users.par_chunks(USERS_PER_TASK).enumerate();
+            let model = serving.base.model()?;
             let embed = |(task, users): (usize, &[&Value])| {
                 let vectors = with_item_vectors(view, serving, check, |reading| {
-                    serving.base.model.embed_many(Side::User, users, reading)
+                    model.embed_many(Side::User, users, reading)
                 })?;
                 vectors.map_err(|(at, source)| Error::User {
                     at: Some(task * USERS_PER_TASK + at),
@@ -132,17 +134,17 @@ pub(super) fn with_item_vectors<T>(
 
 /// A given vector, checked, and normalised if the metric needs it.
 fn prepared(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
-    let schema = &serving.base.model.schema;
-    if vector.len() != schema.dimension as usize {
+    let generation = &serving.base.generation;
+    if vector.len() != generation.dimension as usize {
         return Err(Error::Vector {
             source: InvalidVector::Dimension {
                 found: vector.len(),
-                expected: schema.dimension as usize,
+                expected: generation.dimension as usize,
             },
         });
     }
     let mut vector = vector.to_vec();
-    prepare(schema.metric, &mut vector).map_err(|error| Error::Vector {
+    prepare(generation.metric, &mut vector).map_err(|error| Error::Vector {
         source: error.into(),
     })?;
     Ok(vector)

@@ -1,9 +1,10 @@
 //! A generation of a space, open: towers and segments.
 
+use super::lazy_model::LazyModel;
 use super::parts::Part;
-use crate::error::{Damage, Error, Unsupported};
+use crate::error::{Damage, Error};
 use crate::manifest::{Generation, SpaceFile};
-use crate::store::{Directory, SpaceSegment, read_towers};
+use crate::store::{Directory, SpaceSegment};
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::files::names;
@@ -16,8 +17,8 @@ use twinspire_towers::internals::Model;
 pub(crate) struct Base {
     /// Its entry in the manifest.
     pub(crate) generation: Generation,
-    /// Its towers.
-    pub(crate) model: Arc<Model>,
+    /// Its towers, read when they are first asked for.
+    pub(crate) towers: Arc<LazyModel>,
     /// Its segments, oldest first.
     pub(crate) parts: Vec<Part>,
 }
@@ -34,21 +35,9 @@ impl Base {
         let number = generation.number;
         let towers = || directory.path(names::TOWERS, &names::towers(space, number));
         let same = before.filter(|before| before.generation.towers == generation.towers);
-        let model = match same {
-            Some(before) => Arc::clone(&before.model),
-            None => {
-                let parts = read_towers(directory, space, number, &generation.towers)?;
-                let model = Model::from_parts(&parts).map_err(|error| {
-                    // The files are those that were published, so the build that published them reads them.
-                    let (generation, source) = (number, Box::new(error));
-                    Error::Unsupported {
-                        path: towers(),
-                        section: "towers",
-                        what: Unsupported::Towers { generation, source },
-                    }
-                })?;
-                Arc::new(model)
-            }
+        let lazy = match same {
+            Some(before) => Arc::clone(&before.towers),
+            None => Arc::new(LazyModel::open(directory, space, generation)?),
         };
         let open = |pinned: &SpaceFile| {
             let mut known = before.into_iter().flat_map(|before| &before.parts);
@@ -60,7 +49,7 @@ impl Base {
         let segments = generation.segments.iter().map(open);
         let base = Self {
             parts: Part::all(segments.collect::<Result<_, _>>()?),
-            model,
+            towers: lazy,
             generation: generation.clone(),
         };
         base.is_consistent().then_some(base).ok_or_else(|| {
@@ -69,23 +58,42 @@ impl Base {
         })
     }
 
+    /// [`open`](Self::open) that reads the towers too.
+    pub(crate) fn open_whole(
+        directory: &Directory,
+        space: &str,
+        generation: &Generation,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let base = Self::open(directory, space, generation, before)?;
+        base.model()?;
+        Ok(base)
+    }
+
+    /// Its towers.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a file is damaged, [`Error::Unsupported`] if only another build can use the towers.
+    pub(crate) fn model(&self) -> Result<&Arc<Model>, Error> {
+        self.towers.get()
+    }
+
     /// The file of its newest segment; the name of their directory if it has none.
     pub(crate) fn newest_path(&self) -> &Path {
         let newest = self.parts.last();
         newest.map_or(Path::new(names::SEGMENTS), |part| part.segment.path())
     }
 
-    /// Whether towers, segments and manifest entry have the same dimension, metric and precision.
+    /// Whether segments and manifest entry have the same dimension, metric and precision. The towers are compared
+    /// when they are read.
     fn is_consistent(&self) -> bool {
         let (dimension, metric) = (self.generation.dimension as usize, self.generation.metric);
-        let schema = &self.model.schema;
         let matches = |part: &Part| {
             let segment = &part.segment;
             (segment.dimension(), segment.metric()) == (dimension, metric)
                 && segment.storage() == self.generation.storage
         };
-        (schema.dimension as usize, schema.metric) == (dimension, metric)
-            && self.parts.iter().all(matches)
+        self.parts.iter().all(matches)
     }
 
     /// The vector of an item as of the cut.

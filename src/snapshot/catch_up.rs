@@ -75,9 +75,15 @@ pub(crate) fn catch_up(
             record: row.record,
         });
     }
-    let keeps_vectors = !base.model.has(Side::Item) && !base.generation.is_fused();
     let fresh = state.fresh.iter();
-    for (id, fresh) in fresh.filter(|(_, fresh)| fresh.revision > after) {
+    let fresh = fresh.filter(|(_, fresh)| fresh.revision > after);
+    let mut fresh = fresh.peekable();
+    if versions.is_empty() && fresh.peek().is_none() {
+        // The towers are not read for nothing.
+        return Ok(());
+    }
+    let keeps_vectors = !base.model()?.has(Side::Item) && !base.generation.is_fused();
+    for (id, fresh) in fresh {
         versions.push(Version {
             path: Path::new(names::JOURNAL),
             item: fresh.item,
@@ -114,12 +120,11 @@ pub(crate) fn embed<R: Borrow<Value>>(
     records: &[R],
     given: impl Fn(usize) -> Option<Vector>,
 ) -> Result<Vec<Option<Vector>>, Error> {
-    if !base.model.has(Side::Item) {
+    let model = base.model()?;
+    if !model.has(Side::Item) {
         return Ok((0..records.len()).map(given).collect());
     }
-    let vectors = base
-        .model
-        .embed_each(Side::Item, records, Reading::default());
+    let vectors = model.embed_each(Side::Item, records, Reading::default());
     let stored = ids.iter().zip(vectors).map(|(id, vector)| {
         let stored = vector.and_then(|vector| Ok(Vector::of(base.generation.storage, vector)?));
         match stored {

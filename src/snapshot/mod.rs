@@ -9,6 +9,7 @@ mod base;
 mod batches;
 mod catch_up;
 mod filter_cache;
+mod lazy_model;
 mod live;
 mod measure;
 mod node_set;
@@ -25,6 +26,8 @@ pub(crate) use base::Base;
 pub(crate) use batches::in_batches;
 pub(crate) use catch_up::{ProgressFn, WriteState, catch_up, embed};
 pub(crate) use filter_cache::{CacheLookup, FilterCache};
+#[cfg(test)]
+pub(crate) use lazy_model::LazyModel;
 pub(crate) use live::Live;
 pub(crate) use measure::{measure, simulate_queries};
 pub(crate) use node_set::NodeSet;

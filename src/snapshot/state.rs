@@ -63,7 +63,8 @@ fn serve(
 
 impl Snapshot {
     /// Opens the state that a manifest describes, with the unsealed writes `fresh` on top. Reuses the
-    /// files that `before` holds open.
+    /// files that `before` holds open. Towers are read when they are first asked for, by a recall or by an unsealed
+    /// write.
     pub(crate) fn open(
         directory: &Directory,
         manifest: Manifest,
@@ -89,6 +90,27 @@ impl Snapshot {
         })
     }
 
+    /// This state with the towers of all spaces read: a put embeds in every space. A space whose towers this build
+    /// cannot use serves nothing.
+    pub(crate) fn with_towers(self) -> Result<Self, Error> {
+        let (mut spaces, mut unusable) = (Spaces::new(), self.unusable);
+        for (name, generation) in self.sealed.manifest.serving() {
+            let Some(serving) = self.spaces.get(name) else {
+                continue;
+            };
+            let serving = serve(name, generation, &mut unusable, || {
+                serving.base.model()?;
+                Ok(Arc::clone(serving))
+            })?;
+            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
+        }
+        Ok(Self {
+            sealed: self.sealed,
+            spaces,
+            unusable,
+        })
+    }
+
     /// The state in which every space serves the active generation of the manifest.
     ///
     /// A space in `known` is taken over if it serves that generation. Others are opened and caught up
@@ -108,7 +130,7 @@ impl Snapshot {
                 }
                 _ => {
                     let before = before.map(|serving| &*serving.base);
-                    let base = Base::open(directory, name, generation, before)?;
+                    let base = Base::open_whole(directory, name, generation, before)?;
                     caught_up(name, base, &sealed, fresh, &spaces).map(Arc::new)
                 }
             })?;

@@ -21,4 +21,4 @@ pub(crate) use gc::{collect, garbage, highest_number};
 pub(crate) use items::{ItemsSegment, ItemsWriter};
 pub(crate) use segment::{RESERVED, fresh_identity};
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
-pub(crate) use towers::{read_towers, write_towers};
+pub(crate) use towers::{open_towers, read_towers, verify_towers, write_towers};

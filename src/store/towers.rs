@@ -4,6 +4,7 @@ use super::directory::Directory;
 use super::error::StoreError;
 use crate::format::FormatError;
 use crate::manifest::TowerFile;
+use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::GenerationNo;
@@ -51,8 +52,9 @@ pub(crate) fn write_towers(
     Ok(written)
 }
 
-/// Opens the towers of a generation. Each file must be the one that the manifest pins.
-pub(crate) fn read_towers(
+/// Opens the towers of a generation. Each file must have the length that the manifest pins; the content is not
+/// read.
+pub(crate) fn open_towers(
     directory: &Directory,
     space: &str,
     generation: GenerationNo,
@@ -66,11 +68,41 @@ pub(crate) fn read_towers(
             .files
             .open(&target)
             .map_err(StoreError::io(IoAction::Read, &target))?;
-        if blob.len() as u64 != pin.length || checksum(&blob) != pin.checksum {
-            let what = "is not the file that was published: its length or checksum differs";
-            return Err(StoreError::format(&target)(FormatError::bad("file", what)));
+        if blob.len() as u64 != pin.length {
+            return Err(not_published(&target));
         }
         parts.push((pin.name.clone(), Arc::new(blob)));
     }
     Ok(parts)
+}
+
+/// Compares the towers opened from the directory `path` with what the manifest pins.
+pub(crate) fn verify_towers(
+    path: &Path,
+    parts: &[NamedBlob],
+    pinned: &[TowerFile],
+) -> Result<(), StoreError> {
+    let differs = |((_, blob), pin): &(&NamedBlob, &TowerFile)| checksum(blob) != pin.checksum;
+    match parts.iter().zip(pinned).find(differs) {
+        Some((_, pin)) => Err(not_published(&path.join(&pin.name))),
+        None => Ok(()),
+    }
+}
+
+/// Opens and verifies the towers of a generation.
+pub(crate) fn read_towers(
+    directory: &Directory,
+    space: &str,
+    generation: GenerationNo,
+    pinned: &[TowerFile],
+) -> Result<Vec<NamedBlob>, StoreError> {
+    let parts = open_towers(directory, space, generation, pinned)?;
+    let path = directory.path(names::TOWERS, &names::towers(space, generation));
+    verify_towers(&path, &parts, pinned)?;
+    Ok(parts)
+}
+
+fn not_published(path: &Path) -> StoreError {
+    let what = "is not the file that was published: its length or checksum differs";
+    StoreError::format(path)(FormatError::bad("file", what))
 }

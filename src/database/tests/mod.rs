@@ -209,7 +209,8 @@ fn contents(db: &Database) -> Model {
             let kept = base.generation(generation.number).unwrap();
             let opened = Base::open(&live.directory, SPACE, kept, None).unwrap();
             let vector = opened
-                .model
+                .model()
+                .unwrap()
                 .embed(Side::Item, &item(0, 1), Reading::default())
                 .unwrap();
             model.scales.push(vector[0]);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::graph::GraphBuilder;
 use crate::maintain::{Monitor, Publish, Source, Vectors};
-use crate::snapshot::{Overlay, Serving, Snapshot};
+use crate::snapshot::{LazyModel, Overlay, Serving, Snapshot};
 use twinspire_towers::internals::Model as Trained;
 
 fn scaled(scale: f32) -> Towers {
@@ -40,7 +40,7 @@ fn items_are_embedded_again_only_by_another_item_tower() {
     assert_eq!(vectors(&db, &model(5.0), &base), [50.0, 100.0]);
     // A generation that says it has this tower, so that its vectors tell whether they were taken.
     let pretends = Base {
-        model: model(5.0),
+        towers: Arc::new(LazyModel::of(model(5.0), &base.generation)),
         ..(*base).clone()
     };
     assert_eq!(vectors(&db, &model(5.0), &pretends), [30.0, 60.0]);

@@ -151,7 +151,7 @@ fn check_generation(
     generation: &Generation,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let base = match Base::open(&live.directory, space, generation, None) {
+    let base = match Base::open_whole(&live.directory, space, generation, None) {
         Ok(base) => base,
         Err(error) => {
             let before = report.problems.len();

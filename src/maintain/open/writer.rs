@@ -64,7 +64,9 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         FileNo(next_file.0 - 1)
     };
     let mut journal = Journal::resume(directory.clone(), database, recovered, take_number)?;
-    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None).map_err(missing)?;
+    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None)
+        .and_then(Snapshot::with_towers)
+        .map_err(missing)?;
     let journal_bytes = journal.bytes();
     // The previous writer may have died after the commit of a seal and before this, its last step.
     journal.drop_sealed(sealed);

@@ -140,7 +140,7 @@ fn build(
         recall: calibration.recall_at_10(DEFAULT_EF),
         calibration,
     };
-    let base = Base::open(directory, space, &generation, None)?;
+    let base = Base::open_whole(directory, space, &generation, None)?;
     let _state = writing.lock_state();
     activate(
         live,

@@ -108,7 +108,9 @@ fn embed(
         // Full precision cannot be restored from rounded vectors.
         let precise = generation.storage == Storage::Full;
         (precise || generation.storage == publish.storage)
-            && before.model.has_same_item_tower(publish.model)
+            && before
+                .model()
+                .is_ok_and(|model| model.has_same_item_tower(publish.model))
     });
     let rows = BATCH * publish.dimension();
     let batches = vectors.par_chunks_mut(rows).zip(versions.par_chunks(BATCH));

@@ -27,7 +27,7 @@ impl Repairer<'_> {
         let mut spaces = std::mem::take(&mut salvage.manifest.spaces);
         for (name, space) in &mut spaces {
             for generation in &mut space.generations {
-                let base = match Base::open(self.directory, name, generation, None) {
+                let base = match Base::open_whole(self.directory, name, generation, None) {
                     Ok(base) => base,
                     // Its vectors stay as they are: this build cannot compute any.
                     Err(Error::Unsupported { what, .. }) => {

@@ -39,7 +39,7 @@ impl Repairer<'_> {
         let mut kept = Vec::new();
         for generation in std::mem::take(&mut space.generations) {
             let problems: Vec<FileProblem> =
-                match Base::open(self.directory, name, &generation, None) {
+                match Base::open_whole(self.directory, name, &generation, None) {
                     Ok(base) => {
                         let parts = base.parts.iter();
                         let found = parts.flat_map(|part| part.segment.check());
