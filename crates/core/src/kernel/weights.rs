@@ -45,6 +45,16 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// The weights as a list of `f32`. Faster than collecting [`iter`](Self::iter): the precision is looked
+    /// at once.
+    pub fn to_vec(self) -> Vec<f32> {
+        match self {
+            Self::F32(all) => all.to_vec(),
+            Self::F16(all) => all.iter().map(|bits| half::decode(*bits)).collect(),
+            Self::Bf16(all) => all.iter().map(|bits| bf16::decode(*bits)).collect(),
+        }
+    }
+
     /// The weights as `f32`.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = f32> + 'a {

@@ -134,7 +134,7 @@ impl Matrix {
 
     /// The same weights in memory, in 32 bits.
     pub(super) fn in_memory(&self) -> Self {
-        let all = self.weights().iter().collect();
+        let all = self.weights().to_vec();
         match Array2::from_shape_vec((self.rows(), self.columns()), all) {
             Ok(all) => Self::Owned(all),
             // Cannot happen: the length is rows times columns.

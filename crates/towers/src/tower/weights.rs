@@ -55,7 +55,7 @@ impl<'a> File<'a> {
     /// Reads a vector of exactly this length.
     fn list(&mut self, tensor: &str, length: usize) -> Result<Vec<f32>, TowerError> {
         let list = self.take(tensor, &[length], (1, length))?;
-        Ok(list.weights().iter().collect())
+        Ok(list.weights().to_vec())
     }
 
     fn take(
