@@ -9,6 +9,8 @@
 //! Revisions are dense, so that a lost file shows as a gap. A lost end of the last file shows in the
 //! index, which takes a write in only after the journal has it: the index is then ahead.
 
+#![warn(clippy::indexing_slicing)]
+
 mod error;
 mod fresh;
 mod index;

@@ -3,6 +3,8 @@
 //! Pure state: one [`Manifest`] describes the whole database at one commit, and [`transition`] turns one
 //! into the next. `format` turns it into bytes, `store` into a file.
 
+#![warn(clippy::indexing_slicing)]
+
 mod calibration;
 mod error;
 mod files;

@@ -5,6 +5,8 @@
 //! [`Overlay`] of items written after the generation's cut. Writers build the next snapshot and store
 //! it in [`Live`]. Readers load one and keep it as long as they need it; they never wait.
 
+#![warn(clippy::indexing_slicing)]
+
 mod base;
 mod batches;
 mod catch_up;

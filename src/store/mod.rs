@@ -4,6 +4,8 @@
 //! without it removes its file; after a crash, collection removes the file. Errors add the path to what `format`
 //! found.
 
+#![warn(clippy::indexing_slicing)]
+
 mod current;
 mod directory;
 mod error;

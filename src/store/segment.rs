@@ -140,7 +140,7 @@ impl SegmentWriter {
             number: self.number,
             length,
             identity: self.identity,
-            checksum: checksum(&footer[..footer.len() - 8]),
+            checksum: checksum(footer.get(..footer.len() - 8).unwrap_or_default()),
         })
     }
 
@@ -153,7 +153,8 @@ impl SegmentWriter {
 
     fn pad(&mut self) -> Result<(), StoreError> {
         let gap = self.written.next_multiple_of(ALIGNMENT) - self.written;
-        self.put(&[0; ALIGNMENT as usize][..gap as usize])
+        let zeros = [0; ALIGNMENT as usize];
+        self.put(zeros.get(..gap as usize).unwrap_or_default())
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {

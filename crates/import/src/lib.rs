@@ -27,6 +27,8 @@
 //! From bottom to top: `error`; `lines` reads text files line by line and `json` parses a line; `fields` checks
 //! records; then the kinds of source; `source` on top of them.
 
+#![warn(clippy::indexing_slicing)]
+
 pub mod csv;
 mod error;
 mod fields;

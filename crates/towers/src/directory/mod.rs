@@ -4,6 +4,8 @@
 //! `towers` opens, describes and embeds; `replace` writes a directory in the place of another. All file access
 //! goes through the [`FileSystem`](twinspire_core::files::FileSystem).
 
+#![warn(clippy::indexing_slicing)]
+
 mod replace;
 #[cfg(test)]
 mod tests;
