@@ -59,8 +59,8 @@ pub(super) fn concat(call: &Call<'_>) -> Result<Outcome, Problem> {
     let mut integer = false;
     for place in 0..call.inputs.len() {
         let input = call.input(place)?;
-        let rest = |dims: &[u64]| [&dims[..axis], &dims[axis + 1..]].concat();
-        if input.dims.len() != dims.len() || rest(&input.dims) != rest(&dims) {
+        let differ = |(at, (a, b)): (usize, (&u64, &u64))| at != axis && a != b;
+        if input.dims.len() != dims.len() || input.dims.iter().zip(&dims).enumerate().any(differ) {
             return Err(Problem::DoesNotFit);
         }
         all = all.saturating_add(at(&input.dims, axis)?);
