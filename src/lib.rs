@@ -63,10 +63,11 @@ mod store;
 pub mod train;
 
 pub use database::{
-    BatchRecall, CheckReport, DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN,
-    Database, DatabaseStats, Ensembles, Export, ExportedItem, ExportedItems, FileProblem,
-    GenerationInfo, Items, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport,
-    Rollback, SpaceStats,
+    BatchRecall, CheckReport, DEFAULT_MAX_REMOVED, DEFAULT_NEGATIVE_RANKS,
+    DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export,
+    ExportedItem, ExportedItems, FileProblem, GenerationInfo, Items, MinedPairs, Miner,
+    OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced, Replacement, Rollback,
+    SpaceStats,
 };
 pub use ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Normalisation, NormalisedSum, Quotas, RankFusion,
@@ -85,9 +86,10 @@ pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
 pub use twinspire_import as import;
 pub use twinspire_towers::{
-    EmbedError, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo, MinedNegative, MinedPair,
-    ModelLimits, ModelResource, RecordError, SelfTest, Side, TableInfo, TowerError, TowerFault,
-    TowerInfo, Towers, TowersError, TowersInfo, TrainingPair, model_limits, set_model_limits,
+    EmbedError, Embedded, EmbeddedFeature, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo,
+    MinedNegative, MinedPair, ModelLimits, ModelResource, RecordError, SelfTest, Side, TableInfo,
+    TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo, TrainingPair, model_limits,
+    set_model_limits,
 };
 
 /// The examples of the README, compiled.

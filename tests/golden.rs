@@ -60,6 +60,12 @@ fn item(number: usize) -> Value {
         item["colours"] = json!([word(1), "w".repeat(257), null, {"r": 1}]);
         item["seller"] = json!({"at": word(6)});
     }
+    if number.is_multiple_of(6) {
+        let (above, below) = ((1u64 << 53) + number as u64, i64::MIN + number as i64);
+        item["account"] = json!([above, below, u64::MAX - 1, number as f64 * 1e15]);
+        let many: Vec<f64> = (0..40).map(|at| f64::from(at) * 0.5).collect();
+        item["given"] = json!({"vector": many, "of": number, "raw": "x"});
+    }
     let kinds = [json!(number), json!(number % 8 > 4), json!(word(2))];
     if let Some(value) = (number % 4).checked_sub(1).and_then(|kind| kinds.get(kind)) {
         item["mixed"] = value.clone();
@@ -171,6 +177,8 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     };
     let items: Vec<Value> = (0..170).map(item).collect();
     let db = open_without_background(path);
+    db.exclude_from_filters(["given.raw", "seller.city"])
+        .unwrap();
     put(&db, &items[..150]);
     db.seal().unwrap();
     put(&db, &items[150..]);

@@ -498,7 +498,7 @@ fn invalid_recalls_are_errors_that_say_what_to_do() {
     says(
         error,
         invalid,
-        "user 1 of the batch: field `price`: expected a finite number, found a string (\"one\")",
+        "user 2 of the batch: field `price`: expected a finite number, found a string (\"one\")",
     );
 
     let late = db.items().put(&json!({"id": "B2"})).unwrap_err();

@@ -1,8 +1,13 @@
 //! Options of a recall: their order makes no difference, and `explain` changes nothing but the
 //! explanation.
-#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails may panic"
+)]
 
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 use twinspire::{Database, Hits, Quotas, WeightedSum};
 use twinspire_testkit::shop::id;
 use twinspire_testkit::towers::{field_towers, scaled_towers};
@@ -112,9 +117,66 @@ fn options_may_be_set_before_and_after_the_users_of_a_batch() {
     let bad = [json!({"price": 1}), json!({"price": "cheap"})];
     for name in [SPACE, "home"] {
         let error = db.recall(name).users(&bad).top(1).unwrap_err();
-        assert!(error.to_string().contains("user 1 of the batch"), "{error}");
+        assert!(error.to_string().contains("user 2 of the batch"), "{error}");
     }
     assert!(db.recall(SPACE).users(&[]).top(1).unwrap().is_empty());
+}
+
+#[test]
+fn each_user_of_a_batch_is_answered_by_itself() {
+    let (_dir, path) = directory();
+    let db = shop(&path);
+    let users: Vec<Value> = (0..600)
+        .map(|at| match at % 100 {
+            7 => json!({"price": "cheap"}),
+            _ => json!({"price": at % 50}),
+        })
+        .collect();
+    for name in [SPACE, "home"] {
+        let all = db.recall(name).users(&users).top_each(2).unwrap();
+        let mut streamed = Vec::new();
+        let recall = db.recall(name).users(&users);
+        recall
+            .each(2, |at, answer| {
+                assert_eq!(at, streamed.len());
+                streamed.push(answer);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!((all.len(), streamed.len()), (600, 600));
+        for (at, (one, other)) in all.iter().zip(&streamed).enumerate() {
+            match (one, other) {
+                (Ok(one), Ok(other)) => {
+                    assert_eq!(one, other);
+                    let alone = db.recall(name).user(&users[at]).top(2);
+                    assert_eq!(*one, alone.unwrap(), "{name}, user {at}");
+                }
+                (Err(one), Err(other)) => {
+                    assert_eq!(at % 100, 7);
+                    let says = format!("user {} of the batch", at + 1);
+                    assert!(one.to_string().contains(&says) && other.to_string().contains(&says));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut seen = 0;
+        let stopped = db.recall(name).users(&users).each(1, |_, _| {
+            seen += 1;
+            ControlFlow::Break(())
+        });
+        assert!(stopped.is_ok() && seen == 1);
+        let first = all[1].as_ref().unwrap()[0].id.clone();
+        let exclude = [vec![], vec![first.clone()]];
+        let without = db
+            .recall(name)
+            .users(&users[..3])
+            .exclude_each(&exclude)
+            .top(2)
+            .unwrap();
+        assert_eq!(without[0], *all[0].as_ref().unwrap());
+        assert_eq!(without[1][0].id, all[1].as_ref().unwrap()[1].id);
+        assert_eq!(without[2], *all[2].as_ref().unwrap());
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use twinspire_towers::internals::check_item;
 /// The items of a database: JSON objects, each with a string `id`.
 #[derive(Clone, Copy)]
 pub struct Items<'a> {
-    database: &'a Database,
+    pub(super) database: &'a Database,
 }
 
 impl Database {
@@ -25,6 +25,9 @@ impl Database {
 impl Items<'_> {
     /// Stores an item. It replaces the item with the same id, if there is one. When this returns, the
     /// item is durable and the next recall of every space can return it.
+    ///
+    /// Integers keep their value to 64 bits. `serde_json` rounds longer ones when it parses them;
+    /// `import::check_integers` finds them in a text.
     ///
     /// # Errors
     /// [`Error::Item`] when the record is not a JSON object with a string `id`, [`Error::Embed`]

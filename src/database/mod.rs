@@ -4,8 +4,9 @@
 //! (writing), with the snapshot and the locks of the handle.
 //!
 //! - `handle` is [`Database`] itself; `open` and `OpenOptions` make one.
-//! - `items`, `ensembles`, `generations` are what it stores.
+//! - `items` and `removal`, `ensembles`, `generations` are what it stores.
 //! - `recall`, `mine`, `pin` read; `publish` and `rollback` move a space to another generation.
+//! - `filter_fields` says which fields filters do not read.
 //! - `export`, `copies`, `check`, `repair`, `audit` and `inspect` look at a database as a whole.
 
 mod audit;
@@ -13,6 +14,7 @@ mod check;
 mod copies;
 mod ensembles;
 mod export;
+mod filter_fields;
 mod fused;
 mod generations;
 mod handle;
@@ -23,6 +25,7 @@ mod open;
 mod pin;
 mod publish;
 mod recall;
+mod removal;
 mod repair;
 mod rollback;
 #[cfg(test)]
@@ -41,5 +44,6 @@ pub use open::OpenOptions;
 pub use pin::Pinned;
 pub use publish::{DEFAULT_RETAIN, Publish};
 pub use recall::{BatchRecall, Recall};
+pub use removal::{DEFAULT_MAX_REMOVED, Replaced, Replacement};
 pub use repair::RepairReport;
 pub use rollback::Rollback;

@@ -3,8 +3,9 @@
 use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::recall::{Hits, Query, QueryInput, SearchParams, View, run, run_one};
+use crate::recall::{Hits, Query, QueryInput, SearchParams, View, run, run_each, run_one};
 use serde_json::Value;
+use std::ops::{ControlFlow, Range};
 use twinspire_towers::FeatureCheck;
 
 /// Builds a recall: a query and options in any order, then [`top`](Self::top) or
@@ -28,7 +29,14 @@ pub struct OneQuery<'a>(Option<QueryInput<'a>>);
 
 /// The queries of a recall with one answer for each user.
 #[derive(Clone)]
-pub struct ManyUsers<'a>(&'a [Value]);
+pub struct ManyUsers<'a> {
+    users: &'a [Value],
+    /// Ids that the user at the same place excludes.
+    exclude: &'a [Vec<String>],
+}
+
+/// Users that one step of [`Recall::each`] answers.
+const BATCH_USERS: usize = 256;
 
 /// The state that a recall reads.
 #[derive(Clone)]
@@ -118,7 +126,10 @@ impl<'a> Recall<'a> {
         Recall {
             state: self.state,
             name: self.name,
-            query: ManyUsers(users),
+            query: ManyUsers {
+                users,
+                exclude: &[],
+            },
             by_space: self.by_space,
             params: self.params,
         }
@@ -135,6 +146,7 @@ impl<'a> Recall<'a> {
         let query = Query {
             input: self.query.0,
             by_space: &self.by_space,
+            exclude: &[],
         };
         run_one(&self.state.view(), self.name, &query, &self.params)
     }
@@ -149,7 +161,7 @@ impl<'a> Recall<'a> {
     }
 }
 
-impl BatchRecall<'_> {
+impl<'a> BatchRecall<'a> {
     /// The best `k` items for each user.
     ///
     /// # Errors
@@ -157,12 +169,77 @@ impl BatchRecall<'_> {
     /// batch.
     pub fn top(mut self, k: usize) -> Result<Vec<Hits>, Error> {
         self.params.k = k;
-        let query = |user| Query {
-            input: Some(QueryInput::User(user)),
-            by_space: &self.by_space,
-        };
-        let queries: Vec<Query<'_>> = self.query.0.iter().map(query).collect();
+        let queries = self.queries(0..self.query.users.len());
         run(&self.state.view(), self.name, &queries, &self.params)
+    }
+
+    /// The best `k` items for each user, or why that user cannot be answered. The others are answered all
+    /// the same.
+    ///
+    /// # Errors
+    /// What concerns all users: as [`Recall::top`], without [`Error::User`].
+    pub fn top_each(mut self, k: usize) -> Result<Vec<Result<Hits, Error>>, Error> {
+        self.params.k = k;
+        let queries = self.queries(0..self.query.users.len());
+        run_each(&self.state.view(), self.name, &queries, &self.params)
+    }
+
+    /// Passes the answer of each user to `visit`, in their order, with the place of the user: the best `k`
+    /// items, or why that user cannot be answered. Memory holds the answers of a few hundred users. All are of
+    /// one state of the database. `visit` ends the recall by [`ControlFlow::Break`].
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// # let users: Vec<serde_json::Value> = Vec::new();
+    /// use std::ops::ControlFlow;
+    /// db.recall("unified").users(&users).each(10, |at, answer| {
+    ///     match answer {
+    ///         Ok(hits) => println!("{at}: {} items", hits.len()),
+    ///         Err(error) => eprintln!("{at}: {error}"),
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`top_each`](Self::top_each).
+    pub fn each(
+        mut self,
+        k: usize,
+        mut visit: impl FnMut(usize, Result<Hits, Error>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.params.k = k;
+        let view = self.state.view();
+        for from in (0..self.query.users.len()).step_by(BATCH_USERS) {
+            let queries = self.queries(from..self.query.users.len().min(from + BATCH_USERS));
+            let answers = run_each(&view, self.name, &queries, &self.params)?;
+            for (at, answer) in (from..).zip(answers) {
+                if visit(at, answer.map_err(|error| error.further(from))).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// For each user, ids of items that are never among its hits, such as those that it has seen: at the same
+    /// place as the user. Users without a list exclude nothing of their own.
+    pub fn exclude_each(mut self, ids: &'a [Vec<String>]) -> Self {
+        self.query.exclude = ids;
+        self
+    }
+
+    /// The queries of some of the users.
+    fn queries(&self, users: Range<usize>) -> Vec<Query<'_>> {
+        let query = |at: usize| Query {
+            input: self.query.users.get(at).map(QueryInput::User),
+            by_space: &self.by_space,
+            exclude: self.query.exclude.get(at).map_or(&[], Vec::as_slice),
+        };
+        users.map(query).collect()
     }
 
     /// For each user every item that scores `min_score` or more; as [`Recall::all_at_least`].
@@ -268,6 +345,15 @@ impl<'a, Q> Recall<'a, Q> {
     /// Returns the record of each hit.
     pub fn records(mut self) -> Self {
         self.params.records = true;
+        self
+    }
+
+    /// Returns the record of each hit with these fields only: names, or paths such as `seller.city`.
+    pub fn fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.params.records = true;
+        self.params
+            .fields
+            .extend(fields.into_iter().map(Into::into));
         self
     }
 

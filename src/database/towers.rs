@@ -2,12 +2,14 @@
 
 use super::Database;
 use crate::error::{Error, Unsupported};
+use crate::recall::{View, embed_shown};
 use crate::store::read_towers;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::files::names;
-use twinspire_towers::internals::Side;
-use twinspire_towers::{RecordError, Towers};
+use twinspire_towers::internals::{Reading, Side};
+use twinspire_towers::{Embedded, RecordError, Towers};
 
 impl Database {
     /// The towers of a space's active generation, as they were published.
@@ -54,6 +56,77 @@ impl Database {
         let live = self.live();
         let snapshot = live.snapshot.load();
         let model = snapshot.space(space)?.base.model()?;
-        Ok(model.problems(Side::User, features))
+        Ok(model.problems(Side::User, features, None))
+    }
+
+    /// All that is wrong with the features of a user for a space or an [ensemble](Self::ensembles), by
+    /// space. A field that the user tower of one space reads is right in all.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn check_user_for(
+        &self,
+        name: &str,
+        features: &Value,
+    ) -> Result<Vec<(String, RecordError)>, Error> {
+        let live = self.live();
+        let snapshot = live.snapshot.load();
+        let ensemble = snapshot.sealed.manifest.ensembles.get(name);
+        let mut models = BTreeMap::new();
+        match ensemble {
+            Some(ensemble) => {
+                for space in ensemble.spaces() {
+                    models.insert(space, snapshot.space(space)?.base.model()?);
+                }
+            }
+            None => {
+                let base = &snapshot.space(name)?.base;
+                for member in base.generation.members.keys() {
+                    models.insert(member.as_str(), snapshot.space(member)?.base.model()?);
+                }
+                if models.is_empty() {
+                    models.insert(name, base.model()?);
+                }
+            }
+        }
+        let reads = |field: &str| models.values().any(|model| model.reads(Side::User, field));
+        let problems = models.iter().flat_map(|(space, model)| {
+            let found = model.problems(Side::User, features, Some(&reads));
+            found
+                .into_iter()
+                .map(|problem| ((*space).to_owned(), problem))
+        });
+        Ok(problems.collect())
+    }
+
+    /// Embeds a user for a space or an [ensemble](Self::ensembles), and shows by space what each feature gave
+    /// to the first layer of the user tower: to compare with the numbers of the training where recalls are not
+    /// as expected.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::User`] naming the feature.
+    pub fn embed_user(
+        &self,
+        name: &str,
+        features: &Value,
+    ) -> Result<BTreeMap<String, Embedded>, Error> {
+        embed_shown(&View::now(self.live()), name, features)
+    }
+
+    /// Embeds an item record by the item tower of a space; as [`embed_user`](Self::embed_user). The record
+    /// need not be in the database.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::Embed`] naming the feature.
+    pub fn embed_item(&self, space: &str, record: &Value) -> Result<Embedded, Error> {
+        let live = self.live();
+        let snapshot = live.snapshot.load();
+        let model = snapshot.space(space)?.base.model()?;
+        let shown = model.embed_shown(Side::Item, record, Reading::default());
+        shown.map_err(|source| Error::Embed {
+            space: space.to_owned(),
+            id: record["id"].as_str().unwrap_or_default().to_owned(),
+            source,
+        })
     }
 }

@@ -20,6 +20,17 @@ impl Error {
         }
     }
 
+    /// The same error, of a user that is `by` places further in a batch.
+    pub(crate) fn further(self, by: usize) -> Self {
+        match self {
+            Self::User { at, source } => Self::User {
+                at: at.map(|at| at + by),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// The same error, of the user at this place in a batch.
     pub(crate) fn of_user(self, at: usize) -> Self {
         match self {

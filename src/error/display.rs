@@ -5,7 +5,8 @@ use twinspire_core::ids::{GenerationNo, Revision};
 
 pub(super) fn user(at: Option<usize>) -> String {
     match at {
-        Some(at) => format!("user {at} of the batch"),
+        // Counted from 1, as people do.
+        Some(at) => format!("user {} of the batch", at + 1),
         None => "the user".to_owned(),
     }
 }

@@ -40,6 +40,7 @@ impl Error {
             Self::Item { .. }
             | Self::DuplicateId { .. }
             | Self::CallTooLarge { .. }
+            | Self::TooManyRemoved { .. }
             | Self::Embed { .. }
             | Self::User { .. }
             | Self::Vector { .. }

@@ -48,7 +48,7 @@ fn the_page_of_errors_lists_every_variant() {
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
             Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem
             NotEmpty Locked Forked Conflict Superseded Corrupt Unsupported Lost Io Uncertain Poisoned Cancelled
-            TooManyItems Internal),
+            TooManyItems TooManyRemoved Internal),
         variants!(ErrorKind: InvalidInput NotFound Corrupt Unsupported Busy Conflict Io Uncertain Cancelled Internal),
         variants!(InvalidVector: Dimension Component UnknownItem Duplicate),
         variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
@@ -66,7 +66,7 @@ fn the_page_of_errors_lists_every_variant() {
         known!(TowersError: Io Unnamed OtherFile Invalid User Item),
         known!(TowerFault: Missing Undescribed Json Description Safetensors Type Shape Bounds NotFinite
             NegativeVariance Unwritable Onnx Exceeds Length Magic Version Checksum TrainingState Dimension Embed
-            SelfTest Batch),
+            SelfTest SelfTestFeature SelfTestWidth Batch),
     ];
     for (name, variants) in all {
         assert_eq!(listed(name), variants, "{name}");

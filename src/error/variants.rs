@@ -47,6 +47,19 @@ pub enum Error {
         /// The most bytes of one call.
         limit: usize,
     },
+    /// A new catalogue that lacks more of the items than is allowed.
+    #[error(
+        "{removed} of {items} items are not in the new catalogue, more than a share of {limit}: none was \
+         removed; check that it is complete, or allow a larger share"
+    )]
+    TooManyRemoved {
+        /// Items that would be removed.
+        removed: u64,
+        /// All items.
+        items: u64,
+        /// The largest share that may be removed.
+        limit: f64,
+    },
     /// The item tower of a space cannot embed an item, or its vector exceeds half precision. Stored, the
     /// item would be missing from the recalls of the space.
     #[error("item {id:?} cannot be embedded for space {space:?}: {source}")]

@@ -4,6 +4,7 @@ use super::display::{field, literal};
 use super::expr::{Expr, Op, Predicate};
 use super::field_kinds::FieldKinds;
 use super::known_fields::KnownFields;
+use super::limits::MAX_LIST_NUMBERS;
 use super::problem::{Part, Problem};
 use super::suggest::nearest;
 use twinspire_towers::internals::Term;
@@ -13,13 +14,17 @@ const LISTED: usize = 8;
 
 /// The first predicate that can never match, or whose field does not exist.
 pub(super) fn check(expr: &Expr, known: &KnownFields) -> Result<(), Problem> {
-    if known.is_open() {
-        return Ok(());
-    }
     expr.try_for_each_predicate(&mut |number, predicate| {
         let checked = match known.kinds(&predicate.field) {
+            _ if known.is_unfiltered(&predicate.field) => {
+                let name = field(&predicate.field);
+                let message =
+                    format!("{name} is kept out of filters, by the option no-filter of an import");
+                Err((Part::Field, message))
+            }
             Some(kinds) => check_types(predicate, kinds),
-            None => Err((Part::Field, unknown_field(&predicate.field, known))),
+            None if known.is_open() => Ok(()),
+            None => Err((Part::Field, unknown_field(predicate, known))),
         };
         checked.map_err(Problem::of(number))
     })
@@ -47,8 +52,15 @@ fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, St
         Op::Between(low, _) => std::slice::from_ref(low),
         Op::In(terms) | Op::HasAny(terms) | Op::HasAll(terms) => terms,
     };
-    if kinds.only_empty_lists() {
+    if kinds.untyped {
         return Ok(());
+    }
+    if kinds.only_number_lists() {
+        let message = format!(
+            "{name} holds lists of more than {MAX_LIST_NUMBERS} numbers, which are stored but not indexed; \
+             a filter can only test whether it `is null`"
+        );
+        return Err((Part::Field, message));
     }
     let mut terms = terms.iter().enumerate();
     let Some((at, term)) = terms.find(|(_, term)| !kinds.holds_type_of(term)) else {
@@ -78,9 +90,18 @@ fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, St
 }
 
 /// The message for a field that no item has.
-fn unknown_field(path: &str, known: &KnownFields) -> String {
+fn unknown_field(predicate: &Predicate, known: &KnownFields) -> String {
+    let path = &*predicate.field;
     let no = format!("there is no field {}", field(path));
     let members: Vec<&str> = known.members(path).collect();
+    if !members.is_empty() && matches!(predicate.op, Op::Within { .. }) {
+        let members = list(&members, "and");
+        return format!(
+            "{} is an object with {members}, no place; a place has exactly the numbers `lat`, -90 to \
+             90, and `lon`, -180 to 180",
+            field(path)
+        );
+    }
     if !members.is_empty() {
         return format!(
             "{} is an object; compare {}",

@@ -4,7 +4,7 @@ use super::error::shown;
 use super::expr::{Comparison, Expr, Op, Predicate};
 use super::lex::{is_bare, is_keyword};
 use std::fmt::{self, Display, Formatter, Write};
-use twinspire_towers::internals::Term;
+use twinspire_towers::internals::{Number, Term};
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -79,9 +79,9 @@ impl Predicate {
             Op::Within { lat, lon, km } => write!(
                 f,
                 "within({field}, {}, {}, {})",
-                Number(*lat),
-                Number(*lon),
-                Number(*km)
+                Number::from(*lat),
+                Number::from(*lon),
+                Number::from(*km)
             ),
         }
     }
@@ -124,19 +124,9 @@ impl Display for Shown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.0 {
             Term::Bool(flag) => flag.fmt(f),
-            Term::Number(number) => Number(*number).fmt(f),
+            Term::Number(number) => number.fmt(f),
             Term::Text(text) => Quoted(text).fmt(f),
         }
-    }
-}
-
-/// A number, in the fewest digits that parse back to it.
-struct Number(f64);
-
-impl Display for Number {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let text = format!("{:?}", self.0);
-        f.write_str(text.strip_suffix(".0").unwrap_or(&text))
     }
 }
 

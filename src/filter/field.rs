@@ -12,8 +12,8 @@ pub struct FilterField {
     path: String,
 }
 
-/// What a field is compared with: a boolean, a number or a text, converted by `From`. Numbers compare as
-/// 64-bit floats.
+/// What a field is compared with: a boolean, a number or a text, converted by `From`. Integers of 64 bits
+/// and floats compare exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilterLiteral(pub(super) Term);
 
@@ -157,14 +157,27 @@ impl From<String> for FilterLiteral {
 }
 
 macro_rules! numbers {
-    ($($number:ty)*) => {$(
+    ($($number:ty as $exact:ty),* $(,)?) => {$(
         impl From<$number> for FilterLiteral {
             #[allow(clippy::cast_lossless, reason = "not of all these types")]
             fn from(number: $number) -> Self {
-                Self(Term::Number(number as f64))
+                Self(Term::Number((number as $exact).into()))
             }
         }
     )*};
 }
 
-numbers!(f64 f32 i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
+numbers!(
+    f64 as f64,
+    f32 as f64,
+    i8 as i64,
+    i16 as i64,
+    i32 as i64,
+    i64 as i64,
+    isize as i64,
+    u8 as u64,
+    u16 as u64,
+    u32 as u64,
+    u64 as u64,
+    usize as u64,
+);

@@ -1,9 +1,11 @@
 //! The types of values in a field.
 
+use super::limits::MAX_LIST_NUMBERS;
+use bincode::{Decode, Encode};
 use twinspire_towers::internals::{FieldValue, Term};
 
 /// Types of values that occur in a field.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of independent types")]
 pub(crate) struct FieldKinds {
     /// `true` or `false`.
@@ -16,6 +18,11 @@ pub(crate) struct FieldKinds {
     pub(crate) places: bool,
     /// Lists of any of these, or empty ones.
     pub(crate) lists: bool,
+    /// Lists of too many numbers for an index.
+    pub(crate) number_lists: bool,
+    /// At some time only empty lists were known. Filters compared the field with anything then, and
+    /// must stay valid.
+    pub(crate) untyped: bool,
 }
 
 impl FieldKinds {
@@ -26,6 +33,8 @@ impl FieldKinds {
         texts: true,
         places: true,
         lists: true,
+        number_lists: true,
+        untyped: true,
     };
 
     /// The types of one value.
@@ -35,9 +44,12 @@ impl FieldKinds {
             FieldValue::Place(_) => kinds.places = true,
             FieldValue::Terms { terms, list } => {
                 kinds.lists = *list;
+                let numbers = terms.iter().filter(|term| matches!(term, Term::Number(_)));
+                kinds.number_lists = numbers.count() > MAX_LIST_NUMBERS;
                 for term in terms {
                     *kinds.type_of(term) = true;
                 }
+                kinds.numbers &= !kinds.number_lists;
             }
         }
         kinds
@@ -63,6 +75,15 @@ impl FieldKinds {
         self.texts |= other.texts;
         self.places |= other.places;
         self.lists |= other.lists;
+        self.number_lists |= other.number_lists;
+        self.untyped |= other.untyped;
+    }
+
+    /// Whether these types include all of the others.
+    pub(super) fn covers(mut self, other: Self) -> bool {
+        let before = self;
+        self.add(other);
+        self == before
     }
 
     /// The types in words, for messages: "`price` holds …".
@@ -72,6 +93,7 @@ impl FieldKinds {
             (self.numbers, "numbers"),
             (self.texts, "texts"),
             (self.places, "places"),
+            (self.number_lists, "long lists of numbers"),
         ];
         let held: Vec<_> = all
             .iter()
@@ -85,11 +107,18 @@ impl FieldKinds {
         }
     }
 
+    /// Whether only lists of too many numbers for an index occur, and empty ones.
+    pub(super) fn only_number_lists(self) -> bool {
+        self.number_lists && self.has_no_terms()
+    }
+
+    /// Whether neither terms nor places occur, but in lists of too many numbers.
+    fn has_no_terms(self) -> bool {
+        !(self.booleans || self.numbers || self.texts || self.places)
+    }
+
     /// Whether only empty lists occur.
     pub(super) fn only_empty_lists(self) -> bool {
-        self == Self {
-            lists: true,
-            ..Self::default()
-        }
+        self.lists && !self.number_lists && self.has_no_terms()
     }
 }

@@ -56,11 +56,13 @@ use std::str::FromStr;
 /// names of other characters than letters, digits and `_` in backquotes. `seller.city` is the `city` of
 /// the object `seller`.
 ///
-/// Numbers compare as 64-bit floats. A list matches if any of its elements does. A null counts as a
+/// Numbers compare exactly: digits alone are an integer of at most 64 bits, with a point or an exponent
+/// they are a 64-bit float. A list matches if any of its elements does. A null counts as a
 /// missing field. Logic has two values: `not` is the plain complement.
 ///
-/// A recall checks the filter against the fields of the items. A field that no item has, or a literal of
-/// a type that its field never holds, is a [`FilterError`]. So is a text that cannot be parsed:
+/// A recall checks the filter against the fields of all items that were ever stored. A field that none
+/// of them had, or a literal of a type that its field never held, is a [`FilterError`]. A filter that
+/// was valid once stays valid: when no item has the field any more, nothing matches. So is a text that cannot be parsed:
 /// [`parse`](Self::parse) reports it at once. Where a text stands for a filter, as in
 /// [`Recall::filter`](crate::Recall::filter), the recall reports it.
 #[derive(Clone)]
@@ -141,6 +143,11 @@ impl Filter {
             Ok(expr) => Condition::compile(expr, known),
             Err(_) => Condition::Any(Vec::new()),
         }
+    }
+
+    /// Compiles the filter into a condition on items with any fields.
+    pub(crate) fn any_condition(&self) -> Condition {
+        self.condition(&KnownFields::unknown())
     }
 
     /// Calls `visit` with the path of the field of each predicate.

@@ -2,6 +2,7 @@
 
 use super::error::{Fault, shown};
 use std::ops::Range;
+use twinspire_towers::internals::Number;
 
 /// Names of fields only in backquotes.
 const KEYWORDS: [&str; 10] = [
@@ -20,7 +21,7 @@ pub(super) enum Token {
     /// A text in quotes.
     Text(String),
     /// A number.
-    Number(f64),
+    Number(Number),
     /// Punctuation or an operator.
     Symbol(&'static str),
     /// The end of the text.
@@ -251,12 +252,13 @@ impl<'a> Lexer<'a> {
             }
             self.skip(digit);
         }
-        let number = self.since(from).parse();
+        let number = number(self.since(from));
         let glued = self.at;
         self.skip(|c| continues_name(c) || c == '.');
         let span = from..self.at;
         match number {
-            Ok(number) if glued == span.end => Ok(Token::Number(number)),
+            Some(Ok(number)) if glued == span.end => Ok(Token::Number(number)),
+            Some(Err(message)) if glued == span.end => Err(Fault::new(span, message)),
             _ => {
                 let word = shown(self.since(from));
                 let message = format!(
@@ -266,4 +268,17 @@ impl<'a> Lexer<'a> {
             }
         }
     }
+}
+
+/// The number that a word writes: with digits alone a 64-bit integer, otherwise a 64-bit float. `None` if it
+/// is not a number.
+fn number(word: &str) -> Option<Result<Number, &'static str>> {
+    let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return word.parse::<f64>().ok().map(|number| Ok(number.into()));
+    }
+    let signed = word.parse::<i64>().map(Number::from);
+    let unsigned = |_| word.parse::<u64>().map(Number::from);
+    let beyond = "the integer has more than 64 bits; write a point or an exponent for a float";
+    Some(signed.or_else(unsigned).map_err(|_| beyond))
 }

@@ -4,6 +4,11 @@
 pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 /// Maximum nesting depth.
 pub(super) const MAX_DEPTH: usize = 100;
+/// Maximum number of fields that are listed as known. Beyond it, any field may exist.
+pub(super) const MAX_KNOWN_FIELDS: usize = 1024;
+/// Maximum number of different numbers of a list that is indexed. Longer lists are embeddings and the like: an
+/// index would be many times as large as they are, and nobody filters by them.
+pub(crate) const MAX_LIST_NUMBERS: usize = 32;
 /// Maximum length of a list of literals.
 pub(super) const MAX_LIST: usize = 10_000;
 

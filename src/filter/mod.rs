@@ -5,7 +5,8 @@
 //! 1. `lex` and `parse` turn text into an expression (`expr`); `field` builds one by calls. `display`
 //!    turns it back into text that parses to an equal filter.
 //! 2. `valid` checks what does not depend on the fields of the items: ranges, lists and numbers.
-//! 3. A recall checks the expression against the fields of the items (`check`, by `known_fields`).
+//! 3. A recall checks the expression against the fields that items have or had (`check`, by
+//!    `known_fields`). The set of fields only grows, so a valid filter stays valid.
 //! 4. It compiles the expression into a [`Condition`]: a tree of tests of single fields, merged and
 //!    without double negation.
 //!
@@ -60,4 +61,5 @@ pub use error::FilterError;
 pub use field::{FilterField, FilterLiteral};
 pub(crate) use field_kinds::FieldKinds;
 pub use filter::Filter;
-pub(crate) use known_fields::KnownFields;
+pub(crate) use known_fields::{KnownFields, is_within};
+pub(crate) use limits::MAX_LIST_NUMBERS;

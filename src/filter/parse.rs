@@ -210,7 +210,7 @@ impl Parser<'_> {
             let Token::Number(found) = self.next.token else {
                 return Err(self.expected(name));
             };
-            *number = found;
+            *number = found.nearest();
             literals.push(self.advance()?.span);
         }
         self.expect(")", "`)`")?;

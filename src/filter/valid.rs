@@ -78,7 +78,7 @@ fn check_operands(op: &Op) -> Result<(), (Part, String)> {
 fn finite<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<(), (Part, String)> {
     for (at, term) in terms.into_iter().enumerate() {
         if let Term::Number(number) = term
-            && !number.is_finite()
+            && !number.nearest().is_finite()
         {
             let message = "the number is not finite; numbers are 64-bit floats, up to 1.8e308";
             return Err((Part::Literal(at), message.to_owned()));

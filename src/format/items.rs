@@ -202,7 +202,7 @@ impl ItemsLayout {
                 "are not strictly increasing",
             ));
         }
-        let mut built = ColumnsBuilder::default();
+        let mut built = ColumnsBuilder::omitting(self.columns.omitted());
         for row in 0..self.rows {
             let fields = self.row(bytes, row).and_then(|row| row.fields());
             match fields {

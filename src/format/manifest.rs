@@ -33,6 +33,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, FormatError> {
             "database id differs from the header",
         ));
     }
+    if manifest.fields.is_too_long() {
+        return Err(FormatError::bad("state", "lists too many fields"));
+    }
     for (name, space) in &manifest.spaces {
         if !twinspire_core::files::names::is_space_name(name)
             || space.generation(space.active).is_none()

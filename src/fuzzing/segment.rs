@@ -47,7 +47,7 @@ fn columns(layout: &ItemsLayout, bytes: &[u8]) {
     let rows = layout.rows().min(1000) as u32;
     let terms = [
         Term::Bool(true),
-        Term::Number(2.5),
+        Term::Number(2.5.into()),
         Term::Text("lamp".to_owned()),
         Term::Text("x".repeat(300)),
     ];

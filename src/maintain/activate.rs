@@ -48,8 +48,8 @@ pub(super) fn activate(
     let manifest = transition(&before.sealed.manifest, writer.next_file)?;
     let sealed = Arc::new(Sealed::new(manifest, before.sealed.items.clone()));
     let base = Arc::new(base);
-    let mut known = before.spaces.clone();
+    let (mut known, fields) = (before.spaces.clone(), Arc::clone(&before.fields));
     known.insert(space.to_owned(), Arc::new(Serving { base, overlay }));
-    let next = Snapshot::serving(&live.directory, sealed, &fresh, &known)?;
+    let next = Snapshot::serving(&live.directory, sealed, &fresh, &known, fields)?;
     commit(live, &mut writer, next)
 }

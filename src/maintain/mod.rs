@@ -1,7 +1,7 @@
 //! Writing: everything that changes a database, and everything that recovers it.
 //!
-//! - [`write`](put::write) puts and deletes items. [`seal`], [`merge`], [`publish`], [`rollback`],
-//!   [`retain`], [`calibrate`] and [`define_ensemble`] replace the state as a whole.
+//! - [`write`](put::write) puts and deletes items, [`remove`] deletes many of them. [`seal`], [`merge`], [`publish`], [`rollback`],
+//!   [`retain`], [`calibrate`], [`define_ensemble`] and [`set_unfiltered`] replace the state as a whole.
 //! - [`Background`] seals, merges and calibrates in a thread of its own.
 //! - [`collect`] unlinks what is no longer needed; [`copy`] writes a snapshot into another directory.
 //! - [`open`] recovers the state after a crash; [`check`] looks for damage, and [`repair`] keeps what can
@@ -24,6 +24,7 @@ mod collect;
 mod commit;
 mod copy;
 mod define;
+mod filter_fields;
 mod lock;
 mod merge;
 mod open;
@@ -32,6 +33,7 @@ mod problem;
 mod progress;
 mod publish;
 mod put;
+mod remove;
 mod repair;
 mod retain;
 mod rollback;
@@ -50,6 +52,7 @@ pub(crate) use check::check;
 pub(crate) use collect::{collect, garbage};
 pub(crate) use copy::copy;
 pub(crate) use define::{define_ensemble, remove_ensemble};
+pub(crate) use filter_fields::set_unfiltered;
 pub(crate) use merge::{Extent, merge};
 pub(crate) use open::{OpenSettings, Opened, hold_files, is_gone, open_reader, open_writer};
 pub use problem::FileProblem;
@@ -58,7 +61,8 @@ pub use progress::{Progress, ProgressStage};
 #[cfg(test)]
 pub(crate) use publish::Vectors;
 pub(crate) use publish::{Given, Publish, Source, publish};
-pub(crate) use put::{Change, write};
+pub(crate) use put::{Change, write, write_due};
+pub(crate) use remove::{outdated, remove};
 pub use repair::RepairReport;
 pub(crate) use repair::repair;
 pub(crate) use retain::retain;

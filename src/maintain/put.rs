@@ -48,12 +48,40 @@ pub(crate) fn write(
     writing: &Writing,
     changes: &[Change<'_>],
 ) -> Result<Revision, Error> {
+    let written = write_due(live, writing, changes, |_| Ok(true))?;
+    Ok(written.last)
+}
+
+/// What a call wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    /// Number of changes.
+    pub(crate) changes: usize,
+    /// The last revision.
+    pub(crate) last: Revision,
+}
+
+/// Writes those changes that are due, all or none. `is_due` is asked under the writer's lock: what it
+/// finds in the database stays so until the change is written.
+pub(crate) fn write_due(
+    live: &Live,
+    writing: &Writing,
+    changes: &[Change<'_>],
+    is_due: impl Fn(&Change<'_>) -> Result<bool, Error>,
+) -> Result<Written, Error> {
     let mut writer = writing.lock_writer()?;
-    if changes.is_empty() {
-        return Ok(writer.journal.last());
+    let mut due = Vec::with_capacity(changes.len());
+    for change in changes {
+        if is_due(change)? {
+            due.push(*change);
+        }
+    }
+    if due.is_empty() {
+        let last = writer.journal.last();
+        return Ok(Written { changes: 0, last });
     }
     let before = live.snapshot.load_full();
-    let batch = Batch::check(live, &writer, changes)?;
+    let batch = Batch::check(live, &writer, &due)?;
     let snapshot = batch.embed(&before)?;
     let appended = batch.append(&mut writer)?;
     appended.apply(live);
@@ -67,7 +95,10 @@ pub(crate) fn write(
     };
     drop(writer);
     relieve(live, writing, &backlog);
-    Ok(last)
+    Ok(Written {
+        changes: due.len(),
+        last,
+    })
 }
 
 /// Seals a large backlog at once, and wakes the background thread for a smaller one.
@@ -133,16 +164,19 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// The snapshot after this call: the overlay of every space with the new versions. Fused spaces
-    /// come last and take the new vectors of their members.
+    /// The snapshot after this call: the overlay of every space with the new versions, and the fields of
+    /// the new records. Fused spaces come last and take the new vectors of their members.
     fn embed(&self, before: &Snapshot) -> Result<Snapshot, Error> {
         let mut next = before.clone();
-        if next.spaces.is_empty() {
-            return Ok(next);
-        }
         let fields = self.changes.iter();
         let fields = fields.map(|change| change.record.map(Fields::of).unwrap_or_default());
         let fields: Vec<Arc<Fields>> = fields.map(Arc::new).collect();
+        for fields in fields
+            .iter()
+            .filter(|fields| !before.fields.covers_item(fields))
+        {
+            Arc::make_mut(&mut next.fields).add_item(fields);
+        }
         let order = before.sealed.manifest.serving();
         for (space, serving) in order.filter_map(|(space, _)| before.spaces.get_key_value(space)) {
             let serving = self.embed_in(space, serving, &fields, &next)?;

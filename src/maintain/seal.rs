@@ -64,6 +64,7 @@ pub(super) fn seal_locked(live: &Live, writing: &Writing) -> Result<Revision, Er
         spaces,
         revision: cut,
         next_item: writer.next_item,
+        fields: Arc::clone(&before.fields),
     };
     let next = manifest.with_sealed(sealing, writer.next_file)?;
     let next = snapshot_after(live, &before, next, cut)?;
@@ -102,11 +103,12 @@ fn snapshot_after(
         spaces.insert(name.clone(), Arc::new(Serving { base, overlay }));
     }
     let sealed = Arc::new(sealed);
-    let unusable = now.unusable.clone();
+    let (unusable, fields) = (now.unusable.clone(), Arc::clone(&now.fields));
     Ok(Snapshot {
         sealed,
         spaces,
         unusable,
+        fields,
     })
 }
 
@@ -126,7 +128,12 @@ fn seal_items<'a>(
     let rows: BTreeMap<ItemNo, _> = newest(up_to_cut).into_iter().map(by_item).collect();
     let (number, guard) = writing.reserve_items()?;
     pending.push(guard);
-    let mut segment = ItemsWriter::create(&live.directory, number, manifest.database)?;
+    let mut segment = ItemsWriter::create(
+        &live.directory,
+        number,
+        manifest.database,
+        manifest.fields.unfiltered(),
+    )?;
     for (id, fresh) in rows.values() {
         segment.push(&Row {
             item: fresh.item,

@@ -5,8 +5,10 @@ use super::files::ItemsFile;
 use super::generation::Generation;
 use super::space::Space;
 use crate::ensemble::Ensemble;
+use crate::filter::KnownFields;
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use twinspire_core::ids::{FileNo, ItemNo, Revision};
 
 /// The sealed state of a database at one commit.
@@ -31,6 +33,8 @@ pub(crate) struct Manifest {
     pub(crate) spaces: BTreeMap<String, Space>,
     /// Ensembles by name; no space has the same name.
     pub(crate) ensembles: BTreeMap<String, Ensemble>,
+    /// Every field that a sealed item has or had: filters are checked against them.
+    pub(crate) fields: Arc<KnownFields>,
 }
 
 impl Manifest {
@@ -45,6 +49,7 @@ impl Manifest {
             items: Vec::new(),
             spaces: BTreeMap::new(),
             ensembles: BTreeMap::new(),
+            fields: Arc::default(),
         }
     }
 

@@ -7,7 +7,9 @@ use super::generation::Generation;
 use super::space::Space;
 use super::state::Manifest;
 use crate::ensemble::Ensemble;
+use crate::filter::KnownFields;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
 /// The segments that a seal adds.
@@ -23,6 +25,8 @@ pub(crate) struct Sealing {
     pub(crate) revision: Revision,
     /// The next item number.
     pub(crate) next_item: ItemNo,
+    /// Every field that an item has or had up to there.
+    pub(crate) fields: Arc<KnownFields>,
 }
 
 impl Manifest {
@@ -48,6 +52,7 @@ impl Manifest {
         next.items.extend(sealing.items);
         next.sealed = sealing.revision;
         next.next_item = sealing.next_item;
+        next.fields = sealing.fields;
         for (name, (number, segment)) in sealing.spaces {
             let space = next.spaces.get_mut(&name);
             let space = space.ok_or_else(|| TransitionError::unknown(&name))?;
@@ -169,6 +174,14 @@ impl Manifest {
             None => next.ensembles.remove(name),
         };
         next
+    }
+
+    /// With other known fields, or others kept out of filters.
+    pub(crate) fn with_fields(&self, fields: Arc<KnownFields>) -> Self {
+        Self {
+            fields,
+            ..self.advanced(self.next_file)
+        }
     }
 
     /// After a merge: `output`, `None` if it has no rows, replaces the adjacent items segments `inputs`.
@@ -367,6 +380,7 @@ mod tests {
             )]),
             revision: Revision(number),
             next_item: ItemNo(3),
+            fields: Arc::default(),
         };
         manifest.with_sealed(sealing, FileNo(200))
     }

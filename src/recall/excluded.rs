@@ -10,6 +10,8 @@ use twinspire_core::ids::ItemNo;
 pub(super) struct Excluded<'a> {
     /// Items excluded by id.
     pub(super) items: &'a HashSet<ItemNo>,
+    /// Items that this query excludes besides.
+    pub(super) own: &'a HashSet<ItemNo>,
     /// The item that the query is made from.
     pub(super) query_item: Option<ItemNo>,
 }
@@ -17,12 +19,12 @@ pub(super) struct Excluded<'a> {
 impl Excluded<'_> {
     /// Whether an item must not be returned.
     pub(super) fn contains(&self, item: ItemNo) -> bool {
-        self.query_item == Some(item) || self.items.contains(&item)
+        self.query_item == Some(item) || self.items.contains(&item) || self.own.contains(&item)
     }
 
     /// Whether every item may be returned.
     pub(super) fn is_empty(&self) -> bool {
-        self.query_item.is_none() && self.items.is_empty()
+        self.query_item.is_none() && self.items.is_empty() && self.own.is_empty()
     }
 }
 

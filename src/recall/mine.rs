@@ -7,7 +7,7 @@
 
 use super::excluded::{Excluded, items_of};
 use super::params::SearchParams;
-use super::query_vectors::with_item_vectors;
+use super::query_vectors::{UserReading, with_item_vectors};
 use super::sample::sample;
 use super::search::Search;
 use super::space_search::top_k;
@@ -139,9 +139,9 @@ impl PairMiner<'_> {
         shared: &SharedKnown,
     ) -> Result<Vec<Result<MinedRanks, Error>>, Error> {
         let users: Vec<&Value> = pairs.iter().map(|pair| &pair.user).collect();
-        let check = self.params.search.check;
+        let reading = UserReading::alone(self.params.search.check);
         let model = self.serving.base.model()?;
-        let vectors = with_item_vectors(self.view, self.serving, check, |reading| {
+        let vectors = with_item_vectors(self.view, self.serving, reading, |reading| {
             model.embed_each(Side::User, &users, reading)
         })?;
         let each = (from..).zip(pairs).zip(vectors);
@@ -183,6 +183,7 @@ impl PairMiner<'_> {
         let score = self.serving.base.generation.metric.score(vector, stored);
         let excluded = Excluded {
             items: known,
+            own: &HashSet::new(),
             query_item: Some(positive),
         };
         let (trace, depth) = (Trace::new(false), self.params.depth());

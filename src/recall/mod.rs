@@ -13,6 +13,8 @@
 //! 5. An ensemble searches each of its spaces in this way, and [`fusion`] ranks the items by their fused
 //!    scores.
 //!
+//! [`passing`] lists the items that pass a filter, without a search.
+//!
 //! [`mine`] runs the same searches for training pairs, and [`compare`] compares two answers. [`explain`]
 //! describes how an answer was found; it never changes the answer or the work.
 
@@ -25,6 +27,7 @@ mod fusion;
 mod hits;
 mod mine;
 mod params;
+mod passing;
 mod plan;
 mod query;
 mod query_vectors;
@@ -47,8 +50,10 @@ pub use explain::{
 pub use hits::{Hit, Hits};
 pub(crate) use mine::{MineParams, mine};
 pub(crate) use params::SearchParams;
+pub(crate) use passing::passing;
 #[cfg(test)]
 pub(crate) use plan::{Plan, with_plan};
 pub(crate) use query::{Query, QueryInput};
-pub(crate) use search::{run, run_one};
+pub(crate) use query_vectors::embed_shown;
+pub(crate) use search::{run, run_each, run_one};
 pub(crate) use view::View;

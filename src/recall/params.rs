@@ -1,8 +1,11 @@
 //! How a recall searches, independent of what it searches for.
 
+use super::view::View;
+use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;
 use crate::manifest::Generation;
+use serde_json::Value;
 use twinspire_towers::FeatureCheck;
 
 /// How to search. The order in which options are set makes no difference.
@@ -29,6 +32,8 @@ pub(crate) struct SearchParams {
     pub(crate) check: FeatureCheck,
     /// Return the record of each hit.
     pub(crate) records: bool,
+    /// Of the records, return these fields only; empty for all.
+    pub(crate) fields: Vec<String>,
     /// Return the exact rank of each hit in each space.
     pub(crate) exact_ranks: bool,
     /// Return how the answer was found. Changes neither the hits nor the work.
@@ -48,6 +53,7 @@ impl Default for SearchParams {
             exclude: Vec::new(),
             check: FeatureCheck::default(),
             records: false,
+            fields: Vec::new(),
             exact_ranks: false,
             explain: false,
         }
@@ -64,6 +70,18 @@ pub(super) enum Effort {
 }
 
 impl SearchParams {
+    /// What a hit shows of the record of its item.
+    pub(super) fn record(&self, view: &View, id: &str) -> Result<Option<Value>, Error> {
+        if !self.records {
+            return Ok(None);
+        }
+        let record = view.record(id)?;
+        Ok(match self.fields.as_slice() {
+            [] => record,
+            fields => record.map(|record| only_fields(record, "", fields)),
+        })
+    }
+
     /// How hard to search a generation for its best `k` items.
     pub(super) fn effort(&self, generation: &Generation, k: usize) -> Effort {
         match self.recall_target {
@@ -76,4 +94,27 @@ impl SearchParams {
             None => Effort::Beam(self.ef),
         }
     }
+}
+
+/// The members of an object at `path` that are wanted, or that hold something wanted.
+fn only_fields(value: Value, path: &str, wanted: &[String]) -> Value {
+    let Value::Object(members) = value else {
+        return value;
+    };
+    let kept = members.into_iter().filter_map(|(name, member)| {
+        let path = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        if wanted.contains(&path) {
+            return Some((name, member));
+        }
+        let below = |wanted: &String| {
+            let rest = wanted.strip_prefix(&path);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let holds = member.is_object() && wanted.iter().any(below);
+        holds.then(|| (name, only_fields(member, &path, wanted)))
+    });
+    Value::Object(kept.collect())
 }

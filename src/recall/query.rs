@@ -21,15 +21,20 @@ pub(crate) struct Query<'a> {
     pub(crate) input: Option<QueryInput<'a>>,
     /// Inputs for single spaces, by name. The last one of a name counts.
     pub(crate) by_space: &'a [(&'a str, QueryInput<'a>)],
+    /// Ids of items that this query must not return, besides those that no query may.
+    pub(crate) exclude: &'a [String],
 }
 
 impl<'a> Query<'a> {
     /// The input for one space.
     pub(super) fn input_in(&self, space: &str) -> Result<QueryInput<'a>, Error> {
+        self.own_input(space).or(self.input).ok_or(Error::NoQuery)
+    }
+
+    /// The input that one space has for itself.
+    pub(super) fn own_input(&self, space: &str) -> Option<QueryInput<'a>> {
         let mut own = self.by_space.iter().rev();
         let own = own.find(|(name, _)| *name == space);
         own.map(|(_, input)| *input)
-            .or(self.input)
-            .ok_or(Error::NoQuery)
     }
 }

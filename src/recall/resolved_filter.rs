@@ -1,6 +1,6 @@
 //! The filters of a recall, resolved against one snapshot.
 //!
-//! The filters are checked against the fields of the items and joined into one condition. Its tests are
+//! The filters are checked against the fields that items have or had, and joined into one condition. Its tests are
 //! [resolved](FilterTree) once against the columns of every items segment. The newest row of an item
 //! counts. A fresh item is tested by its fields instead. Where columns cannot answer, the record is read.
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::filter::{Condition, FieldKinds, Filter, KnownFields};
 use crate::format::columns::Lookup;
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{CacheLookup, FilterCache, FreshItem, NodeSet, Part, Serving, Snapshot};
+use crate::snapshot::{CacheLookup, FilterCache, FreshItem, NodeSet, Part, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -37,24 +37,23 @@ struct SegmentFilter<'a> {
 }
 
 impl<'a> ResolvedFilter<'a> {
-    /// Resolves filters, all of which have to pass; `None` without a filter. `servings` are the spaces that
-    /// the recall searches.
-    pub(super) fn resolve<'s>(
+    /// Resolves filters, all of which have to pass; `None` without a filter.
+    pub(super) fn resolve(
         snapshot: &'a Snapshot,
-        servings: impl Iterator<Item = &'s Serving>,
         filters: &[Filter],
     ) -> Result<Option<Self>, Error> {
         if filters.is_empty() {
             return Ok(None);
         }
-        let segments = || snapshot.sealed.items.iter().map(|segment| &**segment);
-        let known = known_fields(&segments, servings, filters)?;
+        check(filters, &snapshot.fields)?;
+        let segments = snapshot.sealed.items.iter().map(|segment| &**segment);
+        let known = sealed_kinds(segments.clone(), filters);
         let all = |known| {
             let each = filters.iter().map(|filter| filter.condition(known));
             Condition::all(each.collect(), known)
         };
         let sealed = all(&known);
-        let resolved = segments().rev().map(|segment| SegmentFilter {
+        let resolved = segments.rev().map(|segment| SegmentFilter {
             segment,
             numbers: segment.numbers(),
             tree: FilterTree::resolve(&sealed, segment),
@@ -214,20 +213,24 @@ impl<'a> ResolvedFilter<'a> {
     }
 }
 
-/// The kinds of values that sealed items have in the fields of the filters. Refuses filters that do not
-/// fit the fields.
-///
-/// Fresh items are only read if a filter does not fit the sealed ones. All fields are only read for an
-/// error that suggests one.
-fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
-    segments: &impl Fn() -> S,
-    servings: impl Iterator<Item = &'s Serving>,
+/// Refuses filters that do not fit the fields that items have or had. While there never was an item,
+/// any field may come.
+fn check(filters: &[Filter], fields: &KnownFields) -> Result<(), Error> {
+    let unknown = KnownFields::unknown();
+    let known = if fields.is_empty() { &unknown } else { fields };
+    filters.iter().try_for_each(|filter| filter.check(known))?;
+    Ok(())
+}
+
+/// The kinds of values that sealed items have now in the fields of the filters.
+fn sealed_kinds<'a>(
+    segments: impl Iterator<Item = &'a ItemsSegment> + Clone,
     filters: &[Filter],
-) -> Result<KnownFields, Error> {
+) -> KnownFields {
     let mut sealed = KnownFields::default();
     for filter in filters {
         filter.for_each_field(|path| {
-            for segment in segments() {
+            for segment in segments.clone() {
                 match segment.column(path) {
                     Lookup::Absent => {}
                     Lookup::Unindexed => sealed.add(path, FieldKinds::ANY),
@@ -236,33 +239,5 @@ fn known_fields<'a, 's, S: Iterator<Item = &'a ItemsSegment>>(
             }
         });
     }
-    let check = |known: &KnownFields| filters.iter().try_for_each(|filter| filter.check(known));
-    check(&KnownFields::unknown())?;
-    if check(&sealed).is_ok() {
-        return Ok(sealed);
-    }
-    let servings: Vec<_> = servings.collect();
-    let fresh = || servings.iter().flat_map(|serving| serving.overlay.values());
-    let mut with_fresh = sealed.clone();
-    for filter in filters {
-        filter.for_each_field(|path| {
-            let values = fresh().filter_map(|fresh| fresh.fields.field(path));
-            values.for_each(|value| with_fresh.add_value(path, value));
-        });
-    }
-    if check(&with_fresh).is_ok() {
-        return Ok(sealed);
-    }
-    let mut all = with_fresh;
-    for segment in segments() {
-        for (path, found) in segment.fields() {
-            all.add(path, found);
-        }
-    }
-    fresh().for_each(|fresh| all.add_item(&fresh.fields));
-    if all.is_empty() {
-        all = KnownFields::unknown();
-    }
-    check(&all)?;
-    Ok(sealed)
+    sealed
 }

@@ -5,8 +5,8 @@ use super::explain::StageMicros;
 use super::fusion::EnsembleSearch;
 use super::hits::{Hit, Hits};
 use super::params::SearchParams;
-use super::query::Query;
-use super::query_vectors::{query_item, query_vector, query_vectors};
+use super::query::{Query, QueryInput};
+use super::query_vectors::{UserReading, query_item, query_vector, query_vectors, user_towers};
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
 use super::space_query::SpaceQuery;
@@ -18,8 +18,10 @@ use crate::snapshot::Serving;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 use twinspire_core::ids::ItemNo;
+use twinspire_towers::internals::Model;
 
 /// A recall that is set up: names, ids and filters are resolved against one snapshot.
 pub(crate) struct Search<'a> {
@@ -27,7 +29,7 @@ pub(crate) struct Search<'a> {
     params: &'a SearchParams,
     target: Target<'a>,
     filter: Option<ResolvedFilter<'a>>,
-    /// Excluded items.
+    /// Items that no query may return.
     excluded: HashSet<ItemNo>,
     /// How long the set-up took, if the recall is to be explained.
     prepare_micros: f64,
@@ -49,9 +51,12 @@ pub(crate) fn run_one(
     let search = Search::new(view, name, params)?;
     let trace = search.trace(0.0);
     let item = query_item(view, query)?;
+    let own = items_of(view, query.exclude)?;
+    let towers = search.user_towers(std::slice::from_ref(query))?;
+    let reading = UserReading::shared(params.check, &towers);
     let vector_in =
-        |_, space: &str| query_vector(view, space, (query, item), params.check).map(Cow::Owned);
-    search.answer(item, vector_in, trace)
+        |_, space: &str| query_vector(view, space, (query, item), reading).map(Cow::Owned);
+    search.answer((item, &own), vector_in, trace)
 }
 
 /// Answers queries in their order, on all cores: all of them or none.
@@ -61,23 +66,51 @@ pub(crate) fn run(
     queries: &[Query<'_>],
     params: &SearchParams,
 ) -> Result<Vec<Hits>, Error> {
+    // The first error in the order of the queries, whichever thread failed first.
+    run_each(view, name, queries, params)?.into_iter().collect()
+}
+
+/// Answers queries in their order, on all cores. A query that cannot be answered has an error of its
+/// own; the outer error concerns all of them.
+pub(crate) fn run_each(
+    view: &View,
+    name: &str,
+    queries: &[Query<'_>],
+    params: &SearchParams,
+) -> Result<Vec<Result<Hits, Error>>, Error> {
     let search = Search::new(view, name, params)?;
     let started = Instant::now();
-    let items = queries.iter().map(|query| query_item(view, query));
-    let items: Vec<Option<ItemNo>> = items.collect::<Result<_, _>>()?;
-    let vectors = |space| query_vectors(view, space, (queries, &items), params.check);
-    let vectors: Vec<Vec<f32>> = search.spaces().map(vectors).collect::<Result<_, _>>()?;
+    let (mut items, mut vectors) = (Vec::new(), Vec::new());
+    for query in queries {
+        let item = query_item(view, query);
+        items.push(item.as_ref().ok().copied().flatten());
+        vectors.push(item.map(|_| Vec::new()));
+    }
+    let towers = search.user_towers(queries)?;
+    let reading = UserReading::shared(params.check, &towers);
+    for space in search.spaces() {
+        let found = query_vectors(view, space, (queries, &items), reading)?;
+        for (vectors, found) in vectors.iter_mut().zip(found) {
+            match (vectors, found) {
+                (Ok(vectors), Ok(vector)) => vectors.push(vector),
+                (vectors @ Ok(_), Err(error)) => *vectors = Err(error),
+                // Its error in an earlier space stands.
+                (Err(_), _) => {}
+            }
+        }
+    }
     let query_micros = micros(started);
-    let answers = items.par_iter().enumerate().map(|(at, item)| {
+    let each = vectors.into_par_iter().zip(queries).zip(items);
+    let answers = each.map(|((vectors, query), item)| {
+        let vectors: Vec<Vec<f32>> = vectors?;
+        let own = items_of(view, query.exclude)?;
         let vector_in = |space: usize, _: &str| {
-            let all = vectors.get(space).map(Vec::as_slice).unwrap_or_default();
-            let dimension = all.len() / queries.len();
-            let vector = all.chunks_exact(dimension.max(1)).nth(at);
+            let vector = vectors.get(space).map(Vec::as_slice);
             Ok(Cow::Borrowed(vector.unwrap_or_default()))
         };
-        search.answer(*item, vector_in, search.trace(query_micros))
+        search.answer((item, &own), vector_in, search.trace(query_micros))
     });
-    answers.collect()
+    Ok(answers.collect())
 }
 
 impl<'a> Search<'a> {
@@ -109,9 +142,7 @@ impl<'a> Search<'a> {
             excluded: items_of(view, &params.exclude)?,
             prepare_micros: 0.0,
         };
-        let servings = search.spaces().filter_map(|name| snapshot.spaces.get(name));
-        let servings = servings.map(|serving| &**serving);
-        search.filter = ResolvedFilter::resolve(snapshot, servings, &params.filters)?;
+        search.filter = ResolvedFilter::resolve(snapshot, &params.filters)?;
         search.prepare_micros = started.map_or(0.0, micros);
         Ok(search)
     }
@@ -135,16 +166,26 @@ impl<'a> Search<'a> {
         Trace::with_stages(self.params.explain, stages)
     }
 
+    /// The towers that get the features of the same user; none if there are no users.
+    fn user_towers(&self, queries: &[Query<'_>]) -> Result<Vec<Arc<Model>>, Error> {
+        let mut inputs = queries.iter().filter_map(|query| query.input);
+        match inputs.any(|input| matches!(input, QueryInput::User(_))) {
+            true => user_towers(self.view, self.spaces()),
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// Answers one query. `vector_in` gives its vector in each of the [spaces](Self::spaces), by position
-    /// and name; `item` is the item it is made from.
+    /// and name; `item` is the item it is made from, `own` are the items that it excludes.
     fn answer<'v>(
         &self,
-        item: Option<ItemNo>,
+        (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
         vector_in: impl Fn(usize, &str) -> Result<Cow<'v, [f32]>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
         let excluded = Excluded {
             items: &self.excluded,
+            own,
             query_item: item,
         };
         match &self.target {
@@ -199,10 +240,7 @@ impl<'a> Search<'a> {
             let id = view.item_id(std::iter::once(query.serving), *item)?;
             let rank = ranks.get(item).map(|rank| (query.space.to_owned(), *rank));
             Ok(Hit {
-                record: match params.records {
-                    true => view.record(&id)?,
-                    false => None,
-                },
+                record: params.record(view, &id)?,
                 id,
                 score: *score,
                 channels: BTreeMap::new(),

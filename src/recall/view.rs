@@ -63,7 +63,8 @@ impl View {
         let nothing = BTreeMap::new();
         let fresh = self.fresh.as_deref().unwrap_or(&nothing);
         let directory = &self.live.directory;
-        let next = Snapshot::serving(directory, sealed.into(), fresh, &snapshot.spaces)?;
+        let (spaces, fields) = (&snapshot.spaces, Arc::clone(&snapshot.fields));
+        let next = Snapshot::serving(directory, sealed.into(), fresh, spaces, fields)?;
         Ok(Self {
             live: Arc::clone(&self.live),
             snapshot: Arc::new(next),

@@ -122,7 +122,7 @@ mod tests {
     fn condition(value: usize) -> Condition {
         Condition::Leaf {
             field: "bucket".to_owned(),
-            test: Test::OneOf(vec![Term::Number(value as f64)]),
+            test: Test::OneOf(vec![Term::Number((value as u64).into())]),
         }
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use twinspire_core::files::names;
-use twinspire_core::ids::{GenerationNo, ItemNo};
+use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
 
 /// The state that readers and the writer share.
 pub(crate) struct Live {
@@ -42,6 +42,20 @@ impl Live {
         for segment in self.snapshot.load().sealed.items.iter().rev() {
             if let Some(row) = segment.find_id(id)? {
                 return Ok(Some((row.item, row.record.map(<[u8]>::to_vec))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The revision of the newest version of an id; `None` if it is deleted or unknown.
+    pub(crate) fn revision(&self, id: &str) -> Result<Option<Revision>, Error> {
+        // Index first, as in `find`.
+        if let Some(fresh) = self.index.get(id) {
+            return Ok(fresh.record.is_some().then_some(fresh.revision));
+        }
+        for segment in self.snapshot.load().sealed.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(row.record.is_some().then_some(row.revision));
             }
         }
         Ok(None)

@@ -29,7 +29,7 @@ impl<'a> NumberField<'a> {
         let overlays = snapshot.spaces.values().map(|serving| &serving.overlay);
         Self {
             path,
-            segments: segments.map(|s| (&**s, s.column(path))).collect(),
+            segments: segments.map(|s| (&**s, numbers_of(s, path))).collect(),
             fresh: overlays.min_by_key(|overlay| overlay.len()),
         }
     }
@@ -78,7 +78,7 @@ impl<'a> NumberField<'a> {
     pub(crate) fn above(&self, number: f64) -> Option<Vec<ItemNo>> {
         let mut found = Vec::new();
         let test = Test::Between {
-            low: Bound::Excluded(Term::Number(number)),
+            low: Bound::Excluded(Term::Number(number.into())),
             high: Bound::Unbounded,
         };
         for (segment, lookup) in &self.segments {
@@ -115,5 +115,13 @@ impl<'a> NumberField<'a> {
         let fresh = fresh.filter_map(|fresh| fresh.fields.largest_number(self.path));
         let all = sealed.chain(fresh.map(|number| (number, number)));
         all.reduce(|(smallest, largest), (low, high)| (smallest.min(low), largest.max(high)))
+    }
+}
+
+/// The column of a field, if it has all numbers of the field.
+fn numbers_of<'a>(segment: &'a ItemsSegment, path: &str) -> Lookup<'a> {
+    match segment.column(path) {
+        Lookup::Column(column) if column.lacks_numbers() => Lookup::Unindexed,
+        lookup => lookup,
     }
 }

@@ -6,6 +6,7 @@ use super::sealed::Sealed;
 use super::serving::{Serving, Spaces};
 use crate::catalog::Fresh;
 use crate::error::{Error, Unsupported};
+use crate::filter::KnownFields;
 use crate::manifest::{Generation, Manifest, Space};
 use crate::store::Directory;
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) struct Snapshot {
     pub(crate) spaces: Spaces,
     /// The spaces whose active generation this build cannot use.
     pub(crate) unusable: Unusable,
+    /// Every field that an item has or had, unsealed ones included: filters are checked against them.
+    pub(crate) fields: Arc<KnownFields>,
 }
 
 /// Spaces that serve nothing because this build does not know what their towers need. The others go on.
@@ -62,13 +65,14 @@ fn serve(
 }
 
 impl Snapshot {
-    /// Opens the state that a manifest describes, with the unsealed writes `fresh` on top. Reuses the
-    /// files that `before` holds open. Towers are read when they are first asked for, by a recall or by an unsealed
-    /// write.
+    /// Opens the state that a manifest describes, with the unsealed writes `fresh` on top; `fields` are
+    /// those of both. Reuses the files that `before` holds open. Towers are read when they are first asked for, by a
+    /// recall or by an unsealed write.
     pub(crate) fn open(
         directory: &Directory,
         manifest: Manifest,
         fresh: &BTreeMap<String, Fresh>,
+        fields: Arc<KnownFields>,
         before: Option<&Self>,
     ) -> Result<Self, Error> {
         let sealed = Sealed::open(directory, manifest, before.map(|b| &*b.sealed))?;
@@ -87,6 +91,7 @@ impl Snapshot {
             sealed,
             spaces,
             unusable,
+            fields,
         })
     }
 
@@ -108,6 +113,7 @@ impl Snapshot {
             sealed: self.sealed,
             spaces,
             unusable,
+            fields: self.fields,
         })
     }
 
@@ -120,6 +126,7 @@ impl Snapshot {
         sealed: Arc<Sealed>,
         fresh: &BTreeMap<String, Fresh>,
         known: &Spaces,
+        fields: Arc<KnownFields>,
     ) -> Result<Self, Error> {
         let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
         for (name, generation) in sealed.manifest.serving() {
@@ -140,6 +147,7 @@ impl Snapshot {
             sealed,
             spaces,
             unusable,
+            fields,
         })
     }
 
@@ -150,6 +158,7 @@ impl Snapshot {
             sealed: Arc::new(sealed),
             spaces: self.spaces.clone(),
             unusable: self.unusable.clone(),
+            fields: Arc::clone(&self.fields),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::error::StoreError;
 use super::segment::{SegmentWriter, check_pinned, section_damage};
-use crate::filter::FieldKinds;
+use crate::filter::KnownFields;
 use crate::format::FormatError;
 use crate::format::columns::{self, COLUMN_TABLE, COLUMNS, ColumnsBuilder, Lookup};
 use crate::format::container::Kind;
@@ -13,6 +13,7 @@ use crate::format::items::{
     ROWS, Row,
 };
 use crate::manifest::ItemsFile;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{Blob, IoAction, names};
 use twinspire_core::ids::{FileNo, ItemNo, Revision};
@@ -134,9 +135,14 @@ impl ItemsSegment {
         self.layout.columns.lookup(&self.blob, path)
     }
 
-    /// The fields that have columns, in order, with the kinds of values in them.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, FieldKinds)> {
-        self.layout.columns.fields()
+    /// The fields that have columns, with the kinds of values in them.
+    pub(crate) fn fields(&self) -> KnownFields {
+        KnownFields::of_columns(self.layout.columns.fields())
+    }
+
+    /// Whether every field has a column.
+    pub(crate) fn has_all_columns(&self) -> bool {
+        self.layout.columns.is_complete()
     }
 
     /// The database in its header.
@@ -176,11 +182,12 @@ pub(crate) struct ItemsWriter {
 }
 
 impl ItemsWriter {
-    /// Creates the file.
+    /// Creates the file. Fields within the paths `omitted` get no columns.
     pub(crate) fn create(
         directory: &Directory,
         number: FileNo,
         database: u64,
+        omitted: &BTreeSet<String>,
     ) -> Result<Self, StoreError> {
         let path = directory.path(names::SEGMENTS, &names::items(number));
         let mut segment = SegmentWriter::create(directory, path, Kind::Items, number, database)?;
@@ -193,7 +200,7 @@ impl ItemsWriter {
             id_offsets: vec![0],
             ids: Vec::new(),
             record_offsets: vec![0],
-            columns: ColumnsBuilder::default(),
+            columns: ColumnsBuilder::omitting(omitted),
         })
     }
 
@@ -280,7 +287,7 @@ mod tests {
     #[test]
     fn a_segment_answers_from_the_columns_of_its_records() {
         let directory = directory();
-        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7).unwrap();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7, &BTreeSet::new()).unwrap();
         let record = |item: u32| json!({"id": item.to_string(), "bucket": item % 10});
         // Every third item is missing, and the seventh deleted.
         let items = (5..500).filter(|item| item % 3 != 0);
@@ -301,13 +308,14 @@ mod tests {
         }
         let segment = ItemsSegment::open(&directory, &writer.finish().unwrap()).unwrap();
         assert!(segment.check().is_empty());
-        let fields: Vec<_> = segment.fields().map(|(path, _)| path.to_owned()).collect();
-        assert_eq!(fields, ["bucket", "id"]);
+        let mut expected = KnownFields::default();
+        expected.add_item(&Fields::of(&record(5)));
+        assert_eq!(segment.fields(), expected);
         assert!(matches!(segment.column("price"), Lookup::Absent));
         let Lookup::Column(column) = segment.column("bucket") else {
             panic!("there is no column");
         };
-        let test = Test::OneOf(vec![Term::Number(7.0)]);
+        let test = Test::OneOf(vec![Term::Number(7.0.into())]);
         let matches = column.resolve(&test);
         for item in 0..600 {
             let there = items.clone().any(|other| other == item);
@@ -335,7 +343,7 @@ mod tests {
     #[test]
     fn a_record_that_is_not_json_is_refused() {
         let directory = directory();
-        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7).unwrap();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7, &BTreeSet::new()).unwrap();
         let row = Row {
             item: ItemNo(3),
             revision: Revision(1),

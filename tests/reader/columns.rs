@@ -4,15 +4,17 @@ use super::{Packed, u32s, u64s};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a row has in a field. Numbers and degrees are kept as bits, floats having no order of sets.
+/// What a row has in a field. Numbers are the bits of the nearest float and the rest; degrees are kept as
+/// bits, floats having no order of sets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Seen {
     Bool(bool),
-    Number(u64),
+    Number(u64, i16),
     Text(Vec<u8>),
     Long,
     Place(u64, u64),
     Empty,
+    Numbers,
 }
 
 /// The fields of a record, by path, and whether a list is there.
@@ -21,7 +23,13 @@ type Fields = BTreeMap<String, (BTreeSet<Seen>, bool)>;
 fn term(value: &Value) -> Option<Seen> {
     match value {
         Value::Bool(flag) => Some(Seen::Bool(*flag)),
-        Value::Number(number) => Some(Seen::Number((number.as_f64().unwrap() + 0.0).to_bits())),
+        Value::Number(number) => {
+            let nearest = number.as_f64().unwrap() + 0.0;
+            let signed = number.as_i64().map(i128::from);
+            let integer = signed.or(number.as_u64().map(i128::from));
+            let rest = integer.map_or(0, |integer| integer - nearest as i128);
+            Some(Seen::Number(nearest.to_bits(), rest as i16))
+        }
         Value::String(text) if text.len() > 256 => Some(Seen::Long),
         Value::String(text) => Some(Seen::Text(text.clone().into_bytes())),
         _ => None,
@@ -55,6 +63,11 @@ fn fields(object: &Map<String, Value>, above: &str, found: &mut Fields) {
                 if terms.is_empty() {
                     terms.insert(Seen::Empty);
                 }
+                let is_number = |seen: &Seen| matches!(seen, Seen::Number(..));
+                if terms.iter().filter(|seen| is_number(seen)).count() > 32 {
+                    terms.retain(|seen| !is_number(seen));
+                    terms.insert(Seen::Numbers);
+                }
                 (terms, true)
             }
             scalar => (BTreeSet::from([term(scalar).unwrap()]), false),
@@ -69,18 +82,21 @@ fn fields(object: &Map<String, Value>, above: &str, found: &mut Fields) {
 struct Counts {
     booleans: u32,
     numbers: usize,
+    rests: bool,
     texts: usize,
     text_bytes: usize,
     term_postings: usize,
     long: usize,
     places: usize,
     empty: usize,
+    number_lists: usize,
     present: usize,
     lists: bool,
 }
 
-/// Reads sections 9 and 10 and sees that they say what the records (none: deleted) say.
-pub fn check(records: &[Option<Value>], table: &[u8], data: &[u8]) {
+/// Reads sections 9 and 10 and sees that they say what the records (none: deleted) say. Gives the kinds
+/// of values in each field: booleans, numbers, texts, places, lists, long lists of numbers.
+pub fn check(records: &[Option<Value>], table: &[u8], data: &[u8]) -> BTreeMap<String, [bool; 6]> {
     let mut expected: Vec<Fields> = Vec::new();
     for record in records {
         let mut found = Fields::new();
@@ -89,28 +105,40 @@ pub fn check(records: &[Option<Value>], table: &[u8], data: &[u8]) {
         }
         expected.push(found);
     }
-    let paths: BTreeSet<&String> = expected.iter().flat_map(BTreeMap::keys).collect();
     let mut table = Packed(table);
     assert_eq!(table.take(1), [1], "so few fields all have columns");
     let columns = table.list(|packed| {
         let path = packed.text();
-        let booleans = packed.u32();
+        let (booleans, numbers) = (packed.u32(), packed.u32() as usize);
+        let rests = packed.bool();
         let mut count = || packed.u32() as usize;
         let counts = Counts {
             booleans,
-            numbers: count(),
+            numbers,
+            rests,
             texts: count(),
             text_bytes: count(),
             term_postings: count(),
             long: count(),
             places: count(),
             empty: count(),
+            number_lists: count(),
             present: count(),
-            lists: packed.take(1) == [1],
+            lists: packed.bool(),
         };
         (path, counts)
     });
+    let omitted = table.list(Packed::text);
+    assert!(omitted.is_sorted_by(|a, b| a < b));
     table.done();
+    for fields in &mut expected {
+        let within = |path: &str, omitted: &String| {
+            let below = path.strip_prefix(omitted.as_str());
+            below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
+        };
+        fields.retain(|path, _| !omitted.iter().any(|omitted| within(path, omitted)));
+    }
+    let paths: BTreeSet<&String> = expected.iter().flat_map(BTreeMap::keys).collect();
     assert!(columns.iter().map(|(path, _)| path).eq(paths));
     let mut data = Packed(data);
     for (path, counts) in &columns {
@@ -118,6 +146,14 @@ pub fn check(records: &[Option<Value>], table: &[u8], data: &[u8]) {
         counts.check(&of_rows, &mut data);
     }
     data.done();
+    let kinds = columns.into_iter().map(|(path, counts)| {
+        let texts = counts.texts + counts.long > 0;
+        let (booleans, numbers) = (counts.booleans > 0, counts.numbers > 0);
+        let (places, many) = (counts.places > 0, counts.number_lists > 0);
+        let kinds = [booleans, numbers, texts, places, counts.lists, many];
+        (path, kinds)
+    });
+    kinds.collect()
 }
 
 /// The next array, and the zeros behind it.
@@ -131,12 +167,14 @@ fn array<'a>(data: &mut Packed<'a>, bytes: usize) -> &'a [u8] {
 impl Counts {
     fn check(&self, of_rows: &[Option<&(BTreeSet<Seen>, bool)>], data: &mut Packed<'_>) {
         let terms = self.booleans.count_ones() as usize + self.numbers + self.texts;
-        let postings = self.term_postings + self.long + self.places + self.empty;
+        let marks = [self.long, self.places, self.empty, self.number_lists];
+        let postings = self.term_postings + marks.iter().sum::<usize>();
         let (unique, many) = (self.term_postings == terms, postings > self.present);
         let dense = 4 * self.present > of_rows.len();
         let slots = if dense { of_rows.len() } else { self.present };
         let with_end = |count: usize, there: bool| if there { 4 * (count + 1) } else { 0 };
         let numbers = u64s(array(data, 8 * self.numbers));
+        let rests = array(data, if self.rests { 2 * self.numbers } else { 0 });
         let latitudes = u64s(array(data, 8 * self.places));
         let longitudes = u64s(array(data, 8 * self.places));
         let text_offsets = u32s(array(data, with_end(self.texts, self.texts > 0)));
@@ -151,13 +189,26 @@ impl Counts {
         let mut dictionary: Vec<Seen> = Vec::new();
         dictionary.extend((self.booleans & 1 != 0).then_some(Seen::Bool(false)));
         dictionary.extend((self.booleans & 2 != 0).then_some(Seen::Bool(true)));
-        dictionary.extend(numbers.iter().copied().map(Seen::Number));
+        let rests = rests
+            .chunks(2)
+            .map(|rest| i16::from_le_bytes([rest[0], rest[1]]));
+        let rests: Vec<i16> = match self.rests {
+            true => rests.collect(),
+            false => vec![0; self.numbers],
+        };
+        assert_eq!(self.rests, rests.iter().any(|rest| *rest != 0));
+        let exact: Vec<(u64, i16)> = numbers.iter().copied().zip(rests).collect();
+        dictionary.extend(
+            exact
+                .iter()
+                .map(|(nearest, rest)| Seen::Number(*nearest, *rest)),
+        );
         dictionary.extend(text_offsets.windows(2).map(|pair| {
             let text = &texts[pair[0] as usize..pair[1] as usize];
             Seen::Text(text.to_vec())
         }));
         let value = |bits: &u64| f64::from_bits(*bits);
-        assert!(numbers.is_sorted_by(|a, b| value(a) < value(b)));
+        assert!(exact.is_sorted_by(|(a, x), (b, y)| (value(a), x) < (value(b), y)));
         assert!(dictionary[terms - self.texts..].is_sorted_by(|a, b| a < b));
 
         // Postings: each row's ordinals, gathered from the rows of each ordinal.
@@ -167,11 +218,11 @@ impl Counts {
             posting_offsets.iter().map(|at| *at as usize).collect()
         };
         assert_eq!(starts[terms], self.term_postings);
-        for mark in [self.long, self.places, self.empty] {
+        for mark in marks {
             starts.push(starts.last().unwrap() + mark);
         }
         let mut ordinals: Vec<Vec<u32>> = vec![Vec::new(); of_rows.len()];
-        for ordinal in 0..terms + 3 {
+        for ordinal in 0..terms + 4 {
             let rows = &posted[starts[ordinal]..starts[ordinal + 1]];
             assert!(!rows.is_empty() || ordinal >= terms);
             assert!(rows.is_sorted_by(|a, b| a < b));
@@ -207,7 +258,8 @@ impl Counts {
                         let at = places.binary_search(&(row as u32)).unwrap();
                         Seen::Place(latitudes[at], longitudes[at])
                     }
-                    Some(_) => Seen::Empty,
+                    Some(2) => Seen::Empty,
+                    Some(_) => Seen::Numbers,
                 }
             });
             let seen: BTreeSet<Seen> = seen.collect();

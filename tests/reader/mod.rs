@@ -42,6 +42,9 @@ pub struct Manifest {
     pub spaces: BTreeMap<String, Space>,
     /// Name, and the recipe as JSON.
     pub ensembles: Vec<(String, Value)>,
+    /// The kinds that occur in each known field: booleans, numbers, texts, places, lists, long lists of
+    /// numbers.
+    pub fields: BTreeMap<String, [bool; 6]>,
 }
 
 pub struct Space {
@@ -87,6 +90,12 @@ impl<'a> Packed<'a> {
 
     fn u32(&mut self) -> u32 {
         u32::from_le_bytes(self.take(4).try_into().unwrap())
+    }
+
+    fn bool(&mut self) -> bool {
+        let byte = self.take(1);
+        assert!(matches!(byte, [0 | 1]));
+        byte == [1]
     }
 
     fn u64(&mut self) -> u64 {
@@ -306,6 +315,16 @@ impl Reader {
             )
         });
         let ensembles = packed.list(|packed| (packed.text(), recipe::read(packed)));
+        let fields = packed.list(|packed| {
+            let path = packed.text();
+            let kinds = [(); 6].map(|()| packed.bool());
+            let _untyped = packed.bool();
+            (path, kinds)
+        });
+        assert!(fields.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(!packed.bool(), "so few fields are all listed");
+        let unfiltered = packed.list(Packed::text);
+        assert!(unfiltered.is_sorted_by(|a, b| a < b));
         packed.done();
         Manifest {
             number,
@@ -315,6 +334,7 @@ impl Reader {
             items,
             spaces: spaces.into_iter().collect(),
             ensembles,
+            fields: fields.into_iter().collect(),
         }
     }
 
@@ -364,7 +384,12 @@ impl Reader {
                 .iter()
                 .map(|text| (!text.is_empty()).then(|| serde_json::from_slice(text).unwrap()))
                 .collect();
-            columns::check(&records, sections.section(9), sections.section(10));
+            let kinds = columns::check(&records, sections.section(9), sections.section(10));
+            for (path, kinds) in kinds {
+                let known = self.manifest.fields[&path];
+                let covered = kinds.iter().zip(known).all(|(kind, known)| known || !kind);
+                assert!(covered, "{path} has {kinds:?}, {known:?} is known");
+            }
             let lives = u64s(sections.section(11));
             assert_eq!(lives.len() % 2, 0);
             let lives: Vec<(u64, u64)> = lives.chunks(2).map(|pair| (pair[0], pair[1])).collect();

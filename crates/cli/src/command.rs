@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    audit, check, diff, ensembles, export, gc, generations, import, merge, mine, publish, recall,
-    repair, restore, retain, rollback, seal, similar, snapshot, stats, towers, train, train_loop,
+    audit, check, delete, diff, embed, ensembles, export, gc, generations, import, merge, mine,
+    publish, recall, repair, restore, retain, rollback, seal, similar, snapshot, stats, towers,
+    train, train_loop,
 };
 use crate::output::{Exit, Failure, Output};
 
@@ -45,6 +46,8 @@ pub struct Cli {
 pub enum Command {
     /// Read items from JSON lines, CSV, Parquet or a MovieLens directory into a database
     Import(import::ImportArgs),
+    /// Remove items by id, by a filter, or by a file of ids
+    Delete(delete::DeleteArgs),
     /// Write every item of a database as JSON lines
     Export(export::ExportArgs),
     /// Train towers from raw logs
@@ -59,6 +62,8 @@ pub enum Command {
     Recall(recall::RecallArgs),
     /// Find items like another item
     Similar(similar::SimilarArgs),
+    /// Show the vector of a user or an item, and what its features gave
+    Embed(embed::EmbedArgs),
     /// Compare the answers of two generations or ensembles
     Diff(diff::DiffArgs),
     /// Mine hard negatives and hard positives for training
@@ -96,6 +101,7 @@ impl Command {
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         match self {
             Self::Import(args) => import::run(args, output),
+            Self::Delete(args) => delete::run(args, output),
             Self::Export(args) => export::run(args, output),
             Self::Train(args) => train::run(args, output),
             Self::Loop(args) => train_loop::run(args, output),
@@ -103,6 +109,7 @@ impl Command {
             Self::Publish(args) => publish::run(args, output),
             Self::Recall(args) => recall::run(args, output),
             Self::Similar(args) => similar::run(args, output),
+            Self::Embed(args) => embed::run(args, output),
             Self::Diff(args) => diff::run(args, output),
             Self::Mine(args) => mine::run(args, output),
             Self::Generations(args) => generations::run(args, output),

@@ -20,6 +20,7 @@ fn help_teaches_every_command() {
     assert!(help.out.contains("Exit codes:") && help.out.contains("4  corruption found"));
     for command in [
         "import",
+        "delete",
         "export",
         "train",
         "loop",
@@ -28,6 +29,7 @@ fn help_teaches_every_command() {
         "recall",
         "similar",
         "diff",
+        "embed",
         "mine",
         "generations",
         "rollback",

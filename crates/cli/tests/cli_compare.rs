@@ -110,7 +110,7 @@ fn answers_for_many_users_are_summarised() {
     let bad = lines + "{\"price\": \"dear\"}\n";
     let bad = run_with(&["diff", db, "near@1", "near", "--user", "-"], &bad);
     assert_eq!(bad.exit, 1);
-    assert!(bad.err.contains("user 6 of the batch"), "{}", bad.err);
+    assert!(bad.err.contains("user 7 of the batch"), "{}", bad.err);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeOwned, DeserializeSeed};
+use twinspire_towers::internals::check_integers;
 
 use crate::lines::utf8;
 
@@ -17,6 +18,7 @@ where
     S: DeserializeSeed<'a>,
 {
     let text = utf8(line)?;
+    check_integers(text).map_err(|error| error.to_string())?;
     let mut json = serde_json::Deserializer::from_str(text);
     let value = seed.deserialize(&mut json);
     let value = value.and_then(|value| json.end().map(|()| value));

@@ -172,6 +172,27 @@ mod tests {
     }
 
     #[test]
+    fn integers_keep_their_value_to_64_bits_and_longer_ones_are_refused() {
+        let text = "{\"id\":9007199254740993,\"n\":18446744073709551615,\"m\":-9223372036854775808}\n\
+                    {\"id\":\"b\",\"n\":123456789012345678901234567890}\n\
+                    {\"id\":\"c\",\"n\":\"123456789012345678901234567890\",\"x\":1e30}\n";
+        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
+            .map(|item| item.map_err(|error| error.to_string()))
+            .collect();
+        let exact = json!({"id": "9007199254740993", "n": u64::MAX, "m": i64::MIN});
+        assert_eq!(all[0], Ok(exact));
+        let refused = all[1].as_ref().unwrap_err();
+        assert!(
+            refused.contains("line 2: field `n`: expected an integer of at most 64 bits"),
+            "{refused}"
+        );
+        assert!(all[2].is_ok());
+        let event = event_of(r#"{"user":18446744073709551615,"item":9007199254740993,"at":1}"#);
+        assert_eq!(event.unwrap().user, "18446744073709551615");
+        assert!(event_of(r#"{"user":28446744073709551615,"item":"a","at":1}"#).is_err());
+    }
+
+    #[test]
     fn an_export_gives_its_items_and_ignores_the_vectors() {
         let text = "{\"item\":{\"id\":\"a\"},\"vectors\":{\"s\":[0.5,1e999]}}\n{\"id\":\"b\"}\n\
                     [{\"id\":\"c\"}]\n{\"item\":7}\n{\"item\":{\"id\":\"d\"}\n{\"item\":{\"id\":5}}\n";

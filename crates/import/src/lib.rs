@@ -49,3 +49,4 @@ pub use lines::Lines;
 pub use movielens::MovieLens;
 pub use source::{Format, Records, Source, open};
 pub use twinspire_towers::Event;
+pub use twinspire_towers::internals::{check_integers, misread_places};

@@ -32,22 +32,22 @@ pub use directory::Towers;
 pub use error::TowersError;
 pub use record::{Event, KnownIds, MinedNegative, MinedPair, RecordError, TrainingPair};
 pub use tower::{
-    EmbedError, FeatureCheck, FeatureInfo, LayerError, LayerInfo, ModelLimits, ModelResource,
-    SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo, TowersInfo, model_limits,
-    set_model_limits,
+    EmbedError, Embedded, EmbeddedFeature, FeatureCheck, FeatureInfo, LayerError, LayerInfo,
+    ModelLimits, ModelResource, SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo,
+    TowersInfo, model_limits, set_model_limits,
 };
 
 /// What the other crates of Twinspire use and users should not. It changes without notice.
 #[doc(hidden)]
 pub mod internals {
     pub use crate::record::{
-        FieldValue, Fields, MAX_PATH_BYTES, MAX_RECORD_BYTES, Moment, Place, Term, Test, TimeUnit,
-        check_id, check_item, describe,
+        FieldValue, Fields, MAX_PATH_BYTES, MAX_RECORD_BYTES, Moment, Number, Place, Term, Test,
+        TimeUnit, check_id, check_integers, check_item, describe, misread_places,
     };
     pub use crate::tower::{
         Cell, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup, MAX_CELLS,
-        MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState, Pass, Reading, Side,
-        Step, TOWER_FILES, Table, Tower, content_hash, exp,
+        MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState, OtherReaders, Pass,
+        Reading, Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
     };
 
     /// The description of towers.

@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::format::columns::Lookup;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use twinspire_towers::internals::{Fields, Place, Term, Test};
 
@@ -45,7 +49,7 @@ fn assert_late(db: &Database, late: &[usize]) {
 /// That columns and records of what is sealed agree on some tests.
 fn assert_sealed(db: &Database) {
     let text = |text: &str| Term::Text(text.to_owned());
-    let (low, high) = (Bound::Included(Term::Number(30.0)), Bound::Unbounded);
+    let (low, high) = (Bound::Included(Term::Number(30.0.into())), Bound::Unbounded);
     let (centre, km) = (
         Place {
             lat: 3.0,
@@ -55,7 +59,7 @@ fn assert_sealed(db: &Database) {
     );
     let tests = [
         ("price", Test::Between { low, high }),
-        ("tags", Test::OneOf(vec![Term::Number(1.0)])),
+        ("tags", Test::OneOf(vec![Term::Number(1.0.into())])),
         ("seller.at", Test::Within { centre, km }),
         ("seller.city", Test::OneOf(vec![text("Bonn"), text("Rome")])),
         (
@@ -127,4 +131,138 @@ fn filters_see_the_same_fields_fresh_sealed_merged_and_reopened() {
     let db = open(&files).unwrap();
     assert_late(&db, &[7, 8, 9]);
     assert_sealed(&db);
+}
+
+/// A value of any kind, and filters over it that are valid once it was stored in field `path`.
+fn value_of_any_kind(random: &mut Pcg64Mcg, path: &str) -> (Value, Vec<String>) {
+    let all = [
+        (json!(true), &["= true", "is null"][..]),
+        (json!(7), &["< 8", "in (7, 9)"]),
+        (json!("red"), &["= 'red'", "starts with 'r'"]),
+        (json!("w".repeat(300)), &["> 'v'"]),
+        (json!(["a", 3]), &["has any ('a', 3)", "has all (3)"]),
+        (json!([]), &["is not null"]),
+        (json!(null), &[]),
+    ];
+    let Some((value, tests)) = all.choose(random) else {
+        unreachable!("there are kinds");
+    };
+    let tests = tests.iter().map(|test| format!("{path} {test}"));
+    (value.clone(), tests.collect())
+}
+
+/// Whether a recall accepts a filter.
+fn is_valid(db: &Database, filter: &str) -> bool {
+    match db.recall(SPACE).vector(&[1.0]).filter(filter).top(10) {
+        Ok(_) => true,
+        Err(Error::Filter { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Puts, deletes, seals, merges, publishes and reopens at random. After each step, every filter over
+/// what was ever stored must still be valid.
+fn valid_filters_stay_valid(seed: u64) {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let files = MemoryFiles::default();
+    let mut db = open(&files).unwrap();
+    db.items().put(&item(0, 1)).unwrap();
+    let towers = Towers::from_bytes(towers::scaled(2.0)).unwrap();
+    db.publish(SPACE).towers(towers).run().unwrap();
+    let mut valid = BTreeSet::from(["price > 3".to_owned()]);
+    for step in 0..24 {
+        let id = random.random_range(1..4);
+        match random.random_range(0..9) {
+            0..4 => {
+                let mut record = item(id, step);
+                for path in ["a", "b", "c"] {
+                    let (value, filters) = value_of_any_kind(&mut random, path);
+                    if random.random_bool(0.4) {
+                        record[path] = value;
+                        valid.extend(filters);
+                    }
+                }
+                db.items().put(&record).unwrap();
+                // Of only empty lists nobody knows what they will hold.
+                let untyped = ["a", "b", "c"].map(|path| format!("{path} has 'anything'"));
+                valid.extend(untyped.into_iter().filter(|filter| is_valid(&db, filter)));
+            }
+            4 | 5 => drop(db.items().delete(&format!("B{id:02}")).unwrap()),
+            6 => drop(db.seal().unwrap()),
+            7 => {
+                db.seal().unwrap();
+                db.merge().unwrap();
+            }
+            _ => {
+                drop(db);
+                db = open(&files).unwrap();
+            }
+        }
+        for filter in &valid {
+            assert!(is_valid(&db, filter), "seed {seed}, step {step}: {filter}");
+        }
+    }
+    assert!(!is_valid(&db, "colour = 3"));
+    assert_eq!(db.check().unwrap().problems, []);
+}
+
+#[test]
+fn a_filter_that_was_valid_once_never_becomes_an_error() {
+    (0..24).for_each(valid_filters_stay_valid);
+}
+
+#[test]
+fn a_field_that_no_item_has_any_more_matches_nothing() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    let mut record = item(1, 10);
+    record["colour"] = json!("red");
+    db.items().put_many(&[record, item(2, 20)]).unwrap();
+    let towers = Towers::from_bytes(towers::scaled(2.0)).unwrap();
+    db.publish(SPACE).towers(towers).run().unwrap();
+    let count = |db: &Database, filter: &str| {
+        let hits = db.recall(SPACE).vector(&[1.0]).filter(filter).top(10);
+        hits.unwrap().len()
+    };
+    assert_eq!(count(&db, "colour = 'red'"), 1);
+    db.items().delete("B01").unwrap();
+    db.seal().unwrap();
+    db.merge().unwrap();
+    drop(db);
+    let db = open(&files).unwrap();
+    assert_eq!(count(&db, "colour = 'red'"), 0);
+    assert_eq!(count(&db, "colour is null"), 1);
+    db.items().delete("B02").unwrap();
+    db.seal().unwrap();
+    db.merge().unwrap();
+    assert_eq!(count(&db, "colour = 'red' or price > 1"), 0);
+}
+
+#[test]
+fn with_more_fields_than_are_listed_any_field_may_exist() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    for batch in 0..12 {
+        let mut record = item(batch, batch);
+        for field in 0..100 {
+            record[format!("f{}", batch * 100 + field)] = json!(field);
+        }
+        db.items().put(&record).unwrap();
+    }
+    let towers = Towers::from_bytes(towers::scaled(2.0)).unwrap();
+    db.publish(SPACE).towers(towers).run().unwrap();
+    let find = |db: &Database, filter: &str| {
+        let hits = db.recall(SPACE).vector(&[1.0]).filter(filter).top(100);
+        hits.map(|hits| hits.len())
+    };
+    assert_eq!(find(&db, "f1150 = 50").unwrap(), 1);
+    drop(db);
+    let db = open(&files).unwrap();
+    assert_eq!(find(&db, "f1150 = 50").unwrap(), 1);
+    assert_eq!(find(&db, "f12 = 12").unwrap(), 1);
+    assert_eq!(find(&db, "never_there = 12").unwrap(), 0);
+    assert!(
+        find(&db, "f12 = 'a text'").is_err(),
+        "a listed field keeps its kinds"
+    );
 }

@@ -11,6 +11,7 @@ mod fields;
 mod filters;
 mod flips;
 mod pin;
+mod removal;
 mod repair;
 mod reuse;
 

@@ -73,6 +73,11 @@ fn filters_that_do_not_fit_the_fields_are_refused_with_the_place() {
             "has 'a'",
         ),
         (
+            "within(seller, 1, 2, 3)",
+            "`seller` is an object with `seller.name` and `seller.since`, no place",
+            "seller",
+        ),
+        (
             "within(price, 1, 2, 3)",
             "`price` holds numbers, no places",
             "price",

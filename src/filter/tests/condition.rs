@@ -11,7 +11,7 @@ fn compiling_merges_tests_of_one_field() {
         field: field.to_owned(),
         test,
     };
-    let number = |n| Term::Number(n);
+    let number = |n: f64| Term::Number(n.into());
     let merged = condition("price > 3 and city is null and price <= 9 and price >= 2");
     let between = Test::Between {
         low: Excluded(number(3.0)),

@@ -56,7 +56,10 @@ fn term() -> impl Strategy<Value = Term> {
             (-3i8..4).prop_map(f64::from),
             any::<f64>().prop_filter("JSON has no such number", |number| number.is_finite()),
         ]
-        .prop_map(Term::Number),
+        .prop_map(|number| Term::Number(number.into())),
+        prop_oneof![any::<i64>(), (1i64 << 53) - 2..(1 << 53) + 3]
+            .prop_map(|number| Term::Number(number.into())),
+        any::<u64>().prop_map(|number| Term::Number(number.into())),
         prop_oneof!["[ab]{0,3}", "\\PC{0,8}", any::<String>()].prop_map(Term::Text),
     ]
 }

@@ -8,8 +8,10 @@ pub(super) const NO_ENTRY: u32 = u32::MAX;
 /// The arrays of a column, in order.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Array {
-    /// f64 per number of the dictionary.
+    /// f64 per number of the dictionary: the nearest one.
     Numbers,
+    /// i16 per number: what the nearest one lacks; empty if nothing for all of them.
+    Rests,
     /// f64 per place, in order of rows: degrees north.
     Latitudes,
     /// f64 per place: degrees east.
@@ -37,8 +39,9 @@ pub(super) const ARRAYS: usize = Array::ALL.len();
 
 impl Array {
     /// All of them, in order.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Numbers,
+        Self::Rests,
         Self::Latitudes,
         Self::Longitudes,
         Self::TextOffsets,

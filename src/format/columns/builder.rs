@@ -8,7 +8,8 @@ use super::column_builder::ColumnBuilder;
 use super::encode;
 use super::limits::MAX_COLUMNS;
 use super::table::Table;
-use std::collections::BTreeMap;
+use crate::filter::is_within;
+use std::collections::{BTreeMap, BTreeSet};
 use twinspire_towers::internals::Fields;
 
 /// Builds the columns of a segment, row by row.
@@ -25,6 +26,8 @@ pub(crate) struct ColumnsBuilder {
     limit: u32,
     /// Scratch buffer for keys.
     key: Vec<u8>,
+    /// Paths without columns, together with their members.
+    omitted: BTreeSet<String>,
 }
 
 impl Default for ColumnsBuilder {
@@ -44,12 +47,23 @@ impl ColumnsBuilder {
             rows: 0,
             limit,
             key: Vec::new(),
+            omitted: BTreeSet::new(),
+        }
+    }
+
+    /// A builder that leaves out these paths and their members.
+    pub(crate) fn omitting(omitted: &BTreeSet<String>) -> Self {
+        Self {
+            omitted: omitted.clone(),
+            ..Self::default()
         }
     }
 
     /// Adds the next row. A deleted item has no fields.
     pub(crate) fn push(&mut self, fields: &Fields) {
-        for (field, (path, value)) in fields.iter().enumerate() {
+        let omitted = std::mem::take(&mut self.omitted);
+        let indexed = fields.iter().filter(|(path, _)| !is_within(&omitted, path));
+        for (field, (path, value)) in indexed.enumerate() {
             let Some(at) = self.column(path, field) else {
                 self.complete = false;
                 continue;
@@ -64,6 +78,7 @@ impl ColumnsBuilder {
                 self.complete = false;
             }
         }
+        self.omitted = omitted;
         self.rows += 1;
     }
 
@@ -101,7 +116,10 @@ impl ColumnsBuilder {
                 columns.push(encode::column(path, building, self.rows, &mut put)?);
             }
         }
-        let complete = self.complete;
-        Ok(Table { complete, columns })
+        Ok(Table {
+            complete: self.complete,
+            columns,
+            omitted: self.omitted,
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::filter::FieldKinds;
 use crate::format::dense::{guess_dense, search_dense};
 use std::ops::{Bound, Range};
 use twinspire_core::kernel::prefetch;
-use twinspire_towers::internals::{Place, Term};
+use twinspire_towers::internals::{Number, Place, Term};
 
 /// A column of a segment, read in place. Its numbers are checked when they are used: a damaged column may
 /// miss rows or name wrong ones, nothing worse.
@@ -17,6 +17,7 @@ pub(crate) struct Column<'a> {
     /// Terms in the dictionary, which is also the ordinal of the first mark.
     pub(super) terms: u32,
     numbers: &'a [f64],
+    rests: &'a [i16],
     pub(super) latitudes: &'a [f64],
     longitudes: &'a [f64],
     text_offsets: &'a [u32],
@@ -48,6 +49,7 @@ impl<'a> Column<'a> {
             shape,
             terms: shape.terms() as u32,
             numbers: degrees(Array::Numbers),
+            rests: bytemuck::try_cast_slice(part(Array::Rests)).unwrap_or_default(),
             latitudes: degrees(Array::Latitudes),
             longitudes: degrees(Array::Longitudes),
             text_offsets: numbers(Array::TextOffsets),
@@ -71,7 +73,12 @@ impl<'a> Column<'a> {
         !self.entry_offsets.is_empty()
     }
 
-    /// The largest number of a row.
+    /// Whether a row has numbers that are not in the dictionary.
+    pub(crate) fn lacks_numbers(self) -> bool {
+        self.shape.number_lists > 0
+    }
+
+    /// The largest number of a row, as the nearest float.
     pub(crate) fn largest_number(self, row: u32) -> Option<f64> {
         let ordinals = self.kind(Kind::Number);
         let mut entries = self.entries_of(row).iter().rev();
@@ -103,16 +110,19 @@ impl<'a> Column<'a> {
         self.numbers.get(at as usize).copied()
     }
 
-    /// The ordinals between two bounds, and whether texts too long for the dictionary may lie there too.
-    pub(super) fn between(&self, low: &Bound<Term>, high: &Bound<Term>) -> (Range<u32>, bool) {
+    /// The ordinals between two bounds, and the mark of rows that may have other terms there.
+    pub(super) fn between(
+        &self,
+        low: &Bound<Term>,
+        high: &Bound<Term>,
+    ) -> (Range<u32>, Option<Mark>) {
         let of = |bound: &'_ Bound<Term>| match bound {
             Bound::Included(term) | Bound::Excluded(term) => Some(Kind::of(term)),
             Bound::Unbounded => None,
         };
         let kind = match (of(low), of(high)) {
-            // Every term, and texts too long for the dictionary: the first mark.
-            (None, None) => return (0..self.terms.saturating_add(1), false),
-            (Some(low), Some(high)) if low != high => return (0..0, false),
+            (None, None) => return (0..self.terms, None),
+            (Some(low), Some(high)) if low != high => return (0..0, None),
             (Some(kind), _) | (None, Some(kind)) => kind,
         };
         let whole = self.kind(kind);
@@ -126,7 +136,7 @@ impl<'a> Column<'a> {
             Bound::Excluded(term) => self.rank(term, false),
             Bound::Unbounded => whole.end,
         };
-        (from..to, kind == Kind::Text)
+        (from..to, kind.mark())
     }
 
     /// The ordinals of a type.
@@ -153,22 +163,11 @@ impl<'a> Column<'a> {
                 there.filter(|(_, other)| before(other.cmp(flag))).count()
             }
             Term::Number(number) => {
-                let number = number + 0.0;
-                self.numbers
-                    .partition_point(|other| before(other.total_cmp(&number)))
+                partition_point(self.numbers.len(), |at| before(self.number(at).cmp(number)))
             }
-            Term::Text(text) => {
-                let (mut from, mut to) = (0, self.shape.texts as usize);
-                while from < to {
-                    let middle = from + (to - from) / 2;
-                    if before(self.text(middle).cmp(text.as_bytes())) {
-                        from = middle + 1;
-                    } else {
-                        to = middle;
-                    }
-                }
-                from
-            }
+            Term::Text(text) => partition_point(self.shape.texts as usize, |at| {
+                before(self.text(at).cmp(text.as_bytes()))
+            }),
         };
         start + below as u32
     }
@@ -177,6 +176,12 @@ impl<'a> Column<'a> {
     pub(super) fn find(&self, term: &Term) -> Option<u32> {
         let at = self.rank(term, false);
         (self.rank(term, true) > at).then_some(at)
+    }
+
+    /// Number `at` of the dictionary.
+    fn number(&self, at: usize) -> Number {
+        let nearest = self.numbers.get(at).copied().unwrap_or_default();
+        Number::new(nearest, self.rests.get(at).copied().unwrap_or_default())
     }
 
     /// Text `at` of the dictionary.
@@ -199,9 +204,8 @@ impl<'a> Column<'a> {
                 start.copied().unwrap_or_default() as usize
             }
             Some(mark) => {
-                let marks = [shape.long, shape.places, shape.empty];
-                let before = marks.iter().take(mark as usize);
-                shape.postings as usize + before.map(|count| *count as usize).sum::<usize>()
+                let before = shape.marks().into_iter().take(mark as usize);
+                shape.postings as usize + before.map(|count| count as usize).sum::<usize>()
             }
         }
     }
@@ -214,8 +218,13 @@ impl<'a> Column<'a> {
 
     /// The rows with a mark, in order.
     pub(super) fn marked(&self, mark: Mark) -> &'a [u32] {
-        let ordinal = self.terms.saturating_add(mark as u32);
+        let ordinal = self.ordinal(mark);
         self.rows_of(&(ordinal..ordinal.saturating_add(1)))
+    }
+
+    /// The ordinal of a mark.
+    pub(super) fn ordinal(&self, mark: Mark) -> u32 {
+        self.terms.saturating_add(mark as u32)
     }
 
     /// The ordinals of a row.
@@ -260,6 +269,20 @@ impl<'a> Column<'a> {
     }
 }
 
+/// The first of `count` places that `before` does not hold for; it holds for all places before that one.
+fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from + (to - from) / 2;
+        if before(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    from
+}
+
 /// The type of a term.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -269,6 +292,15 @@ enum Kind {
 }
 
 impl Kind {
+    /// The mark of rows with terms of this type that are not in the dictionary.
+    fn mark(self) -> Option<Mark> {
+        match self {
+            Self::Bool => None,
+            Self::Number => Some(Mark::Numbers),
+            Self::Text => Some(Mark::Long),
+        }
+    }
+
     fn of(term: &Term) -> Self {
         match term {
             Term::Bool(_) => Self::Bool,

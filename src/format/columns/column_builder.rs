@@ -4,6 +4,7 @@ use super::interner::Interner;
 use super::key::{key_of, key_of_mark};
 use super::limits::MAX_TEXT_BYTES;
 use super::mark::Mark;
+use crate::filter::MAX_LIST_NUMBERS;
 use twinspire_towers::internals::{FieldValue, Place, Term};
 
 /// Collects the values of one field.
@@ -24,7 +25,7 @@ impl ColumnBuilder {
     /// A column without rows.
     pub(super) fn new() -> Self {
         let mut terms = Interner::default();
-        for mark in [Mark::Long, Mark::Place, Mark::Empty] {
+        for mark in Mark::ALL {
             terms.intern(&key_of_mark(mark), u32::MAX);
         }
         Self {
@@ -44,30 +45,35 @@ impl ColumnBuilder {
         key: &mut Vec<u8>,
         limit: u32,
     ) -> Option<()> {
-        let mut mark = None;
-        match value {
+        let mut long = None;
+        let mark = match value {
             FieldValue::Terms { terms, list } => {
+                let numbers = terms.iter().filter(|term| matches!(term, Term::Number(_)));
+                let many = numbers.count() > MAX_LIST_NUMBERS;
                 for term in terms {
                     match term {
-                        Term::Text(text) if text.len() > MAX_TEXT_BYTES => mark = Some(Mark::Long),
+                        Term::Text(text) if text.len() > MAX_TEXT_BYTES => long = Some(Mark::Long),
+                        Term::Number(_) if many => {}
                         term => {
                             key_of(term, key);
                             self.entries.push((row, self.terms.intern(key, limit)?));
                         }
                     }
                 }
-                if terms.is_empty() {
-                    mark = Some(Mark::Empty);
-                }
                 self.lists |= list;
+                match many {
+                    true => Some(Mark::Numbers),
+                    false => terms.is_empty().then_some(Mark::Empty),
+                }
             }
             FieldValue::Place(place) => {
-                mark = Some(Mark::Place);
                 self.places.push(*place);
+                Some(Mark::Place)
             }
-        }
+        };
         // Marks were interned first, so the number of a mark is its own.
-        self.entries.extend(mark.map(|mark| (row, mark as u32)));
+        let marks = [long, mark].into_iter().flatten();
+        self.entries.extend(marks.map(|mark| (row, mark as u32)));
         self.present += 1;
         (self.entries.len() <= limit as usize).then_some(())
     }

@@ -46,25 +46,26 @@ pub(super) fn column<E>(
     let offsets = starts.len().saturating_sub(MARKS as usize);
     let (offsets, marks) = starts.split_at(offsets);
     let postings = offsets.last().copied().unwrap_or_default();
-    let (long, placed, all) = match marks {
-        [long, placed, all] => (*long, *placed, *all),
-        _ => (postings, postings, postings),
-    };
+    let ends: [u32; MARKS as usize] = marks.try_into().unwrap_or([postings; MARKS as usize]);
+    let [long, placed, empty, all] = ends;
     let shape = Shape {
         path,
         booleans: dictionary.booleans,
         numbers: dictionary.numbers.len() as u32,
+        rests: !dictionary.rests.is_empty(),
         texts: dictionary.text_offsets.len().saturating_sub(1) as u32,
         text_bytes: dictionary.texts.len() as u32,
         postings,
         long: long - postings,
         places: placed - long,
-        empty: all - placed,
+        empty: empty - placed,
+        number_lists: all - empty,
         present,
         lists,
     };
 
     array(&dictionary.numbers, put)?;
+    array(&dictionary.rests, put)?;
     array(&Vec::from_iter(places.iter().map(|at| at.lat)), put)?;
     array(&Vec::from_iter(places.iter().map(|at| at.lon)), put)?;
     array(&dictionary.text_offsets, put)?;

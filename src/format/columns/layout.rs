@@ -5,9 +5,10 @@ use super::column::Column;
 use super::limits::MAX_COLUMNS;
 use super::mark::MARKS;
 use super::table::{ARRAYS_NAME, COLUMN_TABLE, COLUMNS, TABLE_NAME, Table};
-use crate::filter::FieldKinds;
+use crate::filter::{FieldKinds, is_within};
 use crate::format::container::Sections;
 use crate::format::error::FormatError;
+use std::collections::BTreeSet;
 use twinspire_core::wire::unpack;
 use twinspire_towers::internals::MAX_PATH_BYTES;
 
@@ -51,7 +52,7 @@ impl ColumnsLayout {
         let data = sections.range(COLUMNS, ARRAYS_NAME)?;
         let (mut starts, mut at) = (Vec::with_capacity(table.columns.len()), 0);
         for shape in &table.columns {
-            // At most eleven arrays of 2^36 bytes each, for at most 512 columns.
+            // At most twelve arrays of 2^36 bytes each, for at most 512 columns.
             let length: u64 = shape.lengths(rows).map(padded).iter().sum();
             let countable = shape.terms() + u64::from(MARKS) < u64::from(NO_ENTRY)
                 && shape.all_postings() < u64::from(NO_ENTRY)
@@ -79,6 +80,7 @@ impl ColumnsLayout {
         let parts = |at| Some((columns.get(at)?, self.starts.get(at)?));
         match found.ok().and_then(parts) {
             Some((shape, start)) => Lookup::Column(Column::new(bytes, *start, shape, self.rows)),
+            None if is_within(&self.table.omitted, path) => Lookup::Unindexed,
             None if self.table.complete || path.len() > MAX_PATH_BYTES => Lookup::Absent,
             None => Lookup::Unindexed,
         }
@@ -90,9 +92,13 @@ impl ColumnsLayout {
         columns.map(|shape| (shape.path.as_str(), shape.kinds()))
     }
 
-    /// Whether every field has a column.
-    #[cfg(test)]
-    pub(super) fn is_complete(&self) -> bool {
+    /// Paths that were kept out of filters when the segment was written.
+    pub(crate) fn omitted(&self) -> &BTreeSet<String> {
+        &self.table.omitted
+    }
+
+    /// Whether every field has a column, but those [omitted](Self::omitted).
+    pub(crate) fn is_complete(&self) -> bool {
         self.table.complete
     }
 }

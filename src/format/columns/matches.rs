@@ -4,7 +4,8 @@ use super::column::Column;
 use super::limits::MAX_TEXT_BYTES;
 use super::mark::{MARKS, Mark};
 use crate::format::dense::search_dense;
-use std::ops::Range;
+use std::borrow::Cow;
+use std::ops::{Bound, Range};
 use twinspire_towers::internals::{Place, Term, Test};
 
 /// How far beyond its latitudes a search for near places looks, in degrees. Distances between antipodes
@@ -24,7 +25,7 @@ pub(crate) struct Matches<'a> {
     low: u32,
     width: u32,
     near: Option<Circle<'a>>,
-    uncertain: &'a [u32],
+    uncertain: Cow<'a, [u32]>,
 }
 
 /// The places in a circle.
@@ -89,7 +90,7 @@ impl Matches<'_> {
 
     /// Rows that only their record can decide, sorted. Some of them may certainly pass.
     pub(crate) fn uncertain(&self) -> &[u32] {
-        self.uncertain
+        &self.uncertain
     }
 
     /// Whether only the record can decide a row.
@@ -117,10 +118,20 @@ impl Matches<'_> {
                 && near.centre.distance_km(&place) <= near.km
         })
     }
+}
 
-    /// Marks rows with long texts as uncertain.
-    fn set_long_texts_uncertain(&mut self) {
-        self.uncertain = self.column.marked(Mark::Long);
+impl<'a> Matches<'a> {
+    /// Makes the rows with a mark uncertain: they may have terms that are not in the dictionary.
+    fn set_uncertain(&mut self, mark: Mark) {
+        let rows: &'a [u32] = self.column.marked(mark);
+        if self.uncertain.is_empty() {
+            self.uncertain = Cow::Borrowed(rows);
+        } else if !rows.is_empty() {
+            let uncertain = self.uncertain.to_mut();
+            uncertain.extend_from_slice(rows);
+            uncertain.sort_unstable();
+            uncertain.dedup();
+        }
     }
 }
 
@@ -133,14 +144,21 @@ impl<'a> Column<'a> {
             low: 0,
             width: 0,
             near: None,
-            uncertain: &[],
+            uncertain: Cow::Borrowed(&[]),
         };
         match test {
             Test::Between { low, high } => {
-                let (range, texts) = self.between(low, high);
+                let (range, mark) = self.between(low, high);
                 matches.ranges.push(range);
-                if texts {
-                    matches.set_long_texts_uncertain();
+                if let Some(mark) = mark {
+                    matches.set_uncertain(mark);
+                }
+                if matches!((low, high), (Bound::Unbounded, Bound::Unbounded)) {
+                    // Every term, also those that are not in the dictionary.
+                    let marks = [Mark::Long, Mark::Numbers].map(|mark| self.ordinal(mark));
+                    matches
+                        .ranges
+                        .extend(marks.map(|at| at..at.saturating_add(1)));
                 }
             }
             Test::OneOf(terms) => {
@@ -149,7 +167,10 @@ impl<'a> Column<'a> {
                 ordinals.dedup();
                 matches.ranges = runs(&ordinals);
                 if terms.iter().any(is_long) {
-                    matches.set_long_texts_uncertain();
+                    matches.set_uncertain(Mark::Long);
+                }
+                if terms.iter().any(|term| matches!(term, Term::Number(_))) {
+                    matches.set_uncertain(Mark::Numbers);
                 }
             }
             Test::Present => matches.ranges.push(0..self.terms.saturating_add(MARKS)),

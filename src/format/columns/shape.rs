@@ -1,6 +1,7 @@
 //! The counts of a column.
 
 use super::array::{ARRAYS, Array};
+use super::mark::MARKS;
 use crate::filter::FieldKinds;
 use bincode::{Decode, Encode};
 
@@ -13,6 +14,8 @@ pub(super) struct Shape {
     pub(super) booleans: u32,
     /// Numbers in the dictionary.
     pub(super) numbers: u32,
+    /// Whether one of them is not a float, so that all have rests.
+    pub(super) rests: bool,
     /// Texts in the dictionary.
     pub(super) texts: u32,
     /// Length of these texts, in bytes.
@@ -25,6 +28,8 @@ pub(super) struct Shape {
     pub(super) places: u32,
     /// Rows with an empty list.
     pub(super) empty: u32,
+    /// Rows with a list of too many numbers for the dictionary.
+    pub(super) number_lists: u32,
     /// Rows that have the field.
     pub(super) present: u32,
     /// Whether a row has a list.
@@ -39,8 +44,17 @@ impl Shape {
 
     /// Postings of terms and marks.
     pub(super) fn all_postings(&self) -> u64 {
-        let marks = [self.long, self.places, self.empty].map(u64::from);
-        u64::from(self.postings) + marks.iter().sum::<u64>()
+        u64::from(self.postings)
+            + self
+                .marks()
+                .iter()
+                .map(|rows| u64::from(*rows))
+                .sum::<u64>()
+    }
+
+    /// Rows with each mark, in the order of marks.
+    pub(super) fn marks(&self) -> [u32; MARKS as usize] {
+        [self.long, self.places, self.empty, self.number_lists]
     }
 
     /// Whether each term has exactly one row, so that postings need no offsets.
@@ -74,6 +88,8 @@ impl Shape {
         let with_end = |count: u64, there: bool| if there { 4 * (count + 1) } else { 0 };
         let length = |array| match array {
             Array::Numbers => 8 * u64::from(self.numbers),
+            Array::Rests if self.rests => 2 * u64::from(self.numbers),
+            Array::Rests => 0,
             Array::Latitudes | Array::Longitudes => 8 * places,
             Array::TextOffsets => with_end(texts, texts > 0),
             Array::Texts => u64::from(self.text_bytes),
@@ -97,6 +113,8 @@ impl Shape {
             texts: self.texts > 0 || self.long > 0,
             places: self.places > 0,
             lists: self.lists,
+            number_lists: self.number_lists > 0,
+            untyped: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::shape::Shape;
 use crate::format::error::FormatError;
 use bincode::{Decode, Encode};
+use std::collections::BTreeSet;
 use twinspire_core::wire::pack;
 
 /// The section of the table.
@@ -22,6 +23,9 @@ pub(crate) struct Table {
     pub(super) complete: bool,
     /// The columns, in order of their paths.
     pub(super) columns: Vec<Shape>,
+    /// Paths that were kept out of filters when the segment was written. They and their members have no
+    /// columns.
+    pub(super) omitted: BTreeSet<String>,
 }
 
 impl Table {

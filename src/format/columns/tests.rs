@@ -1,7 +1,7 @@
 //! Columns beside a plain model: every record asked.
 
 use super::*;
-use crate::filter::FieldKinds;
+use crate::filter::{FieldKinds, MAX_LIST_NUMBERS};
 use crate::format::FormatError;
 use crate::format::container::{Header, Kind, Section, Sections, encode_footer, encode_table};
 use proptest::collection::vec;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use twinspire_core::files::Blob;
 use twinspire_core::wire::checksum;
-use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
+use twinspire_towers::internals::{FieldValue, Fields, Number, Place, Term, Test};
 
 /// Columns of some rows, as bytes and as what they were made of.
 struct Made {
@@ -149,14 +149,37 @@ fn number() -> impl Strategy<Value = f64> {
     ]
 }
 
+/// An integer that no float equals, or that is next to one.
+fn integer() -> impl Strategy<Value = Value> {
+    let above = (9_007_199_254_740_991i64..9_007_199_254_740_996).prop_map(Value::from);
+    prop_oneof![above, (u64::MAX - 3..=u64::MAX).prop_map(Value::from)]
+}
+
+fn exact_number() -> impl Strategy<Value = Number> {
+    let of = |value: Value| match value.as_i64() {
+        Some(number) => Number::from(number),
+        None => value.as_u64().unwrap_or_default().into(),
+    };
+    prop_oneof![2 => number().prop_map(Number::from), 1 => integer().prop_map(of)]
+}
+
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
         1 => Just(Value::Null),
         2 => any::<bool>().prop_map(Value::from),
         2 => (-3i64..3).prop_map(Value::from),
         2 => number().prop_map(Value::from),
+        1 => integer(),
         4 => text().prop_map(Value::from),
     ]
+}
+
+/// A list of more numbers than a dictionary takes, with a text and a boolean.
+fn many_numbers(from: i64) -> Value {
+    let numbers = (from..from + 1 + MAX_LIST_NUMBERS as i64).map(Value::from);
+    numbers
+        .chain([json!("a"), json!(true), json!(long('b'))])
+        .collect()
 }
 
 fn degrees() -> impl Strategy<Value = (f64, f64)> {
@@ -172,6 +195,7 @@ fn value() -> impl Strategy<Value = Value> {
         2 => degrees().prop_map(|(lat, lon)| json!({"lat": lat, "lon": lon})),
         1 => (scalar(), scalar()).prop_map(|(a, b)| json!({"x": a, "y": b})),
         1 => Just(json!([[1], {"x": 1}])),
+        1 => (0..4i64).prop_map(many_numbers),
         1 => Just(json!({})),
     ]
 }
@@ -199,7 +223,7 @@ fn records() -> impl Strategy<Value = Vec<Option<Value>>> {
 fn term() -> impl Strategy<Value = Term> {
     prop_oneof![
         any::<bool>().prop_map(Term::Bool),
-        number().prop_map(Term::Number),
+        exact_number().prop_map(Term::Number),
         text().prop_map(Term::Text),
     ]
 }
@@ -212,7 +236,7 @@ fn test() -> impl Strategy<Value = Test> {
             2 => Just(Bound::Unbounded),
         ]
     };
-    let numbers = (number(), number()).prop_map(|(low, high)| Test::Between {
+    let numbers = (exact_number(), exact_number()).prop_map(|(low, high)| Test::Between {
         low: Bound::Included(Term::Number(low)),
         high: Bound::Excluded(Term::Number(high)),
     });
@@ -275,10 +299,13 @@ proptest! {
                 FieldValue::Place(_) => kinds.places = true,
                 FieldValue::Terms { terms, list } => {
                     kinds.lists |= list;
+                    let numbers = terms.iter().filter(|term| matches!(term, Term::Number(_)));
+                    let many = numbers.count() > MAX_LIST_NUMBERS;
+                    kinds.number_lists |= many;
                     for term in terms {
                         match term {
                             Term::Bool(_) => kinds.booleans = true,
-                            Term::Number(_) => kinds.numbers = true,
+                            Term::Number(_) => kinds.numbers |= !many,
                             Term::Text(_) => kinds.texts = true,
                         }
                     }
@@ -363,6 +390,43 @@ fn long_texts_are_left_to_the_records() {
 }
 
 #[test]
+fn long_lists_of_numbers_are_left_to_the_records_and_take_no_room() {
+    let embedding =
+        |from: usize| -> Vec<f64> { (0..256).map(|at| (from + at) as f64 * 0.37).collect() };
+    let mut records: Vec<_> = (0..50)
+        .map(|at| Some(json!({"e": embedding(at)})))
+        .collect();
+    let made = made(&records);
+    assert!(made.data.len() < 50 * 32, "{} bytes", made.data.len());
+    records.push(Some(json!({"e": [0.37, 7]})));
+    let made = made_with(ColumnsBuilder::default(), &records);
+    let number = |number: f64| Term::Number(number.into());
+    let (low, high) = (Bound::Excluded(number(200.0 * 0.37)), Bound::Unbounded);
+    made.compare("e", &Test::Between { low, high });
+    made.compare("e", &Test::OneOf(vec![number(0.37), number(7.0)]));
+    made.compare("e", &Test::OneOf(vec![number(0.37), Term::Text(long('b'))]));
+    made.compare("e", &Test::Present);
+}
+
+#[test]
+fn omitted_paths_and_their_members_have_no_columns() {
+    let record = json!({"raw": {"x": 1, "y": {"z": 2}}, "rawer": 3, "a": {"raw": 4, "b.c": 5}});
+    let omitted = ["raw", "a.b"].map(str::to_owned);
+    let made = made_with(ColumnsBuilder::omitting(&omitted.into()), &[Some(record)]);
+    made.read(|layout, bytes| {
+        let columns: Vec<_> = layout.fields().map(|(path, _)| path).collect();
+        assert_eq!(columns, ["a.raw", "rawer"]);
+        for path in ["raw", "raw.x", "raw.y.z", "raw.none", "a.b", "a.b.c"] {
+            assert!(
+                matches!(layout.lookup(bytes, path), Lookup::Unindexed),
+                "{path}"
+            );
+        }
+        assert!(matches!(layout.lookup(bytes, "a.none"), Lookup::Absent));
+    });
+}
+
+#[test]
 fn more_fields_than_columns_are_left_to_the_records() {
     let many = |from: usize, count: usize| -> Value {
         let fields = (from..from + count).map(|at| (format!("f{at:04}"), json!(at)));
@@ -398,7 +462,7 @@ fn columns_that_grow_too_large_are_given_up_for_good() {
         assert!(matches!(layout.lookup(bytes, "id"), Lookup::Unindexed));
         assert!(matches!(layout.lookup(bytes, "n"), Lookup::Column(_)));
     });
-    made.compare("n", &Test::OneOf(vec![Term::Number(1.0)]));
+    made.compare("n", &Test::OneOf(vec![Term::Number(1.0.into())]));
     let most = ColumnsBuilder::with_limit(19);
     made_with(most, &records).read(|layout, _| assert_eq!(layout.fields().count(), 0));
 }
@@ -417,7 +481,10 @@ fn a_field_few_rows_have_takes_little_room() {
         "{}",
         made.data.len()
     );
-    let (low, high) = (Bound::Included(Term::Number(500.0)), Bound::Unbounded);
+    let (low, high) = (
+        Bound::Included(Term::Number(500.0.into())),
+        Bound::Unbounded,
+    );
     made.compare("rare", &Test::Between { low, high });
 }
 

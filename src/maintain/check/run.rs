@@ -27,6 +27,7 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
         report.add_errors(segment.check());
         check_database(segment.path(), segment.database(), database, &mut report);
     }
+    check_fields(live, &sealed, &mut report);
     check_ids(&sealed, &mut report);
     for (name, space) in &sealed.manifest.spaces {
         for generation in &space.generations {
@@ -107,6 +108,18 @@ fn check_journal(
         report.add(file, "frame", "the last frames are damaged or missing");
     }
     Ok(())
+}
+
+/// Checks that the manifest knows the fields of all items segments.
+fn check_fields(live: &Live, sealed: &Sealed, report: &mut CheckReport) {
+    let manifest = &sealed.manifest;
+    for segment in &sealed.items {
+        if !manifest.fields.covers(&segment.fields()) {
+            let path = live.directory.root.join(names::manifest(manifest.number));
+            let what = format!("lacks a field of {}", segment.path().display());
+            report.add(path, "state", what);
+        }
+    }
 }
 
 /// Checks that ids and items correspond one to one across all items segments.

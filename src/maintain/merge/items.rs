@@ -44,6 +44,7 @@ pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Res
         sealed: Arc::new(sealed),
         spaces: before.spaces.clone(),
         unusable: before.unusable.clone(),
+        fields: Arc::clone(&before.fields),
     };
     commit(live, &mut writer, next)
 }
@@ -92,8 +93,12 @@ fn write_newest<'a>(
         next.is_none_or(|(other, ..)| other != item)
     });
     let (number, pending) = writing.reserve_items()?;
-    let database = live.snapshot.load().sealed.manifest.database;
-    let mut writer = ItemsWriter::create(&live.directory, number, database)?;
+    let sealed = Arc::clone(&live.snapshot.load().sealed);
+    let (database, omitted) = (
+        sealed.manifest.database,
+        sealed.manifest.fields.unfiltered(),
+    );
+    let mut writer = ItemsWriter::create(&live.directory, number, database, omitted)?;
     let mut any = false;
     newest.try_for_each(|(_, (_, at, row))| -> Result<(), Error> {
         let Some(segment) = inputs.get(*at as usize) else {

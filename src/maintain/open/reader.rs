@@ -7,7 +7,7 @@ use super::newer::refuse_newer_segments;
 use crate::catalog::{self, Index};
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::snapshot::{Live, Snapshot};
+use crate::snapshot::{Live, Snapshot, known_fields};
 use crate::store::{self, Directory};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -83,7 +83,8 @@ fn open_state(
         );
     }
     let index = Index::open(directory, manifest.database, None, &recovered)?;
-    let snapshot = Snapshot::open(directory, manifest, &index.all(), before)?;
+    let fields = known_fields(&manifest, &recovered.ops);
+    let snapshot = Snapshot::open(directory, manifest, &index.all(), fields, before)?;
     Ok(Live {
         directory: directory.clone(),
         snapshot: ArcSwap::from_pointee(snapshot),

@@ -11,7 +11,7 @@ use crate::maintain::backlog::Limits;
 use crate::maintain::collect::collect_or_warn;
 use crate::maintain::writer::Writer;
 use crate::maintain::writing::Writing;
-use crate::snapshot::{Live, Snapshot};
+use crate::snapshot::{Live, Snapshot, known_fields};
 use crate::store::{self, Directory, StoreError};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -57,6 +57,7 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         .files
         .outside(&directory.root.join(names::CATALOG));
     let index = Index::open(&directory, database, on_disk.as_deref(), &recovered)?;
+    let fields = known_fields(&manifest, &recovered.ops);
     let highest = store::highest_number(&directory)?;
     let mut next_file = FileNo(manifest.next_file.0.max(highest + 1));
     let take_number = || {
@@ -64,7 +65,7 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         FileNo(next_file.0 - 1)
     };
     let mut journal = Journal::resume(directory.clone(), database, recovered, take_number)?;
-    let snapshot = Snapshot::open(&directory, manifest, &index.all(), None)
+    let snapshot = Snapshot::open(&directory, manifest, &index.all(), fields, None)
         .and_then(Snapshot::with_towers)
         .map_err(missing)?;
     let journal_bytes = journal.bytes();

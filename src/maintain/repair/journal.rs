@@ -66,7 +66,8 @@ impl Repairer<'_> {
         if !rows.is_empty() {
             let sealed = Sealed::open(self.directory, salvage.manifest.clone(), None)?;
             let number = salvage.take_file_number();
-            let mut writer = ItemsWriter::create(self.directory, number, database)?;
+            let omitted = salvage.manifest.fields.unfiltered();
+            let mut writer = ItemsWriter::create(self.directory, number, database, omitted)?;
             for (id, fresh) in rows.values() {
                 writer.push(&Row {
                     item: fresh.item,

@@ -6,7 +6,9 @@ use crate::catalog;
 use crate::error::Error;
 use crate::maintain::open::{lock_directory, refuse_any_newer};
 use crate::manifest::Manifest;
-use crate::store::{self, Directory, StoreError};
+use crate::snapshot::known_fields;
+use crate::store::{self, Directory, ItemsSegment, StoreError};
+use std::sync::Arc;
 use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::FileNo;
 
@@ -52,11 +54,27 @@ impl Repairer<'_> {
         self.repair_items(&mut salvage, &journal)?;
         self.keep_whole_generations(&mut salvage.manifest);
         self.keep_whole_ensembles(&mut salvage.manifest);
+        salvage.manifest.fields = known_fields(&salvage.manifest, &journal.ops);
         self.repair_journal(&mut salvage, journal)?;
+        self.keep_fields(&mut salvage)?;
         if self.report.lost_rows + self.report.unverified_rows > 0 {
             self.align_vectors(&mut salvage)?;
         }
         Ok(salvage)
+    }
+
+    /// Adds the fields of the items segments: the manifest may be older than they are.
+    fn keep_fields(&self, salvage: &mut Salvage) -> Result<(), Error> {
+        let manifest = &mut salvage.manifest;
+        for pinned in &manifest.items {
+            let segment = ItemsSegment::open(self.directory, pinned)?;
+            let fields = Arc::make_mut(&mut manifest.fields);
+            fields.add_all(&segment.fields());
+            if !segment.has_all_columns() {
+                fields.set_open();
+            }
+        }
+        Ok(())
     }
 
     /// Commits the salvaged state above the `highest` manifest number, and removes the journal and

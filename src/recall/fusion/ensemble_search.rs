@@ -172,10 +172,7 @@ impl<'a> EnsembleSearch<'a> {
                 .zip(channels)
                 .filter_map(|(ranks, c)| Some((c.name.to_owned(), *ranks.get(item)?)));
             Ok(Hit {
-                record: match params.records {
-                    true => view.record(&id)?,
-                    false => None,
-                },
+                record: params.record(view, &id)?,
                 id,
                 score: *score,
                 channels: scores.collect(),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use serde_json::Value;
+use twinspire::import::check_integers;
 
 use crate::output::Failure;
 
@@ -13,15 +14,27 @@ const MAX_INPUT_BYTES: u64 = 64 << 20;
 /// One JSON value. `option` names the argument in errors.
 pub fn json(option: &str, argument: &str) -> Result<Value, Failure> {
     let (text, origin) = text(argument)?;
-    serde_json::from_str(&text).map_err(|error| not_json(option, &origin, &error))
+    json_of_text(option, &text, &origin)
+}
+
+/// One JSON value of a text that was read from `origin`.
+pub fn json_of_text(option: &str, text: &str, origin: &str) -> Result<Value, Failure> {
+    check_numbers(option, text)?;
+    serde_json::from_str(text).map_err(|error| not_json(option, origin, &error))
 }
 
 /// Any number of JSON values one after the other, as in a file of JSON lines.
 pub fn json_values(option: &str, argument: &str) -> Result<Vec<Value>, Failure> {
     let (text, origin) = text(argument)?;
+    check_numbers(option, &text)?;
     let values = serde_json::Deserializer::from_str(&text).into_iter();
     let values = values.collect::<Result<Vec<Value>, _>>();
     values.map_err(|error| not_json(option, &origin, &error))
+}
+
+/// Refuses integers beyond 64 bits, which would be rounded.
+fn check_numbers(option: &str, text: &str) -> Result<(), Failure> {
+    check_integers(text).map_err(|error| Failure::usage(format!("{option}: {error}")))
 }
 
 /// The text of an argument and the name of its origin.

@@ -11,7 +11,7 @@ mod state;
 mod target;
 
 pub use csv::CsvArgs;
-pub use json::{json, json_values};
+pub use json::{json, json_of_text, json_values};
 pub use numbers::{at_least_one, at_least_two, share};
 pub use search::{EffortArgs, SearchArgs, ShowArgs};
 pub use state::{StateArg, state_label};

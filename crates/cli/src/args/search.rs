@@ -51,6 +51,9 @@ pub struct ShowArgs {
     /// Show the record of each item
     #[arg(long)]
     pub records: bool,
+    /// Show these fields of the record of each item, such as title,seller.city
+    #[arg(long, value_name = "FIELD", value_delimiter = ',')]
+    pub fields: Vec<String>,
 }
 
 impl SearchArgs {
@@ -82,6 +85,11 @@ impl SearchArgs {
 }
 
 impl ShowArgs {
+    /// Whether anything of the records is shown.
+    pub fn shows_records(&self) -> bool {
+        self.records || !self.fields.is_empty()
+    }
+
     /// A recall that returns what is to be shown.
     pub fn apply<'a>(&self, mut recall: Recall<'a>) -> Recall<'a> {
         if self.explain {
@@ -90,9 +98,10 @@ impl ShowArgs {
         if self.exact_ranks {
             recall = recall.exact_ranks();
         }
-        match self.records {
-            true => recall.records(),
-            false => recall,
+        match (self.fields.is_empty(), self.records) {
+            (false, _) => recall.fields(&self.fields),
+            (true, true) => recall.records(),
+            (true, false) => recall,
         }
     }
 }

@@ -1,16 +1,18 @@
 //! `twinspire import`: items from files into a database.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufReader, stdin};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use twinspire::import::{CsvOptions, Format, ImportError, Records, Source, csv, jsonl, open};
-use twinspire::{Database, Event};
+use twinspire::import::{
+    CsvOptions, Format, ImportError, Records, Source, csv, jsonl, misread_places, open,
+};
+use twinspire::{Database, Error, Event};
 
 use crate::args::{CsvArgs, DatabaseArg};
-use crate::output::{Exit, Failure, Output, Unit, counted};
+use crate::output::{Exit, Failure, Output, Unit, counted, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +22,8 @@ Examples:
   zcat items.jsonl.gz | twinspire import shop.twin - --format json-lines
   twinspire import shop.twin log.csv --kind events --dry-run
   twinspire import copy.twin all.jsonl --format export
+  twinspire import shop.twin today.jsonl --replace     also removes what the file does not have
+  twinspire import shop.twin items.parquet --no-filter embedding,raw
 
 Files:
   JSON lines  one object per line, each with an `id`
@@ -31,7 +35,10 @@ Files:
               publish with the same towers computes them again; an export without --vectors
               is plain JSON lines
 
-An existing item is replaced, so importing a file twice does no harm. A database holds items only: logs
+An existing item is replaced, so importing a file twice does no harm. With --replace, items that the file
+does not have are removed at the end; more than half of them only with --yes. A crash before that leaves
+them all, and running the command again completes it. Lists of more than 32 numbers are stored without an
+index by themselves. A database holds items only: logs
 and users stay in their files, where `train` reads them; --dry-run checks them.";
 
 /// Number of items in a batch. Each batch is one fsync and written whole or not at all.
@@ -65,6 +72,28 @@ pub struct ImportArgs {
     /// Read and check the file, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// The file is the whole catalogue: remove every item that is not in it, after the last line was read
+    #[arg(long, conflicts_with = "dry_run")]
+    replace: bool,
+    /// With --replace: remove any number of items, even more than half of them, or after bad lines
+    #[arg(long, requires = "replace")]
+    yes: bool,
+    /// Fields that nobody filters by: store them without an index (kept with the database)
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        conflicts_with = "dry_run"
+    )]
+    no_filter: Vec<String>,
+    /// Let filters read a field again that --no-filter excluded
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        conflicts_with = "dry_run"
+    )]
+    allow_filter: Vec<String>,
 }
 
 /// What a file holds.
@@ -103,7 +132,16 @@ pub fn run(args: ImportArgs, output: &Output) -> Result<Exit, Failure> {
         Kind::Items if !args.dry_run => {
             let records = reader.items()?;
             let db = Database::open(&args.target.database)?;
-            store(&db, records, &args, output)?
+            if !args.no_filter.is_empty() {
+                db.exclude_from_filters(&args.no_filter)?;
+            }
+            if !args.allow_filter.is_empty() {
+                db.include_in_filters(&args.allow_filter)?;
+            }
+            match args.replace {
+                true => return replace(&db, records, &args, output),
+                false => store(&db, records, &args, output)?,
+            }
         }
         Kind::Items => read_all(reader.items()?, &args, output, |_| Ok(()))?,
         Kind::Users => read_all(reader.users()?, &args, output, |_| Ok(()))?,
@@ -135,13 +173,101 @@ struct Counts {
     bad_lines: u64,
 }
 
-/// Puts every item into the database, batch by batch.
+/// Objects that were meant as places and are none: by field and reason, how many, and the first item.
+#[derive(Default)]
+struct MisreadPlaces(BTreeMap<(String, &'static str), (u64, String)>);
+
+impl MisreadPlaces {
+    fn add(&mut self, item: &Value) {
+        for place in misread_places(item) {
+            let id = || item["id"].as_str().unwrap_or_default().to_owned();
+            let (count, _) = self.0.entry(place).or_insert_with(|| (0, id()));
+            *count += 1;
+        }
+    }
+
+    fn tell(&self, output: &Output) {
+        for ((field, fault), (count, first)) in &self.0 {
+            output.note(&format!(
+                "no place: `{field}` {fault} in {}, the first is {first:?}; filters read places from \
+                 {{\"lat\": -90 to 90, \"lon\": -180 to 180}}",
+                counted(*count, "item")
+            ));
+        }
+    }
+}
+
+/// Puts every item, then removes all others.
+fn replace(
+    db: &Database,
+    records: Records<Value>,
+    args: &ImportArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut catalogue = db.items().replace_all()?;
+    if args.yes {
+        catalogue = catalogue.max_removed(1.0);
+    }
+    let counts = put_batches(records, args, output, |batch| catalogue.put_many(batch))?;
+    let Counts { read, bad_lines } = counts;
+    let (missing, items) = catalogue.missing()?;
+    if bad_lines > 0 && missing > 0 && !args.yes {
+        let message = format!(
+            "{} of {} are not in the file, but {} could not be read: nothing was removed",
+            counted(missing, "item"),
+            thousands(items),
+            counted(bad_lines, "bad line"),
+        );
+        return Err(Failure::refused(message).hint("--yes removes them all the same"));
+    }
+    let done = catalogue.finish().map_err(|error| {
+        let too_many = matches!(error, Error::TooManyRemoved { .. });
+        let failure = Failure::from(error);
+        match too_many {
+            true => failure.hint("the items of the file are stored; --yes removes the others"),
+            false => failure,
+        }
+    })?;
+    let document = json!({"kind": "items", "read": read, "bad_lines": bad_lines,
+                          "added": done.added, "changed": done.changed,
+                          "unchanged": done.unchanged, "removed": done.removed});
+    output.result(&document, || {
+        let mut text = format!(
+            "{} imported: {} new, {} changed, {} unchanged; {} removed",
+            counted(read, "item"),
+            thousands(done.added),
+            thousands(done.changed),
+            thousands(done.unchanged),
+            counted(done.removed, "item"),
+        );
+        if bad_lines > 0 {
+            text.push_str(&format!(", {} skipped", counted(bad_lines, "bad line")));
+        }
+        text
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Puts every item into the database.
 fn store(
     db: &Database,
     records: Records<Value>,
     args: &ImportArgs,
     output: &Output,
 ) -> Result<Counts, Failure> {
+    put_batches(records, args, output, |batch| {
+        db.items().put_many(batch).map(drop)
+    })
+}
+
+/// Reads every item and passes them to `put`, batch by batch.
+fn put_batches(
+    records: Records<Value>,
+    args: &ImportArgs,
+    output: &Output,
+    mut put: impl FnMut(&[Value]) -> Result<(), Error>,
+) -> Result<Counts, Failure> {
+    let mut places = MisreadPlaces::default();
     let mut batch: Vec<Value> = Vec::new();
     let mut ids = HashSet::new();
     let mut batch_start = 0;
@@ -157,16 +283,20 @@ fn store(
         let full =
             batch.len() >= BATCH_ITEMS || position.saturating_sub(batch_start) >= BATCH_BYTES;
         if (full || repeated || item.is_none()) && !batch.is_empty() {
-            db.items().put_many(&batch)?;
+            put(&batch)?;
             written += batch.len() as u64;
             batch_start = position;
             batch.clear();
             ids.clear();
             ids.extend(id.map(str::to_owned));
         }
+        if let Some(item) = &item {
+            places.add(item);
+        }
         batch.extend(item);
         Ok(())
     });
+    places.tell(output);
     result.map_err(|failure| match written {
         0 => failure,
         written => failure.hint(format!(

@@ -5,7 +5,9 @@
 
 pub mod audit;
 pub mod check;
+pub mod delete;
 pub mod diff;
+pub mod embed;
 pub mod ensembles;
 pub mod export;
 pub mod gc;

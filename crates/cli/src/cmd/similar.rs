@@ -33,6 +33,6 @@ pub fn run(args: SimilarArgs, output: &Output) -> Result<Exit, Failure> {
     let recall = args.search.apply(db.recall(space));
     let recall = args.show.apply(recall).similar(&args.id);
     let found = recall.top(args.search.top)?;
-    hits::print_one(space, &found, args.show.records, output)?;
+    hits::print_one(space, &found, args.show.shows_records(), output)?;
     Ok(Exit::Done)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
 use twinspire::train::{Dataset, TrainingProgress, youtube};
-use twinspire::{Database, Towers};
+use twinspire::{Database, Error, Towers};
 
 use super::train::{DataArgs, config_of, set};
 use crate::args::{SpaceArgs, at_least_two, share};
@@ -19,7 +19,7 @@ Examples:
   twinspire loop shop.twin shop --items items.jsonl --events log.csv --since 1764115200 --tolerance 0.01
   twinspire loop shop.twin text --towers models/text --users queries.jsonl --events clicks.csv
 
-1. New and changed items of the logs are put.
+1. New and changed items of the logs are put. With --replace, items that the logs do not have are removed.
 2. The latest new events are held out. The active towers are trained further on the other new events, by
    the recipe youtube. Older events make the histories of users: keep enough of them to fill these.
 3. The new towers are published.
@@ -30,6 +30,9 @@ Examples:
 
 For towers of another recipe, use `twinspire train` and pass the result as --towers; steps 3 to 5 follow.
 A rollback restores the towers with their training state, so the next loop continues from them.";
+
+/// Number of items that one call puts.
+const BATCH_ITEMS: usize = 2_000;
 
 /// Train on new logs, publish on trial, and keep the new generation if it recalls as well.
 #[derive(Debug, Args)]
@@ -63,6 +66,12 @@ pub struct LoopArgs {
     /// Epochs over the new events [default: that of --config, or 1 for a warm start]
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
+    /// The items of the logs are the whole catalogue: remove all others
+    #[arg(long)]
+    replace: bool,
+    /// With --replace: remove any number of items, even more than half of them
+    #[arg(long, requires = "replace")]
+    yes: bool,
     /// Train from scratch instead of from the active towers
     #[arg(long)]
     cold: bool,
@@ -76,10 +85,14 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     let held_out = hold_out(&mut data, args.since, args.held_out);
     let next = held_out.iter().map(|event| event.at).min();
     let cases = Cases::new(&data, &held_out, args.most).map_err(Failure::failed)?;
-    let put = put_new(&db, &data)?;
+    let (put, removed) = match args.replace {
+        true => replace_all(&db, &data, args.yes)?,
+        false => (put_new(&db, &data)?, 0),
+    };
     let mut document = json!({
         "space": space,
         "items_put": put,
+        "items_removed": removed,
         "held_out": held_out.len(),
         "cases": cases.len(),
     });
@@ -111,6 +124,27 @@ fn put_new(db: &Database, data: &Dataset) -> Result<usize, Failure> {
         db.items().put_many(&new)?;
     }
     Ok(new.len())
+}
+
+/// Puts the items that are new or changed, and removes those that the logs do not have. Returns how many
+/// were put and removed.
+fn replace_all(db: &Database, data: &Dataset, any: bool) -> Result<(usize, u64), Failure> {
+    let mut catalogue = db.items().replace_all()?;
+    if any {
+        catalogue = catalogue.max_removed(1.0);
+    }
+    for batch in data.items.chunks(BATCH_ITEMS) {
+        catalogue.put_many(batch)?;
+    }
+    let done = catalogue.finish().map_err(|error| {
+        let too_many = matches!(error, Error::TooManyRemoved { .. });
+        let failure = Failure::from(error);
+        match too_many {
+            true => failure.hint("--yes removes them"),
+            false => failure,
+        }
+    })?;
+    Ok(((done.added + done.changed) as usize, done.removed))
 }
 
 /// Trains, with a warm start from the active towers, if there are any.

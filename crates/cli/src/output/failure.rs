@@ -39,6 +39,11 @@ impl Failure {
         Self::new(Exit::NotFound, vec![message.into()])
     }
 
+    /// An operation that was not carried out.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, vec![message.into()])
+    }
+
     /// An operation that failed, with the causes of its error.
     pub fn failed(error: impl StdError) -> Self {
         Self::new(Exit::Failed, with_causes(&error))
@@ -84,6 +89,38 @@ impl Failure {
             None => hint,
         });
         self
+    }
+
+    /// A row of a batch that failed; the batch says which.
+    pub fn of_row(error: Error) -> Self {
+        match error {
+            Error::User { source, .. } => Self::new(Exit::Failed, with_causes(&source)),
+            error => error.into(),
+        }
+    }
+
+    /// The failure of the user of this number. Details name the user by themselves.
+    #[must_use]
+    pub fn of_user(mut self, number: u64) -> Self {
+        if let Some(first) = self.messages.first_mut()
+            && self.details.is_empty()
+        {
+            *first = format!("user {number} of the batch: {first}");
+        }
+        self.hint("--skip-bad answers the others")
+    }
+
+    /// Another failure with the details of this one.
+    #[must_use]
+    pub fn details_to(self, other: Self) -> Self {
+        other.with_details(self.details)
+    }
+
+    /// The message and its causes in one line.
+    pub fn summary(&self) -> String {
+        let details = self.details.iter().map(|line| line.trim().to_owned());
+        let all: Vec<String> = self.messages.iter().cloned().chain(details).collect();
+        all.join(": ")
     }
 
     /// The exit code.

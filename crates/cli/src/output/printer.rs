@@ -23,6 +23,11 @@ impl Output {
         Self { json, quiet }
     }
 
+    /// Whether results are printed as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints a result: the document itself for programs, or the text for people.
     pub fn result(&self, document: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let mut out = io::stdout().lock();

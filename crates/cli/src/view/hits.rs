@@ -1,11 +1,15 @@
 //! Answers of recalls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use serde_json::{Value, json};
-use twinspire::{Explain, Hits};
+use twinspire::{Embedded, Explain, Hits};
 
-use crate::output::{Failure, Output, Table, short};
+use crate::output::{Failure, Output, Table, escape_controls, short, write_stream};
+
+/// Maximum number of a feature's numbers in a table; the JSON has all.
+const NUMBERS_SHOWN: usize = 8;
 
 /// Prints the answer to one query.
 pub fn print_one(space: &str, hits: &Hits, records: bool, output: &Output) -> Result<(), Failure> {
@@ -16,16 +20,128 @@ pub fn print_one(space: &str, hits: &Hits, records: bool, output: &Output) -> Re
     output.result(&document, || table(hits, records))
 }
 
-/// Prints the answers to several queries.
-pub fn print_all(space: &str, all: &[Hits], records: bool, output: &Output) -> Result<(), Failure> {
-    let results: Vec<Value> = all.iter().map(document).collect();
-    output.result(&json!({"space": space, "results": results}), || {
-        let parts = all.iter().enumerate();
-        let parts: Vec<String> = parts
-            .map(|(index, hits)| format!("user {}\n{}", index + 1, table(hits, records)))
-            .collect();
-        parts.join("\n")
-    })
+/// An answer for a user, and what its features gave in each space.
+pub struct Shown {
+    pub hits: Hits,
+    pub embedded: Option<BTreeMap<String, Embedded>>,
+}
+
+/// Prints the answer for one user.
+pub fn print_shown(
+    space: &str,
+    shown: &Shown,
+    records: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let document = with_space(shown_document(shown), space);
+    output.result(&document, || shown_table(shown, records))
+}
+
+/// Prints the answers for several users, or why they have none, one after the other.
+pub fn print_all(
+    space: &str,
+    all: &[Result<Shown, String>],
+    records: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let written = write_stream(None, |out| {
+        if !output.is_json() {
+            for (number, answer) in (1u64..).zip(all) {
+                let answer = answer.as_ref().map_err(String::as_str);
+                out.write_all(user_table(number, answer, records).as_bytes())?;
+            }
+            return Ok(());
+        }
+        out.write_all(b"{\"results\":[")?;
+        for (number, answer) in (1u64..).zip(all) {
+            if number > 1 {
+                out.write_all(b",")?;
+            }
+            let document = match answer {
+                Ok(shown) => shown_document(shown),
+                Err(why) => json!({"error": why}),
+            };
+            out.write_all(document.to_string().as_bytes())?;
+        }
+        writeln!(out, "],\"space\":{}}}", json!(space))?;
+        Ok(())
+    });
+    written.map(drop)
+}
+
+/// The answer for one of many users, or why it has none: a line of JSON, or a table.
+pub fn line(
+    space: &str,
+    number: u64,
+    answer: Result<&Shown, &str>,
+    records: bool,
+    output: &Output,
+) -> String {
+    match (output.is_json(), answer) {
+        (false, answer) => user_table(number, answer, records),
+        (true, Ok(shown)) => format!("{}\n", with_space(shown_document(shown), space)),
+        (true, Err(why)) => {
+            let document = json!({"error": why, "user": number, "space": space});
+            format!("{document}\n")
+        }
+    }
+}
+
+fn with_space(mut document: Value, space: &str) -> Value {
+    document["space"] = space.into();
+    document
+}
+
+fn shown_document(shown: &Shown) -> Value {
+    let mut document = document(&shown.hits);
+    if let Some(embedded) = &shown.embedded {
+        document["embedded"] = json!(embedded);
+    }
+    document
+}
+
+fn user_table(number: u64, answer: Result<&Shown, &str>, records: bool) -> String {
+    match answer {
+        Ok(shown) => format!(
+            "user {number}\n{}\n",
+            shown_table(shown, records).trim_end()
+        ),
+        Err(why) => format!("user {number}\nerror: {}\n", escape_controls(why)),
+    }
+}
+
+fn shown_table(shown: &Shown, records: bool) -> String {
+    let mut text = table(&shown.hits, records);
+    for (space, embedded) in shown.embedded.iter().flatten() {
+        text.push_str(&format!("\n\nfeatures in {space}\n{}", features(embedded)));
+    }
+    text
+}
+
+/// What each feature gave, as a table.
+pub fn features(embedded: &Embedded) -> String {
+    let mut table = Table::new(&["fields", "kind", "rows", "numbers"]);
+    for feature in &embedded.features {
+        table.row([
+            feature.fields.join(", "),
+            feature.kind.clone(),
+            some(&feature.rows),
+            some(&feature.numbers),
+        ]);
+    }
+    table.render()
+}
+
+/// The first few numbers of a list.
+fn some<T: std::fmt::Display>(numbers: &[T]) -> String {
+    let shown = numbers.iter().take(NUMBERS_SHOWN).map(ToString::to_string);
+    let shown: Vec<String> = shown.collect();
+    let more = if numbers.len() > NUMBERS_SHOWN {
+        " …"
+    } else {
+        ""
+    };
+    format!("{}{more}", shown.join(" "))
 }
 
 /// An answer as JSON.

@@ -3,9 +3,9 @@ use crate::error::TowersError;
 use crate::record::RecordError;
 use crate::tower::schema::Schema;
 use crate::tower::{
-    FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading, SelfTest,
-    Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state, content_hash,
-    sort_files,
+    Embedded, FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading,
+    SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state,
+    content_hash, sort_files,
 };
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -215,7 +215,7 @@ impl Towers {
     /// [strictly](crate::FeatureCheck::Strict).
     #[must_use]
     pub fn check_user(&self, features: &Value) -> Vec<RecordError> {
-        self.model.problems(Side::User, features)
+        self.model.problems(Side::User, features, None)
     }
 
     /// Embeds a user. The vector has [`dimension`](Self::dimension) components, and length 1 under cosine.
@@ -226,6 +226,18 @@ impl Towers {
     pub fn embed_user(&self, features: &Value) -> Result<Vec<f32>, TowersError> {
         let vector = self.model.embed(Side::User, features, Reading::default());
         vector.map_err(|source| TowersError::User { at: None, source })
+    }
+
+    /// Embeds a user, and shows what each feature gave to the first layer: to compare with the numbers of the
+    /// training where the two give different vectors.
+    ///
+    /// # Errors
+    /// As [`embed_user`](Self::embed_user).
+    pub fn embed_user_shown(&self, features: &Value) -> Result<Embedded, TowersError> {
+        let shown = self
+            .model
+            .embed_shown(Side::User, features, Reading::default());
+        shown.map_err(|source| TowersError::User { at: None, source })
     }
 
     /// Embeds users and appends their vectors to `vectors`, concatenated. Once a thread has embedded similar users,
@@ -260,6 +272,24 @@ impl Towers {
         let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
         let vector = self.model.embed(Side::Item, record, Reading::default());
         vector.map_err(|source| TowersError::Item {
+            id: id().to_owned(),
+            source,
+        })
+    }
+}
+
+impl Towers {
+    /// Embeds an item, and shows what each feature gave to the first layer; as
+    /// [`embed_user_shown`](Self::embed_user_shown).
+    ///
+    /// # Errors
+    /// As [`embed_item`](Self::embed_item).
+    pub fn embed_item_shown(&self, record: &Value) -> Result<Embedded, TowersError> {
+        let id = || record.get("id").and_then(Value::as_str).unwrap_or_default();
+        let shown = self
+            .model
+            .embed_shown(Side::Item, record, Reading::default());
+        shown.map_err(|source| TowersError::Item {
             id: id().to_owned(),
             source,
         })

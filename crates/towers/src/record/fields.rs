@@ -3,8 +3,7 @@
 //! A record is JSON of any shape; a filter compares scalars. [`Fields::of`] defines the mapping:
 //!
 //! - Members of nested objects have dotted paths: `seller.city`.
-//! - A scalar (boolean, number, string) is one [`Term`]; numbers compare as `f64`, so that integers
-//!   beyond 2^53 round.
+//! - A scalar (boolean, number, string) is one [`Term`]. Integers of 64 bits and floats compare exactly.
 //! - A list holds its scalar elements, sorted and without duplicates; other elements are ignored. A test
 //!   matches a list if it matches any of its terms.
 //! - An object of exactly the numbers `lat` in -90 to 90 and `lon` in -180 to 180 is a [`Place`].
@@ -69,14 +68,14 @@ impl Fields {
         self.fields.get(at.ok()?).map(|(_, value)| value)
     }
 
-    /// The largest number of a field.
+    /// The largest number of a field, as the nearest float.
     pub fn largest_number(&self, path: &str) -> Option<f64> {
         let FieldValue::Terms { terms, .. } = self.field(path)? else {
             return None;
         };
         // Sorted: numbers come before texts.
         terms.iter().rev().find_map(|term| match term {
-            Term::Number(number) => Some(*number),
+            Term::Number(number) => Some(number.nearest()),
             Term::Bool(_) | Term::Text(_) => None,
         })
     }

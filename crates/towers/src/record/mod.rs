@@ -17,6 +17,7 @@ mod fields;
 mod item;
 mod mined;
 mod moment;
+mod number;
 mod place;
 mod term;
 #[cfg(test)]
@@ -29,5 +30,6 @@ pub use fields::{FieldValue, Fields, MAX_PATH_BYTES};
 pub use item::{MAX_RECORD_BYTES, RecordError, check_id, check_item};
 pub use mined::{KnownIds, MinedNegative, MinedPair, TrainingPair};
 pub use moment::{Moment, TimeUnit};
-pub use place::Place;
+pub use number::{Number, check_integers};
+pub use place::{Place, misread_places};
 pub use term::Term;

@@ -42,3 +42,47 @@ impl Place {
         place.filter(|_| object.len() == 2)
     }
 }
+
+/// Why an object that was meant as a place is none; `None` for a place and for any other object.
+fn fault(object: &Map<String, Value>) -> Option<&'static str> {
+    if Place::of(object).is_some() {
+        return None;
+    }
+    let named = |names: &[&str]| {
+        let mut members = object.keys();
+        members.any(|member| names.iter().any(|name| member.eq_ignore_ascii_case(name)))
+    };
+    let is_geo_json = object.contains_key("coordinates") && object.contains_key("type");
+    let is_point = named(&["lat", "latitude"]) && named(&["lon", "lng", "long", "longitude"]);
+    match (object.get("lat"), object.get("lon")) {
+        _ if is_geo_json => Some("is GeoJSON"),
+        _ if !is_point => None,
+        (Some(lat), Some(lon)) if !lat.is_number() || !lon.is_number() => Some("has no numbers"),
+        (Some(_), Some(_)) if object.len() > 2 => Some("has other members"),
+        (Some(_), Some(_)) => Some("is out of range"),
+        _ => Some("has other names"),
+    }
+}
+
+/// The fields of a record that were meant as places and are none, each with the reason: filters and towers read
+/// places from objects with exactly the numbers `lat`, -90 to 90, and `lon`, -180 to 180.
+pub fn misread_places(record: &Value) -> Vec<(String, &'static str)> {
+    fn collect(value: &Value, path: &str, found: &mut Vec<(String, &'static str)>) {
+        let Value::Object(members) = value else {
+            return;
+        };
+        if let Some(fault) = fault(members) {
+            found.push((path.to_owned(), fault));
+        }
+        for (name, member) in members {
+            let path = match path {
+                "" => name.clone(),
+                path => format!("{path}.{name}"),
+            };
+            collect(member, &path, found);
+        }
+    }
+    let mut found = Vec::new();
+    collect(record, "", &mut found);
+    found
+}

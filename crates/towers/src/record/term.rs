@@ -1,3 +1,4 @@
+use super::number::Number;
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -6,8 +7,8 @@ use std::cmp::Ordering;
 pub enum Term {
     /// `true` or `false`; `false` is less.
     Bool(bool),
-    /// A number. Minus zero is zero; JSON has no NaN.
-    Number(f64),
+    /// A number; integers and floats compare exactly.
+    Number(Number),
     /// A string, ordered by its bytes.
     Text(String),
 }
@@ -26,8 +27,7 @@ impl Term {
     pub(super) fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Bool(flag) => Some(Self::Bool(*flag)),
-            // Adding zero turns minus zero into zero.
-            Value::Number(number) => Some(Self::Number(number.as_f64()? + 0.0)),
+            Value::Number(number) => Number::of(number).map(Self::Number),
             Value::String(text) => Some(Self::Text(text.clone())),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
@@ -38,7 +38,7 @@ impl Ord for Term {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::Number(a), Self::Number(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
+            (Self::Number(a), Self::Number(b)) => a.cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             _ => self.kind().cmp(&other.kind()),
         }

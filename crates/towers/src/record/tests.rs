@@ -2,7 +2,7 @@
 
 use super::Test;
 use super::fields::{FieldValue, Fields};
-use super::place::{EARTH_RADIUS_KM, Place};
+use super::place::{EARTH_RADIUS_KM, Place, misread_places};
 use super::term::Term;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -61,6 +61,44 @@ fn fields_are_scalars_lists_and_places_by_dotted_path() {
 }
 
 #[test]
+fn objects_meant_as_places_that_are_none_are_told_of() {
+    let of = |place: Value| misread_places(&json!({"id": "a", "seller": {"at": place}}));
+    for (place, fault) in [
+        (json!({"lat": 0, "lng": 179.9}), "has other names"),
+        (
+            json!({"latitude": 0, "Longitude": 179.9}),
+            "has other names",
+        ),
+        (json!({"lat": 0, "lon": 190}), "is out of range"),
+        (json!({"lat": 91, "lon": 0}), "is out of range"),
+        (json!({"lat": "0", "lon": "179.9"}), "has no numbers"),
+        (json!({"lat": 0, "lon": null}), "has no numbers"),
+        (
+            json!({"lat": 0, "lon": 179.9, "alt": 5}),
+            "has other members",
+        ),
+        (
+            json!({"type": "Point", "coordinates": [179.9, 0]}),
+            "is GeoJSON",
+        ),
+    ] {
+        assert_eq!(
+            of(place.clone()),
+            [("seller.at".to_owned(), fault)],
+            "{place}"
+        );
+    }
+    for other in [
+        json!({"lat": 0, "lon": 180}),
+        json!({"lat": 1}),
+        json!([0, 1]),
+        json!({"type": "x"}),
+    ] {
+        assert_eq!(of(other), []);
+    }
+}
+
+#[test]
 fn two_members_with_the_same_path_become_one_list() {
     let fields = Fields::of(&json!({"a.b": 2, "a": {"b": 1}, "a!": 0}));
     assert_eq!(fields.iter().count(), 2);
@@ -94,15 +132,15 @@ fn tests_match_by_kind_range_and_presence() {
     assert!(!between(Unbounded, Excluded(&json!("a"))).matches(Some(&mixed)));
     assert!(!between(Included(&json!(false)), Included(&json!("z"))).matches(Some(&mixed)));
     assert!(between(Unbounded, Unbounded).matches(Some(&mixed)));
-    let one_of = Test::OneOf(vec![Term::Text("b".to_owned()), Term::Number(5.0)]);
+    let one_of = Test::OneOf(vec![Term::Text("b".to_owned()), Term::Number(5.0.into())]);
     assert!(one_of.matches(Some(&number)) && one_of.matches(Some(&mixed)));
     let empty = terms(&json!([]), true);
     assert!(Test::Present.matches(Some(&empty)) && !Test::Present.matches(None));
     assert!(!between(Unbounded, Unbounded).matches(Some(&empty)));
     let minus_zero = Fields::of(&json!({"n": -0.0}));
-    let zero = Test::OneOf(vec![Term::Number(0.0)]);
+    let zero = Test::OneOf(vec![Term::Number(0.0.into())]);
     assert!(zero.matches(minus_zero.field("n")));
-    assert_eq!(Term::Number(-0.0), Term::Number(0.0));
+    assert_eq!(Term::Number((-0.0).into()), Term::Number(0.0.into()));
 }
 
 #[test]
@@ -131,7 +169,9 @@ fn distances_are_great_circles() {
 fn term() -> impl Strategy<Value = Term> {
     prop_oneof![
         any::<bool>().prop_map(Term::Bool),
-        prop_oneof![Just(0.0), Just(-0.0), -1e300..1e300].prop_map(Term::Number),
+        prop_oneof![Just(0.0), Just(-0.0), -1e300..1e300]
+            .prop_map(|number: f64| Term::Number(number.into())),
+        any::<i64>().prop_map(|number| Term::Number(number.into())),
         "[a-c]{0,2}".prop_map(Term::Text),
     ]
 }

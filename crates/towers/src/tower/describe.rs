@@ -186,6 +186,11 @@ fn kind(described: &Value) -> String {
     kind.unwrap_or_default().to_owned()
 }
 
+/// The kind of a feature, as `tower.json` names it.
+pub(super) fn kind_of(feature: &FeatureSchema) -> String {
+    kind(&value(feature))
+}
+
 /// A record that a tower can read.
 fn example(side: Side, tower: &TowerSchema, schema: &Schema) -> Value {
     let mut record = Map::new();

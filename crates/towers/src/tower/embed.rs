@@ -1,6 +1,8 @@
 //! Records to vectors: encode, forward, prepare, in batches.
 
-use super::encode::{Encoder, Reading, Texts};
+use super::describe::kind_of;
+use super::embedded::{Embedded, EmbeddedFeature};
+use super::encode::{Encoder, OtherReaders, Reading, Texts};
 use super::encoded::Encoded;
 use super::error::EmbedError;
 use super::forward::Pass;
@@ -132,7 +134,50 @@ impl Model {
     }
 
     /// Everything that is wrong with a record under [`FeatureCheck::Strict`](super::FeatureCheck::Strict).
-    pub fn problems(&self, side: Side, record: &Value) -> Vec<RecordError> {
-        self.tower(side).problems(&self.tables, record)
+    ///
+    /// `others` says which fields are for other towers that get the same record.
+    pub fn problems(
+        &self,
+        side: Side,
+        record: &Value,
+        others: Option<OtherReaders<'_>>,
+    ) -> Vec<RecordError> {
+        self.tower(side).problems(&self.tables, record, others)
+    }
+
+    /// Whether the tower of a side reads a field.
+    pub fn reads(&self, side: Side, field: &str) -> bool {
+        self.tower(side).reads(field)
+    }
+
+    /// The numbers that each feature of a record gives to the first layer, and the vector.
+    pub fn embed_shown(
+        &self,
+        side: Side,
+        record: &Value,
+        reading: Reading<'_>,
+    ) -> Result<Embedded, EmbedError> {
+        let vector = self.embed(side, record, reading)?;
+        let (tower, mut pass) = (self.tower(side), Pass::default());
+        let mut encoder = Encoder {
+            tables: &self.tables,
+            reading,
+            texts: &mut Texts::default(),
+        };
+        let mut encoded = Encoded::default();
+        tower.encode(&mut encoder, record, &mut encoded)?;
+        tower.forward(&self.tables, std::iter::once(&encoded), &mut pass)?;
+        let (mut features, mut from) = (Vec::with_capacity(tower.features.len()), 0);
+        for (feature, input) in tower.features.iter().zip(encoded.inputs()) {
+            let numbers = pass.output(0).get(from..from + feature.width);
+            from += feature.width;
+            features.push(EmbeddedFeature {
+                kind: kind_of(&feature.schema),
+                fields: feature.schema.fields().map(str::to_owned).collect(),
+                rows: input.rows.to_vec(),
+                numbers: numbers.unwrap_or_default().to_vec(),
+            });
+        }
+        Ok(Embedded { vector, features })
     }
 }

@@ -141,6 +141,31 @@ pub enum TowerFault {
         /// What the self-test expects.
         expected: f32,
     },
+    /// A feature gives other numbers than the self-test expects.
+    #[error(
+        "feature `{feature}` gives {found} at component {component}, should be {expected}: the record is \
+         read in another way than in the training"
+    )]
+    SelfTestFeature {
+        /// The first field that the feature reads.
+        feature: String,
+        /// The component of its numbers, from 0.
+        component: usize,
+        /// What the towers compute.
+        found: f32,
+        /// What the self-test expects.
+        expected: f32,
+    },
+    /// A feature gives more or fewer numbers than the self-test expects, or there is no such feature.
+    #[error("feature `{feature}` gives {found} numbers, the self-test expects {expected}")]
+    SelfTestWidth {
+        /// The first field that the feature reads.
+        feature: String,
+        /// How many numbers it gives; 0 if there is no such feature.
+        found: usize,
+        /// How many the self-test expects.
+        expected: usize,
+    },
     /// The towers give a record of the self-test another vector in a batch than alone.
     #[error("the model gives the record another vector in a batch than alone")]
     Batch,

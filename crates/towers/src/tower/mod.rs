@@ -17,6 +17,7 @@
 mod activation;
 mod describe;
 mod embed;
+mod embedded;
 mod encode;
 mod encoded;
 mod error;
@@ -40,7 +41,8 @@ mod weights;
 
 pub use activation::exp;
 pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
-pub use encode::{FeatureCheck, Reading};
+pub use embedded::{Embedded, EmbeddedFeature};
+pub use encode::{FeatureCheck, OtherReaders, Reading};
 pub use encoded::{Encoded, Input};
 pub use error::{EmbedError, LayerError, ModelResource, TowerError, TowerFault};
 pub use files::{FREQUENCY, NamedBlob, TOWER_FILES, content_hash};

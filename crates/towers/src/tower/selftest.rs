@@ -5,6 +5,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+use super::embedded::EmbeddedFeature;
 use super::encode::Reading;
 use super::error::{TowerError, TowerFault};
 use super::files::{self, NamedBlob, SELF_TEST};
@@ -12,7 +13,7 @@ use super::model::Model;
 use super::side::Side;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use twinspire_core::kernel::Row;
 
 /// The largest difference of a component, relative to the largest component of its vector or to 1.
@@ -37,6 +38,43 @@ struct File {
 struct Case {
     record: Value,
     vector: Vec<f32>,
+    /// What features give to the first layer, by the first field that each reads. Compared before the
+    /// vector, so that a difference names the feature.
+    #[serde(default)]
+    features: BTreeMap<String, Vec<f32>>,
+}
+
+/// Compares what features give with what they should.
+fn compare_features(
+    found: &[EmbeddedFeature],
+    expected: &BTreeMap<String, Vec<f32>>,
+) -> Result<(), TowerFault> {
+    for (field, expected) in expected {
+        let feature = found
+            .iter()
+            .find(|feature| feature.fields.first() == Some(field));
+        let found = feature.map_or(&[][..], |feature| &feature.numbers);
+        if found.len() != expected.len() {
+            return Err(TowerFault::SelfTestWidth {
+                feature: field.clone(),
+                found: found.len(),
+                expected: expected.len(),
+            });
+        }
+        for (component, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let difference = (found - expected).abs() / expected.abs().max(1.0);
+            // NaN fails too.
+            if difference.is_nan() || difference > TOLERANCE {
+                return Err(TowerFault::SelfTestFeature {
+                    feature: field.clone(),
+                    component,
+                    found: *found,
+                    expected: *expected,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The result of a passed self-test.
@@ -81,8 +119,10 @@ impl Model {
             for (at, case) in cases.iter().enumerate() {
                 let wrong = |fault| TowerError::new(SELF_TEST, format!("{side} case {at}"), fault);
                 check_dimension(&case.vector).map_err(wrong)?;
-                let vector = self.embed(side, &case.record, reading);
-                let vector = vector.map_err(|error| wrong(error.into()))?;
+                let shown = self.embed_shown(side, &case.record, reading);
+                let shown = shown.map_err(|error| wrong(error.into()))?;
+                compare_features(&shown.features, &case.features).map_err(wrong)?;
+                let vector = shown.vector;
                 let largest = case.vector.iter().fold(1.0f32, |most, x| most.max(x.abs()));
                 for (component, (found, expected)) in vector.iter().zip(&case.vector).enumerate() {
                     let difference = (found - expected).abs() / largest;

@@ -239,6 +239,106 @@ fn unreadable_features_are_refused_by_name() {
 }
 
 #[test]
+fn the_element_of_a_list_that_cannot_be_read_is_named() {
+    let schema = json!({
+        "format": 1, "name": "v", "dimension": 3, "metric": "l2", "tables": {},
+        "user": {"features": [{"kind": "vector", "field": "v", "dimension": 3}], "layers": []}
+    });
+    let files = [("tower.json".to_owned(), blob(schema.to_string().as_bytes()))];
+    let model = Model::from_parts(&files).unwrap();
+    for (value, says) in [
+        (
+            json!([1, null, 3]),
+            "found a list of 3 with null at place 1, from 0",
+        ),
+        (
+            json!([1, 2, "x"]),
+            "found a list of 3 with a string (\"x\") at place 2, from 0",
+        ),
+        (
+            json!([1e300, 2, 3]),
+            "found a list of 3 with a number (1e300) at place 0, from 0",
+        ),
+        (
+            json!([1, 2]),
+            "expected a list of 3 numbers, found a list of 2",
+        ),
+    ] {
+        let error = refused(&model, Side::User, json!({"v": value}));
+        assert!(error.ends_with(says), "{error}");
+    }
+}
+
+#[test]
+fn a_shown_embedding_has_the_vector_and_the_numbers_of_each_feature() {
+    let model = model();
+    let record = json!({"history": ["a", "c"], "age": 45});
+    let shown = model
+        .embed_shown(Side::User, &record, Reading::default())
+        .unwrap();
+    assert_eq!(
+        shown.vector,
+        model
+            .embed(Side::User, &record, Reading::default())
+            .unwrap()
+    );
+    let [history, age] = &shown.features[..] else {
+        panic!("two features");
+    };
+    assert_eq!(
+        (&*history.kind, &*history.fields, &*history.rows),
+        ("ids", &["history".to_owned()][..], &[0, 2][..])
+    );
+    assert_eq!(history.numbers.len(), 2);
+    assert_eq!((&*age.kind, &*age.numbers), ("number", &[1.5][..]));
+    let default = model.embed_shown(Side::User, &json!({"history": []}), Reading::default());
+    assert_eq!(default.unwrap().features[1].numbers, [0.0]);
+}
+
+#[test]
+fn a_self_test_names_the_feature_that_is_read_in_another_way() {
+    let model = model();
+    let record = json!({"history": ["a"], "age": 45});
+    let vector = model
+        .embed(Side::User, &record, Reading::default())
+        .unwrap();
+    let test = |features: Value| {
+        let case = json!({"record": record, "vector": vector, "features": features});
+        let file = json!({"user": [case]}).to_string();
+        let parts = [("selftest.json".to_owned(), blob(file.as_bytes()))];
+        model.self_test(&parts).map_err(|error| error.to_string())
+    };
+    assert!(test(json!({})).is_ok() && test(json!({"age": [1.5]})).is_ok());
+    let wrong = test(json!({"age": [4.5]})).unwrap_err();
+    assert!(
+        wrong.contains("user case 0: feature `age` gives 1.5 at component 0, should be 4.5"),
+        "{wrong}"
+    );
+    let unknown = test(json!({"aeg": [1.5]})).unwrap_err();
+    assert!(
+        unknown.contains("feature `aeg` gives 0 numbers, the self-test expects 1"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn fields_of_other_towers_are_not_refused() {
+    let model = model();
+    let record = json!({"history": [], "query": "red", "aeg": 3});
+    let embed = |others: &dyn Fn(&str) -> bool| {
+        let reading = Reading {
+            others: Some(others),
+            ..Reading::default()
+        };
+        model.embed(Side::User, &record, reading)
+    };
+    assert!(embed(&|field| ["query", "aeg"].contains(&field)).is_ok());
+    let refused = embed(&|field| field == "query").unwrap_err();
+    assert!(refused.to_string().contains("field `aeg`"), "{refused}");
+    assert!(model.reads(Side::User, "age") && !model.reads(Side::User, "title"));
+}
+
+#[test]
 fn an_invalid_schema_is_refused_with_the_place() {
     for (path, value, place, what) in [
         ("/format", json!(2), "format", "reads 1"),

@@ -123,8 +123,8 @@ impl Similarity {
         let all = |side, records: &[Value], id: &str| {
             let each = records.iter().enumerate().map(|(at, record)| {
                 let reading = Reading {
-                    items: None,
                     check: FeatureCheck::Lenient,
+                    ..Reading::default()
                 };
                 let vector = towers.model().embed(side, record, reading);
                 let mut vector = vector.map_err(|source| TrainError::Teacher {

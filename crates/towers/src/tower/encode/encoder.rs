@@ -68,5 +68,44 @@ pub(super) fn check_range(
 
 /// The error for a value that a feature cannot read.
 pub(super) fn wrong(feature: &FeatureSchema, found: &Value) -> RecordError {
-    RecordError::new(feature.field(), expected(feature), describe(found))
+    RecordError::new(
+        feature.field(),
+        expected(feature),
+        described(feature, found),
+    )
+}
+
+/// A value in words; of a list, also the first element that the feature cannot read.
+fn described(feature: &FeatureSchema, value: &Value) -> String {
+    let is_string = |value: &Value| match value {
+        Value::Number(number) => number.is_i64() || number.is_u64(),
+        other => other.is_string() || other.is_boolean(),
+    };
+    let is_number = |value: &Value| {
+        let number = value.as_f64().map(|number| number as f32);
+        number.is_some_and(f32::is_finite)
+    };
+    let readable: &dyn Fn(&Value) -> bool = match &feature.kind {
+        FeatureKind::Vector { .. } => &is_number,
+        FeatureKind::Ids { .. }
+        | FeatureKind::Items { .. }
+        | FeatureKind::Indices { .. }
+        | FeatureKind::Categories { .. }
+        | FeatureKind::Cross { .. } => &is_string,
+        _ => &|_| true,
+    };
+    let bad = value.as_array().and_then(|list| {
+        let mut elements = list.iter().enumerate();
+        elements.find(|(_, element)| !readable(element))
+    });
+    match bad {
+        Some((at, element)) => {
+            format!(
+                "{} with {} at place {at}, from 0",
+                describe(value),
+                describe(element)
+            )
+        }
+        None => describe(value),
+    }
 }

@@ -3,6 +3,9 @@ use twinspire_core::kernel::Row;
 /// Finds the vector of an item in the same generation and passes it to the callback, if the item has one.
 pub type ItemVectors<'a> = &'a dyn Fn(&str, &mut dyn FnMut(Row<'_>));
 
+/// Whether another tower that gets the same record reads a field.
+pub type OtherReaders<'a> = &'a dyn Fn(&str) -> bool;
+
 /// How strictly the features of a user are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -11,8 +14,8 @@ pub enum FeatureCheck {
     /// a wrong type are refused. Lists and texts that exceed a limit are truncated.
     #[default]
     Described,
-    /// Refuses fields that no feature reads, except those that `other_fields` allows by name, and values that
-    /// exceed a limit.
+    /// Refuses fields that no feature reads, except those that `other_fields` ignores or allows by name, and
+    /// values that exceed a limit.
     Strict,
     /// Ignores fields that no feature reads. A value that cannot be read counts as missing, if the feature has a
     /// replacement for a missing field.
@@ -26,4 +29,6 @@ pub struct Reading<'a> {
     pub items: Option<ItemVectors<'a>>,
     /// How strictly features are checked.
     pub check: FeatureCheck,
+    /// Which fields are for other towers; `None` if the record is for this one alone.
+    pub others: Option<OtherReaders<'a>>,
 }

@@ -1,7 +1,7 @@
 //! Reading all features of a record, and checking its other fields and lengths.
 
 use super::encoder::Encoder;
-use super::reading::{FeatureCheck, Reading};
+use super::reading::{FeatureCheck, OtherReaders, Reading};
 use super::texts::{self, Texts};
 use crate::record::{RecordError, describe};
 use crate::tower::encoded::Encoded;
@@ -36,9 +36,9 @@ impl Tower {
             let expected = format!("a JSON object of the {}'s features", self.side);
             return Err(RecordError::new("", expected, describe(record)));
         };
-        let check = encoder.reading.check;
+        let (check, others) = (encoder.reading.check, encoder.reading.others);
         let error = self
-            .unread_fields(fields, check)
+            .unread_fields(fields, check, others)
             .chain(self.truncated_fields(fields, check))
             .next();
         if let Some(error) = error {
@@ -52,8 +52,23 @@ impl Tower {
         Ok(())
     }
 
+    /// Whether a feature reads a field, or the description allows it by name.
+    pub(crate) fn reads(&self, field: &str) -> bool {
+        let mut read = self.features.iter().flat_map(|f| f.schema.fields());
+        let allowed = match &self.other_fields {
+            Some(OtherFields::Allow(allowed)) => allowed.as_slice(),
+            _ => &[],
+        };
+        read.any(|name| name == field) || allowed.iter().any(|name| name == field)
+    }
+
     /// Everything that is wrong with a record under [`FeatureCheck::Strict`].
-    pub(crate) fn problems(&self, tables: &[Table], record: &Value) -> Vec<RecordError> {
+    pub(crate) fn problems(
+        &self,
+        tables: &[Table],
+        record: &Value,
+        others: Option<OtherReaders<'_>>,
+    ) -> Vec<RecordError> {
         let Value::Object(fields) = record else {
             let expected = format!("a JSON object of the {}'s features", self.side);
             return vec![RecordError::new("", expected, describe(record))];
@@ -64,6 +79,7 @@ impl Tower {
                 // Whether the items exist is not checked.
                 items: Some(&|_, _| {}),
                 check: FeatureCheck::Strict,
+                others: None,
             },
             texts: &mut Texts::default(),
         };
@@ -71,9 +87,9 @@ impl Tower {
         let features = self.features.iter();
         let unread = features.filter_map(|f| encoder.feature(f, fields, &mut encoded).err());
         let unread: Vec<_> = unread.collect();
-        let others = self.unread_fields(fields, FeatureCheck::Strict);
+        let unknown = self.unread_fields(fields, FeatureCheck::Strict, others);
         let too_long = self.truncated_fields(fields, FeatureCheck::Strict);
-        others.chain(too_long).chain(unread).collect()
+        unknown.chain(too_long).chain(unread).collect()
     }
 
     /// Errors for the fields that no feature reads in full, if the check refuses them.
@@ -117,11 +133,12 @@ impl Tower {
         &'a self,
         fields: &'a Map<String, Value>,
         check: FeatureCheck,
+        others: Option<OtherReaders<'a>>,
     ) -> impl Iterator<Item = RecordError> + 'a {
         use FeatureCheck::{Described, Lenient, Strict};
         let allowed: Option<&[String]> = match (&self.other_fields, self.side, check) {
             (_, _, Lenient)
-            | (Some(OtherFields::Ignore), _, Described)
+            | (Some(OtherFields::Ignore), _, Described | Strict)
             | (None, Side::Item, Described) => None,
             (Some(OtherFields::Allow(allowed)), ..) => Some(allowed),
             (_, _, Described | Strict) => Some(&[]),
@@ -129,7 +146,9 @@ impl Tower {
         let read = || self.features.iter().flat_map(|f| f.schema.fields());
         allowed.into_iter().flat_map(move |allowed| {
             let known = move |name: &str| {
-                read().any(|field| field == name) || allowed.iter().any(|field| field == name)
+                read().any(|field| field == name)
+                    || allowed.iter().any(|field| field == name)
+                    || others.is_some_and(|reads| reads(name))
             };
             let others = fields.keys().filter(move |name| !known(name));
             others.map(move |other| {

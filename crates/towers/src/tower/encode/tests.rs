@@ -43,7 +43,10 @@ fn read(
     record: &Value,
     check: FeatureCheck,
 ) -> Result<(Vec<u32>, Option<f32>), String> {
-    let reading = Reading { items: None, check };
+    let reading = Reading {
+        check,
+        ..Reading::default()
+    };
     let mut encoder = Encoder {
         tables: &model.tables,
         reading,
