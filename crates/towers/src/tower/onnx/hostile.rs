@@ -167,6 +167,108 @@ fn a_model_that_computes_for_hours_is_refused_at_once() {
 }
 
 #[test]
+fn ranges_that_never_end_are_refused() {
+    let floats = |name: &str, value: f32| {
+        let raw = value.to_le_bytes();
+        let all = [vec![2 << 3, 1], field(8, name.as_bytes()), field(9, &raw)];
+        field(5, &all.concat())
+    };
+    // A step that a float loses, and steps beyond the largest integer.
+    for constants in [
+        [floats("a", 1e8), floats("b", 1e8 + 64.0), floats("c", 1.0)],
+        [
+            floats("a", -1e8),
+            floats("b", -1e8 - 64.0),
+            floats("c", -1.0),
+        ],
+        [
+            number("a", 2_147_483_000),
+            number("b", 2_147_483_600),
+            number("c", 1_000),
+        ],
+        [
+            number("a", 0),
+            number("b", i64::MAX),
+            number("c", i64::MAX - 1),
+        ],
+        [
+            number("a", -2_147_483_000),
+            number("b", i64::MIN),
+            number("c", -1_000),
+        ],
+    ] {
+        let began = Instant::now();
+        let error = open(adding(&[node("Range", &["a", "b", "c"], "h")], &constants)).unwrap_err();
+        assert!(error.place.starts_with("operator Range"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{error}");
+    }
+}
+
+#[test]
+fn a_size_is_computed_as_the_runtime_does_or_is_unknown() {
+    // Each gives a small number with integers without an end, or exact fractions, and a large one in 32 bits.
+    let floats = |name: &str, value: f32| {
+        let raw = value.to_le_bytes();
+        let all = [vec![2 << 3, 1], field(8, name.as_bytes()), field(9, &raw)];
+        field(5, &all.concat())
+    };
+    let cast = |from: &str, to: &str, element: i64| {
+        with(node("Cast", &[from], to), &[attribute("to", &int(element))])
+    };
+    let expand = [
+        node("Unsqueeze", &["n", "zero"], "shape"),
+        node("ConstantOfShape", &["shape"], "h"),
+    ];
+    let zero = list("zero", &[0]);
+    let overflow = [
+        node("Add", &["most", "most"], "wide"),
+        node("Add", &["wide", "two"], "narrow"),
+        node("Max", &["narrow", "two"], "n"),
+    ];
+    let constants = [
+        number("most", i64::from(i32::MAX)),
+        number("two", 2),
+        zero.clone(),
+    ];
+    let error = open(adding(&[&overflow[..], &expand].concat(), &constants)).unwrap_err();
+    assert!(
+        error.to_string().contains("depends on the records"),
+        "{error}"
+    );
+    let fractions = [
+        node("Add", &["big", "four"], "sum"),
+        node("Sub", &["sum", "big"], "rest"),
+        node("Sub", &["rest", "four"], "lost"),
+        node("Mul", &["lost", "lost"], "square"),
+        node("Mul", &["square", "scale"], "large"),
+        cast("large", "n", 7),
+    ];
+    let constants = [
+        floats("big", 1e8),
+        floats("four", 4.0),
+        floats("scale", 1e8),
+        zero.clone(),
+    ];
+    let error = open(adding(&[&fractions[..], &expand].concat(), &constants)).unwrap_err();
+    assert!(matches!(error.fault, TowerFault::Exceeds { .. }), "{error}");
+    let truth = [
+        cast("half", "yes", 9),
+        cast("yes", "one", 7),
+        node("Mul", &["one", "most"], "n"),
+    ];
+    let constants = [
+        floats("half", 0.5),
+        number("most", i64::from(i32::MAX)),
+        zero,
+    ];
+    let error = open(adding(&[&truth[..], &expand].concat(), &constants)).unwrap_err();
+    assert!(
+        error.to_string().contains("depends on the records"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_shape_that_only_a_run_shows_is_refused() {
     let to_integers = with(node("Cast", &["x"], "i"), &[attribute("to", &int(7))]);
     let flat = node("Flatten", &["i"], "f");

@@ -1,15 +1,15 @@
 //! The size of a tensor, and its values where shapes may depend on them.
 
 /// The largest number of elements whose values are followed.
-pub(super) const MAX_VALUES: usize = 1 << 12;
+pub(super) const MAX_VALUES: usize = 1 << 10;
 
 /// The shape of a tensor, and its values if they are known and few.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Extent {
     pub(super) dims: Vec<u64>,
-    /// Integers are held as they are up to 2⁵³; no size beyond that is of use.
+    /// Numbers that the runtime has too: integers of 32 bits, or floats of 32 bits.
     values: Option<Vec<f64>>,
-    /// Whether the values are integers, which are divided without a rest.
+    /// Whether the values are integers.
     pub(super) integer: bool,
 }
 
@@ -28,9 +28,18 @@ impl Extent {
         Self::of(dims).with_values(values, integer)
     }
 
-    /// The same tensor with values. They are dropped if they are too many, or another number than its elements.
-    pub(super) fn with_values(mut self, values: Vec<f64>, integer: bool) -> Self {
-        let fits = values.len() <= MAX_VALUES && values.len() as u64 == self.elements();
+    /// The same tensor with values. They are dropped if they are too many, or another number than its elements; or if
+    /// one is no number that the runtime could have, such as an integer that overflows: nothing is known then.
+    pub(super) fn with_values(mut self, mut values: Vec<f64>, integer: bool) -> Self {
+        let range = f64::from(i32::MIN)..=f64::from(i32::MAX);
+        let mut fits = values.len() <= MAX_VALUES && values.len() as u64 == self.elements();
+        for value in &mut values {
+            match integer {
+                true => fits &= range.contains(value) && value.fract() == 0.0,
+                false => *value = f64::from(*value as f32),
+            }
+            fits &= value.is_finite();
+        }
         self.values = fits.then_some(values);
         self.integer = integer;
         self
@@ -48,8 +57,8 @@ impl Extent {
 
     /// The values as integers, if they are known.
     pub(super) fn integers(&self) -> Option<Vec<i64>> {
-        // Casts saturate, as those of the runtime do.
-        Some(self.values()?.iter().map(|value| *value as i64).collect())
+        let values = self.values().filter(|_| self.integer)?;
+        Some(values.iter().map(|value| *value as i64).collect())
     }
 
     /// The only value, if it is known.

@@ -11,6 +11,9 @@ const F64: u64 = 11;
 const I32: u64 = 6;
 const I64: u64 = 7;
 
+/// The most characters of a name in a message.
+const MAX_SHOWN: usize = 80;
+
 /// The operators of a model, in the order of the file, and its constants.
 #[derive(Debug, Default)]
 pub(super) struct Graph<'a> {
@@ -82,7 +85,8 @@ impl<'a> Node<'a> {
             ("", Some(output)) => output,
             (name, _) => name,
         };
-        format!("operator {} {name:?}", self.kind)
+        let short = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();
+        format!("operator {} {:?}", short(self.kind), short(name))
     }
 
     fn attribute(&self, name: &str) -> Option<&Attribute<'a>> {
@@ -203,6 +207,11 @@ fn tensor(bytes: &[u8]) -> Result<(&str, Extent), Refusal> {
     let integer = ![F32, F16, F64].contains(&element);
     let mut extent = Extent::of(dims);
     if values.len() as u64 == extent.elements() {
+        if integer {
+            // The runtime keeps integers in 32 bits; those beyond saturate.
+            let clamp = |value: f64| value.clamp(f64::from(i32::MIN), f64::from(i32::MAX));
+            values = values.into_iter().map(clamp).collect();
+        }
         extent = extent.with_values(values, integer);
     }
     Ok((name, extent))

@@ -26,9 +26,10 @@ pub(super) fn reduce(call: &Call<'_>) -> Result<Outcome, Problem> {
     let values = input.values().filter(|_| output.elements() == 1);
     let folded = values.and_then(|values| {
         let values = values.iter().copied();
+        // The runtime adds floats in an order of its own.
         match call.node.kind {
-            "ReduceProd" => Some(values.product()),
-            "ReduceSum" => Some(values.sum()),
+            "ReduceProd" if input.integer => Some(values.product()),
+            "ReduceSum" if input.integer => Some(values.sum()),
             "ReduceMax" => values.reduce(f64::max),
             "ReduceMin" => values.reduce(f64::min),
             _ => None,
@@ -172,25 +173,46 @@ pub(super) fn pad(call: &Call<'_>) -> Result<Outcome, Problem> {
     Ok(Outcome::shaped(padded))
 }
 
-/// `Range`.
+/// The longest `Range` of floats.
+const MAX_FLOAT_RANGE: usize = 1 << 16;
+/// The largest number in a `Range` of integers.
+const MAX_INTEGER: f64 = (1u32 << 30) as f64;
+
+/// `Range`. The runtime adds the step until it is at the limit. So integers may not come near an overflow, nor
+/// floats to where the step is lost: it would never end.
 pub(super) fn range(call: &Call<'_>) -> Result<Outcome, Problem> {
     let number = |at| call.input(at)?.scalar().ok_or(Problem::DependsOnData);
     let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
-    let count = ((limit - start) / delta).ceil();
-    if count.is_nan() {
+    let integer = call.input(0)?.integer;
+    let mixed = [1, 2].map(|at| call.input(at).map(|input| input.integer));
+    if delta == 0.0 || mixed != [Ok(integer), Ok(integer)] {
         return Err(Problem::DoesNotFit);
     }
-    // Casts saturate.
-    let count = count.max(0.0) as u64;
-    let output = Extent::of(vec![count]);
-    let integer = call.input(0)?.integer;
-    Ok(Outcome::of(vec![match count <= MAX_VALUES as u64 {
-        true => {
-            let values = (0..count).map(|at| start + at as f64 * delta).collect();
-            output.with_values(values, integer)
+    let mut values = Vec::new();
+    let count = if integer {
+        if [start, limit, delta]
+            .iter()
+            .any(|number| number.abs() > MAX_INTEGER)
+        {
+            return Err(Problem::DoesNotFit);
         }
-        false => output,
-    }]))
+        let count = ((limit - start) / delta).ceil().max(0.0) as u64;
+        let followed = count.min(MAX_VALUES as u64 + 1);
+        values.extend((0..followed).map(|at| start + at as f64 * delta));
+        count
+    } else {
+        let (mut value, limit, delta) = (start as f32, limit as f32, delta as f32);
+        while (delta > 0.0 && value < limit) || (delta < 0.0 && value > limit) {
+            if values.len() == MAX_FLOAT_RANGE {
+                return Err(Problem::DoesNotFit);
+            }
+            values.push(f64::from(value));
+            value += delta;
+        }
+        values.len() as u64
+    };
+    let output = Extent::of(vec![count]);
+    Ok(Outcome::of(vec![output.with_values(values, integer)]))
 }
 
 /// `Reshape`.

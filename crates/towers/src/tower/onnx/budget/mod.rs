@@ -36,6 +36,8 @@ const ELEMENT: u64 = 4;
 const FILES: u64 = 8;
 /// Arithmetic operations for an element of an input or output.
 const OPERATIONS: u64 = 8;
+/// The most dimensions of a tensor.
+const MAX_RANK: usize = 32;
 
 /// A model whose operators are in order and known by name.
 pub(super) struct Budget<'a> {
@@ -122,7 +124,18 @@ fn outcome(node: &Node<'_>, known: &HashMap<&str, Extent>) -> Result<(u64, Outco
         .map(input)
         .collect::<Result<Vec<_>, _>>()?;
     let taken = sum(inputs.iter().flatten().map(|input| input.elements()));
-    let outcome = rules::outcome(&Call { node, inputs }).map_err(|problem| {
+    let outcome = rules::outcome(&Call { node, inputs });
+    let fits = |outcome: &Outcome| {
+        outcome
+            .outputs
+            .iter()
+            .all(|output| output.dims.len() <= MAX_RANK)
+    };
+    let outcome = outcome.and_then(|outcome| match fits(&outcome) {
+        true => Ok(outcome),
+        false => Err(Problem::DoesNotFit),
+    });
+    let outcome = outcome.map_err(|problem| {
         let what = match problem {
             Problem::Unsupported => "is not among the operators that towers may use",
             Problem::DependsOnData => {
