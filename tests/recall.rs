@@ -68,7 +68,7 @@ fn similar_excludes_the_item_itself_and_options_apply() {
     assert_eq!(
         ids(&near),
         ["B019", "B021"],
-        "equal scores: the one stored first"
+        "equal scores: the smaller id first"
     );
     let user = json!({"price": 200});
     let some = recall()

@@ -329,6 +329,11 @@ impl<'a, Q> Recall<'a, Q> {
     /// Skips the first `n` hits: with an offset of 10, `top(10)` returns ranks 11 to 20. The skipped hits
     /// have to be found all the same.
     ///
+    /// Pages of one size (offsets of 0, `k`, 2 `k` and so on, with the same `k`) of an unchanged
+    /// [state](Database::pin) are slices of one list: no item is on two pages, and paging to the end returns
+    /// every item that matches. Where a deeper search finds an item that belongs on an earlier page, it comes
+    /// at the start of a later one, so scores may rise there; never in [exact](Self::exact) mode.
+    ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {
     /// # let db = twinspire::Database::open("shop.twin")?;

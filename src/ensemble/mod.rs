@@ -34,7 +34,7 @@ pub use error::{DepthOf, EnsembleError, Parts};
 pub use normalisation::Normalisation;
 pub use normalised_sum::NormalisedSum;
 pub use quotas::Quotas;
-pub(crate) use quotas::quota_places;
+pub(crate) use quotas::{has_counts, quota_places};
 pub use rank_fusion::RankFusion;
 pub(crate) use recipe::{Channel, Method, Stage};
 pub(crate) use scale::{Scale, finite};

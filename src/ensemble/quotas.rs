@@ -67,6 +67,12 @@ impl From<Quotas> for Ensemble {
     }
 }
 
+/// Whether the channels have counts, not shares.
+pub(crate) fn has_counts(channels: &[Channel]) -> bool {
+    let mut shares = channels.iter().map(|channel| &channel.share);
+    shares.any(|share| matches!(share, Share::Count(_)))
+}
+
 /// The places of each channel in an answer of `k` items. Equal fractions of shares go to the channel that
 /// is named first.
 pub(crate) fn quota_places(channels: &[Channel], k: usize) -> Vec<usize> {
@@ -78,7 +84,7 @@ pub(crate) fn quota_places(channels: &[Channel], k: usize) -> Vec<usize> {
         }
     });
     let (mut places, fractions): (Vec<usize>, Vec<f64>) = parts.unzip();
-    if channels.iter().any(|c| matches!(c.share, Share::Count(_))) {
+    if has_counts(channels) {
         return places;
     }
     let whole = places

@@ -21,7 +21,7 @@ pub(super) fn search(
     query: &SpaceQuery<'_>,
     filter: &ResolvedFilter<'_>,
     effort: Effort,
-    best: &mut TopK,
+    best: &mut TopK<'_>,
 ) -> Result<SegmentPlan, Error> {
     let mut search = FilteredSearch {
         part,
@@ -79,7 +79,7 @@ struct FilteredSearch<'a> {
 }
 
 impl FilteredSearch<'_> {
-    fn run(&self, plan: Plan, best: &mut TopK) -> Result<SegmentPlan, Error> {
+    fn run(&self, plan: Plan, best: &mut TopK<'_>) -> Result<SegmentPlan, Error> {
         match plan {
             Plan::ScanItems => {
                 self.scan_items(best)?;
@@ -110,7 +110,7 @@ impl FilteredSearch<'_> {
     }
 
     /// The minimum score of a radius search; `None` if the best `k` are wanted.
-    fn radius(&self, best: &TopK) -> Option<f32> {
+    fn radius(&self, best: &TopK<'_>) -> Option<f32> {
         self.query.at_least.filter(|_| best.k() == usize::MAX)
     }
 
@@ -133,7 +133,7 @@ impl FilteredSearch<'_> {
     }
 
     /// Scores the nodes of the items that pass.
-    fn scan_items(&self, best: &mut TopK) -> Result<(), Error> {
+    fn scan_items(&self, best: &mut TopK<'_>) -> Result<(), Error> {
         if let Some(nodes) = &self.cached {
             self.score(nodes.nodes().filter(|node| self.may_return(*node)), best);
             return Ok(());
@@ -146,14 +146,14 @@ impl FilteredSearch<'_> {
     }
 
     /// Evaluates the filter for every node, and scores those that pass.
-    fn scan_nodes(&self, best: &mut TopK) -> Result<(), Error> {
+    fn scan_nodes(&self, best: &mut TopK<'_>) -> Result<(), Error> {
         let (nodes, mut filter) = (self.part.segment.items().len() as u32, self.node_filter());
         self.score((0..nodes).filter(|node| filter.accepts(*node)), best);
         filter.error.map_or(Ok(()), Err)
     }
 
     /// Scores nodes: by their vectors in an exact search, else by their codes first.
-    fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut TopK) {
+    fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut TopK<'_>) {
         let (items, vectors) = (self.part.segment.items(), self.part.segment.node_vectors());
         if self.effort == Effort::Exact {
             // Every node is pushed: `best` decides between equal scores.
@@ -185,7 +185,7 @@ impl FilteredSearch<'_> {
         }
     }
 
-    fn beam_params(&self, ef: usize, best: &TopK) -> BeamParams<'_> {
+    fn beam_params(&self, ef: usize, best: &TopK<'_>) -> BeamParams<'_> {
         let nodes = self.part.segment.items().len();
         let mut params = BeamParams::new(self.query.vector, best.k().min(nodes), ef.min(nodes));
         params.threshold = best.threshold();
@@ -195,7 +195,12 @@ impl FilteredSearch<'_> {
     /// Filtered graph search: nodes that do not pass are expanded but not returned. Returns false, and adds
     /// nothing, if the search exceeded its budget or found fewer than `k` items. In both cases passing nodes
     /// may be missing.
-    fn search_graph(&self, ef: usize, limits: WalkLimits, best: &mut TopK) -> Result<bool, Error> {
+    fn search_graph(
+        &self,
+        ef: usize,
+        limits: WalkLimits,
+        best: &mut TopK<'_>,
+    ) -> Result<bool, Error> {
         let segment = &self.part.segment;
         let (graph, vectors) = (segment.graph()?, segment.node_vectors());
         let params = self.beam_params(ef, best);
@@ -208,7 +213,7 @@ impl FilteredSearch<'_> {
     }
 
     /// Searches the graph for all passing nodes above a minimum score.
-    fn search_radius(&self, min_score: f32, ef: usize, best: &mut TopK) -> Result<(), Error> {
+    fn search_radius(&self, min_score: f32, ef: usize, best: &mut TopK<'_>) -> Result<(), Error> {
         let mut filter = self.node_filter();
         let accepts = |node: u32| filter.accepts(node);
         let ball = (self.query.vector, min_score);
@@ -219,7 +224,7 @@ impl FilteredSearch<'_> {
     /// Adds the nodes that a graph search found if no better one can be missing: there are at least `k`, or
     /// `best` was already full, so that all others score below its threshold. Returns whether they were
     /// added.
-    fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK) -> bool {
+    fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK<'_>) -> bool {
         let enough = best.threshold() > f32::NEG_INFINITY || found.len() >= best.k();
         for scored in found.iter().filter(|_| enough) {
             if let Some(item) = self.part.segment.items().get(scored.node as usize) {

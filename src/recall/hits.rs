@@ -32,8 +32,8 @@ pub struct Hit {
     pub ranks: BTreeMap<String, u32>,
 }
 
-/// The hits of a recall, best first. Of equal scores, the item that was stored first comes first. Hits
-/// chosen for [diversity](crate::Diversity) are in the order of the choice.
+/// The hits of a recall, best first. Of equal scores, the item with the smaller id comes first, by
+/// bytes. Hits chosen for [diversity](crate::Diversity) are in the order of the choice.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hits {
     generation: GenerationNo,

@@ -190,9 +190,12 @@ impl PairMiner<'_> {
         let space = (self.params.space, self.serving);
         let query = self.search.space_query(space, vector, excluded, &trace);
         let list = top_k(&query, depth)?;
+        // Zeros are never negative in a list.
+        let score = score + 0.0;
         let better = list.iter().take_while(|(other, item)| {
             let by_score = other.total_cmp(&score);
-            by_score.then_with(|| positive.cmp(item)).is_gt()
+            let by_id = || query.ids.compare(positive, *item);
+            by_score.then_with(by_id).is_gt()
         });
         let better = better.count();
         let rank = (better < depth && !score.is_nan()).then_some(better as u32 + 1);

@@ -26,6 +26,7 @@ mod filtered_segment;
 mod fusion;
 mod hits;
 mod mine;
+mod pages;
 mod params;
 mod passing;
 mod plan;

@@ -13,7 +13,7 @@ pub(super) fn search_radius_into(
     (query, min_score): (&[f32], f32),
     ef: usize,
     accepts: impl FnMut(u32) -> bool,
-    best: &mut TopK,
+    best: &mut TopK<'_>,
 ) -> Result<(), Error> {
     let (graph, vectors, items) = (segment.graph()?, segment.node_vectors(), segment.items());
     SCRATCH.with_borrow_mut(|scratch| {

@@ -21,7 +21,10 @@ pub(super) fn exact_ranks(
         ..*query
     };
     let mut all = score_all(&query)?;
-    all.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    all.sort_unstable_by(|a, b| {
+        let by_score = b.0.total_cmp(&a.0);
+        by_score.then_with(|| query.ids.compare(a.1, b.1))
+    });
     let mut ranks: HashMap<ItemNo, u32> = items.iter().map(|(_, item)| (*item, 0)).collect();
     for (rank, (_, item)) in (1..).zip(&all) {
         if let Some(found) = ranks.get_mut(item) {

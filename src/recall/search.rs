@@ -10,11 +10,11 @@ use super::query_vectors::{UserReading, query_item, query_vector, query_vectors,
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
 use super::space_query::SpaceQuery;
-use super::space_search::top_k;
+use super::space_search::top_pages;
 use super::trace::{Trace, micros};
 use super::view::View;
 use crate::error::Error;
-use crate::snapshot::Serving;
+use crate::snapshot::{ItemIds, Serving};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,6 +29,8 @@ pub(crate) struct Search<'a> {
     params: &'a SearchParams,
     target: Target<'a>,
     filter: Option<ResolvedFilter<'a>>,
+    /// The ids of the snapshot's items.
+    ids: ItemIds<'a>,
     /// Items that no query may return.
     excluded: HashSet<ItemNo>,
     /// How long the set-up took, if the recall is to be explained.
@@ -139,6 +141,7 @@ impl<'a> Search<'a> {
             params,
             target,
             filter: None,
+            ids: ItemIds::of(snapshot),
             excluded: items_of(view, &params.exclude)?,
             prepare_micros: 0.0,
         };
@@ -221,6 +224,7 @@ impl<'a> Search<'a> {
             params: self.params,
             excluded,
             filter: self.filter.as_ref(),
+            ids: &self.ids,
             at_least: self.params.at_least,
             trace,
         }
@@ -229,7 +233,8 @@ impl<'a> Search<'a> {
     /// The hits of a query in a space.
     fn space_hits(&self, query: &SpaceQuery<'_>) -> Result<Vec<Hit>, Error> {
         let (view, params) = (self.view, self.params);
-        let best = top_k(query, params.k.saturating_add(params.offset))?;
+        let depth = params.k.saturating_add(params.offset);
+        let best = top_pages(query, params.k, depth)?;
         query.trace.end_stage(|micros| &mut micros.search);
         let best = best.get(params.offset..).unwrap_or_default();
         let ranks = match params.exact_ranks {

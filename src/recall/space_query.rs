@@ -4,7 +4,7 @@ use super::excluded::Excluded;
 use super::params::{Effort, SearchParams};
 use super::resolved_filter::ResolvedFilter;
 use super::trace::Trace;
-use crate::snapshot::{FreshItem, Serving};
+use crate::snapshot::{FreshItem, ItemIds, Serving};
 use twinspire_core::ids::ItemNo;
 
 /// A query vector in one space, with everything that decides what it may return.
@@ -22,6 +22,8 @@ pub(super) struct SpaceQuery<'a> {
     pub(super) excluded: Excluded<'a>,
     /// The filter that every returned item passes, if there is one.
     pub(super) filter: Option<&'a ResolvedFilter<'a>>,
+    /// The ids of items, which decide between equal scores.
+    pub(super) ids: &'a ItemIds<'a>,
     /// Minimum score.
     pub(super) at_least: Option<f32>,
     /// Records what the search does.

@@ -2,6 +2,7 @@
 
 use super::explain::{SegmentPlan, SpaceSearch};
 use super::filtered_segment;
+use super::pages::stable_list;
 use super::params::Effort;
 use super::radius::search_radius_into;
 use super::scratch::{SCRATCH, count_ranked};
@@ -18,16 +19,28 @@ pub(super) fn top_k(query: &SpaceQuery<'_>, k: usize) -> Result<Vec<(f32, ItemNo
     Ok(search_space(query, query.effort(k), k)?.into_sorted())
 }
 
+/// The first `depth` items of a space, for pages of size `page`.
+pub(super) fn top_pages(
+    query: &SpaceQuery<'_>,
+    page: usize,
+    depth: usize,
+) -> Result<Vec<(f32, ItemNo)>, Error> {
+    match query.effort(page) {
+        Effort::Exact => top_k(query, depth),
+        Effort::Beam(_) => stable_list(page, depth, |wanted| top_k(query, wanted)),
+    }
+}
+
 /// Every item of a space that the query may return, with its score, in no particular order.
 pub(super) fn score_all(query: &SpaceQuery<'_>) -> Result<Vec<(f32, ItemNo)>, Error> {
     Ok(search_space(query, Effort::Exact, usize::MAX)?.into_unsorted())
 }
 
-fn search_space(query: &SpaceQuery<'_>, effort: Effort, k: usize) -> Result<TopK, Error> {
+fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<TopK<'a>, Error> {
     let serving = query.serving;
     let generation = &serving.base.generation;
     let metric = generation.metric;
-    let mut best = TopK::new(k, query.at_least.unwrap_or(f32::NEG_INFINITY));
+    let mut best = TopK::new(k, query.at_least.unwrap_or(f32::NEG_INFINITY), query.ids);
     // Fresh items first: their scores raise the threshold at which graph searches stop.
     for (item, fresh) in &serving.overlay {
         if let Some(vector) = &fresh.vector
@@ -64,7 +77,7 @@ fn search_segment(
     part: &Part,
     query: &SpaceQuery<'_>,
     effort: Effort,
-    best: &mut TopK,
+    best: &mut TopK<'_>,
 ) -> Result<SegmentPlan, Error> {
     if let Some(filter) = query.filter {
         return filtered_segment::search(part, query, filter, effort, best);
@@ -74,21 +87,23 @@ fn search_segment(
         let item = items.get(node as usize).map(|item| ItemNo(*item));
         part.shows(node) && item.is_some_and(|item| query.may_return(item))
     };
+    let radius = query.at_least.filter(|_| best.k() == usize::MAX);
+    let wanted = if radius.is_some() { 0 } else { best.k() };
     let effort = match effort {
         // A beam as wide as the segment saves nothing, and may miss unreachable nodes.
-        Effort::Beam(ef) if ef >= items.len() => Effort::Exact,
+        Effort::Beam(ef) if ef.max(wanted) >= items.len() => Effort::Exact,
         other => other,
     };
-    match (effort, query.at_least) {
+    match (effort, radius) {
         (Effort::Exact, _) => {
             scan(&part.segment, query.vector, may_return, best);
             Ok(SegmentPlan::FullScan)
         }
-        (Effort::Beam(ef), Some(least)) if best.k() == usize::MAX => {
+        (Effort::Beam(ef), Some(least)) => {
             search_radius_into(&part.segment, (query.vector, least), ef, may_return, best)?;
             Ok(SegmentPlan::RadiusSearch)
         }
-        (Effort::Beam(ef), _) => {
+        (Effort::Beam(ef), None) => {
             let k = best.k().min(items.len());
             let mut params = BeamParams::new(query.vector, k, ef.min(items.len()));
             params.threshold = best.threshold();
@@ -101,7 +116,12 @@ fn search_segment(
 }
 
 /// Scores every node of a segment that may be returned.
-fn scan(segment: &SpaceSegment, query: &[f32], may_return: impl Fn(u32) -> bool, best: &mut TopK) {
+fn scan(
+    segment: &SpaceSegment,
+    query: &[f32],
+    may_return: impl Fn(u32) -> bool,
+    best: &mut TopK<'_>,
+) {
     let (rows, items) = (segment.rows(), segment.items());
     let mut scored = 0;
     for (node, item) in (0u32..).zip(items).filter(|(node, _)| may_return(*node)) {
@@ -119,7 +139,7 @@ fn search_graph(
     params: &BeamParams<'_>,
     mut may_return: impl Fn(u32) -> bool,
     all: bool,
-    best: &mut TopK,
+    best: &mut TopK<'_>,
 ) -> Result<(), Error> {
     let (graph, vectors, items) = (segment.graph()?, segment.node_vectors(), segment.items());
     SCRATCH.with_borrow_mut(|scratch| {

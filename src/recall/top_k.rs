@@ -1,46 +1,46 @@
 //! The best `k` items of a stream of scored items.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use crate::snapshot::ItemIds;
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use twinspire_core::ids::ItemNo;
 
-/// Keeps the `k` best scored items, in whatever order they are pushed. Of equal scores the item that
-/// was stored first wins, so that equal inputs give equal answers.
-#[derive(Debug)]
-pub(crate) struct TopK {
+/// The ids of items, which decide between equal scores.
+pub(super) trait Ids {
+    /// The id of an item; `None` if it cannot be read.
+    fn id(&self, item: ItemNo) -> Option<&str>;
+}
+
+impl Ids for ItemIds<'_> {
+    fn id(&self, item: ItemNo) -> Option<&str> {
+        ItemIds::id(self, item)
+    }
+}
+
+/// Keeps the `k` best scored items, in whatever order they are pushed. Of equal scores the item with the
+/// smaller id wins, by bytes: the same items give the same answer, in whatever order they were stored and
+/// however they are distributed over segments or databases.
+///
+/// Ids are only read to decide between equal scores.
+pub(crate) struct TopK<'a> {
     k: usize,
     min_score: f32,
-    heap: BinaryHeap<Reverse<ScoredItem>>,
+    ids: &'a dyn Ids,
+    /// In any order before there are `k`. From then on a binary heap with the worst on top.
+    items: Vec<(f32, ItemNo)>,
+    /// The id of the worst item of the heap, once it was needed.
+    worst_id: OnceCell<Option<&'a str>>,
 }
 
-#[derive(Debug, PartialEq)]
-struct ScoredItem {
-    score: f32,
-    item: ItemNo,
-}
-
-impl Eq for ScoredItem {}
-
-impl Ord for ScoredItem {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_score = self.score.total_cmp(&other.score);
-        by_score.then_with(|| other.item.cmp(&self.item))
-    }
-}
-
-impl PartialOrd for ScoredItem {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl TopK {
+impl<'a> TopK<'a> {
     /// Keeps the best `k` of the items that score `min_score` or more.
-    pub(crate) fn new(k: usize, min_score: f32) -> Self {
+    pub(super) fn new(k: usize, min_score: f32, ids: &'a dyn Ids) -> Self {
         Self {
             k,
             min_score,
-            heap: BinaryHeap::new(),
+            ids,
+            items: Vec::new(),
+            worst_id: OnceCell::new(),
         }
     }
 
@@ -50,13 +50,52 @@ impl TopK {
         if score.is_nan() || score < self.min_score {
             return;
         }
-        let scored = Reverse(ScoredItem { score, item });
-        if self.heap.len() < self.k {
-            self.heap.push(scored);
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && scored < *worst
-        {
-            *worst = scored;
+        // Negative zero becomes zero: the two are equal, and ids decide between them.
+        let score = score + 0.0;
+        if self.items.len() < self.k {
+            self.items.push((score, item));
+            if self.items.len() == self.k {
+                (0..self.k / 2).rev().for_each(|at| self.sift_down(at));
+            }
+        } else if self.is_better_than_worst(score, item) {
+            if let Some(worst) = self.items.first_mut() {
+                *worst = (score, item);
+            }
+            self.worst_id.take();
+            self.sift_down(0);
+        }
+    }
+
+    fn is_better_than_worst(&self, score: f32, item: ItemNo) -> bool {
+        let Some((worst_score, worst)) = self.items.first() else {
+            return false;
+        };
+        match score.total_cmp(worst_score) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => {
+                let worst_id = self.worst_id.get_or_init(|| self.ids.id(*worst));
+                (self.ids.id(item), item) < (*worst_id, *worst)
+            }
+        }
+    }
+
+    /// Moves an item down the heap until no item below is worse.
+    fn sift_down(&mut self, mut at: usize) {
+        loop {
+            let mut worst = at;
+            for child in [2 * at + 1, 2 * at + 2] {
+                if let (Some(below), Some(above)) = (self.items.get(child), self.items.get(worst))
+                    && compare(self.ids, below, above).is_gt()
+                {
+                    worst = child;
+                }
+            }
+            if worst == at {
+                return;
+            }
+            self.items.swap(at, worst);
+            at = worst;
         }
     }
 
@@ -69,25 +108,27 @@ impl TopK {
     /// The minimum score that can still change the result: the k-th best score so far.
     #[inline]
     pub(crate) fn threshold(&self) -> f32 {
-        let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);
-        worst.map_or(self.min_score, |Reverse(worst)| worst.score)
+        let worst = self.items.first().filter(|_| self.items.len() >= self.k);
+        worst.map_or(self.min_score, |(score, _)| *score)
     }
 
     /// The items in no particular order.
     pub(crate) fn into_unsorted(self) -> Vec<(f32, ItemNo)> {
-        let all = self.heap.into_iter();
-        all.map(|Reverse(scored)| (scored.score, scored.item))
-            .collect()
+        self.items
     }
 
     /// The items, best first.
     pub(crate) fn into_sorted(self) -> Vec<(f32, ItemNo)> {
-        let sorted = self.heap.into_sorted_vec();
-        sorted
-            .into_iter()
-            .map(|Reverse(scored)| (scored.score, scored.item))
-            .collect()
+        let Self { mut items, ids, .. } = self;
+        items.sort_unstable_by(|a, b| compare(ids, a, b));
+        items
     }
+}
+
+/// Compares two scored items; the better one is the less.
+fn compare(ids: &dyn Ids, a: &(f32, ItemNo), b: &(f32, ItemNo)) -> Ordering {
+    let by_score = b.0.total_cmp(&a.0);
+    by_score.then_with(|| (ids.id(a.1), a.1).cmp(&(ids.id(b.1), b.1)))
 }
 
 #[cfg(test)]
@@ -95,20 +136,33 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The id of each item.
+    struct Names(Vec<String>);
+
+    impl Ids for Names {
+        fn id(&self, item: ItemNo) -> Option<&str> {
+            self.0.get(item.0 as usize).map(String::as_str)
+        }
+    }
+
     proptest! {
         #[test]
-        fn top_k_keeps_what_sorting_all_items_would(
-            scores in prop::collection::vec(0u8..20, 0..60), k in 1usize..12, min_score in 0u8..20
+        fn top_k_keeps_what_sorting_all_items_by_score_and_id_would(
+            scores in prop::collection::vec(-4i8..12, 0..60), k in 1usize..12, min_score in -3i8..12,
         ) {
-            let mut best = TopK::new(k, f32::from(min_score));
+            // Ids in another order than the items were stored.
+            let names = Names((0..scores.len()).map(|item| format!("{}", item * 37 % 101)).collect());
+            let mut best = TopK::new(k, f32::from(min_score), &names);
             let mut all = Vec::new();
             for (item, score) in scores.iter().enumerate() {
-                best.push(f32::from(*score), ItemNo(item as u32));
-                best.push(f32::NAN, ItemNo(item as u32));
-                all.push((f32::from(*score), ItemNo(item as u32)));
+                let (item, score) = (ItemNo(item as u32), f32::from(*score));
+                // Every other zero is negative.
+                best.push(if score == 0.0 && item.0 % 2 == 0 { -0.0 } else { score }, item);
+                best.push(f32::NAN, item);
+                all.push((score, item));
             }
             all.retain(|(score, _)| *score >= f32::from(min_score));
-            all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            all.sort_by_key(|(score, item)| (-*score as i8, names.id(*item)));
             all.truncate(k);
             let worst = all.last().filter(|_| all.len() == k);
             let expected = worst.map_or(f32::from(min_score), |(score, _)| *score);

@@ -11,6 +11,7 @@ mod base;
 mod batches;
 mod catch_up;
 mod filter_cache;
+mod item_ids;
 mod known_fields;
 mod lazy_model;
 mod live;
@@ -29,6 +30,7 @@ pub(crate) use base::Base;
 pub(crate) use batches::in_batches;
 pub(crate) use catch_up::{ProgressFn, WriteState, catch_up, embed};
 pub(crate) use filter_cache::{CacheLookup, FilterCache};
+pub(crate) use item_ids::ItemIds;
 pub(crate) use known_fields::known_fields;
 #[cfg(test)]
 pub(crate) use lazy_model::LazyModel;

@@ -235,7 +235,7 @@ fn publish(db: &Database) {
         .unwrap();
 }
 
-/// The best `k` of at least this score; equal scores in the order of the first write.
+/// The best `k` of at least this score; equal scores in the order of ids, which is that of the first write.
 pub fn top_k(
     scored: impl IntoIterator<Item = (f32, usize)>,
     at_least: Option<f32>,

@@ -22,7 +22,11 @@ pub(super) fn best(
         let list = match kept {
             None => context.top_k(channel, stage.at_least, take)?,
             Some(kept) => {
-                let mut best = TopK::new(take, stage.at_least.unwrap_or(f32::NEG_INFINITY));
+                let mut best = TopK::new(
+                    take,
+                    stage.at_least.unwrap_or(f32::NEG_INFINITY),
+                    context.ids,
+                );
                 for (_, item) in kept {
                     if let Some(score) = channel.score(item) {
                         best.push(score, item);

@@ -9,10 +9,10 @@ use crate::recall::explain::{FusionStep, FusionStepKind};
 use crate::recall::params::{Effort, SearchParams};
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::space_query::SpaceQuery;
-use crate::recall::space_search::{score_all, top_k};
+use crate::recall::space_search::{score_all, top_k, top_pages};
 use crate::recall::top_k::TopK;
 use crate::recall::trace::Trace;
-use crate::snapshot::{Serving, Snapshot};
+use crate::snapshot::{ItemIds, Serving, Snapshot};
 use twinspire_core::ids::ItemNo;
 
 /// One query of an ensemble while it is answered.
@@ -27,6 +27,8 @@ pub(super) struct FusionContext<'a> {
     pub(super) filter: Option<&'a ResolvedFilter<'a>>,
     /// The business values of the items, if the recipe ranks by them.
     pub(super) business: Option<&'a BusinessValues<'a>>,
+    /// The ids of items, which decide between equal scores.
+    pub(super) ids: &'a ItemIds<'a>,
     /// Items that must not be returned.
     pub(super) excluded: Excluded<'a>,
     /// Records the steps.
@@ -61,6 +63,16 @@ impl FusionContext<'_> {
         top_k(&self.space_query(channel, at_least), k)
     }
 
+    /// The first `depth` items of a channel, for pages of size `page`.
+    pub(super) fn top_pages(
+        &self,
+        channel: &Channel<'_>,
+        page: usize,
+        depth: usize,
+    ) -> Result<Ranking, Error> {
+        top_pages(&self.space_query(channel, None), page, depth)
+    }
+
     /// Every item of a channel that may be returned, with its score, in no particular order.
     pub(super) fn score_all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
         score_all(&self.space_query(channel, None))
@@ -79,6 +91,7 @@ impl FusionContext<'_> {
             params: self.params,
             excluded: self.excluded,
             filter: self.filter,
+            ids: self.ids,
             at_least,
             trace: self.trace,
         }
@@ -95,7 +108,7 @@ impl FusionContext<'_> {
         scored: impl IntoIterator<Item = (f32, ItemNo)>,
         k: usize,
     ) -> Result<Ranking, Error> {
-        let mut best = TopK::new(k, self.min_score());
+        let mut best = TopK::new(k, self.min_score(), self.ids);
         for (score, item) in scored {
             let score = match &self.business {
                 Some(business) => business.ranking_score(score, item)?,

@@ -11,12 +11,13 @@ use crate::error::Error;
 use crate::recall::excluded::Excluded;
 use crate::recall::explain::FusionStepKind;
 use crate::recall::hits::{Hit, Hits};
+use crate::recall::pages::stable_list;
 use crate::recall::params::SearchParams;
 use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::trace::Trace;
 use crate::recall::view::View;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ItemIds, Snapshot};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
@@ -27,6 +28,7 @@ pub(crate) struct EnsembleSearch<'a> {
     ensemble: &'a Ensemble,
     params: &'a SearchParams,
     business: Option<BusinessValues<'a>>,
+    ids: ItemIds<'a>,
 }
 
 impl<'a> EnsembleSearch<'a> {
@@ -48,6 +50,7 @@ impl<'a> EnsembleSearch<'a> {
             ensemble,
             params,
             business: business.map(|business| BusinessValues::of(snapshot, business)),
+            ids: ItemIds::of(snapshot),
         })
     }
 
@@ -83,11 +86,12 @@ impl<'a> EnsembleSearch<'a> {
             channels,
             filter,
             business: self.business.as_ref(),
+            ids: &self.ids,
             excluded,
             trace: &trace,
         };
-        let k = self.params.k.saturating_add(self.params.offset);
-        let fused = self.fuse_and_diversify(&context, k)?;
+        let depth = self.params.k.saturating_add(self.params.offset);
+        let fused = self.fuse_and_diversify(&context, depth)?;
         trace.end_stage(|micros| &mut micros.search);
         let hits = self.hits(view, &context, fused)?;
         trace.end_stage(|micros| &mut micros.answer);
@@ -99,20 +103,30 @@ impl<'a> EnsembleSearch<'a> {
         Ok(Hits::of_ensemble(generations, hits, trace.finish()))
     }
 
-    fn fuse_and_diversify(&self, context: &FusionContext<'_>, k: usize) -> Result<Fused, Error> {
+    /// The first `depth` items of the answer.
+    fn fuse_and_diversify(
+        &self,
+        context: &FusionContext<'_>,
+        depth: usize,
+    ) -> Result<Fused, Error> {
+        let page = self.params.k;
         let Some(diversity) = &self.ensemble.recipe().diversity else {
-            return self.fuse(context, k);
+            return self.fuse(context, page, depth);
         };
-        let mut fused = self.fuse(context, k.max(diversity.pool()))?;
+        let pool = diversity.pool();
+        let mut fused = self.fuse(context, page.max(pool), depth.max(pool))?;
         let of = fused.best.len();
-        fused.best = diversity::choose(self.snapshot, diversity, fused.best, k)?;
-        fused.best.truncate(k);
+        fused.best = diversity::choose(self.snapshot, diversity, fused.best, depth)?;
+        fused.best.truncate(depth);
         let (step, kept) = (FusionStepKind::Diversity, fused.best.len());
         context.record(step, Some(diversity.space()), Some(of), kept);
         Ok(fused)
     }
 
-    fn fuse(&self, context: &FusionContext<'_>, k: usize) -> Result<Fused, Error> {
+    /// The first `depth` items of the fusion, for pages of size `page`.
+    fn fuse(&self, context: &FusionContext<'_>, page: usize, depth: usize) -> Result<Fused, Error> {
+        // Exact answers are slices of one ranking anyway.
+        let first = if self.params.exact { depth } else { page };
         let ranking: Result<Ranking, Error> = match &self.ensemble.recipe().method {
             Method::Weighted {
                 spaces,
@@ -128,21 +142,26 @@ impl<'a> EnsembleSearch<'a> {
                     let serving = single_graph::usable(context, name)?;
                     Some((name, serving))
                 });
-                match graph {
+                stable_list(first, depth, |k| match graph {
                     Some(graph) => single_graph::best(context, graph, &weights, &scoring, k),
                     None => weighted::best(context, &scoring, k),
-                }
+                })
             }
-            Method::Cascade { stages } => cascade::best(context, stages, k),
-            Method::Normalised { spaces, by, depth } => {
-                normalised::best(context, spaces, (*by, *depth), k)
-            }
+            // These rank lists of fixed length: a longer answer starts with the shorter ones.
+            Method::Cascade { stages } => cascade::best(context, stages, depth),
+            Method::Normalised {
+                spaces,
+                by,
+                depth: listed,
+            } => stable_list(first, depth, |k| {
+                normalised::best(context, spaces, (*by, *listed), k)
+            }),
             Method::RankFusion {
                 spaces,
                 k: constant,
-                depth,
-            } => return rank_fusion::best(context, spaces, (*constant, *depth), k),
-            Method::Quotas { channels } => return quotas::best(context, channels, k),
+                depth: listed,
+            } => return rank_fusion::best(context, spaces, (*constant, *listed), depth),
+            Method::Quotas { channels } => return quotas::best(context, channels, page, depth),
         };
         ranking.map(Fused::from)
     }

@@ -43,6 +43,7 @@ pub(super) fn best(
         params: context.params,
         excluded: context.excluded,
         filter: context.filter,
+        ids: context.ids,
         at_least: None,
         trace: context.trace,
     };

@@ -61,7 +61,7 @@ pub(super) fn search_until_certain(
         let best = context.rank(scored.iter().copied(), k)?;
         context.record(FusionStepKind::Fusion, None, Some(scored.len()), best.len());
         let bound = context.bound(bound, largest);
-        // Strictly greater: of equal scores an unseen item that was stored earlier would win.
+        // Strictly greater: of equal scores an unseen item with a smaller id would win.
         let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last > bound);
         if full || bound < context.min_score() || bound == f32::NEG_INFINITY {
             return Ok(best);

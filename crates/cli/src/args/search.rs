@@ -9,7 +9,7 @@ pub struct SearchArgs {
     /// Number of items to return
     #[arg(short = 'k', long, value_name = "K", default_value_t = 10)]
     pub top: usize,
-    /// Number of best items to skip, as for a second page
+    /// Number of best items to skip, as for a second page: pages of the same size K never overlap
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub offset: usize,
     #[command(flatten)]
