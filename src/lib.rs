@@ -77,10 +77,13 @@ pub use error::{Error, ErrorKind};
 pub use filter::{Filter, FilterError, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use maintain::{Progress, ProgressStage};
-pub use manifest::{Calibration, CalibrationPoint};
+pub use manifest::{
+    CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, MeasuredRecall, QueryKind,
+};
 pub use recall::{
     ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, FusionStepKind,
-    Hit, Hits, RankChange, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
+    Hit, Hits, Promise, RankChange, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
+    UnmeasuredReason,
 };
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]

@@ -5,7 +5,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use twinspire::{Database, Hits, Recall, SegmentPlan};
+use twinspire::{
+    CalibrationPoint, Database, Error, Hits, Promise, QueryKind, Recall, SegmentPlan,
+    UnmeasuredReason,
+};
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
 use twinspire_testkit::vectors::clustered;
 use twinspire_testkit::{database, directory, open_without_background};
@@ -100,11 +103,15 @@ fn a_recall_target_is_met_and_a_target_of_one_is_exact() {
     let db = shop(&path, "cosine");
     let queries = vectors(60, 3);
     let calibration = db.stats().unwrap().spaces[SPACE].calibration.clone();
+    let kinds = calibration.samples.iter().map(|sample| sample.kind);
+    assert!(!calibration.is_real());
+    assert_eq!(kinds.collect::<Vec<_>>(), [QueryKind::Near, QueryKind::Far]);
     assert!(
-        !calibration.real && calibration.queries == 200,
-        "{calibration:?}"
+        calibration
+            .samples
+            .iter()
+            .all(|s| s.queries >= 256 && s.points.len() > 3)
     );
-    assert!(calibration.points.len() > 3);
     assert_eq!(
         found(&db, &queries, 10, |recall| recall.recall_target(1.0)),
         1.0
@@ -122,8 +129,8 @@ fn a_recall_target_is_met_and_a_target_of_one_is_exact() {
 fn calibration_uses_real_queries_once_there_are_enough_and_persists() {
     let (_dir, path) = directory();
     let db = shop(&path, "l2");
-    let queries = vectors(4_200, 4);
-    assert!(!db.audit(SPACE).unwrap().real);
+    let queries = vectors(6_000, 4);
+    assert!(!db.audit(SPACE).unwrap().is_real());
     let users: Vec<Value> = queries
         .iter()
         .map(|query| identity_record(None, query))
@@ -133,12 +140,18 @@ fn calibration_uses_real_queries_once_there_are_enough_and_persists() {
         assert_eq!(&db.recall(SPACE).user(user).top(3).unwrap(), hits);
     }
     let audited = db.audit(SPACE).unwrap();
-    assert!(audited.real && audited.queries == 256, "{audited:?}");
+    let asked = audited.sample(QueryKind::Asked).unwrap();
+    assert!(
+        audited.is_real() && (256..600).contains(&asked.queries),
+        "{audited:?}"
+    );
+    assert_eq!(audited.samples.len(), 1);
     let of = |db: &Database| db.stats().unwrap().spaces[SPACE].calibration.clone();
-    assert!(!of(&db).real, "an audit changes nothing");
+    assert!(!of(&db).is_real(), "an audit changes nothing");
     let calibrated = db.calibrate(SPACE).unwrap();
     assert_eq!(of(&db), calibrated);
-    let last = calibrated.points.last().unwrap();
+    assert_eq!(calibrated.samples.len(), 3, "made-up queries are kept");
+    let last = calibrated.samples[2].points.last().unwrap();
     assert!(
         last.recall_at_10 > 0.99 && last.recall_at_100 > 0.99,
         "{calibrated:?}"
@@ -148,7 +161,7 @@ fn calibration_uses_real_queries_once_there_are_enough_and_persists() {
     assert_eq!(of(&reader), calibrated);
     assert!(reader.calibrate(SPACE).is_err(), "a reader stores nothing");
     assert!(
-        !reader.audit(SPACE).unwrap().real,
+        !reader.audit(SPACE).unwrap().is_real(),
         "it was asked nothing yet"
     );
     assert!(reader.audit("nothing").is_err());
@@ -159,8 +172,8 @@ fn the_background_calibrates_with_real_queries_once_there_are_enough() {
     let (_dir, path) = directory();
     drop(shop(&path, "l2"));
     let db = Database::open(&path).unwrap();
-    let real = || db.stats().unwrap().spaces[SPACE].calibration.real;
-    let users = vectors(4_200, 6);
+    let real = || db.stats().unwrap().spaces[SPACE].calibration.is_real();
+    let users = vectors(6_000, 6);
     let users: Vec<Value> = users
         .iter()
         .map(|user| identity_record(None, user))
@@ -210,4 +223,91 @@ fn an_explained_answer_says_how_it_was_found() {
     assert!(search.ef.is_none() && (0.2..0.8).contains(&search.selectivity.unwrap()));
     let scored: u64 = search.segments.iter().map(|segment| segment.ranked).sum();
     assert!((500..3_000).contains(&scored), "{scored}");
+}
+
+#[test]
+fn an_effort_that_no_search_can_have_is_refused() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "cosine");
+    let query = &vectors(1, 5)[0];
+    for target in [0.0, -0.5, 1.001, 2.0, f32::NAN, f32::INFINITY] {
+        let error = db.recall(SPACE).vector(query).recall_target(target);
+        let error = error.top(3).unwrap_err();
+        assert!(matches!(error, Error::RecallTarget { .. }), "{error}");
+        let error = db.mine(SPACE).recall_target(target).pairs([]).err();
+        assert!(matches!(error, Some(Error::RecallTarget { .. })));
+    }
+    let error = db.recall(SPACE).vector(query).ef(0).top(3).unwrap_err();
+    assert!(matches!(error, Error::BeamWidthZero), "{error}");
+}
+
+#[test]
+fn an_answer_says_where_a_target_is_no_promise() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "cosine");
+    let query = &vectors(1, 5)[0];
+    let recall = || db.recall(SPACE).vector(query);
+    assert_eq!(recall().top(3).unwrap().promise(), None);
+    assert_eq!(
+        recall()
+            .exact()
+            .recall_target(0.5)
+            .top(3)
+            .unwrap()
+            .promise(),
+        None
+    );
+    let exact = recall().recall_target(1.0).explain().top(20).unwrap();
+    assert_eq!(exact.promise(), Some(Promise::Exact));
+    assert_eq!(exact[..], recall().exact().top(20).unwrap()[..]);
+    let segments = &exact.explained().unwrap().searches[0].segments;
+    assert!(
+        segments
+            .iter()
+            .all(|segment| segment.plan == SegmentPlan::CodeScan)
+    );
+    let scanned: u64 = segments.iter().map(|segment| segment.ranked).sum();
+    assert!(
+        scanned < 1_500,
+        "most are ruled out by their codes: {scanned}"
+    );
+
+    let why = |recall: Recall<'_>, k| match recall.recall_target(0.01).top(k).unwrap().promise() {
+        Some(Promise::Unmeasured(reason)) => Some(reason),
+        _ => None,
+    };
+    // The space has grown by half since it was measured.
+    assert_eq!(why(recall(), 3), Some(UnmeasuredReason::ItemsChanged));
+    db.calibrate(SPACE).unwrap();
+    assert_eq!(why(recall(), 3), None);
+    assert_eq!(
+        why(recall().filter("v0 < 0.4"), 3),
+        Some(UnmeasuredReason::Filter)
+    );
+}
+
+#[test]
+fn recall_is_measured_for_each_beam_width_and_rises() {
+    let (_dir, path) = directory();
+    let db = shop(&path, "cosine");
+    for sample in db.audit(SPACE).unwrap().samples {
+        let recall =
+            |point: &CalibrationPoint| [point.recall_at_1, point.recall_at_10, point.recall_at_100];
+        let lower =
+            |point: &CalibrationPoint| [point.lower_at_1, point.lower_at_10, point.lower_at_100];
+        for pair in sample.points.windows(2) {
+            let rises = recall(&pair[0])
+                .iter()
+                .zip(recall(&pair[1]))
+                .all(|(a, b)| *a <= b + 0.01);
+            assert!(pair[0].ef < pair[1].ef && rises, "{pair:?}");
+        }
+        for point in &sample.points {
+            let bounded = recall(point)
+                .iter()
+                .zip(lower(point))
+                .all(|(recall, lower)| lower < *recall);
+            assert!(bounded, "{point:?}");
+        }
+    }
 }

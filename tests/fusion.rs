@@ -4,7 +4,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use twinspire::{Cascade, Ensemble, Error, Normalisation, NormalisedSum, Quotas, RankFusion};
+use twinspire::{
+    Cascade, Ensemble, Error, Normalisation, NormalisedSum, QueryKind, Quotas, RankFusion,
+};
 use twinspire_testkit::shop::{
     Ranking, Request, SPACES, Shop, any_items, any_request, id, ranking, top_k, user,
 };
@@ -104,7 +106,8 @@ fn by_rank(
 /// Zero and unit of a space: of its list, or as it was measured.
 fn scale(shop: &Shop, space: &str, list: &Ranking, by: Normalisation) -> (f64, f64) {
     if by == Normalisation::Calibration {
-        let known = &shop.db.stats().unwrap().spaces[space].calibration;
+        let calibration = shop.db.stats().unwrap().spaces[space].calibration.clone();
+        let known = calibration.sample(QueryKind::Near).unwrap();
         let (zero, one) = (
             f64::from(known.hundredth_score),
             f64::from(known.best_score),

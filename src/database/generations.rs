@@ -2,8 +2,9 @@
 
 use super::Database;
 use crate::error::Error;
+use crate::graph::DEFAULT_EF;
 use crate::maintain;
-use crate::manifest::Generation;
+use crate::manifest::{Calibration, Generation, MeasuredRecall};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
@@ -34,9 +35,15 @@ pub struct GenerationInfo {
     /// Of a [fused](crate::Publish::fuse) space: the spaces and generations that it was made of.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, GenerationNo>,
-    /// recall@10 of its graph against exact search, at the default beam width (efSearch). Measured by the
-    /// publish, on queries that lie between two of its items.
+    /// recall@10 of its graph against exact search, at the default beam width (efSearch), as last measured.
+    /// [`measured`](Self::measured) says with which queries.
     pub recall: f32,
+    /// How [`recall`](Self::recall) was measured: on real users if there are enough, otherwise on the kind of
+    /// made-up queries that find the least. `None` for a generation without vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredRecall>,
+    /// Recall by beam width and kind of query.
+    pub calibration: Calibration,
     /// Every write up to this revision is in its segments. Later writes are embedded as they come, or by a
     /// rollback to it.
     pub cut: Revision,
@@ -99,6 +106,8 @@ impl GenerationInfo {
             left_out: generation.left_out,
             members: generation.members.clone(),
             recall: generation.recall,
+            measured: generation.calibration.measured(10, DEFAULT_EF),
+            calibration: generation.calibration.clone(),
             cut: generation.cut,
             towers_hash: generation.towers_hash,
             created_unix_ms: generation.created_unix_ms,

@@ -2,7 +2,8 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::manifest::Calibration;
+use crate::graph::DEFAULT_EF;
+use crate::manifest::{Calibration, MeasuredRecall};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
@@ -54,6 +55,9 @@ pub struct SpaceStats {
     pub storage: Storage,
     /// Parameters of the towers; 0 if this build cannot use them.
     pub parameters: usize,
+    /// recall@10 at the default beam width (efSearch), as last measured: on real users if there are enough,
+    /// otherwise on the kind of made-up queries that find the least.
+    pub recall: Option<MeasuredRecall>,
     /// Recall measured at several beam widths. A recall with a target chooses its beam width by it.
     pub calibration: Calibration,
     /// Bytes of the active generation's vectors and graph.
@@ -100,6 +104,7 @@ impl Database {
                 metric: generation.metric,
                 storage: generation.storage,
                 parameters,
+                recall: generation.calibration.measured(10, DEFAULT_EF),
                 calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };

@@ -4,6 +4,7 @@ use super::{Database, GenerationInfo};
 use crate::error::Error;
 use crate::graph::GraphBuilder;
 use crate::maintain::{self, Given, Monitor, Progress, ProgressCallback, Source};
+use serde_json::Value;
 use std::fmt;
 use std::ops::ControlFlow;
 use twinspire_core::kernel::Storage;
@@ -60,6 +61,7 @@ struct PublishOptions<'a> {
     graph_builder: GraphBuilder,
     left_out: Option<Box<LeftOutCallback<'a>>>,
     progress: Option<Box<ProgressCallback<'a>>>,
+    users: Vec<Value>,
 }
 
 impl Database {
@@ -301,6 +303,17 @@ impl<'a, S> Publish<'a, S> {
         self
     }
 
+    /// Measures with these users what recall users get, as [`Database::calibrate_users`] does, and stores it:
+    /// recalls with a [target](crate::Recall::recall_target) choose by it. Without users the queries are made
+    /// up. Give users that the towers were not trained on.
+    ///
+    /// The new generation is active before they are measured, and stays active if none of them can be
+    /// embedded, which is an error.
+    pub fn calibrate_users(mut self, users: impl IntoIterator<Item = Value>) -> Self {
+        self.options.users.extend(users);
+        self
+    }
+
     /// Reports progress now and then, from any thread. [`ControlFlow::Break`] cancels the publish: it ends
     /// with [`Error::Cancelled`], and nothing has changed.
     pub fn progress(mut self, report: impl Fn(&Progress) -> ControlFlow<()> + Sync + 'a) -> Self {
@@ -374,7 +387,14 @@ impl Database {
             left_out: options.left_out.as_deref(),
             monitor: &monitor,
         };
-        let generation = maintain::publish(&self.live(), self.writing()?, &publish, source)?;
+        let mut generation = maintain::publish(&self.live(), self.writing()?, &publish, source)?;
+        if !options.users.is_empty() {
+            self.calibrate_users(space, &options.users)?;
+            let live = self.live();
+            let snapshot = live.snapshot.load();
+            let kept = snapshot.kept(space)?.generation(generation.number);
+            generation = kept.cloned().unwrap_or(generation);
+        }
         Ok(GenerationInfo::active(&generation))
     }
 }
@@ -387,6 +407,7 @@ impl Default for PublishOptions<'_> {
             graph_builder: GraphBuilder::default(),
             left_out: None,
             progress: None,
+            users: Vec::new(),
         }
     }
 }

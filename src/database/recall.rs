@@ -140,7 +140,8 @@ impl<'a> Recall<'a> {
     /// # Errors
     /// [`Error::UnknownSpace`], [`Error::UnknownItem`], [`Error::User`] naming the feature,
     /// [`Error::Vector`], [`Error::Filter`] showing the position, [`Error::NoQuery`],
-    /// [`Error::NoScore`], and [`Error::TopZero`] for a `k` of 0.
+    /// [`Error::NoScore`], [`Error::TopZero`] for a `k` of 0, [`Error::BeamWidthZero`] and
+    /// [`Error::RecallTarget`].
     pub fn top(mut self, k: usize) -> Result<Hits, Error> {
         self.params.k = k;
         let query = Query {
@@ -296,9 +297,12 @@ impl<'a, Q> Recall<'a, Q> {
         self
     }
 
-    /// The share of the exact answer to find, from 0 to 1, in place of a beam width. The database picks
-    /// the beam width that found this share in the last [calibration](Database::calibrate). At 1 every
-    /// item is scored. Takes precedence over [`ef`](Self::ef).
+    /// The share of the exact answer to find, above 0 and at most 1, in place of a beam width.
+    ///
+    /// The database takes the least beam width whose lower confidence bound reaches the target in the
+    /// [calibration](Database::calibrate), for up to a hundred items. Where none does, or where it is faster,
+    /// every item is scored, and the answer is exact. [`Hits::promise`] says which. Takes precedence over
+    /// [`ef`](Self::ef).
     pub fn recall_target(mut self, share: f32) -> Self {
         self.params.recall_target = Some(share);
         self

@@ -45,6 +45,9 @@ impl Error {
             | Self::User { .. }
             | Self::Vector { .. }
             | Self::TopZero
+            | Self::BeamWidthZero
+            | Self::NoUsers
+            | Self::RecallTarget { .. }
             | Self::NoScore { .. }
             | Self::Filter { .. }
             | Self::NoQuery

@@ -43,7 +43,7 @@ fn listed(name: &str) -> BTreeSet<&'static str> {
 #[test]
 fn the_page_of_errors_lists_every_variant() {
     let all = [
-        variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero NoScore Filter NoQuery
+        variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero BeamWidthZero NoUsers RecallTarget NoScore Filter NoQuery
             NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Graph SpaceName Ensemble
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
             Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem

@@ -88,6 +88,20 @@ pub enum Error {
     /// A recall of no items.
     #[error("a recall of the top 0 items finds nothing; ask for 1 or more")]
     TopZero,
+    /// A measurement of the recall that users get, without users.
+    #[error("no users are given to measure recall with; give one or more")]
+    NoUsers,
+    /// A recall with a beam of no width.
+    #[error("a beam width (efSearch) of 0 finds nothing; give 1 or more")]
+    BeamWidthZero,
+    /// A recall target that is not a share.
+    #[error(
+        "the recall target {target} is no share of the exact answer; give a number above 0, at most 1"
+    )]
+    RecallTarget {
+        /// The target.
+        target: f32,
+    },
     /// A minimum score for an ensemble by quota, whose hits have no score.
     #[error(
         "ensemble {name:?} fills quotas, so its hits have no score to compare; leave the minimum score \

@@ -1,6 +1,6 @@
 //! The background thread: seals, merges and calibrates while others write.
 
-use super::calibrate::calibrate_from_queries;
+use super::calibrate::{calibrate_changed, calibrate_from_queries};
 use super::merge::{Extent, merge};
 use super::seal::seal;
 use super::signal::Task;
@@ -19,7 +19,7 @@ pub(crate) struct Background {
 
 impl Background {
     /// Starts the thread. It seals and merges when unsealed writes exceed the limits, and calibrates a
-    /// space when its query reservoir is full.
+    /// space when its query reservoir has grown, and when its number of items has changed much.
     pub(crate) fn start(live: Arc<Live>, writing: Arc<Writing>) -> Self {
         let shared = Arc::clone(&writing);
         let waker = Arc::downgrade(&writing);
@@ -72,5 +72,6 @@ impl Drop for Background {
 fn maintain(live: &Live, writing: &Writing) -> Result<(), Error> {
     seal(live, writing)?;
     merge(live, writing, Extent::Due)?;
+    calibrate_changed(live, writing)?;
     calibrate_from_queries(live, writing)
 }

@@ -2,29 +2,77 @@
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
+use std::fmt;
 
 /// The values of k for which recall is measured.
-pub(crate) const KS: [usize; 2] = [10, 100];
-/// The beam widths for which recall is measured.
-pub(crate) const EFS: [u32; 12] = [16, 24, 32, 48, 64, 100, 128, 192, 256, 384, 512, 768];
+pub(crate) const KS: [usize; 3] = [1, 10, 100];
+/// The beam widths for which recall is measured, as far as they are cheaper than scoring every item.
+pub(crate) const EFS: [u32; 19] = [
+    16, 24, 32, 48, 64, 100, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192,
+];
+/// The confidence of the lower bounds of a [`Calibration`].
+pub const CONFIDENCE: f32 = 0.95;
 
-/// Recall of a space by beam width, measured on a sample of queries.
+/// Expanding one more node of a graph takes as long as scoring this many items by their codes in order.
+/// Measured with 128 components; fewer with more.
+const SCANNED_PER_EXPANSION: usize = 48;
+/// As many real queries replace the made-up ones. With fewer, the worst kind counts.
+const ENOUGH: u32 = 256;
+/// A calibration stands while the number of items is within these factors of what was measured.
+const STANDS: (f64, f64) = (0.5, 1.25);
+
+/// The recall of a space by beam width, measured against exact search with several kinds of queries.
+///
+/// The bounds hold for queries drawn from the population that a kind of query stands for: with a
+/// probability of [`CONFIDENCE`], recall on queries that were never seen is at least the bound.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode, Serialize)]
 #[non_exhaustive]
 pub struct Calibration {
-    /// Number of queries. Each ran once for every beam width, and exactly.
+    /// Number of vectors that were searched.
+    pub items: u64,
+    /// Share of the sampled vectors that are near copies of another one: nearer to it than a tenth of the
+    /// usual distance.
+    pub near_copies: f32,
+    /// Length of the longest percent of the vectors, over the median length.
+    pub length_ratio: f32,
+    /// The measurements, at most one for each kind of query.
+    pub samples: Vec<CalibrationSample>,
+}
+
+/// Recall by beam width, measured with one kind of query.
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[non_exhaustive]
+pub struct CalibrationSample {
+    /// The kind of query.
+    pub kind: QueryKind,
+    /// Number of queries.
     pub queries: u32,
-    /// Whether the queries are a sample of real ones. Otherwise each lies between two items, as a user's
-    /// vector lies between interests.
-    pub real: bool,
+    /// Number of given users that could not be embedded and are not among the queries.
+    pub left_out: u32,
     /// Mean score of the best item of a query.
     pub best_score: f32,
     /// Mean score of the hundredth item of a query, or of the last if there are fewer. With `best_score` it
     /// is the scale of the space for the normalisation of an
     /// [ensemble](crate::Normalisation::Calibration).
     pub hundredth_score: f32,
-    /// By increasing `ef`. The widest beam has full recall on the sample, or covers all items.
+    /// By increasing `ef`, up to where scoring every item is cheaper.
     pub points: Vec<CalibrationPoint>,
+}
+
+/// Where the queries of a measurement come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum QueryKind {
+    /// Made up: each lies between two items, as a user lies between two interests.
+    Near,
+    /// Made up: each is a blend of many directions and far from every item, as users of a two-tower model
+    /// often are.
+    Far,
+    /// A uniform sample of the queries that the space received.
+    Asked,
+    /// Users that were given for the measurement.
+    Given,
 }
 
 /// Recall at one beam width.
@@ -33,54 +81,185 @@ pub struct Calibration {
 pub struct CalibrationPoint {
     /// Beam width (efSearch).
     pub ef: u32,
-    /// recall@10.
+    /// Mean recall@1.
+    pub recall_at_1: f32,
+    /// Mean recall@10.
     pub recall_at_10: f32,
-    /// recall@100, with a beam at least 100 wide.
+    /// Mean recall@100, with a beam at least 100 wide.
     pub recall_at_100: f32,
+    /// Lower confidence bound of recall@1.
+    pub lower_at_1: f32,
+    /// Lower confidence bound of recall@10.
+    pub lower_at_10: f32,
+    /// Lower confidence bound of recall@100.
+    pub lower_at_100: f32,
 }
 
-/// Margin for simulated queries, which are easier than real ones: this share of the gap between the target
-/// and 1 is added to the target.
-const MARGIN: f32 = 0.4;
+/// What was measured for a search: a share of the exact answer, on which queries, and how sure that is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct MeasuredRecall {
+    /// Mean recall.
+    pub recall: f32,
+    /// Lower confidence bound of the recall.
+    pub lower: f32,
+    /// The confidence of the bound.
+    pub confidence: f32,
+    /// The kind of query it was measured with. If several kinds count, the one with the least bound.
+    pub kind: QueryKind,
+    /// Number of queries.
+    pub queries: u32,
+}
+
+impl QueryKind {
+    /// Whether these are queries of users, not made-up ones.
+    #[must_use]
+    pub fn is_real(self) -> bool {
+        matches!(self, Self::Asked | Self::Given)
+    }
+}
+
+impl fmt::Display for QueryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Near => "made-up queries between items",
+            Self::Far => "made-up queries far from items",
+            Self::Asked => "queries of users",
+            Self::Given => "given users",
+        })
+    }
+}
+
+impl fmt::Display for MeasuredRecall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.3} (at least {:.3} with {:.0} % confidence) on {} {}",
+            self.recall,
+            self.lower,
+            100.0 * self.confidence,
+            self.queries,
+            self.kind
+        )
+    }
+}
+
+impl CalibrationPoint {
+    /// Mean recall and lower bound for `k`: the least of those of the measured values up to the next one
+    /// that is not below `k`.
+    fn at(&self, k: usize) -> (f32, f32) {
+        let (mut recall, mut lower) = (self.recall_at_1, self.lower_at_1);
+        if k > 1 {
+            (recall, lower) = (recall.min(self.recall_at_10), lower.min(self.lower_at_10));
+        }
+        if k > 10 {
+            (recall, lower) = (recall.min(self.recall_at_100), lower.min(self.lower_at_100));
+        }
+        (recall, lower)
+    }
+}
 
 impl Calibration {
-    /// recall@10 of the widest measured beam up to `ef`.
-    pub(crate) fn recall_at_10(&self, ef: usize) -> f32 {
-        let mut points = self.points.iter().rev();
-        let point = points.find(|point| point.ef as usize <= ef);
-        point.map_or(1.0, |point| point.recall_at_10)
+    /// Whether real queries decide: enough of them were measured.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        let mut samples = self.samples.iter();
+        samples.any(CalibrationSample::is_enough)
     }
 
-    /// Beam width for recall@k of `target`: interpolated between two measured widths, or the widest of all
-    /// if no measured recall reaches the target.
-    pub(crate) fn ef(&self, k: usize, target: f32) -> usize {
-        let margin = if self.real { 0.0 } else { MARGIN };
-        let target = target + margin * (1.0 - target);
-        let [ten, hundred] = KS;
-        // Between 10 and 100, by the logarithm of k; beyond, in proportion to it.
-        let share = (k.max(1) as f32 / ten as f32).log10().clamp(0.0, 1.0);
-        let recall = |point: &CalibrationPoint| {
-            point.recall_at_10 * (1.0 - share) + point.recall_at_100 * share
-        };
-        let mut before: Option<(f32, f32)> = None;
-        let mut ef = self.points.last().map_or(0.0, |last| last.ef as f32);
-        for point in &self.points {
-            let (width, recall) = (point.ef as f32, recall(point));
-            if recall >= target {
-                ef = match before {
-                    Some((narrower, less)) if recall > less => {
-                        let way = (target - less) / (recall - less);
-                        narrower * (width / narrower).powf(way)
-                    }
-                    _ => width,
-                };
-                break;
-            }
-            before = Some((width, recall.max(before.map_or(0.0, |(_, less)| less))));
-        }
-        let wider = (k as f32 / hundred as f32).max(1.0);
-        ((ef * wider).ceil() as usize).max(k)
+    /// The measurement with a kind of query.
+    #[must_use]
+    pub fn sample(&self, kind: QueryKind) -> Option<&CalibrationSample> {
+        self.samples.iter().find(|sample| sample.kind == kind)
     }
+
+    /// The measurements that count: real queries if there are enough of them, otherwise all kinds.
+    fn counted(&self) -> impl Iterator<Item = &CalibrationSample> {
+        let real = self.is_real();
+        let samples = self.samples.iter();
+        samples.filter(move |sample| !real || sample.kind.is_real())
+    }
+
+    /// Whether a calibration says something about a search of this many items.
+    pub(crate) fn stands_for(&self, items: u64) -> bool {
+        let ratio = items as f64 / self.items.max(1) as f64;
+        (STANDS.0..=STANDS.1).contains(&ratio)
+    }
+
+    /// The measured recall@`k` at beam width `ef`, of the kind of query with the least lower bound.
+    #[must_use]
+    pub fn measured(&self, k: usize, ef: usize) -> Option<MeasuredRecall> {
+        let of_sample = |sample: &CalibrationSample| {
+            let points = sample.points.iter().rev();
+            let (recall, lower) = match points.clone().find(|point| point.ef as usize <= ef) {
+                Some(point) => point.at(k),
+                None => return None,
+            };
+            Some(MeasuredRecall {
+                recall,
+                lower,
+                confidence: CONFIDENCE,
+                kind: sample.kind,
+                queries: sample.queries,
+            })
+        };
+        let measured = self.counted().filter_map(of_sample);
+        measured.min_by(|a, b| a.lower.total_cmp(&b.lower))
+    }
+
+    /// The least measured beam width whose lower bounds reach a target for `k`, with every kind of query
+    /// that counts. `None` if none does, or if scoring every item is cheaper.
+    ///
+    /// The widths are tested from the widest down, and the first that fails ends it. So the confidence of
+    /// one bound is that of the choice: no error adds up over the widths (fixed-sequence testing).
+    pub(crate) fn beam(&self, k: usize, target: f32) -> Option<usize> {
+        let reach = |sample: &CalibrationSample| {
+            let wide = sample.points.iter().rev();
+            let enough = wide.take_while(|point| point.at(k).1 >= target);
+            enough.last().map(|point| point.ef as usize)
+        };
+        let widths: Option<Vec<usize>> = self.counted().map(reach).collect();
+        let ef = widths?.into_iter().max()?;
+        // A k between two measured ones is searched as the larger; beyond the last, in proportion.
+        let [_, ten, hundred] = KS;
+        let ef = match k {
+            0..=10 => ef.max(ten),
+            11..=100 => ef.max(hundred),
+            _ => (ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize,
+        };
+        is_cheaper_than_scan(ef, self.items as usize).then_some(ef)
+    }
+
+    /// Mean score of the hundredth and of the best item: of real queries if there are any, otherwise of
+    /// those between items.
+    pub(crate) fn scale(&self) -> (f32, f32) {
+        let samples = self.samples.iter();
+        let best = samples.min_by_key(|sample| (!sample.kind.is_real(), sample.kind));
+        best.map_or((0.0, 0.0), |sample| {
+            (sample.hundredth_score, sample.best_score)
+        })
+    }
+
+    /// This calibration with the measurements of a newer one in place of those of the same kinds.
+    pub(crate) fn updated(&self, newer: Self) -> Self {
+        let kept = self.samples.iter();
+        let kept = kept.filter(|sample| newer.sample(sample.kind).is_none());
+        let mut samples: Vec<_> = kept.cloned().collect();
+        samples.extend(newer.samples);
+        samples.sort_by_key(|sample| sample.kind);
+        Self { samples, ..newer }
+    }
+}
+
+impl CalibrationSample {
+    fn is_enough(&self) -> bool {
+        self.kind.is_real() && self.queries >= ENOUGH
+    }
+}
+
+/// Whether a graph search with this beam width takes less time than scoring this many items by their codes.
+pub(crate) fn is_cheaper_than_scan(ef: usize, items: usize) -> bool {
+    ef.saturating_mul(SCANNED_PER_EXPANSION) < items
 }
 
 #[cfg(test)]
@@ -88,40 +267,98 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn calibration(recalls: &[(u32, f32, f32)]) -> Calibration {
-        let point = |&(ef, recall_at_10, recall_at_100)| CalibrationPoint {
+    fn sample(kind: QueryKind, queries: u32, recalls: &[(u32, f32, f32)]) -> CalibrationSample {
+        let point = |&(ef, ten, hundred): &(u32, f32, f32)| CalibrationPoint {
             ef,
-            recall_at_10,
-            recall_at_100,
+            recall_at_1: (ten + 0.02).min(1.0),
+            recall_at_10: (ten + 0.02).min(1.0),
+            recall_at_100: (hundred + 0.02).min(1.0),
+            lower_at_1: ten,
+            lower_at_10: ten,
+            lower_at_100: hundred,
         };
-        Calibration {
-            queries: 100,
-            real: true,
+        CalibrationSample {
+            kind,
+            queries,
+            left_out: 0,
             best_score: 0.0,
             hundredth_score: 0.0,
             points: recalls.iter().map(point).collect(),
         }
     }
 
+    fn calibration(samples: &[CalibrationSample]) -> Calibration {
+        Calibration {
+            items: 1_000_000,
+            samples: samples.to_vec(),
+            ..Calibration::default()
+        }
+    }
+
     #[test]
-    fn a_target_yields_a_measured_width_or_one_interpolated() {
-        let known = calibration(&[(16, 0.8, 0.5), (64, 0.96, 0.7), (256, 0.99, 0.95)]);
-        assert_eq!(known.ef(10, 0.5), 16);
-        assert_eq!(
-            known.ef(10, 0.88),
-            32,
-            "half the way from 16 to 64, by ratio"
+    fn a_target_yields_the_least_width_whose_bounds_reach_it_for_every_kind() {
+        let near = sample(
+            QueryKind::Near,
+            500,
+            &[(16, 0.8, 0.5), (64, 0.96, 0.7), (256, 0.99, 0.95)],
         );
-        assert_eq!(known.ef(10, 0.96), 64);
-        assert_eq!(known.ef(100, 0.95), 256);
-        assert_eq!(known.ef(10, 0.999), 256, "the widest, where none is enough");
-        assert_eq!(known.ef(1_000, 0.95), 2_560);
-        let made_up = Calibration {
-            real: false,
-            ..known
-        };
-        assert_eq!(made_up.ef(10, 0.95), 102, "for 0.97");
-        assert_eq!(Calibration::default().ef(10, 0.9), 10);
+        let far = sample(
+            QueryKind::Far,
+            500,
+            &[(16, 0.3, 0.2), (64, 0.8, 0.7), (256, 0.95, 0.95)],
+        );
+        let known = calibration(std::slice::from_ref(&near));
+        assert_eq!(known.beam(10, 0.8), Some(16));
+        assert_eq!(known.beam(1, 0.9), Some(64));
+        assert_eq!(known.beam(11, 0.9), Some(256));
+        assert_eq!(
+            known.beam(100, 0.4),
+            Some(100),
+            "measured with a beam of 100"
+        );
+        assert_eq!(known.beam(400, 0.95), Some(1_024));
+        assert_eq!(known.beam(10, 0.995), None);
+        assert_eq!(known.measured(10, 100).unwrap().lower, 0.96);
+        assert_eq!(known.measured(10, 15), None);
+
+        let both = calibration(&[near.clone(), far]);
+        assert_eq!(both.beam(10, 0.8), Some(64));
+        assert_eq!(both.beam(10, 0.96), None);
+        assert_eq!(both.measured(10, 300).unwrap().kind, QueryKind::Far);
+
+        let few = sample(QueryKind::Given, 30, &[(16, 0.9, 0.9), (64, 0.9, 0.9)]);
+        let all = both.updated(calibration(&[few]));
+        assert_eq!(all.samples.len(), 3);
+        assert_eq!(
+            all.beam(10, 0.8),
+            Some(64),
+            "few users do not replace the others"
+        );
+        let many = sample(QueryKind::Given, 300, &[(16, 0.9, 0.9), (64, 0.9, 0.9)]);
+        let all = all.updated(calibration(&[many]));
+        assert_eq!((all.samples.len(), all.beam(10, 0.8)), (3, Some(16)));
+        let again = all.updated(calibration(&[near]));
+        assert_eq!(
+            again.beam(10, 0.8),
+            Some(16),
+            "made-up queries replace no users"
+        );
+
+        let mut small = known;
+        small.items = 5_000;
+        assert_eq!(small.beam(10, 0.8), Some(16));
+        assert_eq!(small.beam(10, 0.99), None, "scoring every item is cheaper");
+        assert_eq!(Calibration::default().beam(10, 0.1), None);
+    }
+
+    #[test]
+    fn a_width_above_one_that_fails_is_not_trusted() {
+        let odd = sample(
+            QueryKind::Near,
+            500,
+            &[(16, 0.99, 0.9), (64, 0.5, 0.9), (256, 0.99, 0.9)],
+        );
+        assert_eq!(calibration(&[odd]).beam(10, 0.9), Some(256));
     }
 
     proptest! {
@@ -129,13 +366,17 @@ mod tests {
         fn a_higher_target_or_k_never_narrows_the_beam(
             recalls in prop::collection::vec((0.0f32..1.0, 0.0f32..1.0), 1..12),
             targets in (0.0f32..1.0, 0.0f32..1.0),
-            k in 1usize..300,
+            ks in (1usize..300, 1usize..300),
         ) {
             let points = EFS.iter().zip(&recalls).map(|(ef, (ten, all))| (*ef, *ten, ten * all));
-            let known = calibration(&points.collect::<Vec<_>>());
+            let known = calibration(&[sample(QueryKind::Far, 500, &points.collect::<Vec<_>>())]);
             let (less, more) = (targets.0.min(targets.1), targets.0.max(targets.1));
-            prop_assert!(known.ef(k, less) <= known.ef(k, more));
-            prop_assert!(known.ef(k, less) >= k);
+            let (few, many) = (ks.0.min(ks.1), ks.0.max(ks.1));
+            // None is a scan of every item.
+            let width = |k, target| known.beam(k, target).unwrap_or(usize::MAX);
+            prop_assert!(width(few, less) <= width(few, more));
+            prop_assert!(width(few, less) <= width(many, less));
+            prop_assert!(width(few, less) >= few);
         }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) struct Generation {
     pub(crate) towers_hash: u64,
     /// Time of the publish, in milliseconds since the Unix epoch.
     pub(crate) created_unix_ms: u64,
-    /// recall@10 of its graph against exact search, measured on a sample at the publish.
+    /// recall@10 of its graph against exact search at the default beam width, as last measured: with the kind
+    /// of query that counts in the calibration.
     pub(crate) recall: f32,
     /// Recall by beam width, measured at the publish or later.
     pub(crate) calibration: Calibration,

@@ -13,8 +13,10 @@ mod space;
 mod state;
 mod transition;
 
-pub use calibration::{Calibration, CalibrationPoint};
-pub(crate) use calibration::{EFS, KS};
+pub use calibration::{
+    CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, MeasuredRecall, QueryKind,
+};
+pub(crate) use calibration::{EFS, KS, is_cheaper_than_scan};
 pub use error::{StaleMember, TransitionError};
 pub(crate) use files::{FileRef, ItemsFile, SpaceFile, TowerFile};
 pub(crate) use generation::Generation;

@@ -8,6 +8,7 @@ use super::space::Space;
 use super::state::Manifest;
 use crate::ensemble::Ensemble;
 use crate::filter::KnownFields;
+use crate::graph::DEFAULT_EF;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
@@ -162,7 +163,11 @@ impl Manifest {
         if entry.active != number {
             return Err(TransitionError::Moved);
         }
-        entry.generation_mut(number)?.calibration = calibration;
+        let generation = entry.generation_mut(number)?;
+        if let Some(measured) = calibration.measured(10, DEFAULT_EF) {
+            generation.recall = measured.recall;
+        }
+        generation.calibration = calibration;
         Ok(next)
     }
 

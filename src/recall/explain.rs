@@ -1,6 +1,7 @@
 //! How an answer was found: the plan and the work of each segment, the steps of a fusion, and the time
 //! of each stage.
 
+use crate::manifest::MeasuredRecall;
 use serde::Serialize;
 use std::fmt;
 use twinspire_core::ids::GenerationNo;
@@ -43,8 +44,12 @@ pub struct SpaceSearch {
     pub space: String,
     /// The generation that was searched.
     pub generation: GenerationNo,
-    /// The beam width (efSearch); `None` if every item was scored.
+    /// The beam width (efSearch); `None` if every item was scored: the answer is exact.
     pub ef: Option<usize>,
+    /// The recall that was measured without a filter at this beam width, for as many items; `None` if every
+    /// item was scored, or nothing was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredRecall>,
     /// Number of fresh items, which are scanned.
     pub fresh: usize,
     /// The estimated share of items that pass the filter, from 0 to 1; `None` without a filter.
@@ -78,8 +83,10 @@ pub struct SegmentSearch {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SegmentPlan {
-    /// Every node was scored.
+    /// Every node was scored by its vector.
     FullScan,
+    /// Every node was scored by its codes, and those that may be among the best by their vectors.
+    CodeScan,
     /// The graph was searched for the best nodes.
     GraphSearch,
     /// The graph was searched for all nodes above a minimum score.
@@ -105,6 +112,7 @@ impl fmt::Display for SegmentPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::FullScan => "full scan",
+            Self::CodeScan => "full scan of codes, re-ranked",
             Self::GraphSearch => "graph search",
             Self::RadiusSearch => "radius search",
             Self::FilteredScan => "filtered scan of all nodes",

@@ -32,7 +32,7 @@ pub(super) fn search(
         hides_items: !query.serving.overlay.is_empty() || !query.excluded.is_empty(),
     };
     let (ef, exact) = match effort {
-        Effort::Exact => (0, true),
+        Effort::Exact | Effort::Scan => (0, true),
         Effort::Beam(ef) => (ef, false),
     };
     let nodes = part.segment.items().len();

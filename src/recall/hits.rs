@@ -1,6 +1,7 @@
 //! The answer of a recall.
 
 use super::explain::Explain;
+use super::promise::Promise;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub struct Hits {
     generations: BTreeMap<String, GenerationNo>,
     hits: Vec<Hit>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    promise: Option<Promise>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     explain: Option<Explain>,
 }
 
@@ -49,12 +52,14 @@ impl Hits {
     pub(super) fn of_space(
         generation: GenerationNo,
         hits: Vec<Hit>,
+        promise: Option<Promise>,
         explain: Option<Explain>,
     ) -> Self {
         Self {
             generation,
             generations: BTreeMap::new(),
             hits,
+            promise,
             explain,
         }
     }
@@ -63,12 +68,14 @@ impl Hits {
     pub(super) fn of_ensemble(
         generations: BTreeMap<String, GenerationNo>,
         hits: Vec<Hit>,
+        promise: Option<Promise>,
         explain: Option<Explain>,
     ) -> Self {
         Self {
             generation: generations.values().next().copied().unwrap_or_default(),
             generations,
             hits,
+            promise,
             explain,
         }
     }
@@ -77,6 +84,13 @@ impl Hits {
     #[must_use]
     pub fn explained(&self) -> Option<&Explain> {
         self.explain.as_ref()
+    }
+
+    /// What a recall with a [target](crate::Recall::recall_target) promises about this answer; `None` without
+    /// a target.
+    #[must_use]
+    pub fn promise(&self) -> Option<Promise> {
+        self.promise
     }
 
     /// The generation of each space of an ensemble that gave this answer, by name. Empty for the answer

@@ -24,12 +24,14 @@ mod explain;
 mod filter_tree;
 mod filtered_segment;
 mod fusion;
+mod given_users;
 mod hits;
 mod mine;
 mod pages;
 mod params;
 mod passing;
 mod plan;
+mod promise;
 mod query;
 mod query_vectors;
 mod radius;
@@ -48,12 +50,14 @@ pub use compare::{ComparedItem, ComparedRank, Comparison, ComparisonSummary, Ran
 pub use explain::{
     Explain, FusionStep, FusionStepKind, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
 };
+pub(crate) use given_users::given_queries;
 pub use hits::{Hit, Hits};
 pub(crate) use mine::{MineParams, mine};
 pub(crate) use params::SearchParams;
 pub(crate) use passing::passing;
 #[cfg(test)]
 pub(crate) use plan::{Plan, with_plan};
+pub use promise::{Promise, UnmeasuredReason};
 pub(crate) use query::{Query, QueryInput};
 pub(crate) use query_vectors::embed_shown;
 pub(crate) use search::{run, run_each, run_one};

@@ -20,7 +20,7 @@ pub(crate) struct SearchParams {
     pub(crate) ef: usize,
     /// The share of the exact answer to find. The beam width follows from the calibration.
     pub(crate) recall_target: Option<f32>,
-    /// Score every item; takes precedence over both beam width and recall target.
+    /// Score every item by its vector; takes precedence over both beam width and recall target.
     pub(crate) exact: bool,
     /// Minimum score of a hit.
     pub(crate) at_least: Option<f32>,
@@ -63,8 +63,11 @@ impl Default for SearchParams {
 /// How hard one space is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// Score every item.
+    /// Score every item by its vector.
     Exact,
+    /// Score every item by its codes, and by its vector where that may change the answer. The answer is the
+    /// exact one.
+    Scan,
     /// Search the graphs with this beam width.
     Beam(usize),
 }
@@ -82,15 +85,32 @@ impl SearchParams {
         })
     }
 
+    /// Refuses parameters that no search can have.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.k == 0 {
+            return Err(Error::TopZero);
+        }
+        if self.ef == 0 {
+            return Err(Error::BeamWidthZero);
+        }
+        let is_share = |target: f32| target > 0.0 && target <= 1.0;
+        match self.recall_target {
+            Some(target) if !is_share(target) => Err(Error::RecallTarget { target }),
+            _ => Ok(()),
+        }
+    }
+
     /// How hard to search a generation for its best `k` items.
     pub(super) fn effort(&self, generation: &Generation, k: usize) -> Effort {
         match self.recall_target {
             _ if self.exact => Effort::Exact,
-            Some(target) if target >= 1.0 => Effort::Exact,
-            Some(target) if k == usize::MAX => {
-                Effort::Beam(generation.calibration.ef(DEFAULT_EF, target))
+            Some(target) if target >= 1.0 => Effort::Scan,
+            Some(target) => {
+                // A search for everything above a score has no k.
+                let k = if k == usize::MAX { DEFAULT_EF } else { k };
+                let beam = generation.calibration.beam(k, target);
+                beam.map_or(Effort::Scan, Effort::Beam)
             }
-            Some(target) => Effort::Beam(generation.calibration.ef(k, target)),
             None => Effort::Beam(self.ef),
         }
     }

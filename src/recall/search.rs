@@ -5,6 +5,7 @@ use super::explain::StageMicros;
 use super::fusion::EnsembleSearch;
 use super::hits::{Hit, Hits};
 use super::params::SearchParams;
+use super::promise;
 use super::query::{Query, QueryInput};
 use super::query_vectors::{UserReading, query_item, query_vector, query_vectors, user_towers};
 use super::ranks::exact_ranks;
@@ -124,9 +125,7 @@ impl<'a> Search<'a> {
     ) -> Result<Self, Error> {
         let started = params.explain.then(Instant::now);
         let snapshot = view.snapshot();
-        if params.k == 0 {
-            return Err(Error::TopZero);
-        }
+        params.check()?;
         let target = match snapshot.sealed.manifest.ensembles.get_key_value(name) {
             Some((name, ensemble)) => {
                 Target::Ensemble(EnsembleSearch::new(snapshot, name, ensemble, params)?)
@@ -200,7 +199,8 @@ impl<'a> Search<'a> {
                 let query = self.space_query((name, serving), &vector, excluded, &trace);
                 let hits = self.space_hits(&query)?;
                 trace.end_stage(|micros| &mut micros.answer);
-                Ok(Hits::of_space(generation, hits, trace.finish()))
+                let promise = promise::of_space(&query);
+                Ok(Hits::of_space(generation, hits, promise, trace.finish()))
             }
             Target::Ensemble(ensemble) => {
                 let filter = self.filter.as_ref();

@@ -9,7 +9,7 @@ use super::scratch::{SCRATCH, count_ranked};
 use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
-use crate::graph::{BeamParams, WalkLimits, search, search_filtered};
+use crate::graph::{BeamParams, WalkLimits, rerank, search, search_filtered};
 use crate::snapshot::Part;
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
@@ -26,7 +26,8 @@ pub(super) fn top_pages(
     depth: usize,
 ) -> Result<Vec<(f32, ItemNo)>, Error> {
     match query.effort(page) {
-        Effort::Exact => top_k(query, depth),
+        // A deeper search is not easier: it is exact as well.
+        Effort::Exact | Effort::Scan => top_k(query, depth),
         Effort::Beam(_) => stable_list(page, depth, |wanted| top_k(query, wanted)),
     }
 }
@@ -53,8 +54,12 @@ fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<
         space: query.space.to_owned(),
         generation: generation.number,
         ef: match effort {
-            Effort::Exact => None,
+            Effort::Exact | Effort::Scan => None,
             Effort::Beam(ef) => Some(ef),
+        },
+        measured: match effort {
+            Effort::Exact | Effort::Scan => None,
+            Effort::Beam(ef) => generation.calibration.measured(k, ef.max(k)),
         },
         fresh: serving.overlay.len(),
         selectivity: query
@@ -92,12 +97,17 @@ fn search_segment(
     let effort = match effort {
         // A beam as wide as the segment saves nothing, and may miss unreachable nodes.
         Effort::Beam(ef) if ef.max(wanted) >= items.len() => Effort::Exact,
+        Effort::Scan if best.k() >= items.len() => Effort::Exact,
         other => other,
     };
     match (effort, radius) {
         (Effort::Exact, _) => {
             scan(&part.segment, query.vector, may_return, best);
             Ok(SegmentPlan::FullScan)
+        }
+        (Effort::Scan, _) => {
+            scan_codes(part, query.vector, may_return, best);
+            Ok(SegmentPlan::CodeScan)
         }
         (Effort::Beam(ef), Some(least)) => {
             search_radius_into(&part.segment, (query.vector, least), ef, may_return, best)?;
@@ -131,6 +141,21 @@ fn scan(
         }
     }
     count_ranked(scored);
+}
+
+/// Scores every node of a segment that may be returned, by its codes first.
+fn scan_codes(part: &Part, query: &[f32], may_return: impl Fn(u32) -> bool, best: &mut TopK<'_>) {
+    let (items, vectors) = (part.segment.items(), part.segment.node_vectors());
+    let mut params = BeamParams::new(query, best.k(), best.k());
+    params.threshold = best.threshold();
+    let nodes = (0u32..).take(items.len()).filter(|node| may_return(*node));
+    SCRATCH.with_borrow_mut(|scratch| {
+        for scored in rerank(&vectors, &params, nodes, scratch) {
+            if let Some(item) = items.get(scored.node as usize) {
+                best.push(scored.score, ItemNo(*item));
+            }
+        }
+    });
 }
 
 /// Searches the graph of a segment. `all` says that every node may be returned.

@@ -1,16 +1,16 @@
 //! What all handles of an open database share: the current snapshot and the index of unsealed writes.
 
-use super::measure::{measure, simulate_queries};
+use super::measure::{QuerySample, measure};
 use super::record::parse;
 use super::reservoir::Reservoirs;
+use super::simulate::simulate;
 use super::state::Snapshot;
 use crate::catalog::Index;
 use crate::error::Error;
-use crate::manifest::Calibration;
+use crate::manifest::{Calibration, QueryKind};
 use crate::store::Directory;
 use arc_swap::ArcSwap;
 use serde_json::Value;
-use std::borrow::Cow;
 use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
@@ -82,25 +82,53 @@ impl Live {
 
     /// Measures the recall of a space's active generation by beam width. Returns the generation too.
     ///
-    /// Queries come from the reservoir, or are simulated while it holds too few. `check_cancelled` runs
-    /// once per query; an error from it ends the measurement.
+    /// Queries are the given ones, or else those of the reservoir, or made up while it holds too few.
+    /// `check_cancelled` runs now and then; an error from it ends the measurement.
     pub(crate) fn audit(
         &self,
         space: &str,
+        given: Option<&QuerySample>,
         check_cancelled: &(dyn Fn() -> Result<(), Error> + Sync),
     ) -> Result<(GenerationNo, Calibration), Error> {
         let snapshot = self.snapshot.load_full();
         let base = &snapshot.space(space)?.base;
         let number = base.generation.number;
-        let asked = self.query_samples.sample(space, number);
-        let largest = base.parts.iter().max_by_key(|part| part.shown());
-        let queries = match (&asked, largest) {
-            (Some(asked), _) => Cow::Borrowed(asked),
-            (None, Some(part)) => Cow::Owned(simulate_queries(&part.segment)?),
-            (None, None) => Cow::default(),
+        let measure =
+            |samples: &[QuerySample]| measure(&base.parts, samples, &|_| check_cancelled());
+        let known = &base.generation.calibration;
+        let real = match given {
+            Some(given) => Some(given.clone()),
+            None => self
+                .query_samples
+                .sample(space, number)
+                .map(|queries| QuerySample {
+                    kind: QueryKind::Asked,
+                    queries,
+                    left_out: 0,
+                }),
         };
-        let is_real = asked.is_some();
-        let calibration = measure(&base.parts, &queries, is_real, &|_| check_cancelled())?;
+        if let Some(real) = real {
+            let measured = measure(&[real])?;
+            let (near_copies, length_ratio) = (known.near_copies, known.length_ratio);
+            return Ok((
+                number,
+                Calibration {
+                    near_copies,
+                    length_ratio,
+                    ..measured
+                },
+            ));
+        }
+        let largest = base.parts.iter().max_by_key(|part| part.shown());
+        let Some(largest) = largest else {
+            return Ok((number, Calibration::default()));
+        };
+        let simulated = simulate(&largest.segment)?;
+        let calibration = Calibration {
+            near_copies: simulated.near_copies,
+            length_ratio: simulated.length_ratio,
+            ..measure(&simulated.samples)?
+        };
         Ok((number, calibration))
     }
 }

@@ -1,111 +1,173 @@
 //! Measurement of recall: the share of the exact answer that graph searches find, by beam width.
 
+use super::confidence::lower_bound;
 use super::parts::Part;
 use crate::error::Error;
-use crate::graph::{
-    BeamParams, NodeVectors, Scratch, WalkLimits, search, search_exact, search_filtered,
+use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
+use crate::manifest::{
+    CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, EFS, KS, QueryKind,
+    is_cheaper_than_scan,
 };
-use crate::manifest::{Calibration, CalibrationPoint, EFS, KS};
-use crate::store::SpaceSegment;
 use rayon::prelude::*;
-use twinspire_core::kernel::{Metric, Row, prepare};
 
 /// Queries that share one exact scan, so that each row is read once for all of them.
 const BATCH: usize = 16;
-/// Number of simulated queries.
-const SIMULATED: usize = 200;
-/// The weight of the second item in a simulated query; the first has 1.
-const SECOND_WEIGHT: f32 = 0.5;
+/// The default beam width and those below it are measured even where a scan is cheaper.
+const ALWAYS: u32 = 128;
+/// The second of the [`KS`]: one search is for this one and the first.
+const FEW: usize = 10;
+/// The largest of the [`KS`].
+const MOST: usize = 100;
 
-/// Searches the graphs for each of the concatenated query vectors, once with every beam width, and
-/// compares the results with exact answers. `real` marks queries that users sent, as opposed to
-/// simulated ones.
+/// Queries of one kind.
+#[derive(Clone, Debug)]
+pub(crate) struct QuerySample {
+    /// Where they come from.
+    pub(crate) kind: QueryKind,
+    /// The query vectors, concatenated, in an order that is independent of what they are.
+    pub(crate) queries: Vec<f32>,
+    /// Number of given users without a vector.
+    pub(crate) left_out: u32,
+}
+
+/// Searches the graphs for each query, once with every beam width, and compares the results with exact
+/// answers.
 ///
 /// `progress` gets the number of queries done since its last call; an error from it ends the
 /// measurement.
 pub(crate) fn measure(
     parts: &[Part],
-    queries: &[f32],
-    real: bool,
+    samples: &[QuerySample],
     progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<Calibration, Error> {
-    let Some(dimension) = parts.first().map(|part| part.segment.dimension()) else {
-        return Ok(Calibration::default());
-    };
     let shown: usize = parts.iter().map(Part::shown).sum();
-    let enough = EFS.iter().position(|ef| *ef as usize >= shown);
-    let efs = EFS
-        .get(..=enough.unwrap_or(EFS.len() - 1))
-        .unwrap_or_default();
-    let sums = queries.par_chunks(dimension * BATCH).map(|queries| {
+    let mut measured = Vec::with_capacity(samples.len());
+    for sample in samples.iter().filter(|sample| !sample.queries.is_empty()) {
+        measured.push(measure_sample(parts, shown, sample, progress)?);
+    }
+    Ok(Calibration {
+        items: shown as u64,
+        samples: measured,
+        ..Calibration::default()
+    })
+}
+
+/// The beam widths to measure with this many items: up to the first that covers all of them, or that takes
+/// longer than scoring them.
+fn widths(shown: usize) -> &'static [u32] {
+    let last = EFS.iter().position(|ef| {
+        let dear = *ef >= ALWAYS && !is_cheaper_than_scan(*ef as usize, shown);
+        *ef as usize >= shown || dear
+    });
+    EFS.get(..=last.unwrap_or(EFS.len() - 1))
+        .unwrap_or_default()
+}
+
+/// What one query finds.
+struct Found {
+    /// The best exact score, and the last of those that are compared.
+    scores: (f32, f32),
+    /// Recall at each of the [`KS`], for each beam width.
+    recalls: Vec<[f32; KS.len()]>,
+}
+
+fn measure_sample(
+    parts: &[Part],
+    shown: usize,
+    sample: &QuerySample,
+    progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
+) -> Result<CalibrationSample, Error> {
+    let dimension = parts.first().map_or(1, |part| part.segment.dimension());
+    let efs = widths(shown);
+    let batches = sample.queries.par_chunks(dimension * BATCH);
+    let found = batches.map(|queries| {
         let exact = exact_scores(parts, queries, dimension);
         let scratch = &mut Scratch::default();
-        let mut sums = Sums::new(efs.len());
-        for (query, exact) in queries.chunks_exact(dimension).zip(&exact) {
-            sums.best += f64::from(exact.first().copied().unwrap_or_default());
-            sums.last += f64::from(exact.last().copied().unwrap_or_default());
-            for (found, ef) in sums.found.iter_mut().zip(efs) {
-                for (found, k) in found.iter_mut().zip(KS) {
-                    *found += recall_at(k, parts, (query, exact), *ef as usize, scratch)?;
-                }
-            }
+        let each = queries.chunks_exact(dimension).zip(&exact);
+        let found = each.map(|query| measure_query(parts, shown, query, efs, scratch));
+        let found: Vec<Found> = found.collect::<Result<_, _>>()?;
+        progress(found.len() as u64)?;
+        Ok(found)
+    });
+    let found: Vec<Vec<Found>> = found.collect::<Result<_, Error>>()?;
+    let found: Vec<Found> = found.into_iter().flatten().collect();
+    let count = found.len().max(1) as f64;
+    let mean = |value: &dyn Fn(&Found) -> f32| {
+        let sum: f64 = found.iter().map(|found| f64::from(value(found))).sum();
+        (sum / count) as f32
+    };
+    let points = efs.iter().enumerate().map(|(at, ef)| {
+        let [one, ten, hundred] = [0, 1, 2].map(|k| {
+            let recall = |found: &Found| {
+                let recalls = found.recalls.get(at);
+                recalls
+                    .and_then(|recalls| recalls.get(k).copied())
+                    .unwrap_or_default()
+            };
+            let recalls: Vec<f32> = found.iter().map(recall).collect();
+            // A beam that covers all items is exact, and needs no sample.
+            let lower = match *ef as usize >= shown {
+                true => 1.0,
+                false => lower_bound(&recalls, CONFIDENCE),
+            };
+            (mean(&recall), lower)
+        });
+        CalibrationPoint {
+            ef: *ef,
+            recall_at_1: one.0,
+            recall_at_10: ten.0,
+            recall_at_100: hundred.0,
+            lower_at_1: one.1,
+            lower_at_10: ten.1,
+            lower_at_100: hundred.1,
         }
-        progress((queries.len() / dimension) as u64)?;
-        Ok(sums)
     });
-    let sums = sums.try_reduce(|| Sums::new(efs.len()), |a, b| Ok::<_, Error>(a.plus(&b)))?;
-    let count = queries.len() / dimension;
-    let mean = |sum: f64| (sum / count.max(1) as f64) as f32;
-    let points = efs.iter().zip(sums.found);
-    let points = points.map(|(ef, [ten, hundred])| CalibrationPoint {
-        ef: *ef,
-        recall_at_10: mean(ten),
-        recall_at_100: mean(hundred),
-    });
-    Ok(Calibration {
-        queries: count as u32,
-        real,
-        best_score: mean(sums.best),
-        hundredth_score: mean(sums.last),
+    Ok(CalibrationSample {
+        kind: sample.kind,
+        queries: found.len() as u32,
+        left_out: sample.left_out,
+        best_score: mean(&|found| found.scores.0),
+        hundredth_score: mean(&|found| found.scores.1),
         points: points.collect(),
     })
 }
 
-/// Sums over queries.
-struct Sums {
-    /// The best exact scores.
-    best: f64,
-    /// The last exact scores that are compared.
-    last: f64,
-    /// The recall at each of the [`KS`], for each beam width.
-    found: Vec<[f64; KS.len()]>,
-}
-
-impl Sums {
-    fn new(widths: usize) -> Self {
-        Self {
-            best: 0.0,
-            last: 0.0,
-            found: vec![[0.0; KS.len()]; widths],
+/// The recall of one query with its exact scores, at each beam width.
+fn measure_query(
+    parts: &[Part],
+    shown: usize,
+    (query, exact): (&[f32], &Vec<f32>),
+    efs: &[u32],
+    scratch: &mut Scratch,
+) -> Result<Found, Error> {
+    // Once everything is found, wider beams are not tried: they hardly ever find less.
+    let mut last = [0.0f32; KS.len()];
+    let mut recalls = Vec::with_capacity(efs.len());
+    for ef in efs.iter().map(|ef| *ef as usize) {
+        if ef >= shown {
+            last = [1.0; KS.len()];
         }
+        let [one, ten, hundred] = &mut last;
+        if *one < 1.0 || *ten < 1.0 {
+            let found = find(parts, query, FEW, ef, scratch)?;
+            (*one, *ten) = (recall_at(1, &found, exact), recall_at(FEW, &found, exact));
+        }
+        if *hundred < 1.0 {
+            let found = find(parts, query, MOST, ef, scratch)?;
+            *hundred = recall_at(MOST, &found, exact);
+        }
+        recalls.push(last);
     }
-
-    fn plus(mut self, other: &Self) -> Self {
-        self.best += other.best;
-        self.last += other.last;
-        let each = self.found.iter_mut().flatten();
-        each.zip(other.found.iter().flatten())
-            .for_each(|(sum, found)| *sum += found);
-        self
-    }
+    let first = exact.first().copied().unwrap_or_default();
+    let scores = (first, exact.last().copied().unwrap_or_default());
+    Ok(Found { scores, recalls })
 }
 
 /// The best scores of each query by exact search, best first: as many as the largest of the [`KS`].
 fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f32>> {
-    let most = KS.into_iter().max().unwrap_or_default();
     let mut all = vec![Vec::new(); queries.len() / dimension];
     for part in parts {
-        let found = search_exact(&part.segment.node_vectors(), queries, most, |node| {
+        let found = search_exact(&part.segment.node_vectors(), queries, MOST, |node| {
             part.shows(node)
         });
         for (all, found) in all.iter_mut().zip(found) {
@@ -114,25 +176,20 @@ fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f3
     }
     for scores in &mut all {
         scores.sort_unstable_by(|a, b| b.total_cmp(a));
-        scores.truncate(most);
+        scores.truncate(MOST);
     }
     all
 }
 
-/// Recall@`k` of one query at beam width `ef`, over all segments. `exact` holds the scores of an exact
-/// search, best first. Compares scores, not items: any item with the score of the k-th best counts.
-fn recall_at(
-    k: usize,
+/// The scores that searches of all segments for the best `k` find, in no order.
+fn find(
     parts: &[Part],
-    (query, exact): (&[f32], &[f32]),
+    query: &[f32],
+    k: usize,
     ef: usize,
     scratch: &mut Scratch,
-) -> Result<f64, Error> {
-    let k = k.min(exact.len());
-    let Some(worst) = k.checked_sub(1).and_then(|last| exact.get(last)) else {
-        return Ok(1.0);
-    };
-    let mut hits = 0;
+) -> Result<Vec<f32>, Error> {
+    let mut scores = Vec::new();
     for part in parts {
         let (graph, vectors) = (part.segment.graph()?, part.segment.node_vectors());
         let params = BeamParams::new(query, k, ef);
@@ -143,40 +200,18 @@ fn recall_at(
             let found = search_filtered(&graph, &vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()
         };
-        hits += found.iter().filter(|scored| scored.score >= *worst).count();
+        scores.extend(found.iter().map(|scored| scored.score));
     }
-    Ok(hits.min(k) as f64 / k as f64)
+    Ok(scores)
 }
 
-/// Simulated query vectors, concatenated, for a space without recorded queries. Each mixes two points,
-/// and each point lies halfway from an item to its farthest neighbour. A query equal to an item's vector
-/// would be easier than a user's query.
-pub(crate) fn simulate_queries(segment: &SpaceSegment) -> Result<Vec<f32>, Error> {
-    let (graph, NodeVectors { metric, rows, .. }) = (segment.graph()?, segment.node_vectors());
-    let nodes = rows.count() as usize;
-    let count = SIMULATED.min(nodes);
-    let mut queries = Vec::with_capacity(count * rows.dimension());
-    for at in 0..count {
-        let first = at * nodes / count;
-        // Multiples of a large prime spread over all nodes.
-        let second = (first + 1 + at * 7_919) % nodes;
-        let row = |node: usize| rows.row(node as u32).map(Row::to_vec).unwrap_or_default();
-        let near = |node: usize| {
-            // Neighbours are sorted by distance: the last is the farthest.
-            let last = graph.neighbours(node as u32).last();
-            let other = row(last.map_or(node, |last| last as usize));
-            let both = row(node).into_iter().zip(other);
-            both.map(|(a, b)| f32::midpoint(a, b))
-        };
-        let mix = |(a, b): (f32, f32)| match metric {
-            Metric::L2 => (a + SECOND_WEIGHT * b) / (1.0 + SECOND_WEIGHT),
-            Metric::Cosine | Metric::InnerProduct => a + SECOND_WEIGHT * b,
-        };
-        let mut query: Vec<f32> = near(first).zip(near(second)).map(mix).collect();
-        if prepare(metric, &mut query).is_err() {
-            query = row(first);
-        }
-        queries.extend(query);
-    }
-    Ok(queries)
+/// Recall@`k`: the share of the best `k` of an exact search, by their scores, that was found. Compares
+/// scores, not items: any item with the score of the k-th best counts.
+fn recall_at(k: usize, found: &[f32], exact: &[f32]) -> f32 {
+    let k = k.min(exact.len());
+    let Some(worst) = k.checked_sub(1).and_then(|last| exact.get(last)) else {
+        return 1.0;
+    };
+    let hits = found.iter().filter(|score| *score >= worst).count();
+    hits.min(k) as f32 / k as f32
 }

@@ -10,6 +10,7 @@
 mod base;
 mod batches;
 mod catch_up;
+mod confidence;
 mod filter_cache;
 mod item_ids;
 mod known_fields;
@@ -24,6 +25,7 @@ mod record;
 mod reservoir;
 mod sealed;
 mod serving;
+mod simulate;
 mod state;
 
 pub(crate) use base::Base;
@@ -35,7 +37,7 @@ pub(crate) use known_fields::known_fields;
 #[cfg(test)]
 pub(crate) use lazy_model::LazyModel;
 pub(crate) use live::Live;
-pub(crate) use measure::{measure, simulate_queries};
+pub(crate) use measure::{QuerySample, measure};
 pub(crate) use node_set::NodeSet;
 pub(crate) use numbers::NumberField;
 pub(crate) use overlay::{FreshItem, Overlay, without_sealed};
@@ -43,4 +45,5 @@ pub(crate) use parts::Part;
 pub(crate) use record::parse;
 pub(crate) use sealed::Sealed;
 pub(crate) use serving::{Serving, fuse};
+pub(crate) use simulate::{sample_size, simulate};
 pub(crate) use state::Snapshot;

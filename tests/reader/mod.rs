@@ -143,12 +143,10 @@ impl<'a> Packed<'a> {
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = self.f32();
-        let _queries = self.u32();
-        assert!(matches!(self.take(1), [0 | 1]));
-        let (best, hundredth) = (self.f32(), self.f32());
-        assert!(best >= hundredth);
-        let widths = self.list(|packed| (packed.u32(), packed.f32(), packed.f32()));
-        assert!(widths.is_sorted_by(|a, b| a.0 < b.0));
+        let (_items, near_copies, length_ratio) = (self.u64(), self.f32(), self.f32());
+        assert!((0.0..=1.0).contains(&near_copies) && length_ratio >= 0.0);
+        let kinds = self.list(Self::calibration_sample);
+        assert!(kinds.is_sorted_by(|a, b| a < b));
         Generation {
             number,
             cut,
@@ -163,6 +161,30 @@ impl<'a> Packed<'a> {
             towers_hash,
             recall,
         }
+    }
+
+    /// Recall by beam width, measured with one kind of query; returns the kind.
+    fn calibration_sample(&mut self) -> u32 {
+        let kind = self.u32();
+        assert!(kind <= 3, "kind of query {kind}");
+        let (queries, _left_out) = (self.u32(), self.u32());
+        assert!(queries > 0);
+        let (best, hundredth) = (self.f32(), self.f32());
+        assert!(best >= hundredth);
+        let points = self.list(|packed| {
+            let ef = packed.u32();
+            let recall = [(); 3].map(|()| packed.f32());
+            let lower = [(); 3].map(|()| packed.f32());
+            assert!(
+                recall
+                    .iter()
+                    .zip(lower)
+                    .all(|(recall, lower)| lower <= *recall)
+            );
+            ef
+        });
+        assert!(points.is_sorted_by(|a, b| a < b));
+        kind
     }
 
     /// How vectors are stored: whether in half precision.

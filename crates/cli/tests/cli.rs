@@ -78,6 +78,26 @@ fn wrong_usage_exits_with_2_and_names_the_right_usage() {
             "cannot be used with",
         ),
         (
+            &["recall", "db", "movies", "--user", "{}", "--ef", "0"],
+            "a whole number of at least 1 expected",
+        ),
+        (
+            &[
+                "recall",
+                "db",
+                "movies",
+                "--user",
+                "{}",
+                "--recall-target",
+                "2",
+            ],
+            "a number above 0 and at most 1 expected",
+        ),
+        (
+            &["similar", "db", "movies", "B01", "--recall-target", "nan"],
+            "a number above 0 and at most 1 expected",
+        ),
+        (
             &["import", "db", "log.csv", "--kind", "events"],
             "--dry-run",
         ),
@@ -264,7 +284,48 @@ fn a_file_of_items_is_imported_published_recalled_and_rolled_back() {
     ]);
     assert_eq!(many["results"][1]["hits"][0]["id"], "B029");
 
-    json_of(&["publish", db, "by-price", &towers(2.0), "--half"]);
+    let exact = json_of(&[
+        "recall",
+        db,
+        "by-price",
+        "--user",
+        user,
+        "--recall-target",
+        "0.9",
+    ]);
+    assert_eq!(
+        exact["promise"]["kind"], "exact",
+        "so few items are all scored"
+    );
+    let lines: Vec<_> = (0..300)
+        .map(|price| json!({"price": price}).to_string())
+        .collect();
+    let holdout = write_file(dir.path(), "holdout.jsonl", lines.join("\n"));
+    let holdout = holdout.to_str().unwrap();
+    let audited = json_of(&["audit", db, "by-price", "--users", holdout, "--store"]);
+    let given = &audited["calibration"]["samples"][2];
+    assert_eq!(
+        (&given["kind"], &given["queries"]),
+        (&json!("given"), &json!(300))
+    );
+    let made_up = json_of(&["audit", db, "by-price", "--store"]);
+    assert_eq!(
+        made_up["calibration"]["samples"][2], *given,
+        "users are kept"
+    );
+    let stats = json_of(&["stats", db]);
+    assert_eq!(stats["spaces"]["by-price"]["recall"]["kind"], "given");
+
+    let half = [
+        "publish",
+        db,
+        "by-price",
+        &towers(2.0),
+        "--half",
+        "--calibrate-users",
+        holdout,
+    ];
+    assert_eq!(json_of(&half)["generation"]["measured"]["kind"], "given");
     let both = json_of(&["generations", db, "by-price"]);
     assert_eq!(both["generations"].as_array().unwrap().len(), 2);
     let stored = |at: usize| both["generations"][at]["storage"].clone();

@@ -4,7 +4,8 @@
 //! - [`towers`]: small towers whose vectors are easy to compute by hand.
 //! - [`database`]: opening a database without its background thread; reading its answers.
 //! - [`shop`]: a generated database of three spaces, and the plain model its recalls are compared with.
-//! - [`vectors`], [`random`]: generated vectors, and the draws they are made of.
+//! - [`vectors`], [`hard_sets`], [`random`]: generated vectors, sets that graph searches find hard, and the draws they
+//!   are made of.
 //! - [`measure`], [`allocator`]: medians, rounding, peak memory; an allocator that counts.
 //!
 //! Unit tests of the database crate link a second copy of that crate. They can use whatever here is bytes
@@ -18,6 +19,7 @@
 pub mod allocator;
 pub mod database;
 pub mod files;
+pub mod hard_sets;
 pub mod measure;
 pub mod random;
 pub mod shop;

@@ -12,7 +12,7 @@ use crate::maintain::seal::seal_locked;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
 use crate::manifest::{Calibration, Generation, Manifest};
-use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulate_queries};
+use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulate};
 use crate::store::{SpaceSegment, write_towers};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,7 +137,9 @@ fn build(
         towers_hash,
         towers,
         created_unix_ms: now_unix_ms(),
-        recall: calibration.recall_at_10(DEFAULT_EF),
+        recall: calibration
+            .measured(10, DEFAULT_EF)
+            .map_or(1.0, |measured| measured.recall),
         calibration,
     };
     let base = Base::open_whole(directory, space, &generation, None)?;
@@ -156,15 +158,21 @@ fn build(
     Ok(generation)
 }
 
-/// Measures the recall of the new graph by beam width, on queries that lie between two items.
+/// Measures the recall of the new graph by beam width, on made-up queries.
 fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
-    let queries = simulate_queries(&segment)?;
-    let total = (queries.len() / segment.dimension()) as u64;
+    let simulated = simulate(&segment)?;
+    let components: usize = simulated.samples.iter().map(|s| s.queries.len()).sum();
+    let total = (components / segment.dimension()) as u64;
     let done = AtomicU64::new(0);
     let parts = Part::all(vec![Arc::new(segment)]);
-    measure(&parts, &queries, false, &|count| {
+    let measured = measure(&parts, &simulated.samples, &|count| {
         let before = done.fetch_add(count, Ordering::Relaxed);
         publish.report(ProgressStage::Audit, before + count, total)
+    })?;
+    Ok(Calibration {
+        near_copies: simulated.near_copies,
+        length_ratio: simulated.length_ratio,
+        ..measured
     })
 }
 

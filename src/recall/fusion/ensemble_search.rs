@@ -13,6 +13,7 @@ use crate::recall::explain::FusionStepKind;
 use crate::recall::hits::{Hit, Hits};
 use crate::recall::pages::stable_list;
 use crate::recall::params::SearchParams;
+use crate::recall::promise;
 use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::trace::Trace;
@@ -100,7 +101,13 @@ impl<'a> EnsembleSearch<'a> {
             (channel.name.to_owned(), number)
         });
         let generations = generations.collect();
-        Ok(Hits::of_ensemble(generations, hits, trace.finish()))
+        let promise = promise::of_ensemble(self.params);
+        Ok(Hits::of_ensemble(
+            generations,
+            hits,
+            promise,
+            trace.finish(),
+        ))
     }
 
     /// The first `depth` items of the answer.

@@ -21,8 +21,8 @@ pub(super) fn best(
     for channel in &context.channels {
         let weight = weights.get(channel.name).copied().unwrap_or_default();
         let scale = if by == Normalisation::Calibration {
-            let measured = &channel.serving.base.generation.calibration;
-            Scale::between(measured.hundredth_score, measured.best_score)
+            let (hundredth, best) = channel.serving.base.generation.calibration.scale();
+            Scale::between(hundredth, best)
         } else {
             let list = context.top_k(channel, None, depth as usize)?;
             context.record(FusionStepKind::Scale, Some(channel.name), None, list.len());

@@ -60,6 +60,7 @@ pub(super) fn best(
     let k_or_one = if k == usize::MAX { 1 } else { k };
     let depth = match context.effort(fused, k_or_one) {
         Effort::Exact => usize::MAX,
+        Effort::Scan => k_or_one,
         Effort::Beam(ef) => ef.max(k_or_one),
     };
     search_until_certain(context, scoring, k, depth, &|depth| {

@@ -30,6 +30,7 @@ pub(super) fn best(
         let k = if k == usize::MAX { 1 } else { k };
         match context.effort(channel.serving, k) {
             Effort::Exact => None,
+            Effort::Scan => Some(k.saturating_mul(CANDIDATES_PER_HIT)),
             Effort::Beam(ef) => Some(ef.max(k.saturating_mul(CANDIDATES_PER_HIT))),
         }
     };

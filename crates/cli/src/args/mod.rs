@@ -9,6 +9,7 @@ mod numbers;
 mod search;
 mod state;
 mod target;
+mod users;
 
 pub use csv::CsvArgs;
 pub use json::{json, json_of_text, json_values};
@@ -16,3 +17,4 @@ pub use numbers::{at_least_one, at_least_two, share};
 pub use search::{EffortArgs, SearchArgs, ShowArgs};
 pub use state::{StateArg, state_label};
 pub use target::{DatabaseArg, SpaceArgs, check_exists, open_to_read};
+pub use users::read_users;

@@ -17,6 +17,14 @@ fn at_least(least: usize, argument: &str) -> Result<usize, String> {
     }
 }
 
+/// A share of the exact answer: above 0, at most 1.
+pub fn recall_share(argument: &str) -> Result<f32, String> {
+    match argument.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("a number above 0 and at most 1 expected, as in 0.95".to_owned()),
+    }
+}
+
 /// A number from 0 to 1.
 pub fn share(argument: &str) -> Result<f64, String> {
     match argument.parse() {

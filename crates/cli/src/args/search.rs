@@ -1,5 +1,6 @@
 //! How a recall searches and what it shows.
 
+use super::numbers::{at_least_one, recall_share};
 use clap::Args;
 use twinspire::Recall;
 
@@ -29,10 +30,11 @@ pub struct SearchArgs {
 #[derive(Debug, Args)]
 pub struct EffortArgs {
     /// Beam width of the graph search (efSearch): wider finds more and takes longer
-    #[arg(long, value_name = "N", conflicts_with = "exact")]
+    #[arg(long, value_name = "N", conflicts_with = "exact", value_parser = at_least_one)]
     pub ef: Option<usize>,
-    /// Share of the exact answer to find, from 0 to 1, in place of --ef
-    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"])]
+    /// Share of the exact answer to find, such as 0.95, in place of --ef: by a beam width that was measured to
+    /// find it, otherwise by scoring every item
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["exact", "ef"], value_parser = recall_share)]
     pub recall_target: Option<f32>,
     /// Score every item instead of searching the graph
     #[arg(long)]

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
 use twinspire::{Error, Metric, Storage, Towers};
 
-use crate::args::{SpaceArgs, at_least_one};
+use crate::args::{SpaceArgs, at_least_one, read_users};
 use crate::output::{Exit, Failure, Output, Stages, thousands};
 use crate::view::generations;
 
@@ -17,6 +17,7 @@ Examples:
   twinspire publish movies.twin movies models/movies
   twinspire publish movies.twin movies models/movies --retain 1 --half
   twinspire publish movies.twin movies models/movies --leave-out
+  twinspire publish movies.twin movies models/movies --calibrate-users holdout.jsonl
   twinspire publish shop.twin clip --vectors items.npy --ids items.txt --metric cosine
   twinspire publish shop.twin clip models/user --vectors items.parquet --vector-column embedding
   twinspire publish shop.twin both --fuse text unified
@@ -24,6 +25,9 @@ Examples:
 Embeds every item with the item tower, builds the graph, checks it against exact search and moves the space
 to the new generation in one step: a recall sees the old generation or the new one, never a mixture. The
 old one is kept for `twinspire rollback`.
+
+The recall that is printed is that of the given users. Without --calibrate-users the queries are made up,
+and users may get less: the worse of two kinds is printed, between items and far from all items.
 
 Vectors computed elsewhere replace the item tower: .npy, .fvecs and .bvecs (with ids in a file of their
 own, one per line, or else row numbers), JSON lines, Parquet. Without TOWERS such a space is searched by
@@ -57,6 +61,10 @@ pub struct PublishArgs {
     #[arg(long, value_name = "SPACE", num_args = 2..,
           conflicts_with_all = ["towers", "vectors", "half", "leave_out"])]
     fuse: Vec<String>,
+    /// Measure recall with these users: .jsonl, .json, .csv or .parquet with their features. Recalls with
+    /// --recall-target choose by it
+    #[arg(long, value_name = "FILE")]
+    calibrate_users: Option<PathBuf>,
     #[command(flatten)]
     from: VectorArgs,
 }
@@ -96,6 +104,9 @@ enum MetricArg {
 /// Runs the command.
 pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     let towers = args.towers.as_ref().map(Towers::open).transpose()?;
+    let users = args.calibrate_users.as_deref();
+    let users = users.map(|path| read_users("--calibrate-users", path));
+    let users = users.transpose()?;
     let source = args.from.open()?;
     let db = args.target.open_to_write()?;
     let space = &args.target.space;
@@ -112,6 +123,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     };
     let publish = || {
         let publish = db.publish(space).retain(args.retain);
+        let publish = publish.calibrate_users(users.clone().unwrap_or_default());
         publish.progress(|progress| stages.show(progress, output))
     };
     let with_towers = |towers| {
@@ -164,6 +176,9 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         output.note(&format!("left out: {} more", thousands(more as u64)));
     }
     generations::print_one("published", space, &generation, output)?;
+    if let Some(warning) = generations::low_recall(&generation) {
+        output.note(&warning);
+    }
     Ok(Exit::Done)
 }
 

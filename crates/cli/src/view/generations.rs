@@ -1,7 +1,7 @@
 //! Generations of a space.
 
 use serde_json::{Value, json};
-use twinspire::{Database, GenerationInfo};
+use twinspire::{DEFAULT_EF, Database, GenerationInfo, Metric, QueryKind};
 
 use crate::output::{Failure, Output, Table, moment, short, thousands};
 
@@ -30,6 +30,50 @@ pub fn print_one(
     })
 }
 
+/// Below this recall of the default beam width, a publish warns.
+const LOW_RECALL: f32 = 0.9;
+
+/// Why the default beam width finds too little, and what to do; `None` if it finds enough.
+pub fn low_recall(generation: &GenerationInfo) -> Option<String> {
+    let measured = generation.measured.filter(|m| m.recall < LOW_RECALL)?;
+    let calibration = &generation.calibration;
+    let near = calibration.sample(QueryKind::Near);
+    let near = near.and_then(|near| {
+        near.points
+            .iter()
+            .rev()
+            .find(|p| p.ef as usize <= DEFAULT_EF)
+    });
+    let mut reasons = Vec::new();
+    if calibration.near_copies > 0.2 {
+        let share = 100.0 * calibration.near_copies;
+        reasons.push(format!(
+            "{share:.0} % of the items are near copies of others"
+        ));
+    }
+    if generation.metric == Metric::InnerProduct && calibration.length_ratio > 3.0 {
+        let ratio = calibration.length_ratio;
+        reasons.push(format!(
+            "the longest vectors are {ratio:.0} times as long as the median one"
+        ));
+    }
+    if measured.kind != QueryKind::Near && near.is_none_or(|near| near.recall_at_10 >= LOW_RECALL) {
+        reasons.push("these queries are far from all items".to_owned());
+    }
+    if reasons.is_empty() {
+        reasons.push("the graph leads to few of the best items".to_owned());
+    }
+    let mut text = format!(
+        "warning: recall@10 is {measured} at the default beam width (efSearch {DEFAULT_EF}): {}. Recalls \
+         with --recall-target find more",
+        reasons.join("; ")
+    );
+    if !calibration.is_real() {
+        text.push_str("; --calibrate-users measures with your users");
+    }
+    Some(text)
+}
+
 /// A generation as JSON.
 fn document(generation: &GenerationInfo) -> Value {
     let mut document = json!({
@@ -42,6 +86,7 @@ fn document(generation: &GenerationInfo) -> Value {
         "partial": generation.partial,
         "left_out": generation.left_out,
         "recall": short(generation.recall),
+        "measured": generation.measured,
         "created_unix_ms": generation.created_unix_ms,
         // As text: many JSON readers keep no more than 53 bits of a number.
         "towers_hash": format!("{:016x}", generation.towers_hash),
@@ -63,6 +108,7 @@ fn table(all: &[GenerationInfo]) -> String {
         "metric",
         "storage",
         ">recall",
+        "measured on",
         "created",
         "towers",
     ];
@@ -80,6 +126,9 @@ fn table(all: &[GenerationInfo]) -> String {
             generation.metric.to_string(),
             generation.storage.to_string(),
             format!("{:.3}", generation.recall),
+            generation.measured.map_or_else(String::new, |measured| {
+                format!("{} {}", measured.queries, measured.kind)
+            }),
             moment(generation.created_unix_ms),
             match generation.members.is_empty() {
                 true => format!("{:016x}", generation.towers_hash),

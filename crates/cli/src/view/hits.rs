@@ -170,6 +170,9 @@ fn document(hits: &Hits) -> Value {
     } else {
         json!({"generations": hits.generations(), "hits": list})
     };
+    if let Some(promise) = hits.promise() {
+        document["promise"] = json!(promise);
+    }
     if let Some(explain) = hits.explained() {
         document["explain"] = json!(explain);
     }
@@ -179,6 +182,9 @@ fn document(hits: &Hits) -> Value {
 /// An answer for people.
 fn table(hits: &Hits, records: bool) -> String {
     let mut text = ranking(hits, records);
+    if let Some(promise) = hits.promise() {
+        text.push_str(&format!("\nrecall {promise}"));
+    }
     if let Some(explain) = hits.explained() {
         text.push_str("\n\n");
         text.push_str(&explanation(explain));
@@ -192,7 +198,7 @@ fn explanation(explain: &Explain) -> String {
     for search in &explain.searches {
         let effort = match search.ef {
             Some(ef) => format!("efSearch {ef}"),
-            None => "every item scored".to_owned(),
+            None => "every item scored, exact".to_owned(),
         };
         let passing = search
             .selectivity
@@ -204,6 +210,9 @@ fn explanation(explain: &Explain) -> String {
             passing.unwrap_or_default(),
             search.fresh,
         ));
+        if let Some(measured) = &search.measured {
+            text.push_str(&format!("recall {measured}\n"));
+        }
         let columns = [
             "segment",
             ">nodes",
