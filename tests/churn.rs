@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use twinspire::Database;
 use twinspire_testkit::allocator::CountingAllocator;
@@ -57,6 +58,72 @@ fn churn_takes_neither_disk_nor_memory_for_good() {
     );
     assert!(late < early + (1 << 20), "heap grew from {early} to {late}");
     assert_eq!(db.stats().unwrap().items, ITEMS as u64);
+    assert!(db.check().unwrap().is_clean());
+}
+
+/// Sealed again and again by a handle that has no background thread, the segments stay few, and dead rows
+/// take no more room than live ones.
+#[test]
+fn seals_alone_keep_segments_few() {
+    let _alone = ALONE.lock();
+    let (_dir, path) = directory();
+    let mut db = open_without_background(&path);
+    db.items().put(&json!({"id": "first", "price": 1})).unwrap();
+    db.publish("by-price")
+        .towers(scaled_towers(1.0))
+        .run()
+        .unwrap();
+    let (mut ids, mut random) = (BTreeSet::from([0]), 7u64);
+    let mut draw = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    for round in 0..150 {
+        let count = [1, 1, 2, 30][draw(4) as usize];
+        let batch: BTreeSet<u64> = (0..count).map(|_| 1 + draw(300)).collect();
+        let items = batch
+            .iter()
+            .map(|id| json!({"id": id.to_string(), "price": id}));
+        db.items().put_many(&items.collect::<Vec<_>>()).unwrap();
+        ids.extend(batch);
+        let gone = 1 + draw(300);
+        ids.remove(&gone);
+        db.items().delete(&gone.to_string()).unwrap();
+        if draw(3) == 0 {
+            db.seal().unwrap();
+        } else {
+            // As a command that writes once: the next one seals.
+            drop(db);
+            db = open_without_background(&path);
+            db.seal().unwrap();
+        }
+        let stats = db.stats().unwrap();
+        assert!(
+            stats.items_segments <= 8,
+            "{} after round {round}",
+            stats.items_segments
+        );
+        assert!(stats.spaces["by-price"].segments <= 8);
+        assert_eq!(stats.items, ids.len() as u64);
+        if round % 10 == 0 {
+            let hits = db
+                .recall("by-price")
+                .user(&json!({"price": 0}))
+                .top(400)
+                .unwrap();
+            let found: BTreeSet<u64> = hits.iter().map(|hit| hit.id.parse().unwrap_or(0)).collect();
+            assert_eq!(found, ids);
+        }
+    }
+    let churned = bytes_below(&path.join("segments"));
+    db.merge().unwrap();
+    let merged = bytes_below(&path.join("segments"));
+    assert!(
+        churned < 8 * merged,
+        "{churned} bytes of which {merged} are needed"
+    );
     assert!(db.check().unwrap().is_clean());
 }
 

@@ -1,21 +1,19 @@
-//! The ordered index of unsealed items by id: sled on a disk, a map in memory otherwise.
+//! The ordered index of unsealed items by id, in sled on a disk.
 //!
-//! This is the only file that calls sled. No call is trusted: after an error or a panic the index
-//! continues as a map in memory, filled from the journal. Readers take no lock: sled needs none, and the
-//! map is persistent and replaced as a whole.
+//! This is the only file that calls sled. The index is a second witness of the journal: it takes a write in
+//! after the journal has it, so that a journal that lost its end shows when the database is opened, and
+//! `repair` finds there what the journal lost. Nothing else reads it while the database is open. No call
+//! is trusted: after an error or a panic the index is closed, and the next opening rebuilds it.
 
 use super::error::{CatalogError, Loss};
 use super::fresh::Fresh;
-use super::recovery::{Recovered, recover};
 use crate::format::Damage;
 use crate::format::journal::Op;
 use crate::store::Directory;
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use twinspire_core::files::names;
 use twinspire_core::ids::Revision;
 use twinspire_core::wire::{pack, unpack};
@@ -27,177 +25,55 @@ const DATABASE_KEY: &[u8] = b"";
 
 type Map = BTreeMap<String, Fresh>;
 
-/// The index, shared by all readers and the one writer.
-pub(crate) struct Index {
-    directory: Directory,
-    database: u64,
-    backing: ArcSwap<Backing>,
-    /// The last revision that was applied.
-    applied: AtomicU64,
-    /// The revision up to which all versions were dropped. Once it has reached `applied`, the index is empty
-    /// and lookups skip it.
-    dropped: AtomicU64,
-}
-
-enum Backing {
-    Sled(sled::Db),
-    Memory(imbl::OrdMap<String, Fresh>),
-}
+/// The index of the writer. Closed where there is no disk, and once sled has failed.
+pub(crate) struct Index(ArcSwapOption<sled::Db>);
 
 /// A failure of sled.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Index {
-    /// Opens the index so that it holds exactly what was recovered. Keeps it in memory without a path,
-    /// or if sled fails twice.
+    /// Opens the index at `path` so that it holds exactly `rows`, what was recovered of the database up to
+    /// revision `last`.
     ///
     /// # Errors
     /// [`CatalogError::Lost`] if the index has later revisions than the journal, which has lost its end.
     pub(crate) fn open(
-        directory: &Directory,
         database: u64,
         path: Option<&Path>,
-        recovered: &Recovered,
+        rows: &Map,
+        last: Revision,
     ) -> Result<Self, CatalogError> {
-        let rows = newest(recovered.ops.iter().cloned());
-        let last = rows.values().map(|fresh| fresh.revision.0).max();
-        let backing = match path {
-            Some(path) => on_disk(path, &rows, database, recovered.last)?,
-            None => Backing::Memory(rows.into()),
+        let db = match path {
+            Some(path) => on_disk(path, rows, database, last)?,
+            None => None,
         };
-        Ok(Self {
-            directory: directory.clone(),
-            database,
-            backing: ArcSwap::from_pointee(backing),
-            applied: last.unwrap_or_default().into(),
-            dropped: 0.into(),
-        })
+        Ok(Self(ArcSwapOption::from_pointee(db)))
     }
 
-    /// The unsealed version of an item.
-    pub(crate) fn get(&self, id: &str) -> Option<Fresh> {
-        if self.applied.load(Ordering::Acquire) <= self.dropped.load(Ordering::Acquire) {
-            return None;
-        }
-        let fault = match &**self.backing.load() {
-            Backing::Memory(map) => return map.get(id).cloned(),
-            Backing::Sled(db) => {
-                match guarded(|| db.get(id)?.map(|value| decode(&value)).transpose()) {
-                    Ok(found) => return found,
-                    Err(fault) => fault,
-                }
-            }
-        };
-        self.fall_back_to_memory(&fault);
-        self.get(id)
-    }
-
-    /// Every unsealed version, in order of ids.
-    pub(crate) fn all(&self) -> BTreeMap<String, Fresh> {
-        let fault = match &**self.backing.load() {
-            Backing::Memory(map) => {
-                let pairs = map.iter().map(|(id, fresh)| (id.clone(), fresh.clone()));
-                return pairs.collect();
-            }
-            Backing::Sled(db) => match guarded(|| sled_rows(db)) {
-                Ok(rows) => return rows,
-                Err(fault) => fault,
-            },
-        };
-        self.fall_back_to_memory(&fault);
-        self.all()
-    }
-
-    /// Applies operations in order of revision. The journal must have them already.
-    pub(crate) fn apply(&self, first: Revision, ops: Vec<Op>) {
-        if let Some(last) = (first.0..).take(ops.len()).last() {
-            self.applied.fetch_max(last, Ordering::Release);
-        }
-        let rows = (first.0..).map(Revision).zip(ops);
-        let backing = self.backing.load_full();
-        let fault = match &*backing {
-            Backing::Memory(_) => {
-                let rows: Vec<_> = rows.collect();
-                return self.change(|map| {
-                    for (revision, op) in rows.iter().cloned() {
-                        let id = op.id.clone();
-                        let fresh = Fresh::after(map.get(&id), revision, op);
-                        map.insert(id, fresh);
-                    }
-                });
-            }
-            Backing::Sled(db) => match guarded(|| apply_to_sled(db, rows)) {
-                Ok(()) => return,
-                Err(fault) => fault,
-            },
-        };
-        // The map is filled from the journal, which has these operations.
-        self.fall_back_to_memory(&fault);
+    /// Takes in the newest version of each of some ids. The journal must have them already.
+    pub(crate) fn apply<'f>(&self, rows: impl Iterator<Item = (&'f str, &'f Fresh)>) {
+        self.call(|db| insert(db, rows));
     }
 
     /// Drops every version up to `sealed`. Newer versions of the same items stay, even those that are
     /// being written.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
-        self.dropped.fetch_max(sealed.0, Ordering::Release);
-        let backing = self.backing.load_full();
-        let fault = match &*backing {
-            Backing::Memory(_) => {
-                return self.change(|map| {
-                    let newer = |(_, fresh): &(&String, &Fresh)| fresh.revision > sealed;
-                    let newer = map.iter().filter(newer);
-                    *map = newer
-                        .map(|(id, fresh)| (id.clone(), fresh.clone()))
-                        .collect();
-                });
-            }
-            Backing::Sled(db) => match guarded(|| remove(db, sealed)) {
-                Ok(()) => return,
-                Err(fault) => fault,
-            },
+        self.call(|db| remove(db, sealed));
+    }
+
+    /// Calls sled, if it is open. Closes it after a failure.
+    fn call(&self, call: impl FnOnce(&sled::Db) -> Result<(), Fault>) {
+        let Some(db) = self.0.load_full() else {
+            return;
         };
-        self.fall_back_to_memory(&fault);
-        self.drop_sealed(sealed);
-    }
-
-    /// Changes the map in memory, if the index is one.
-    fn change(&self, change: impl Fn(&mut imbl::OrdMap<String, Fresh>)) {
-        self.backing.rcu(|backing| match &**backing {
-            Backing::Memory(map) => {
-                let mut map = map.clone();
-                change(&mut map);
-                Arc::new(Backing::Memory(map))
-            }
-            Backing::Sled(_) => Arc::clone(backing),
-        });
-    }
-
-    /// Replaces sled by a map in memory, filled from the journal.
-    fn fall_back_to_memory(&self, fault: &Fault) {
-        log::warn!("sled's index failed ({fault}); it is rebuilt from the journal, in memory");
-        let map: imbl::OrdMap<_, _> = self.unsealed().into();
-        let before = self.backing.rcu(|backing| match &**backing {
-            Backing::Sled(_) => Arc::new(Backing::Memory(map.clone())),
-            Backing::Memory(_) => Arc::clone(backing),
-        });
-        // Dropping it may panic as well.
-        drop(guarded(|| {
-            drop(before);
-            Ok(())
-        }));
-    }
-
-    /// The unsealed writes, from the journal.
-    fn unsealed(&self) -> Map {
-        let sealed = match crate::store::load(&self.directory) {
-            Ok(Some(manifest)) => manifest.sealed,
-            _ => Revision(0),
-        };
-        match recover(&self.directory, self.database, sealed) {
-            Ok(recovered) => newest(recovered.ops),
-            Err(error) => {
-                log::error!("the journal cannot be read either: {error}");
-                Map::new()
-            }
+        if let Err(fault) = guarded(|| call(&db)) {
+            log::warn!("sled's index failed ({fault}); the next opening rebuilds it");
+            self.0.store(None);
+            // Dropping it may panic as well.
+            drop(guarded(|| {
+                drop(db);
+                Ok(())
+            }));
         }
     }
 }
@@ -213,13 +89,13 @@ pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
     map
 }
 
-/// The index with exactly `rows`: sled at `path` as found, else rebuilt, else a map in memory.
+/// The index with exactly `rows`: sled at `path` as found, else rebuilt, else none.
 fn on_disk(
     path: &Path,
     rows: &Map,
     database: u64,
     last: Revision,
-) -> Result<Backing, CatalogError> {
+) -> Result<Option<sled::Db>, CatalogError> {
     let found = guarded(|| {
         let db = open_sled(path)?;
         let ours = belongs_to(&db, database)?;
@@ -247,7 +123,7 @@ fn on_disk(
         })
     });
     match built {
-        Ok(Ok(db)) => Ok(Backing::Sled(db)),
+        Ok(Ok(db)) => Ok(Some(db)),
         Ok(Err(lost)) => Err(CatalogError::Lost(Loss {
             path: path.with_file_name(names::JOURNAL),
             section: "frame",
@@ -256,10 +132,10 @@ fn on_disk(
         })),
         Err(fault) => {
             log::warn!(
-                "sled cannot be used at {} ({fault}); the index stays in memory",
+                "sled cannot be used at {} ({fault}); the database works without its index",
                 path.display()
             );
-            Ok(Backing::Memory(rows.clone().into()))
+            Ok(None)
         }
     }
 }
@@ -333,25 +209,18 @@ fn sled_rows(db: &sled::Db) -> Result<Map, Fault> {
 }
 
 fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
-    insert(db, rows.clone())?;
+    insert(db, rows.iter().map(|(id, fresh)| (id.as_str(), fresh)))?;
     db.insert(DATABASE_KEY, &database.to_le_bytes())?;
     Ok(())
 }
 
-/// Applies operations of different ids.
-fn apply_to_sled(db: &sled::Db, ops: impl Iterator<Item = (Revision, Op)>) -> Result<(), Fault> {
-    let row = |(revision, op): (Revision, Op)| {
-        let id = op.id.clone();
-        let before = db.get(&id)?.map(|value| decode(&value)).transpose()?;
-        Ok((id, Fresh::after(before.as_ref(), revision, op)))
-    };
-    insert(db, ops.map(row).collect::<Result<Vec<_>, Fault>>()?)
-}
-
-fn insert(db: &sled::Db, rows: impl IntoIterator<Item = (String, Fresh)>) -> Result<(), Fault> {
+fn insert<'f>(
+    db: &sled::Db,
+    rows: impl Iterator<Item = (&'f str, &'f Fresh)>,
+) -> Result<(), Fault> {
     let mut batch = sled::Batch::default();
     for (id, fresh) in rows {
-        batch.insert(id.as_bytes(), pack(&fresh)?);
+        batch.insert(id.as_bytes(), pack(fresh)?);
     }
     Ok(db.apply_batch(batch)?)
 }

@@ -112,8 +112,8 @@ impl Journal {
         closed + self.open.as_ref().map_or(0, |open| open.bytes)
     }
 
-    /// Appends the operations of one call and makes them durable. Returns them with the revision of the
-    /// first. `number` returns the number of a new file, if one is needed.
+    /// Appends operations as one frame and makes them durable. `number` returns the number of a new file,
+    /// if one is needed.
     ///
     /// After an error that is [uncertain](StoreError::Uncertain) the journal must not be used again.
     /// After any other nothing was written.
@@ -121,7 +121,7 @@ impl Journal {
         &mut self,
         ops: Vec<Op>,
         number: impl FnOnce() -> FileNo,
-    ) -> Result<(Revision, Vec<Op>), CatalogError> {
+    ) -> Result<(), CatalogError> {
         let frame = Frame {
             first: self.last.next(),
             ops,
@@ -133,7 +133,7 @@ impl Journal {
         };
         self.open = Some(write_frame(open, &bytes)?);
         self.last = frame.last();
-        Ok((frame.first, frame.ops))
+        Ok(())
     }
 
     /// Closes the current file: later appends go to a new one, so that a seal can drop this one. All of it

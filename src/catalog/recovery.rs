@@ -1,6 +1,7 @@
 //! Reading the journal: recovery when a database opens, and what is not sealed yet.
 
 use super::error::{CatalogError, Loss};
+use super::tail::ReadFile;
 use crate::format::container::{Header, Kind, reserved_is_zero};
 use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
 use crate::format::{Damage, Fault, FormatError};
@@ -24,6 +25,8 @@ pub(crate) struct Recovered {
     pub(crate) reserved: Vec<PathBuf>,
     /// The files that were read.
     pub(super) files: Vec<ClosedFile>,
+    /// How far each was read.
+    pub(super) read: Vec<ReadFile>,
     /// The last revision of each call.
     pub(super) calls: Vec<Revision>,
     /// Whether a closing frame follows the last call: then the sync of that call succeeded.
@@ -53,6 +56,7 @@ pub(crate) fn read(
         bytes: 0,
         reserved: Vec::new(),
         files: Vec::new(),
+        read: Vec::new(),
         calls: Vec::new(),
         closed: false,
     };
@@ -61,12 +65,13 @@ pub(crate) fn read(
             .files
             .open(&path)
             .map_err(StoreError::io(IoAction::Open, &path))?;
-        let last = found.add_file(&path, &blob, database, sealed)?;
+        let (last, end) = found.add_file(&path, &blob, database, sealed)?;
         if !reserved_is_zero(&blob) {
             found.reserved.push(path.clone());
         }
         let bytes = blob.len() as u64;
         found.bytes += bytes;
+        found.read.push(ReadFile::new(&path, &blob, end, last));
         found.files.push(ClosedFile { path, last, bytes });
     }
     Ok(found)
@@ -161,16 +166,16 @@ impl Recovered {
         self.files.len()
     }
 
-    /// Adds the content of one file. Returns its last revision.
+    /// Adds the content of one file. Returns its last revision, and the end of its last whole frame.
     fn add_file(
         &mut self,
         path: &Path,
         bytes: &[u8],
         database: u64,
         sealed: Revision,
-    ) -> Result<Revision, StoreError> {
+    ) -> Result<(Revision, usize), StoreError> {
         let Some(journal) = bytes_of::decode(bytes) else {
-            return Ok(Revision(0));
+            return Ok((Revision(0), 0));
         };
         if let Some(newer) = journal.unsupported {
             return Err(StoreError::format(path)(newer));
@@ -183,7 +188,7 @@ impl Recovered {
                     FormatError::bad("header", "belongs to another database"),
                     None,
                 );
-                return Ok(Revision(0));
+                return Ok((Revision(0), 0));
             }
             Some(Ok(header)) => {
                 self.check_gap(path, Revision(header.before).next());
@@ -217,7 +222,8 @@ impl Recovered {
             let torn = Damage::TornFrame { at: hole.at };
             self.add_loss(path, FormatError::bad("frame", torn), None);
         }
-        Ok(last)
+        let torn = journal.holes.last().filter(|hole| hole.next.is_none());
+        Ok((last, torn.map_or(bytes.len(), |hole| hole.at)))
     }
 
     /// Adds a loss if revisions before `next` are missing.

@@ -1,17 +1,16 @@
 //! Exporting every item as of one moment.
 
 use super::Database;
-use crate::catalog::Fresh;
 use crate::error::{Damage, Error};
-use crate::snapshot::{Serving, Snapshot, parse};
+use crate::snapshot::{FreshItem, Serving, Snapshot, parse};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::collections::btree_map::IntoIter;
 use std::fmt;
 use std::iter::Peekable;
 use std::path::Path;
 use std::sync::Arc;
+use std::vec::IntoIter;
 use twinspire_core::files::names;
 use twinspire_core::ids::ItemNo;
 
@@ -34,8 +33,8 @@ pub struct ExportedItems {
     snapshot: Arc<Snapshot>,
     /// The next row of each items segment.
     rows: Vec<usize>,
-    /// The unsealed versions with their ids, by item number; newer than any row.
-    fresh: Peekable<IntoIter<ItemNo, (String, Fresh)>>,
+    /// The unsealed versions, in order of items; newer than any row.
+    fresh: Peekable<IntoIter<Arc<FreshItem>>>,
     /// The spaces whose vectors are wanted.
     spaces: BTreeMap<String, Arc<Serving>>,
 }
@@ -89,14 +88,8 @@ impl Export<'_> {
     /// # Errors
     /// [`Error::UnknownSpace`].
     pub fn run(self) -> Result<ExportedItems, Error> {
-        let live = self.database.live();
-        let (snapshot, fresh) = {
-            let writing = self.database.writing.as_ref();
-            let _still = writing.map(|writing| writing.pause_writes());
-            (live.snapshot.load_full(), live.index.all())
-        };
-        let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
-        let fresh: BTreeMap<ItemNo, _> = fresh.into_iter().map(by_item).collect();
+        let snapshot = self.database.live().snapshot.load_full();
+        let fresh: Vec<Arc<FreshItem>> = snapshot.fresh.iter().cloned().collect();
         let mut spaces = BTreeMap::new();
         for space in self.spaces {
             let serving = Arc::clone(snapshot.space(&space)?);
@@ -116,7 +109,7 @@ impl ExportedItems {
     fn lowest(&mut self) -> Option<ItemNo> {
         let segments = self.snapshot.sealed.items.iter().zip(&self.rows);
         let sealed = segments.filter_map(|(segment, row)| segment.numbers().get(*row));
-        let fresh = self.fresh.peek().map(|(item, _)| *item);
+        let fresh = self.fresh.peek().map(|fresh| fresh.version.item);
         sealed.copied().map(ItemNo).chain(fresh).min()
     }
 
@@ -129,9 +122,10 @@ impl ExportedItems {
                 *next += 1;
             }
         }
-        let record = match (self.fresh.next_if(|(at, _)| *at == item), newest) {
-            (Some((_, (id, fresh))), _) => match fresh.record {
-                Some(text) => parse(Path::new(names::JOURNAL), &id, &text)?,
+        let fresh = self.fresh.next_if(|fresh| fresh.version.item == item);
+        let record = match (fresh, newest) {
+            (Some(fresh), _) => match &fresh.version.record {
+                Some(text) => parse(Path::new(names::JOURNAL), &fresh.id, text)?,
                 None => return Ok(None),
             },
             (None, Some((segment, row))) => {

@@ -33,7 +33,8 @@ impl Database {
     ///
     /// The records become one items segment; their vectors, with a graph over them, one segment in each
     /// space. Puts and recalls continue meanwhile. A publish seals first, and so does the background thread
-    /// once enough has been written.
+    /// once enough has been written. If the items or a space have more than eight segments then, those that
+    /// are [due](Self::merge) are merged before this returns.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be written. No write is lost then.
@@ -46,7 +47,8 @@ impl Database {
     ///
     /// Puts and recalls continue meanwhile. Records are streamed; the vectors and the graph of one space at a time
     /// are held in memory. The background thread merges as well, once newer segments together hold as many
-    /// rows as an older one still has live.
+    /// rows as an older one still has live, or a fraction of them where there would be more than eight
+    /// segments.
     ///
     /// # Errors
     /// [`Error::Io`] when a file cannot be written. No write is lost then.

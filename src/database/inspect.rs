@@ -43,7 +43,7 @@ pub struct SpaceStats {
     pub generations: usize,
     /// Items that recalls can find.
     pub items: u64,
-    /// Items written or deleted since the last seal. Every recall scans them exactly.
+    /// Items of the space that were written or deleted since the last seal. Every recall scans them exactly.
     pub late: u64,
     /// Segments of the active generation.
     pub segments: usize,
@@ -71,19 +71,13 @@ impl Database {
     /// [`Error::Corrupt`] when a segment is damaged.
     pub fn stats(&self) -> Result<DatabaseStats, Error> {
         let live = self.live();
-        // The index first: a seal publishes the sealed state before it drops rows from the index.
-        let fresh = live.index.all();
         let snapshot = live.snapshot.load_full();
-        let sealed = snapshot.sealed.manifest.sealed;
-        let fresh = fresh
-            .into_iter()
-            .filter(|(_, fresh)| fresh.revision > sealed);
-        let fresh: Vec<_> = fresh.map(|(_, fresh)| fresh).collect();
         let mut present = BTreeMap::new();
         for (item, (segment, row)) in snapshot.sealed.newest(Revision(0)) {
             present.insert(item, segment.row(row)?.record.is_some());
         }
-        let newer = fresh.iter().map(|f| (f.item, f.record.is_some()));
+        let newer = snapshot.fresh.iter().map(|fresh| &fresh.version);
+        let newer = newer.map(|fresh| (fresh.item, fresh.record.is_some()));
         present.extend(newer);
         let manifest = &snapshot.sealed.manifest;
         let spaces = snapshot.spaces.iter().map(|(name, serving)| {
@@ -93,7 +87,7 @@ impl Database {
                 Err(error) => return Err(error),
             };
             let generation = &serving.base.generation;
-            let kept = manifest.spaces.get(name);
+            let kept = manifest.spaces.get(&**name);
             let stats = SpaceStats {
                 generation: generation.number,
                 generations: kept.map_or(0, |space| space.generations.len()),
@@ -108,16 +102,16 @@ impl Database {
                 calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };
-            Ok((name.clone(), stats))
+            Ok((name.to_string(), stats))
         });
         Ok(DatabaseStats {
             items: present.values().filter(|present| **present).count() as u64,
-            fresh: fresh.len() as u64,
+            fresh: snapshot.fresh.len() as u64,
             sealed_revision: manifest.sealed,
             items_segments: manifest.items.len(),
             journal_bytes: match &self.writing {
                 Some(writing) => writing.journal_bytes(),
-                None => live.journal_bytes,
+                None => live.tail.bytes(),
             },
             items_bytes: manifest.items.iter().map(|i| i.file.length).sum(),
             kernels: Level::best().name(),

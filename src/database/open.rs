@@ -11,8 +11,8 @@ use twinspire_core::files::{FileSystem, OsFiles, names};
 
 /// Journal bytes at which the background seals.
 const SEAL_BYTES: u64 = 32 << 20;
-/// Unsealed writes at which the background seals. Scanning their vectors takes about as long as a
-/// search of a graph over a million items.
+/// Unsealed writes at which the background seals. Scanning their vectors takes about as long as a search
+/// of a graph over a million items.
 const SEAL_WRITES: u64 = 8_192;
 /// How to open a database.
 ///
@@ -155,7 +155,7 @@ impl OpenOptions {
         }
         if self.read_only {
             return Ok(Database {
-                live: ArcSwap::from_pointee(open_reader(&directory, None)?),
+                live: ArcSwap::new(open_reader(&directory, None)?),
                 writing: None,
                 background: None,
             });
@@ -203,16 +203,16 @@ impl Database {
     }
 
     /// Brings a database that was opened read-only up to date: it then shows every write that was
-    /// acknowledged before this call. Recalls under way finish on the old state. A database open for
-    /// writing is always up to date.
+    /// acknowledged before this call. Only what was written since the last time is read and embedded.
+    /// Recalls under way finish on the old state. A database open for writing is always up to date.
     ///
     /// # Errors
     /// As [`open_read_only`](Self::open_read_only); the old state stays in force then.
     pub fn refresh(&self) -> Result<(), Error> {
         if self.writing.is_none() {
             let before = self.live();
-            let next = open_reader(&before.directory, Some(&before))?;
-            self.live.store(Arc::new(next));
+            self.live
+                .store(open_reader(&before.directory, Some(&before))?);
         }
         Ok(())
     }

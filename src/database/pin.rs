@@ -11,8 +11,8 @@ use twinspire_core::ids::GenerationNo;
 /// One state of a database, held until this is dropped; see [`Database::pin`]. Cloning is cheap.
 ///
 /// A pinned state keeps its segments open. When they are merged or dropped meanwhile, their files take
-/// disk space until then. In memory it holds the unsealed writes of its moment. For each generation it
-/// [opened](Self::generation) it also holds the vectors of all items written since that generation's cut.
+/// disk space until then. In memory it keeps the unsealed writes of its moment, which it shares with the
+/// database until they are sealed or replaced. For each generation it [opened](Self::generation) it also holds the vectors of all items written since that generation's cut.
 #[derive(Clone)]
 pub struct Pinned {
     view: View,
@@ -20,8 +20,7 @@ pub struct Pinned {
 
 impl Database {
     /// Pins the state of this moment. Every recall of it sees the same items, generations and recipes,
-    /// whatever is written and published meanwhile. Pinning waits for a write that is under way and copies
-    /// the unsealed writes; recalls of the pinned state never wait.
+    /// whatever is written and published meanwhile. Pinning copies nothing and waits for nothing.
     ///
     /// [`Pinned::generation`] activates another generation of a space in the pinned state, so that two
     /// generations can be compared while one of them serves:
@@ -41,12 +40,7 @@ impl Database {
     /// # }
     /// ```
     pub fn pin(&self) -> Pinned {
-        let live = self.live();
-        let (snapshot, fresh) = {
-            let _still = self.writing.as_ref().map(|writing| writing.pause_writes());
-            (live.snapshot.load_full(), live.index.all())
-        };
-        let view = View::pinned(live, snapshot, fresh);
+        let view = View::pinned(self.live());
         Pinned { view }
     }
 }

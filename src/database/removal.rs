@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::maintain::{self, Change};
 use crate::recall::{View, passing};
+use crate::snapshot::Snapshot;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use twinspire_core::ids::{ItemNo, Revision};
@@ -58,7 +59,8 @@ impl<'a> Items<'a> {
         let unique = ids.iter().map(AsRef::as_ref).filter(|id| seen.insert(*id));
         let deletes = unique.map(|id| Change { id, record: None });
         let deletes: Vec<Change<'_>> = deletes.collect();
-        let is_due = |change: &Change<'_>| Ok(live.revision(change.id)?.is_some());
+        let is_due =
+            |state: &Snapshot, change: &Change<'_>| Ok(state.revision(change.id)?.is_some());
         let written = maintain::write_due(&live, self.database.writing()?, &deletes, is_due)?;
         Ok(written.changes as u64)
     }
@@ -87,8 +89,8 @@ impl<'a> Items<'a> {
         );
         let ids = passing(&View::now(self.database.live()), &filter)?;
         let condition = filter.any_condition();
-        let passes = |id: &str| {
-            let record = live.record(id)?;
+        let passes = |state: &Snapshot, id: &str| {
+            let record = state.record(id)?;
             Ok(record.is_some_and(|record| condition.matches(&Fields::of(&record))))
         };
         maintain::remove(&live, writing, &Vec::from_iter(ids), passes)
@@ -214,7 +216,10 @@ impl Replacement<'_> {
             });
         }
         let began = self.began;
-        let is_outdated = |id: &str| Ok(live.revision(id)?.is_some_and(|written| written <= began));
+        let is_outdated = |state: &Snapshot, id: &str| {
+            let written = state.revision(id)?;
+            Ok(written.is_some_and(|written| written <= began))
+        };
         let removed =
             maintain::remove(&live, self.database.writing()?, &outdated.ids, is_outdated)?;
         Ok(Replaced {

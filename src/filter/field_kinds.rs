@@ -38,7 +38,7 @@ impl FieldKinds {
     };
 
     /// The types of one value.
-    pub(super) fn of(value: &FieldValue) -> Self {
+    pub(crate) fn of(value: &FieldValue) -> Self {
         let mut kinds = Self::default();
         match value {
             FieldValue::Place(_) => kinds.places = true,
@@ -69,7 +69,7 @@ impl FieldKinds {
     }
 
     /// Adds the types that occur elsewhere.
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.booleans |= other.booleans;
         self.numbers |= other.numbers;
         self.texts |= other.texts;

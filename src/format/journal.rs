@@ -1,7 +1,7 @@
 //! A journal file: the common header, then frames.
 //!
-//! One frame is one acknowledged call, all of it or nothing. A frame without operations marks the file as
-//! closed; nothing follows it.
+//! One frame is one call, or several that were acknowledged together, all of it or nothing. A frame without
+//! operations marks the file as closed; nothing follows it.
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
@@ -35,7 +35,7 @@ pub(crate) struct Op {
     pub(crate) record: Option<Vec<u8>>,
 }
 
-/// The operations of one call.
+/// The operations of one call, or of several that were acknowledged together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// The revision of the first operation; the others follow without a gap.
@@ -135,42 +135,65 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
     if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
         return None;
     }
-    let (header, mut unsupported) = match Header::decode(bytes, Kind::Journal) {
+    let (header, newer) = match Header::decode(bytes, Kind::Journal) {
         Err(error) if error.is_unsupported() => (None, Some(error)),
         header => (Some(header), None),
     };
-    let (mut frames, mut holes, mut at) = (Vec::new(), Vec::new(), HEADER_BYTES);
+    let found = match newer {
+        Some(newer) => Frames {
+            unsupported: Some(newer),
+            ..Frames::default()
+        },
+        None => decode_frames(bytes, HEADER_BYTES),
+    };
+    Some(Journal {
+        header,
+        frames: found.frames,
+        holes: found.holes,
+        unsupported: found.unsupported,
+    })
+}
+
+/// The frames of a part of a journal file.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    /// All whole frames.
+    pub(crate) frames: Vec<Frame>,
+    /// Bytes between and after them.
+    pub(crate) holes: Vec<Hole>,
+    /// Why the rest cannot be read: it is of a newer format.
+    pub(crate) unsupported: Option<FormatError>,
+}
+
+/// Reads the frames from offset `at` on.
+pub(crate) fn decode_frames(bytes: &[u8], mut at: usize) -> Frames {
+    let mut found = Frames::default();
     let mut budget = Budget::of(bytes);
-    while at < bytes.len() && unsupported.is_none() {
+    while at < bytes.len() && found.unsupported.is_none() {
         let rest = bytes.get(at..).unwrap_or_default();
         match Frame::decode(rest) {
             Ok((frame, length)) => {
-                frames.push(frame);
+                found.frames.push(frame);
                 at += length;
                 continue;
             }
             Err(error) if error.is_unsupported() => {
-                unsupported = Some(error);
+                found.unsupported = Some(error);
                 continue;
             }
             Err(_) => {}
         }
-        let found = next_frame(rest, &mut budget);
-        holes.push(Hole {
+        let next = next_frame(rest, &mut budget);
+        found.holes.push(Hole {
             at,
-            next: found.map(|(_, first)| first),
+            next: next.map(|(_, first)| first),
         });
-        match found {
+        match next {
             Some((skip, _)) => at += skip,
             None => break,
         }
     }
-    Some(Journal {
-        header,
-        frames,
-        holes,
-        unsupported,
-    })
+    found
 }
 
 /// Limit of the bytes hashed in the search for frames. A hostile file can claim a frame at every fourth

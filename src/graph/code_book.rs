@@ -18,6 +18,9 @@ use rayon::prelude::*;
 pub(super) const LIMIT: f32 = 127.0;
 /// Rows that the choice of the scale looks at.
 const SAMPLE: usize = 4096;
+/// The fewest rows of a parallel task. Fewer than twice as many rows are quantised on the calling thread,
+/// which may hold a lock that tasks of other threads wait for.
+pub(super) const MIN_TASK_ROWS: usize = 2048;
 /// The scale that clips nothing may be coarser than that of least squared error by this factor.
 const COARSER: f32 = 2.0;
 /// Scales that are tried, as shares of the one that clips nothing in the sample.
@@ -71,7 +74,7 @@ impl CodeBook {
             .iter()
             .map(|row| largest_offset(row))
             .fold(0.0, f32::max);
-        let all = (0..count).into_par_iter();
+        let all = (0..count).into_par_iter().with_min_len(MIN_TASK_ROWS);
         let all = all.map(|node| rows.row(node).map_or(0.0, largest_offset));
         let unclipped = all.reduce(|| 0.0, f32::max) / LIMIT;
         let mut book = Self {

@@ -2,7 +2,7 @@
 //!
 //! [`CodeBook`] says how they are made and read.
 
-use super::code_book::{CodeBook, code_stride};
+use super::code_book::{CodeBook, MIN_TASK_ROWS, code_stride};
 use super::rows::{Rows, StoredRows};
 use rayon::prelude::*;
 
@@ -24,13 +24,15 @@ pub(crate) struct Codes<'a> {
 }
 
 impl OwnedCodes {
-    /// Quantises rows. `None` if the quantisation error would be too large.
+    /// Quantises rows, fewer than [`MIN_TASK_ROWS`] on this thread alone. `None` if the quantisation error
+    /// would be too large.
     pub(crate) fn quantise(rows: Rows<'_>) -> Option<Self> {
         let mut book = CodeBook::fit(rows)?;
         let stride = code_stride(rows.dimension());
         let mut data = vec![0; rows.count() as usize * stride];
         let bounds = data
             .par_chunks_exact_mut(stride)
+            .with_min_len(MIN_TASK_ROWS)
             .enumerate()
             .map(|(row, codes)| {
                 let row = rows.row(row as u32).unwrap_or_default();

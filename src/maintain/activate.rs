@@ -24,32 +24,35 @@ pub(super) fn activate(
     progress: ProgressFn<'_>,
     transition: impl FnOnce(&Manifest, FileNo) -> Result<Manifest, TransitionError>,
 ) -> Result<(), Error> {
-    let (before, fresh, caught_up) = {
-        let writer = writing.lock_writer()?;
-        let before = live.snapshot.load_full();
-        (before, live.index.all(), writer.journal.last())
+    let (before, caught_up) = {
+        let writer = writing.lock_writer(live)?;
+        (live.snapshot.load_full(), writer.journal.last())
     };
     let mut overlay = Overlay::default();
-    let mut catch_up = |before: &Snapshot, fresh: &_, after| {
+    let mut catch_up = |before: &Snapshot, after| {
         let state = WriteState {
             sealed: &before.sealed,
-            fresh,
+            fresh: &before.fresh,
             spaces: &before.spaces,
         };
         catch_up(&mut overlay, space, &base, state, after, progress)
     };
-    catch_up(&before, &fresh, base.generation.cut)?;
+    catch_up(&before, base.generation.cut)?;
 
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     before.check_members(space, &base.generation)?;
-    let fresh = live.index.all();
-    catch_up(&before, &fresh, caught_up)?;
+    catch_up(&before, caught_up)?;
     let manifest = transition(&before.sealed.manifest, writer.next_file)?;
     let sealed = Arc::new(Sealed::new(manifest, before.sealed.items.clone()));
     let base = Arc::new(base);
     let (mut known, fields) = (before.spaces.clone(), Arc::clone(&before.fields));
-    known.insert(space.to_owned(), Arc::new(Serving { base, overlay }));
-    let next = Snapshot::serving(&live.directory, sealed, &fresh, &known, fields)?;
+    known.insert(space.into(), Arc::new(Serving { base, overlay }));
+    let next = Snapshot::serving(
+        &live.directory,
+        sealed,
+        (before.fresh.clone(), fields),
+        &known,
+    )?;
     commit(live, &mut writer, next)
 }

@@ -29,7 +29,7 @@ pub(crate) fn calibrate(
         let queries = given.as_ref().map(|(_, queries)| queries);
         let (number, measured) = live.audit(space, queries, &check_cancelled)?;
         let _state = writing.lock_state();
-        let mut writer = writing.lock_writer()?;
+        let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();
         let serving = before.space(space)?;
         if given.as_ref().is_some_and(|(of, _)| *of != number) {

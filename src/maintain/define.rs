@@ -17,7 +17,7 @@ pub(crate) fn define_ensemble(
     ensemble: Ensemble,
 ) -> Result<(), Error> {
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     check(&before, name, &ensemble)?;
     let manifest = &before.sealed.manifest;
@@ -28,7 +28,7 @@ pub(crate) fn define_ensemble(
 /// Removes an ensemble. Returns false if no ensemble has this name.
 pub(crate) fn remove_ensemble(live: &Live, writing: &Writing, name: &str) -> Result<bool, Error> {
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     let manifest = &before.sealed.manifest;
     if !manifest.ensembles.contains_key(name) {

@@ -15,7 +15,7 @@ pub(crate) fn set_unfiltered(
     change: impl FnOnce(&mut BTreeSet<String>),
 ) -> Result<(), Error> {
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     let mut unfiltered = before.fields.unfiltered().clone();
     change(&mut unfiltered);

@@ -40,6 +40,7 @@ mod rollback;
 mod seal;
 mod segment_builder;
 mod signal;
+mod staging;
 mod stopped;
 mod writer;
 mod writing;

@@ -8,7 +8,7 @@
 use super::put::{Change, write_due};
 use super::writing::Writing;
 use crate::error::Error;
-use crate::snapshot::Live;
+use crate::snapshot::{Live, Snapshot};
 use std::collections::HashSet;
 use twinspire_core::ids::{ItemNo, Revision};
 
@@ -20,7 +20,7 @@ pub(crate) fn remove(
     live: &Live,
     writing: &Writing,
     ids: &[impl AsRef<str>],
-    is_due: impl Fn(&str) -> Result<bool, Error>,
+    is_due: impl Fn(&Snapshot, &str) -> Result<bool, Error>,
 ) -> Result<u64, Error> {
     let mut removed = 0;
     for ids in ids.chunks(CALL_ITEMS) {
@@ -29,8 +29,8 @@ pub(crate) fn remove(
             record: None,
         });
         let deletes: Vec<Change<'_>> = deletes.collect();
-        let written = write_due(live, writing, &deletes, |change| {
-            Ok(live.revision(change.id)?.is_some() && is_due(change.id)?)
+        let written = write_due(live, writing, &deletes, |state, change| {
+            Ok(state.revision(change.id)?.is_some() && is_due(state, change.id)?)
         })?;
         removed += written.changes as u64;
     }
@@ -59,16 +59,16 @@ pub(crate) fn outdated(
             found.ids.push(id.to_owned());
         }
     };
-    // Index first: a write reaches the sealed state before it leaves the index.
-    let fresh = live.index.all();
-    let fresh_items: HashSet<ItemNo> = fresh.values().map(|fresh| fresh.item).collect();
-    for (id, fresh) in fresh.iter().filter(|(_, fresh)| fresh.record.is_some()) {
-        add(fresh.item, fresh.revision, id);
+    let snapshot = live.snapshot.load_full();
+    for fresh in snapshot.fresh.iter() {
+        let version = &fresh.version;
+        if version.record.is_some() {
+            add(version.item, version.revision, &fresh.id);
+        }
     }
-    let sealed = live.snapshot.load().sealed.clone();
-    for (item, (segment, row)) in sealed.newest(Revision(0)) {
+    for (item, (segment, row)) in snapshot.sealed.newest(Revision(0)) {
         let row = segment.row(row)?;
-        if row.record.is_some() && !fresh_items.contains(&item) {
+        if row.record.is_some() && snapshot.fresh.get(item).is_none() {
             add(item, row.revision, row.id);
         }
     }

@@ -14,7 +14,7 @@ pub(crate) fn retain(
     generations: usize,
 ) -> Result<(), Error> {
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     if before.kept(space)?.generations.len() > generations.max(1) {
         let manifest = before.sealed.manifest.retained(space, generations)?;

@@ -4,14 +4,12 @@ use super::stopped::Stopped;
 use crate::catalog::Journal;
 use crate::error::Error;
 use crate::format::journal::Op;
-use twinspire_core::ids::{FileNo, ItemNo, Revision};
+use twinspire_core::ids::{FileNo, Revision};
 
-/// What a put or a commit may change. One thread at a time holds it.
+/// What a put or a commit changes on the disk. One thread at a time holds it.
 pub(crate) struct Writer {
     /// The journal, where writes are acknowledged.
     pub(crate) journal: Journal,
-    /// The next item number.
-    pub(crate) next_item: ItemNo,
     /// The next file number.
     pub(crate) next_file: FileNo,
     /// Cut of the generation that a publish is building. Merges keep later tombstones for it.
@@ -22,10 +20,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// A writer that continues a journal.
-    pub(crate) fn new(journal: Journal, next_item: ItemNo, next_file: FileNo) -> Self {
+    pub(crate) fn new(journal: Journal, next_file: FileNo) -> Self {
         Self {
             journal,
-            next_item,
             next_file,
             publish_cut: None,
             stopped: None,
@@ -37,14 +34,21 @@ impl Writer {
         take(&mut self.next_file)
     }
 
-    /// Appends operations to the journal and makes them durable. Returns them with the revision of
-    /// the first. An error of unknown outcome stops the writer.
-    pub(super) fn append(&mut self, ops: Vec<Op>) -> Result<(Revision, Vec<Op>), Error> {
+    /// Appends operations to the journal and makes them durable. Returns the revision before the first. An
+    /// error of unknown outcome stops the writer.
+    pub(super) fn append(&mut self, ops: Vec<Op>) -> Result<Revision, Error> {
+        // Stands if a panic ends the append.
+        self.stopped = Some(Stopped::Interrupted);
         let Self {
             journal, next_file, ..
         } = self;
+        let before = journal.last();
         let appended = journal.append(ops, || take(next_file));
-        appended.map_err(|error| self.fail(error.into()))
+        self.stopped = None;
+        match appended {
+            Ok(()) => Ok(before),
+            Err(error) => Err(self.fail(error.into())),
+        }
     }
 
     /// Stops writing if an error leaves the state of the disk unknown. Returns the error.

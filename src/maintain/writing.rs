@@ -4,12 +4,16 @@ use super::backlog::Limits;
 use super::lock::lock;
 use super::pending::{PendingFile, PendingFiles};
 use super::signal::Signal;
+use super::staging::{Outcome, Staging, Ticket};
 use super::writer::Writer;
+use crate::catalog::Index;
 use crate::error::Error;
+use crate::snapshot::Live;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use twinspire_core::files::names;
-use twinspire_core::ids::{FileNo, GenerationNo, Revision};
+use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
 /// What a database has only while it is open for writing. Locks are taken in the order of the fields.
 pub(crate) struct Writing {
@@ -19,10 +23,16 @@ pub(crate) struct Writing {
     merge_lock: Mutex<()>,
     /// Held while segments or generations are added or removed.
     state_lock: Mutex<()>,
-    /// Held for a put, and for a commit.
+    /// Held while puts are made durable, and for a commit.
     writer: Mutex<Writer>,
+    /// Held while a put is checked and embedded, and for a commit.
+    staging: Mutex<Staging>,
+    /// Told whenever puts have become durable, or have failed.
+    flushed: Condvar,
     /// Files under construction.
     pub(super) pending: PendingFiles,
+    /// Sled's index of unsealed items.
+    pub(super) index: Index,
     /// When to seal.
     pub(super) limits: Limits,
     /// Wakes the background thread.
@@ -35,14 +45,27 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// `file_lock` is the lock on the database directory.
-    pub(crate) fn new(writer: Writer, limits: Limits, file_lock: Box<dyn Send + Sync>) -> Self {
+    /// `next_item` is the next item number, `file_lock` the lock on the database directory.
+    pub(crate) fn new(
+        writer: Writer,
+        next_item: ItemNo,
+        index: Index,
+        limits: Limits,
+        file_lock: Box<dyn Send + Sync>,
+    ) -> Self {
         Self {
             publish_lock: Mutex::default(),
             merge_lock: Mutex::default(),
             state_lock: Mutex::default(),
+            flushed: Condvar::new(),
+            staging: Mutex::new(Staging::new(
+                next_item,
+                writer.journal.last(),
+                writer.journal.bytes(),
+            )),
             writer: Mutex::new(writer),
             pending: PendingFiles::default(),
+            index,
             limits,
             signal: Signal::default(),
             cancelled: AtomicBool::new(false),
@@ -66,15 +89,32 @@ impl Writing {
         lock(&self.state_lock)
     }
 
-    /// Locks the writer to write.
+    /// Locks the writer to commit. Puts that wait are made durable first; others wait until the guard is
+    /// dropped, so that the current state is the last one.
     ///
     /// # Errors
     /// [`Error::Forked`] in a fork of the process that opened the database; why the writer has
     /// stopped, if it has.
-    pub(super) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
-        if std::process::id() != self.process {
-            return Err(Error::Forked);
+    pub(super) fn lock_writer(&self, live: &Live) -> Result<WriterGuard<'_>, Error> {
+        let mut writer = self.lock_idle()?;
+        loop {
+            let staging = lock(&self.staging);
+            if staging.is_empty() {
+                return Ok(WriterGuard { writer, staging });
+            }
+            drop(staging);
+            // Without the writer stopped, a failure concerns the puts alone, which get it.
+            let flushed = self.flush_group(live, &mut writer);
+            self.flushed.notify_all();
+            if writer.stopped.is_some() {
+                flushed?;
+            }
         }
+    }
+
+    /// Locks the writer, while puts may wait.
+    fn lock_idle(&self) -> Result<MutexGuard<'_, Writer>, Error> {
+        self.check_process()?;
         let writer = lock(&self.writer);
         match &writer.stopped {
             Some(stopped) => Err(stopped.error()),
@@ -82,15 +122,78 @@ impl Writing {
         }
     }
 
-    /// Checks that the database can be written to, before work that would be in vain.
-    pub(super) fn check_writable(&self) -> Result<(), Error> {
-        self.lock_writer().map(drop)
+    /// Locks the puts that wait, to add one.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub(super) fn lock_staging(&self) -> Result<MutexGuard<'_, Staging>, Error> {
+        self.check_process()?;
+        Ok(lock(&self.staging))
     }
 
-    /// Pauses puts and commits, so that snapshot and index can be read as one state: together they
-    /// then hold every acknowledged write once.
-    pub(crate) fn pause_writes(&self) -> MutexGuard<'_, Writer> {
-        lock(&self.writer)
+    /// Waits until a put is durable and readers see it. One of the threads that wait makes durable what all of
+    /// them put. Returns the bytes of the journal; `None` if the put was lost with an earlier one and has to be
+    /// done again.
+    pub(super) fn make_durable(&self, live: &Live, ticket: Ticket) -> Result<Option<u64>, Error> {
+        let mut staging = lock(&self.staging);
+        loop {
+            match staging.outcome(ticket) {
+                Outcome::Durable => return Ok(Some(staging.journal_bytes())),
+                Outcome::Lost => return Ok(None),
+                Outcome::Uncertain(error) => return Err(error),
+                Outcome::Waiting => {}
+            }
+            if staging.has_leader {
+                let woken = self.flushed.wait(staging);
+                staging = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            staging.has_leader = true;
+            drop(staging);
+            let leader = Leader(self);
+            let flushed = self.flush_group(live, &mut lock(&self.writer));
+            drop(leader);
+            flushed?;
+            staging = lock(&self.staging);
+        }
+    }
+
+    /// Appends the oldest puts that wait to the journal, as one frame, and makes them durable. Then they are
+    /// applied to the index, and readers see them.
+    fn flush_group(&self, live: &Live, writer: &mut Writer) -> Result<(), Error> {
+        let Some(group) = lock(&self.staging).take_group() else {
+            return Ok(());
+        };
+        let appended = match &writer.stopped {
+            Some(stopped) => Err(stopped.error()),
+            None => writer.append(group.ops),
+        };
+        let before = match appended {
+            Ok(before) => before,
+            Err(error) => {
+                lock(&self.staging).fail(&error);
+                return Err(error);
+            }
+        };
+        let fresh = group.snapshot.fresh.after(before);
+        self.index
+            .apply(fresh.map(|fresh| (&*fresh.id, &fresh.version)));
+        live.snapshot.store(group.snapshot);
+        let (last, bytes) = (writer.journal.last(), writer.journal.bytes());
+        lock(&self.staging).succeed(group.next_item, last, bytes);
+        Ok(())
+    }
+
+    fn check_process(&self) -> Result<(), Error> {
+        match std::process::id() == self.process {
+            true => Ok(()),
+            false => Err(Error::Forked),
+        }
+    }
+
+    /// Checks that the database can be written to, before work that would be in vain.
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        self.lock_idle().map(drop)
     }
 
     /// Pauses every change: locks the state and the writer.
@@ -139,18 +242,55 @@ impl Writing {
         &self,
         name: impl Fn(FileNo) -> String,
     ) -> Result<(FileNo, PendingFile<'_>), Error> {
-        let number = self.lock_writer()?.take_file_number();
+        let number = self.lock_idle()?.take_file_number();
         let name = names::join(names::SEGMENTS, &name(number));
         Ok((number, self.protect(name)))
     }
 
     /// Closes the journal. Nothing is written afterwards.
     pub(crate) fn close(&self) {
-        if let Ok(mut writer) = self.lock_writer()
+        if let Ok(mut writer) = self.lock_idle()
             && let Err(error) = writer.journal.close()
         {
             // No write is lost. The next opening treats the journal's end as possibly torn.
             log::warn!("the journal could not be closed: {error}");
         }
+    }
+}
+
+/// The thread that makes puts durable for all that wait. Dropping this lets another thread be it.
+struct Leader<'a>(&'a Writing);
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.staging).has_leader = false;
+        self.0.flushed.notify_all();
+    }
+}
+
+/// The writer, locked to commit: no put waits.
+pub(super) struct WriterGuard<'a> {
+    writer: MutexGuard<'a, Writer>,
+    staging: MutexGuard<'a, Staging>,
+}
+
+impl WriterGuard<'_> {
+    /// The next item number.
+    pub(super) fn next_item(&self) -> ItemNo {
+        self.staging.next_item()
+    }
+}
+
+impl Deref for WriterGuard<'_> {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for WriterGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
     }
 }

@@ -1,10 +1,9 @@
-//! A filter on the rows of one items segment, answered by columns.
+//! A filter on the rows of one items segment, or of a block of fresh items, answered by columns.
 
 use crate::filter::Condition;
 use crate::format::columns::{Lookup, Matches};
-use crate::store::ItemsSegment;
 
-/// A condition with its tests resolved against the columns of a segment.
+/// A condition with its tests resolved against columns.
 ///
 /// Constants are folded: an empty `All` is always true and an empty `Any` always false. All others have
 /// at least two members, none of them constant.
@@ -23,14 +22,17 @@ pub(super) enum FilterTree<'a> {
 }
 
 impl<'a> FilterTree<'a> {
-    /// Resolves a condition against the columns of a segment.
-    pub(super) fn resolve(condition: &Condition, segment: &'a ItemsSegment) -> Self {
-        let rows = segment.rows();
+    /// Resolves a condition against the columns of `rows` rows, which `column` looks up by path.
+    pub(super) fn resolve(
+        condition: &Condition,
+        rows: usize,
+        column: &impl Fn(&str) -> Lookup<'a>,
+    ) -> Self {
         match condition {
             Condition::All(parts) => {
                 let mut all = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match Self::resolve(part, segment) {
+                    match Self::resolve(part, rows, column) {
                         Self::Any(none) if none.is_empty() => return Self::Any(none),
                         Self::All(parts) => all.extend(parts),
                         other => all.push(other),
@@ -42,7 +44,7 @@ impl<'a> FilterTree<'a> {
             Condition::Any(parts) => {
                 let mut any = Vec::with_capacity(parts.len());
                 for part in parts {
-                    match Self::resolve(part, segment) {
+                    match Self::resolve(part, rows, column) {
                         Self::All(none) if none.is_empty() => return Self::All(none),
                         Self::Any(parts) => any.extend(parts),
                         other => any.push(other),
@@ -51,12 +53,12 @@ impl<'a> FilterTree<'a> {
                 any.sort_by(|a, b| b.selectivity(rows).total_cmp(&a.selectivity(rows)));
                 unwrap_single(any, Self::Any)
             }
-            Condition::Not(inner) => match Self::resolve(inner, segment) {
+            Condition::Not(inner) => match Self::resolve(inner, rows, column) {
                 Self::All(none) if none.is_empty() => Self::Any(none),
                 Self::Any(none) if none.is_empty() => Self::All(none),
                 other => Self::Not(Box::new(other)),
             },
-            Condition::Leaf { field, test } => match segment.column(field) {
+            Condition::Leaf { field, test } => match column(field) {
                 Lookup::Absent => Self::Any(Vec::new()),
                 Lookup::Unindexed => Self::Record,
                 Lookup::Column(column) => match column.resolve(test) {

@@ -29,7 +29,7 @@ pub(super) fn search(
         filter,
         effort,
         cached: None,
-        hides_items: !query.serving.overlay.is_empty() || !query.excluded.is_empty(),
+        hides_items: !query.may_return_all(),
     };
     let (ef, exact) = match effort {
         Effort::Exact | Effort::Scan => (0, true),

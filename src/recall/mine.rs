@@ -224,7 +224,7 @@ impl PairMiner<'_> {
             Some(((first + at) as u32, *score, *item))
         });
         let negatives = chosen.map(|(rank, score, item)| {
-            let id = self.view.item_id(std::iter::once(self.serving), item)?;
+            let id = self.view.item_id(item)?;
             Ok(MinedNegative { id, rank, score })
         });
         negatives.collect()

@@ -6,7 +6,7 @@
 //!
 //! 1. [`search`] resolves names, excluded ids and filters against the snapshot, once for all queries.
 //! 2. [`query_vectors`] makes the query vectors, with the user tower of the generation that is searched.
-//! 3. [`space_search`] scans the overlay of fresh items exactly and searches each segment. Nodes whose
+//! 3. [`space_search`] scans the overlay of fresh items ([`fresh_scan`]) and searches each segment. Nodes whose
 //!    item was written since the cut are hidden: the newer version is in the overlay.
 //! 4. Under a filter, [`plan`] chooses for each segment between scans and a graph search, and
 //!    [`filtered_segment`] carries the plan out.
@@ -23,6 +23,8 @@ mod excluded;
 mod explain;
 mod filter_tree;
 mod filtered_segment;
+mod fresh_filter;
+mod fresh_scan;
 mod fusion;
 mod given_users;
 mod hits;

@@ -5,11 +5,12 @@
 //! counts. A fresh item is tested by its fields instead. Where columns cannot answer, the record is read.
 
 use super::filter_tree::FilterTree;
+use super::fresh_filter::{FreshCursor, FreshFilter};
 use crate::error::Error;
 use crate::filter::{Condition, FieldKinds, Filter, KnownFields};
 use crate::format::columns::Lookup;
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{CacheLookup, FilterCache, FreshItem, NodeSet, Part, Snapshot};
+use crate::snapshot::{CacheLookup, FilterCache, FreshItems, NodeSet, Part, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -24,6 +25,10 @@ pub(super) struct ResolvedFilter<'a> {
     segments: Vec<SegmentFilter<'a>>,
     /// The sealed items that pass, once they have been listed.
     items: OnceLock<Vec<ItemNo>>,
+    /// The unsealed items.
+    unsealed: &'a FreshItems,
+    /// The filter on these.
+    fresh: FreshFilter<'a>,
     cache: &'a FilterCache,
 }
 
@@ -56,12 +61,14 @@ impl<'a> ResolvedFilter<'a> {
         let resolved = segments.rev().map(|segment| SegmentFilter {
             segment,
             numbers: segment.numbers(),
-            tree: FilterTree::resolve(&sealed, segment),
+            tree: FilterTree::resolve(&sealed, segment.rows(), &|path| segment.column(path)),
         });
         Ok(Some(Self {
             condition: all(&KnownFields::unknown()),
             segments: resolved.collect(),
             items: OnceLock::new(),
+            unsealed: &snapshot.fresh,
+            fresh: FreshFilter::new(snapshot.fresh.blocks()),
             cache: &snapshot.sealed.filter_cache,
         }))
     }
@@ -88,9 +95,17 @@ impl<'a> ResolvedFilter<'a> {
         }
     }
 
-    /// Whether a fresh item passes.
-    pub(super) fn passes_fresh(&self, fresh: &FreshItem) -> bool {
-        self.condition.matches(&fresh.fields)
+    /// Whether the newest version of an item passes, sealed or not.
+    pub(super) fn passes_newest(&self, item: ItemNo) -> Result<bool, Error> {
+        match self.unsealed.get(item) {
+            Some(fresh) => Ok(self.condition.matches(fresh.fields())),
+            None => self.passes(item),
+        }
+    }
+
+    /// A cursor over the unsealed items.
+    pub(super) fn fresh_cursor(&self) -> FreshCursor<'_> {
+        self.fresh.cursor(&self.condition)
     }
 
     fn row_passes(&self, rows: &SegmentFilter<'_>, row: u32) -> Result<bool, Error> {

@@ -242,7 +242,7 @@ impl<'a> Search<'a> {
             false => HashMap::new(),
         };
         let hit = |(score, item): &(f32, ItemNo)| {
-            let id = view.item_id(std::iter::once(query.serving), *item)?;
+            let id = view.item_id(*item)?;
             let rank = ranks.get(item).map(|rank| (query.space.to_owned(), *rank));
             Ok(Hit {
                 record: params.record(view, &id)?,

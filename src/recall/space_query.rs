@@ -4,7 +4,7 @@ use super::excluded::Excluded;
 use super::params::{Effort, SearchParams};
 use super::resolved_filter::ResolvedFilter;
 use super::trace::Trace;
-use crate::snapshot::{FreshItem, ItemIds, Serving};
+use crate::snapshot::{ItemIds, Serving};
 use twinspire_core::ids::ItemNo;
 
 /// A query vector in one space, with everything that decides what it may return.
@@ -38,12 +38,11 @@ impl SpaceQuery<'_> {
 
     /// Whether an item of a segment may be returned, apart from the filter.
     pub(super) fn may_return(&self, item: ItemNo) -> bool {
-        !self.serving.overlay.contains_key(&item) && !self.excluded.contains(item)
+        !self.serving.overlay.hides(item) && !self.excluded.contains(item)
     }
 
-    /// Whether an item of the overlay may be returned; includes the filter.
-    pub(super) fn may_return_fresh(&self, item: ItemNo, fresh: &FreshItem) -> bool {
-        let passes = |filter: &ResolvedFilter<'_>| filter.passes_fresh(fresh);
-        !self.excluded.contains(item) && self.filter.is_none_or(passes)
+    /// Whether [`may_return`](Self::may_return) holds for every item.
+    pub(super) fn may_return_all(&self) -> bool {
+        self.serving.overlay.hiding() == 0 && self.excluded.is_empty()
     }
 }

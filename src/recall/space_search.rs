@@ -2,6 +2,7 @@
 
 use super::explain::{SegmentPlan, SpaceSearch};
 use super::filtered_segment;
+use super::fresh_scan::scan_fresh;
 use super::pages::stable_list;
 use super::params::Effort;
 use super::radius::search_radius_into;
@@ -40,16 +41,9 @@ pub(super) fn score_all(query: &SpaceQuery<'_>) -> Result<Vec<(f32, ItemNo)>, Er
 fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<TopK<'a>, Error> {
     let serving = query.serving;
     let generation = &serving.base.generation;
-    let metric = generation.metric;
     let mut best = TopK::new(k, query.at_least.unwrap_or(f32::NEG_INFINITY), query.ids);
     // Fresh items first: their scores raise the threshold at which graph searches stop.
-    for (item, fresh) in &serving.overlay {
-        if let Some(vector) = &fresh.vector
-            && query.may_return_fresh(*item, fresh)
-        {
-            best.push(metric.score(query.vector, vector), *item);
-        }
-    }
+    scan_fresh(query, effort, &mut best)?;
     query.trace.begin_space(|| SpaceSearch {
         space: query.space.to_owned(),
         generation: generation.number,
@@ -117,8 +111,7 @@ fn search_segment(
             let k = best.k().min(items.len());
             let mut params = BeamParams::new(query.vector, k, ef.min(items.len()));
             params.threshold = best.threshold();
-            let hides_none = query.serving.overlay.is_empty() && query.excluded.is_empty();
-            let all = part.shown() == items.len() && hides_none;
+            let all = part.shown() == items.len() && query.may_return_all();
             search_graph(&part.segment, &params, may_return, all, best)?;
             Ok(SegmentPlan::GraphSearch)
         }

@@ -1,12 +1,9 @@
 //! The state that a recall reads: the current one, or a pinned one.
 
-use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::snapshot::{Live, Sealed, Serving, Snapshot, parse};
+use crate::snapshot::{Live, Sealed, Snapshot};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use twinspire_core::files::names;
 use twinspire_core::ids::{GenerationNo, ItemNo};
 
 /// One state of a database, with look-up of ids and records. Cloning is cheap.
@@ -14,9 +11,8 @@ use twinspire_core::ids::{GenerationNo, ItemNo};
 pub(crate) struct View {
     live: Arc<Live>,
     snapshot: Arc<Snapshot>,
-    /// The unsealed writes of a pinned state. None for the current state, whose ids are looked up in the
-    /// live index.
-    fresh: Option<Arc<BTreeMap<String, Fresh>>>,
+    /// Whether the state may be an old one.
+    is_pinned: bool,
 }
 
 impl View {
@@ -25,20 +21,15 @@ impl View {
         Self {
             snapshot: live.snapshot.load_full(),
             live,
-            fresh: None,
+            is_pinned: false,
         }
     }
 
-    /// A pinned state: a snapshot and the unsealed writes, both of one moment.
-    pub(crate) fn pinned(
-        live: Arc<Live>,
-        snapshot: Arc<Snapshot>,
-        fresh: BTreeMap<String, Fresh>,
-    ) -> Self {
+    /// The current state, to be kept.
+    pub(crate) fn pinned(live: Arc<Live>) -> Self {
         Self {
-            live,
-            snapshot,
-            fresh: Some(Arc::new(fresh)),
+            is_pinned: true,
+            ..Self::now(live)
         }
     }
 
@@ -60,15 +51,13 @@ impl View {
         snapshot.check_members(space, generation)?;
         let manifest = snapshot.sealed.manifest.activated(space, to)?;
         let sealed = Sealed::new(manifest, snapshot.sealed.items.clone());
-        let nothing = BTreeMap::new();
-        let fresh = self.fresh.as_deref().unwrap_or(&nothing);
-        let directory = &self.live.directory;
+        let (directory, fresh) = (&self.live.directory, snapshot.fresh.clone());
         let (spaces, fields) = (&snapshot.spaces, Arc::clone(&snapshot.fields));
-        let next = Snapshot::serving(directory, sealed.into(), fresh, spaces, fields)?;
+        let next = Snapshot::serving(directory, sealed.into(), (fresh, fields), spaces)?;
         Ok(Self {
             live: Arc::clone(&self.live),
             snapshot: Arc::new(next),
-            fresh: self.fresh.clone(),
+            is_pinned: self.is_pinned,
         })
     }
 
@@ -84,38 +73,20 @@ impl View {
 
     /// The item of an id, whether it is deleted or not.
     pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
-        match &self.fresh {
-            None => self.live.find_item(id),
-            Some(fresh) => match fresh.get(id) {
-                Some(fresh) => Ok(Some(fresh.item)),
-                None => self.snapshot.sealed.find_item(id),
-            },
-        }
+        self.snapshot.find_item(id)
     }
 
-    /// The id of an item that is served by these spaces.
-    pub(super) fn item_id<'s>(
-        &self,
-        mut servings: impl Iterator<Item = &'s Serving>,
-        item: ItemNo,
-    ) -> Result<String, Error> {
-        match servings.find_map(|serving| serving.overlay.get(&item)) {
-            Some(fresh) => Ok(fresh.id.clone()),
+    /// The id of an item.
+    pub(super) fn item_id(&self, item: ItemNo) -> Result<String, Error> {
+        match self.snapshot.fresh.get(item) {
+            Some(fresh) => Ok(fresh.id.to_string()),
             None => Ok(self.snapshot.sealed.id(item)?.to_owned()),
         }
     }
 
     /// The record of an id in this state; `None` if the item is deleted.
     pub(super) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
-        let Some(fresh) = &self.fresh else {
-            return self.live.record(id);
-        };
-        if let Some(fresh) = fresh.get(id) {
-            let text = fresh.record.as_deref();
-            let journal = self.live.directory.root.join(names::JOURNAL);
-            return text.map(|text| parse(&journal, id, text)).transpose();
-        }
-        self.snapshot.sealed.record(id)
+        self.snapshot.record(id)
     }
 
     /// Adds a query vector to the reservoir that calibration samples. Skips generations that are not
@@ -126,7 +97,7 @@ impl View {
             let kept = snapshot.sealed.manifest.spaces.get(space);
             kept.is_some_and(|kept| kept.active == generation)
         };
-        if self.fresh.is_none() || active() {
+        if !self.is_pinned || active() {
             self.live.query_samples.offer(space, generation, query);
         }
     }

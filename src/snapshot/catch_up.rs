@@ -2,30 +2,29 @@
 
 use super::base::Base;
 use super::batches::in_batches;
-use super::overlay::{FreshItem, Overlay};
+use super::fresh_items::FreshItems;
+use super::overlay::{Overlay, SpaceVersion};
 use super::record::parse;
 use super::sealed::Sealed;
 use super::serving::{Serving, Spaces, fuse};
-use crate::catalog::Fresh;
 use crate::error::Error;
 use serde_json::Value;
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::kernel::Vector;
-use twinspire_towers::internals::{Fields, Reading, Side};
+use twinspire_towers::internals::{Reading, Side};
 
-/// Everything written at one moment: sealed items, unsealed writes, and what the spaces serve of them.
+/// Everything written at one moment: sealed items, unsealed ones, and what the spaces serve of them.
 #[derive(Clone, Copy)]
 pub(crate) struct WriteState<'a> {
     /// Sealed items.
     pub(crate) sealed: &'a Sealed,
-    /// Unsealed writes, by id.
-    pub(crate) fresh: &'a BTreeMap<String, Fresh>,
+    /// Unsealed items.
+    pub(crate) fresh: &'a FreshItems,
     /// The spaces.
     pub(crate) spaces: &'a Spaces,
 }
@@ -33,28 +32,16 @@ pub(crate) struct WriteState<'a> {
 /// Receives the items done and their total. An error from it ends the operation.
 pub(crate) type ProgressFn<'a> = &'a (dyn Fn(u64, u64) -> Result<(), Error> + Sync);
 
-/// A generation with an overlay of everything written since its cut. `others` are spaces of the same
-/// state; a fused generation takes its vectors from them.
-pub(crate) fn caught_up(
-    space: &str,
-    base: Base,
-    sealed: &Sealed,
-    fresh: &BTreeMap<String, Fresh>,
-    others: &Spaces,
-) -> Result<Serving, Error> {
+/// A generation with an overlay of everything written since its cut. `state` holds the spaces that a fused
+/// generation takes its vectors from.
+pub(crate) fn caught_up(space: &str, base: Base, state: WriteState<'_>) -> Result<Serving, Error> {
     let base = Arc::new(base);
     let (mut overlay, cut) = (Overlay::default(), base.generation.cut);
-    let state = WriteState {
-        sealed,
-        fresh,
-        spaces: others,
-    };
     catch_up(&mut overlay, space, &base, state, cut, &|_, _| Ok(()))?;
     Ok(Serving { base, overlay })
 }
 
-/// Adds the newest version of everything written after `after` to the overlay, on all cores. Fields
-/// that another space's overlay holds already are shared.
+/// Adds the newest version of everything written after `after` to the overlay, on all cores.
 pub(crate) fn catch_up(
     overlay: &mut Overlay,
     space: &str,
@@ -64,7 +51,11 @@ pub(crate) fn catch_up(
     progress: ProgressFn<'_>,
 ) -> Result<(), Error> {
     let mut versions = Vec::new();
-    for (segment, row) in state.sealed.newest(after).into_values() {
+    for (item, (segment, row)) in state.sealed.newest(after) {
+        // An unsealed version replaces the sealed one.
+        if state.fresh.get(item).is_some() {
+            continue;
+        }
         let row = segment.row(row)?;
         versions.push(Version {
             path: segment.path(),
@@ -75,25 +66,26 @@ pub(crate) fn catch_up(
             record: row.record,
         });
     }
-    let fresh = state.fresh.iter();
-    let fresh = fresh.filter(|(_, fresh)| fresh.revision > after);
-    let mut fresh = fresh.peekable();
+    versions.sort_unstable_by_key(|version| version.revision);
+    let mut fresh = state.fresh.after(after).peekable();
     if versions.is_empty() && fresh.peek().is_none() {
         // The towers are not read for nothing.
         return Ok(());
     }
     let keeps_vectors = !base.model()?.has(Side::Item) && !base.generation.is_fused();
-    for (id, fresh) in fresh {
+    // Every unsealed revision is above all sealed ones.
+    for fresh in fresh {
+        let version = &fresh.version;
         versions.push(Version {
             path: Path::new(names::JOURNAL),
-            item: fresh.item,
-            revision: fresh.revision,
+            item: version.item,
+            revision: version.revision,
             born: match keeps_vectors {
-                true => state.sealed.born(fresh)?,
+                true => state.sealed.born(version)?,
                 false => Revision(0),
             },
-            id,
-            record: fresh.record.as_deref(),
+            id: &fresh.id,
+            record: version.record.as_deref(),
         });
     }
     let (done, total) = (AtomicU64::new(0), versions.len() as u64);
@@ -103,8 +95,7 @@ pub(crate) fn catch_up(
         progress(done.fetch_add(count, Ordering::Relaxed) + count, total)?;
         Ok::<_, Error>(items)
     });
-    // Unsealed versions come last, so that they replace the sealed version of the same item.
-    overlay.extend(items?);
+    overlay.append(base, items?);
     Ok(())
 }
 
@@ -157,13 +148,18 @@ fn embed_versions(
     base: &Base,
     others: &Spaces,
     versions: &[Version<'_>],
-) -> Result<Vec<(ItemNo, Arc<FreshItem>)>, Error> {
+) -> Result<Vec<SpaceVersion>, Error> {
     let present = versions.iter().filter(|version| version.record.is_some());
     let present: Vec<&Version<'_>> = present.collect();
     let ids: Vec<&str> = present.iter().map(|version| version.id).collect();
-    let records = present
-        .iter()
-        .map(|version| parse(version.path, version.id, version.record.unwrap_or_default()));
+    let is_made = base.model()?.has(Side::Item);
+    let records = present.iter().map(|version| {
+        // Nothing else reads the records.
+        let text = version.record.filter(|_| is_made);
+        text.map_or(Ok(Value::Null), |text| {
+            parse(version.path, version.id, text)
+        })
+    });
     let records = records.collect::<Result<Vec<Value>, _>>()?;
     let given = |at: usize| {
         let version = present.get(at)?;
@@ -174,32 +170,14 @@ fn embed_versions(
         let kept = version.born <= base.generation.cut;
         kept.then(|| base.vector(version.item))?.map(Vector::from)
     };
-    let vectors = embed(space, base, &ids, &records, given)?;
-    let mut embedded = records.iter().zip(vectors);
-    let items = versions.iter().map(|version| {
-        let (mut vector, mut fields) = (None, Arc::default());
-        if version.record.is_some()
-            && let Some((record, embedded)) = embedded.next()
-        {
-            vector = embedded;
-            fields = shared_fields(others, version).unwrap_or_else(|| Arc::new(Fields::of(record)));
-        }
-        let fresh = FreshItem {
-            revision: version.revision,
-            id: version.id.to_owned(),
-            vector,
-            fields,
-        };
-        (version.item, Arc::new(fresh))
+    let mut vectors = embed(space, base, &ids, &records, given)?.into_iter();
+    let items = versions.iter().map(|version| SpaceVersion {
+        item: version.item,
+        revision: version.revision,
+        vector: match version.record {
+            Some(_) => vectors.next().flatten(),
+            None => None,
+        },
     });
     Ok(items.collect())
-}
-
-/// The fields of a version, if the overlay of another space has them.
-fn shared_fields(others: &Spaces, version: &Version<'_>) -> Option<Arc<Fields>> {
-    let known = others
-        .values()
-        .filter_map(|other| other.overlay.get(&version.item));
-    let mut known = known.filter(|fresh| fresh.revision == version.revision);
-    known.next().map(|fresh| Arc::clone(&fresh.fields))
 }

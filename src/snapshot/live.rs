@@ -1,19 +1,17 @@
-//! What all handles of an open database share: the current snapshot and the index of unsealed writes.
+//! What all handles of an open database share: the current snapshot, and samples of the queries.
 
 use super::measure::{QuerySample, measure};
-use super::record::parse;
 use super::reservoir::Reservoirs;
 use super::simulate::simulate;
-use super::state::Snapshot;
-use crate::catalog::Index;
+use super::state::{Found, Snapshot};
+use crate::catalog::Tail;
 use crate::error::Error;
 use crate::manifest::{Calibration, QueryKind};
 use crate::store::Directory;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use std::sync::Arc;
-use twinspire_core::files::names;
-use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
+use twinspire_core::ids::GenerationNo;
 
 /// The state that readers and the writer share.
 pub(crate) struct Live {
@@ -21,63 +19,21 @@ pub(crate) struct Live {
     pub(crate) directory: Directory,
     /// The current snapshot; a commit replaces it.
     pub(crate) snapshot: ArcSwap<Snapshot>,
-    /// Index of the writes that are not sealed yet.
-    pub(crate) index: Index,
-    /// Bytes of the journal when the database was opened.
-    pub(crate) journal_bytes: u64,
+    /// How far the journal was read when the database was opened.
+    pub(crate) tail: Tail,
     /// Samples of the query vectors that each space received.
     pub(crate) query_samples: Arc<Reservoirs>,
 }
 
-/// An item and its newest record; no record if the item is deleted.
-pub(crate) type Found = (ItemNo, Option<Vec<u8>>);
-
 impl Live {
     /// The item and the newest record of an id, unsealed or sealed.
     pub(crate) fn find(&self, id: &str) -> Result<Option<Found>, Error> {
-        // Index first: a write reaches the sealed state before it leaves the index.
-        if let Some(fresh) = self.index.get(id) {
-            return Ok(Some((fresh.item, fresh.record)));
-        }
-        for segment in self.snapshot.load().sealed.items.iter().rev() {
-            if let Some(row) = segment.find_id(id)? {
-                return Ok(Some((row.item, row.record.map(<[u8]>::to_vec))));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The revision of the newest version of an id; `None` if it is deleted or unknown.
-    pub(crate) fn revision(&self, id: &str) -> Result<Option<Revision>, Error> {
-        // Index first, as in `find`.
-        if let Some(fresh) = self.index.get(id) {
-            return Ok(fresh.record.is_some().then_some(fresh.revision));
-        }
-        for segment in self.snapshot.load().sealed.items.iter().rev() {
-            if let Some(row) = segment.find_id(id)? {
-                return Ok(row.record.is_some().then_some(row.revision));
-            }
-        }
-        Ok(None)
+        self.snapshot.load().find(id)
     }
 
     /// The newest record of an id; `None` if it is deleted or unknown.
     pub(crate) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
-        // Index first, as in `find`.
-        if let Some(fresh) = self.index.get(id) {
-            let journal = self.directory.root.join(names::JOURNAL);
-            let record = fresh.record.map(|text| parse(&journal, id, &text));
-            return record.transpose();
-        }
-        self.snapshot.load().sealed.record(id)
-    }
-
-    /// The item of an id, deleted or not.
-    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
-        if let Some(fresh) = self.index.get(id) {
-            return Ok(Some(fresh.item));
-        }
-        self.snapshot.load().sealed.find_item(id)
+        self.snapshot.load().record(id)
     }
 
     /// Measures the recall of a space's active generation by beam width. Returns the generation too.

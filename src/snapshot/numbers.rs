@@ -1,13 +1,15 @@
-//! A numeric field of all items of a snapshot: columns of the sealed items, fields of the fresh ones.
+//! A numeric field of all items of a snapshot, by columns.
 
-use super::overlay::Overlay;
+use super::fresh_items::{FreshBlock, FreshItem, FreshItems};
 use super::sealed::Sealed;
 use super::state::Snapshot;
+use super::version_log::Shared;
 use crate::error::Error;
 use crate::format::columns::{Column, Lookup};
 use crate::format::search_dense;
 use crate::store::ItemsSegment;
 use std::ops::Bound;
+use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_towers::internals::{Term, Test};
 
@@ -16,8 +18,7 @@ pub(crate) struct NumberField<'a> {
     path: &'a str,
     /// The items segments with their columns of the field, newest first.
     segments: Vec<(&'a ItemsSegment, Lookup<'a>)>,
-    /// An overlay that holds the newest version of every unsealed item; `None` if there is no space.
-    fresh: Option<&'a Overlay>,
+    fresh: &'a FreshItems,
 }
 
 impl<'a> NumberField<'a> {
@@ -25,19 +26,17 @@ impl<'a> NumberField<'a> {
     pub(crate) fn of(snapshot: &'a Snapshot, path: &'a str) -> Self {
         let sealed: &Sealed = &snapshot.sealed;
         let segments = sealed.items.iter().rev();
-        // Every overlay holds the unsealed items; the smallest is the fastest to scan.
-        let overlays = snapshot.spaces.values().map(|serving| &serving.overlay);
         Self {
             path,
-            segments: segments.map(|s| (&**s, numbers_of(s, path))).collect(),
-            fresh: overlays.min_by_key(|overlay| overlay.len()),
+            segments: segments.map(|s| (&**s, whole(s.column(path)))).collect(),
+            fresh: &snapshot.fresh,
         }
     }
 
     /// The number of an item.
     pub(crate) fn of_item(&self, item: ItemNo) -> Result<Option<f64>, Error> {
-        if let Some(fresh) = self.fresh.and_then(|fresh| fresh.get(&item)) {
-            return Ok(fresh.fields.largest_number(self.path));
+        if let Some(fresh) = self.fresh.get(item) {
+            return Ok(fresh.fields().largest_number(self.path));
         }
         for (segment, lookup) in &self.segments {
             let Some(row) = search_dense(segment.numbers(), item.0) else {
@@ -94,12 +93,32 @@ impl<'a> NumberField<'a> {
                 }
             }
         }
-        let fresh = self.fresh.into_iter().flatten();
-        let fresh = fresh.filter(|(_, fresh)| {
-            let found = fresh.fields.largest_number(self.path);
-            found.is_some_and(|found| found > number)
-        });
-        found.extend(fresh.map(|(item, _)| *item));
+        for block in self.fresh.blocks() {
+            let mut add = |row: usize| {
+                let item = block
+                    .block()
+                    .items()
+                    .get(row)
+                    .filter(|_| block.is_live(row));
+                found.extend(item.map(|item| item.version.item));
+            };
+            match self.lookup(block) {
+                Some(Lookup::Absent) => {}
+                Some(Lookup::Column(column)) => {
+                    let matches = column.resolve(&test);
+                    matches.for_each_batch(|rows| rows.iter().for_each(|row| add(*row as usize)));
+                }
+                Some(Lookup::Unindexed) | None => {
+                    let exceeds = |row: &usize| {
+                        let found = self.number_of(block.block().items().get(*row));
+                        found.is_some_and(|found| found > number)
+                    };
+                    (0..block.block().items().len())
+                        .filter(exceeds)
+                        .for_each(add);
+                }
+            }
+        }
         Some(found)
     }
 
@@ -111,16 +130,36 @@ impl<'a> NumberField<'a> {
             Lookup::Column(column) => column.number_range(),
             Lookup::Unindexed => Some((f64::NEG_INFINITY, f64::INFINITY)),
         });
-        let fresh = self.fresh.into_iter().flat_map(|fresh| fresh.values());
-        let fresh = fresh.filter_map(|fresh| fresh.fields.largest_number(self.path));
-        let all = sealed.chain(fresh.map(|number| (number, number)));
+        let fresh = self.fresh.blocks().iter().flat_map(|block| {
+            let by_column = match self.lookup(block) {
+                Some(Lookup::Absent) => Some(None),
+                Some(Lookup::Column(column)) => Some(column.number_range()),
+                Some(Lookup::Unindexed) | None => None,
+            };
+            let items = block.block().items().iter();
+            let each = items.filter_map(|item| self.number_of(Some(item)));
+            let each = each.filter(move |_| by_column.is_none());
+            let each = each.map(|number| (number, number));
+            by_column.flatten().into_iter().chain(each)
+        });
+        let all = sealed.chain(fresh);
         all.reduce(|(smallest, largest), (low, high)| (smallest.min(low), largest.max(high)))
+    }
+
+    /// The column of a block of fresh items, if it has columns.
+    fn lookup(&self, block: &'a Shared<FreshBlock>) -> Option<Lookup<'a>> {
+        let columns = block.block().columns()?;
+        Some(whole(columns.lookup(self.path)))
+    }
+
+    fn number_of(&self, item: Option<&Arc<FreshItem>>) -> Option<f64> {
+        item?.fields().largest_number(self.path)
     }
 }
 
 /// The column of a field, if it has all numbers of the field.
-fn numbers_of<'a>(segment: &'a ItemsSegment, path: &str) -> Lookup<'a> {
-    match segment.column(path) {
+fn whole(lookup: Lookup<'_>) -> Lookup<'_> {
+    match lookup {
         Lookup::Column(column) if column.lacks_numbers() => Lookup::Unindexed,
         lookup => lookup,
     }

@@ -4,7 +4,6 @@ use super::base::Base;
 use super::overlay::Overlay;
 use super::parts::Part;
 use crate::manifest::Generation;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::{Row, Vector};
@@ -18,14 +17,14 @@ pub(crate) struct Serving {
     pub(crate) overlay: Overlay,
 }
 
-/// The spaces of a snapshot, by name.
-pub(crate) type Spaces = BTreeMap<String, Arc<Serving>>;
+/// The spaces of a snapshot, by name. A clone shares everything.
+pub(crate) type Spaces = imbl::OrdMap<Arc<str>, Arc<Serving>>;
 
 impl Serving {
     /// The current vector of an item.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
-        match self.overlay.get(&item) {
-            Some(fresh) => fresh.vector.as_ref().map(Vector::row),
+        match self.overlay.vector(item) {
+            Some(fresh) => fresh,
             None => self.base.vector(item),
         }
     }
@@ -33,11 +32,7 @@ impl Serving {
     /// Number of items that recalls of the space can return.
     pub(crate) fn items(&self) -> u64 {
         let shown: usize = self.base.parts.iter().map(Part::shown).sum();
-        let in_base = |item: &&ItemNo| self.base.vector(**item).is_some();
-        let hidden = self.overlay.keys().filter(in_base).count();
-        let fresh = self.overlay.values();
-        let fresh = fresh.filter(|fresh| fresh.vector.is_some()).count();
-        (shown + fresh).saturating_sub(hidden) as u64
+        (shown + self.overlay.vectors()).saturating_sub(self.overlay.hiding()) as u64
     }
 }
 
@@ -46,7 +41,10 @@ impl Serving {
 pub(crate) fn fuse(fused: &Generation, spaces: &Spaces, item: ItemNo) -> Option<Vector> {
     let mut vector = Vec::with_capacity(fused.dimension as usize);
     for member in fused.members.keys() {
-        spaces.get(member)?.vector(item)?.append_to(&mut vector);
+        spaces
+            .get(member.as_str())?
+            .vector(item)?
+            .append_to(&mut vector);
     }
     // Rounding succeeds: the members store these components already.
     Vector::of(fused.storage, vector).ok()

@@ -1,23 +1,32 @@
 //! One consistent state of the database.
 
 use super::base::Base;
-use super::catch_up::caught_up;
+use super::catch_up::{WriteState, catch_up, caught_up};
+use super::fresh_items::FreshItems;
+use super::known_fields::known_fields;
+use super::record::parse;
 use super::sealed::Sealed;
 use super::serving::{Serving, Spaces};
-use crate::catalog::Fresh;
 use crate::error::{Error, Unsupported};
 use crate::filter::KnownFields;
+use crate::format::journal::Op;
 use crate::manifest::{Generation, Manifest, Space};
 use crate::store::Directory;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use twinspire_core::files::names;
+use twinspire_core::ids::{ItemNo, Revision};
 
-/// One consistent state: a manifest with all its files open, and what each space serves.
+/// One consistent state: a manifest with all its files open, the unsealed items, and what each space
+/// serves. A clone shares everything.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
     /// The sealed items and the manifest.
     pub(crate) sealed: Arc<Sealed>,
+    /// The unsealed items.
+    pub(crate) fresh: FreshItems,
     /// What each space serves.
     pub(crate) spaces: Spaces,
     /// The spaces whose active generation this build cannot use.
@@ -64,31 +73,95 @@ fn serve(
     }
 }
 
+/// What each space serves, and which spaces this build cannot use. `open` opens a space, with those before it.
+fn serve_all(
+    sealed: &Sealed,
+    fresh: &FreshItems,
+    open: impl Fn(&str, &Generation, WriteState<'_>) -> Result<Arc<Serving>, Error>,
+) -> Result<(Spaces, Unusable), Error> {
+    let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
+    for (name, generation) in sealed.manifest.serving() {
+        let state = WriteState {
+            sealed,
+            fresh,
+            spaces: &spaces,
+        };
+        let serving = serve(name, generation, &mut unusable, || {
+            open(name, generation, state)
+        })?;
+        if let Some(serving) = serving {
+            spaces.insert(name.into(), serving);
+        }
+    }
+    Ok((spaces, unusable))
+}
+
+/// An item and its newest record; no record if the item is deleted.
+pub(crate) type Found = (ItemNo, Option<Vec<u8>>);
+
 impl Snapshot {
-    /// Opens the state that a manifest describes, with the unsealed writes `fresh` on top; `fields` are
-    /// those of both. Reuses the files that `before` holds open. Towers are read when they are first asked for, by a
-    /// recall or by an unsealed write.
+    /// Opens the state that a manifest describes, with the unsealed items `fresh` on top; `fields` are those of
+    /// both. Reuses the files that `before` holds open. Towers are read when they are first asked for, by a recall or by an
+    /// unsealed write.
     pub(crate) fn open(
         directory: &Directory,
         manifest: Manifest,
-        fresh: &BTreeMap<String, Fresh>,
-        fields: Arc<KnownFields>,
+        (fresh, fields): (FreshItems, Arc<KnownFields>),
         before: Option<&Self>,
     ) -> Result<Self, Error> {
         let sealed = Sealed::open(directory, manifest, before.map(|b| &*b.sealed))?;
-        let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
-        for (name, generation) in sealed.manifest.serving() {
+        let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
             let before = before.and_then(|before| before.spaces.get(name));
             let before = before.map(|serving| &*serving.base);
-            let serving = serve(name, generation, &mut unusable, || {
-                let base = Base::open(directory, name, generation, before)?;
-                caught_up(name, base, &sealed, fresh, &spaces).map(Arc::new)
-            })?;
-            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
+            let base = Base::open(directory, name, generation, before)?;
+            caught_up(name, base, state).map(Arc::new)
+        })?;
+        Ok(Self {
+            sealed: Arc::new(sealed),
+            fresh,
+            spaces,
+            unusable,
+            fields,
+        })
+    }
+
+    /// This state after what another process did: the manifest that is current now, and the operations
+    /// `ops`, which follow on `last`, the last revision of this state. Only what is new is read and
+    /// embedded.
+    pub(crate) fn followed(
+        &self,
+        directory: &Directory,
+        manifest: Manifest,
+        last: Revision,
+        ops: Vec<(Revision, Op)>,
+    ) -> Result<Self, Error> {
+        let sealed = if manifest == self.sealed.manifest {
+            Arc::clone(&self.sealed)
+        } else {
+            Arc::new(Sealed::open(directory, manifest, Some(&self.sealed))?)
+        };
+        let mut fields = known_fields(&sealed.manifest, &ops);
+        if !fields.covers(&self.fields) {
+            Arc::make_mut(&mut fields).add_all(&self.fields);
         }
-        let sealed = Arc::new(sealed);
+        let mut fresh = self.fresh.clone();
+        if sealed.manifest.sealed > self.sealed.manifest.sealed {
+            fresh = fresh.after_seal(sealed.manifest.sealed);
+        }
+        fresh.apply(ops, !sealed.manifest.spaces.is_empty());
+        let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
+            let before = self.spaces.get(name);
+            let same = before.filter(|b| b.base.generation.number == generation.number);
+            if let Some(same) = same {
+                return followed_space(directory, name, same, generation, (state, last));
+            }
+            let before = before.map(|serving| &*serving.base);
+            let base = Base::open(directory, name, generation, before)?;
+            caught_up(name, base, state).map(Arc::new)
+        })?;
         Ok(Self {
             sealed,
+            fresh,
             spaces,
             unusable,
             fields,
@@ -107,10 +180,13 @@ impl Snapshot {
                 serving.base.model()?;
                 Ok(Arc::clone(serving))
             })?;
-            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
+            if let Some(serving) = serving {
+                spaces.insert(name.into(), serving);
+            }
         }
         Ok(Self {
             sealed: self.sealed,
+            fresh: self.fresh,
             spaces,
             unusable,
             fields: self.fields,
@@ -124,27 +200,22 @@ impl Snapshot {
     pub(crate) fn serving(
         directory: &Directory,
         sealed: Arc<Sealed>,
-        fresh: &BTreeMap<String, Fresh>,
+        (fresh, fields): (FreshItems, Arc<KnownFields>),
         known: &Spaces,
-        fields: Arc<KnownFields>,
     ) -> Result<Self, Error> {
-        let (mut spaces, mut unusable) = (Spaces::new(), Unusable::new());
-        for (name, generation) in sealed.manifest.serving() {
+        let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
             let before = known.get(name);
-            let serving = serve(name, generation, &mut unusable, || match before {
-                Some(same) if same.base.generation.number == generation.number => {
-                    Ok(Arc::clone(same))
-                }
-                _ => {
-                    let before = before.map(|serving| &*serving.base);
-                    let base = Base::open_whole(directory, name, generation, before)?;
-                    caught_up(name, base, &sealed, fresh, &spaces).map(Arc::new)
-                }
-            })?;
-            spaces.extend(serving.map(|serving| (name.to_owned(), serving)));
-        }
+            let same = before.filter(|b| b.base.generation.number == generation.number);
+            if let Some(same) = same {
+                return Ok(Arc::clone(same));
+            }
+            let before = before.map(|serving| &*serving.base);
+            let base = Base::open_whole(directory, name, generation, before)?;
+            caught_up(name, base, state).map(Arc::new)
+        })?;
         Ok(Self {
             sealed,
+            fresh,
             spaces,
             unusable,
             fields,
@@ -156,6 +227,7 @@ impl Snapshot {
         let sealed = Sealed::new(manifest, self.sealed.items.clone());
         Self {
             sealed: Arc::new(sealed),
+            fresh: self.fresh.clone(),
             spaces: self.spaces.clone(),
             unusable: self.unusable.clone(),
             fields: Arc::clone(&self.fields),
@@ -165,7 +237,7 @@ impl Snapshot {
     /// This state with `serving` as what a space serves.
     #[must_use]
     pub(crate) fn with_space(mut self, name: &str, serving: Serving) -> Self {
-        self.spaces.insert(name.to_owned(), Arc::new(serving));
+        self.spaces.insert(name.into(), Arc::new(serving));
         self
     }
 
@@ -207,10 +279,80 @@ impl Snapshot {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let ensembles = self.sealed.manifest.ensembles.keys();
+        let spaces = self.spaces.keys().map(|name| name.to_string());
+        let ensembles = self.sealed.manifest.ensembles.keys().cloned();
         Error::UnknownSpace {
             name: name.to_owned(),
-            known: self.spaces.keys().chain(ensembles).cloned().collect(),
+            known: spaces.chain(ensembles).collect(),
         }
     }
+
+    /// The item and the newest record of an id, unsealed or sealed.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<Found>, Error> {
+        if let Some(fresh) = self.fresh.find(id) {
+            let version = &fresh.version;
+            return Ok(Some((version.item, version.record.clone())));
+        }
+        for segment in self.sealed.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some((row.item, row.record.map(<[u8]>::to_vec))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The revision of the newest version of an id; `None` if it is deleted or unknown.
+    pub(crate) fn revision(&self, id: &str) -> Result<Option<Revision>, Error> {
+        if let Some(fresh) = self.fresh.find(id) {
+            let version = &fresh.version;
+            return Ok(version.record.is_some().then_some(version.revision));
+        }
+        for segment in self.sealed.items.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(row.record.is_some().then_some(row.revision));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The item of an id, deleted or not.
+    pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        match self.fresh.find(id) {
+            Some(fresh) => Ok(Some(fresh.version.item)),
+            None => self.sealed.find_item(id),
+        }
+    }
+
+    /// The newest record of an id; `None` if it is deleted or unknown.
+    pub(crate) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
+        let Some(fresh) = self.fresh.find(id) else {
+            return self.sealed.record(id);
+        };
+        let text = fresh.version.record.as_deref();
+        let path = names::JOURNAL.as_ref();
+        text.map(|text| parse(path, id, text)).transpose()
+    }
+}
+
+/// What a space serves after a commit and writes of another process, if it serves the same generation as
+/// before. `last` is the last revision that it has already.
+fn followed_space(
+    directory: &Directory,
+    name: &str,
+    before: &Arc<Serving>,
+    generation: &Generation,
+    (state, last): (WriteState<'_>, Revision),
+) -> Result<Arc<Serving>, Error> {
+    let mut next = Serving::clone(before);
+    if *generation != before.base.generation {
+        let base = Base::open(directory, name, generation, Some(&before.base))?;
+        if generation.cut > before.base.generation.cut {
+            next.overlay = next.overlay.after_seal(generation.cut, &base);
+        }
+        next.base = Arc::new(base);
+    }
+    let after = last.max(generation.cut);
+    let Serving { base, overlay } = &mut next;
+    catch_up(overlay, name, base, state, after, &|_, _| Ok(()))?;
+    Ok(Arc::new(next))
 }

@@ -10,6 +10,8 @@ mod errors;
 mod fields;
 mod filters;
 mod flips;
+mod fresh;
+mod group;
 mod pin;
 mod removal;
 mod repair;

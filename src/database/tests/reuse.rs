@@ -25,7 +25,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
     let mut snapshot = Snapshot::clone(&db.live().snapshot.load());
     let (base, overlay) = (Arc::new(before.clone()), Overlay::default());
     let serving = Serving { base, overlay };
-    snapshot.spaces.insert(SPACE.to_owned(), Arc::new(serving));
+    snapshot.spaces.insert(SPACE.into(), Arc::new(serving));
     let made = Vectors::new(&publish, &snapshot, Source::Tower);
     made.unwrap().vectors
 }

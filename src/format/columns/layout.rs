@@ -73,6 +73,21 @@ impl ColumnsLayout {
         })
     }
 
+    /// The layout of arrays that begin at offset 0, and that were written with this table.
+    pub(super) fn of_table(table: Table, rows: u32) -> Self {
+        let mut at = 0;
+        let starts = table.columns.iter().map(|shape| {
+            let start = at;
+            at += shape.lengths(rows).map(padded).iter().sum::<u64>() as usize;
+            start
+        });
+        Self {
+            starts: starts.collect(),
+            table,
+            rows,
+        }
+    }
+
     /// Looks up the column of a path.
     pub(crate) fn lookup<'a>(&'a self, bytes: &'a [u8], path: &str) -> Lookup<'a> {
         let columns = &self.table.columns;

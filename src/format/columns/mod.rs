@@ -24,7 +24,7 @@
 //!
 //! Reading: `layout` finds the `column` of a path, and `matches` the rows that pass a test. Writing:
 //! `builder` collects rows into a `column_builder` per path, by `interner` and `key`; `encode` writes the
-//! arrays.
+//! arrays, to a file or to memory (`owned`).
 //!
 //! Out of scope: what a filter is, and in which order its tests are cheapest (`filter`, `recall`).
 //! Cost: opening reads the table; a test is a few steps of a binary search in a dictionary.
@@ -41,6 +41,7 @@ mod layout;
 mod limits;
 mod mark;
 mod matches;
+mod owned;
 mod shape;
 mod table;
 #[cfg(test)]
@@ -53,4 +54,5 @@ pub(crate) use layout::{ColumnsLayout, Lookup};
 #[cfg(test)]
 pub(crate) use limits::{MAX_COLUMNS, MAX_TEXT_BYTES};
 pub(crate) use matches::Matches;
+pub(crate) use owned::OwnedColumns;
 pub(crate) use table::{COLUMN_TABLE, COLUMNS};

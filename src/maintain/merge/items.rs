@@ -16,7 +16,7 @@ use twinspire_core::ids::{FileNo, ItemNo, Revision};
 pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Result<(), Error> {
     // A tombstone is dropped once every generation has it, including one that is being published.
     let (sealed, settled) = {
-        let writer = writing.lock_writer()?;
+        let writer = writing.lock_writer(live)?;
         let sealed = Arc::clone(&live.snapshot.load().sealed);
         let cut = sealed.manifest.oldest_cut();
         let settled = writer.publish_cut.map_or(cut, |publish| publish.min(cut));
@@ -35,16 +35,14 @@ pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Res
     let numbers: Vec<FileNo> = inputs.iter().map(|s| s.pinned().file.number).collect();
 
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     let manifest = &before.sealed.manifest;
     let manifest = manifest.with_merged_items(&numbers, output, writer.next_file)?;
     let sealed = Sealed::open(&live.directory, manifest, Some(&before.sealed))?;
     let next = Snapshot {
         sealed: Arc::new(sealed),
-        spaces: before.spaces.clone(),
-        unusable: before.unusable.clone(),
-        fields: Arc::clone(&before.fields),
+        ..Snapshot::clone(&before)
     };
     commit(live, &mut writer, next)
 }

@@ -10,4 +10,4 @@ mod run;
 mod space;
 
 pub(crate) use plan::Extent;
-pub(crate) use run::merge;
+pub(crate) use run::{merge, merge_beyond_bound};

@@ -45,7 +45,7 @@ pub(super) fn merge_space(
     let numbers: Vec<FileNo> = numbers.collect();
 
     let _state = writing.lock_state();
-    let mut writer = writing.lock_writer()?;
+    let mut writer = writing.lock_writer(live)?;
     let before = live.snapshot.load_full();
     let generation = base.generation.number;
     let manifest = &before.sealed.manifest;

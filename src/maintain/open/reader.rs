@@ -4,10 +4,10 @@ use super::current::refuse_without_current;
 use super::lock::hold_files;
 use super::missing::{is_gone, missing};
 use super::newer::refuse_newer_segments;
-use crate::catalog::{self, Index};
+use crate::catalog::{self, Tail, newest};
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::snapshot::{Live, Snapshot, known_fields};
+use crate::snapshot::{FreshItems, Live, Snapshot, known_fields};
 use crate::store::{self, Directory};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -15,39 +15,37 @@ use std::sync::Arc;
 /// Maximum number of attempts when a writer commits while a reader opens.
 const ATTEMPTS: usize = 64;
 
-/// Opens the current state. Reuses the files and query samples of `before`.
+/// Opens the current state. Reads only what is new since `before`, and keeps its query samples.
 ///
 /// Damage in the journal is only logged: what can be read is served.
-pub(crate) fn open_reader(directory: &Directory, before: Option<&Live>) -> Result<Live, Error> {
-    let snapshot = before.map(|before| before.snapshot.load_full());
+pub(crate) fn open_reader(
+    directory: &Directory,
+    before: Option<&Arc<Live>>,
+) -> Result<Arc<Live>, Error> {
     let mut attempt = 0;
-    let mut live = loop {
+    loop {
         attempt += 1;
         let is_last = attempt == ATTEMPTS;
-        match try_open(directory, snapshot.as_deref()) {
-            Ok(attempt) if attempt.is_stable || is_last => break attempt.live.map_err(missing)?,
+        match try_open(directory, before) {
+            Ok(attempt) if attempt.is_stable || is_last => return attempt.live.map_err(missing),
             Err(error) if is_last || !is_gone(&error) => return Err(missing(error)),
             _ => {}
         }
-    };
-    if let Some(before) = before {
-        live.query_samples = Arc::clone(&before.query_samples);
     }
-    Ok(live)
 }
 
 /// One attempt at opening the current state.
 struct Attempt {
     /// Whether CURRENT was the same before and after, and no file was gone in between.
     is_stable: bool,
-    live: Result<Live, Error>,
+    live: Result<Arc<Live>, Error>,
 }
 
 /// Opens what can be read now.
 ///
 /// A writer unlinks sealed journal files after its commit: a listed file may be gone although CURRENT
 /// has not changed since.
-fn try_open(directory: &Directory, before: Option<&Snapshot>) -> Result<Attempt, Error> {
+fn try_open(directory: &Directory, before: Option<&Arc<Live>>) -> Result<Attempt, Error> {
     let _held = hold_files(directory)?;
     let Some(manifest) = store::load(directory)? else {
         refuse_without_current(directory)?;
@@ -71,8 +69,13 @@ fn try_open(directory: &Directory, before: Option<&Snapshot>) -> Result<Attempt,
 fn open_state(
     directory: &Directory,
     manifest: Manifest,
-    before: Option<&Snapshot>,
-) -> Result<Live, Error> {
+    before: Option<&Arc<Live>>,
+) -> Result<Arc<Live>, Error> {
+    if let Some(before) = before
+        && let Some(live) = follow(before, &manifest)?
+    {
+        return Ok(live);
+    }
     let recovered = catalog::read(directory, manifest.database, manifest.sealed)?;
     for loss in &recovered.losses {
         log::warn!(
@@ -82,14 +85,42 @@ fn open_state(
             loss.what
         );
     }
-    let index = Index::open(directory, manifest.database, None, &recovered)?;
+    let tail = Tail::of(&recovered);
     let fields = known_fields(&manifest, &recovered.ops);
-    let snapshot = Snapshot::open(directory, manifest, &index.all(), fields, before)?;
-    Ok(Live {
+    let fresh = FreshItems::of(newest(recovered.ops), !manifest.spaces.is_empty());
+    let snapshot = before.map(|before| before.snapshot.load_full());
+    let snapshot = Snapshot::open(directory, manifest, (fresh, fields), snapshot.as_deref())?;
+    Ok(Arc::new(Live {
         directory: directory.clone(),
         snapshot: ArcSwap::from_pointee(snapshot),
-        index,
-        journal_bytes: recovered.bytes,
-        query_samples: Arc::default(),
-    })
+        tail,
+        query_samples: before.map_or_else(Arc::default, |before| Arc::clone(&before.query_samples)),
+    }))
+}
+
+/// The state after `before`, from what was committed and appended to the journal since; `before` itself if
+/// that is nothing. `None` if the journal has to be read whole.
+fn follow(before: &Arc<Live>, manifest: &Manifest) -> Result<Option<Arc<Live>>, Error> {
+    let (directory, snapshot) = (&before.directory, before.snapshot.load_full());
+    let known = &snapshot.sealed.manifest;
+    if known.database != manifest.database || known.number > manifest.number {
+        return Ok(None);
+    }
+    let followed = before
+        .tail
+        .follow(directory, manifest.database, manifest.sealed)?;
+    let Some((tail, ops)) = followed else {
+        return Ok(None);
+    };
+    if ops.is_empty() && known == manifest {
+        return Ok(Some(Arc::clone(before)));
+    }
+    let last = before.tail.last();
+    let next = snapshot.followed(directory, manifest.clone(), last, ops)?;
+    Ok(Some(Arc::new(Live {
+        directory: directory.clone(),
+        snapshot: ArcSwap::from_pointee(next),
+        tail,
+        query_samples: Arc::clone(&before.query_samples),
+    })))
 }

@@ -4,14 +4,14 @@ use super::current::load_or_create;
 use super::lock::lock_directory;
 use super::missing::missing;
 use super::newer::refuse_newer_segments;
-use crate::catalog::{Index, Journal, recover};
+use crate::catalog::{Index, Journal, Tail, newest, recover};
 use crate::error::Error;
 use crate::maintain::background::Background;
 use crate::maintain::backlog::Limits;
 use crate::maintain::collect::collect_or_warn;
 use crate::maintain::writer::Writer;
 use crate::maintain::writing::Writing;
-use crate::snapshot::{Live, Snapshot, known_fields};
+use crate::snapshot::{FreshItems, Live, Snapshot, known_fields};
 use crate::store::{self, Directory, StoreError};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -56,8 +56,11 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
     let on_disk = directory
         .files
         .outside(&directory.root.join(names::CATALOG));
-    let index = Index::open(&directory, database, on_disk.as_deref(), &recovered)?;
     let fields = known_fields(&manifest, &recovered.ops);
+    let rows = newest(recovered.ops.iter().cloned());
+    let index = Index::open(database, on_disk.as_deref(), &rows, recovered.last)?;
+    let fresh = FreshItems::of(rows, !manifest.spaces.is_empty());
+    let tail = Tail::of(&recovered);
     let highest = store::highest_number(&directory)?;
     let mut next_file = FileNo(manifest.next_file.0.max(highest + 1));
     let take_number = || {
@@ -65,21 +68,20 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         FileNo(next_file.0 - 1)
     };
     let mut journal = Journal::resume(directory.clone(), database, recovered, take_number)?;
-    let snapshot = Snapshot::open(&directory, manifest, &index.all(), fields, None)
+    let snapshot = Snapshot::open(&directory, manifest, (fresh, fields), None)
         .and_then(Snapshot::with_towers)
         .map_err(missing)?;
-    let journal_bytes = journal.bytes();
     // The previous writer may have died after the commit of a seal and before this, its last step.
     journal.drop_sealed(sealed);
     let live = Arc::new(Live {
         query_samples: Arc::default(),
         directory,
         snapshot: ArcSwap::from_pointee(snapshot),
-        index,
-        journal_bytes,
+        tail,
     });
-    let writer = Writer::new(journal, next_item, next_file);
-    let writing = Arc::new(Writing::new(writer, settings.limits, lock));
+    let writer = Writer::new(journal, next_file);
+    let (limits, index) = (settings.limits, index);
+    let writing = Arc::new(Writing::new(writer, next_item, index, limits, lock));
     if settings.collect {
         collect_or_warn(&live, &writing);
     }

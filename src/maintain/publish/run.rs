@@ -7,6 +7,7 @@ use crate::error::{Error, NameOwner};
 use crate::graph::DEFAULT_EF;
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
+use crate::maintain::merge::merge_beyond_bound;
 use crate::maintain::progress::ProgressStage;
 use crate::maintain::seal::seal_locked;
 use crate::maintain::segment_builder::SegmentBuilder;
@@ -33,13 +34,18 @@ pub(crate) fn publish(
     let before = {
         let _state = writing.lock_state();
         seal_locked(live, writing)?;
-        let mut writer = writing.lock_writer()?;
+        let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();
         writer.publish_cut = Some(before.sealed.manifest.sealed);
         before
     };
     let published = build(live, writing, publish, &before, source);
     writing.set_publish_cut(None);
+    if published.is_ok()
+        && let Err(error) = merge_beyond_bound(live, writing)
+    {
+        log::warn!("cannot merge: {error}");
+    }
     if matches!(published, Err(Error::Cancelled))
         && let Err(error) = collect(live, writing)
     {

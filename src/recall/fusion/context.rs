@@ -148,14 +148,8 @@ impl FusionContext<'_> {
         if self.excluded.contains(item) {
             return Ok(false);
         }
-        let Some(filter) = &self.filter else {
-            return Ok(true);
-        };
-        let mut channels = self.channels.iter();
-        match channels.find_map(|channel| channel.serving.overlay.get(&item)) {
-            Some(fresh) => Ok(filter.passes_fresh(fresh)),
-            None => filter.passes(item),
-        }
+        self.filter
+            .map_or(Ok(true), |filter| filter.passes_newest(item))
     }
 
     /// Records a step of the fusion, which kept `kept` of `of` items.

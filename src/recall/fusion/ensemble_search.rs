@@ -189,7 +189,7 @@ impl<'a> EnsembleSearch<'a> {
             ranks
         };
         let hit = |(score, item): &(f32, ItemNo)| {
-            let id = view.item_id(channels.iter().map(|channel| channel.serving), *item)?;
+            let id = view.item_id(*item)?;
             let scores = channels
                 .iter()
                 .filter_map(|channel| Some((channel.name.to_owned(), channel.score(*item)?)));

@@ -16,6 +16,8 @@ pub trait FileSystem: Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Blob>;
     /// The content of a file as an owned copy, for files that are small or may change.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// The content of a file from an offset on, as an owned copy; empty beyond its end.
+    fn read_from(&self, path: &Path, offset: u64) -> io::Result<Vec<u8>>;
     /// Renames a file, atomically replacing one at `to`; or renames a directory to a name that is free.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Creates a hard link `to`, which must not exist yet. Where the file system has no hard links, a synced

@@ -145,6 +145,12 @@ impl FileSystem for MemoryFiles {
         Ok(disk.contents[disk.content(path)?].clone())
     }
 
+    fn read_from(&self, path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+        let disk = &self.state().disk;
+        let content = &disk.contents[disk.content(path)?];
+        Ok(content.get(offset as usize..).unwrap_or_default().to_vec())
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change(Call::Rename, to, |disk| disk.rename(from, to))
     }

@@ -1,0 +1,239 @@
+//! The unsealed items of a snapshot, shared by all its spaces: records by item and by id, and columns of
+//! their fields for filters.
+
+use super::version_log::{Block, FULL_BLOCK, Shared, VersionLog};
+use crate::catalog::Fresh;
+use crate::format::columns::OwnedColumns;
+use crate::format::journal::Op;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_towers::internals::Fields;
+
+/// Blocks of this many rows have columns. The records of smaller blocks are tested one by one.
+const ROWS_WITH_COLUMNS: usize = 128;
+
+/// The newest unsealed version of an item.
+pub(crate) struct FreshItem {
+    /// The item's id.
+    pub(crate) id: Arc<str>,
+    /// The version.
+    pub(crate) version: Fresh,
+    /// The record's fields, once they were read.
+    fields: OnceLock<Fields>,
+}
+
+/// The newest unsealed version of each item. A clone shares everything.
+#[derive(Clone, Default)]
+pub(crate) struct FreshItems {
+    by_item: imbl::OrdMap<ItemNo, Arc<FreshItem>>,
+    by_id: imbl::HashMap<Arc<str>, Arc<FreshItem>>,
+    log: VersionLog<FreshBlock>,
+}
+
+/// Fresh items in order of revision.
+pub(crate) struct FreshBlock {
+    revisions: Vec<u64>,
+    items: Vec<Arc<FreshItem>>,
+    columns: OnceLock<OwnedColumns>,
+    /// Whether columns are built together with the block, or only when a filter needs them.
+    eager: bool,
+}
+
+impl FreshItem {
+    /// A version of an id, whose fields are read when they are first asked for.
+    pub(crate) fn new(id: Arc<str>, version: Fresh) -> Self {
+        Self {
+            id,
+            version,
+            fields: OnceLock::new(),
+        }
+    }
+
+    /// A version whose fields are known.
+    pub(crate) fn with_fields(id: Arc<str>, version: Fresh, fields: Fields) -> Self {
+        Self {
+            id,
+            version,
+            fields: fields.into(),
+        }
+    }
+
+    /// The fields that filters see; none of a tombstone.
+    pub(crate) fn fields(&self) -> &Fields {
+        self.fields.get_or_init(|| {
+            let text = self.version.record.as_deref();
+            // Embedding refuses a record that is no JSON; here it has no fields.
+            let record = text.and_then(|text| serde_json::from_slice(text).ok());
+            record.as_ref().map(Fields::of).unwrap_or_default()
+        })
+    }
+}
+
+impl FreshItems {
+    /// The versions that an index or a journal holds. `eager` says that filters are likely.
+    pub(crate) fn of(rows: BTreeMap<String, Fresh>, eager: bool) -> Self {
+        let items = rows.into_iter();
+        let mut items: Vec<FreshItem> = items
+            .map(|(id, version)| FreshItem::new(id.into(), version))
+            .collect();
+        items.sort_unstable_by_key(|item| item.version.revision);
+        let mut all = Self::default();
+        all.append(items, eager);
+        all
+    }
+
+    /// Adds versions in order of revision, all of them newer than those there are. No item comes twice.
+    pub(crate) fn append(&mut self, items: impl IntoIterator<Item = FreshItem>, eager: bool) {
+        let mut block = FreshBlock::new(eager);
+        for item in items {
+            let item = Arc::new(item);
+            let version = &item.version;
+            if let Some(before) = self.by_item.insert(version.item, Arc::clone(&item)) {
+                self.log.kill(before.version.revision.0);
+            }
+            self.by_id.insert(Arc::clone(&item.id), Arc::clone(&item));
+            block.revisions.push(version.revision.0);
+            block.items.push(item);
+            if block.items.len() == FULL_BLOCK {
+                let full = std::mem::replace(&mut block, FreshBlock::new(eager));
+                self.log.push(full.finished());
+            }
+        }
+        if !block.items.is_empty() {
+            self.log.push(block.finished());
+        }
+    }
+
+    /// Adds the operations of the journal from revision `first` on.
+    pub(crate) fn apply(&mut self, ops: Vec<(Revision, Op)>, eager: bool) {
+        // Of several versions of an item the last one counts.
+        let mut newest: BTreeMap<ItemNo, FreshItem> = BTreeMap::new();
+        for (revision, op) in ops {
+            let (item, id) = (op.item, Arc::from(op.id.as_str()));
+            let before = newest.get(&item).map(|before| &before.version);
+            let before = before.or_else(|| self.get(item).map(|before| &before.version));
+            let version = Fresh::after(before, revision, op);
+            newest.insert(item, FreshItem::new(id, version));
+        }
+        let mut items = Vec::from_iter(newest.into_values());
+        items.sort_unstable_by_key(|item| item.version.revision);
+        self.append(items, eager);
+    }
+
+    /// The versions that a seal up to `cut` left.
+    pub(crate) fn after_seal(&self, cut: Revision) -> Self {
+        let mut log = self.log.clone();
+        log.remove_up_to(cut.0);
+        let (mut by_item, mut by_id) = (imbl::OrdMap::new(), imbl::HashMap::new());
+        for item in self.after(cut) {
+            by_item.insert(item.version.item, Arc::clone(item));
+            by_id.insert(Arc::clone(&item.id), Arc::clone(item));
+        }
+        Self {
+            by_item,
+            by_id,
+            log,
+        }
+    }
+
+    /// The version of an item.
+    #[inline]
+    pub(crate) fn get(&self, item: ItemNo) -> Option<&FreshItem> {
+        self.by_item.get(&item).map(|item| &**item)
+    }
+
+    /// The version of an id.
+    #[inline]
+    pub(crate) fn find(&self, id: &str) -> Option<&FreshItem> {
+        if self.by_id.is_empty() {
+            return None;
+        }
+        self.by_id.get(id).map(|item| &**item)
+    }
+
+    /// All versions, in order of items.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<FreshItem>> {
+        self.by_item.values()
+    }
+
+    /// The versions above a revision, in order of revision.
+    pub(crate) fn after(&self, revision: Revision) -> impl Iterator<Item = &Arc<FreshItem>> {
+        let rows = self.log.after(revision.0);
+        rows.filter_map(|(block, row)| block.items.get(row))
+    }
+
+    /// Number of items, tombstones included.
+    pub(crate) fn len(&self) -> usize {
+        self.by_item.len()
+    }
+
+    /// The versions, in blocks in order of revision.
+    pub(crate) fn blocks(&self) -> &[Shared<FreshBlock>] {
+        self.log.blocks()
+    }
+}
+
+impl FreshBlock {
+    fn new(eager: bool) -> Self {
+        Self {
+            revisions: Vec::new(),
+            items: Vec::new(),
+            columns: OnceLock::new(),
+            eager,
+        }
+    }
+
+    fn finished(self) -> Self {
+        if self.eager {
+            self.columns();
+        }
+        self
+    }
+
+    /// The versions.
+    pub(crate) fn items(&self) -> &[Arc<FreshItem>] {
+        &self.items
+    }
+
+    /// The columns of the versions; `None` if the block is so small that testing each record is cheaper.
+    pub(crate) fn columns(&self) -> Option<&OwnedColumns> {
+        if self.items.len() < ROWS_WITH_COLUMNS {
+            return None;
+        }
+        let build = || OwnedColumns::of(self.items.iter().map(|item| item.fields()));
+        Some(self.columns.get_or_init(build))
+    }
+}
+
+impl Block for FreshBlock {
+    fn revisions(&self) -> &[u64] {
+        &self.revisions
+    }
+
+    fn merged(parts: &[Shared<Self>]) -> Self {
+        let mut all = Self::new(parts.iter().any(|part| part.block().eager));
+        for part in parts {
+            let items = part.live_rows();
+            let items = items.filter_map(|row| part.block().items.get(row));
+            for item in items {
+                all.revisions.push(item.version.revision.0);
+                all.items.push(Arc::clone(item));
+            }
+        }
+        all.finished()
+    }
+}
+
+impl fmt::Debug for FreshItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at revision {}", self.id, self.version.revision)
+    }
+}
+
+impl fmt::Debug for FreshItems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} fresh items", self.len())
+    }
+}
