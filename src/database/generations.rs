@@ -94,7 +94,7 @@ impl GenerationInfo {
 
     /// A generation of a space whose active one is `active`.
     pub(super) fn new(generation: &Generation, active: GenerationNo) -> Self {
-        let items = generation.segments.iter().map(|s| u64::from(s.nodes));
+        let items = generation.segments.iter().map(|s| u64::from(s.items));
         Self {
             number: generation.number,
             active: generation.number == active,

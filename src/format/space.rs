@@ -1,24 +1,29 @@
 //! A space segment: embeddings of items, and the graph over them, in node order.
 //!
+//! Items with equal vectors share a node. An item slot is an index into section 2.
+//!
 //! | id | section | elements |
 //! |---|---|---|
 //! | 1 | shape | the packed [`Shape`] |
-//! | 2 | node items | u32 per node: the item's number |
+//! | 2 | node items | u32 per item: the item's number, grouped by node |
 //! | 3 | vectors | f32, or u16 in half precision, `dimension` per node |
-//! | 4 | node order | u32 per node: nodes sorted by item number |
+//! | 4 | slot order | u32 per item: item slots sorted by item number |
 //! | 5 | base links | u32, `base_stride` per node: neighbours, then `u32::MAX` |
 //! | 6 | upper nodes | u32 per member of an upper layer, lowest layer first: its node |
 //! | 7 | upper down | u32 per member: its index in the layer below |
 //! | 8 | upper links | u32, `stride` per member: indices within the layer, then `u32::MAX` |
 //! | 9 | gone items | u32: numbers of items that older segments hold and that are deleted, increasing |
-//! | 10 | item order | u32 per node: item numbers, increasing; the item of the node at the same index of 4 |
+//! | 10 | item order | u32 per item: item numbers, increasing; the item of the slot at the same index of 4 |
 //! | 11 | code book | the packed [`CodeKind`] |
 //! | 12 | codes | i8, a padded row per node |
+//! | 13 | first slots | u32 per node and one more; empty if every node has one item |
+//! | 14 | slot nodes | u32 per item: its node; empty if every node has one item |
 
 use super::array::{array, array_range};
 use super::container::{Kind, Sections};
 use super::dense::search_dense;
 use super::error::FormatError;
+use super::node_items::NodeItems;
 use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
 use bincode::{Decode, Encode};
 use std::ops::Range;
@@ -28,7 +33,7 @@ use twinspire_core::kernel::{MAX_DIMENSION, Metric, Storage};
 pub(crate) const SHAPE: u32 = 1;
 pub(crate) const ITEMS: u32 = 2;
 pub(crate) const VECTORS: u32 = 3;
-pub(crate) const NODE_ORDER: u32 = 4;
+pub(crate) const SLOT_ORDER: u32 = 4;
 pub(crate) const BASE_LINKS: u32 = 5;
 pub(crate) const UPPER_NODES: u32 = 6;
 pub(crate) const UPPER_DOWN: u32 = 7;
@@ -37,8 +42,10 @@ pub(crate) const GONE: u32 = 9;
 pub(crate) const ITEM_ORDER: u32 = 10;
 pub(crate) const CODE_BOOK: u32 = 11;
 pub(crate) const CODES: u32 = 12;
+pub(crate) const FIRST_SLOTS: u32 = 13;
+pub(crate) const SLOT_NODES: u32 = 14;
 
-const _: () = assert!(CODES == Kind::Space.last_section());
+const _: () = assert!(SLOT_NODES == Kind::Space.last_section());
 
 /// Maximum number of upper layers.
 const MAX_LAYERS: usize = 64;
@@ -70,8 +77,10 @@ pub(crate) struct Shape {
     pub(crate) metric: Metric,
     /// How components are stored.
     pub(crate) storage: Storage,
-    /// Number of nodes.
+    /// Number of nodes: distinct vectors.
     pub(crate) nodes: u32,
+    /// Number of items, at least that of nodes.
+    pub(crate) items: u32,
     /// Number of gone items.
     pub(crate) gone: u32,
     /// Slots per node on the base layer.
@@ -100,7 +109,9 @@ pub(crate) struct SpaceLayout {
     pub(crate) shape: Shape,
     items: Range<usize>,
     vectors: Range<usize>,
-    node_order: Range<usize>,
+    first_slots: Range<usize>,
+    slot_nodes: Range<usize>,
+    slot_order: Range<usize>,
     item_order: Range<usize>,
     base_links: Range<usize>,
     gone: Range<usize>,
@@ -117,21 +128,20 @@ struct LayerRanges {
     stride: usize,
 }
 
-/// A map from items to nodes.
+/// A map from items to item slots.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NodeFinder<'a> {
+pub(crate) struct SlotFinder<'a> {
     items: &'a [u32],
-    nodes: &'a [u32],
-    count: u32,
+    slots: &'a [u32],
 }
 
-impl NodeFinder<'_> {
-    /// The node of an item.
+impl SlotFinder<'_> {
+    /// The slot of an item.
     #[inline]
     pub(crate) fn find(&self, item: ItemNo) -> Option<u32> {
         let at = search_dense(self.items, item.0)?;
-        let node = *self.nodes.get(at)?;
-        (node < self.count).then_some(node)
+        let slot = *self.slots.get(at)?;
+        ((slot as usize) < self.items.len()).then_some(slot)
     }
 }
 
@@ -149,7 +159,14 @@ impl SpaceLayout {
                 "dimension or number of layers is out of range",
             ));
         }
-        let nodes = u64::from(shape.nodes);
+        if shape.items < shape.nodes || (shape.nodes == 0 && shape.items > 0) {
+            return Err(FormatError::bad("shape", "has fewer items than nodes"));
+        }
+        let (nodes, items) = (u64::from(shape.nodes), u64::from(shape.items));
+        let (nodes_folded, items_folded) = match items > nodes {
+            true => (nodes + 1, items),
+            false => (0, 0),
+        };
         let members: u64 = shape.layers.iter().map(|l| u64::from(l.members)).sum();
         let slots: u64 = shape
             .layers
@@ -190,10 +207,12 @@ impl SpaceLayout {
         });
         Ok(Self {
             layers: layers.collect(),
-            items: array_range::<u32>(&sections, ITEMS, "node items", nodes)?,
+            items: array_range::<u32>(&sections, ITEMS, "node items", items)?,
             vectors,
-            node_order: array_range::<u32>(&sections, NODE_ORDER, "node order", nodes)?,
-            item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", nodes)?,
+            first_slots: array_range::<u32>(&sections, FIRST_SLOTS, "first slots", nodes_folded)?,
+            slot_nodes: array_range::<u32>(&sections, SLOT_NODES, "slot nodes", items_folded)?,
+            slot_order: array_range::<u32>(&sections, SLOT_ORDER, "slot order", items)?,
+            item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", items)?,
             base_links: array_range::<u32>(
                 &sections,
                 BASE_LINKS,
@@ -208,9 +227,14 @@ impl SpaceLayout {
         })
     }
 
-    /// The item of each node.
-    pub(crate) fn items<'a>(&self, bytes: &'a [u8]) -> &'a [u32] {
-        array(bytes, &self.items)
+    /// The items of each node.
+    pub(crate) fn node_items<'a>(&self, bytes: &'a [u8]) -> NodeItems<'a> {
+        NodeItems {
+            nodes: self.shape.nodes,
+            items: array(bytes, &self.items),
+            firsts: array(bytes, &self.first_slots),
+            slot_nodes: array(bytes, &self.slot_nodes),
+        }
     }
 
     /// The gone items: deleted items that older segments hold.
@@ -242,16 +266,15 @@ impl SpaceLayout {
         }
     }
 
-    /// The map from items to nodes.
-    pub(crate) fn finder<'a>(&self, bytes: &'a [u8]) -> NodeFinder<'a> {
-        NodeFinder {
+    /// The map from items to item slots.
+    pub(crate) fn finder<'a>(&self, bytes: &'a [u8]) -> SlotFinder<'a> {
+        SlotFinder {
             items: array(bytes, &self.item_order),
-            nodes: array(bytes, &self.node_order),
-            count: self.shape.nodes,
+            slots: array(bytes, &self.slot_order),
         }
     }
 
-    /// The node of an item.
+    /// The slot of an item.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<u32> {
         self.finder(bytes).find(item)
     }
@@ -279,7 +302,7 @@ impl SpaceLayout {
         .map_err(|error| FormatError::bad("shape", error))
     }
 
-    /// Problems with the graph, the vectors, the codes and the order of nodes.
+    /// Problems with the graph, the vectors, the codes and the tables of items.
     pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
         let mut problems = Vec::new();
         match self.graph(bytes) {
@@ -303,13 +326,20 @@ impl SpaceLayout {
             let what = format!("the codes of node {node} differ from its vector");
             problems.push(FormatError::bad("codes", what));
         }
-        let items = self.items(bytes);
-        let order = array::<u32>(bytes, &self.node_order).iter();
+        let items = self.node_items(bytes);
+        if let Some(problem) = items.first_problem() {
+            problems.push(FormatError::bad("first slots", problem));
+        }
+        if let Some((a, b)) = self.rows(bytes).first_equal() {
+            let what = format!("nodes {a} and {b} have equal vectors");
+            problems.push(FormatError::bad("vectors", what));
+        }
+        let order = array::<u32>(bytes, &self.slot_order).iter();
         let sorted = array::<u32>(bytes, &self.item_order);
-        let ordered = order.map(|node| items.get(*node as usize));
-        if !ordered.eq(sorted.iter().map(Some)) || !sorted.is_sorted_by(|a, b| a < b) {
+        let ordered = order.map(|slot| items.item(*slot));
+        if !ordered.eq(sorted.iter().copied().map(Some)) || !sorted.is_sorted_by(|a, b| a < b) {
             problems.push(FormatError::bad(
-                "node order",
+                "slot order",
                 "is not sorted by unique items, or differs from item order",
             ));
         }

@@ -71,7 +71,7 @@ pub(crate) use params::BeamParams;
 pub use params::DEFAULT_EF;
 pub(crate) use radius::search_radius;
 pub(crate) use rerank::rerank;
-pub(crate) use rows::{Rows, StoredRows};
+pub(crate) use rows::{Rows, StoredRows, equal_rows};
 pub(crate) use scored_node::ScoredNode;
 pub(crate) use scratch::Scratch;
 pub(crate) use search::search;

@@ -1,6 +1,9 @@
 //! Vectors back to back, a row per node.
 
+use bytemuck::NoUninit;
+use rayon::prelude::*;
 use twinspire_core::kernel::Row;
+use twinspire_core::wire::checksum;
 
 /// Vectors of one dimension, back to back: floats, or the units they are stored in.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,14 @@ impl<'a> StoredRows<'a> {
         }
     }
 
+    /// Two nodes with equal vectors, if there are any.
+    pub(crate) fn first_equal(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Full(rows) => equal_rows(*rows).next(),
+            Self::Half(rows) => equal_rows(*rows).next(),
+        }
+    }
+
     /// Whether all components are finite.
     pub(crate) fn is_finite(&self) -> bool {
         match self {
@@ -83,6 +94,31 @@ impl<'a> StoredRows<'a> {
             Self::Half(rows) => Row::Half(rows.data()).is_finite(),
         }
     }
+}
+
+/// Rows with the same bits as an earlier row: pairs of the first such row and the later one, in groups.
+pub(crate) fn equal_rows<T>(rows: Rows<'_, T>) -> impl Iterator<Item = (u32, u32)>
+where
+    T: NoUninit + Sync,
+{
+    let bytes = |row: u32| bytemuck::cast_slice::<T, u8>(rows.row(row).unwrap_or_default());
+    let mut hashed: Vec<(u64, u32)> = (0..rows.count())
+        .into_par_iter()
+        .map(|row| (checksum(bytes(row)), row))
+        .collect();
+    hashed.par_sort_unstable();
+    let mut pairs = Vec::new();
+    for group in hashed.chunk_by(|a, b| a.0 == b.0) {
+        // Rows of one hash are nearly always equal; `firsts` holds one row of each distinct vector.
+        let mut firsts: Vec<u32> = Vec::new();
+        for (_, row) in group.iter().filter(|_| group.len() > 1) {
+            match firsts.iter().find(|first| bytes(**first) == bytes(*row)) {
+                Some(first) => pairs.push((*first, *row)),
+                None => firsts.push(*row),
+            }
+        }
+    }
+    pairs.into_iter()
 }
 
 impl<'a> From<Rows<'a>> for StoredRows<'a> {

@@ -25,6 +25,7 @@ mod commit;
 mod copy;
 mod define;
 mod filter_fields;
+mod fold;
 mod lock;
 mod merge;
 mod open;

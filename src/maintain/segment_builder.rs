@@ -1,5 +1,6 @@
 //! Building a space segment: the graph over its vectors, and the file with both in node order.
 
+use super::fold::fold;
 use crate::error::Error;
 use crate::graph::{GraphBuilder, Rows, build};
 use crate::manifest::{Generation, SpaceFile};
@@ -72,19 +73,20 @@ impl SegmentBuilder {
             gone,
             builder,
         } = self;
-        let rows = Rows::new(&vectors, dimension);
+        let folded = fold(items, vectors, dimension);
+        let rows = Rows::new(&folded.vectors, dimension);
         let (graph, order) = build(rows, metric, builder, SEED, progress, cancelled)?;
-        let mut sorted = Vec::with_capacity(vectors.len());
-        let mut nodes = Vec::with_capacity(items.len());
+        let mut sorted = Vec::with_capacity(folded.vectors.len());
         for row in &order {
             sorted.extend_from_slice(rows.row(*row).unwrap_or_default());
-            nodes.extend(items.get(*row as usize));
         }
-        drop((vectors, items));
+        let (items, firsts) = folded.items_in(&order);
+        drop(folded);
         let content = SpaceContent {
             metric,
             storage,
-            items: &nodes,
+            items: &items,
+            firsts: &firsts,
             rows: Rows::new(&sorted, dimension),
             graph: &graph,
             gone: &gone,

@@ -32,8 +32,8 @@ pub(crate) struct ItemsFile {
 pub(crate) struct SpaceFile {
     /// The file.
     pub(crate) file: FileRef,
-    /// Number of nodes, one for each vector.
-    pub(crate) nodes: u32,
+    /// Number of items with a vector.
+    pub(crate) items: u32,
     /// Number of tombstones.
     pub(crate) gone: u32,
 }

@@ -371,7 +371,7 @@ mod tests {
     fn space_file(number: u64) -> SpaceFile {
         SpaceFile {
             file: items(number).file,
-            nodes: 1,
+            items: 1,
             gone: 0,
         }
     }

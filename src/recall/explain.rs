@@ -64,7 +64,7 @@ pub struct SpaceSearch {
 pub struct SegmentSearch {
     /// The number in the segment's file name.
     pub file: u64,
-    /// Number of vectors in the segment.
+    /// Number of nodes in the segment: its distinct vectors.
     pub nodes: usize,
     /// How the segment was searched.
     pub plan: SegmentPlan,

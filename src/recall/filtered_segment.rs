@@ -1,6 +1,7 @@
 //! Search of one segment among the items that pass a filter, as [planned](super::plan).
 
 use super::explain::SegmentPlan;
+use super::node_hits::{accepts_any, push_node};
 use super::params::Effort;
 use super::plan::{Plan, PlanInputs, TestCost, cache_economics, plan};
 use super::radius::search_radius_into;
@@ -9,8 +10,9 @@ use super::scratch::{SCRATCH, count_ranked};
 use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
+use crate::format::NodeItems;
 use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank, search_filtered};
-use crate::snapshot::{NodeSet, Part};
+use crate::snapshot::{Part, SlotSet};
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::prefetch;
@@ -35,11 +37,12 @@ pub(super) fn search(
         Effort::Exact | Effort::Scan => (0, true),
         Effort::Beam(ef) => (ef, false),
     };
-    let nodes = part.segment.items().len();
+    let items = part.segment.node_items().len();
     let mut inputs = PlanInputs {
-        nodes,
+        nodes: part.segment.node_items().nodes(),
+        items,
         // Rows that newer segments replace do not pass either.
-        selectivity: filter.selectivity() * part.shown() as f64 / nodes.max(1) as f64,
+        selectivity: filter.selectivity() * part.shown() as f64 / items.max(1) as f64,
         candidates: filter.candidates(),
         test: match (filter.needs_records(), filter.is_certain()) {
             (true, _) => TestCost::Record,
@@ -56,10 +59,10 @@ pub(super) fn search(
     };
     let mut chosen = plan(&inputs);
     let (cost, saving) = cache_economics(&inputs, &chosen);
-    search.cached = filter.cached_nodes(part, cost, saving)?;
+    search.cached = filter.cached_slots(part, cost, saving)?;
     if let Some(cached) = &search.cached {
         inputs.candidates = cached.len();
-        inputs.selectivity = cached.len() as f64 / nodes.max(1) as f64;
+        inputs.selectivity = cached.len() as f64 / items.max(1) as f64;
         inputs.test = TestCost::Cached;
         chosen = plan(&inputs);
     }
@@ -72,8 +75,8 @@ struct FilteredSearch<'a> {
     query: &'a SpaceQuery<'a>,
     filter: &'a ResolvedFilter<'a>,
     effort: Effort,
-    /// The passing nodes, if the filter cache has them.
-    cached: Option<Arc<NodeSet>>,
+    /// The passing item slots, if the filter cache has them.
+    cached: Option<Arc<SlotSet>>,
     /// Whether some passing items may be hidden: excluded, or replaced in the overlay.
     hides_items: bool,
 }
@@ -114,54 +117,57 @@ impl FilteredSearch<'_> {
         self.query.at_least.filter(|_| best.k() == usize::MAX)
     }
 
-    /// Whether a node that passes may be returned.
-    fn may_return(&self, node: u32) -> bool {
-        let item = || self.part.segment.items().get(node as usize);
+    /// Whether the item of a slot may be returned if it passes.
+    fn may_return(&self, slot: u32) -> bool {
+        let item = || self.part.segment.items().get(slot as usize);
         !self.hides_items || item().is_some_and(|item| self.query.may_return(ItemNo(*item)))
     }
 
-    /// Whether a node passes, is the current version of its item, and may be returned.
-    fn passes(&self, node: u32) -> Result<bool, Error> {
-        if let Some(nodes) = &self.cached {
-            return Ok(nodes.contains(node) && self.may_return(node));
+    /// Whether the item of a slot passes, is current, and may be returned.
+    fn passes(&self, slot: u32) -> Result<bool, Error> {
+        if let Some(slots) = &self.cached {
+            return Ok(slots.contains(slot) && self.may_return(slot));
         }
-        let item = self.part.segment.items().get(node as usize);
-        match item.filter(|_| self.part.shows(node) && self.may_return(node)) {
+        let item = self.part.segment.items().get(slot as usize);
+        match item.filter(|_| self.part.shows(slot) && self.may_return(slot)) {
             Some(item) => self.filter.passes(ItemNo(*item)),
             None => Ok(false),
         }
     }
 
-    /// Scores the nodes of the items that pass.
+    /// Scores the vectors of the items that pass.
     fn scan_items(&self, best: &mut TopK<'_>) -> Result<(), Error> {
-        if let Some(nodes) = &self.cached {
-            self.score(nodes.nodes().filter(|node| self.may_return(*node)), best);
+        if let Some(slots) = &self.cached {
+            self.score(slots.slots().filter(|slot| self.may_return(*slot)), best);
             return Ok(());
         }
         let (items, finder) = (self.filter.items()?.iter(), self.part.segment.finder());
         let items = items.filter(|item| self.query.may_return(**item));
-        let nodes = items.filter_map(|item| finder.find(*item));
-        self.score(nodes.filter(|node| self.part.shows(*node)), best);
+        let slots = items.filter_map(|item| finder.find(*item));
+        self.score(slots.filter(|slot| self.part.shows(*slot)), best);
         Ok(())
     }
 
-    /// Evaluates the filter for every node, and scores those that pass.
+    /// Evaluates the filter for every item, and scores those that pass.
     fn scan_nodes(&self, best: &mut TopK<'_>) -> Result<(), Error> {
-        let (nodes, mut filter) = (self.part.segment.items().len() as u32, self.node_filter());
-        self.score((0..nodes).filter(|node| filter.accepts(*node)), best);
+        let (slots, mut filter) = (self.part.segment.items().len() as u32, self.item_filter());
+        self.score((0..slots).filter(|slot| filter.passes(*slot)), best);
         filter.error.map_or(Ok(()), Err)
     }
 
-    /// Scores nodes: by their vectors in an exact search, else by their codes first.
-    fn score(&self, nodes: impl Iterator<Item = u32>, best: &mut TopK<'_>) {
-        let (items, vectors) = (self.part.segment.items(), self.part.segment.node_vectors());
+    /// Scores the vectors of item slots: by their floats in an exact search, else by their codes first.
+    fn score(&self, slots: impl Iterator<Item = u32>, best: &mut TopK<'_>) {
+        let (items, vectors) = (
+            self.part.segment.node_items(),
+            self.part.segment.node_vectors(),
+        );
         if self.effort == Effort::Exact {
-            // Every node is pushed: `best` decides between equal scores.
+            // Every item is pushed: `best` decides between equal scores.
             let (scorer, mut count) = (vectors.metric.scorer(), 0);
-            for node in nodes {
-                let (row, item) = (vectors.rows.row(node), items.get(node as usize));
-                if let (Some(row), Some(item)) = (row, item) {
-                    best.push(scorer.score(self.query.vector, row), ItemNo(*item));
+            for slot in slots {
+                let row = items.node(slot).and_then(|node| vectors.rows.row(node));
+                if let (Some(row), Some(item)) = (row, items.item(slot)) {
+                    best.push(scorer.score(self.query.vector, row), ItemNo(item));
                     count += 1;
                 }
             }
@@ -169,31 +175,43 @@ impl FilteredSearch<'_> {
             return;
         }
         let params = self.beam_params(best.k(), best);
-        SCRATCH.with_borrow_mut(|scratch| {
-            for scored in rerank(&vectors, &params, nodes, scratch) {
-                if let Some(item) = items.get(scored.node as usize) {
-                    best.push(scored.score, ItemNo(*item));
+        if !items.is_folded() {
+            // Slots are nodes.
+            return SCRATCH.with_borrow_mut(|scratch| {
+                for scored in rerank(&vectors, &params, slots, scratch) {
+                    push_node(&items, *scored, |_| true, best);
                 }
+            });
+        }
+        let mut slots: Vec<u32> = slots.collect();
+        slots.sort_unstable();
+        let mut nodes: Vec<u32> = slots.iter().filter_map(|slot| items.node(*slot)).collect();
+        nodes.dedup();
+        let passes = |slot: u32| slots.binary_search(&slot).is_ok();
+        SCRATCH.with_borrow_mut(|scratch| {
+            for scored in rerank(&vectors, &params, nodes.into_iter(), scratch) {
+                push_node(&items, *scored, passes, best);
             }
         });
     }
 
-    fn node_filter(&self) -> FallibleNodeFilter<'_> {
-        FallibleNodeFilter {
+    fn item_filter(&self) -> FallibleFilter<'_> {
+        FallibleFilter {
             search: self,
+            items: self.part.segment.node_items(),
             error: None,
         }
     }
 
     fn beam_params(&self, ef: usize, best: &TopK<'_>) -> BeamParams<'_> {
-        let nodes = self.part.segment.items().len();
+        let nodes = self.part.segment.node_items().nodes();
         let mut params = BeamParams::new(self.query.vector, best.k().min(nodes), ef.min(nodes));
         params.threshold = best.threshold();
         params
     }
 
     /// Filtered graph search: nodes that do not pass are expanded but not returned. Returns false, and adds
-    /// nothing, if the search exceeded its budget or found fewer than `k` items. In both cases passing nodes
+    /// nothing, if the search exceeded its budget or found fewer than `k` items. In both cases passing items
     /// may be missing.
     fn search_graph(
         &self,
@@ -204,7 +222,7 @@ impl FilteredSearch<'_> {
         let segment = &self.part.segment;
         let (graph, vectors) = (segment.graph()?, segment.node_vectors());
         let params = self.beam_params(ef, best);
-        let mut filter = self.node_filter();
+        let mut filter = self.item_filter();
         let done = SCRATCH.with_borrow_mut(|scratch| {
             let found = search_filtered(&graph, &vectors, &params, limits, &mut filter, scratch);
             found.is_some_and(|found| self.push_if_enough(found, best))
@@ -212,49 +230,63 @@ impl FilteredSearch<'_> {
         filter.error.map_or(Ok(done), Err)
     }
 
-    /// Searches the graph for all passing nodes above a minimum score.
+    /// Searches the graph for all passing items above a minimum score.
     fn search_radius(&self, min_score: f32, ef: usize, best: &mut TopK<'_>) -> Result<(), Error> {
-        let mut filter = self.node_filter();
-        let accepts = |node: u32| filter.accepts(node);
+        let mut filter = self.item_filter();
+        let accepts = |slot: u32| filter.passes(slot);
         let ball = (self.query.vector, min_score);
         search_radius_into(&self.part.segment, ball, ef, accepts, best)?;
         filter.error.map_or(Ok(()), Err)
     }
 
-    /// Adds the nodes that a graph search found if no better one can be missing: there are at least `k`, or
-    /// `best` was already full, so that all others score below its threshold. Returns whether they were
-    /// added.
+    /// Adds the items of the nodes that a graph search found if no better one can be missing: there are at
+    /// least `k`, or `best` was already full, so that all others score below its threshold. Returns whether
+    /// they were added.
     fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK<'_>) -> bool {
         let enough = best.threshold() > f32::NEG_INFINITY || found.len() >= best.k();
-        for scored in found.iter().filter(|_| enough) {
-            if let Some(item) = self.part.segment.items().get(scored.node as usize) {
-                best.push(scored.score, ItemNo(*item));
+        if enough {
+            let (items, mut filter) = (self.part.segment.node_items(), self.item_filter());
+            for scored in found {
+                push_node(&items, *scored, |slot| filter.passes(slot), best);
             }
         }
         enough
     }
 }
 
-/// The filter as a graph search calls it: an error is kept, and the node does not pass.
-struct FallibleNodeFilter<'a> {
+/// The filter as a graph search calls it: an error is kept, and the item does not pass.
+struct FallibleFilter<'a> {
     search: &'a FilteredSearch<'a>,
+    items: NodeItems<'a>,
     error: Option<Error>,
 }
 
-impl NodeFilter for FallibleNodeFilter<'_> {
-    fn accepts(&mut self, node: u32) -> bool {
-        self.search.passes(node).unwrap_or_else(|error| {
+impl FallibleFilter<'_> {
+    /// Whether the item of a slot passes.
+    fn passes(&mut self, slot: u32) -> bool {
+        self.search.passes(slot).unwrap_or_else(|error| {
             self.error = Some(error);
             false
         })
+    }
+}
+
+impl NodeFilter for FallibleFilter<'_> {
+    fn accepts(&mut self, node: u32) -> bool {
+        let items = self.items;
+        accepts_any(&items, node, |slot| self.passes(slot))
     }
 
     fn prefetch(&self, node: u32, next: bool) {
         if self.search.cached.is_some() {
             return;
         }
-        let items = self.search.part.segment.items();
-        let at = node as usize;
+        // Of a node with several items, most often the first one passes.
+        let items = self.items.items();
+        let at = match self.items.is_folded() {
+            true => self.items.slots(node).start as usize,
+            false => node as usize,
+        };
         match items.get(at) {
             Some(item) if next => self.search.filter.prefetch(ItemNo(*item)),
             _ => prefetch(items.get(at..=at).unwrap_or_default()),

@@ -29,6 +29,7 @@ mod fusion;
 mod given_users;
 mod hits;
 mod mine;
+mod node_hits;
 mod pages;
 mod params;
 mod passing;

@@ -15,6 +15,8 @@ use crate::graph::WalkLimits;
 pub(super) struct PlanInputs {
     /// Number of nodes in the segment.
     pub(super) nodes: usize,
+    /// Number of items that the nodes stand for.
+    pub(super) items: usize,
     /// Estimated share of the nodes that pass, from 0 to 1.
     pub(super) selectivity: f64,
     /// Number of rows to look at to find all passing items.
@@ -106,7 +108,7 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
     let all = inputs.nodes as f64;
     let expansions = (k / inputs.selectivity.max(f64::MIN_POSITIVE) + ef - k).min(all);
     let beam = (k + (ef - k) * inputs.selectivity).round();
-    let expansion = VISITS_PER_EXPANSION * visit_cost(inputs) + test_cost(inputs);
+    let expansion = VISITS_PER_EXPANSION * visit_cost(inputs) + node_test_cost(inputs);
     let search = START + expansions * expansion + beam * score_cost(inputs);
     if inputs.exact || scan <= search {
         return if item_scan <= node_scan {
@@ -130,8 +132,8 @@ pub(super) fn cache_economics(inputs: &PlanInputs, plan: &Plan) -> (f64, f64) {
     let find = find_cost(inputs);
     let saving = match plan {
         Plan::ScanItems => find,
-        Plan::ScanNodes => inputs.nodes as f64 * test_cost(inputs),
-        Plan::Graph { limits, .. } => limits.expansions as f64 * test_cost(inputs),
+        Plan::ScanNodes => inputs.items as f64 * test_cost(inputs),
+        Plan::Graph { limits, .. } => limits.expansions as f64 * node_test_cost(inputs),
     };
     (find, saving)
 }
@@ -144,7 +146,8 @@ fn scan_costs(inputs: &PlanInputs) -> (f64, f64) {
         TestCost::Row { .. } | TestCost::Record => 1.0,
     };
     let scores = all * inputs.selectivity * score_cost(inputs) * order;
-    (find_cost(inputs) + scores, all * test_cost(inputs) + scores)
+    let tests = inputs.items as f64 * test_cost(inputs);
+    (find_cost(inputs) + scores, tests + scores)
 }
 
 /// The cost of finding all passing items.
@@ -163,6 +166,11 @@ fn visit_cost(inputs: &PlanInputs) -> f64 {
 
 fn score_cost(inputs: &PlanInputs) -> f64 {
     SCORE + SCORE_COMPONENT * inputs.dimension as f64
+}
+
+/// The cost of testing the items of a node.
+fn node_test_cost(inputs: &PlanInputs) -> f64 {
+    test_cost(inputs) * inputs.items.max(1) as f64 / inputs.nodes.max(1) as f64
 }
 
 fn test_cost(inputs: &PlanInputs) -> f64 {
@@ -205,6 +213,7 @@ mod tests {
                 let candidates = nodes as f64 * (selectivity + (1.0 - selectivity) * loose);
                 PlanInputs {
                     nodes,
+                    items: nodes * (1 + k % 3),
                     selectivity,
                     candidates: candidates as usize,
                     test,
@@ -259,6 +268,7 @@ mod tests {
             let nodes = 1_000_000;
             cheapest(&PlanInputs {
                 nodes,
+                items: nodes,
                 selectivity,
                 candidates: (nodes as f64 * selectivity) as usize,
                 test: TestCost::Row { certain: true },

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::filter::{Condition, FieldKinds, Filter, KnownFields};
 use crate::format::columns::Lookup;
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{CacheLookup, FilterCache, FreshItems, NodeSet, Part, Snapshot};
+use crate::snapshot::{CacheLookup, FilterCache, FreshItems, Part, SlotSet, Snapshot};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -157,25 +157,25 @@ impl<'a> ResolvedFilter<'a> {
         Ok(self.items.get_or_init(|| found))
     }
 
-    /// The passing nodes of a part, if the filter cache has them or it pays off to compute them: that
+    /// The passing item slots of a part, if the filter cache has them or it pays off to compute them: that
     /// takes `cost`, and having them saves `saving`, both in nanoseconds.
-    pub(super) fn cached_nodes(
+    pub(super) fn cached_slots(
         &self,
         part: &Part,
         cost: f64,
         saving: f64,
-    ) -> Result<Option<Arc<NodeSet>>, Error> {
+    ) -> Result<Option<Arc<SlotSet>>, Error> {
         let segment = part.segment.pinned().file.number;
         match self.cache.lookup(&self.condition, segment, cost, saving) {
-            CacheLookup::Hit(nodes) => Ok(Some(nodes)),
+            CacheLookup::Hit(slots) => Ok(Some(slots)),
             CacheLookup::Miss => Ok(None),
             CacheLookup::Due => {
                 let finder = part.segment.finder();
-                let nodes = self.items()?.iter().filter_map(|item| finder.find(*item));
-                let nodes = nodes.filter(|node| part.shows(*node)).collect();
-                let nodes = Arc::new(NodeSet::of(nodes, part.segment.items().len()));
-                self.cache.insert(&self.condition, segment, &nodes);
-                Ok(Some(nodes))
+                let slots = self.items()?.iter().filter_map(|item| finder.find(*item));
+                let slots = slots.filter(|slot| part.shows(*slot)).collect();
+                let slots = Arc::new(SlotSet::of(slots, part.segment.items().len()));
+                self.cache.insert(&self.condition, segment, &slots);
+                Ok(Some(slots))
             }
         }
     }

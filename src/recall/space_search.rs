@@ -3,6 +3,7 @@
 use super::explain::{SegmentPlan, SpaceSearch};
 use super::filtered_segment;
 use super::fresh_scan::scan_fresh;
+use super::node_hits::{accepts_any, push_node};
 use super::pages::stable_list;
 use super::params::Effort;
 use super::radius::search_radius_into;
@@ -10,7 +11,7 @@ use super::scratch::{SCRATCH, count_ranked};
 use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
-use crate::graph::{BeamParams, WalkLimits, rerank, search, search_filtered};
+use crate::graph::{BeamParams, ScoredNode, WalkLimits, rerank, search, search_filtered};
 use crate::snapshot::Part;
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
@@ -66,7 +67,7 @@ fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<
         let search = || search_segment(part, query, effort, &mut best);
         query
             .trace
-            .segment(file, part.segment.items().len(), search)?;
+            .segment(file, part.segment.node_items().nodes(), search)?;
     }
     Ok(best)
 }
@@ -81,17 +82,19 @@ fn search_segment(
     if let Some(filter) = query.filter {
         return filtered_segment::search(part, query, filter, effort, best);
     }
-    let items = part.segment.items();
-    let may_return = |node: u32| {
-        let item = items.get(node as usize).map(|item| ItemNo(*item));
-        part.shows(node) && item.is_some_and(|item| query.may_return(item))
+    let items = part.segment.node_items();
+    let may_return = |slot: u32| {
+        part.shows(slot)
+            && items
+                .item(slot)
+                .is_some_and(|item| query.may_return(ItemNo(item)))
     };
     let radius = query.at_least.filter(|_| best.k() == usize::MAX);
     let wanted = if radius.is_some() { 0 } else { best.k() };
     let effort = match effort {
         // A beam as wide as the segment saves nothing, and may miss unreachable nodes.
-        Effort::Beam(ef) if ef.max(wanted) >= items.len() => Effort::Exact,
-        Effort::Scan if best.k() >= items.len() => Effort::Exact,
+        Effort::Beam(ef) if ef.max(wanted) >= items.nodes() => Effort::Exact,
+        Effort::Scan if best.k() >= items.nodes() => Effort::Exact,
         other => other,
     };
     match (effort, radius) {
@@ -108,71 +111,87 @@ fn search_segment(
             Ok(SegmentPlan::RadiusSearch)
         }
         (Effort::Beam(ef), None) => {
-            let k = best.k().min(items.len());
-            let mut params = BeamParams::new(query.vector, k, ef.min(items.len()));
+            let nodes = items.nodes();
+            let mut params = BeamParams::new(query.vector, best.k().min(nodes), ef.min(nodes));
             params.threshold = best.threshold();
             let all = part.shown() == items.len() && query.may_return_all();
-            search_graph(&part.segment, &params, may_return, all, best)?;
-            Ok(SegmentPlan::GraphSearch)
+            if search_graph(&part.segment, &params, may_return, all, best)? {
+                return Ok(SegmentPlan::GraphSearch);
+            }
+            scan(&part.segment, query.vector, may_return, best);
+            Ok(SegmentPlan::AbandonedGraphSearch)
         }
     }
 }
 
-/// Scores every node of a segment that may be returned.
+/// Scores every node of a segment that has an item that may be returned.
 fn scan(
     segment: &SpaceSegment,
     query: &[f32],
     may_return: impl Fn(u32) -> bool,
     best: &mut TopK<'_>,
 ) {
-    let (rows, items) = (segment.rows(), segment.items());
+    let (rows, items) = (segment.rows(), segment.node_items());
+    let scorer = segment.metric().scorer();
     let mut scored = 0;
-    for (node, item) in (0u32..).zip(items).filter(|(node, _)| may_return(*node)) {
+    for node in 0..items.nodes() as u32 {
+        if !accepts_any(&items, node, &may_return) {
+            continue;
+        }
         if let Some(row) = rows.row(node) {
-            best.push(segment.metric().score(query, row), ItemNo(*item));
+            let score = scorer.score(query, row);
+            push_node(&items, ScoredNode { node, score }, &may_return, best);
             scored += 1;
         }
     }
     count_ranked(scored);
 }
 
-/// Scores every node of a segment that may be returned, by its codes first.
+/// Scores every node of a segment that has an item that may be returned, by its codes first.
 fn scan_codes(part: &Part, query: &[f32], may_return: impl Fn(u32) -> bool, best: &mut TopK<'_>) {
-    let (items, vectors) = (part.segment.items(), part.segment.node_vectors());
+    let (items, vectors) = (part.segment.node_items(), part.segment.node_vectors());
     let mut params = BeamParams::new(query, best.k(), best.k());
     params.threshold = best.threshold();
-    let nodes = (0u32..).take(items.len()).filter(|node| may_return(*node));
+    let nodes = (0..items.nodes() as u32).filter(|node| accepts_any(&items, *node, &may_return));
     SCRATCH.with_borrow_mut(|scratch| {
         for scored in rerank(&vectors, &params, nodes, scratch) {
-            if let Some(item) = items.get(scored.node as usize) {
-                best.push(scored.score, ItemNo(*item));
-            }
+            push_node(&items, *scored, &may_return, best);
         }
     });
 }
 
-/// Searches the graph of a segment. `all` says that every node may be returned.
+/// Searches the graph of a segment. `all` says that every item may be returned.
+///
+/// Returns false, and adds nothing, if fewer items were found than are wanted although none was left out
+/// for its score: the rest must be scanned for.
 fn search_graph(
     segment: &SpaceSegment,
     params: &BeamParams<'_>,
-    mut may_return: impl Fn(u32) -> bool,
+    may_return: impl Fn(u32) -> bool,
     all: bool,
     best: &mut TopK<'_>,
-) -> Result<(), Error> {
-    let (graph, vectors, items) = (segment.graph()?, segment.node_vectors(), segment.items());
+) -> Result<bool, Error> {
+    let (graph, vectors, items) = (
+        segment.graph()?,
+        segment.node_vectors(),
+        segment.node_items(),
+    );
+    let accepts = |slot: u32| all || may_return(slot);
     SCRATCH.with_borrow_mut(|scratch| {
         let found = if all {
             search(&graph, &vectors, params, scratch)
         } else {
             let limits = WalkLimits::for_beam(params.ef);
-            search_filtered(&graph, &vectors, params, limits, &mut may_return, scratch)
+            let mut accepts = |node: u32| accepts_any(&items, node, accepts);
+            search_filtered(&graph, &vectors, params, limits, &mut accepts, scratch)
                 .unwrap_or_default()
         };
-        for scored in found {
-            if let Some(item) = items.get(scored.node as usize) {
-                best.push(scored.score, ItemNo(*item));
-            }
+        if found.len() < params.k && params.threshold == f32::NEG_INFINITY {
+            return Ok(false);
         }
-    });
-    Ok(())
+        for scored in found {
+            push_node(&items, *scored, accepts, best);
+        }
+        Ok(true)
+    })
 }

@@ -1,10 +1,10 @@
-//! A cache of the nodes that pass a filter, for filters that are used again and again.
+//! A cache of the slots that pass a filter, for filters that are used again and again.
 //!
 //! The result of a filter stays the same until a segment changes. Evaluating the filter anew for every
-//! recall can take longer than the search itself. The nodes are therefore cached once the saved work
+//! recall can take longer than the search itself. The slots are therefore cached once the saved work
 //! exceeds the cost of computing them.
 
-use super::node_set::NodeSet;
+use super::slot_set::SlotSet;
 use crate::filter::Condition;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use twinspire_core::ids::FileNo;
 
 /// Maximum number of entries, over all spaces. An entry is one filter on one segment.
 const MAX_ENTRIES: usize = 64;
-/// Maximum size of all cached node sets, in bytes.
+/// Maximum size of all cached slot sets, in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
-/// The nodes that pass each filter in each segment, for one state of the segments. Most recently used
+/// The slots that pass each filter in each segment, for one state of the segments. Most recently used
 /// entries come first.
 #[derive(Default)]
 pub(crate) struct FilterCache(Mutex<Vec<Entry>>);
@@ -26,22 +26,22 @@ struct Entry {
     segment: FileNo,
     /// The cost that earlier recalls would have saved, in nanoseconds.
     saved: f64,
-    nodes: Option<Arc<NodeSet>>,
+    slots: Option<Arc<SlotSet>>,
 }
 
 /// The result of a cache lookup.
 pub(crate) enum CacheLookup {
-    /// The nodes are cached.
-    Hit(Arc<NodeSet>),
-    /// The nodes are not cached, and computing them pays off now: the caller should
+    /// The slots are cached.
+    Hit(Arc<SlotSet>),
+    /// The slots are not cached, and computing them pays off now: the caller should
     /// [insert](FilterCache::insert) them.
     Due,
-    /// The nodes are not cached, and computing them does not pay off yet.
+    /// The slots are not cached, and computing them does not pay off yet.
     Miss,
 }
 
 impl FilterCache {
-    /// Looks up the nodes of a segment that pass a filter. `cost` is the time to compute the nodes, and
+    /// Looks up the slots of a segment that pass a filter. `cost` is the time to compute the slots, and
     /// `saving` the time that this recall would save with them, both in nanoseconds.
     pub(crate) fn lookup(
         &self,
@@ -57,7 +57,7 @@ impl FilterCache {
                 condition: condition.clone(),
                 segment,
                 saved: saving,
-                nodes: None,
+                slots: None,
             };
             entries.insert(0, entry);
             return CacheLookup::Miss;
@@ -67,8 +67,8 @@ impl FilterCache {
         }
         match entries.first_mut() {
             Some(Entry {
-                nodes: Some(nodes), ..
-            }) => CacheLookup::Hit(Arc::clone(nodes)),
+                slots: Some(slots), ..
+            }) => CacheLookup::Hit(Arc::clone(slots)),
             Some(entry) if entry.saved >= cost => {
                 // Recalls that run meanwhile evaluate the filter themselves.
                 entry.saved = 0.0;
@@ -82,18 +82,18 @@ impl FilterCache {
         }
     }
 
-    /// Caches the nodes of a segment that pass a filter. The least recently used node sets are evicted
+    /// Caches the slots of a segment that pass a filter. The least recently used slot sets are evicted
     /// when the cache exceeds its size limit.
-    pub(crate) fn insert(&self, condition: &Condition, segment: FileNo, nodes: &Arc<NodeSet>) {
+    pub(crate) fn insert(&self, condition: &Condition, segment: FileNo, slots: &Arc<SlotSet>) {
         let mut entries = self.entries();
         let mut each = entries.iter_mut();
         if let Some(entry) = each.find(|entry| entry.is_for(condition, segment)) {
-            entry.nodes = Some(Arc::clone(nodes));
+            entry.slots = Some(Arc::clone(slots));
         }
         let mut bytes = 0;
         entries.retain(|entry| {
-            bytes += entry.nodes.as_ref().map_or(0, |nodes| nodes.bytes());
-            entry.nodes.is_none() || bytes <= MAX_BYTES
+            bytes += entry.slots.as_ref().map_or(0, |slots| slots.bytes());
+            entry.slots.is_none() || bytes <= MAX_BYTES
         });
     }
 
@@ -137,8 +137,8 @@ mod tests {
         assert!(matches!(lookup(1, 2), CacheLookup::Miss));
         assert!(matches!(lookup(1, 1), CacheLookup::Due));
         assert!(matches!(lookup(1, 1), CacheLookup::Miss), "due once");
-        let nodes = Arc::new(NodeSet::of(vec![3], 100));
-        cache.insert(&condition(1), FileNo(1), &nodes);
+        let slots = Arc::new(SlotSet::of(vec![3], 100));
+        cache.insert(&condition(1), FileNo(1), &slots);
         assert!(matches!(lookup(1, 1), CacheLookup::Hit(found) if found.contains(3)));
         assert!(matches!(lookup(1, 2), CacheLookup::Miss));
     }
@@ -148,7 +148,7 @@ mod tests {
         let cache = FilterCache::default();
         let lookup = |value| cache.lookup(&condition(value), FileNo(1), 0.0, 1.0);
         // Each set takes half of the size limit.
-        let large = Arc::new(NodeSet::full(MAX_BYTES * 4));
+        let large = Arc::new(SlotSet::full(MAX_BYTES * 4));
         for value in 0..3 {
             lookup(value);
             cache.insert(&condition(value), FileNo(1), &large);

@@ -3,6 +3,7 @@
 use super::confidence::lower_bound;
 use super::parts::Part;
 use crate::error::Error;
+use crate::format::NodeItems;
 use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
 use crate::manifest::{
     CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, EFS, KS, QueryKind,
@@ -167,11 +168,15 @@ fn measure_query(
 fn exact_scores(parts: &[Part], queries: &[f32], dimension: usize) -> Vec<Vec<f32>> {
     let mut all = vec![Vec::new(); queries.len() / dimension];
     for part in parts {
+        let items = part.segment.node_items();
         let found = search_exact(&part.segment.node_vectors(), queries, MOST, |node| {
-            part.shows(node)
+            part.shows_node(&items, node)
         });
         for (all, found) in all.iter_mut().zip(found) {
-            all.extend(found.iter().map(|scored| scored.score));
+            for scored in found {
+                let copies = shown_items(part, &items, scored.node).min(MOST);
+                all.extend(std::iter::repeat_n(scored.score, copies));
+            }
         }
     }
     for scores in &mut all {
@@ -192,15 +197,19 @@ fn find(
     let mut scores = Vec::new();
     for part in parts {
         let (graph, vectors) = (part.segment.graph()?, part.segment.node_vectors());
-        let params = BeamParams::new(query, k, ef);
-        let found = if part.shown() == part.segment.items().len() {
+        let (params, items) = (BeamParams::new(query, k, ef), part.segment.node_items());
+        let found = if part.shown() == items.len() {
             search(&graph, &vectors, &params, scratch)
         } else {
-            let (limits, mut shows) = (WalkLimits::for_beam(ef), |node: u32| part.shows(node));
+            let limits = WalkLimits::for_beam(ef);
+            let mut shows = |node: u32| part.shows_node(&items, node);
             let found = search_filtered(&graph, &vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()
         };
-        scores.extend(found.iter().map(|scored| scored.score));
+        for scored in found {
+            let copies = shown_items(part, &items, scored.node).min(MOST);
+            scores.extend(std::iter::repeat_n(scored.score, copies));
+        }
     }
     Ok(scores)
 }
@@ -214,4 +223,9 @@ fn recall_at(k: usize, found: &[f32], exact: &[f32]) -> f32 {
     };
     let hits = found.iter().filter(|score| *score >= worst).count();
     hits.min(k) as f32 / k as f32
+}
+
+/// Number of items of a node that are shown.
+fn shown_items(part: &Part, items: &NodeItems<'_>, node: u32) -> usize {
+    items.slots(node).filter(|slot| part.shows(*slot)).count()
 }

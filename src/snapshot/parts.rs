@@ -1,11 +1,12 @@
-//! The segments of a generation, each with the nodes that newer segments hide.
+//! The segments of a generation, each with the items that newer segments hide.
 
+use crate::format::NodeItems;
 use crate::store::SpaceSegment;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
 
-/// A segment, and the set of its nodes that newer segments hide.
+/// A segment, and the set of its item slots that newer segments hide.
 #[derive(Clone)]
 pub(crate) struct Part {
     /// The segment.
@@ -13,7 +14,7 @@ pub(crate) struct Part {
     hidden: Hidden,
 }
 
-/// A set of nodes; takes no memory while it is empty.
+/// A set of item slots; takes no memory while it is empty.
 #[derive(Clone, Debug, Default)]
 struct Hidden {
     words: Vec<u64>,
@@ -34,46 +35,60 @@ impl Part {
     pub(crate) fn push(parts: &mut Vec<Self>, segment: Arc<SpaceSegment>) {
         for part in parts.iter_mut() {
             let newer = segment.items().iter().chain(segment.gone());
-            for node in newer.filter_map(|item| part.segment.node(ItemNo(*item))) {
-                part.hidden.insert(node, part.segment.items().len());
+            for slot in newer.filter_map(|item| part.segment.slot(ItemNo(*item))) {
+                part.hidden.insert(slot, part.segment.items().len());
             }
         }
         let hidden = Hidden::default();
         parts.push(Self { segment, hidden });
     }
 
-    /// Whether the node's item has no newer version in another segment.
-    pub(crate) fn shows(&self, node: u32) -> bool {
-        !self.hidden.contains(node)
+    /// Whether the item of a slot has no newer version in another segment.
+    #[inline]
+    pub(crate) fn shows(&self, slot: u32) -> bool {
+        !self.hidden.contains(slot)
     }
 
-    /// Nodes that are shown.
+    /// Whether some item of a node is shown.
+    #[inline]
+    pub(crate) fn shows_node(&self, items: &NodeItems<'_>, node: u32) -> bool {
+        items.slots(node).any(|slot| self.shows(slot))
+    }
+
+    /// Items that are shown.
     pub(crate) fn shown(&self) -> usize {
         self.segment.items().len().saturating_sub(self.hidden.count)
     }
 
     /// The vector of an item, if this segment has the newest.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
-        let node = self.segment.node(item)?;
-        self.shows(node).then(|| self.segment.rows().row(node))?
+        let slot = self.segment.slot(item)?;
+        self.shows(slot).then(|| self.row(slot))?
+    }
+
+    /// The vector of the item of a slot.
+    pub(crate) fn row(&self, slot: u32) -> Option<Row<'_>> {
+        let node = self.segment.node_items().node(slot)?;
+        self.segment.rows().row(node)
     }
 }
 
 impl Hidden {
-    fn insert(&mut self, node: u32, nodes: usize) {
+    fn insert(&mut self, slot: u32, slots: usize) {
         if self.words.is_empty() {
-            self.words.resize(nodes.div_ceil(64), 0);
+            self.words.resize(slots.div_ceil(64), 0);
         }
-        if let Some(word) = self.words.get_mut(node as usize / 64) {
-            let bit = 1 << (node % 64);
+        if let Some(word) = self.words.get_mut(slot as usize / 64) {
+            let bit = 1 << (slot % 64);
             self.count += usize::from(*word & bit == 0);
             *word |= bit;
         }
     }
 
-    fn contains(&self, node: u32) -> bool {
-        let word = self.words.get(node as usize / 64);
-        word.is_some_and(|word| word & (1 << (node % 64)) != 0)
+    #[inline]
+    fn contains(&self, slot: u32) -> bool {
+        let word = self.words.get(slot as usize / 64);
+        word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }
 }
 
@@ -85,14 +100,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hidden_nodes_are_a_set(nodes in prop::collection::vec(0u32..300, 0..60)) {
+        fn hidden_slots_are_a_set(slots in prop::collection::vec(0u32..300, 0..60)) {
             let (mut hidden, mut plain) = (Hidden::default(), BTreeSet::new());
-            for node in nodes {
-                hidden.insert(node, 300);
-                plain.insert(node);
+            for slot in slots {
+                hidden.insert(slot, 300);
+                plain.insert(slot);
             }
             prop_assert_eq!(hidden.count, plain.len());
-            prop_assert!((0..400).all(|node| hidden.contains(node) == plain.contains(&node)));
+            prop_assert!((0..400).all(|slot| hidden.contains(slot) == plain.contains(&slot)));
         }
     }
 }

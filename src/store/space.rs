@@ -3,13 +3,13 @@
 use super::directory::Directory;
 use super::error::StoreError;
 use super::segment::{SegmentWriter, check_pinned, section_damage};
-use crate::format::FormatError;
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, CODE_BOOK, CODES, CodeKind, GONE, ITEM_ORDER, ITEMS, IndexKind, LayerShape,
-    NODE_ORDER, NodeFinder, SHAPE, Shape, SpaceLayout, UPPER_DOWN, UPPER_LINKS, UPPER_NODES,
-    VECTORS,
+    BASE_LINKS, CODE_BOOK, CODES, CodeKind, FIRST_SLOTS, GONE, ITEM_ORDER, ITEMS, IndexKind,
+    LayerShape, SHAPE, SLOT_NODES, SLOT_ORDER, Shape, SlotFinder, SpaceLayout, UPPER_DOWN,
+    UPPER_LINKS, UPPER_NODES, VECTORS,
 };
+use crate::format::{FormatError, NodeItems};
 use crate::graph::{Graph, NodeVectors, OwnedCodes, Rows, StoredRows};
 use crate::manifest::SpaceFile;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ impl SpaceSegment {
         let wrong = StoreError::format(&path);
         let layout = SpaceLayout::decode(&blob).map_err(&wrong)?;
         check_pinned(directory, &pinned.file, &blob, &layout.sections).map_err(&wrong)?;
-        if (layout.shape.nodes, layout.shape.gone) != (pinned.nodes, pinned.gone) {
+        if (layout.shape.items, layout.shape.gone) != (pinned.items, pinned.gone) {
             return Err(wrong(FormatError::bad(
                 "shape",
                 "has other counts than the manifest says",
@@ -93,9 +93,14 @@ impl SpaceSegment {
         self.layout.shape.dimension as usize
     }
 
-    /// The item of each node.
+    /// The items, by slot.
     pub(crate) fn items(&self) -> &[u32] {
-        self.layout.items(&self.blob)
+        self.node_items().items()
+    }
+
+    /// The items of each node.
+    pub(crate) fn node_items(&self) -> NodeItems<'_> {
+        self.layout.node_items(&self.blob)
     }
 
     /// Tombstones: items of older segments that are deleted.
@@ -120,13 +125,13 @@ impl SpaceSegment {
             .map_err(StoreError::format(&self.path))
     }
 
-    /// A finder of the nodes of many items.
-    pub(crate) fn finder(&self) -> NodeFinder<'_> {
+    /// A finder of the slots of many items.
+    pub(crate) fn finder(&self) -> SlotFinder<'_> {
         self.layout.finder(&self.blob)
     }
 
-    /// The node of an item, if it is in this segment.
-    pub(crate) fn node(&self, item: ItemNo) -> Option<u32> {
+    /// The slot of an item, if it is in this segment.
+    pub(crate) fn slot(&self, item: ItemNo) -> Option<u32> {
         self.layout.find_item(&self.blob, item)
     }
 
@@ -143,14 +148,16 @@ impl SpaceSegment {
     }
 }
 
-/// Content of a space segment. `items` and `rows` are in node order.
+/// Content of a space segment. `items` and `rows` are in node order; no two rows are equal.
 pub(crate) struct SpaceContent<'a> {
     /// How vectors are compared.
     pub(crate) metric: Metric,
     /// How components are stored.
     pub(crate) storage: Storage,
-    /// The item of each node.
+    /// The items of the nodes, increasing within a node.
     pub(crate) items: &'a [u32],
+    /// Index in `items` of each node's first one, and their number; empty if every node has one item.
+    pub(crate) firsts: &'a [u32],
     /// The vector of each node, [rounded](Storage::round) as it is stored.
     pub(crate) rows: Rows<'a>,
     /// The graph over the nodes.
@@ -170,6 +177,7 @@ pub(crate) fn write_space(
         metric,
         storage,
         items,
+        firsts,
         rows,
         graph,
         gone,
@@ -183,7 +191,8 @@ pub(crate) fn write_space(
         dimension: rows.dimension() as u32,
         metric,
         storage,
-        nodes: items.len() as u32,
+        nodes: rows.count(),
+        items: items.len() as u32,
         gone: gone.len() as u32,
         base_stride: graph.base_stride() as u32,
         entry: graph.entry(),
@@ -212,9 +221,9 @@ pub(crate) fn write_space(
         }
     }
     let mut order: Vec<u32> = (0..items.len() as u32).collect();
-    order.sort_unstable_by_key(|node| items.get(*node as usize).copied());
-    segment.section(NODE_ORDER, bytemuck::cast_slice(&order))?;
-    let sorted = order.iter().filter_map(|node| items.get(*node as usize));
+    order.sort_unstable_by_key(|slot| items.get(*slot as usize).copied());
+    segment.section(SLOT_ORDER, bytemuck::cast_slice(&order))?;
+    let sorted = order.iter().filter_map(|slot| items.get(*slot as usize));
     let sorted: Vec<u32> = sorted.copied().collect();
     segment.section(ITEM_ORDER, bytemuck::cast_slice(&sorted))?;
     segment.section(BASE_LINKS, bytemuck::cast_slice(graph.base()))?;
@@ -238,9 +247,17 @@ pub(crate) fn write_space(
     let book = pack(&book).map_err(|error| wrong(FormatError::bad("code book", error)))?;
     segment.section(CODE_BOOK, &book)?;
     segment.section(CODES, bytemuck::cast_slice(&codes))?;
+    segment.section(FIRST_SLOTS, bytemuck::cast_slice(firsts))?;
+    let mut nodes: Vec<u32> = Vec::new();
+    for (node, pair) in (0u32..).zip(firsts.windows(2)) {
+        if let [_, end] = pair {
+            nodes.resize(*end as usize, node);
+        }
+    }
+    segment.section(SLOT_NODES, bytemuck::cast_slice(&nodes))?;
     Ok(SpaceFile {
         file: segment.finish()?,
-        nodes: shape.nodes,
+        items: shape.items,
         gone: shape.gone,
     })
 }
@@ -276,6 +293,7 @@ mod tests {
             metric: Metric::L2,
             storage,
             items: &order,
+            firsts: &[],
             rows: Rows::new(&sorted, 2),
             graph: &graph,
             gone: &[],
@@ -287,7 +305,8 @@ mod tests {
 
     #[test]
     fn half_precision_vectors_round_trip_and_a_non_finite_one_is_found() {
-        let vectors: Vec<f32> = (0..6_000).map(|at| (at % 97) as f32 / 8.0).collect();
+        let component = |at: usize| [at / 2 % 97, at / 194][at % 2] as f32 / 8.0;
+        let vectors: Vec<f32> = (0..6_000).map(component).collect();
         let (_, _, full) = written(Storage::Full, &vectors);
         let (files, directory, segment) = written(Storage::Half, &vectors);
         assert_eq!(segment.storage(), Storage::Half);

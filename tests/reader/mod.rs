@@ -508,9 +508,9 @@ impl Reader {
 
     /// The space segments of a generation.
     pub fn segments(&self, generation: &Generation) -> Vec<Segment> {
-        let segments = generation.segments.iter().map(|(file, nodes, gone)| {
+        let segments = generation.segments.iter().map(|(file, items, gone)| {
             let segment = Segment::read(&self.segment("space", file, 2));
-            assert_eq!(segment.items.len(), *nodes as usize);
+            assert_eq!(segment.items.len(), *items as usize);
             assert_eq!(segment.gone.len(), *gone as usize);
             segment
         });

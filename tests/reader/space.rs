@@ -1,6 +1,7 @@
 //! Space segments: vectors, and the graph over them.
 
 use super::{Packed, Sections, u32s};
+use std::collections::BTreeSet;
 
 /// A space segment.
 pub struct Segment {
@@ -8,7 +9,10 @@ pub struct Segment {
     pub metric: u32,
     /// Whether vectors are in half precision.
     pub half: bool,
+    /// The items of all nodes, node by node.
     pub items: Vec<u32>,
+    /// The node of each of them.
+    pub nodes: Vec<u32>,
     pub vectors: Vec<f32>,
     /// Items of older segments that are deleted.
     pub gone: Vec<u32>,
@@ -34,16 +38,30 @@ impl Segment {
         let mut shape = Packed(sections.section(1));
         assert_eq!(shape.u32(), 0, "the index is a graph");
         let (dimension, metric, half) = (shape.u32() as usize, shape.u32(), shape.half());
-        let (nodes, deleted) = (shape.u32() as usize, shape.u32() as usize);
+        let (nodes, held) = (shape.u32() as usize, shape.u32() as usize);
+        let deleted = shape.u32() as usize;
         let (stride, entry) = (shape.u32() as usize, shape.u32());
         let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
         shape.done();
         let (items, order) = (u32s(sections.section(2)), u32s(sections.section(4)));
-        assert_eq!((items.len(), order.len()), (nodes, nodes));
+        assert_eq!((items.len(), order.len()), (held, held));
+        let (firsts, mut item_nodes) = (u32s(sections.section(13)), u32s(sections.section(14)));
+        if held == nodes {
+            assert!(firsts.is_empty() && item_nodes.is_empty());
+            item_nodes = (0..nodes as u32).collect();
+        } else {
+            assert_eq!((firsts.len(), item_nodes.len()), (nodes + 1, held));
+            assert_eq!((firsts[0], firsts[nodes]), (0, held as u32));
+            for (node, pair) in firsts.windows(2).enumerate() {
+                let slots = pair[0] as usize..pair[1] as usize;
+                assert!(!slots.is_empty() && items[slots.clone()].is_sorted_by(|a, b| a < b));
+                assert!(item_nodes[slots].iter().all(|found| *found == node as u32));
+            }
+        }
         let gone = u32s(sections.section(9));
         assert_eq!(gone.len(), deleted);
         assert!(gone.is_sorted_by(|a, b| a < b));
-        let ordered: Vec<u32> = order.iter().map(|node| items[*node as usize]).collect();
+        let ordered: Vec<u32> = order.iter().map(|slot| items[*slot as usize]).collect();
         assert_eq!(ordered, u32s(sections.section(10)));
         assert!(ordered.is_sorted_by(|a, b| a < b));
         let vectors: Vec<f32> = if half {
@@ -56,6 +74,9 @@ impl Segment {
             numbers.into_iter().map(f32::from_bits).collect()
         };
         assert_eq!(vectors.len(), nodes * dimension);
+        let distinct = vectors.chunks(dimension);
+        let distinct = distinct.map(|row| row.iter().map(|x| x.to_bits()).collect());
+        assert_eq!(distinct.collect::<BTreeSet<Vec<u32>>>().len(), nodes);
         let mut book = Packed(sections.section(11));
         let codes: Vec<i8> = sections.section(12).iter().map(|c| *c as i8).collect();
         let book_read = match book.u32() {
@@ -99,6 +120,7 @@ impl Segment {
             metric,
             half,
             items,
+            nodes: item_nodes,
             vectors,
             gone,
             entry,
@@ -107,7 +129,8 @@ impl Segment {
         }
     }
 
-    fn vector(&self, node: u32) -> &[f32] {
+    /// The vector of a node.
+    pub fn vector(&self, node: u32) -> &[f32] {
         &self.vectors[node as usize * self.dimension..][..self.dimension]
     }
 
@@ -130,7 +153,10 @@ impl Segment {
             }
             at = layer.down[at as usize];
         }
-        let (mut found, mut visited) = (vec![at, root], vec![false; self.items.len()]);
+        let (mut found, mut visited) = (
+            vec![at, root],
+            vec![false; self.base.slots.len() / self.base.stride],
+        );
         found.dedup();
         while let Some(next) = found.iter().copied().find(|node| !visited[*node as usize]) {
             visited[next as usize] = true;

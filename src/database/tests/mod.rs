@@ -6,6 +6,7 @@
 mod collection;
 mod copies;
 mod crash;
+mod equal_vectors;
 mod errors;
 mod fields;
 mod filters;

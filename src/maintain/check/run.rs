@@ -200,7 +200,7 @@ fn check_generation(
     for part in &base.parts {
         let shown = (0u32..)
             .zip(part.segment.items())
-            .filter(|(node, _)| part.shows(*node));
+            .filter(|(slot, _)| part.shows(*slot));
         let mut unknown = shown.filter(|(_, item)| sealed.id(ItemNo(**item)).is_err());
         if let Some((_, item)) = unknown.next() {
             let what = format!("item {item} is in no items segment");

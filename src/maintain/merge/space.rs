@@ -68,22 +68,21 @@ pub(super) fn merge_space(
     commit(live, &mut writer, next)
 }
 
-/// The visible nodes of the parts, in item order. Unless the oldest part is among them, tombstones stay
+/// The visible items of the parts, in order. Unless the oldest part is among them, tombstones stay
 /// for the items of older parts.
 fn collect_shown(base: &Base, parts: &[Part], with_oldest: bool) -> SegmentBuilder {
     let mut found: Vec<(u32, usize, u32)> = Vec::new();
     let mut gone = BTreeSet::new();
     for (at, part) in parts.iter().enumerate() {
-        let nodes = (0u32..).zip(part.segment.items());
-        let shown = nodes.filter(|(node, _)| part.shows(*node));
-        found.extend(shown.map(|(node, item)| (*item, at, node)));
+        let slots = (0u32..).zip(part.segment.items());
+        let shown = slots.filter(|(slot, _)| part.shows(*slot));
+        found.extend(shown.map(|(slot, item)| (*item, at, slot)));
         gone.extend(part.segment.gone().iter().copied());
     }
     found.sort_unstable();
     let mut segment = SegmentBuilder::new(&base.generation);
-    for (item, at, node) in found {
-        let rows = parts.get(at).map(|part| part.segment.rows());
-        if let Some(row) = rows.and_then(|rows| rows.row(node)) {
+    for (item, at, slot) in found {
+        if let Some(row) = parts.get(at).and_then(|part| part.row(slot)) {
             segment.push(ItemNo(item), row);
             gone.remove(&item);
         }
@@ -91,7 +90,7 @@ fn collect_shown(base: &Base, parts: &[Part], with_oldest: bool) -> SegmentBuild
     if !with_oldest {
         let is_hidden = |item: &u32| {
             let mut parts = base.parts.iter();
-            parts.any(|part| part.segment.node(ItemNo(*item)).is_some())
+            parts.any(|part| part.segment.slot(ItemNo(*item)).is_some())
         };
         segment.gone = gone.into_iter().filter(is_hidden).collect();
     }

@@ -66,8 +66,8 @@ fn difference(space: &str, base: &Base, sealed: &Sealed) -> Result<Difference, E
     let mut segment = SegmentBuilder::new(generation);
     let (mut gone, mut without) = (BTreeSet::new(), 0);
     for part in &base.parts {
-        let nodes = (0u32..).zip(part.segment.items());
-        let shown = nodes.filter(|(node, _)| part.shows(*node));
+        let slots = (0u32..).zip(part.segment.items());
+        let shown = slots.filter(|(slot, _)| part.shows(*slot));
         gone.extend(shown.map(|(_, item)| *item));
     }
     for (item, (items, row)) in sealed.newest(Revision(0)) {
