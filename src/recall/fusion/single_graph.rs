@@ -6,6 +6,7 @@
 use super::context::FusionContext;
 use super::ranking::Ranking;
 use super::threshold::{Candidates, Scoring, search_until_certain};
+use super::weighted;
 use crate::error::Error;
 use crate::recall::explain::FusionStepKind;
 use crate::recall::params::Effort;
@@ -13,6 +14,7 @@ use crate::recall::space_query::SpaceQuery;
 use crate::recall::space_search::top_k;
 use crate::snapshot::Serving;
 use twinspire_core::ids::ItemNo;
+use twinspire_core::kernel::{Metric, prepare};
 
 /// What the fused space of a name serves, if it was made from the generations that the channels serve,
 /// and the answer need not be exact.
@@ -35,6 +37,10 @@ pub(super) fn best(
     let mut vector = Vec::with_capacity(fused.base.generation.dimension as usize);
     for (channel, weight) in context.channels.iter().zip(weights) {
         vector.extend(channel.vector.iter().map(|x| weight * x));
+    }
+    // Beyond the length of a query, scores of the graph could overflow.
+    if prepare(Metric::InnerProduct, &mut vector).is_err() {
+        return weighted::best(context, scoring, k);
     }
     let query = SpaceQuery {
         space: name,

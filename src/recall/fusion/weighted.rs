@@ -15,7 +15,13 @@ const CANDIDATES_PER_HIT: usize = 6;
 /// The weighted sum of an item's scores.
 pub(super) fn sum(weights: &[f32], scores: &[f32]) -> f32 {
     let each = weights.iter().zip(scores);
-    each.map(|(weight, score)| weight * score).sum()
+    let sum: f32 = each.clone().map(|(weight, score)| weight * score).sum();
+    if sum.is_finite() {
+        return sum;
+    }
+    // Large weights on large scores: the fused score is the nearest finite one.
+    let wide = each.map(|(weight, score)| f64::from(*weight) * f64::from(*score));
+    (wide.sum::<f64>()).clamp(f32::MIN.into(), f32::MAX.into()) as f32
 }
 
 /// The best `k` items by their fused scores.

@@ -354,6 +354,35 @@ fn cosine_vectors_of_any_scale_are_normalised_to_length_1() {
     }
 }
 
+proptest! {
+    #[test]
+    fn vectors_that_pass_have_finite_scores_and_only_long_ones_are_refused(
+        pairs in vec(((-1.0f32..1.0, -1.0f32..1.0), (-126i32..127, -126i32..127)), 1..40),
+        shift in -126i32..127, metric in 0usize..3,
+    ) {
+        let metric = [Metric::Cosine, Metric::InnerProduct, Metric::L2][metric];
+        let component = |x: f32, power: i32| x * 2f32.powi(power.min(shift));
+        let mut a: Vec<f32> = pairs.iter().map(|((a, _), (p, _))| component(*a, *p)).collect();
+        let mut b: Vec<f32> = pairs.iter().map(|((_, b), (_, p))| component(*b, *p)).collect();
+        let length = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        for v in [&mut a, &mut b] {
+            let before = length(v);
+            match prepare(metric, v) {
+                Ok(()) => prop_assert!(metric != Metric::Cosine || (length(v) - 1.0).abs() < 1e-5),
+                Err(VectorError::TooLong) => {
+                    prop_assert!(metric != Metric::Cosine && before > 2f64.powi(62));
+                    return Ok(());
+                }
+                Err(error) => {
+                    prop_assert!(error == VectorError::Zero && before == 0.0);
+                    return Ok(());
+                }
+            }
+        }
+        prop_assert!(metric.score(&a, &b).is_finite());
+    }
+}
+
 #[test]
 fn nan_infinity_and_the_zero_vector_of_cosine_are_refused() {
     assert_eq!(
