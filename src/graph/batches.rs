@@ -8,11 +8,10 @@
 //! Rows are put in a random order first. Each upper layer is a prefix of that order, a sixteenth of the
 //! layer below, and is built before it by the same steps.
 
-use super::codes::OwnedCodes;
 use super::error::GraphError;
+use super::geometry::{Geometry, View};
 use super::graph::{Graph, Layer};
 use super::links::{NO_NODE, neighbours};
-use super::node_vectors::NodeVectors;
 use super::params::BeamParams;
 use super::rows::Rows;
 use super::scored_node::ScoredNode;
@@ -41,10 +40,6 @@ const EF_CONSTRUCTION: usize = 200;
 const BATCH_SHARE: usize = 24;
 /// Maximum batch size: beyond it, two near nodes would too often miss each other.
 const LARGEST_BATCH: usize = 8_192;
-/// A candidate is left out if a chosen neighbour is nearer to it, by this factor, than the new node is.
-/// A factor above 1 keeps some long links.
-const DIVERSITY: f32 = 1.2;
-
 /// Builds a graph over `rows`, in their order.
 pub(super) fn build(
     rows: Rows<'_>,
@@ -54,14 +49,7 @@ pub(super) fn build(
     cancelled: &AtomicBool,
 ) -> Result<Graph<Vec<u32>>, GraphError> {
     let order = random_order(rows.count(), seed);
-    let (data, dimension) = euclidean_rows(rows, metric, &order);
-    let rows = Rows::new(&data, dimension);
-    let codes = OwnedCodes::quantise(rows);
-    let vectors = NodeVectors {
-        metric: Metric::L2,
-        rows: rows.into(),
-        codes: codes.as_ref().map(OwnedCodes::view),
-    };
+    let geometry = Geometry::new(rows, metric, &order);
     let mut sizes = layer_sizes(order.len());
     let mut above: Vec<LayerBuilder> = Vec::new();
     while let Some(size) = sizes.pop() {
@@ -75,7 +63,7 @@ pub(super) fn build(
             }
             let batch = (inserted / BATCH_SHARE).clamp(1, LARGEST_BATCH);
             let until = size.min(inserted + batch);
-            layer.insert(rows, &vectors, &above, inserted..until);
+            layer.insert(&geometry, &above, inserted..until);
             inserted = until;
             if base {
                 progress(inserted as u64, order.len() as u64);
@@ -122,29 +110,6 @@ fn random_order(count: u32, seed: u64) -> Vec<u32> {
         order.swap(at, (mixed % (at as u64 + 1)) as usize);
     }
     order
-}
-
-/// The rows in this order, as points that Euclidean distance orders as `metric` does; and their dimension.
-///
-/// An inner product is no distance: a vector need not be its own nearest neighbour. Under it every row
-/// gets one more component, so that all have the same length (Bachrach et al., 2014).
-fn euclidean_rows(rows: Rows<'_>, metric: Metric, order: &[u32]) -> (Vec<f32>, usize) {
-    let lifted = metric == Metric::InnerProduct;
-    let dimension = rows.dimension() + usize::from(lifted);
-    let length = |row: &[f32]| -> f64 { row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum() };
-    let each = || order.iter().filter_map(|row| rows.row(*row));
-    let longest = match lifted {
-        true => each().map(length).fold(0.0, f64::max),
-        false => 0.0,
-    };
-    let mut data = Vec::with_capacity(order.len() * dimension);
-    for row in each() {
-        data.extend_from_slice(row);
-        if lifted {
-            data.push((longest - length(row)).max(0.0).sqrt() as f32);
-        }
-    }
-    (data, dimension)
 }
 
 thread_local! {
@@ -197,21 +162,16 @@ impl LayerBuilder {
     }
 
     /// Links new nodes with those before them. The layers above are complete, lowest last.
-    fn insert(
-        &mut self,
-        rows: Rows<'_>,
-        vectors: &NodeVectors<'_>,
-        above: &[Self],
-        new: Range<usize>,
-    ) {
+    fn insert(&mut self, geometry: &Geometry, above: &[Self], new: Range<usize>) {
         let from = new.start;
         let chosen: Vec<Vec<u32>> = (from as u32..new.end as u32)
             .into_par_iter()
             .map(|node| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    let query = rows.row(node).unwrap_or_default();
-                    let near = self.nearest(vectors, above, from, query, scratch);
-                    select_neighbours(rows, near, self.max_neighbours())
+                    geometry.select(self.max_neighbours(), |view| {
+                        let near = self.nearest(view, above, from, node, scratch);
+                        near.to_vec()
+                    })
                 })
             })
             .collect();
@@ -225,7 +185,7 @@ impl LayerBuilder {
         let groups: Vec<&[(u32, u32)]> = reverse.chunk_by(|a, b| a.0 == b.0).collect();
         let lists: Vec<Option<(u32, Vec<u32>)>> = groups
             .into_par_iter()
-            .map(|group| Some((group.first()?.0, self.merged_list(rows, group))))
+            .map(|group| Some((group.first()?.0, self.merged_list(geometry, group))))
             .collect();
         for (node, list) in lists.into_iter().flatten() {
             let from = node as usize * self.stride;
@@ -239,19 +199,20 @@ impl LayerBuilder {
         }
     }
 
-    /// The nearest of the first `count` nodes to a query, best first.
+    /// Those of the first `count` nodes that match a new node best, best first.
     fn nearest<'s>(
         &self,
-        vectors: &NodeVectors<'_>,
+        view: &View,
         above: &[Self],
         count: usize,
-        query: &[f32],
+        node: u32,
         scratch: &'s mut Scratch,
     ) -> &'s [ScoredNode] {
+        let (vectors, query) = (view.vectors(), view.row(node));
         let mut entry = 0;
         for layer in above {
             if let Some(graph) = layer.graph(layer.count(), entry) {
-                let best = search(&graph, vectors, &BeamParams::new(query, 1, 1), scratch);
+                let best = search(&graph, &vectors, &BeamParams::new(query, 1, 1), scratch);
                 entry = best.first().map_or(0, |best| best.node);
             }
         }
@@ -259,55 +220,24 @@ impl LayerBuilder {
         let entry = if (entry as usize) < count { entry } else { 0 };
         let params = BeamParams::new(query, EF_CONSTRUCTION, EF_CONSTRUCTION);
         match self.graph(count, entry) {
-            Some(graph) => search(&graph, vectors, &params, scratch),
+            Some(graph) => search(&graph, &vectors, &params, scratch),
             None => &[],
         }
     }
 
     /// The link list of a node after new links are added. Each new link is a pair of this node and its
     /// new neighbour.
-    fn merged_list(&self, rows: Rows<'_>, new: &[(u32, u32)]) -> Vec<u32> {
+    fn merged_list(&self, geometry: &Geometry, new: &[(u32, u32)]) -> Vec<u32> {
         let Some((node, _)) = new.first() else {
             return Vec::new();
         };
         let old = neighbours(&self.slots, self.stride, *node);
-        let mut all: Vec<u32> = old.chain(new.iter().map(|(_, link)| *link)).collect();
+        let all: Vec<u32> = old.chain(new.iter().map(|(_, link)| *link)).collect();
         if all.len() <= self.stride {
             return all;
         }
-        let scorer = Metric::L2.scorer();
-        let row = rows.row(*node).unwrap_or_default();
-        let scored = all.drain(..).filter_map(|near| {
-            let score = scorer.score(row, rows.row(near)?);
-            Some(ScoredNode::new(near, score))
-        });
-        let mut scored: Vec<ScoredNode> = scored.collect();
-        scored.sort_unstable_by(|a, b| b.cmp(a));
         // Some slots stay free, so that not every later link needs another choice.
-        select_neighbours(rows, &scored, self.stride - self.stride / 8)
+        let most = self.stride - self.stride / 8;
+        geometry.select(most, |view| view.scored(*node, &all))
     }
-}
-
-/// Up to `most` of the candidates, best first. A candidate is left out if a chosen one is much nearer to
-/// it than the node that they are candidates for (algorithm 4 of the HNSW paper).
-fn select_neighbours(rows: Rows<'_>, candidates: &[ScoredNode], most: usize) -> Vec<u32> {
-    let scorer = Metric::L2.scorer();
-    let mut chosen: Vec<u32> = Vec::with_capacity(most);
-    for candidate in candidates {
-        if chosen.len() >= most {
-            break;
-        }
-        let Some(row) = rows.row(candidate.node) else {
-            continue;
-        };
-        // Scores are negative distances.
-        let covers = |other: &u32| {
-            let other = rows.row(*other).unwrap_or_default();
-            scorer.score(row, other) * DIVERSITY > candidate.score
-        };
-        if !chosen.iter().any(covers) {
-            chosen.push(candidate.node);
-        }
-    }
-    chosen
 }

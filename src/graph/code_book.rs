@@ -8,7 +8,8 @@
 //! The scale is chosen such that no component is clipped: then no row is far from its codes, and the
 //! bound on the error of their scores is tight. The exception is a scale much coarser than the one of
 //! least squared error, as where few components are far larger than the rest. These are clipped.
-//! Rows that one byte per component cannot tell apart get no codes; a walk scores their floats.
+//! Rows that one byte per component cannot rank are [rotated](super::rotation) first, or get no codes:
+//! [`code_choice`](super::code_choice) decides by measurement.
 
 use super::rows::Rows;
 use bincode::{Decode, Encode};
@@ -25,9 +26,6 @@ pub(super) const MIN_TASK_ROWS: usize = 2048;
 const COARSER: f32 = 2.0;
 /// Scales that are tried, as shares of the one that clips nothing in the sample.
 const SCALES: [f32; 9] = [1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
-/// Share of its squared distance to the centre that the median row may lose before codes are of no use.
-/// Chosen, not measured: unit vectors of 128 components lose less than a tenth of it.
-const LOSS: f32 = 0.002;
 
 /// How codes are read.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -38,6 +36,8 @@ pub(crate) struct CodeBook {
     pub(crate) error: f32,
     /// Length of the longest row.
     pub(crate) longest: f32,
+    /// Whether codes are those of [rotated](super::rotation::rotate) rows, and need rotated queries.
+    pub(crate) rotated: bool,
     /// What the code 0 stands for, by component.
     pub(crate) centre: Vec<f32>,
 }
@@ -53,9 +53,9 @@ pub(crate) fn code_stride(dimension: usize) -> usize {
 }
 
 impl CodeBook {
-    /// The code book of these rows, with `error` and `longest` still 0. `None` where codes would tell
-    /// rows apart too badly.
-    pub(super) fn fit(rows: Rows<'_>) -> Option<Self> {
+    /// The code book of these rows, which are rotated already if `rotated` says so. `error` and `longest`
+    /// are still 0. `None` if there is no usable scale.
+    pub(super) fn fit(rows: Rows<'_>, rotated: bool) -> Option<Self> {
         let count = rows.count();
         let step = (count as usize).div_ceil(SAMPLE).max(1);
         let sample: Vec<&[f32]> = (0..count)
@@ -81,11 +81,12 @@ impl CodeBook {
             scale: 0.0,
             error: 0.0,
             longest: 0.0,
+            rotated,
             centre,
         };
         let losses = SCALES.map(|share| {
             book.scale = share * of_sample / LIMIT;
-            let losses = sample.iter().map(|row| f64::from(book.loss(row).0));
+            let losses = sample.iter().map(|row| f64::from(book.loss(row)));
             (losses.sum::<f64>(), book.scale)
         });
         let (_, finest) = losses
@@ -97,7 +98,7 @@ impl CodeBook {
         } else {
             finest
         };
-        (book.scale.is_normal() && book.is_precise(&sample)).then_some(book)
+        book.scale.is_normal().then_some(book)
     }
 
     /// Whether codes can be read by these numbers.
@@ -114,29 +115,15 @@ impl CodeBook {
         }
     }
 
-    /// The squared distance of a row from its decoded codes, and from the centre.
-    pub(super) fn loss(&self, row: &[f32]) -> (f32, f32) {
+    /// The squared distance of a row from its decoded codes.
+    pub(super) fn loss(&self, row: &[f32]) -> f32 {
         let offsets = row.iter().zip(&self.centre).map(|(x, centre)| x - centre);
-        offsets.fold((0.0, 0.0), |(loss, all), x| {
+        let lost = offsets.map(|x| {
             let code = (x / self.scale).round().clamp(-LIMIT, LIMIT);
             let off = x - code * self.scale;
-            (loss + off * off, all + x * x)
-        })
-    }
-
-    /// Whether codes lose little of the median row.
-    fn is_precise(&self, sample: &[&[f32]]) -> bool {
-        let mut losses: Vec<f32> = sample
-            .iter()
-            .map(|row| self.loss(row))
-            .map(|(loss, all)| if all > 0.0 { loss / all } else { 0.0 })
-            .collect();
-        let middle = losses.len() / 2;
-        if middle >= losses.len() {
-            return false;
-        }
-        losses.select_nth_unstable_by(middle, f32::total_cmp);
-        losses.get(middle).is_some_and(|median| *median <= LOSS)
+            off * off
+        });
+        lost.sum()
     }
 }
 

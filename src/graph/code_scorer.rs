@@ -3,6 +3,7 @@
 use super::code_book::LIMIT;
 use super::codes::Codes;
 use super::node_scorer::NodeScorer;
+use super::rotation::rotate;
 use twinspire_core::kernel::{CodeQuery, Level, Metric, prefetch};
 
 /// Early stop: a walk ends at the first node whose squared distance exceeds that of the k-th best by this
@@ -12,8 +13,18 @@ const STOP: f32 = 0.3;
 /// Relative rounding error of a float sum. Codes are summed exactly; equal scores must not come out
 /// unequal because of it.
 const ROUNDING: f32 = 1e-5;
+/// Relative rounding error of a rotation.
+const ROTATION: f32 = 4e-6;
 /// Queries that exceed the code range by more than this many steps are scored on floats.
 const MAX_EXCESS: f32 = 4.0;
+
+/// A query as a code scorer reads it; reused by one query after another.
+#[derive(Debug, Default)]
+pub(super) struct QueryBuffer {
+    codes: CodeQuery,
+    /// The rotated query, if codes are of rotated rows.
+    rotated: Vec<f32>,
+}
 
 /// Scores nodes by their codes.
 ///
@@ -37,9 +48,22 @@ impl<'a> CodeScorer<'a> {
         codes: Codes<'a>,
         metric: Metric,
         query: &[f32],
-        buffer: &'a mut CodeQuery,
+        buffer: &'a mut QueryBuffer,
     ) -> Option<Self> {
         let book = codes.book;
+        let QueryBuffer {
+            codes: buffer,
+            rotated,
+        } = buffer;
+        let (query, rotation) = match book.rotated {
+            true => {
+                rotated.clear();
+                rotated.extend_from_slice(query);
+                rotate(rotated);
+                (rotated.as_slice(), ROTATION)
+            }
+            false => (query, 0.0),
+        };
         let level = Level::best();
         let padding = std::iter::repeat_n(0, codes.stride().saturating_sub(query.len()));
         let (factor, term, error, top) = match metric {
@@ -60,6 +84,7 @@ impl<'a> CodeScorer<'a> {
                 // |q·x - q'·x'| <= |q| |x - x'| + |q - q'| |x' - centre|
                 let error =
                     length.sqrt() * book.error + off.sqrt() * (book.longest + centre + book.error);
+                let error = error + rotation * length.sqrt() * book.longest;
                 let term = level.dot(query, &book.centre);
                 (step * book.scale, term, error, length.sqrt() * book.longest)
             }
@@ -75,7 +100,10 @@ impl<'a> CodeScorer<'a> {
                 let off = query.iter().zip(&book.centre).zip(buffer.codes());
                 let off = off.map(|((x, centre), code)| x - centre - f32::from(*code) * book.scale);
                 let off: f32 = off.map(|off| off * off).sum();
-                (-book.scale * book.scale, 0.0, off.sqrt() + book.error, 0.0)
+                let length: f32 = query.iter().map(|x| x * x).sum();
+                let rotation = rotation * (length.sqrt() + book.longest);
+                let error = off.sqrt() + book.error + rotation;
+                (-book.scale * book.scale, 0.0, error, 0.0)
             }
         };
         Some(Self {
@@ -167,6 +195,12 @@ mod tests {
         ]
     }
 
+    fn rotated_rows(rows: Rows<'_>) -> Vec<f32> {
+        let mut data = rows.data().to_vec();
+        data.chunks_mut(rows.dimension()).for_each(rotate);
+        data
+    }
+
     proptest! {
         #[test]
         fn scores_of_codes_stay_within_the_stated_error(
@@ -175,13 +209,19 @@ mod tests {
             query in vec(-1.3f32..1.3, 70),
             metric in metric(),
             shift in -2.0f32..2.0,
+            rotated in any::<bool>(),
         ) {
             let data: Vec<f32> = data.iter().map(|x| x + shift).collect();
             let query: Vec<f32> = query[..dimension].iter().map(|x| x + shift).collect();
             let rows = Rows::new(&data[..data.len() / dimension * dimension], dimension);
-            let Some(codes) = OwnedCodes::quantise(rows) else { return Ok(()) };
+            let rotated_rows = rotated_rows(rows);
+            let codes = match rotated {
+                true => OwnedCodes::encode(Rows::new(&rotated_rows, dimension), true),
+                false => OwnedCodes::encode(rows, false),
+            };
+            let Some(codes) = codes else { return Ok(()) };
             prop_assert_eq!(codes.view().first_mismatch(rows.into()), None);
-            let mut buffer = CodeQuery::default();
+            let mut buffer = QueryBuffer::default();
             let scorer = CodeScorer::new(codes.view(), metric, &query, &mut buffer);
             let Some(scorer) = scorer else { return Ok(()) };
             let nodes = rows.count();
@@ -208,9 +248,9 @@ mod tests {
             metric in metric(),
         ) {
             let rows = Rows::new(&data, dimension);
-            if let Some(codes) = OwnedCodes::quantise(rows) {
+            if let Some(codes) = OwnedCodes::quantise(rows, metric) {
                 prop_assert!(codes.book.is_sound());
-                let mut buffer = CodeQuery::default();
+                let mut buffer = QueryBuffer::default();
                 let scorer = CodeScorer::new(codes.view(), metric, &query[..dimension], &mut buffer);
                 if let Some(scorer) = scorer {
                     let scores = (0..rows.count()).map(|node| scorer.score(node));
@@ -223,8 +263,8 @@ mod tests {
     #[test]
     fn an_l2_query_far_outside_the_code_range_is_scored_on_floats() {
         let data: Vec<f32> = (0..400).map(|at| ((at * 7) % 11) as f32).collect();
-        let codes = OwnedCodes::quantise(Rows::new(&data, 4)).unwrap();
-        let mut buffer = CodeQuery::default();
+        let codes = OwnedCodes::encode(Rows::new(&data, 4), false).unwrap();
+        let mut buffer = QueryBuffer::default();
         let mut has_scorer = |metric, query: f32| {
             CodeScorer::new(codes.view(), metric, &[query; 4], &mut buffer).is_some()
         };

@@ -1,8 +1,10 @@
 //! Quantised vectors: one byte per component, a quarter of what exact scores read.
 //!
-//! [`CodeBook`] says how they are made and read.
+//! [`CodeBook`] says how they are made and read; [`code_choice`](super::code_choice) whether they are of
+//! use.
 
 use super::code_book::{CodeBook, MIN_TASK_ROWS, code_stride};
+use super::rotation::rotate;
 use super::rows::{Rows, StoredRows};
 use rayon::prelude::*;
 
@@ -24,10 +26,10 @@ pub(crate) struct Codes<'a> {
 }
 
 impl OwnedCodes {
-    /// Quantises rows, fewer than [`MIN_TASK_ROWS`] on this thread alone. `None` if the quantisation error
-    /// would be too large.
-    pub(crate) fn quantise(rows: Rows<'_>) -> Option<Self> {
-        let mut book = CodeBook::fit(rows)?;
+    /// The codes of rows, which are rotated already if `rotated` says so. Fewer than [`MIN_TASK_ROWS`] are
+    /// quantised on this thread alone. `None` if there is no usable scale.
+    pub(super) fn encode(rows: Rows<'_>, rotated: bool) -> Option<Self> {
+        let mut book = CodeBook::fit(rows, rotated)?;
         let stride = code_stride(rows.dimension());
         let mut data = vec![0; rows.count() as usize * stride];
         let bounds = data
@@ -38,7 +40,7 @@ impl OwnedCodes {
                 let row = rows.row(row as u32).unwrap_or_default();
                 book.encode(row, codes);
                 let length: f32 = row.iter().map(|x| x * x).sum();
-                (book.loss(row).0.sqrt(), length.sqrt())
+                (book.loss(row).sqrt(), length.sqrt())
             });
         let (error, longest) = bounds.reduce(|| (0.0, 0.0), |a, b| (a.0.max(b.0), a.1.max(b.1)));
         (book.error, book.longest) = (error, longest);
@@ -63,7 +65,12 @@ impl<'a> Codes<'a> {
         let (mut expected, mut buffer) = (vec![0; self.stride], Vec::new());
         (0..rows.count()).find(|node| {
             if let Some(row) = rows.row(*node) {
-                self.book.encode(row.floats(&mut buffer), &mut expected);
+                buffer.clear();
+                row.append_to(&mut buffer);
+                if self.book.rotated {
+                    rotate(&mut buffer);
+                }
+                self.book.encode(&buffer, &mut expected);
             }
             self.row(*node) != Some(expected.as_slice())
         })
@@ -86,20 +93,5 @@ impl<'a> Codes<'a> {
     pub(super) fn row(&self, node: u32) -> Option<&'a [i8]> {
         let from = (node as usize).checked_mul(self.stride)?;
         self.data.get(from..from.checked_add(self.stride)?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_that_one_byte_cannot_tell_apart_get_no_codes() {
-        let mut data: Vec<f32> = (0..400).map(|at| ((at * 7) % 11) as f32).collect();
-        assert!(OwnedCodes::quantise(Rows::new(&data, 4)).is_some());
-        data[9] = 1e9;
-        assert!(OwnedCodes::quantise(Rows::new(&data, 4)).is_none());
-        assert!(OwnedCodes::quantise(Rows::new(&[0.5; 40], 4)).is_none());
-        assert!(OwnedCodes::quantise(Rows::new(&[], 4)).is_none());
     }
 }

@@ -18,9 +18,10 @@
 //! # Parts
 //! - `graph`, `links`, `integrity`: the arrays, one link list, and the check of a stored graph.
 //! - `builder` picks one of two builders: `batches`, our own, and `reference`, by the crate
-//!   `instant-distance`. `repair` makes every node reachable; `renumber` puts neighbours side by side.
+//!   `instant-distance`. `geometry` is what `batches` compares nodes by. `repair` makes every node reachable; `renumber` puts neighbours side by side.
 //! - `rows`, `code_book`, `codes`, `node_vectors`: full vectors, their codes of one byte per component,
-//!   and both together. `node_scorer`, `row_scorer` and `code_scorer` score nodes for a query by either.
+//!   and both together. `code_choice` decides by measurement whether codes serve, and whether of vectors
+//!   that went through a `rotation`. `node_scorer`, `row_scorer` and `code_scorer` score nodes for a query by either.
 //! - `search` (top k), `filtered` (top k of accepted nodes), `radius` (all above a score), `rerank` (top
 //!   k of given candidates) and `exact` (brute force) are the searches. They share `scratch`: the
 //!   buffers of a `walk`, that is a `beam`, the `visited` set and a `candidate_pool`.
@@ -30,12 +31,14 @@ mod beam;
 mod builder;
 mod candidate_pool;
 mod code_book;
+mod code_choice;
 mod code_scorer;
 mod codes;
 mod entry;
 mod error;
 mod exact;
 mod filtered;
+mod geometry;
 mod graph;
 mod integrity;
 mod links;
@@ -47,6 +50,7 @@ mod reference;
 mod renumber;
 mod repair;
 mod rerank;
+mod rotation;
 mod row_scorer;
 mod rows;
 mod scored_node;

@@ -1,10 +1,10 @@
 //! The vectors of a graph's nodes: what a search reads.
 
-use super::code_scorer::CodeScorer;
+use super::code_scorer::{CodeScorer, QueryBuffer};
 use super::codes::Codes;
 use super::row_scorer::RowScorer;
 use super::rows::{Rows, StoredRows};
-use twinspire_core::kernel::{CodeQuery, Metric};
+use twinspire_core::kernel::Metric;
 
 /// The vectors of a graph's nodes.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl<'a> NodeVectors<'a> {
     pub(super) fn code_scorer<'b>(
         &self,
         query: &[f32],
-        buffer: &'b mut CodeQuery,
+        buffer: &'b mut QueryBuffer,
     ) -> Option<CodeScorer<'b>>
     where
         'a: 'b,

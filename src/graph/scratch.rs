@@ -1,14 +1,14 @@
 //! The scratch buffers of searches.
 
+use super::code_scorer::QueryBuffer;
 use super::walk::{SearchCounters, Walk};
-use twinspire_core::kernel::CodeQuery;
 
 /// Scratch buffers for searches, one after another, over any graphs. After the first few searches
 /// nothing is allocated.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// The query as codes.
-    pub(super) query: CodeQuery,
+    /// The query as codes are scored by it.
+    pub(super) query: QueryBuffer,
     pub(super) walk: Walk,
 }
 

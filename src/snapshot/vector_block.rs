@@ -53,7 +53,7 @@ impl VectorBlock {
         if self.items.len() >= FULL_BLOCK {
             let mut buffer = Vec::new();
             let floats = Row::from(&self.rows).floats(&mut buffer);
-            self.codes = OwnedCodes::quantise(Rows::new(floats, self.dimension));
+            self.codes = OwnedCodes::quantise(Rows::new(floats, self.dimension), self.metric);
         }
         self
     }

@@ -240,7 +240,7 @@ pub(crate) fn write_space(
         segment.append(bytemuck::cast_slice(&layer.links))?;
     }
     segment.section(GONE, bytemuck::cast_slice(gone))?;
-    let (book, codes) = match OwnedCodes::quantise(rows) {
+    let (book, codes) = match OwnedCodes::quantise(rows, metric) {
         Some(codes) => (CodeKind::Bytes(codes.book), codes.data),
         None => (CodeKind::None, Vec::new()),
     };

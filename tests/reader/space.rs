@@ -83,7 +83,8 @@ impl Segment {
             0 => None,
             1 => {
                 let numbers = [book.f32(), book.f32(), book.f32()];
-                Some((numbers, book.list(Packed::f32)))
+                let rotated = book.take(1) == [1];
+                Some((numbers, rotated, book.list(Packed::f32)))
             }
             kind => panic!("codes of kind {kind}"),
         };
@@ -174,12 +175,12 @@ impl Segment {
 
 /// Compares codes with the vectors they stand for.
 fn check_codes(
-    book: Option<([f32; 3], Vec<f32>)>,
+    book: Option<([f32; 3], bool, Vec<f32>)>,
     codes: &[i8],
     vectors: &[f32],
     dimension: usize,
 ) {
-    let Some(([scale, error, longest], centre)) = book else {
+    let Some(([scale, error, longest], turned, centre)) = book else {
         assert!(codes.is_empty());
         return;
     };
@@ -191,20 +192,57 @@ fn check_codes(
     };
     assert_eq!(codes.len() / padded, vectors.len() / dimension);
     for (codes, vector) in codes.chunks(padded).zip(vectors.chunks(dimension)) {
+        let mut vector = vector.to_vec();
+        if turned {
+            rotate(&mut vector);
+        }
         let (codes, padding) = codes.split_at(dimension);
         assert!(padding.iter().all(|code| *code == 0));
         let said = codes.iter().zip(&centre);
         let said = said.map(|(code, centre)| centre + scale * f32::from(*code));
         let off: f32 = said
-            .zip(vector)
+            .zip(&vector)
             .map(|(said, x)| (said - x) * (said - x))
             .sum();
         assert!(off.sqrt() <= error * 1.001 + 1e-6);
         assert!(vector.iter().map(|x| x * x).sum::<f32>().sqrt() <= longest * 1.001);
-        for ((code, x), centre) in codes.iter().zip(vector).zip(&centre) {
+        for ((code, x), centre) in codes.iter().zip(&vector).zip(&centre) {
             let right = ((x - centre) / scale).round().clamp(-127.0, 127.0);
             assert_eq!(f32::from(*code), right);
         }
+    }
+}
+
+/// The rotation of vectors before they are coded.
+fn rotate(vector: &mut [f32]) {
+    let (all, mut state) = (vector.len(), 0u64);
+    let block = 1 << all.ilog2();
+    let starts = if block == all {
+        vec![0]
+    } else {
+        vec![0, all - block]
+    };
+    for start in starts.repeat(2) {
+        for sixty_four in vector.chunks_mut(64) {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let word = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            let word = word ^ (word >> 31);
+            for (at, x) in sixty_four.iter_mut().enumerate() {
+                *x = if word >> at & 1 == 1 { -*x } else { *x };
+            }
+        }
+        let part = &mut vector[start..start + block];
+        let mut apart = 1;
+        while apart < block {
+            for first in (0..block).filter(|at| at & apart == 0) {
+                let (x, y) = (part[first], part[first + apart]);
+                (part[first], part[first + apart]) = (x + y, x - y);
+            }
+            apart *= 2;
+        }
+        let scale = 1.0 / (block as f32).sqrt();
+        part.iter_mut().for_each(|x| *x *= scale);
     }
 }
 

@@ -60,7 +60,7 @@ fn recall(count: usize, dimension: usize, k: usize, metric: Metric, builder: Gra
     let (data, queries) = data.split_at(count * dimension);
     let (graph, data) = built(data, dimension, metric, builder);
     let (rows, scratch) = (Rows::new(&data, dimension), &mut Scratch::default());
-    let codes = OwnedCodes::quantise(rows).unwrap();
+    let codes = OwnedCodes::quantise(rows, metric).unwrap();
     let vectors = NodeVectors {
         metric,
         rows: rows.into(),

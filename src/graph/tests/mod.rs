@@ -1,4 +1,5 @@
 mod build;
+mod kinds;
 mod search;
 mod structure;
 

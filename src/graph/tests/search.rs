@@ -50,7 +50,7 @@ proptest! {
         let rows = Rows::new(&data, 3);
         let halves = StoredRows::Half(Rows::new(halves, 3));
         prop_assert_eq!((halves.count(), halves.dimension()), (rows.count(), 3));
-        let codes = OwnedCodes::quantise(rows);
+        let codes = OwnedCodes::quantise(rows, metric);
         prop_assert_eq!(codes.and_then(|codes| codes.view().first_mismatch(halves)), None);
         let graph = ring(rows.count(), &chords);
         let vectors = NodeVectors { metric, rows: halves, codes: None };
@@ -80,7 +80,7 @@ proptest! {
         let rows = Rows::new(&data, 3);
         let graph = ring(rows.count(), &chords);
         let accept = |node: u32| node.is_multiple_of(every);
-        let codes = OwnedCodes::quantise(rows).filter(|_| coded);
+        let codes = OwnedCodes::quantise(rows, metric).filter(|_| coded);
         let codes = codes.as_ref().map(OwnedCodes::view);
         let vectors = NodeVectors { metric, rows: rows.into(), codes };
         // The radius is the very score of one of them.
@@ -102,7 +102,7 @@ proptest! {
         let rows = Rows::new(&data, 2);
         let graph = ring(rows.count(), &chords);
         let accept = |node: u32| node % 5 == 4;
-        let codes = OwnedCodes::quantise(rows);
+        let codes = OwnedCodes::quantise(rows, metric);
         let codes = codes.as_ref().map(OwnedCodes::view);
         let vectors = NodeVectors { metric, rows: rows.into(), codes };
         let found = search_accepted(&graph, &vectors, (&[1.0, 0.5], 3, ef), accept);

@@ -1,0 +1,125 @@
+//! Whether rows get codes, and of which kind: decided by how well codes rank a sample of the rows.
+//!
+//! The error of a single score does not tell. What matters is that error beside the differences between
+//! the scores that a search compares, which are small among the best.
+
+use super::code_book::MIN_TASK_ROWS;
+use super::code_scorer::{CodeScorer, QueryBuffer};
+use super::codes::OwnedCodes;
+use super::node_scorer::NodeScorer;
+use super::rotation::rotate;
+use super::rows::Rows;
+use super::scored_node::ScoredNode;
+use rayon::prelude::*;
+use twinspire_core::kernel::Metric;
+
+/// Rows that are ranked.
+const SAMPLE: usize = 2048;
+/// Of them, rows that serve as queries.
+const QUERIES: usize = 32;
+/// How many of the best rows by exact scores must be found …
+const BEST: usize = 10;
+/// … among how many of the best rows by codes. A walk re-ranks at least so many.
+const BY_CODES: usize = 15;
+/// Codes of rows as they are serve if they find this share. At 0.94, recall at efSearch 100 is that of a
+/// walk on floats (within 0.001, sets of 6,000 vectors; `benches/recall_table.py`).
+const GOOD: f64 = 0.94;
+/// If they find less, codes of rotated rows serve if they find this share. Below it recall falls: 0.55
+/// instead of 0.86 at a share of 0.3.
+const FAIR: f64 = 0.9;
+
+impl OwnedCodes {
+    /// Quantises rows for searches by `metric`, fewer than [`MIN_TASK_ROWS`] on this thread alone. `None` if
+    /// one byte per component could not rank them.
+    pub(crate) fn quantise(rows: Rows<'_>, metric: Metric) -> Option<Self> {
+        let plain = Self::encode(rows, false);
+        let share = |codes: &Self| share_found(codes, rows, metric);
+        if plain.as_ref().is_some_and(|codes| share(codes) >= GOOD) {
+            return plain;
+        }
+        let mut rotated = rows.data().to_vec();
+        rotated
+            .par_chunks_exact_mut(rows.dimension().max(1))
+            .with_min_len(MIN_TASK_ROWS)
+            .for_each(rotate);
+        let rotated = Self::encode(Rows::new(&rotated, rows.dimension()), true);
+        rotated.filter(|codes| share(codes) >= FAIR)
+    }
+}
+
+/// The share of the best rows that are also among the best by codes, over queries of a sample.
+fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric) -> f64 {
+    let step = (rows.count() as usize).div_ceil(SAMPLE).max(1);
+    let sample: Vec<u32> = (0..rows.count()).step_by(step).collect();
+    let queries = sample.iter().step_by(sample.len().div_ceil(QUERIES).max(1));
+    let (scorer, mut buffer) = (metric.scorer(), QueryBuffer::default());
+    let (mut found, mut wanted) = (0usize, 0usize);
+    for node in queries {
+        let query = rows.row(*node).unwrap_or_default();
+        let Some(approximate) = CodeScorer::new(codes.view(), metric, query, &mut buffer) else {
+            continue;
+        };
+        let best = |k: usize, score: &dyn Fn(u32) -> f32| {
+            let others = sample.iter().filter(|other| *other != node);
+            let scored = others.map(|other| ScoredNode::new(*other, score(*other)));
+            let mut scored: Vec<ScoredNode> = scored.collect();
+            if k < scored.len() {
+                scored.select_nth_unstable_by(k, |a, b| b.cmp(a));
+                scored.truncate(k);
+            }
+            scored
+        };
+        let by_codes = best(BY_CODES, &|other| {
+            approximate.score(other).unwrap_or(f32::NEG_INFINITY)
+        });
+        let exact = best(BEST, &|other| {
+            scorer.score(query, rows.row(other).unwrap_or_default())
+        });
+        let is_found = |best: &&ScoredNode| by_codes.iter().any(|other| other.node == best.node);
+        found += exact.iter().filter(is_found).count();
+        wanted += exact.len();
+    }
+    if wanted == 0 {
+        return 1.0;
+    }
+    found as f64 / wanted as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers from -1 to 1 without a pattern.
+    fn noise(count: usize) -> Vec<f32> {
+        let number = |at: usize| {
+            let mixed = (at as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            (mixed >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        };
+        (0..count).map(number).collect()
+    }
+
+    #[test]
+    fn rows_of_uneven_components_are_rotated_and_rows_that_codes_cannot_rank_get_none() {
+        let mut data = noise(16 * 400);
+        let kind = |data: &[f32]| {
+            let codes = OwnedCodes::quantise(Rows::new(data, 16), Metric::L2);
+            codes.map(|codes| codes.book.rotated)
+        };
+        let stretched = |factor: f32| {
+            let stretch = |(at, x): (usize, &f32)| match at % 16 {
+                // Two groups far apart: the large component tells nothing within a group.
+                3 => x.signum() * factor,
+                _ => *x,
+            };
+            data.iter().enumerate().map(stretch).collect::<Vec<f32>>()
+        };
+        assert_eq!(kind(&stretched(1.0)), Some(false));
+        assert_eq!(kind(&stretched(60.0)), Some(true));
+        assert_eq!(kind(&stretched(10_000.0)), None);
+        data[9] = 1e9;
+        assert_eq!(kind(&data), None);
+        assert_eq!(kind(&[0.5; 160]), None);
+        assert_eq!(kind(&[]), None);
+    }
+}
