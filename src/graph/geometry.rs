@@ -73,15 +73,21 @@ impl Geometry {
         mut candidates: impl FnMut(&View) -> C,
     ) -> Vec<u32> {
         let mut chosen: Vec<u32> = Vec::with_capacity(most);
+        let mut last = Vec::new();
         for view in &self.views {
             let most = (most as f32 * view.share) as usize;
-            for node in view.select(candidates(view).as_ref(), most) {
-                if chosen.len() < most && !chosen.contains(&node) {
-                    chosen.push(node);
+            last = view.select(candidates(view).as_ref(), most);
+            for node in &last {
+                if chosen.len() < most && !chosen.contains(node) {
+                    chosen.push(*node);
                 }
             }
         }
-        chosen
+        // The last view is by distance: near nodes come first in a link list.
+        last.retain(|node| chosen.contains(node));
+        chosen.retain(|node| !last.contains(node));
+        last.append(&mut chosen);
+        last
     }
 }
 
