@@ -126,26 +126,30 @@ fn ids_of(path: &Path) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
     for (number, line) in BufReader::new(reader).lines().enumerate() {
         let line = line.map_err(|error| Failure::reading(&name, error))?;
-        let bad = || Failure::usage(format!("{name}, line {}: an id expected", number + 1));
-        ids.extend(id_of(&line).ok_or_else(bad)?);
+        let bad = |NoId| Failure::usage(format!("{name}, line {}: an id expected", number + 1));
+        ids.extend(id_of(&line).map_err(bad)?);
     }
     Ok(ids)
 }
 
-/// The id in a line: `Some(None)` for an empty line, `None` for JSON without an id.
-fn id_of(line: &str) -> Option<Option<String>> {
+/// A line of JSON without an id.
+#[derive(Debug, PartialEq, Eq)]
+struct NoId;
+
+/// The id in a line; `None` for an empty line.
+fn id_of(line: &str) -> Result<Option<String>, NoId> {
     let line = line.trim_start_matches('\u{feff}').trim();
     if line.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     if !line.starts_with(['{', '"']) {
-        return Some(Some(line.to_owned()));
+        return Ok(Some(line.to_owned()));
     }
-    let value: Value = serde_json::from_str(line).ok()?;
+    let value: Value = serde_json::from_str(line).map_err(|_| NoId)?;
     match value.get("id").unwrap_or(&value) {
-        Value::String(id) => Some(Some(id.clone())),
-        Value::Number(id) if id.is_i64() || id.is_u64() => Some(Some(id.to_string())),
-        _ => None,
+        Value::String(id) => Ok(Some(id.clone())),
+        Value::Number(id) if id.is_i64() || id.is_u64() => Ok(Some(id.to_string())),
+        _ => Err(NoId),
     }
 }
 
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_line_is_an_id_or_json_with_one() {
-        let id = |text: &str| Some(Some(text.to_owned()));
+        let id = |text: &str| Ok(Some(text.to_owned()));
         assert_eq!(id_of(" B07\r"), id("B07"));
         assert_eq!(id_of("-7"), id("-7"));
         assert_eq!(id_of("\"a \\\"b\""), id("a \"b"));
@@ -164,9 +168,9 @@ mod tests {
             id("9007199254740993")
         );
         assert_eq!(id_of("\u{feff}{\"id\": \"a\"}"), id("a"));
-        assert_eq!(id_of("  "), Some(None));
+        assert_eq!(id_of("  "), Ok(None));
         for bad in ["{\"x\": 1}", "{\"id\": 1.5}", "{", "\"a"] {
-            assert_eq!(id_of(bad), None, "{bad}");
+            assert_eq!(id_of(bad), Err(NoId), "{bad}");
         }
     }
 }

@@ -53,6 +53,7 @@ const STANDARD_INPUT: &str = "standard input";
 /// Read items into a database, which is created if absent.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are independent")]
 pub struct ImportArgs {
     #[command(flatten)]
     target: DatabaseArg,
