@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::graph::DEFAULT_EF;
 use crate::maintain;
 use crate::manifest::{Calibration, Generation, MeasuredRecall};
+use crate::snapshot::Base;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
@@ -18,7 +19,7 @@ pub struct GenerationInfo {
     pub number: GenerationNo,
     /// Whether recalls search it.
     pub active: bool,
-    /// Vectors in its segments, those of items overwritten or deleted since among them.
+    /// Items that have a vector in it. Of the active generation: those that recalls can find.
     pub items: u64,
     /// Components of a vector.
     pub dimension: usize,
@@ -71,10 +72,19 @@ impl Database {
         let live = self.live();
         let snapshot = live.snapshot.load();
         let kept = snapshot.kept(space)?;
-        let all = kept.generations.iter();
-        Ok(all
-            .map(|generation| GenerationInfo::new(generation, kept.active))
-            .collect())
+        let serving = snapshot.spaces.get(space);
+        let info = |generation: &Generation| {
+            let number = generation.number;
+            let mut info = GenerationInfo::new(generation, kept.active);
+            // An item may have vectors in several segments: the manifest counts each.
+            info.items = match serving.filter(|it| it.base.generation.number == number) {
+                Some(serving) => serving.items(),
+                None => Base::open(&live.directory, space, generation, None)
+                    .map_or(info.items, |base| base.items()),
+            };
+            info
+        };
+        Ok(kept.generations.iter().map(info).collect())
     }
 
     /// The names of all spaces, sorted.

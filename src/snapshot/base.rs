@@ -78,6 +78,12 @@ impl Base {
         self.towers.get()
     }
 
+    /// Number of items that have a vector in it.
+    pub(crate) fn items(&self) -> u64 {
+        let shown: usize = self.parts.iter().map(Part::shown).sum();
+        shown as u64
+    }
+
     /// The file of its newest segment; the name of their directory if it has none.
     pub(crate) fn newest_path(&self) -> &Path {
         let newest = self.parts.last();

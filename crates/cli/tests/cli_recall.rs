@@ -17,18 +17,18 @@ use twinspire::{Database, WeightedSum};
 use twinspire_testkit::towers::{field_towers, scaled_towers};
 use twinspire_testkit::{item, write_file};
 
+fn with_size(at: usize) -> Value {
+    let mut item = item(at, at);
+    item["size"] = json!(at % 7);
+    item["seller"] = json!({"city": "Bonn", "no": at});
+    item
+}
+
 /// A database with items of prices 0 to 59, and two spaces whose towers read other fields.
 fn shop(dir: &Path) -> String {
     let path = dir.join("shop.twin");
     let db = Database::open(&path).unwrap();
-    let items: Vec<Value> = (0..60)
-        .map(|at| {
-            let mut item = item(at, at);
-            item["size"] = json!(at % 7);
-            item["seller"] = json!({"city": "Bonn", "no": at});
-            item
-        })
-        .collect();
+    let items: Vec<Value> = (0..60).map(with_size).collect();
     db.items().put_many(&items).unwrap();
     db.publish("near").towers(scaled_towers(1.0)).run().unwrap();
     db.publish("size")
@@ -386,5 +386,26 @@ fn an_import_keeps_integers_and_tells_of_places_that_are_none() {
     assert_eq!(
         Database::open(&path).unwrap().excluded_from_filters(),
         ["raw"]
+    );
+}
+
+#[test]
+fn items_of_a_generation_are_counted_once_however_often_they_were_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = &*shop(dir.path());
+    for _ in 0..2 {
+        let items: String = (0..60).map(|at| format!("{}\n", with_size(at))).collect();
+        let import = run_with(&["import", db, "-", "--format", "json-lines"], &items);
+        assert_eq!(import.exit, 0, "{}", import.err);
+        assert_eq!(run(&["seal", db]).exit, 0);
+    }
+    run(&["delete", db, "B000"]);
+    let generations = json_of(&["generations", db, "near"]);
+    assert_eq!(generations["generations"][0]["items"], 59);
+    let nan = run(&["recall", db, "near", "--vector", "[1]", "--at-least", "nan"]);
+    assert!(
+        nan.exit == 2 && nan.err.contains("a finite number expected"),
+        "{}",
+        nan.err
     );
 }

@@ -222,6 +222,8 @@ fn accept(
 ) -> Result<Vec<bool>, Error> {
     let (dimension, total) = (publish.dimension(), versions.len());
     let mut present = vec![false; total];
+    // Items whose own vector was refused: they are reported once.
+    let mut refused = HashSet::new();
     let mut count = 0;
     for next in given {
         let (id, vector) = next.map_err(|source| Error::VectorSource { source })?;
@@ -254,6 +256,9 @@ fn accept(
             Ok(())
         };
         if let Err(source) = place(vector) {
+            if !matches!(source, InvalidVector::Duplicate) {
+                refused.extend(item);
+            }
             publish.leave_out(Error::ItemVector { id, source })?;
         }
         count += 1;
@@ -266,7 +271,7 @@ fn accept(
     for ((_, segment, row), _) in versions
         .iter()
         .zip(&present)
-        .filter(|(_, present)| !**present)
+        .filter(|((item, ..), present)| !**present && !refused.contains(item))
     {
         publish.leave_out(Error::NoVector {
             space: publish.space.to_owned(),

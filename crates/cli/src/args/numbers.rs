@@ -32,3 +32,11 @@ pub fn share(argument: &str) -> Result<f64, String> {
         _ => Err("a number from 0 to 1 expected".to_owned()),
     }
 }
+
+/// A finite number.
+pub fn finite(argument: &str) -> Result<f32, String> {
+    match argument.parse::<f32>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err("a finite number expected".to_owned()),
+    }
+}

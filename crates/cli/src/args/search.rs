@@ -1,6 +1,6 @@
 //! How a recall searches and what it shows.
 
-use super::numbers::{at_least_one, recall_share};
+use super::numbers::{at_least_one, finite, recall_share};
 use clap::Args;
 use twinspire::Recall;
 
@@ -16,7 +16,7 @@ pub struct SearchArgs {
     #[command(flatten)]
     pub effort: EffortArgs,
     /// Return only items with at least this score
-    #[arg(long, value_name = "SCORE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SCORE", allow_hyphen_values = true, value_parser = finite)]
     pub at_least: Option<f32>,
     /// Return only items that match, as in "city = 'Seattle' and price < 30"
     #[arg(long, value_name = "TEXT")]

@@ -171,9 +171,16 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         }
     })?;
     stages.finish();
-    let more = left_out.into_inner().saturating_sub(MAX_LEFT_OUT_SHOWN);
+    let reported = left_out.into_inner();
+    let more = reported.saturating_sub(MAX_LEFT_OUT_SHOWN);
     if more > 0 {
         output.note(&format!("left out: {} more", thousands(more as u64)));
+    }
+    if reported > 0 {
+        let (all, reported) = (thousands(generation.left_out), thousands(reported as u64));
+        output.note(&format!(
+            "left out: items without a vector: {all}; reported above, with rows of no item: {reported}"
+        ));
     }
     generations::print_one("published", space, &generation, output)?;
     if let Some(warning) = generations::low_recall(&generation) {
