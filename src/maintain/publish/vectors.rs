@@ -8,7 +8,7 @@ use crate::maintain::progress::ProgressStage;
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use crate::store::ItemsSegment;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
 use twinspire_core::kernel::{Row, Storage, prepare};
