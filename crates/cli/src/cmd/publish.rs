@@ -179,7 +179,7 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     if reported > 0 {
         let (all, reported) = (thousands(generation.left_out), thousands(reported as u64));
         output.note(&format!(
-            "left out: items without a vector: {all}; reported above, with rows of no item: {reported}"
+            "items without a vector: {all}; reported as left out, rows of no item among them: {reported}"
         ));
     }
     generations::print_one("published", space, &generation, output)?;
