@@ -80,7 +80,7 @@ fn the_page_of_errors_lists_every_variant() {
 #[test]
 fn the_page_of_errors_lists_what_an_import_can_fail_with() {
     use twinspire_import::ImportErrorKind;
-    let (_, variants) = known!(ImportErrorKind: Io Format Line Row);
+    let (_, variants) = known!(ImportErrorKind: Io Format Line Row Cut);
     assert_eq!(listed("ImportError"), variants);
 }
 

@@ -3,21 +3,27 @@
 
 use super::golden::SPACE;
 
-/// A file to import; the first byte chooses JSON lines or CSV, and items, users or events.
+/// A file to import; the first byte chooses JSON lines, CSV or Parquet, and items, users or events.
 pub fn import(data: &[u8]) {
-    use crate::import::{CsvOptions, csv, jsonl};
+    use crate::import::{ReadOptions, csv, jsonl};
     use std::io::Cursor;
     let Some((kind, bytes)) = data.split_first() else {
         return;
     };
     let input = Cursor::new(bytes.to_vec());
-    let options = CsvOptions::new().lists(["tags"]).text(["title"]);
-    match kind % 6 {
-        0 => drop(jsonl::items_from(input, "a").collect::<Vec<_>>()),
-        1 => drop(jsonl::users_from(input, "a").collect::<Vec<_>>()),
-        2 => drop(jsonl::events_from(input, "a").collect::<Vec<_>>()),
+    let options = ReadOptions::new().lists(["tags"]).text(["title"]);
+    match kind % 7 {
+        0 => drop(jsonl::items_from(input, "a", &options).collect::<Vec<_>>()),
+        1 => drop(jsonl::users_from(input, "a", &options).collect::<Vec<_>>()),
+        2 => drop(jsonl::events_from(input, "a", &options).collect::<Vec<_>>()),
         3 => drop(csv::items_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
         4 => drop(csv::users_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
+        #[cfg(feature = "parquet")]
+        6 => {
+            use crate::import::parquet;
+            let rows = parquet::items_from(input, "a", &options);
+            drop(rows.map(|rows| rows.take(10_000).collect::<Vec<_>>()));
+        }
         _ => drop(csv::events_from(input, "a", &options).map(Iterator::collect::<Vec<_>>)),
     }
 }

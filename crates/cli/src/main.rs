@@ -1,6 +1,7 @@
 //! The command `twinspire`: the database from a shell.
 //!
-//! From bottom to top: `atomic_file` writes a file whole; `output` prints results and failures; `args` holds
+//! From bottom to top: `atomic_file` writes a file whole; `output` prints results and failures; `reading` reads files
+//! of records; `args` holds
 //! the arguments that several commands share; `view` prints results that several commands share; `cmd` has a
 //! file for each command; `command` lists and dispatches them. The command uses the public API of the
 //! database alone.
@@ -10,6 +11,7 @@ mod atomic_file;
 mod cmd;
 mod command;
 mod output;
+mod reading;
 mod view;
 
 use std::process::ExitCode;
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| with_tip(error, std::env::args()).exit());
     let output = Output::new(cli.json, cli.quiet);
     match cli.command.run(&output) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => output.exit(exit).into(),
         Err(failure) => {
             output.failure(&failure);
             failure.exit().into()

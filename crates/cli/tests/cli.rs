@@ -184,7 +184,7 @@ fn a_dry_run_checks_a_file_and_creates_no_database() {
     let document: Value = serde_json::from_str(&skipped.out).unwrap();
     assert_eq!(
         document,
-        json!({"kind": "items", "read": 2, "bad_lines": 1, "written": 0})
+        json!({"kind": "items", "read": 2, "bad_records": 1, "lost_records": 0, "repeated_ids": 0, "written": 0})
     );
     assert!(skipped.err.contains("skipped: "));
 

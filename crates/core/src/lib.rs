@@ -6,11 +6,14 @@
 //! - [`kernel`]: inner products, distances, matrix products and conversions for every instruction set.
 //! - [`wire`]: a bounded byte reader, the checksum, bincode with limits.
 //! - [`ids`]: newtypes for the numbers that identify items, generations, writes and files.
+//! - [`contain`]: panics of other people's code as errors.
 //! - [`files`]: the file system behind one trait, mapped files, the names of all files.
 //!
 //! It is the only released crate with `unsafe`: in `kernel` for vector instructions, in `files` for
 //! memory maps.
 
+#[doc(hidden)]
+pub mod contain;
 #[doc(hidden)]
 pub mod files;
 #[doc(hidden)]

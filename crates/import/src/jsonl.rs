@@ -9,31 +9,41 @@ use twinspire_towers::{Event, MinedPair, TrainingPair};
 
 use crate::error::ImportError;
 use crate::fields;
+use crate::input::Text;
 use crate::json::parse;
 use crate::lines::Lines;
+use crate::options::ReadOptions;
 
 /// Items from a file: each line an object with an `id`, a string or a whole number.
-pub fn items(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    Lines::open(path.as_ref(), item)
+pub fn items(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Lines<Value>, ImportError> {
+    let path = path.as_ref();
+    Ok(items_of(Text::open(path)?, path, options))
 }
 
 /// Items from an export with vectors: each line an object with an `item`. The vectors are ignored, as a publish with
 /// the same towers computes them again.
-pub fn exported(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    Lines::open(path.as_ref(), exported_item)
+pub fn exported(
+    path: impl AsRef<Path>,
+    options: &ReadOptions,
+) -> Result<Lines<Value>, ImportError> {
+    let path = path.as_ref();
+    Ok(exported_of(Text::open(path)?, path, options))
 }
 
 /// Users from a file: each line an object with a `user_id`, or an `id`, which is renamed to `user_id`.
-pub fn users(path: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    Lines::open(path.as_ref(), |line| fields::user(parse(line)?))
+pub fn users(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Lines<Value>, ImportError> {
+    let path = path.as_ref();
+    Ok(users_of(Text::open(path)?, path, options))
 }
 
 /// Events from a file.
 ///
 /// Each line is an object with `user` or `user_id` (or `query`, whose text then identifies the user), `item` or
-/// `item_id`, `timestamp` or `at` in Unix seconds, and optionally `weight` or `rating` (1 by default).
-pub fn events(path: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
-    Lines::open(path.as_ref(), |line| fields::event(parse(line)?))
+/// `item_id`, `timestamp` or `at` (a Unix time or a date and time as in ISO 8601), and optionally `weight` or `rating`
+/// (1 by default).
+pub fn events(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Lines<Event>, ImportError> {
+    let path = path.as_ref();
+    Ok(events_of(Text::open(path)?, path, options))
 }
 
 /// Pairs to mine from a file: each line an object with the features of a `user`, the id `positive` of an item that the
@@ -48,27 +58,40 @@ pub fn mined(path: impl AsRef<Path>) -> Result<Lines<MinedPair>, ImportError> {
     Lines::open(path.as_ref(), mined_pair)
 }
 
-/// Items from any reader, such as standard input; errors call it `name`.
-pub fn items_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
-    Lines::new(reader, name.as_ref(), item)
+/// Items from any reader; errors call it `name`.
+pub fn items_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+    options: &ReadOptions,
+) -> Lines<Value> {
+    items_of(Text::plain(reader), name.as_ref(), options)
 }
 
 /// Items from an export with vectors, from any reader; errors call it `name`.
 pub fn exported_from(
     reader: impl BufRead + Send + 'static,
     name: impl AsRef<Path>,
+    options: &ReadOptions,
 ) -> Lines<Value> {
-    Lines::new(reader, name.as_ref(), exported_item)
+    exported_of(Text::plain(reader), name.as_ref(), options)
 }
 
 /// Users from any reader; errors call it `name`.
-pub fn users_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Value> {
-    Lines::new(reader, name.as_ref(), |line| fields::user(parse(line)?))
+pub fn users_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+    options: &ReadOptions,
+) -> Lines<Value> {
+    users_of(Text::plain(reader), name.as_ref(), options)
 }
 
 /// Events from any reader; errors call it `name`.
-pub fn events_from(reader: impl BufRead + Send + 'static, name: impl AsRef<Path>) -> Lines<Event> {
-    Lines::new(reader, name.as_ref(), |line| fields::event(parse(line)?))
+pub fn events_from(
+    reader: impl BufRead + Send + 'static,
+    name: impl AsRef<Path>,
+    options: &ReadOptions,
+) -> Lines<Event> {
+    events_of(Text::plain(reader), name.as_ref(), options)
 }
 
 /// Mined pairs from any reader; errors call it `name`.
@@ -96,13 +119,32 @@ fn mined_pair(line: &[u8]) -> Result<MinedPair, String> {
     mined.map_err(|error| format!("not what `mine` writes: {error}"))
 }
 
-fn item(line: &[u8]) -> Result<Value, String> {
-    let record: Value = parse(line)?;
-    let wrapped = record.get("id").is_none() && record.get("item").is_some_and(Value::is_object);
-    fields::item(record).map_err(|what| match wrapped {
-        true => format!("{what} (an `item` in an object of its own is the format `export`)"),
-        false => what,
+pub(crate) fn items_of(text: Text, path: &Path, options: &ReadOptions) -> Lines<Value> {
+    let mut check = fields::items(options);
+    Lines::of(text, path, move |line| {
+        let record: Value = parse(line)?;
+        let wrapped =
+            record.get("id").is_none() && record.get("item").is_some_and(Value::is_object);
+        check(record).map_err(|what| match wrapped {
+            true => format!("{what} (an `item` in an object of its own is the format `export`)"),
+            false => what,
+        })
     })
+}
+
+pub(crate) fn exported_of(text: Text, path: &Path, options: &ReadOptions) -> Lines<Value> {
+    let mut check = fields::items(options);
+    Lines::of(text, path, move |line| check(exported_item(line)?))
+}
+
+pub(crate) fn users_of(text: Text, path: &Path, options: &ReadOptions) -> Lines<Value> {
+    let mut check = fields::users(options);
+    Lines::of(text, path, move |line| check(parse(line)?))
+}
+
+pub(crate) fn events_of(text: Text, path: &Path, options: &ReadOptions) -> Lines<Event> {
+    let mut events = fields::Events::new(options);
+    Lines::of(text, path, move |line| events.read(parse(line)?))
 }
 
 /// The part of an export line that is read.
@@ -118,10 +160,10 @@ fn exported_item(line: &[u8]) -> Result<Value, String> {
         // Invalid JSON is reported first.
         false => parse::<Value>(line).map(|_| None)?,
     };
-    let item = item.ok_or(
-        "an object with an `item` expected, as `twinspire export --vectors` writes it, found none",
-    )?;
-    fields::item(item)
+    item.ok_or_else(|| {
+        "an object with an `item` expected, as `twinspire export --vectors` writes it, found none"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -132,19 +174,27 @@ mod tests {
     use std::io::Cursor;
 
     fn event_of(line: &str) -> Result<Event, String> {
-        let mut all = events_from(Cursor::new(line.to_owned()), "log.jsonl");
+        let mut all = events_from(
+            Cursor::new(line.to_owned()),
+            "log.jsonl",
+            &ReadOptions::new(),
+        );
         all.next().unwrap().map_err(|error| error.to_string())
     }
 
     fn user_of(line: &str) -> Result<Value, String> {
-        let mut all = users_from(Cursor::new(line.to_owned()), "users.jsonl");
+        let mut all = users_from(
+            Cursor::new(line.to_owned()),
+            "users.jsonl",
+            &ReadOptions::new(),
+        );
         all.next().unwrap().map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_bad_line_does_not_stop_the_items_after_it() {
         let text = "{\"id\":\"a\"}\n{oops}\n{\"id\":7,\"n\":1}\n{\"name\":\"b\"}\n[1]\n[{\n";
-        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
+        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl", &ReadOptions::new())
             .map(|item| item.map_err(|error| error.to_string()))
             .collect();
         let expected = "expected a non-empty string of at most 1024 bytes";
@@ -176,7 +226,7 @@ mod tests {
         let text = "{\"id\":9007199254740993,\"n\":18446744073709551615,\"m\":-9223372036854775808}\n\
                     {\"id\":\"b\",\"n\":123456789012345678901234567890}\n\
                     {\"id\":\"c\",\"n\":\"123456789012345678901234567890\",\"x\":1e30}\n";
-        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl")
+        let all: Vec<_> = items_from(Cursor::new(text), "items.jsonl", &ReadOptions::new())
             .map(|item| item.map_err(|error| error.to_string()))
             .collect();
         let exact = json!({"id": "9007199254740993", "n": u64::MAX, "m": i64::MIN});
@@ -196,7 +246,7 @@ mod tests {
     fn an_export_gives_its_items_and_ignores_the_vectors() {
         let text = "{\"item\":{\"id\":\"a\"},\"vectors\":{\"s\":[0.5,1e999]}}\n{\"id\":\"b\"}\n\
                     [{\"id\":\"c\"}]\n{\"item\":7}\n{\"item\":{\"id\":\"d\"}\n{\"item\":{\"id\":5}}\n";
-        let all: Vec<_> = exported_from(Cursor::new(text), "all.jsonl")
+        let all: Vec<_> = exported_from(Cursor::new(text), "all.jsonl", &ReadOptions::new())
             .map(|item| item.map_err(|error| error.to_string()))
             .collect();
         let none = "an object with an `item` expected, as `twinspire export --vectors` writes it, \
@@ -243,15 +293,15 @@ mod tests {
             ("3", "a JSON object expected, found a number (3)"),
             (
                 r#"{"item":"a","at":1}"#,
-                "an event needs `user` (or `user_id`)",
+                "an event needs a user: a field `user` or `user_id`",
             ),
             (
                 r#"{"user":"a","at":1}"#,
-                "an event needs `item` (or `item_id`)",
+                "an event needs an item: a field `item` or `item_id`",
             ),
             (
                 r#"{"user":"a","item":"b"}"#,
-                "needs its time: `timestamp` (or `at`)",
+                "an event needs a time: a field `timestamp` or `at`",
             ),
             (
                 r#"{"user":"","item":"b","at":1}"#,
@@ -267,15 +317,11 @@ mod tests {
             ),
             (
                 r#"{"user":"a","item":"b","at":"Monday"}"#,
-                "Unix seconds (such as 881250949), found",
-            ),
-            (
-                r#"{"user":"a","item":"b","at":1732400000000}"#,
-                "milliseconds perhaps?",
+                "a Unix time (such as 881250949), found",
             ),
             (
                 r#"{"user":"a","item":"b","at":1e300}"#,
-                "milliseconds perhaps?",
+                "a Unix time (such as 881250949), found",
             ),
             (
                 r#"{"user":"a","item":"b","at":1,"weight":1e39}"#,
@@ -293,6 +339,77 @@ mod tests {
     }
 
     #[test]
+    fn times_are_text_or_numbers_of_one_unit() {
+        let times = |times: &[&str]| {
+            let lines = times
+                .iter()
+                .map(|at| format!("{{\"user\":1,\"item\":2,\"at\":{at}}}\n"));
+            let lines = Cursor::new(lines.collect::<String>());
+            let all = events_from(lines, "log.jsonl", &ReadOptions::new());
+            all.map(|event| event.map(|event| event.at).map_err(|error| error.what))
+                .collect::<Vec<_>>()
+        };
+        let (first, second) = (Ok(1_656_105_611), Ok(1_656_105_612));
+        for all in [
+            ["1656105611", "1656105612"],
+            ["1656105611000", "1656105612999"],
+            ["1656105611000000", "\"1656105612000001\""],
+            ["1656105611000000000", "1656105612000000000"],
+            ["\"2022-06-24T21:20:11Z\"", "\"2022-06-24 21:20:12\""],
+            ["\"2022-06-24T23:20:11.5+02:00\"", "1656105612"],
+        ] {
+            assert_eq!(times(&all), [first.clone(), second.clone()], "{all:?}");
+        }
+        let mixed = times(&["0", "1656105611000", "1656105612", "1656105612000"]);
+        let error = mixed[2].as_ref().unwrap_err();
+        assert!(
+            error.contains("by its size in seconds, but the times before it are in milliseconds"),
+            "{error}"
+        );
+        assert_eq!((&mixed[0], &mixed[1], &mixed[3]), (&Ok(0), &first, &second));
+    }
+
+    #[test]
+    fn columns_are_read_under_other_names_and_left_out() {
+        let options = ReadOptions::new().id("movieId").drop(["secret"]);
+        let line = r#"{"movieId":7,"secret":1,"year":1995}"#;
+        let mut all = items_from(Cursor::new(line), "a.jsonl", &options);
+        assert_eq!(
+            all.next().unwrap().unwrap(),
+            json!({"id": "7", "year": 1995})
+        );
+        let mut all = items_from(Cursor::new(r#"{"id":7}"#), "a.jsonl", &options);
+        let error = all.next().unwrap().unwrap_err();
+        assert!(error.what.contains("a field `movieId` expected"), "{error}");
+        let line = r#"{"movieId":7,"id":8}"#;
+        let mut all = items_from(Cursor::new(line), "a.jsonl", &options);
+        let error = all.next().unwrap().unwrap_err();
+        assert!(error.what.contains("there is a field `id` too"), "{error}");
+        let options = ReadOptions::new().columns(["year"]);
+        let line = r#"{"id":"7","secret":1,"year":1995}"#;
+        let mut all = items_from(Cursor::new(line), "a.jsonl", &options);
+        assert_eq!(
+            all.next().unwrap().unwrap(),
+            json!({"id": "7", "year": 1995})
+        );
+        let line = r#"{"userId":3,"movieId":7,"when":"2022-06-24","stars":4,"user":9}"#;
+        let options = options
+            .user("userId")
+            .item("movieId")
+            .time("when")
+            .weight("stars");
+        let event = events_from(Cursor::new(line), "a.jsonl", &options)
+            .next()
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (event.user.as_str(), event.item.as_str(), event.weight),
+            ("3", "7", 4.0)
+        );
+        assert_eq!(event.at, 1_656_028_800);
+    }
+
+    #[test]
     fn users_are_known_by_user_id() {
         assert_eq!(
             user_of(r#"{"id":3,"age":4}"#),
@@ -305,7 +422,7 @@ mod tests {
         assert!(
             user_of("{}")
                 .unwrap_err()
-                .contains("a user needs a `user_id` (or `id`)")
+                .contains("a user needs its id: `user_id` or `id`")
         );
         assert!(user_of("[]").unwrap_err().contains("found an empty list"));
         assert!(
@@ -397,7 +514,7 @@ mod tests {
     #[test]
     fn unbounded_nesting_is_an_error_and_not_a_crash() {
         let deep = format!("{{\"id\":{}", "[".repeat(100_000));
-        let error = items_from(Cursor::new(deep), "deep")
+        let error = items_from(Cursor::new(deep), "deep", &ReadOptions::new())
             .next()
             .unwrap()
             .unwrap_err();
@@ -408,9 +525,10 @@ mod tests {
         #[test]
         fn any_bytes_end_without_a_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let lines = text.split(|&byte| byte == b'\n').count();
-            prop_assert!(items_from(Cursor::new(text.clone()), "x").count() <= lines);
-            prop_assert!(users_from(Cursor::new(text.clone()), "x").count() <= lines);
-            prop_assert!(events_from(Cursor::new(text), "x").count() <= lines);
+            let plain = ReadOptions::new();
+            prop_assert!(items_from(Cursor::new(text.clone()), "x", &plain).count() <= lines);
+            prop_assert!(users_from(Cursor::new(text.clone()), "x", &plain).count() <= lines);
+            prop_assert!(events_from(Cursor::new(text), "x", &plain).count() <= lines);
         }
 
         #[test]

@@ -1,19 +1,16 @@
 //! Text files line by line. Every line is bounded, and every error has its line number.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use twinspire_towers::internals::MAX_RECORD_BYTES;
 
 use crate::error::ImportError;
+use crate::input::{BOM, Text};
 
 /// Maximum length of a line in bytes. A record fits into [`MAX_RECORD_BYTES`] of plain JSON; its line may be longer by
 /// `\u` escapes and spaces.
 pub(super) const MAX_LINE_BYTES: usize = 8 * MAX_RECORD_BYTES;
-
-/// The byte order mark that some editors put before UTF-8 text.
-pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 type Convert<T> = Box<dyn FnMut(&[u8]) -> Result<T, String> + Send>;
 
@@ -23,7 +20,7 @@ type Convert<T> = Box<dyn FnMut(&[u8]) -> Result<T, String> + Send>;
 /// call reads the next line. An error of the file system ends the iteration.
 pub struct Lines<T> {
     path: PathBuf,
-    reader: Box<dyn BufRead + Send>,
+    text: Text,
     convert: Convert<T>,
     buffer: Vec<u8>,
     line: u64,
@@ -38,19 +35,27 @@ impl<T> Lines<T> {
         path: &Path,
         convert: impl FnMut(&[u8]) -> Result<T, String> + Send + 'static,
     ) -> Result<Self, ImportError> {
-        let reader = BufReader::with_capacity(1 << 16, open_text(path)?);
-        Ok(Self::new(reader, path, convert))
+        Ok(Self::of(Text::open(path)?, path, convert))
     }
 
-    /// Reads any text; errors call it `path`.
+    /// Reads from a reader; errors call it `path`.
     pub(super) fn new(
         reader: impl BufRead + Send + 'static,
         path: &Path,
         convert: impl FnMut(&[u8]) -> Result<T, String> + Send + 'static,
     ) -> Self {
+        Self::of(Text::plain(reader), path, convert)
+    }
+
+    /// Reads any text; errors call it `path`.
+    pub(super) fn of(
+        text: Text,
+        path: &Path,
+        convert: impl FnMut(&[u8]) -> Result<T, String> + Send + 'static,
+    ) -> Self {
         Self {
             path: path.to_owned(),
-            reader: Box::new(reader),
+            text,
             convert: Box::new(convert),
             buffer: Vec::new(),
             line: 0,
@@ -69,7 +74,7 @@ impl<T> Lines<T> {
     /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.position
+        self.text.bytes_read(self.position)
     }
 
     /// The number of the last line read, from 1; 0 before the first.
@@ -82,18 +87,19 @@ impl<T> Lines<T> {
     fn fill(&mut self) -> Result<bool, ImportError> {
         self.buffer.clear();
         let bound = MAX_LINE_BYTES as u64 + 1;
-        let read = (&mut self.reader)
+        let read = (&mut self.text.reader)
             .take(bound)
             .read_until(b'\n', &mut self.buffer)
-            .map_err(|error| ImportError::io(&self.path, &error))? as u64;
+            .map_err(|error| ImportError::unread(&self.path, self.line + 1, &error))?
+            as u64;
         if read == 0 {
             return Ok(false);
         }
         self.line += 1;
         self.position += read;
         if read == bound && self.buffer.last() != Some(&b'\n') {
-            self.position +=
-                skip_line(&mut self.reader).map_err(|error| ImportError::io(&self.path, &error))?;
+            self.position += skip_line(&mut self.text.reader)
+                .map_err(|error| ImportError::unread(&self.path, self.line, &error))?;
             let what = format!("a line of at most {MAX_LINE_BYTES} bytes expected, longer found");
             return Err(ImportError::line(&self.path, self.line, what));
         }
@@ -113,7 +119,7 @@ impl<T> Iterator for Lines<T> {
                     continue;
                 }
                 Err(error) => {
-                    self.done = error.line.is_none();
+                    self.done = !error.is_bad_record();
                     return Some(Err(error));
                 }
             }
@@ -159,36 +165,6 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
         if ended {
             return Ok(skipped);
         }
-    }
-}
-
-/// Opens a file for reading. Files that are no UTF-8 text by their first bytes are refused.
-pub(super) fn open_text(path: &Path) -> Result<impl Read + Send + use<>, ImportError> {
-    let io = |error: io::Error| ImportError::io(path, &error);
-    let mut file = File::open(path).map_err(io)?;
-    if file.metadata().map_err(io)?.is_dir() {
-        return Err(ImportError::file(
-            path,
-            "a file expected, a directory found",
-        ));
-    }
-    let mut head = Vec::new();
-    (&mut file).take(4).read_to_end(&mut head).map_err(io)?;
-    let kind = match head.as_slice() {
-        [0x1f, 0x8b, ..] => Some("compressed with gzip: unpack it first"),
-        [0x28, 0xb5, 0x2f, 0xfd] => Some("compressed with zstd: unpack it first"),
-        [b'P', b'K', 3, 4] => Some("a zip archive: unpack it first"),
-        b"PAR1" => Some("a Parquet file: write it as JSON lines or CSV first"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16 text: save it as UTF-8"),
-        _ => None,
-    };
-    match kind {
-        Some(kind) => Err(ImportError::file(
-            path,
-            format!("text expected, but this is {kind}"),
-        )),
-        // Chained instead of rewound, as a pipe cannot be rewound.
-        None => Ok(io::Cursor::new(head).chain(file)),
     }
 }
 
@@ -266,9 +242,12 @@ mod tests {
                 Err(io::Error::other("the disk is gone"))
             }
         }
-        let mut all = Lines::new(BufReader::new(Broken), Path::new("a.txt"), |_| Ok(()));
+        let mut all = Lines::new(io::BufReader::new(Broken), Path::new("a.txt"), |_| Ok(()));
         let error = all.next().unwrap().unwrap_err();
-        assert_eq!(error.to_string(), "a.txt: cannot be read: the disk is gone");
+        assert_eq!(
+            error.to_string(),
+            "a.txt, line 1: cannot be read: the disk is gone"
+        );
         assert!(all.next().is_none());
     }
 
@@ -276,9 +255,8 @@ mod tests {
     fn files_that_are_not_text_are_refused_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         for (head, advice) in [
-            (&b"\x1f\x8b\x08\x00"[..], "unpack it first"),
-            (b"PK\x03\x04", "unpack it first"),
-            (b"PAR1", "as JSON lines or CSV"),
+            (&b"PK\x03\x04"[..], "unpack it first"),
+            (b"PAR1", "call it .parquet"),
             (b"\xff\xfe{\0", "save it as UTF-8"),
         ] {
             let path = write_file(dir.path(), "a", head);

@@ -1,17 +1,18 @@
 //! Sources of records by their path.
 
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use twinspire_towers::Event;
 
-use crate::csv::{self, CsvOptions, Rows};
+use crate::csv;
 use crate::error::ImportError;
-use crate::lines::Lines;
+use crate::input::{Text, is_standard_input};
+use crate::options::ReadOptions;
 #[cfg(feature = "parquet")]
 use crate::parquet;
+use crate::records::Records;
 use crate::{jsonl, movielens};
 
 /// The format of a source.
@@ -24,24 +25,30 @@ pub enum Format {
     Export,
     /// CSV with a header row: `.csv`, `.tsv`.
     Csv,
-    /// A MovieLens-100K directory.
+    /// A MovieLens directory, or one of its `.dat` files.
     MovieLens,
     /// Parquet, one field per column: `.parquet`, with the feature `parquet` of this crate.
     #[cfg(feature = "parquet")]
     Parquet,
 }
 
-/// A file or directory of known format.
+/// A file or directory, or standard input.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
-    format: Format,
-    csv: CsvOptions,
+    /// `None` for text whose format its first bytes tell.
+    format: Option<Format>,
+    options: ReadOptions,
 }
 
-/// Opens a path by its kind: a directory with `u.data` is MovieLens-100K, a file has the format of its extension.
+/// Opens a path by its kind: a directory with MovieLens data, or a file, which has the format of its extension.
+/// Behind it `.gz` or `.zst` may stand: text is unpacked. The path `-` is standard input: JSON lines if it begins with
+/// an object, else CSV.
 pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
     let path = path.as_ref();
+    if is_standard_input(path) {
+        return Ok(Source::of(path, None));
+    }
     let metadata = path
         .metadata()
         .map_err(|error| ImportError::io(path, &error))?;
@@ -49,182 +56,139 @@ pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
         if movielens::is_movielens(path) {
             return Ok(Source::new(path, Format::MovieLens));
         }
-        let what = "a MovieLens-100K directory expected (with u.data, u.item, u.user), but it has \
-                    no u.data; other data is imported file by file";
+        let what = "a MovieLens directory expected (with u.data, ratings.dat or ratings.csv), but it has \
+                    none of these; other data is imported file by file";
         return Err(ImportError::file(path, what));
     }
-    let extension = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
-    let format = match extension.as_str() {
+    let format = match &*extension(path) {
         "jsonl" | "ndjson" | "json" => Format::JsonLines,
         "csv" | "tsv" => Format::Csv,
+        "dat" => Format::MovieLens,
         #[cfg(feature = "parquet")]
         "parquet" => Format::Parquet,
         _ => {
-            let what = "a file called .jsonl, .ndjson, .json, .csv, .tsv or (where the crate has the \
-                        feature `parquet`) .parquet expected, or a MovieLens-100K directory";
+            let what = "a file called .jsonl, .ndjson, .json, .csv, .tsv, .dat or (where the crate has the \
+                        feature `parquet`) .parquet expected, or a MovieLens directory";
             return Err(ImportError::file(path, what));
         }
     };
     Ok(Source::new(path, format))
 }
 
+/// The extension in small letters; that of a compressed file stands before `.gz` or `.zst`.
+fn extension(path: &Path) -> String {
+    let extension = |path: &Path| {
+        let extension = path.extension().unwrap_or_default();
+        extension.to_string_lossy().to_lowercase()
+    };
+    match &*extension(path) {
+        "gz" | "zst" => extension(&path.with_extension("")),
+        other => other.to_owned(),
+    }
+}
+
 impl Source {
     /// A source of this format.
     #[must_use]
     pub fn new(path: impl AsRef<Path>, format: Format) -> Self {
+        Self::of(path.as_ref(), Some(format))
+    }
+
+    fn of(path: &Path, format: Option<Format>) -> Self {
         Self {
-            path: path.as_ref().to_owned(),
+            path: path.to_owned(),
             format,
-            csv: CsvOptions::new(),
+            options: ReadOptions::new(),
         }
     }
 
-    /// Reads CSV with these options.
+    /// Reads with these options.
     #[must_use]
-    pub fn csv_options(mut self, options: CsvOptions) -> Self {
-        self.csv = options;
+    pub fn options(mut self, options: ReadOptions) -> Self {
+        self.options = options;
         self
     }
 
-    /// The format.
+    /// The format; `None` for standard input, whose first bytes tell.
     #[must_use]
-    pub fn format(&self) -> Format {
+    pub fn format(&self) -> Option<Format> {
         self.format
-    }
-
-    /// The file of the records; `name` is its name in a MovieLens directory.
-    fn file(&self, name: &str) -> PathBuf {
-        match self.format {
-            Format::MovieLens => self.path.join(name),
-            _ => self.path.clone(),
-        }
     }
 
     fn items_only(&self) -> ImportError {
         ImportError::file(&self.path, "an export holds items only")
     }
 
+    /// The text of the source and its format.
+    fn text(&self) -> Result<(Text, Format), ImportError> {
+        let mut text = Text::open(&self.path)?;
+        let format = match self.format {
+            Some(format) => format,
+            None => match text.first_byte(&self.path)? {
+                Some(b'{' | b'[') => Format::JsonLines,
+                _ => Format::Csv,
+            },
+        };
+        Ok((text, format))
+    }
+
     /// The items.
     pub fn items(&self) -> Result<Records<Value>, ImportError> {
-        let records: Records<_> = match self.format {
-            Format::JsonLines => jsonl::items(&self.path)?.into(),
-            Format::Export => jsonl::exported(&self.path)?.into(),
-            Format::Csv => csv::items(&self.path, &self.csv)?.into(),
-            Format::MovieLens => movielens::items(&self.path)?.into(),
-            #[cfg(feature = "parquet")]
-            Format::Parquet => parquet::items(&self.path)?.into(),
+        let (path, options) = (&self.path, &self.options);
+        if let Some(Format::MovieLens) = self.format {
+            return movielens::items_of(path, options);
+        }
+        #[cfg(feature = "parquet")]
+        if let Some(Format::Parquet) = self.format {
+            return Ok(Records::from(parquet::items(path, options)?).with_size_of(path));
+        }
+        let (text, format) = self.text()?;
+        let records: Records<_> = match format {
+            Format::Export => jsonl::exported_of(text, path, options).into(),
+            Format::Csv => csv::items_of(text, path, options)?.into(),
+            _ => jsonl::items_of(text, path, options).into(),
         };
-        Ok(records.with_size_of(&self.file("u.item")))
+        Ok(records.with_size_of(path))
     }
 
     /// The users.
     pub fn users(&self) -> Result<Records<Value>, ImportError> {
-        let records: Records<_> = match self.format {
-            Format::JsonLines => jsonl::users(&self.path)?.into(),
-            Format::Export => return Err(self.items_only()),
-            Format::Csv => csv::users(&self.path, &self.csv)?.into(),
-            Format::MovieLens => movielens::users(&self.path)?.into(),
+        let (path, options) = (&self.path, &self.options);
+        match self.format {
+            Some(Format::MovieLens) => return movielens::users_of(path, options),
+            Some(Format::Export) => return Err(self.items_only()),
             #[cfg(feature = "parquet")]
-            Format::Parquet => parquet::users(&self.path)?.into(),
+            Some(Format::Parquet) => {
+                return Ok(Records::from(parquet::users(path, options)?).with_size_of(path));
+            }
+            _ => {}
+        }
+        let (text, format) = self.text()?;
+        let records: Records<_> = match format {
+            Format::Csv => csv::users_of(text, path, options)?.into(),
+            _ => jsonl::users_of(text, path, options).into(),
         };
-        Ok(records.with_size_of(&self.file("u.user")))
+        Ok(records.with_size_of(path))
     }
 
     /// The events.
     pub fn events(&self) -> Result<Records<Event>, ImportError> {
-        let records: Records<_> = match self.format {
-            Format::JsonLines => jsonl::events(&self.path)?.into(),
-            Format::Export => return Err(self.items_only()),
-            Format::Csv => csv::events(&self.path, &self.csv)?.into(),
-            Format::MovieLens => movielens::events(self.path.join("u.data"))?.into(),
+        let (path, options) = (&self.path, &self.options);
+        match self.format {
+            Some(Format::MovieLens) => return movielens::events_of(path, options),
+            Some(Format::Export) => return Err(self.items_only()),
             #[cfg(feature = "parquet")]
-            Format::Parquet => parquet::events(&self.path)?.into(),
+            Some(Format::Parquet) => {
+                return Ok(Records::from(parquet::events(path, options)?).with_size_of(path));
+            }
+            _ => {}
+        }
+        let (text, format) = self.text()?;
+        let records: Records<_> = match format {
+            Format::Csv => csv::events_of(text, path, options)?.into(),
+            _ => jsonl::events_of(text, path, options).into(),
         };
-        Ok(records.with_size_of(&self.file("u.data")))
-    }
-}
-
-/// Iterator over the records of a source, one at a time.
-#[derive(Debug)]
-pub struct Records<T> {
-    inner: Inner<T>,
-    bytes_total: Option<u64>,
-}
-
-#[derive(Debug)]
-enum Inner<T> {
-    Lines(Lines<T>),
-    Rows(Box<Rows<T>>),
-    #[cfg(feature = "parquet")]
-    Table(Box<parquet::Rows<T>>),
-}
-
-impl<T> Records<T> {
-    fn new(inner: Inner<T>) -> Self {
-        Self {
-            inner,
-            bytes_total: None,
-        }
-    }
-
-    /// Sets the size of the file, if it has one.
-    fn with_size_of(mut self, file: &Path) -> Self {
-        let metadata = file.metadata().ok().filter(Metadata::is_file);
-        self.bytes_total = metadata.map(|metadata| metadata.len());
-        self
-    }
-
-    /// Bytes read so far, for a progress bar.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        match &self.inner {
-            Inner::Lines(lines) => lines.bytes_read(),
-            Inner::Rows(rows) => rows.bytes_read(),
-            #[cfg(feature = "parquet")]
-            Inner::Table(rows) => rows.bytes_read(),
-        }
-    }
-
-    /// Size of the file in bytes; `None` for a pipe.
-    #[must_use]
-    pub fn bytes_total(&self) -> Option<u64> {
-        self.bytes_total
-    }
-}
-
-impl<T> Iterator for Records<T> {
-    type Item = Result<T, ImportError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.inner {
-            Inner::Lines(lines) => lines.next(),
-            Inner::Rows(rows) => rows.next(),
-            #[cfg(feature = "parquet")]
-            Inner::Table(rows) => rows.next(),
-        }
-    }
-}
-
-impl<T> From<Lines<T>> for Records<T> {
-    fn from(lines: Lines<T>) -> Self {
-        Self::new(Inner::Lines(lines))
-    }
-}
-
-impl<T> From<Rows<T>> for Records<T> {
-    fn from(rows: Rows<T>) -> Self {
-        Self::new(Inner::Rows(Box::new(rows)))
-    }
-}
-
-#[cfg(feature = "parquet")]
-impl<T> From<parquet::Rows<T>> for Records<T> {
-    fn from(rows: parquet::Rows<T>) -> Self {
-        Self::new(Inner::Table(Box::new(rows)))
+        Ok(records.with_size_of(path))
     }
 }
 
@@ -243,8 +207,11 @@ mod tests {
             ("a.JSON", Format::JsonLines),
             ("a.csv", Format::Csv),
             ("a.tsv", Format::Csv),
+            ("a.csv.gz", Format::Csv),
+            ("a.jsonl.zst", Format::JsonLines),
+            ("movies.dat", Format::MovieLens),
         ] {
-            assert_eq!(format(&write_file(dir, name, "")), Ok(kind));
+            assert_eq!(format(&write_file(dir, name, "")), Ok(Some(kind)));
         }
         let error = format(&write_file(dir, "a.xlsx", "")).unwrap_err();
         assert!(
@@ -252,11 +219,62 @@ mod tests {
             "{error}"
         );
         let error = format(dir).unwrap_err();
-        assert!(error.to_string().contains("it has no u.data"), "{error}");
+        assert!(error.to_string().contains("none of these"), "{error}");
         assert!(format(&dir.join("none.csv")).is_err());
         write_file(dir, "u.data", "1\t2\t3\t4\n");
-        assert_eq!(format(dir), Ok(Format::MovieLens));
+        assert_eq!(format(dir), Ok(Some(Format::MovieLens)));
         assert_eq!(open(dir).unwrap().events().unwrap().count(), 1);
+    }
+
+    #[cfg(feature = "compressed")]
+    #[test]
+    fn compressed_text_is_told_by_its_content_and_may_not_end_early() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let text: String = (0..5_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        let gzip = packed.finish().unwrap();
+        let zstd = zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
+        for (name, bytes) in [("a.jsonl.gz", gzip), ("b.jsonl", zstd)] {
+            let read = |bytes: &[u8]| {
+                let mut items = open(write_file(dir.path(), name, bytes))
+                    .unwrap()
+                    .items()
+                    .unwrap();
+                let all: Vec<_> = items.by_ref().collect();
+                assert!(items.bytes_read() <= bytes.len() as u64);
+                all
+            };
+            let all = read(&bytes);
+            assert_eq!(
+                all.iter().filter(|item| item.is_ok()).count(),
+                5_000,
+                "{name}"
+            );
+            for cut in [bytes.len() / 2, bytes.len() - 9, bytes.len() - 1] {
+                let all = read(&bytes[..cut]);
+                let error = all.last().unwrap().as_ref().unwrap_err();
+                assert!(!error.is_bad_record(), "{name}: {error}");
+                assert!(error.to_string().contains("cut short"), "{name}: {error}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, device) in [
+            ("a.jsonl", "/dev/zero"),
+            ("a.csv", "/dev/zero"),
+            ("ratings.dat", "/dev/zero"),
+        ] {
+            let path = dir.path().join(name);
+            std::os::unix::fs::symlink(device, &path).unwrap();
+            let error = open(&path).unwrap().events().unwrap_err();
+            assert!(error.to_string().contains("a device found"), "{error}");
+        }
     }
 
     #[test]
@@ -265,8 +283,8 @@ mod tests {
         let json = "{\"id\":1,\"n\":2,\"tags\":[\"a\",\"b\"]}\n";
         let json = write_file(dir.path(), "a.jsonl", json);
         let table = write_file(dir.path(), "a.tsv", "id\tn\ttags\n1\t2\ta|b\n");
-        let options = CsvOptions::new().lists(["tags"]);
-        let mut items = open(table).unwrap().csv_options(options).items().unwrap();
+        let options = ReadOptions::new().lists(["tags"]);
+        let mut items = open(table).unwrap().options(options).items().unwrap();
         let item = items.next().unwrap().unwrap();
         assert_eq!(
             item,

@@ -1,10 +1,9 @@
 //! JSON as an argument: the text itself, `@file`, or `-` for standard input.
 
-use std::fs::File;
 use std::io::Read;
 
 use serde_json::Value;
-use twinspire::import::check_integers;
+use twinspire::import::{check_integers, regular_file};
 
 use crate::output::Failure;
 
@@ -43,7 +42,7 @@ fn text(argument: &str) -> Result<(String, String), Failure> {
         let origin = "standard input".to_owned();
         Ok((read(std::io::stdin().lock(), &origin)?, origin))
     } else if let Some(path) = argument.strip_prefix('@') {
-        let file = File::open(path).map_err(|error| Failure::reading(path, error))?;
+        let file = regular_file(path).map_err(|error| Failure::reading(path, error))?;
         Ok((read(file, path)?, path.to_owned()))
     } else {
         Ok((argument.to_owned(), "the argument".to_owned()))

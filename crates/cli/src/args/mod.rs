@@ -3,7 +3,7 @@
 //! Each group turns itself into what a command needs: a database is opened, a recall is configured, JSON is
 //! read from a file. A command adds the flags that it alone has.
 
-mod csv;
+mod columns;
 mod json;
 mod numbers;
 mod search;
@@ -11,7 +11,7 @@ mod state;
 mod target;
 mod users;
 
-pub use csv::CsvArgs;
+pub use columns::ColumnArgs;
 pub use json::{json, json_of_text, json_values};
 pub use numbers::{at_least_one, at_least_two, share};
 pub use search::{EffortArgs, SearchArgs, ShowArgs};

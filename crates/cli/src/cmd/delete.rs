@@ -1,12 +1,12 @@
 //! `twinspire delete`: removes items.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use twinspire::Database;
+use twinspire::import::regular_file;
 
 use crate::args::DatabaseArg;
 use crate::output::{Exit, Failure, Output, counted};
@@ -119,7 +119,7 @@ fn ids_of(path: &Path) -> Result<Vec<String>, Failure> {
         true => (Box::new(stdin()), STANDARD_INPUT.to_owned()),
         false => {
             let name = path.display().to_string();
-            let file = File::open(path).map_err(|error| Failure::reading(&name, error))?;
+            let file = regular_file(path).map_err(|error| Failure::reading(&name, error))?;
             (Box::new(file), name)
         }
     };

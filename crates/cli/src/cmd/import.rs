@@ -1,25 +1,25 @@
 //! `twinspire import`: items from files into a database.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufReader, stdin};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use twinspire::import::{
-    CsvOptions, Format, ImportError, Records, Source, csv, jsonl, misread_places, open,
-};
-use twinspire::{Database, Error, Event};
+use twinspire::import::{Format, Records, Source, misread_places, open};
+use twinspire::{Database, Error};
 
-use crate::args::{CsvArgs, DatabaseArg};
-use crate::output::{Exit, Failure, Output, Unit, counted, thousands};
+use crate::args::{ColumnArgs, DatabaseArg};
+use crate::output::{Exit, Failure, Output, counted, thousands};
+use crate::reading::{Repeated, Tally, read};
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire import shop.twin items.jsonl
   twinspire import shop.twin movies.csv --id movieId --lists genres
-  twinspire import movies.twin ml-100k                 a MovieLens-100K directory
-  zcat items.jsonl.gz | twinspire import shop.twin - --format json-lines
+  twinspire import movies.twin ml-25m                  a MovieLens directory
+  twinspire import shop.twin items.parquet --drop embedding
+  my-export | twinspire import shop.twin -             JSON lines or CSV
   twinspire import shop.twin log.csv --kind events --dry-run
   twinspire import copy.twin all.jsonl --format export
   twinspire import shop.twin today.jsonl --replace     also removes what the file does not have
@@ -27,10 +27,10 @@ Examples:
 
 Files:
   JSON lines  one object per line, each with an `id`
-  CSV         a header row with a column `id`; a cell that looks like a number, true or
-              false is one; an empty cell is an absent field
-  Parquet     a column `id`; each column is a field, times become seconds since 1970
-  MovieLens   u.item (u.data and u.user are read by `twinspire train`)
+  CSV         a header row with a column `id`; a column whose cells all look like numbers, booleans or
+              dates holds these, any other text; an empty cell is an absent field
+  Parquet     a column `id`; each column is a field; dates and times become seconds since 1970
+  MovieLens   the films of 100K, 1M, 10M, 20M, 25M, 32M, latest (`twinspire train` reads the rest)
   export      an export with --vectors: the items are imported and the vectors ignored, as a
               publish with the same towers computes them again; an export without --vectors
               is plain JSON lines
@@ -39,16 +39,15 @@ An existing item is replaced, so importing a file twice does no harm. With --rep
 does not have are removed at the end; more than half of them only with --yes. A crash before that leaves
 them all, and running the command again completes it. Lists of more than 32 numbers are stored without an
 index by themselves. A database holds items only: logs
-and users stay in their files, where `train` reads them; --dry-run checks them.";
+and users stay in their files, where `train` reads them; --dry-run checks them. Text may be compressed with
+gzip or Zstandard, whatever its name. --skip-bad also passes over damaged parts of a file: the records that
+are lost with them are counted, and the exit code is 1.";
 
 /// Number of items in a batch. Each batch is one fsync and written whole or not at all.
 const BATCH_ITEMS: usize = 2_000;
-/// A batch is written sooner when its part of the file reaches this size.
-const BATCH_BYTES: u64 = 16 << 20;
-/// Number of bad lines that are shown one by one.
-const MAX_BAD_LINES_SHOWN: u64 = 5;
-/// The name of standard input in errors.
-const STANDARD_INPUT: &str = "standard input";
+/// A batch is written sooner when its records reach this size. A small file can hold large records: Parquet packs them,
+/// and CSV names its columns once.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Read items into a database, which is created if absent.
 #[derive(Debug, Args)]
@@ -57,7 +56,8 @@ const STANDARD_INPUT: &str = "standard input";
 pub struct ImportArgs {
     #[command(flatten)]
     target: DatabaseArg,
-    /// A file (.jsonl, .ndjson, .json, .csv, .tsv, .parquet), a MovieLens directory, or - for standard input
+    /// A file (.jsonl, .ndjson, .json, .csv, .tsv, .parquet; also .gz, .zst), a MovieLens directory, or - for
+    /// standard input
     path: PathBuf,
     /// What the file holds
     #[arg(long, value_enum, default_value_t = Kind::Items)]
@@ -66,8 +66,8 @@ pub struct ImportArgs {
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
     #[command(flatten)]
-    csv: CsvArgs,
-    /// Skip bad lines and count them, instead of stopping at the first
+    columns: ColumnArgs,
+    /// Skip bad records and count them, instead of stopping at the first
     #[arg(long)]
     skip_bad: bool,
     /// Read and check the file, write nothing
@@ -76,7 +76,7 @@ pub struct ImportArgs {
     /// The file is the whole catalogue: remove every item that is not in it, after the last line was read
     #[arg(long, conflicts_with = "dry_run")]
     replace: bool,
-    /// With --replace: remove any number of items, even more than half of them, or after bad lines
+    /// With --replace: remove any number of items, even more than half of them, or after bad records
     #[arg(long, requires = "replace")]
     yes: bool,
     /// Fields that nobody filters by: store them without an index (kept with the database)
@@ -110,6 +110,7 @@ enum Kind {
 enum FormatArg {
     JsonLines,
     Csv,
+    Parquet,
     #[value(name = "movielens")]
     MovieLens,
     /// An export with --vectors
@@ -128,10 +129,10 @@ pub fn run(args: ImportArgs, output: &Output) -> Result<Exit, Failure> {
             "--format export: an export holds items only",
         ));
     }
-    let reader = Reader::new(&args)?;
-    let counts = match args.kind {
+    let source = source(&args)?;
+    let tally = match args.kind {
         Kind::Items if !args.dry_run => {
-            let records = reader.items()?;
+            let records = source.items()?;
             let db = Database::open(&args.target.database)?;
             if !args.no_filter.is_empty() {
                 db.exclude_from_filters(&args.no_filter)?;
@@ -144,34 +145,56 @@ pub fn run(args: ImportArgs, output: &Output) -> Result<Exit, Failure> {
                 false => store(&db, records, &args, output)?,
             }
         }
-        Kind::Items => read_all(reader.items()?, &args, output, |_| Ok(()))?,
-        Kind::Users => read_all(reader.users()?, &args, output, |_| Ok(()))?,
-        Kind::Events => read_all(reader.events()?, &args, output, |_| Ok(()))?,
+        Kind::Items => check_ids(source.items()?, "id", &args, output)?,
+        Kind::Users => check_ids(source.users()?, "user_id", &args, output)?,
+        Kind::Events => read(source.events()?, "events", args.skip_bad, output, |_, _| {
+            Ok(())
+        })?,
     };
     let noun = match args.kind {
         Kind::Items => "item",
         Kind::Users => "user",
         Kind::Events => "event",
     };
-    let Counts { read, bad_lines } = counts;
-    let document = json!({"kind": format!("{noun}s"), "read": read, "bad_lines": bad_lines,
-                          "written": if args.dry_run { 0 } else { read }});
+    let mut document = tally.document();
+    document["kind"] = json!(format!("{noun}s"));
+    document["written"] = json!(if args.dry_run { 0 } else { tally.read });
     output.result(&document, || {
         let verb = if args.dry_run { "checked" } else { "imported" };
-        let mut text = format!("{} {verb}", counted(read, noun));
-        if bad_lines > 0 {
-            text.push_str(&format!(", {} skipped", counted(bad_lines, "bad line")));
-        }
-        text
+        format!("{} {verb}{}", counted(tally.read, noun), tally.remarks())
     })?;
     Ok(Exit::Done)
 }
 
-/// What was read.
-#[derive(Clone, Copy, Default)]
-struct Counts {
-    read: u64,
-    bad_lines: u64,
+/// Opens the file.
+fn source(args: &ImportArgs) -> Result<Source, Failure> {
+    let format = args.format.map(|format| match format {
+        FormatArg::JsonLines => Format::JsonLines,
+        FormatArg::Csv => Format::Csv,
+        FormatArg::Parquet => Format::Parquet,
+        FormatArg::MovieLens => Format::MovieLens,
+        FormatArg::Export => Format::Export,
+    });
+    let source = match format {
+        Some(format) => Source::new(&args.path, format),
+        None => open(&args.path)?,
+    };
+    Ok(source.options(args.columns.options()))
+}
+
+/// Reads all records and counts repeated ids.
+fn check_ids(
+    records: Records<Value>,
+    id: &str,
+    args: &ImportArgs,
+    output: &Output,
+) -> Result<Tally, Failure> {
+    let (mut ids, mut repeated) = (Repeated::default(), 0);
+    let tally = read(records, "reading", args.skip_bad, output, |record, _| {
+        repeated += u64::from(!ids.insert(record[id].as_str().unwrap_or_default()));
+        Ok(())
+    })?;
+    Ok(Tally { repeated, ..tally })
 }
 
 /// Objects that were meant as places and are none: by field and reason, how many, and the first item.
@@ -209,15 +232,15 @@ fn replace(
     if args.yes {
         catalogue = catalogue.max_removed(1.0);
     }
-    let counts = put_batches(records, args, output, |batch| catalogue.put_many(batch))?;
-    let Counts { read, bad_lines } = counts;
+    let tally = put_batches(records, args, output, |batch| catalogue.put_many(batch))?;
     let (missing, items) = catalogue.missing()?;
-    if bad_lines > 0 && missing > 0 && !args.yes {
+    let unread = tally.bad + tally.lost;
+    if unread > 0 && missing > 0 && !args.yes {
         let message = format!(
             "{} of {} are not in the file, but {} could not be read: nothing was removed",
             counted(missing, "item"),
             thousands(items),
-            counted(bad_lines, "bad line"),
+            counted(unread, "record"),
         );
         return Err(Failure::refused(message).hint("--yes removes them all the same"));
     }
@@ -229,22 +252,22 @@ fn replace(
             false => failure,
         }
     })?;
-    let document = json!({"kind": "items", "read": read, "bad_lines": bad_lines,
-                          "added": done.added, "changed": done.changed,
-                          "unchanged": done.unchanged, "removed": done.removed});
+    let mut document = tally.document();
+    document["kind"] = json!("items");
+    document["added"] = json!(done.added);
+    document["changed"] = json!(done.changed);
+    document["unchanged"] = json!(done.unchanged);
+    document["removed"] = json!(done.removed);
     output.result(&document, || {
-        let mut text = format!(
-            "{} imported: {} new, {} changed, {} unchanged; {} removed",
-            counted(read, "item"),
+        format!(
+            "{} imported: {} new, {} changed, {} unchanged; {} removed{}",
+            counted(tally.read, "item"),
             thousands(done.added),
             thousands(done.changed),
             thousands(done.unchanged),
             counted(done.removed, "item"),
-        );
-        if bad_lines > 0 {
-            text.push_str(&format!(", {} skipped", counted(bad_lines, "bad line")));
-        }
-        text
+            tally.remarks(),
+        )
     })?;
     Ok(Exit::Done)
 }
@@ -255,7 +278,7 @@ fn store(
     records: Records<Value>,
     args: &ImportArgs,
     output: &Output,
-) -> Result<Counts, Failure> {
+) -> Result<Tally, Failure> {
     put_batches(records, args, output, |batch| {
         db.items().put_many(batch).map(drop)
     })
@@ -267,38 +290,28 @@ fn put_batches(
     args: &ImportArgs,
     output: &Output,
     mut put: impl FnMut(&[Value]) -> Result<(), Error>,
-) -> Result<Counts, Failure> {
+) -> Result<Tally, Failure> {
     let mut places = MisreadPlaces::default();
-    let mut batch: Vec<Value> = Vec::new();
-    let mut ids = HashSet::new();
-    let mut batch_start = 0;
-    let mut written = 0;
-    let result = read_all(records, args, output, |step| {
-        let (item, position) = match step {
-            Step::Record(item, position) => (Some(item), position),
-            Step::End => (None, 0),
-        };
-        // A later line of the same id replaces the earlier one, so both cannot be in one call.
-        let id = item.as_ref().and_then(|item| item["id"].as_str());
-        let repeated = id.is_some_and(|id| !ids.insert(id.to_owned()));
-        let full =
-            batch.len() >= BATCH_ITEMS || position.saturating_sub(batch_start) >= BATCH_BYTES;
-        if (full || repeated || item.is_none()) && !batch.is_empty() {
-            put(&batch)?;
-            written += batch.len() as u64;
-            batch_start = position;
-            batch.clear();
-            ids.clear();
-            ids.extend(id.map(str::to_owned));
+    let mut batch = Batch::default();
+    let (mut ids, mut repeated) = (Repeated::default(), 0);
+    let result = read(records, "items", args.skip_bad, output, |item, _| {
+        let bytes = size(&item)?;
+        if batch.is_full(&item, bytes) {
+            batch.put(&mut put)?;
         }
-        if let Some(item) = &item {
-            places.add(item);
-        }
-        batch.extend(item);
+        places.add(&item);
+        repeated += u64::from(!ids.insert(id_of(&item)));
+        batch.add(item, bytes);
         Ok(())
     });
     places.tell(output);
-    result.map_err(|failure| match written {
+    // What stands before an error is stored as well.
+    let last = batch.put(&mut put);
+    let result = result.and_then(|tally| {
+        last?;
+        Ok(Tally { repeated, ..tally })
+    });
+    result.map_err(|failure| match batch.written {
         0 => failure,
         written => failure.hint(format!(
             "stored before it: {}; importing the file again is safe",
@@ -307,118 +320,87 @@ fn put_batches(
     })
 }
 
-/// One step of reading a file.
-enum Step<T> {
-    /// A record, and the number of bytes read so far.
-    Record(T, u64),
-    /// The end of the file, or of the reading.
-    End,
+fn id_of(item: &Value) -> &str {
+    item["id"].as_str().unwrap_or_default()
 }
 
-/// Reads every record with a progress bar and passes each to `visit`.
-fn read_all<T>(
-    mut records: Records<T>,
-    args: &ImportArgs,
-    output: &Output,
-    mut visit: impl FnMut(Step<T>) -> Result<(), Failure>,
-) -> Result<Counts, Failure> {
-    let bar = output.bar("reading", records.bytes_total().unwrap_or(0), Unit::Bytes);
-    let mut counts = Counts::default();
-    while let Some(record) = records.next() {
-        match record {
-            Ok(record) => {
-                visit(Step::Record(record, records.bytes_read()))?;
-                counts.read += 1;
-            }
-            Err(error) if args.skip_bad && error.is_bad_record() => {
-                counts.bad_lines += 1;
-                if counts.bad_lines <= MAX_BAD_LINES_SHOWN {
-                    bar.suspend(|| output.note(&format!("skipped: {error}")));
-                }
-            }
-            Err(error) => {
-                visit(Step::End)?;
-                let is_bad_record = error.is_bad_record();
-                let failure = Failure::from(error);
-                return Err(match is_bad_record {
-                    true => failure.hint("--skip-bad skips bad lines"),
-                    false => failure,
-                });
-            }
-        }
-        bar.set_position(records.bytes_read());
-    }
-    visit(Step::End)?;
-    bar.finish_and_clear();
-    Ok(counts)
+/// Items that are written in one call.
+#[derive(Default)]
+struct Batch {
+    items: Vec<Value>,
+    ids: HashSet<String>,
+    bytes: usize,
+    /// Number of items written so far.
+    written: u64,
 }
 
-/// The origin of the records: a path or standard input.
-enum Reader {
-    Path(Source),
-    Input(Format, CsvOptions),
+impl Batch {
+    /// Whether an item of this size does not fit. A later record of the same id replaces the earlier one, so both
+    /// cannot be in one call.
+    fn is_full(&self, item: &Value, bytes: usize) -> bool {
+        let large = self.bytes + bytes > BATCH_BYTES && !self.items.is_empty();
+        self.items.len() >= BATCH_ITEMS || large || self.ids.contains(id_of(item))
+    }
+
+    fn add(&mut self, item: Value, bytes: usize) {
+        self.ids.insert(id_of(&item).to_owned());
+        self.bytes += bytes;
+        self.items.push(item);
+    }
+
+    fn put(&mut self, put: &mut impl FnMut(&[Value]) -> Result<(), Error>) -> Result<(), Failure> {
+        if !self.items.is_empty() {
+            put(&self.items)?;
+        }
+        self.written += self.items.len() as u64;
+        self.items.clear();
+        self.ids.clear();
+        self.bytes = 0;
+        Ok(())
+    }
 }
 
-impl Reader {
-    fn new(args: &ImportArgs) -> Result<Self, Failure> {
-        let options = args.csv.options()?;
-        let format = args.format.map(|format| match format {
-            FormatArg::JsonLines => Format::JsonLines,
-            FormatArg::Csv => Format::Csv,
-            FormatArg::MovieLens => Format::MovieLens,
-            FormatArg::Export => Format::Export,
-        });
-        if args.path.as_os_str() == "-" {
-            return match format {
-                None | Some(Format::MovieLens) => Err(Failure::usage(
-                    "standard input needs --format json-lines, csv or export",
-                )),
-                Some(format) => Ok(Self::Input(format, options)),
-            };
+/// Size of a record as JSON, in bytes.
+fn size(record: &Value) -> Result<usize, Failure> {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
         }
-        let source = match format {
-            Some(format) => Source::new(&args.path, format),
-            None => open(&args.path)?,
-        };
-        Ok(Self::Path(source.csv_options(options)))
-    }
 
-    fn items(&self) -> Result<Records<Value>, ImportError> {
-        match self {
-            Self::Path(source) => source.items(),
-            Self::Input(Format::Csv, options) => {
-                Ok(csv::items_from(stdin(), STANDARD_INPUT, options)?.into())
-            }
-            Self::Input(Format::Export, _) => {
-                Ok(jsonl::exported_from(BufReader::new(stdin()), STANDARD_INPUT).into())
-            }
-            Self::Input(..) => {
-                Ok(jsonl::items_from(BufReader::new(stdin()), STANDARD_INPUT).into())
-            }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, record).map_err(Failure::failed)?;
+    Ok(count.0)
+}
 
-    fn users(&self) -> Result<Records<Value>, ImportError> {
-        match self {
-            Self::Path(source) => source.users(),
-            Self::Input(Format::Csv, options) => {
-                Ok(csv::users_from(stdin(), STANDARD_INPUT, options)?.into())
-            }
-            Self::Input(..) => {
-                Ok(jsonl::users_from(BufReader::new(stdin()), STANDARD_INPUT).into())
-            }
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn events(&self) -> Result<Records<Event>, ImportError> {
-        match self {
-            Self::Path(source) => source.events(),
-            Self::Input(Format::Csv, options) => {
-                Ok(csv::events_from(stdin(), STANDARD_INPUT, options)?.into())
-            }
-            Self::Input(..) => {
-                Ok(jsonl::events_from(BufReader::new(stdin()), STANDARD_INPUT).into())
-            }
+    #[test]
+    fn a_batch_is_full_by_its_bytes_its_items_or_a_repeated_id() {
+        let item = |id: usize| json!({"id": id.to_string()});
+        let mut batch = Batch::default();
+        assert!(
+            !batch.is_full(&item(0), BATCH_BYTES + 1),
+            "one item goes into any batch"
+        );
+        batch.add(item(0), 40_000);
+        assert!(batch.is_full(&item(0), 1));
+        assert!(batch.is_full(&item(1), BATCH_BYTES));
+        assert!(!batch.is_full(&item(1), 40_000));
+        for id in 1..BATCH_ITEMS {
+            batch.add(item(id), 1);
         }
+        assert!(batch.is_full(&item(BATCH_ITEMS), 1));
+        assert_eq!(
+            size(&json!({"id": "é\n"})).ok(),
+            Some(r#"{"id":"é\n"}"#.len())
+        );
     }
 }

@@ -1,15 +1,16 @@
 //! `twinspire publish`: a new generation of a space.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::{Args, ValueEnum};
+use twinspire::import::ImportError;
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
 use twinspire::{Error, Metric, Storage, Towers};
 
 use crate::args::{SpaceArgs, at_least_one, read_users};
-use crate::output::{Exit, Failure, Output, Stages, thousands};
+use crate::output::{Exit, Failure, Output, Stages, counted, thousands};
 use crate::view::generations;
 
 const EXAMPLES: &str = "\
@@ -55,7 +56,7 @@ pub struct PublishArgs {
     #[arg(long)]
     half: bool,
     /// Leave out and count items without a usable vector, instead of stopping at the first
-    #[arg(long)]
+    #[arg(long, visible_alias = "skip-bad")]
     leave_out: bool,
     /// Fuse these spaces: concatenate their vectors, embed nothing
     #[arg(long, value_name = "SPACE", num_args = 2..,
@@ -68,6 +69,9 @@ pub struct PublishArgs {
     #[command(flatten)]
     from: VectorArgs,
 }
+
+/// A row of a file of vectors.
+type VectorRow = Result<(String, Vec<f32>), ImportError>;
 
 /// Vectors computed elsewhere.
 #[derive(Debug, Args)]
@@ -137,19 +141,18 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         (None, None) => publish().fuse(args.fuse).run(),
         (None, Some(towers)) => with_towers(towers).run(),
         (Some(vectors), towers) => {
-            let mut vectors = vectors.peekable();
+            let (first, vectors) = args.from.first_good(vectors, args.leave_out)?;
             let towers = match towers {
                 Some(towers) => towers,
-                None => {
-                    let first = vectors.peek().and_then(|row| row.as_ref().ok());
-                    let dimension = first.map_or(1, |(_, vector)| vector.len());
-                    let towers = Towers::vectors_only(space, dimension, args.from.metric());
-                    towers.map_err(Failure::failed)?
-                }
+                None => args.from.towers(space, first)?,
             };
             let rows = vectors.filter(|row| match row {
                 Err(error) if args.leave_out && error.is_bad_record() => {
                     report_left_out(error);
+                    if error.is_loss() {
+                        left_out.fetch_add(error.lost() as usize - 1, Ordering::Relaxed);
+                        output.mark_lost();
+                    }
                     false
                 }
                 _ => true,
@@ -208,6 +211,63 @@ impl VectorArgs {
             options = options.space(space);
         }
         Ok(Some(vectors::open(path, &options)?))
+    }
+
+    /// The dimension that the file declares, or that of its first good row, and all rows. A bad row before it says
+    /// nothing of the others, so it is passed over if rows may be `left_out`.
+    fn first_good(
+        &self,
+        mut vectors: Vectors,
+        left_out: bool,
+    ) -> Result<(usize, impl Iterator<Item = VectorRow>), Failure> {
+        let mut dimension = vectors.dimension();
+        let mut before = Vec::new();
+        while dimension.is_none() {
+            match vectors.next() {
+                Some(Err(error)) if left_out && error.is_bad_record() => before.push(Err(error)),
+                Some(Err(error)) => {
+                    let hint = error.is_bad_record();
+                    let failure = Failure::from(error);
+                    return Err(match hint {
+                        true => failure.hint("--leave-out leaves out such items"),
+                        false => failure,
+                    });
+                }
+                Some(Ok(row)) => {
+                    dimension = Some(row.1.len());
+                    before.push(Ok(row));
+                }
+                None => {
+                    let file = self.vectors.as_deref().map(Path::display);
+                    let file = file.map_or_else(String::new, |file| file.to_string());
+                    let rows = counted(before.len() as u64, "bad row");
+                    let message = format!("{file}: no row has a usable vector ({rows})");
+                    let first = before.into_iter().find_map(Result::err);
+                    let details = first.map(|error| vec![format!("  {error}")]);
+                    return Err(
+                        Failure::operation(message).with_details(details.unwrap_or_default())
+                    );
+                }
+            }
+        }
+        Ok((
+            dimension.unwrap_or_default(),
+            before.into_iter().chain(vectors),
+        ))
+    }
+
+    /// Towers of a space that holds these vectors alone.
+    fn towers(&self, space: &str, dimension: usize) -> Result<Towers, Failure> {
+        let towers = Towers::vectors_only(space, dimension, self.metric());
+        towers.map_err(|error| {
+            // There is no such file as the one in which towers are described.
+            let file = self.vectors.as_deref().map(Path::display);
+            let file = file.map_or_else(String::new, |file| file.to_string());
+            Failure::operation(format!(
+                "{file}: a space cannot hold vectors of {dimension} components: {}",
+                error.fault
+            ))
+        })
     }
 
     fn metric(&self) -> Metric {

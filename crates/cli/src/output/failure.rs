@@ -49,6 +49,11 @@ impl Failure {
         Self::new(Exit::Failed, with_causes(&error))
     }
 
+    /// An operation that failed without an error of its own.
+    pub fn operation(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, vec![message.into()])
+    }
+
     /// A file that cannot be read.
     pub fn reading(name: &str, error: io::Error) -> Self {
         Self::file(format!("{name}: cannot be read: {error}"), &error)

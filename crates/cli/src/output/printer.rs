@@ -2,10 +2,12 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 use serde_json::Value;
 
+use super::exit::Exit;
 use super::failure::Failure;
 use super::progress::{self, Unit};
 use super::text::escape_controls;
@@ -15,12 +17,31 @@ use super::text::escape_controls;
 pub struct Output {
     json: bool,
     quiet: bool,
+    /// Whether records were lost that nobody looked at.
+    lost: AtomicBool,
 }
 
 impl Output {
     /// Prints results as JSON if `json`, and no progress bars if `quiet`.
     pub fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self {
+            json,
+            quiet,
+            lost: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that records were lost that may be good. The command goes on, and ends with an exit code that says so.
+    pub fn mark_lost(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// The exit code of a command that ended in this way.
+    pub fn exit(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Done if self.lost.load(Ordering::Relaxed) => Exit::Failed,
+            exit => exit,
+        }
     }
 
     /// Whether results are printed as JSON.

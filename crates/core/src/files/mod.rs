@@ -3,6 +3,7 @@
 //! - [`FileSystem`] is the seam. Everything Twinspire writes goes through it, so a test can replace the disk
 //!   by `MemoryFiles`, which loses what was not synced or fails at a chosen operation.
 //! - [`OsFiles`] is the operating system, [`Blob`] the content of a file: mapped, or in memory.
+//! - [`open_regular`] opens a file that a user names: no FIFO, whose opening waits for ever, and no device.
 //! - [`names`] holds the names of all files in a database directory.
 //!
 //! Files are written once, by appending, and never opened for writing again. A file is replaced by a rename.
@@ -15,6 +16,7 @@ mod memory;
 pub mod names;
 mod network;
 mod os;
+mod regular;
 
 pub use blob::Blob;
 pub use file_system::{FileSystem, LockMode, NewFile, parent};
@@ -24,3 +26,4 @@ pub use memory::Operation;
 #[cfg(any(test, fuzzing, feature = "memory-files"))]
 pub use memory::{Failure, Fault, Loss, MemoryFiles};
 pub use os::OsFiles;
+pub use regular::open_regular;

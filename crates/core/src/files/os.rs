@@ -7,6 +7,7 @@
 use super::blob::Blob;
 use super::file_system::{FileSystem, LockMode, NewFile};
 use super::network;
+use super::regular::open_regular;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 #[cfg(unix)]
@@ -50,22 +51,22 @@ impl FileSystem for OsFiles {
     }
 
     fn open(&self, path: &Path) -> io::Result<Blob> {
-        let file = File::open(path)?;
+        let mut file = open_regular(path)?;
         if file.metadata()?.len() == 0 {
             return Ok(Blob::from_bytes(&[]));
         }
         if self.in_memory {
-            return fs::read(path).map(|bytes| Blob::from_bytes(&bytes));
+            return read_all(&mut file).map(|bytes| Blob::from_bytes(&bytes));
         }
         map(&file).map(Blob::Mapped)
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+        read_all(&mut open_regular(path)?)
     }
 
     fn read_from(&self, path: &Path, offset: u64) -> io::Result<Vec<u8>> {
-        let (mut file, mut bytes) = (File::open(path)?, Vec::new());
+        let (mut file, mut bytes) = (open_regular(path)?, Vec::new());
         file.seek(SeekFrom::Start(offset))?;
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -245,6 +246,15 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
+}
+
+/// The content of a file, in memory of its size.
+fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length)?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Copies a file and its permissions to a name that must not exist, and syncs the copy. A failed copy is

@@ -1,56 +1,100 @@
 //! The rows of a CSV file.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ::csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
-
-use super::options::CsvOptions;
+use super::scan::{Cells, Dialect, Fault, Scanner};
 use crate::error::ImportError;
-use crate::lines::MAX_LINE_BYTES;
+use crate::input::Text;
+use crate::options::ReadOptions;
+
+/// Delimiters that a header is tried with, the likeliest first.
+const DELIMITERS: [&str; 5] = [",", "\t", ";", "::", "|"];
+/// Number of bytes of the header by which the delimiter is told.
+const HEADER_BYTES: usize = 1 << 20;
 
 /// Iterator over the records of a CSV file, one row at a time.
 ///
-/// A bad row is an error with its line, and the next call reads the next row. An error of the file system,
-/// or a row above the size limit (a quote that is never closed), ends the iteration.
+/// A bad row is an error with its line, and the next call reads the next row; after a quote that is never closed, the
+/// next line. An error of the file system ends the iteration.
 pub struct Rows<T> {
     path: PathBuf,
-    reader: Reader<Bounded>,
-    record: StringRecord,
+    scanner: Scanner,
+    cells: Cells,
+    columns: usize,
     convert: Convert<T>,
     done: bool,
 }
 
-type Convert<T> = Box<dyn FnMut(&StringRecord) -> Result<T, String> + Send>;
+type Convert<T> = Box<dyn FnMut(&Cells) -> Result<T, String> + Send>;
 
-/// Opens a file and reads its header row. A header with an empty or repeated name is refused.
-pub(super) fn open(
-    reader: impl Read + Send + 'static,
-    path: &Path,
-    options: &CsvOptions,
-) -> Result<(Reader<Bounded>, StringRecord), ImportError> {
-    let tsv = path
-        .extension()
-        .is_some_and(|ext| ext.eq_ignore_ascii_case("tsv"));
-    let delimiter = options.delimiter.unwrap_or(if tsv { b'\t' } else { b',' });
-    let bounded = Bounded {
-        inner: Box::new(reader),
-        left: MAX_LINE_BYTES,
-    };
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .from_reader(bounded);
-    let header = reader
-        .headers()
-        .map_err(|error| located(path, 1, &error))?
-        .clone();
-    if header.is_empty() {
-        return Err(ImportError::file(
-            path,
-            "a header row expected, an empty file found",
-        ));
+/// A file whose header is read.
+pub(super) struct Table {
+    pub(super) scanner: Scanner,
+    pub(super) header: Vec<String>,
+}
+
+impl Table {
+    /// Reads the header row, or takes the names that the options give. A header with an empty or repeated name is
+    /// refused.
+    pub(super) fn open(
+        text: Text,
+        path: &Path,
+        options: &ReadOptions,
+    ) -> Result<Self, ImportError> {
+        let comma = Dialect {
+            delimiter: b",".to_vec(),
+            quotes: true,
+        };
+        let mut scanner = Scanner::new(text, comma);
+        let first = scanner
+            .peek_line(HEADER_BYTES)
+            .map_err(|error| ImportError::io(path, &error))?;
+        let delimiter = match &options.delimiter {
+            Some(delimiter) => delimiter.as_bytes(),
+            None => delimiter(first, path),
+        };
+        let dialect = Dialect {
+            delimiter: delimiter.to_vec(),
+            quotes: delimiter.len() == 1,
+        };
+        scanner.set_dialect(dialect);
+        let header = match &options.header {
+            Some(header) => header.clone(),
+            None => {
+                let mut cells = Cells::default();
+                match scanner.next(&mut cells, None) {
+                    Ok(true) => cells.iter().map(str::to_owned).collect(),
+                    Ok(false) => {
+                        let what = "a header row expected, an empty file found";
+                        return Err(ImportError::file(path, what));
+                    }
+                    Err(fault) => return Err(located(path, scanner.line(), fault)),
+                }
+            }
+        };
+        check_names(path, &header)?;
+        Ok(Self { scanner, header })
     }
+
+    /// Rows of the file; `convert` turns each into a record.
+    pub(super) fn rows<T>(
+        self,
+        path: &Path,
+        convert: impl FnMut(&Cells) -> Result<T, String> + Send + 'static,
+    ) -> Rows<T> {
+        Rows {
+            path: path.to_owned(),
+            scanner: self.scanner,
+            cells: Cells::default(),
+            columns: self.header.len(),
+            convert: Box::new(convert),
+            done: false,
+        }
+    }
+}
+
+fn check_names(path: &Path, header: &[String]) -> Result<(), ImportError> {
     let mut seen = HashSet::new();
     for (index, name) in header.iter().enumerate() {
         if name.trim().is_empty() {
@@ -62,29 +106,42 @@ pub(super) fn open(
             return Err(ImportError::line(path, 1, what));
         }
     }
-    Ok((reader, header))
+    Ok(())
+}
+
+/// The delimiter that the first line has most of; a tab in a file called `.tsv`.
+fn delimiter(first: &[u8], path: &Path) -> &'static [u8] {
+    let name = path.to_string_lossy().to_lowercase();
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    if name.ends_with(".tsv") {
+        return b"\t";
+    }
+    // What stands in quotes is not counted.
+    let mut quoted = false;
+    let bare: Vec<u8> = first
+        .iter()
+        .copied()
+        .filter(|byte| {
+            quoted ^= *byte == b'"';
+            !quoted
+        })
+        .collect();
+    let bare = String::from_utf8_lossy(&bare);
+    let count = |delimiter: &&str| bare.matches(delimiter).count();
+    let best = DELIMITERS
+        .iter()
+        .rev()
+        .max_by_key(|delimiter| count(delimiter));
+    best.filter(|best| count(best) > 0)
+        .unwrap_or(&",")
+        .as_bytes()
 }
 
 impl<T> Rows<T> {
-    /// Rows of an opened file; `convert` turns each into a record.
-    pub(super) fn new(
-        path: &Path,
-        reader: Reader<Bounded>,
-        convert: impl FnMut(&StringRecord) -> Result<T, String> + Send + 'static,
-    ) -> Self {
-        Self {
-            path: path.to_owned(),
-            reader,
-            record: StringRecord::new(),
-            convert: Box::new(convert),
-            done: false,
-        }
-    }
-
     /// Bytes read so far, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.reader.position().byte()
+        self.scanner.bytes_read()
     }
 }
 
@@ -95,25 +152,21 @@ impl<T> Iterator for Rows<T> {
         if self.done {
             return None;
         }
-        self.reader.get_mut().left = MAX_LINE_BYTES;
-        match self.reader.read_record(&mut self.record) {
-            Ok(true) => {}
+        match self.scanner.next(&mut self.cells, Some(self.columns)) {
+            Ok(true) => {
+                let line = self.scanner.line();
+                let record = (self.convert)(&self.cells);
+                Some(record.map_err(|what| ImportError::line(&self.path, line, what)))
+            }
             Ok(false) => {
                 self.done = true;
-                return None;
+                None
             }
-            Err(error) => {
-                self.done = error.is_io_error();
-                return Some(Err(located(
-                    &self.path,
-                    self.reader.position().line(),
-                    &error,
-                )));
+            Err(fault) => {
+                self.done = matches!(fault, Fault::Io(_));
+                Some(Err(located(&self.path, self.scanner.line(), fault)))
             }
         }
-        let line = self.record.position().map_or(0, ::csv::Position::line);
-        let record = (self.convert)(&self.record);
-        Some(record.map_err(|what| ImportError::line(&self.path, line, what)))
     }
 }
 
@@ -125,47 +178,33 @@ impl<T> std::fmt::Debug for Rows<T> {
     }
 }
 
-/// The error of the CSV reader with its line; `line` where that error has none.
-fn located(path: &Path, line: u64, error: &::csv::Error) -> ImportError {
-    let line = error.position().map_or(line, ::csv::Position::line);
-    match error.kind() {
-        ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-            let what = format!(
-                "a row of at most {MAX_LINE_BYTES} bytes expected, longer found: \
-                 is a quote never closed?"
-            );
-            ImportError::line(path, line, what)
-        }
-        ErrorKind::Io(error) => ImportError::io(path, error),
-        ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => {
-            let what = format!("{expected_len} cells expected, as in the header, found {len}");
-            ImportError::line(path, line, what)
-        }
-        ErrorKind::Utf8 { err, .. } => {
-            let cell = err.field() + 1;
-            let what = format!("UTF-8 text expected, found other bytes in cell {cell}");
-            ImportError::line(path, line, what)
-        }
-        _ => ImportError::line(path, line, error.to_string()),
+/// The error of the scanner at a line.
+fn located(path: &Path, line: u64, fault: Fault) -> ImportError {
+    match fault {
+        Fault::Line(what) => ImportError::line(path, line, what),
+        Fault::Io(error) => ImportError::unread(path, line, &error),
     }
 }
 
-/// A reader with a limit that is renewed for each row, so that no row takes unbounded memory.
-pub(super) struct Bounded {
-    inner: Box<dyn Read + Send>,
-    /// Bytes left for this row.
-    left: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return Err(io::ErrorKind::FileTooLarge.into());
+    #[test]
+    fn the_delimiter_is_told_by_the_first_line() {
+        for (line, name, expected) in [
+            ("id,title", "a.csv", ","),
+            ("id;title;price", "a.csv", ";"),
+            ("id\ttitle", "a.csv", "\t"),
+            ("id|title", "a.csv", "|"),
+            ("id::title::genres", "a.csv", "::"),
+            ("id", "a.csv", ","),
+            ("\"a;b;c\",id", "a.csv", ","),
+            ("id;title,note", "a.csv", ","),
+            ("id,title", "a.TSV.gz", "\t"),
+        ] {
+            let found = delimiter(line.as_bytes(), Path::new(name));
+            assert_eq!(found, expected.as_bytes(), "{line}");
         }
-        let read = self.inner.read(buffer)?;
-        self.left = self.left.saturating_sub(read);
-        Ok(read)
     }
 }

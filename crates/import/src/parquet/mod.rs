@@ -1,14 +1,16 @@
-//! Parquet: one record per row, one field per column.
+//! Parquet: one record per row, one field per column, by the table of [`arrow`](crate::arrow).
 //!
-//! Columns may be values, lists of values and groups, not lists of lists. Times become seconds since 1970; null
-//! and NaN are absent fields. Files are read row group by row group, and nothing that they declare is trusted,
-//! as for [vectors](crate::vectors::parquet()).
+//! Files are read row group by row group, and nothing that they declare is trusted, as for
+//! [vectors](crate::vectors::parquet()). A row group that cannot be decoded is one error for all its rows, and the next
+//! one is read.
 //!
-//! `rows` turns rows into items, users and events; `records` assembles a row as a JSON object; `decode` checks a
-//! file and hands it to the `parquet` crate.
+//! `rows` opens files of items, users and events; `groups` gives their record batches; `schema` plans how columns are
+//! decoded; `decode` checks a file before the `parquet` crate decodes it.
 
 pub(crate) mod decode;
-mod records;
+pub(crate) mod groups;
 mod rows;
+mod schema;
 
-pub use rows::{Rows, events, items, items_from, users};
+pub use crate::arrow::Rows;
+pub use rows::{events, items, items_from, users};

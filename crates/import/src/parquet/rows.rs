@@ -1,92 +1,56 @@
-use std::fmt;
-use std::fs::File;
+//! Items, users and events from a Parquet file.
+
 use std::io::{Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use twinspire_towers::Event;
 
-use super::records::Records;
+use super::groups::Groups;
+use crate::arrow::{Batches, Kind, Rows};
 use crate::error::ImportError;
-use crate::fields;
-
-/// Iterator over the records of a Parquet file, one row at a time.
-///
-/// A bad row is an error with its number, and the next call reads the next row. A file that cannot be decoded
-/// ends the iteration.
-pub struct Rows<T> {
-    path: PathBuf,
-    records: Records,
-    convert: fn(Value) -> Result<T, String>,
-}
+use crate::input::open_file;
+use crate::options::ReadOptions;
 
 /// Items from a file: each row with an `id`, a string or a whole number.
-pub fn items(path: impl AsRef<Path>) -> Result<Rows<Value>, ImportError> {
-    open(path.as_ref(), fields::item)
+pub fn items(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Rows<Value>, ImportError> {
+    let path = path.as_ref();
+    items_from(open_file(path)?, path, options)
 }
 
 /// Users from a file: each row with a `user_id`, or an `id`, which is renamed to `user_id`.
-pub fn users(path: impl AsRef<Path>) -> Result<Rows<Value>, ImportError> {
-    open(path.as_ref(), fields::user)
+pub fn users(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Rows<Value>, ImportError> {
+    let path = path.as_ref();
+    let groups = groups(open_file(path)?, path, Kind::Users, options)?;
+    Ok(Rows::users(groups, path, options))
 }
 
 /// Events from a file: the columns are the fields of [JSON lines](crate::jsonl::events).
-pub fn events(path: impl AsRef<Path>) -> Result<Rows<Event>, ImportError> {
-    open(path.as_ref(), fields::event)
+pub fn events(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Rows<Event>, ImportError> {
+    let path = path.as_ref();
+    let groups = groups(open_file(path)?, path, Kind::Events, options)?;
+    Ok(Rows::events(groups, path, options))
 }
 
 /// Items from a reader with random access; errors call it `name`.
 pub fn items_from(
     reader: impl Read + Seek + Send + 'static,
     name: impl AsRef<Path>,
+    options: &ReadOptions,
 ) -> Result<Rows<Value>, ImportError> {
-    Rows::new(reader, name.as_ref(), fields::item)
+    let path = name.as_ref();
+    let groups = groups(reader, path, Kind::Items, options)?;
+    Ok(Rows::items(groups, path, options))
 }
 
-fn open<T>(path: &Path, convert: fn(Value) -> Result<T, String>) -> Result<Rows<T>, ImportError> {
-    let file = File::open(path).map_err(|error| ImportError::io(path, &error))?;
-    Rows::new(file, path, convert)
-}
-
-impl<T> Rows<T> {
-    fn new(
-        reader: impl Read + Seek + Send + 'static,
-        path: &Path,
-        convert: fn(Value) -> Result<T, String>,
-    ) -> Result<Self, ImportError> {
-        Ok(Self {
-            path: path.to_owned(),
-            records: Records::open(Box::new(reader), path)?,
-            convert,
-        })
-    }
-
-    /// Bytes read so far, for a progress bar.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        self.records.bytes_read()
-    }
-}
-
-impl<T> Iterator for Rows<T> {
-    type Item = Result<T, ImportError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let record = self.records.next()?;
-        let at = self.records.row();
-        Some(record.and_then(|record| {
-            (self.convert)(record).map_err(|what| ImportError::row(&self.path, at, what))
-        }))
-    }
-}
-
-impl<T> fmt::Debug for Rows<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("path", &self.path)
-            .field("row", &self.records.row())
-            .finish_non_exhaustive()
-    }
+fn groups(
+    reader: impl Read + Seek + Send + 'static,
+    path: &Path,
+    kind: Kind,
+    options: &ReadOptions,
+) -> Result<Box<dyn Batches>, ImportError> {
+    let select = |names: &[&str]| kind.select(names, options, path);
+    Ok(Box::new(Groups::open(Box::new(reader), path, select)?))
 }
 
 #[cfg(test)]
@@ -150,7 +114,7 @@ mod tests {
     }
 
     fn read(bytes: Vec<u8>) -> Result<Vec<Value>, String> {
-        let rows = items_from(Cursor::new(bytes), "a.parquet");
+        let rows = items_from(Cursor::new(bytes), "a.parquet", &ReadOptions::new());
         let rows = rows.map_err(|error| error.to_string())?;
         rows.map(|row| row.map_err(|error| error.to_string()))
             .collect()
@@ -169,10 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_no_record_is_reported_with_its_number() {
+    fn a_file_without_ids_is_refused_at_once() {
         let error = read(file(&SCHEMA.replace(" id ", " key "))).unwrap_err();
-        let expected = "a.parquet, row 1: field `id`: expected a non-empty string";
-        assert!(error.starts_with(expected), "{error}");
+        assert_eq!(
+            error,
+            "a.parquet: a column `id` or `item_id` expected, found these columns: key, clicked, price, tags"
+        );
         assert!(
             read(b"PAR1".to_vec())
                 .unwrap_err()
@@ -186,7 +152,7 @@ mod tests {
             let mut bytes = file(SCHEMA);
             let at = at.index(bytes.len());
             bytes[at] = to;
-            let rows = items_from(Cursor::new(bytes), "a.parquet");
+            let rows = items_from(Cursor::new(bytes), "a.parquet", &ReadOptions::new());
             prop_assert!(rows.map_or(0, |rows| rows.take(100).count()) <= 100);
         }
     }

@@ -123,10 +123,10 @@ impl Binary {
             return Ok(None);
         }
         let id = self.ids.next(self.row, &self.path);
-        let id = id.map_err(|error| Fault {
+        let id = id.map_err(|error| match error.is_bad_record() && !self.ids.ended() {
+            true => Fault { error, last: false },
             // Once the ids have ended, no later row has one.
-            last: error.line.is_none() || self.ids.ended(),
-            error,
+            false => Fault::last(error),
         })?;
         let vector = self.layout.component.decode(&self.buffer);
         let vector = vector.map_err(|what| Fault {
@@ -201,7 +201,12 @@ impl Binary {
 }
 
 impl Fault {
+    /// A fault after which nothing more can be read.
     fn last(error: ImportError) -> Self {
+        let error = match error.is_bad_record() {
+            true => error.cut(),
+            false => error,
+        };
         Self { error, last: true }
     }
 }

@@ -5,7 +5,7 @@
 //! | NumPy array of 2 dimensions: `float16`, `float32` or `float64` of either byte order, C order | `.npy` | [a file of them](VectorOptions::ids), or row numbers |
 //! | each row preceded by its dimension, floats or bytes | `.fvecs`, `.bvecs` | as for `.npy` |
 //! | JSON lines: `{"id": "B01", "vector": [0.5, …]}`, or what an export with vectors wrote ([`VectorOptions::space`]) | `.jsonl`, `.ndjson`, `.json` | in the line |
-//! | Parquet: a column of texts or whole numbers, and a column of lists of floats or doubles | `.parquet`, with the feature `parquet` of this crate | in the row |
+//! | Parquet: a column of texts or whole numbers, and a column of lists of numbers | `.parquet`, with the feature `parquet` of this crate | in the row |
 //!
 //! [`open`] goes by the extension. [`Vectors`] is an iterator of ids with their vectors, one row at a time: a file
 //! of any size takes the memory of one row (for Parquet, of the footer and one page of each of the two columns).
@@ -26,7 +26,9 @@
 //!
 //! All vectors of a file have one dimension, from 1 to 65,536, and finite components; 64-bit numbers are rounded to
 //! 32 bits. Anything else is an [`ImportError`](crate::ImportError) with the number of the row. After a bad row the
-//! iterator continues with the next. After damage that hides where the next row begins, it ends.
+//! iterator continues with the next; a damaged row group of Parquet is one error for all its rows. After damage that
+//! hides where the next row begins, the iterator ends, with an error that is no
+//! [bad record](crate::ImportError::is_bad_record).
 //!
 //! Out of scope: NumPy arrays of integers, in Fortran order, or in archives (`.npz`), and compressed
 //! files (refused with advice; pages of Parquet may be compressed); whether two rows have the same id.

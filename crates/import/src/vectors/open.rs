@@ -12,6 +12,7 @@ use super::options::VectorOptions;
 use super::parquet::Rows;
 use super::reader::{Inner, Vectors};
 use crate::error::ImportError;
+use crate::input;
 use crate::lines::Lines;
 
 /// Opens a file of vectors by its extension: `.npy`, `.fvecs`, `.bvecs`, `.jsonl`,
@@ -154,8 +155,7 @@ pub fn jsonl_from(
     Ok(Vectors::new(Inner::Lines(Box::new(lines)), None))
 }
 
-/// Vectors from a Parquet file: a column of ids, strings or whole numbers, and a column of lists of floats or doubles,
-/// as pyarrow, pandas, polars and DuckDB write them. Pages may be compressed with Snappy, gzip, LZ4 or Zstandard.
+/// Vectors from a Parquet file: a column of ids, strings or whole numbers, and a column of lists of numbers, as pyarrow, pandas, polars and DuckDB write them. Pages may be compressed with Snappy, gzip, LZ4 or Zstandard.
 ///
 /// # Errors
 /// Fails for a file that cannot be read, is no Parquet or has no such columns (the error lists its columns), and for
@@ -199,15 +199,11 @@ fn binary(rows: Binary, length: Option<u64>) -> Result<Vectors, ImportError> {
     Ok(Vectors::new(Inner::Binary(Box::new(rows)), length))
 }
 
-/// Opens a file, with its length unless it is a pipe.
+/// Opens a regular file, with its length.
 fn open_file(path: &Path) -> Result<(File, Option<u64>), ImportError> {
-    let io = |error| ImportError::io(path, &error);
-    let file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if metadata.is_dir() {
-        let what = "a file expected, a directory found";
-        return Err(ImportError::file(path, what));
-    }
-    let length = metadata.is_file().then_some(metadata.len());
-    Ok((file, length))
+    let file = input::open_file(path)?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| ImportError::io(path, &error))?;
+    Ok((file, Some(metadata.len())))
 }

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
-use std::io::{BufReader, stdin};
 use std::path::Path;
 
 use indicatif::ProgressBar;
@@ -16,8 +15,6 @@ use super::sink::{JsonLines, Sink};
 use super::table::TableWriter;
 use crate::output::{Exit, Failure, Output, StreamError, Unit, counted, write_stream};
 
-/// The name of standard input in errors.
-const STANDARD_INPUT: &str = "standard input";
 /// Number of skipped pairs that are shown one by one.
 const MAX_SKIPPED_SHOWN: u64 = 5;
 
@@ -122,10 +119,7 @@ fn try_pairs<'a>(
     bar: &'a ProgressBar,
     skipped: &'a Skipped<'a>,
 ) -> Result<impl Iterator<Item = Result<TrainingPair, ImportError>> + 'a, Failure> {
-    let mut lines = match args.reads_standard_input() {
-        true => jsonl::pairs_from(BufReader::new(stdin()), STANDARD_INPUT),
-        false => jsonl::pairs(&args.pairs)?,
-    };
+    let mut lines = jsonl::pairs(&args.pairs)?;
     Ok(std::iter::from_fn(move || {
         loop {
             let pair = lines.next()?;

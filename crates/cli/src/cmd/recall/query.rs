@@ -1,9 +1,9 @@
 //! What a recall searches for, as the command line says it.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 
 use serde_json::Value;
+use twinspire::import::regular_file;
 
 use crate::args::{json, json_of_text};
 use crate::output::Failure;
@@ -40,7 +40,7 @@ impl Query {
             }
             (Some(user), None) => match user.strip_prefix('@') {
                 Some(path) => {
-                    let file = File::open(path).map_err(|error| Failure::reading(path, error))?;
+                    let file = regular_file(path).map_err(|error| Failure::reading(path, error))?;
                     (Box::new(BufReader::new(file)), path.to_owned())
                 }
                 None => return Self::of_value(json("--user", user)?),

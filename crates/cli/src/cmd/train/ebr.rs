@@ -16,7 +16,8 @@ use twinspire::{MinedPair, TrainingPair};
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
 use super::run::{RunArgs, SAMPLES};
-use crate::output::{Exit, Failure, Output, Unit};
+use crate::output::{Exit, Failure, Output, thousands};
+use crate::reading::read;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,7 +111,7 @@ impl EbrArgs {
         set(&mut config.item_dimension, self.item_dimension);
         let data = self.data.read(output)?;
         let mined = match &self.mined {
-            Some(path) => mined(path, output)?,
+            Some(path) => mined(path, self.data.skip_bad(), output)?,
             None => Vec::new(),
         };
         if let Some(path) = &self.pairs {
@@ -137,16 +138,20 @@ fn mix(text: &str) -> Result<(u32, u32), String> {
 }
 
 /// Reads mined pairs, with a progress bar.
-fn mined(path: &Path, output: &Output) -> Result<Vec<MinedPair>, Failure> {
-    let mut lines = jsonl::mined(path)?;
-    let bytes = std::fs::metadata(path).map_or(0, |about| about.len());
-    let bar = output.bar("mined pairs", bytes, Unit::Bytes);
+fn mined(path: &Path, skip_bad: bool, output: &Output) -> Result<Vec<MinedPair>, Failure> {
     let mut all = Vec::new();
-    while let Some(mined) = lines.next() {
-        all.push(mined?);
-        bar.set_position(lines.bytes_read());
+    let pairs = jsonl::mined(path)?.into();
+    let tally = read(pairs, "mined pairs", skip_bad, output, |pair, _| {
+        all.push(pair);
+        Ok(())
+    })?;
+    let remarks = tally.remarks();
+    if !remarks.is_empty() {
+        output.note(&format!(
+            "mined pairs: {} read{remarks}",
+            thousands(tally.read)
+        ));
     }
-    bar.finish_and_clear();
     Ok(all)
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
+use twinspire::import::regular_file;
 use twinspire::train::report::samples;
 use twinspire::train::{Dataset, TrainError, Trained, TrainingProgress};
 
@@ -44,7 +45,8 @@ pub fn config_of<C: DeserializeOwned + Default>(path: Option<&Path>) -> Result<C
         return Ok(C::default());
     };
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(&name, error))?;
+    let text = regular_file(path).and_then(std::io::read_to_string);
+    let text = text.map_err(|error| Failure::reading(&name, error))?;
     serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }
 

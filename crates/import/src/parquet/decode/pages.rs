@@ -19,6 +19,9 @@ use super::thrift::varint;
 /// Maximum length of a list in one row.
 pub(crate) const MAX_LIST_LENGTH: usize = 65_536;
 
+/// Maximum length of a text that is stored by the part in which it differs from the one before it.
+const MAX_TEXT_BYTES: i64 = 8 << 20;
+
 /// The pages of a column, each checked before it is passed on.
 pub(crate) struct Pages<P> {
     inner: P,
@@ -66,14 +69,24 @@ impl<P: PageReader> Pages<P> {
                 self.second_version(buf, *num_values, *encoding, lengths)
             }
         };
-        checked.map_err(|what| ParquetError::General(what.to_owned()))
+        checked.map_err(|what| self.at_fault(what))
+    }
+
+    /// An error in this column.
+    fn at_fault(&self, what: impl std::fmt::Display) -> ParquetError {
+        ParquetError::General(format!("column `{}`: {what}", self.column.path()))
     }
 
     /// A dictionary holds at least a length or a number for each entry.
     fn dictionary(&self, entries: u32, bytes: usize) -> Result<(), &'static str> {
         let least = match self.column.physical_type() {
+            Type::BOOLEAN => 1,
+            Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
             Type::INT64 | Type::DOUBLE => 8,
-            _ => 4,
+            Type::INT96 => 12,
+            Type::FIXED_LEN_BYTE_ARRAY => usize::try_from(self.column.type_length())
+                .unwrap_or_default()
+                .max(1),
         };
         match entries as usize <= bytes / least {
             true => Ok(()),
@@ -123,12 +136,15 @@ impl<P: PageReader> Pages<P> {
         self.values(values, encoding)
     }
 
-    /// Counts the length of each row by the repetition levels: 0 begins a row, 1 continues it. They come in
+    /// Counts the length of each row by the repetition levels: 0 begins a row, any other continues it. They come in
     /// runs: one level repeated, or bit-packed groups of eight.
     fn levels(&mut self, mut levels: &[u8], count: u32) -> Result<(), &'static str> {
-        if self.column.max_rep_level() == 0 {
+        let most = self.column.max_rep_level().max(0).unsigned_abs();
+        if most == 0 {
             return Ok(());
         }
+        // Fewer than eight: a schema is at most 64 deep.
+        let width = (u16::BITS - most.leading_zeros()) as usize;
         let mut left = u64::from(count);
         while left > 0 && !levels.is_empty() {
             let head = varint(&mut levels).ok_or(LEVELS)?;
@@ -138,23 +154,30 @@ impl<P: PageReader> Pages<P> {
                 levels = rest;
                 let length = length.min(left);
                 left -= length;
-                match (level & 1, length) {
+                match (level, length) {
                     (_, 0) => {}
                     (0, _) => self.run = 1,
                     (_, length) => self.lengthen(length)?,
                 }
             } else {
-                let length = usize::try_from(length).map_err(|_| LEVELS)?;
+                let bytes = usize::try_from(length)
+                    .ok()
+                    .and_then(|groups| groups.checked_mul(width));
                 // The last run may be cut short where all that is left is padding.
-                let (groups, rest) = levels.split_at(length.min(levels.len()));
+                let (groups, rest) = levels.split_at(bytes.ok_or(LEVELS)?.min(levels.len()));
                 levels = rest;
-                for group in groups {
-                    let size = left.min(8);
-                    left -= size;
-                    for bit in 0..size {
-                        match group >> bit & 1 {
-                            0 => self.run = 1,
-                            _ => self.lengthen(1)?,
+                for group in groups.chunks(width) {
+                    let bit = |bit: usize| {
+                        group
+                            .get(bit / 8)
+                            .is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+                    };
+                    let size = left.min(8) as usize;
+                    left -= size as u64;
+                    for level in 0..size {
+                        match (level * width..(level + 1) * width).any(bit) {
+                            false => self.run = 1,
+                            true => self.lengthen(1)?,
                         }
                     }
                 }
@@ -168,17 +191,30 @@ impl<P: PageReader> Pages<P> {
         self.run = self.run.saturating_add(levels);
         match self.run <= MAX_LIST_LENGTH {
             true => Ok(()),
-            false => Err("a row with a vector of more than 65,536 components"),
+            false => Err("a row with a list of more than 65,536 values"),
         }
     }
 
     /// Checks the lengths of strings, which the crate unpacks all at once.
     fn values(&self, bytes: &[u8], encoding: Encoding) -> Result<(), &'static str> {
         match encoding {
-            Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths(bytes, bytes.len()).map(drop),
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => lengths(bytes, bytes.len(), |_| Ok(())).map(drop),
             Encoding::DELTA_BYTE_ARRAY => {
-                let suffixes = lengths(bytes, bytes.len())?;
-                lengths(suffixes, bytes.len()).map(drop)
+                // Each text repeats a part of the one before it.
+                let mut prefixes = Vec::new();
+                let suffixes = lengths(bytes, bytes.len(), |length| {
+                    prefixes.push(length);
+                    Ok(())
+                })?;
+                let mut prefixes = prefixes.into_iter();
+                lengths(suffixes, bytes.len(), |length| {
+                    let whole = length.checked_add(prefixes.next().unwrap_or_default());
+                    match whole {
+                        Some(whole) if whole <= MAX_TEXT_BYTES => Ok(()),
+                        _ => Err("a text of more than 8 MiB"),
+                    }
+                })
+                .map(drop)
             }
             _ => Ok(()),
         }
@@ -208,11 +244,15 @@ fn properties() -> ReaderPropertiesPtr {
 
 const LEVELS: &str = "a page with damaged levels";
 
-/// Skips numbers in the encoding DELTA_BINARY_PACKED, of which there may be at most `most`.
-fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
+/// Reads numbers in the encoding DELTA_BINARY_PACKED, of which there may be at most `most`, and passes each on.
+fn lengths(
+    mut bytes: &[u8],
+    most: usize,
+    mut pass: impl FnMut(i64) -> Result<(), &'static str>,
+) -> Result<&[u8], &'static str> {
     const DAMAGED: &str = "a page with damaged lengths of texts";
     let mut number = || varint(&mut bytes).ok_or(DAMAGED);
-    let (block, minis, total, _first) = (number()?, number()?, number()?, number()?);
+    let (block, minis, total, first) = (number()?, number()?, number()?, number()?);
     if total > most as u64 {
         return Err("a page declares more texts than it has bytes");
     }
@@ -222,17 +262,30 @@ fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
     }
     let minis = usize::try_from(minis).map_err(|_| DAMAGED)?;
     let mut left = total.saturating_sub(1);
+    let mut last = signed(first);
+    if total > 0 {
+        pass(last)?;
+    }
     while left > 0 {
-        varint(&mut bytes).ok_or(DAMAGED)?;
+        let least = signed(varint(&mut bytes).ok_or(DAMAGED)?);
         let (widths, mut rest) = bytes.split_at_checked(minis).ok_or(DAMAGED)?;
         for width in widths {
             if left == 0 {
                 break;
             }
+            if *width > 64 {
+                return Err(DAMAGED);
+            }
             let bits = u64::from(*width).checked_mul(in_mini).ok_or(DAMAGED)?;
             let length = usize::try_from(bits / 8).map_err(|_| DAMAGED)?;
             // The last one may be cut short.
-            rest = rest.get(length.min(rest.len())..).ok_or(DAMAGED)?;
+            let (packed, after) = rest.split_at(length.min(rest.len()));
+            for at in 0..in_mini.min(left) {
+                let delta = unpack(packed, at, *width);
+                last = last.wrapping_add(least).wrapping_add(delta.cast_signed());
+                pass(last)?;
+            }
+            rest = after;
             left = left.saturating_sub(in_mini);
         }
         bytes = rest;
@@ -240,9 +293,33 @@ fn lengths(mut bytes: &[u8], most: usize) -> Result<&[u8], &'static str> {
     Ok(bytes)
 }
 
+/// A number in zigzag encoding.
+fn signed(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// The number at a place of bit-packed ones.
+fn unpack(packed: &[u8], at: u64, width: u8) -> u64 {
+    let start = at * u64::from(width);
+    let mut number = 0;
+    for bit in 0..u64::from(width) {
+        let place = start + bit;
+        let byte = usize::try_from(place / 8)
+            .ok()
+            .and_then(|byte| packed.get(byte));
+        let set = byte.is_some_and(|byte| byte >> (place % 8) & 1 == 1);
+        number |= u64::from(set) << bit;
+    }
+    number
+}
+
 impl<P: PageReader> PageReader for Pages<P> {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        while let Some(page) = self.inner.get_next_page()? {
+        while let Some(page) = self
+            .inner
+            .get_next_page()
+            .map_err(|error| self.at_fault(error))?
+        {
             // The crate would take an empty page for the end of the column.
             if page.num_values() > 0 || page.is_dictionary_page() {
                 self.check(&page)?;
@@ -354,7 +431,7 @@ mod tests {
     #[test]
     fn a_row_is_bounded_however_few_bytes_declare_it() {
         let page = |levels: &[u8]| second(levels, &[], u32::MAX, Encoding::PLAIN);
-        let long = "more than 65,536 components";
+        let long = "more than 65,536 values";
         for levels in [
             run(1 << 31, 1),
             run(u64::MAX >> 1, 1),

@@ -1,11 +1,6 @@
-//! The MovieLens-100K directory as GroupLens ships it.
-//!
-//! `u.data` holds the ratings (user, item, rating, time, separated by tabs), `u.item` the films and
-//! `u.user` the people (fields separated by `|`, text in Latin-1), `u.genre` the names of the genre
-//! flags. [`read`] reads the whole directory, a few megabytes, into memory. The other functions stream one
-//! file each, so that [`events`] can read a split such as `ua.base`.
+//! MovieLens-100K: `u.item` (films, fields separated by `|`, text in Latin-1), `u.genre` (the names of the genre flags),
+//! `u.user` (people), `u.data` (ratings, separated by tabs).
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -13,9 +8,11 @@ use serde_json::{Value, json};
 use twinspire_towers::Event;
 use twinspire_towers::internals::check_id;
 
+use super::title::{four_digits, title_and_year};
 use crate::error::ImportError;
-use crate::fields;
+use crate::fields::{self, Clock};
 use crate::lines::{Lines, utf8};
+use crate::options::ReadOptions;
 
 /// The genres in the order of the flags, for a directory without `u.genre`.
 const GENRES: [&str; 19] = [
@@ -43,57 +40,25 @@ const GENRES: [&str; 19] = [
 /// Maximum number of genres; a file with more has another format.
 const MAX_GENRES: usize = 1000;
 
-/// The content of a MovieLens directory.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MovieLens {
-    /// Films: `id`, `title` (without its year), `year` (absent when unknown), `genres`.
-    pub items: Vec<Value>,
-    /// People: `user_id`, `age`, `gender`, `occupation`.
-    pub users: Vec<Value>,
-    /// Ratings in the order of the file; the weight is the rating, 1 to 5.
-    pub events: Vec<Event>,
-}
-
-/// Whether a directory holds MovieLens-100K.
-pub(super) fn is_movielens(dir: &Path) -> bool {
-    dir.join("u.data").is_file()
-}
-
-/// Reads the whole directory; fails at the first bad line.
-pub fn read(dir: impl AsRef<Path>) -> Result<MovieLens, ImportError> {
-    let dir = dir.as_ref();
-    Ok(MovieLens {
-        items: items(dir)?.collect::<Result<_, _>>()?,
-        users: users(dir)?.collect::<Result<_, _>>()?,
-        events: events(dir.join("u.data"))?.collect::<Result<_, _>>()?,
-    })
-}
-
 /// The films of the directory, from `u.item` and `u.genre`.
-pub fn items(dir: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    let dir = dir.as_ref();
+pub(super) fn items(dir: &Path, options: &ReadOptions) -> Result<Lines<Value>, ImportError> {
     let genres = genres(&dir.join("u.genre"))?;
-    let mut seen = HashSet::new();
+    let mut check = fields::items(&options.of_known_names());
     Lines::open(&dir.join("u.item"), move |line| {
-        let item = item(&latin1(line), &genres)?;
-        check_unique(&mut seen, &item, "id")?;
-        fields::item(item)
+        check(item(&latin1(line), &genres)?)
     })
 }
 
 /// The people of the directory, from `u.user`.
-pub fn users(dir: impl AsRef<Path>) -> Result<Lines<Value>, ImportError> {
-    let mut seen = HashSet::new();
-    Lines::open(&dir.as_ref().join("u.user"), move |line| {
-        let user = user(&latin1(line))?;
-        check_unique(&mut seen, &user, "user_id")?;
-        Ok(user)
-    })
+pub(super) fn users(dir: &Path, options: &ReadOptions) -> Result<Lines<Value>, ImportError> {
+    let mut check = fields::users(&options.of_known_names());
+    Lines::open(&dir.join("u.user"), move |line| check(user(&latin1(line))?))
 }
 
 /// The ratings in a file such as `u.data` or `ua.base`, in the order of the file.
-pub fn events(file: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
-    Lines::open(file.as_ref(), |line| {
+pub(super) fn events(file: &Path) -> Result<Lines<Event>, ImportError> {
+    let mut clock = Clock::default();
+    Lines::open(file, move |line| {
         let line = utf8(line)?;
         let cells: Vec<&str> = line.splitn(5, '\t').collect();
         let [user, item, rating, at] = cells.as_slice() else {
@@ -102,7 +67,7 @@ pub fn events(file: impl AsRef<Path>) -> Result<Lines<Event>, ImportError> {
                 count(cells.len(), 4)
             ));
         };
-        fields::event_from_cells(user, item, at.trim(), Some(rating.trim()))
+        fields::event_from_cells(user, item, at.trim(), Some(rating.trim()), &mut clock)
     })
 }
 
@@ -191,7 +156,7 @@ fn user(line: &str) -> Result<Value, String> {
 }
 
 /// The number of fields found; counting stops after the expected number.
-fn count(found: usize, wanted: usize) -> String {
+pub(super) fn count(found: usize, wanted: usize) -> String {
     if found > wanted {
         "more".to_owned()
     } else {
@@ -199,58 +164,14 @@ fn count(found: usize, wanted: usize) -> String {
     }
 }
 
-/// Checks that an id has not occurred before.
-fn check_unique(seen: &mut HashSet<String>, record: &Value, field: &str) -> Result<(), String> {
-    let id = record
-        .get(field)
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if seen.insert(id.to_owned()) {
-        Ok(())
-    } else {
-        Err(format!(
-            "field `{field}`: a unique id expected, found {id:?} again"
-        ))
-    }
-}
-
-/// Splits `Toy Story (1995)` into title and year. Marks after the year, such as `(V)` for a video, are dropped.
-fn title_and_year(text: &str) -> (&str, Option<i64>) {
-    let text = text.trim();
-    let mut rest = text;
-    while let Some(open) = rest.rfind('(') {
-        let (before, group) = rest.split_at(open);
-        let Some(inside) = group
-            .strip_prefix('(')
-            .and_then(|group| group.trim_end().strip_suffix(')'))
-        else {
-            break;
-        };
-        if let Some(year) = four_digits(inside) {
-            let title = before.trim_end();
-            return if title.is_empty() {
-                (text, None)
-            } else {
-                (title, Some(year))
-            };
-        }
-        rest = before.trim_end();
-    }
-    (text, None)
-}
-
-fn four_digits(text: &str) -> Option<i64> {
-    let plain = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
-}
-
 /// Decodes Latin-1, in which each byte is the character of that number.
-fn latin1(line: &[u8]) -> String {
+pub(super) fn latin1(line: &[u8]) -> String {
     line.iter().map(|&byte| char::from(byte)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
     use crate::test_files::write_file;
 
@@ -309,29 +230,15 @@ mod tests {
             ("u.genre", b"Noir|0\nFarce|1\n\n"),
             ("u.item", b"1|A|||x|0|1\n"),
         ]);
-        let film = items(dir.path()).unwrap().next().unwrap().unwrap();
+        let film = items(dir.path(), &ReadOptions::new())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
         assert_eq!(film["genres"], json!(["Farce"]));
         for bad in [&b"Noir\n"[..], b"Noir|x\n", b"|0\n", b"Noir|1\n"] {
             let dir = directory(&[("u.genre", bad), ("u.item", b"")]);
-            assert!(items(dir.path()).is_err());
-        }
-    }
-
-    #[test]
-    fn the_year_is_split_from_the_title() {
-        for (text, title, year) in [
-            ("Toy Story (1995)", "Toy Story", Some(1995)),
-            ("Two Friends (1986) ", "Two Friends", Some(1986)),
-            ("The Giving (1995) (V)", "The Giving", Some(1995)),
-            ("Seven (Se7en) (1995)", "Seven (Se7en)", Some(1995)),
-            ("unknown", "unknown", None),
-            ("Brazil (director's cut)", "Brazil (director's cut)", None),
-            ("2001 (a) b", "2001 (a) b", None),
-            ("(1995)", "(1995)", None),
-            (")(", ")(", None),
-            ("", "", None),
-        ] {
-            assert_eq!(title_and_year(text), (title, year), "{text}");
+            assert!(items(dir.path(), &ReadOptions::new()).is_err());
         }
     }
 
@@ -342,7 +249,11 @@ mod tests {
             ("u.item", b"1|A|04-Feb-1971||x|0\n"),
         ]);
         assert_eq!(
-            items(dir.path()).unwrap().next().unwrap().unwrap()["year"],
+            items(dir.path(), &ReadOptions::new())
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()["year"],
             1971
         );
     }
@@ -366,7 +277,7 @@ mod tests {
                 "1\t2\tgood\t4".into(),
                 "expected a finite number, found a string (\"good\")",
             ),
-            ("u.data", "1\t2\t3\tnoon".into(), "expected Unix seconds"),
+            ("u.data", "1\t2\t3\tnoon".into(), "expected a date and time"),
             (
                 "u.data",
                 "\t2\t3\t4".into(),
@@ -389,11 +300,6 @@ mod tests {
                 "flag 0 or 1 expected for Children's",
             ),
             (
-                "u.item",
-                good.clone(),
-                "field `id`: a unique id expected, found \"1\" again",
-            ),
-            (
                 "u.user",
                 "1|24|M".into(),
                 "u.user, line 2: 5 fields expected",
@@ -408,7 +314,6 @@ mod tests {
                 "|1|M|x|1".into(),
                 "field `user_id`: expected a non-empty",
             ),
-            ("u.user", "9|24|M|x|1".into(), "found \"9\" again"),
         ] {
             let first = match file {
                 "u.data" => "1\t1\t1\t1",
