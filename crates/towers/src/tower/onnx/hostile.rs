@@ -287,6 +287,15 @@ fn a_shape_that_only_a_run_shows_is_refused() {
         let text = error.to_string();
         assert!(text.contains("depends on the records"), "{text}");
     }
+    // Which of two ranges of one axis counts is not to be guessed.
+    let twice = [
+        list("starts", &[0, 0]),
+        list("ends", &[9, 1]),
+        list("axes", &[1, -1]),
+    ];
+    let slice = node("Slice", &["x", "starts", "ends", "axes"], "h");
+    let error = open(adding(&[slice], &twice)).unwrap_err();
+    assert!(error.to_string().contains("do not fit together"), "{error}");
     for kind in [
         "NonZero",
         "Resize",

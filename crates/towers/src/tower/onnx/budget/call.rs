@@ -81,6 +81,18 @@ impl<'a> Call<'a> {
         axis(named, rank).ok_or(Problem::DoesNotFit)
     }
 
+    /// [`axes`](Self::axes) of which none may be named twice: the runtime keeps to one of the two, whichever.
+    pub(super) fn distinct_axes(named: &[i64], rank: usize) -> Result<Vec<usize>, Problem> {
+        let axes = Self::axes(named, rank)?;
+        let mut sorted = axes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        match sorted.len() == axes.len() {
+            true => Ok(axes),
+            false => Err(Problem::DoesNotFit),
+        }
+    }
+
     /// The places of axes in a tensor of `rank` dimensions.
     pub(super) fn axes(named: &[i64], rank: usize) -> Result<Vec<usize>, Problem> {
         let each = named

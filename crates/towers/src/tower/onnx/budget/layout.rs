@@ -155,7 +155,7 @@ pub(super) fn pad(call: &Call<'_>) -> Result<Outcome, Problem> {
     let axes = match call.optional(3) {
         Some(axes) => {
             let named = axes.integers().ok_or(Problem::DependsOnData)?;
-            Call::axes(&named, dims.len())?
+            Call::distinct_axes(&named, dims.len())?
         }
         None => (0..dims.len()).collect(),
     };

@@ -57,7 +57,7 @@ pub(super) fn slice(call: &Call<'_>) -> Result<Outcome, Problem> {
     let starts = call.integers(1, "starts")?.ok_or(Problem::DoesNotFit)?;
     let ends = call.integers(2, "ends")?.ok_or(Problem::DoesNotFit)?;
     let axes = match call.integers(3, "axes")? {
-        Some(named) => Call::axes(&named, input.dims.len())?,
+        Some(named) => Call::distinct_axes(&named, input.dims.len())?,
         None => (0..starts.len()).collect(),
     };
     let steps = call.integers(4, "steps")?;
@@ -128,7 +128,9 @@ pub(super) fn split(call: &Call<'_>) -> Result<Outcome, Problem> {
     let sum = sizes
         .iter()
         .fold(0u64, |sum, size| sum.saturating_add(*size));
-    if sum != all || sizes.len() as u64 != parts {
+    let declared = call.node.int("num_outputs").map(size).transpose()?;
+    let fits = sizes.len() as u64 == parts && declared.is_none_or(|declared| declared == parts);
+    if sum != all || !fits {
         return Err(Problem::DoesNotFit);
     }
     let mut from = 0;
