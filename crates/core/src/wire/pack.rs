@@ -68,6 +68,8 @@ pub fn unpack_front<T: Decode<()>>(bytes: &[u8]) -> Result<(T, usize), UnpackErr
 mod tests {
     use super::*;
 
+    type Value = (u32, String, Option<Vec<u8>>);
+
     #[test]
     fn a_value_round_trips_and_must_fill_its_bytes() {
         let value = (7u32, String::from("id"), Some(vec![1u8, 2]));
@@ -77,7 +79,6 @@ mod tests {
             value
         );
         bytes.push(0);
-        type Value = (u32, String, Option<Vec<u8>>);
         assert!(unpack::<Value>(&bytes).is_err());
         assert_eq!(unpack_front::<Value>(&bytes).unwrap(), (value, 1));
     }
