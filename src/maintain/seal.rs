@@ -119,13 +119,17 @@ fn seal_items<'a>(
     let database = manifest.database;
     let mut segment = ItemsWriter::create(&live.directory, number, database, unfiltered)?;
     for item in before.fresh.iter() {
-        segment.push(&Row {
+        let row = Row {
             item: item.version.item,
             revision: item.version.revision,
             id: &item.id,
             born: before.sealed.born(&item.version)?,
             record: item.version.record.as_deref(),
-        })?;
+        };
+        match item.read_fields() {
+            Some(fields) => segment.push_with_fields(&row, fields)?,
+            None => segment.push(&row)?,
+        }
     }
     Ok(segment.finish()?)
 }

@@ -7,7 +7,7 @@ use crate::format::columns::OwnedColumns;
 use crate::format::journal::Op;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_towers::internals::Fields;
 
@@ -62,12 +62,22 @@ impl FreshItem {
 
     /// The fields that filters see; none of a tombstone.
     pub(crate) fn fields(&self) -> &Fields {
-        self.fields.get_or_init(|| {
-            let text = self.version.record.as_deref();
-            // Embedding refuses a record that is no JSON; here it has no fields.
-            let record = text.and_then(|text| serde_json::from_slice(text).ok());
-            record.as_ref().map(Fields::of).unwrap_or_default()
-        })
+        static NONE: LazyLock<Fields> = LazyLock::new(Fields::default);
+        if let Some(fields) = self.fields.get() {
+            return fields;
+        }
+        let text = self.version.record.as_deref();
+        // A record that is no JSON is reported by embedding and by a seal; here it has no fields.
+        let record = text.and_then(|text| serde_json::from_slice(text).ok());
+        match record {
+            Some(record) => self.fields.get_or_init(|| Fields::of(&record)),
+            None => &NONE,
+        }
+    }
+
+    /// The fields, if they were read already.
+    pub(crate) fn read_fields(&self) -> Option<&Fields> {
+        self.fields.get()
     }
 }
 

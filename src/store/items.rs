@@ -206,6 +206,17 @@ impl ItemsWriter {
 
     /// Adds a row. Item numbers increase.
     pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        let fields = row.fields();
+        let fields = fields.map_err(StoreError::format(self.segment.path()))?;
+        self.push_with_fields(row, &fields)
+    }
+
+    /// [`push`](Self::push) of a row whose record has these fields.
+    pub(crate) fn push_with_fields(
+        &mut self,
+        row: &Row<'_>,
+        fields: &Fields,
+    ) -> Result<(), StoreError> {
         if self.numbers.last().is_some_and(|last| *last >= row.item.0) {
             let what = format!("row for item {} comes out of order", row.item);
             return Err(StoreError::format(self.segment.path())(FormatError::bad(
@@ -213,9 +224,7 @@ impl ItemsWriter {
                 what,
             )));
         }
-        let fields = row.fields();
-        let fields = fields.map_err(StoreError::format(self.segment.path()))?;
-        self.columns.push(&fields);
+        self.columns.push(fields);
         let record = row.record.unwrap_or_default();
         self.segment.append(record)?;
         let end = self.record_offsets.last().copied().unwrap_or_default() + record.len() as u64;

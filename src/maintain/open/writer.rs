@@ -80,7 +80,7 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         tail,
     });
     let writer = Writer::new(journal, next_file);
-    let (limits, index) = (settings.limits, index);
+    let limits = settings.limits;
     let writing = Arc::new(Writing::new(writer, next_item, index, limits, lock));
     if settings.collect {
         collect_or_warn(&live, &writing);
