@@ -2,7 +2,6 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::graph::DEFAULT_EF;
 use crate::maintain;
 use crate::manifest::{Calibration, Generation, MeasuredRecall};
 use crate::snapshot::Base;
@@ -116,7 +115,7 @@ impl GenerationInfo {
             left_out: generation.left_out,
             members: generation.members.clone(),
             recall: generation.recall,
-            measured: generation.calibration.measured(10, DEFAULT_EF),
+            measured: generation.calibration.default_recall(),
             calibration: generation.calibration.clone(),
             cut: generation.cut,
             towers_hash: generation.towers_hash,

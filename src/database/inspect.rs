@@ -2,7 +2,6 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::graph::DEFAULT_EF;
 use crate::manifest::{Calibration, MeasuredRecall};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -98,7 +97,7 @@ impl Database {
                 metric: generation.metric,
                 storage: generation.storage,
                 parameters,
-                recall: generation.calibration.measured(10, DEFAULT_EF),
+                recall: generation.calibration.default_recall(),
                 calibration: generation.calibration.clone(),
                 bytes: generation.segments.iter().map(|s| s.file.length).sum(),
             };

@@ -4,7 +4,7 @@ use super::commit::commit;
 use super::writing::Writing;
 use crate::error::Error;
 use crate::manifest::{Calibration, QueryKind, Space, TransitionError};
-use crate::snapshot::{Base, Live, Part, QuerySample, Serving};
+use crate::snapshot::{Base, Live, QuerySample, Serving, count_vectors};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use twinspire_core::ids::GenerationNo;
@@ -78,8 +78,8 @@ pub(super) fn calibrate_changed(live: &Live, writing: &Writing) -> Result<(), Er
     let snapshot = live.snapshot.load_full();
     for (space, serving) in &snapshot.spaces {
         let base = &serving.base;
-        let items: usize = base.parts.iter().map(Part::shown).sum();
-        if items > 0 && !base.generation.calibration.stands_for(items as u64) {
+        let vectors = count_vectors(&base.parts);
+        if vectors > 0 && !base.generation.calibration.stands_for(vectors as u64) {
             calibrate(live, writing, space, None)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Recall by beam width, as measured, and the beam width for a recall target.
 
+use crate::graph::DEFAULT_EF;
 use bincode::{Decode, Encode};
 use serde::Serialize;
 use std::fmt;
@@ -18,7 +19,7 @@ pub const CONFIDENCE: f32 = 0.95;
 const SCANNED_PER_EXPANSION: usize = 48;
 /// As many real queries replace the made-up ones. With fewer, the worst kind counts.
 const ENOUGH: u32 = 256;
-/// A calibration stands while the number of items is within these factors of what was measured.
+/// A measurement stands while the number of vectors is within these factors of what was measured.
 const STANDS: (f64, f64) = (0.5, 1.25);
 
 /// The recall of a space by beam width, measured against exact search with several kinds of queries.
@@ -28,8 +29,6 @@ const STANDS: (f64, f64) = (0.5, 1.25);
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode, Serialize)]
 #[non_exhaustive]
 pub struct Calibration {
-    /// Number of vectors that were searched.
-    pub items: u64,
     /// Share of the sampled vectors that are near copies of another one: nearer to it than a tenth of the
     /// usual distance.
     pub near_copies: f32,
@@ -45,6 +44,8 @@ pub struct Calibration {
 pub struct CalibrationSample {
     /// The kind of query.
     pub kind: QueryKind,
+    /// Number of vectors that were searched. With far fewer or far more, the figures say nothing.
+    pub vectors: u64,
     /// Number of queries.
     pub queries: u32,
     /// Number of given users that could not be embedded and are not among the queries.
@@ -160,11 +161,26 @@ impl CalibrationPoint {
 }
 
 impl Calibration {
-    /// Whether real queries decide: enough of them were measured.
+    /// Whether enough real queries were measured to replace made-up ones.
     #[must_use]
     pub fn is_real(&self) -> bool {
+        self.is_real_for(self.most_vectors())
+    }
+
+    /// Whether real queries decide for a search of this many vectors.
+    fn is_real_for(&self, vectors: u64) -> bool {
         let mut samples = self.samples.iter();
-        samples.any(CalibrationSample::is_enough)
+        samples.any(|sample| sample.is_enough() && sample.stands_for(vectors))
+    }
+
+    /// recall@10 at the default beam width, by the measurements that count.
+    pub(crate) fn default_recall(&self) -> Option<MeasuredRecall> {
+        self.measured(10, DEFAULT_EF, self.most_vectors())
+    }
+
+    fn most_vectors(&self) -> u64 {
+        let vectors = self.samples.iter().map(|sample| sample.vectors);
+        vectors.max().unwrap_or(0)
     }
 
     /// The measurement with a kind of query.
@@ -173,22 +189,26 @@ impl Calibration {
         self.samples.iter().find(|sample| sample.kind == kind)
     }
 
-    /// The measurements that count: real queries if there are enough of them, otherwise all kinds.
-    fn counted(&self) -> impl Iterator<Item = &CalibrationSample> {
-        let real = self.is_real();
+    /// The measurements that count for a search of this many vectors: real queries if there are enough of
+    /// them, otherwise all kinds. If the number of vectors has changed too much for all of them, all count.
+    fn counted(&self, vectors: u64) -> impl Iterator<Item = &CalibrationSample> {
+        let (real, stands) = (self.is_real_for(vectors), self.stands_for(vectors));
         let samples = self.samples.iter();
+        let samples = samples.filter(move |sample| !stands || sample.stands_for(vectors));
         samples.filter(move |sample| !real || sample.kind.is_real())
     }
 
-    /// Whether a calibration says something about a search of this many items.
-    pub(crate) fn stands_for(&self, items: u64) -> bool {
-        let ratio = items as f64 / self.items.max(1) as f64;
-        (STANDS.0..=STANDS.1).contains(&ratio)
+    /// Whether a measurement says something about a search of this many vectors.
+    pub(crate) fn stands_for(&self, vectors: u64) -> bool {
+        self.samples.iter().any(|sample| sample.stands_for(vectors))
     }
 
-    /// The measured recall@`k` at beam width `ef`, of the kind of query with the least lower bound.
-    #[must_use]
-    pub fn measured(&self, k: usize, ef: usize) -> Option<MeasuredRecall> {
+    /// The measured recall@`k` of a search of this many vectors at beam width `ef`, of the kind of query with
+    /// the least lower bound. `None` for more than a hundred items, and below the least width measured.
+    pub(crate) fn measured(&self, k: usize, ef: usize, vectors: u64) -> Option<MeasuredRecall> {
+        if k > KS.into_iter().max().unwrap_or_default() {
+            return None;
+        }
         let of_sample = |sample: &CalibrationSample| {
             let points = sample.points.iter().rev();
             let (recall, lower) = match points.clone().find(|point| point.ef as usize <= ef) {
@@ -203,22 +223,22 @@ impl Calibration {
                 queries: sample.queries,
             })
         };
-        let measured = self.counted().filter_map(of_sample);
+        let measured = self.counted(vectors).filter_map(of_sample);
         measured.min_by(|a, b| a.lower.total_cmp(&b.lower))
     }
 
-    /// The least measured beam width whose lower bounds reach a target for `k`, with every kind of query
-    /// that counts. `None` if none does, or if scoring every item is cheaper.
+    /// The least measured beam width whose lower bounds reach a target for `k` of this many vectors, with every
+    /// kind of query that counts. `None` if none does, or if scoring every item is cheaper.
     ///
     /// The widths are tested from the widest down, and the first that fails ends it. So the confidence of
     /// one bound is that of the choice: no error adds up over the widths (fixed-sequence testing).
-    pub(crate) fn beam(&self, k: usize, target: f32) -> Option<usize> {
+    pub(crate) fn beam(&self, k: usize, target: f32, vectors: u64) -> Option<usize> {
         let reach = |sample: &CalibrationSample| {
             let wide = sample.points.iter().rev();
             let enough = wide.take_while(|point| point.at(k).1 >= target);
             enough.last().map(|point| point.ef as usize)
         };
-        let widths: Option<Vec<usize>> = self.counted().map(reach).collect();
+        let widths: Option<Vec<usize>> = self.counted(vectors).map(reach).collect();
         let ef = widths?.into_iter().max()?;
         // A k between two measured ones is searched as the larger; beyond the last, in proportion.
         let [_, ten, hundred] = KS;
@@ -227,7 +247,7 @@ impl Calibration {
             11..=100 => ef.max(hundred),
             _ => (ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize,
         };
-        is_cheaper_than_scan(ef, self.items as usize).then_some(ef)
+        is_cheaper_than_scan(ef, vectors as usize).then_some(ef)
     }
 
     /// Mean score of the hundredth and of the best item: of real queries if there are any, otherwise of
@@ -255,17 +275,24 @@ impl CalibrationSample {
     fn is_enough(&self) -> bool {
         self.kind.is_real() && self.queries >= ENOUGH
     }
+
+    fn stands_for(&self, vectors: u64) -> bool {
+        let ratio = vectors as f64 / self.vectors.max(1) as f64;
+        (STANDS.0..=STANDS.1).contains(&ratio)
+    }
 }
 
-/// Whether a graph search with this beam width takes less time than scoring this many items by their codes.
-pub(crate) fn is_cheaper_than_scan(ef: usize, items: usize) -> bool {
-    ef.saturating_mul(SCANNED_PER_EXPANSION) < items
+/// Whether a graph search with this beam width takes less time than scoring this many vectors by their codes.
+pub(crate) fn is_cheaper_than_scan(ef: usize, vectors: usize) -> bool {
+    ef.saturating_mul(SCANNED_PER_EXPANSION) < vectors
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const VECTORS: u64 = 1_000_000;
 
     fn sample(kind: QueryKind, queries: u32, recalls: &[(u32, f32, f32)]) -> CalibrationSample {
         let point = |&(ef, ten, hundred): &(u32, f32, f32)| CalibrationPoint {
@@ -279,6 +306,7 @@ mod tests {
         };
         CalibrationSample {
             kind,
+            vectors: VECTORS,
             queries,
             left_out: 0,
             best_score: 0.0,
@@ -289,7 +317,6 @@ mod tests {
 
     fn calibration(samples: &[CalibrationSample]) -> Calibration {
         Calibration {
-            items: 1_000_000,
             samples: samples.to_vec(),
             ..Calibration::default()
         }
@@ -308,47 +335,61 @@ mod tests {
             &[(16, 0.3, 0.2), (64, 0.8, 0.7), (256, 0.95, 0.95)],
         );
         let known = calibration(std::slice::from_ref(&near));
-        assert_eq!(known.beam(10, 0.8), Some(16));
-        assert_eq!(known.beam(1, 0.9), Some(64));
-        assert_eq!(known.beam(11, 0.9), Some(256));
+        assert_eq!(known.beam(10, 0.8, VECTORS), Some(16));
+        assert_eq!(known.beam(1, 0.9, VECTORS), Some(64));
+        assert_eq!(known.beam(11, 0.9, VECTORS), Some(256));
         assert_eq!(
-            known.beam(100, 0.4),
+            known.beam(100, 0.4, VECTORS),
             Some(100),
             "measured with a beam of 100"
         );
-        assert_eq!(known.beam(400, 0.95), Some(1_024));
-        assert_eq!(known.beam(10, 0.995), None);
-        assert_eq!(known.measured(10, 100).unwrap().lower, 0.96);
-        assert_eq!(known.measured(10, 15), None);
+        assert_eq!(known.beam(400, 0.95, VECTORS), Some(1_024));
+        assert_eq!(known.beam(10, 0.995, VECTORS), None);
+        assert_eq!(known.measured(10, 100, VECTORS).unwrap().lower, 0.96);
+        assert_eq!(known.measured(10, 15, VECTORS), None);
 
         let both = calibration(&[near.clone(), far]);
-        assert_eq!(both.beam(10, 0.8), Some(64));
-        assert_eq!(both.beam(10, 0.96), None);
-        assert_eq!(both.measured(10, 300).unwrap().kind, QueryKind::Far);
+        assert_eq!(both.beam(10, 0.8, VECTORS), Some(64));
+        assert_eq!(both.beam(10, 0.96, VECTORS), None);
+        assert_eq!(
+            both.measured(10, 300, VECTORS).unwrap().kind,
+            QueryKind::Far
+        );
 
         let few = sample(QueryKind::Given, 30, &[(16, 0.9, 0.9), (64, 0.9, 0.9)]);
         let all = both.updated(calibration(&[few]));
         assert_eq!(all.samples.len(), 3);
         assert_eq!(
-            all.beam(10, 0.8),
+            all.beam(10, 0.8, VECTORS),
             Some(64),
             "few users do not replace the others"
         );
         let many = sample(QueryKind::Given, 300, &[(16, 0.9, 0.9), (64, 0.9, 0.9)]);
         let all = all.updated(calibration(&[many]));
-        assert_eq!((all.samples.len(), all.beam(10, 0.8)), (3, Some(16)));
-        let again = all.updated(calibration(&[near]));
         assert_eq!(
-            again.beam(10, 0.8),
+            (all.samples.len(), all.beam(10, 0.8, VECTORS)),
+            (3, Some(16))
+        );
+        let again = all.updated(calibration(std::slice::from_ref(&near)));
+        assert_eq!(
+            again.beam(10, 0.8, VECTORS),
             Some(16),
             "made-up queries replace no users"
         );
 
-        let mut small = known;
-        small.items = 5_000;
-        assert_eq!(small.beam(10, 0.8), Some(16));
-        assert_eq!(small.beam(10, 0.99), None, "scoring every item is cheaper");
-        assert_eq!(Calibration::default().beam(10, 0.1), None);
+        let mut near = near;
+        near.vectors = 5_000;
+        let few = calibration(&[near]);
+        assert_eq!(few.beam(10, 0.8, 5_000), Some(16));
+        assert_eq!(
+            few.beam(10, 0.99, 5_000),
+            None,
+            "scoring every item is cheaper"
+        );
+        // Users that were measured with half as many items say nothing any more.
+        assert!(again.is_real_for(VECTORS) && !again.is_real_for(2 * VECTORS));
+        assert!(again.stands_for(VECTORS) && !again.stands_for(2 * VECTORS));
+        assert_eq!(Calibration::default().beam(10, 0.1, VECTORS), None);
     }
 
     #[test]
@@ -358,7 +399,7 @@ mod tests {
             500,
             &[(16, 0.99, 0.9), (64, 0.5, 0.9), (256, 0.99, 0.9)],
         );
-        assert_eq!(calibration(&[odd]).beam(10, 0.9), Some(256));
+        assert_eq!(calibration(&[odd]).beam(10, 0.9, VECTORS), Some(256));
     }
 
     proptest! {
@@ -373,7 +414,7 @@ mod tests {
             let (less, more) = (targets.0.min(targets.1), targets.0.max(targets.1));
             let (few, many) = (ks.0.min(ks.1), ks.0.max(ks.1));
             // None is a scan of every item.
-            let width = |k, target| known.beam(k, target).unwrap_or(usize::MAX);
+            let width = |k, target| known.beam(k, target, VECTORS).unwrap_or(usize::MAX);
             prop_assert!(width(few, less) <= width(few, more));
             prop_assert!(width(few, less) <= width(many, less));
             prop_assert!(width(few, less) >= few);

@@ -8,7 +8,6 @@ use super::space::Space;
 use super::state::Manifest;
 use crate::ensemble::Ensemble;
 use crate::filter::KnownFields;
-use crate::graph::DEFAULT_EF;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
@@ -164,7 +163,7 @@ impl Manifest {
             return Err(TransitionError::Moved);
         }
         let generation = entry.generation_mut(number)?;
-        if let Some(measured) = calibration.measured(10, DEFAULT_EF) {
+        if let Some(measured) = calibration.default_recall() {
             generation.recall = measured.recall;
         }
         generation.calibration = calibration;

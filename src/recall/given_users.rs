@@ -6,7 +6,7 @@ use super::sample::sample;
 use super::view::View;
 use crate::error::Error;
 use crate::manifest::QueryKind;
-use crate::snapshot::{Part, QuerySample, sample_size};
+use crate::snapshot::{QuerySample, count_vectors, sample_size};
 use rayon::prelude::*;
 use serde_json::Value;
 use twinspire_core::ids::GenerationNo;
@@ -25,8 +25,8 @@ pub(crate) fn given_queries(
 ) -> Result<(GenerationNo, QuerySample), Error> {
     let base = &view.snapshot().space(space)?.base;
     let generation = &base.generation;
-    let items: usize = base.parts.iter().map(Part::shown).sum();
-    let wanted = PER_MADE_UP * sample_size(items, generation.dimension as usize);
+    let vectors = count_vectors(&base.parts);
+    let wanted = PER_MADE_UP * sample_size(vectors, generation.dimension as usize);
     let random = |draw: u64| checksum(&draw.to_le_bytes());
     let mut chosen = sample(users.len(), wanted, random);
     // Files are often sorted, and the order of a sample must say nothing about its queries.

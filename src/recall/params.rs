@@ -4,7 +4,7 @@ use super::view::View;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;
-use crate::manifest::Generation;
+use crate::snapshot::{Base, count_vectors};
 use serde_json::Value;
 use twinspire_towers::FeatureCheck;
 
@@ -101,14 +101,15 @@ impl SearchParams {
     }
 
     /// How hard to search a generation for its best `k` items.
-    pub(super) fn effort(&self, generation: &Generation, k: usize) -> Effort {
+    pub(super) fn effort(&self, base: &Base, k: usize) -> Effort {
         match self.recall_target {
             _ if self.exact => Effort::Exact,
             Some(target) if target >= 1.0 => Effort::Scan,
             Some(target) => {
                 // A search for everything above a score has no k.
                 let k = if k == usize::MAX { DEFAULT_EF } else { k };
-                let beam = generation.calibration.beam(k, target);
+                let vectors = count_vectors(&base.parts) as u64;
+                let beam = base.generation.calibration.beam(k, target, vectors);
                 beam.map_or(Effort::Scan, Effort::Beam)
             }
             None => Effort::Beam(self.ef),

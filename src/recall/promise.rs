@@ -3,7 +3,7 @@
 use super::params::{Effort, SearchParams};
 use super::space_query::SpaceQuery;
 use crate::manifest::MeasuredRecall;
-use crate::snapshot::Part;
+use crate::snapshot::count_vectors;
 use serde::Serialize;
 use std::fmt;
 
@@ -69,14 +69,14 @@ pub(super) fn of_space(query: &SpaceQuery<'_>) -> Option<Promise> {
     let Effort::Beam(ef) = targeted(params, query)? else {
         return Some(Promise::Exact);
     };
-    let items: usize = base.parts.iter().map(Part::shown).sum();
+    let vectors = count_vectors(&base.parts) as u64;
     let calibration = &base.generation.calibration;
     let unmeasured = |reason| Some(Promise::Unmeasured(reason));
-    match calibration.measured(params.k, ef) {
+    match calibration.measured(params.k, ef, vectors) {
         _ if query.filter.is_some() => unmeasured(UnmeasuredReason::Filter),
         _ if params.k == usize::MAX => unmeasured(UnmeasuredReason::MinScore),
         _ if params.k > MOST => unmeasured(UnmeasuredReason::ManyItems),
-        Some(measured) if calibration.stands_for(items as u64) => Some(Promise::Measured(measured)),
+        Some(measured) if calibration.stands_for(vectors) => Some(Promise::Measured(measured)),
         _ => unmeasured(UnmeasuredReason::ItemsChanged),
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct SpaceQuery<'a> {
 impl SpaceQuery<'_> {
     /// How hard to search for the best `k` items.
     pub(super) fn effort(&self, k: usize) -> Effort {
-        self.params.effort(&self.serving.base.generation, k)
+        self.params.effort(&self.serving.base, k)
     }
 
     /// Whether an item of a segment may be returned, apart from the filter.

@@ -12,7 +12,7 @@ use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
 use crate::graph::{BeamParams, ScoredNode, WalkLimits, rerank, search, search_filtered};
-use crate::snapshot::Part;
+use crate::snapshot::{Part, count_vectors};
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
 
@@ -54,7 +54,10 @@ fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<
         },
         measured: match effort {
             Effort::Exact | Effort::Scan => None,
-            Effort::Beam(ef) => generation.calibration.measured(k, ef.max(k)),
+            Effort::Beam(ef) => {
+                let vectors = count_vectors(&serving.base.parts) as u64;
+                generation.calibration.measured(k, ef.max(k), vectors)
+            }
         },
         fresh: serving.overlay.len(),
         selectivity: query

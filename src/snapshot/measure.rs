@@ -1,7 +1,7 @@
 //! Measurement of recall: the share of the exact answer that graph searches find, by beam width.
 
 use super::confidence::lower_bound;
-use super::parts::Part;
+use super::parts::{Part, count_vectors};
 use crate::error::Error;
 use crate::format::NodeItems;
 use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
@@ -41,24 +41,22 @@ pub(crate) fn measure(
     samples: &[QuerySample],
     progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<Calibration, Error> {
-    let shown: usize = parts.iter().map(Part::shown).sum();
     let mut measured = Vec::with_capacity(samples.len());
     for sample in samples.iter().filter(|sample| !sample.queries.is_empty()) {
-        measured.push(measure_sample(parts, shown, sample, progress)?);
+        measured.push(measure_sample(parts, sample, progress)?);
     }
     Ok(Calibration {
-        items: shown as u64,
         samples: measured,
         ..Calibration::default()
     })
 }
 
-/// The beam widths to measure with this many items: up to the first that covers all of them, or that takes
-/// longer than scoring them.
-fn widths(shown: usize) -> &'static [u32] {
+/// The beam widths to measure with this many vectors: up to the first that takes longer than scoring them,
+/// or that covers `all` of every segment.
+fn widths(vectors: usize, all: usize) -> &'static [u32] {
     let last = EFS.iter().position(|ef| {
-        let dear = *ef >= ALWAYS && !is_cheaper_than_scan(*ef as usize, shown);
-        *ef as usize >= shown || dear
+        let dear = *ef >= ALWAYS && !is_cheaper_than_scan(*ef as usize, vectors);
+        *ef as usize >= all || dear
     });
     EFS.get(..=last.unwrap_or(EFS.len() - 1))
         .unwrap_or_default()
@@ -74,18 +72,21 @@ struct Found {
 
 fn measure_sample(
     parts: &[Part],
-    shown: usize,
     sample: &QuerySample,
     progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<CalibrationSample, Error> {
     let dimension = parts.first().map_or(1, |part| part.segment.dimension());
-    let efs = widths(shown);
+    let vectors = count_vectors(parts);
+    let segments = parts.iter().map(|part| part.segment.node_items().nodes());
+    // Segments with no more vectors than the beam is wide are scanned.
+    let all = segments.max().unwrap_or(0);
+    let efs = widths(vectors, all);
     let batches = sample.queries.par_chunks(dimension * BATCH);
     let found = batches.map(|queries| {
         let exact = exact_scores(parts, queries, dimension);
         let scratch = &mut Scratch::default();
         let each = queries.chunks_exact(dimension).zip(&exact);
-        let found = each.map(|query| measure_query(parts, shown, query, efs, scratch));
+        let found = each.map(|query| measure_query(parts, all, query, efs, scratch));
         let found: Vec<Found> = found.collect::<Result<_, _>>()?;
         progress(found.len() as u64)?;
         Ok(found)
@@ -107,7 +108,7 @@ fn measure_sample(
             };
             let recalls: Vec<f32> = found.iter().map(recall).collect();
             // A beam that covers all items is exact, and needs no sample.
-            let lower = match *ef as usize >= shown {
+            let lower = match *ef as usize >= all {
                 true => 1.0,
                 false => lower_bound(&recalls, CONFIDENCE),
             };
@@ -125,6 +126,7 @@ fn measure_sample(
     });
     Ok(CalibrationSample {
         kind: sample.kind,
+        vectors: vectors as u64,
         queries: found.len() as u32,
         left_out: sample.left_out,
         best_score: mean(&|found| found.scores.0),
@@ -136,7 +138,7 @@ fn measure_sample(
 /// The recall of one query with its exact scores, at each beam width.
 fn measure_query(
     parts: &[Part],
-    shown: usize,
+    all: usize,
     (query, exact): (&[f32], &Vec<f32>),
     efs: &[u32],
     scratch: &mut Scratch,
@@ -145,7 +147,7 @@ fn measure_query(
     let mut last = [0.0f32; KS.len()];
     let mut recalls = Vec::with_capacity(efs.len());
     for ef in efs.iter().map(|ef| *ef as usize) {
-        if ef >= shown {
+        if ef >= all {
             last = [1.0; KS.len()];
         }
         let [one, ten, hundred] = &mut last;

@@ -45,7 +45,7 @@ pub(crate) use live::Live;
 pub(crate) use measure::{QuerySample, measure};
 pub(crate) use numbers::NumberField;
 pub(crate) use overlay::{Overlay, SpaceVersion};
-pub(crate) use parts::Part;
+pub(crate) use parts::{Part, count_vectors};
 pub(crate) use record::parse;
 pub(crate) use sealed::Sealed;
 pub(crate) use serving::{Serving, Spaces, fuse};

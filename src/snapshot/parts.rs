@@ -92,6 +92,12 @@ impl Hidden {
     }
 }
 
+/// Number of vectors in these segments.
+pub(crate) fn count_vectors(parts: &[Part]) -> usize {
+    let nodes = parts.iter().map(|part| part.segment.node_items().nodes());
+    nodes.sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

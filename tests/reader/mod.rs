@@ -143,7 +143,7 @@ impl<'a> Packed<'a> {
         let towers = self.list(|packed| (packed.text(), packed.u64(), packed.u64()));
         let (towers_hash, _created) = (self.u64(), self.u64());
         let recall = self.f32();
-        let (_items, near_copies, length_ratio) = (self.u64(), self.f32(), self.f32());
+        let (near_copies, length_ratio) = (self.f32(), self.f32());
         assert!((0.0..=1.0).contains(&near_copies) && length_ratio >= 0.0);
         let kinds = self.list(Self::calibration_sample);
         assert!(kinds.is_sorted_by(|a, b| a < b));
@@ -167,6 +167,7 @@ impl<'a> Packed<'a> {
     fn calibration_sample(&mut self) -> u32 {
         let kind = self.u32();
         assert!(kind <= 3, "kind of query {kind}");
+        let _vectors = self.u64();
         let (queries, _left_out) = (self.u32(), self.u32());
         assert!(queries > 0);
         let (best, hundredth) = (self.f32(), self.f32());

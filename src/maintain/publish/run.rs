@@ -4,7 +4,6 @@ use super::job::Publish;
 use super::source::Source;
 use super::vectors::Vectors;
 use crate::error::{Error, NameOwner};
-use crate::graph::DEFAULT_EF;
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
 use crate::maintain::merge::merge_beyond_bound;
@@ -144,7 +143,7 @@ fn build(
         towers,
         created_unix_ms: now_unix_ms(),
         recall: calibration
-            .measured(10, DEFAULT_EF)
+            .default_recall()
             .map_or(1.0, |measured| measured.recall),
         calibration,
     };

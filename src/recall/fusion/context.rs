@@ -44,7 +44,7 @@ impl FusionContext<'_> {
 
     /// How hard to search a space for its best `k` items.
     pub(super) fn effort(&self, serving: &Serving, k: usize) -> Effort {
-        self.params.effort(&serving.base.generation, k)
+        self.params.effort(&serving.base, k)
     }
 
     /// Number of items in the largest channel.
