@@ -152,16 +152,16 @@ fn a_power_cut_during_a_replacement_loses_no_item_of_the_new_catalogue_and_runni
         let db = open(&files).unwrap();
         db.items().put_many(&old).unwrap();
         db.seal().unwrap();
-        let before = files.operations().len() as u64;
-        files.set_fault(fault.map(|at| Fault::PowerCut { at: before + at }));
+        // Operations are counted from here on.
+        files.set_fault(fault.map(|at| Fault::PowerCut { at }));
         let replaced = replace(&db);
         drop(db);
-        (files, replaced, before)
+        (files, replaced)
     };
-    let (whole, _, before) = run(None);
-    let count = whole.operations().len() as u64 - before;
+    let (whole, _) = run(None);
+    let count = whole.operations().len() as u64;
     for at in 1..=count + 1 {
-        let (files, replaced, _) = run(Some(at));
+        let (files, replaced) = run(Some(at));
         for loss in losses(files.pending(), at) {
             let files = files.after_power_cut(loss);
             let db = open(&files).unwrap();
