@@ -341,7 +341,7 @@ fn an_import_that_replaces_removes_what_the_file_does_not_have() {
     assert_eq!(bad.exit, 1);
     assert!(
         bad.err
-            .contains("1 bad line could not be read: nothing was removed"),
+            .contains("1 record could not be read: nothing was removed"),
         "{}",
         bad.err
     );
