@@ -59,6 +59,7 @@ struct PublishOptions<'a> {
     retain: usize,
     storage: Storage,
     graph_builder: GraphBuilder,
+    force: bool,
     left_out: Option<Box<LeftOutCallback<'a>>>,
     progress: Option<Box<ProgressCallback<'a>>>,
     users: Vec<Value>,
@@ -210,10 +211,17 @@ impl<'a> Publish<'a, Towers> {
         self.with_vectors(rows.map(|row| row.map_err(E::into)))
     }
 
+    /// The towers to publish.
+    #[cfg(feature = "train")]
+    pub(crate) fn towers_to_publish(&self) -> &Towers {
+        &self.source
+    }
+
     /// Publishes the towers.
     ///
     /// # Errors
     /// - [`Error::Embed`] names the item that has no vector, or none that can be stored.
+    /// - [`Error::Doubtful`] for towers that do not seem to belong to these items, unless [`forced`](Self::force).
     /// - [`Error::NoItems`], [`Error::SpaceName`], [`Error::NameTaken`].
     /// - [`Error::NoItemTower`] for towers without an item tower: give them [`vectors`](Self::vectors).
     /// - [`Error::Cancelled`] after [`progress`](Self::progress) cancelled.
@@ -314,6 +322,13 @@ impl<'a, S> Publish<'a, S> {
         self
     }
 
+    /// Publishes in spite of [`Error::Doubtful`]: vectors that are nearly all equal, features that no item has,
+    /// or ids that are in no vocabulary.
+    pub fn force(mut self) -> Self {
+        self.options.force = true;
+        self
+    }
+
     /// Reports progress now and then, from any thread. [`ControlFlow::Break`] cancels the publish: it ends
     /// with [`Error::Cancelled`], and nothing has changed.
     pub fn progress(mut self, report: impl Fn(&Progress) -> ControlFlow<()> + Sync + 'a) -> Self {
@@ -384,6 +399,7 @@ impl Database {
             storage: options.storage,
             retain: options.retain,
             builder: options.graph_builder,
+            force: options.force,
             left_out: options.left_out.as_deref(),
             monitor: &monitor,
         };
@@ -405,6 +421,7 @@ impl Default for PublishOptions<'_> {
             retain: DEFAULT_RETAIN,
             storage: Storage::default(),
             graph_builder: GraphBuilder::default(),
+            force: false,
             left_out: None,
             progress: None,
             users: Vec::new(),

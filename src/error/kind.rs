@@ -52,6 +52,7 @@ impl Error {
             | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoItems
+            | Self::Doubtful { .. }
             | Self::NotASpace { .. }
             | Self::Ranks { .. }
             | Self::PairSource { .. }

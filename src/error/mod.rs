@@ -34,6 +34,6 @@ pub use crate::manifest::{StaleMember, TransitionError};
 pub use crate::store::WriteOperation;
 pub use invariant::Invariant;
 pub use kind::ErrorKind;
-pub use reason::{FuseError, InvalidVector, NameOwner};
+pub use reason::{FuseError, InvalidVector, NameOwner, PublishDoubt};
 pub use twinspire_core::files::IoAction;
 pub use variants::Error;

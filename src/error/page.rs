@@ -44,7 +44,7 @@ fn listed(name: &str) -> BTreeSet<&'static str> {
 fn the_page_of_errors_lists_every_variant() {
     let all = [
         variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero BeamWidthZero NoUsers RecallTarget NoScore Filter NoQuery
-            NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Graph SpaceName Ensemble
+            NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Doubtful Graph SpaceName Ensemble
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
             Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem
             NotEmpty Locked Forked Conflict Superseded Corrupt Unsupported Lost Io Uncertain Poisoned Cancelled
@@ -54,6 +54,7 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
             RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
             Lambda NotFused OtherMembers NoNumbers NegativeScores),
+        variants!(PublishDoubt: EqualVectors AbsentFeatures UnknownIds),
         variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Schema),
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
         variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
@@ -92,7 +93,7 @@ fn the_page_of_errors_lists_what_training_can_fail_with() {
         WarmStartFault,
     };
     let all = [
-        known!(TrainError: Empty Record Duplicate Weight Mined NoTexts NoField Config Untrainable Override
+        known!(TrainError: Empty Record Duplicate Weight UnknownIds Mined NoTexts NoField Config Untrainable Override
             WarmStart Teacher Diverged Towers),
         known!(MissingData: Items Events NewEvents Clicks Texts MinedNegatives TestCases),
         known!(MinedFault: UnknownPositive UnknownNegative User),

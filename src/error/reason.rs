@@ -28,6 +28,35 @@ pub enum InvalidVector {
     Duplicate,
 }
 
+/// A sign that towers do not belong to the items of the database.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishDoubt {
+    /// The vectors are nearly all equal.
+    #[error(
+        "the vectors of its {items} items are nearly all equal, so recalls cannot tell them apart; \
+         a number may be in another unit than in the training"
+    )]
+    EqualVectors {
+        /// Items with a vector.
+        items: usize,
+    },
+    /// No item has the field of a feature.
+    #[error("no item has {}, which the item tower reads", .fields.join(", "))]
+    AbsentFeatures {
+        /// The fields.
+        fields: Vec<String>,
+    },
+    /// No id of a field is in the vocabulary of the towers.
+    #[error("no {field:?} of an item is in the vocabulary of the towers, such as {id:?}")]
+    UnknownIds {
+        /// The field.
+        field: String,
+        /// One of its ids.
+        id: String,
+    },
+}
+
 /// Why spaces cannot be fused.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@
 
 use super::display::{known_spaces, list, lost_revisions, stale_members, user};
 use super::invariant::Invariant;
-use super::reason::{FuseError, InvalidVector, NameOwner};
+use super::reason::{FuseError, InvalidVector, NameOwner, PublishDoubt};
 use crate::ensemble::EnsembleError;
 use crate::filter::FilterError;
 use crate::format::{Damage, Unsupported};
@@ -157,6 +157,14 @@ pub enum Error {
         missing: u64,
         /// All items.
         items: u64,
+    },
+    /// Towers that do not seem to belong to these items.
+    #[error("space {space:?} is not published: {source}; correct it, or force the publish")]
+    Doubtful {
+        /// The space.
+        space: String,
+        /// The sign.
+        source: PublishDoubt,
     },
     /// A publish without items.
     #[error("there are no items to publish; put or import items first")]

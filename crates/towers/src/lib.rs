@@ -45,7 +45,7 @@ pub mod internals {
         TimeUnit, check_id, check_integers, check_item, describe, misread_places,
     };
     pub use crate::tower::{
-        Cell, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup, MAX_CELLS,
+        Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup, MAX_CELLS,
         MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState, OtherReaders, Pass,
         Reading, Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
     };
@@ -55,7 +55,7 @@ pub mod internals {
         pub use crate::tower::schema::{
             Activation, FORMAT, FeatureKind, FeatureSchema, From, Grams, HashFunction, INPUT,
             LayerKind, LayerSchema, LookupSchema, Missing, OtherFields, Pooling, Schema,
-            TableSchema, TowerSchema, Unknown,
+            TableSchema, TowerSchema, Unknown, Unreadable, Until,
         };
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test that fails may panic"
 )]
 
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use twinspire_towers::Towers;
 
@@ -34,4 +35,52 @@ fn every_feature_and_layer_matches_the_reference() {
         assert!(test.cases >= 4, "{name}: {test:?}");
         assert!(test.difference <= 1e-5, "{name}: {test:?}");
     }
+}
+
+/// The records of a side in the self-test of a directory.
+fn records(path: &Path, side: &str) -> Vec<Value> {
+    let test = std::fs::read(path.join("selftest.json")).unwrap();
+    let test: Value = serde_json::from_slice(&test).unwrap();
+    let cases = test[side].as_array().unwrap().iter();
+    cases.map(|case| case["record"].clone()).collect()
+}
+
+#[test]
+fn combined_towers_embed_users_as_one_model_and_items_as_the_other() {
+    let mut directories = directories();
+    if cfg!(feature = "onnx") {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        directories.extend(["onnx-exported", "onnx-one"].map(|name| root.join(name)));
+    }
+    let mut combined = 0;
+    for (users, items) in directories
+        .iter()
+        .flat_map(|a| directories.iter().map(move |b| (a, b)))
+    {
+        let (user, item) = (Towers::open(users).unwrap(), Towers::open(items).unwrap());
+        let together = Towers::combine(&user, &item);
+        if (user.dimension(), user.metric()) != (item.dimension(), item.metric()) {
+            together.unwrap_err();
+            continue;
+        }
+        // Batch normalisation is folded into one factor, which cannot be written.
+        let together = match together {
+            Err(error) if error.to_string().contains("batch normalisation") => continue,
+            together => together.unwrap(),
+        };
+        combined += 1;
+        for record in records(users, "user") {
+            // Vectors of items exist in a generation alone.
+            if let Ok(expected) = user.embed_user(&record) {
+                let found = together.embed_user(&record).unwrap();
+                assert_eq!(found, expected, "{} {record}", users.display());
+            }
+        }
+        for record in records(items, "item") {
+            let expected = item.embed_item(&record).unwrap();
+            let found = together.embed_item(&record).unwrap();
+            assert_eq!(found, expected, "{} {record}", items.display());
+        }
+    }
+    assert!(combined > 60, "{combined}");
 }

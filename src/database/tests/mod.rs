@@ -6,6 +6,7 @@
 mod collection;
 mod copies;
 mod crash;
+mod doubts;
 mod equal_vectors;
 mod errors;
 mod fields;

@@ -13,6 +13,7 @@ fn scaled(scale: f32) -> Towers {
 /// The vectors that a publish of `model` would be made of, after `before`.
 fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
     let publish = Publish {
+        force: false,
         space: SPACE,
         model,
         parts: &[],

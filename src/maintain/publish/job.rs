@@ -21,6 +21,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) retain: usize,
     /// Algorithm that builds the graph.
     pub(crate) builder: GraphBuilder,
+    /// Whether doubts are ignored.
+    pub(crate) force: bool,
     /// Receives the error of each item that is left out. Without it, the first such error ends the
     /// publish.
     pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,

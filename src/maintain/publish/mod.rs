@@ -5,6 +5,7 @@
 //! makes the generation active in one commit. A failure before the commit leaves files that collection
 //! removes, and nothing else.
 
+mod doubt;
 mod job;
 mod run;
 mod source;

@@ -1,6 +1,7 @@
 //! The vectors of a publish: computed by the item tower, reused from the previous generation if that
 //! had the same tower, supplied by the caller, or concatenated from other spaces.
 
+use super::doubt::{check_features, check_vectors};
 use super::job::Publish;
 use super::source::{Given, Source};
 use crate::error::{Error, InvalidVector};
@@ -28,13 +29,13 @@ pub(crate) struct Vectors {
 }
 
 /// The newest version of an item: its segment and row.
-type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
+pub(super) type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
 
 impl Vectors {
     /// The vectors of all sealed items of a state.
     ///
     /// # Errors
-    /// [`Error::NoItems`] if no item has a vector.
+    /// [`Error::NoItems`] if no item has a vector, [`Error::Doubtful`] unless forced.
     pub(crate) fn new(
         publish: &Publish<'_>,
         before: &Snapshot,
@@ -50,6 +51,7 @@ impl Vectors {
         if versions.is_empty() {
             return Err(Error::NoItems);
         }
+        check_features(publish, &versions, &source)?;
         publish.report(ProgressStage::Embed, 0, versions.len() as u64)?;
         let mut vectors = vec![0.0; versions.len() * publish.dimension()];
         let present = match source {
@@ -73,6 +75,7 @@ impl Vectors {
             return Err(Error::NoItems);
         }
         retain_rows(&mut vectors, publish.dimension(), &present);
+        check_vectors(publish, &vectors)?;
         Ok(Self {
             items,
             vectors,

@@ -58,6 +58,9 @@ pub struct PublishArgs {
     /// Leave out and count items without a usable vector, instead of stopping at the first
     #[arg(long, visible_alias = "skip-bad")]
     leave_out: bool,
+    /// Publish although vectors are nearly all equal, no item has a feature, or no id is in a vocabulary
+    #[arg(long)]
+    force: bool,
     /// Fuse these spaces: concatenate their vectors, embed nothing
     #[arg(long, value_name = "SPACE", num_args = 2..,
           conflicts_with_all = ["towers", "vectors", "half", "leave_out"])]
@@ -128,6 +131,10 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
     let publish = || {
         let publish = db.publish(space).retain(args.retain);
         let publish = publish.calibrate_users(users.clone().unwrap_or_default());
+        let publish = match args.force {
+            true => publish.force(),
+            false => publish,
+        };
         publish.progress(|progress| stages.show(progress, output))
     };
     let with_towers = |towers| {
@@ -168,6 +175,9 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
                 | Error::ItemVector { .. }
                 | Error::VectorSource { .. }
         );
+        if matches!(error, Error::Doubtful { .. }) {
+            return Failure::from(error).hint("--force publishes all the same");
+        }
         match concerns_item && !args.leave_out {
             true => Failure::from(error).hint("--leave-out leaves out such items"),
             false => error.into(),

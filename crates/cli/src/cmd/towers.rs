@@ -29,6 +29,31 @@ enum TowersCommand {
     /// Show schema, number of parameters, sizes and an example user
     #[command(after_help = EXAMPLES)]
     Inspect(InspectArgs),
+    /// Combine the user tower of one directory with the item tower of another
+    #[command(after_help = COMBINE_EXAMPLES)]
+    Combine(CombineArgs),
+}
+
+const COMBINE_EXAMPLES: &str = "\
+Examples:
+  twinspire towers combine --user models/onnx --item models/shop --out models/mixed
+
+Both towers must give vectors of one space: of the same dimension and metric, from trainings that agree. A
+table that both read is shared if it is equal, else that of the user tower is renamed. Self-tests and the
+state of the trainings are left behind.";
+
+/// Combine the user tower of one directory with the item tower of another.
+#[derive(Debug, Args)]
+struct CombineArgs {
+    /// The directory of the user tower
+    #[arg(long, value_name = "DIR")]
+    user: PathBuf,
+    /// The directory of the item tower
+    #[arg(long, value_name = "DIR")]
+    item: PathBuf,
+    /// Output directory; towers that are there are replaced
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
 }
 
 /// Show schema, number of parameters, sizes and an example user.
@@ -50,8 +75,24 @@ struct Inspected {
 
 /// Runs the command.
 pub fn run(args: TowersArgs, output: &Output) -> Result<Exit, Failure> {
-    let TowersCommand::Inspect(args) = args.command;
-    let all = open_towers(&args)?;
+    match args.command {
+        TowersCommand::Inspect(args) => inspect(&args, output),
+        TowersCommand::Combine(args) => {
+            let (user, item) = (Towers::open(&args.user)?, Towers::open(&args.item)?);
+            let towers = Towers::combine(&user, &item).map_err(Failure::failed)?;
+            towers.save(&args.out)?;
+            let combined = Inspected {
+                towers,
+                served: None,
+            };
+            output.result(&document(&combined), || text(&combined))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn inspect(args: &InspectArgs, output: &Output) -> Result<Exit, Failure> {
+    let all = open_towers(args)?;
     let documents: Vec<Value> = all.iter().map(document).collect();
     let document = match (&*documents, &args.space) {
         // A list only where several could be meant.

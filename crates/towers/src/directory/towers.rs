@@ -62,6 +62,28 @@ impl Towers {
         Self::from_parts(vec![(TOWER_FILES[0].to_owned(), Arc::new(blob))])
     }
 
+    /// The user tower of one pair and the item tower of another, such as a user tower that is an ONNX model over an
+    /// item tower of layers. Both must give vectors of one space: of the same dimension, to be compared by the same
+    /// metric. Tables that both read are shared if they are equal. The self-tests and the state of the trainings are
+    /// left behind.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # mod twinspire { pub use twinspire_towers::Towers; }
+    /// use twinspire::Towers;
+    ///
+    /// let towers = Towers::combine(&Towers::open("models/onnx")?, &Towers::open("models/shop")?)?;
+    /// towers.save("models/mixed")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`TowerError`] if one of the towers is missing, or dimension or metric differ.
+    pub fn combine(user: &Self, item: &Self) -> Result<Self, TowerError> {
+        Self::from_model(&Model::combine(user.model(), item.model())?)
+    }
+
     /// Towers of these files, checked like those of [`open`](Self::open).
     #[doc(hidden)]
     pub fn from_parts(parts: Vec<NamedBlob>) -> Result<Self, TowerError> {

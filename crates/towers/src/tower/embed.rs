@@ -2,7 +2,7 @@
 
 use super::describe::kind_of;
 use super::embedded::{Embedded, EmbeddedFeature};
-use super::encode::{Encoder, OtherReaders, Reading, Texts};
+use super::encode::{Encoder, FeatureCheck, OtherReaders, Reading, Texts};
 use super::encoded::Encoded;
 use super::error::EmbedError;
 use super::forward::Pass;
@@ -131,6 +131,16 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Whether a record is refused under a check, without embedding it.
+    pub fn check(
+        &self,
+        side: Side,
+        record: &Value,
+        check: FeatureCheck,
+    ) -> Result<(), RecordError> {
+        self.tower(side).check(&self.tables, record, check)
     }
 
     /// Everything that is wrong with a record under [`FeatureCheck::Strict`](super::FeatureCheck::Strict).

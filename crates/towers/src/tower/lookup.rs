@@ -221,6 +221,7 @@ fn bucket(hash: u64, buckets: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn hashes_equal_those_of_tensorflow_and_scikit_learn() {
@@ -288,6 +289,38 @@ mod tests {
             r#"{"hash": {"buckets": 2, "at": "middle"}}"#,
         ] {
             assert!(serde_json::from_str::<Unknown>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// The values that the reference for exports in Python is held to.
+    #[test]
+    fn hashes_and_rows_equal_those_of_the_reference_in_python() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../examples/python/golden.json"
+        );
+        let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for case in golden["hashes"].as_array().unwrap() {
+            let text = case["text"].as_str().unwrap();
+            for (name, function, seed) in [
+                ("xxh3", HashFunction::Xxh3, 0),
+                ("xxh3_seed_7", HashFunction::Xxh3, 7),
+                ("farmhash", HashFunction::FarmHash, 0),
+                ("siphash_1_2", HashFunction::SipHash([1, 2]), 0),
+                ("murmur3", HashFunction::Murmur3, 0),
+                ("murmur3_seed_42", HashFunction::Murmur3, 42),
+            ] {
+                let found = function.hash(text, seed).to_string();
+                assert_eq!(case[name], found, "{name} of {text:?}");
+            }
+        }
+        for case in golden["rows"].as_array().unwrap() {
+            let schema = serde_json::from_value(case["lookup"].clone()).unwrap();
+            let mut row = Value::Null;
+            let _ = Lookup::new("t", &schema)
+                .unwrap()
+                .find(case["text"].as_str().unwrap(), |found| row = found.into());
+            assert_eq!(case["row"], row, "{case}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! - `encode` turns a JSON object into rows of tables and numbers, an [`Encoded`]. `forward` turns a batch of them into
 //!   vectors. `embed` does both. Training runs the same code and differentiates the [`Pass`] that `forward` leaves, so
 //!   the tower that serves is the tower that was trained.
+//! - [`Coverage`]: whether records have what a tower reads.
 //! - `onnx`: layers that are ONNX models, behind a crate feature.
 //! - `training_state`: what a later training continues from.
 //!
@@ -15,6 +16,8 @@
 //! reading its row.
 
 mod activation;
+mod combine;
+mod coverage;
 mod describe;
 mod embed;
 mod embedded;
@@ -40,6 +43,7 @@ mod training_state;
 mod weights;
 
 pub use activation::exp;
+pub use coverage::Coverage;
 pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
 pub use embedded::{Embedded, EmbeddedFeature};
 pub use encode::{FeatureCheck, OtherReaders, Reading};

@@ -12,7 +12,7 @@ use twinspire_core::kernel::Metric;
 use twinspire_towers::internals::Model;
 use twinspire_towers::internals::schema::{
     FORMAT, FeatureKind, FeatureSchema, Grams, LayerKind, LayerSchema, Missing, OtherFields,
-    Pooling, Schema, TableSchema, TowerSchema,
+    Pooling, Schema, TableSchema, TowerSchema, Unreadable,
 };
 
 /// The schema of the two towers.
@@ -55,6 +55,7 @@ pub(super) fn describe(config: &Config) -> Result<Schema, TrainError> {
     let tower = |fields: &[String], table: &str, other_fields| TowerSchema {
         features: vec![FeatureSchema {
             missing: Missing::Error,
+            unreadable: Unreadable::Error,
             range: None,
             kind: FeatureKind::Text {
                 field: fields.first().cloned().unwrap_or_default(),

@@ -13,7 +13,7 @@ use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
     Activation, FeatureKind, FeatureSchema, LayerKind, LayerSchema, Missing, OtherFields, Pooling,
-    Schema, TowerSchema,
+    Schema, TowerSchema, Unreadable,
 };
 
 /// The field of a user's id, and the name of its table.
@@ -95,6 +95,7 @@ impl Draft<'_> {
             }));
             item.push(FeatureSchema {
                 missing: Missing::Error,
+                unreadable: Unreadable::Error,
                 range: None,
                 kind: FeatureKind::Id {
                     field: ITEM_ID.to_owned(),

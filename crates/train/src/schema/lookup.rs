@@ -1,7 +1,7 @@
 //! Parts of a schema: lookups and optional features.
 
 use twinspire_towers::internals::schema::{
-    FeatureKind, FeatureSchema, HashFunction, LookupSchema, Missing, Unknown,
+    FeatureKind, FeatureSchema, HashFunction, LookupSchema, Missing, Unknown, Unreadable,
 };
 
 /// A lookup by hash.
@@ -26,6 +26,7 @@ pub(crate) fn vocabulary(ids: Vec<String>, buckets: u32) -> LookupSchema {
 pub(crate) fn optional(kind: FeatureKind) -> FeatureSchema {
     FeatureSchema {
         missing: Missing::Zero,
+        unreadable: Unreadable::Error,
         range: None,
         kind,
     }

@@ -6,7 +6,7 @@ use super::{indices, numbers};
 use crate::record::RecordError;
 use crate::tower::encoded::Encoded;
 use crate::tower::model::Feature;
-use crate::tower::schema::{FeatureKind, FeatureSchema, Missing};
+use crate::tower::schema::{FeatureKind, FeatureSchema, Missing, Unreadable};
 use serde_json::{Map, Value};
 
 impl Encoder<'_> {
@@ -25,7 +25,8 @@ impl Encoder<'_> {
         let before = encoded.size();
         let read = match (&schema.kind, first, second) {
             (FeatureKind::Text { .. }, ..) => {
-                self.texts(feature, given, self.tolerates_unreadable(schema), encoded)
+                let tolerant = self.tolerates_unreadable(schema, None);
+                self.texts(feature, given, tolerant, encoded)
             }
             (_, Some(value), None) => self.read(feature, value, None, encoded).map(|()| true),
             (_, Some(value), Some(Some(other))) => {
@@ -42,7 +43,7 @@ impl Encoder<'_> {
                 return Ok(());
             }
             Ok(false) => {}
-            Err(_) if self.tolerates_unreadable(schema) => encoded.shrink(before),
+            Err(_) if self.tolerates_unreadable(schema, first) => encoded.shrink(before),
             Err(error) => return Err(error),
         }
         match &schema.missing {
@@ -74,8 +75,15 @@ impl Encoder<'_> {
     }
 
     /// Whether a value that cannot be read counts as missing.
-    fn tolerates_unreadable(&self, feature: &FeatureSchema) -> bool {
-        self.reading.check == FeatureCheck::Lenient && feature.missing != Missing::Error
+    fn tolerates_unreadable(&self, feature: &FeatureSchema, value: Option<&Value>) -> bool {
+        match (&feature.missing, self.reading.check) {
+            (Missing::Error, _) => false,
+            (_, FeatureCheck::Lenient) => true,
+            _ => {
+                let stray = value.is_none_or(|value| numbers::is_of_another_type(feature, value));
+                feature.unreadable == Unreadable::Missing && stray
+            }
+        }
     }
 
     /// Reads a feature from the value of its field, and of the second field if it has one.

@@ -82,6 +82,24 @@ pub(super) fn read(
     Ok(())
 }
 
+/// Whether a value is no number, time, list or point, whichever the feature reads; otherwise it is one outside of the
+/// range. Features without numbers have no range.
+pub(super) fn is_of_another_type(feature: &FeatureSchema, value: &Value) -> bool {
+    match &feature.kind {
+        FeatureKind::Number { .. } | FeatureKind::Buckets { .. } => !value.is_number(),
+        FeatureKind::Hour { .. } | FeatureKind::Weekday { .. } | FeatureKind::Age { .. } => {
+            Moment::of(value).is_none()
+        }
+        FeatureKind::Distance { .. } => value.as_object().and_then(Place::of).is_none(),
+        FeatureKind::Vector { dimension, .. } => {
+            let list = value.as_array();
+            let list = list.filter(|list| list.len() == *dimension as usize);
+            !list.is_some_and(|list| list.iter().all(Value::is_number))
+        }
+        _ => true,
+    }
+}
+
 /// Adds a row of the table, or one-hot numbers if there is no table.
 fn push_category(feature: &Feature, at: usize, encoded: &mut Encoded) {
     if feature.table.is_some() {
@@ -140,9 +158,9 @@ mod tests {
         let towers = Schema::parse(towers.to_string().as_bytes());
         towers.map_err(|error| error.to_string())?;
         Ok(Feature {
+            width: schema.width(&std::collections::BTreeMap::new(), 1),
             schema,
             table: None,
-            width: 7,
         })
     }
 
@@ -224,6 +242,21 @@ mod tests {
             schema["log"] = json!(true);
             prop_assert!(numbers(&feature(schema).unwrap(), &json!(x)).is_ok());
         }
+    }
+
+    #[test]
+    fn values_of_another_type_can_count_as_missing_but_numbers_out_of_range_do_not() {
+        let mut schema = json!({"kind": "number", "field": "x", "mean": 5, "deviation": 2,
+                                "missing": "zero", "missing_flag": true});
+        let stray = json!("N/A");
+        assert!(numbers(&feature(schema.clone()).unwrap(), &stray).is_err());
+        schema["unreadable"] = json!("missing");
+        let tolerant = feature(schema.clone()).unwrap();
+        assert_eq!(numbers(&tolerant, &stray), Ok(vec![0.0, 1.0]));
+        assert_eq!(numbers(&tolerant, &json!(7)), Ok(vec![1.0, 0.0]));
+        assert!(numbers(&tolerant, &json!(1e9)).is_err());
+        schema["missing"] = json!("error");
+        assert!(feature(schema).is_err());
     }
 
     #[test]

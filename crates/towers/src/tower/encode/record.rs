@@ -62,6 +62,26 @@ impl Tower {
         read.any(|name| name == field) || allowed.iter().any(|name| name == field)
     }
 
+    /// Whether a record is refused, as a generation refuses it under a check.
+    pub(crate) fn check(
+        &self,
+        tables: &[Table],
+        record: &Value,
+        check: FeatureCheck,
+    ) -> Result<(), RecordError> {
+        let mut encoder = Encoder {
+            tables,
+            reading: Reading {
+                // Whether the items exist is not checked.
+                items: Some(&|_, _| {}),
+                check,
+                others: None,
+            },
+            texts: &mut Texts::default(),
+        };
+        self.encode(&mut encoder, record, &mut Encoded::default())
+    }
+
     /// Everything that is wrong with a record under [`FeatureCheck::Strict`].
     pub(crate) fn problems(
         &self,

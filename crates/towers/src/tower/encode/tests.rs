@@ -110,6 +110,20 @@ proptest! {
 }
 
 #[test]
+fn grams_equal_those_of_the_reference_in_python() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/python/golden.json"
+    );
+    let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    for case in golden["grams"].as_array().unwrap() {
+        let model = model(&text(json!({"grams": case["grams"]})));
+        let (rows, _) = read(&model, &json!({"a": case["text"]}), FeatureCheck::Described).unwrap();
+        assert_eq!(json!(sorted(rows)), case["rows"], "{case}");
+    }
+}
+
+#[test]
 fn a_text_is_missing_if_all_its_fields_are() {
     use FeatureCheck::{Described, Lenient, Strict};
     let strict = model(&text(json!({"also": ["b", "c"]})));

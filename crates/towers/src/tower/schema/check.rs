@@ -2,7 +2,7 @@
 
 use super::description::{FORMAT, Schema, TowerSchema};
 use super::features::{FeatureKind, FeatureSchema};
-use super::options::{Grams, Missing, Pooling, Recency, To, Until};
+use super::options::{Grams, Missing, Pooling, Recency, To, Unreadable, Until};
 use super::table::{HashFunction, LookupSchema, TableSchema};
 use super::wiring::{MAX_PARTS, MAX_WIDTH, check_size};
 use crate::tower::error::TowerError;
@@ -93,11 +93,14 @@ impl Schema {
             if !feature.has_numbers() {
                 return Err("a range is for numbers and times".to_owned());
             }
-            if !(least <= most) {
+            if least.is_nan() || most.is_nan() || least > most {
                 return Err("range is [least, most], and the least exceeds the most".to_owned());
             }
         }
         let missing = feature.missing != Missing::Error;
+        if feature.unreadable == Unreadable::Missing && !missing {
+            return Err("unreadable is missing, so missing must be zero or a default".to_owned());
+        }
         if let Some((scaling, flag)) = feature.scaling() {
             let (mean, deviation) = (scaling.mean, scaling.deviation);
             if !(mean.is_finite() && deviation.is_finite() && deviation > 0.0) {

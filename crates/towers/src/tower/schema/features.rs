@@ -1,6 +1,8 @@
 //! What a tower reads of a record.
 
-use super::options::{Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, Until};
+use super::options::{
+    Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, Unreadable, Until,
+};
 use super::table::TableSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +17,9 @@ pub struct FeatureSchema {
     /// What replaces a field that is absent or null.
     #[serde(default, skip_serializing_if = "Missing::is_error")]
     pub missing: Missing,
+    /// What happens to a value that cannot be read, such as `"N/A"` among numbers.
+    #[serde(default, skip_serializing_if = "Unreadable::is_error")]
+    pub unreadable: Unreadable,
     /// The least and the largest value of its numbers; others are refused. Seconds since 1970 for times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<[f64; 2]>,

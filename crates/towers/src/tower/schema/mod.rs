@@ -17,6 +17,6 @@ mod wiring;
 pub use description::{FORMAT, OtherFields, Schema, TowerSchema};
 pub use features::{FeatureKind, FeatureSchema};
 pub use layers::{Activation, From, INPUT, LayerKind, LayerSchema, OnnxInput};
-pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, Until};
+pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, Unreadable, Until};
 pub use table::{HashFunction, LookupSchema, RowsAt, TableSchema, Unknown, UnknownHash};
 pub use wiring::Wiring;

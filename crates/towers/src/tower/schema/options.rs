@@ -22,6 +22,27 @@ impl Missing {
     }
 }
 
+/// What happens to a value of another type than the feature reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unreadable {
+    /// The record is refused.
+    #[default]
+    Error,
+    /// It counts as missing. A number outside of its range is still refused.
+    Missing,
+}
+
+impl Unreadable {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
+}
+
 /// Pooling: how the embeddings of several strings become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
