@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use twinspire_core::ids::GenerationNo;
 use twinspire_towers::Event;
-use twinspire_towers::FeatureCheck;
 use twinspire_towers::Towers;
+use twinspire_towers::{FeatureCheck, RecordError, Side};
 use twinspire_train::evaluate::{Metrics, latest, metrics};
 use twinspire_train::{Dataset, MissingData, TrainError};
 
@@ -47,6 +47,7 @@ pub fn hold_out(data: &mut Dataset, since: Option<i64>, share: f64) -> Vec<Event
 pub struct Cases {
     users: Vec<CaseUser>,
     cases: Vec<Case>,
+    check: FeatureCheck,
 }
 
 /// A user of cases.
@@ -131,7 +132,39 @@ impl Cases {
             }
         });
         let cases = each.collect();
-        Ok(Self { users, cases })
+        Ok(Self {
+            users,
+            cases,
+            check: FeatureCheck::default(),
+        })
+    }
+
+    /// How strictly users are taken; as recalls take them by default.
+    #[must_use]
+    pub fn check_features(mut self, check: FeatureCheck) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Checks the users of all cases, as recalls check them. A field that towers refuse or silently lack would
+    /// decide the trial.
+    ///
+    /// # Errors
+    /// [`Error::User`] for the first user that a recall with these towers refuses.
+    pub fn check(&self, towers: &Towers) -> Result<(), Error> {
+        let mut checked = HashSet::new();
+        for case in &self.cases {
+            if checked.insert(case.user) {
+                let (user, _) = self.user(case);
+                let read = towers.model().check(Side::User, &user, self.check);
+                let source = |error: RecordError| error.into();
+                read.map_err(|error| Error::User {
+                    at: None,
+                    source: source(error),
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Number of cases, at least 1.
@@ -151,12 +184,11 @@ impl Cases {
     }
 
     /// The metrics of a generation: ranks of the wanted items among the first hundred, with seen items excluded.
-    /// Fields of users that the towers do not read are ignored.
     fn evaluate(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
         let each = self.cases.iter().map(|case| {
             let (user, seen) = self.user(case);
             let recall = state.recall(space).user(&user).exclude(seen);
-            let hits = recall.check_features(FeatureCheck::Lenient).top(DEPTH)?;
+            let hits = recall.check_features(self.check).top(DEPTH)?;
             Ok(hits.iter().position(|hit| hit.id == case.wanted))
         });
         Ok(metrics(&each.collect::<Result<Vec<_>, Error>>()?))
@@ -220,7 +252,8 @@ pub struct Verdict {
 /// ```
 ///
 /// # Errors
-/// The errors of a publish, of a recall and of a rollback. If a recall or the rollback fails, the new generation
+/// [`Error::User`] before anything is published, if the new or the earlier towers refuse a user of a case. The
+/// errors of a publish, of a recall and of a rollback. If a recall or the rollback fails, the new generation
 /// stays active.
 pub fn release(
     publish: Publish<'_, Towers>,
@@ -232,6 +265,10 @@ pub fn release(
     let before = serves
         .then(|| db.pin().active_generation(space))
         .transpose()?;
+    cases.check(publish.towers_to_publish())?;
+    if serves {
+        cases.check(&db.towers(space)?)?;
+    }
     let new = publish.run()?.number;
     let now = db.pin();
     let after = Standing {

@@ -1,5 +1,6 @@
 //! Why a training fails.
 
+use super::data_report::UnknownIds;
 use super::error_reason::{
     MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
 };
@@ -45,6 +46,14 @@ pub enum TrainError {
         at: usize,
         /// The weight.
         weight: f32,
+    },
+    /// Too many events name users or items without a record: their ids are probably written otherwise.
+    #[error("{unknown}; at most {:.4} % may (setting `max_unknown_ids`)", most * 100.0)]
+    UnknownIds {
+        /// The ids.
+        unknown: UnknownIds,
+        /// The largest share of events that may name them.
+        most: f32,
     },
     /// A mined pair that cannot be learnt from.
     #[error("mined pair {at}: {fault}")]

@@ -10,6 +10,7 @@
 //! - [`mobius`]: clicks under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
 //! - [`frequency`]: sampling probability of items, estimated on the stream.
 //! - [`report`]: a page of HTML on how a training went.
+//! - [`DataReport`]: what a training reads of every column, and ids without a record.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
 //! # Anatomy of a recipe
@@ -26,6 +27,7 @@
 //! 6. `popularity` computes recall by popularity for the report.
 
 mod chunks;
+mod data_report;
 mod dataset;
 pub mod dssm;
 mod early_stopping;
@@ -53,6 +55,7 @@ mod training_loop;
 mod training_progress;
 pub mod youtube;
 
+pub use data_report::{ColumnReport, DataReport, UnknownIds};
 pub use dataset::Dataset;
 pub use error::TrainError;
 pub use error_reason::{
@@ -63,7 +66,7 @@ pub use log_params::LogParams;
 pub use nn::Method;
 pub use popularity::Decile;
 pub use report::TrainingReport;
-pub use schema::{Overrides, TowerOverrides};
+pub use schema::{Overrides, TowerOverrides, Unread};
 pub use train_params::TrainParams;
 pub use trained::Trained;
 pub use training_progress::TrainingProgress;

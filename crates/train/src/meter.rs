@@ -1,5 +1,6 @@
 //! Counts batches, losses and time of a training, and reports progress.
 
+use super::data_report::DataReport;
 use super::error::TrainError;
 use super::nn::Checkpoint;
 use super::report::TrainingReport;
@@ -116,6 +117,7 @@ impl<P: FnMut(TrainingProgress)> Meter<P> {
     ) -> Result<Trained, TrainError> {
         let towers = Towers::from_model(&checkpoint.model)?.with_optimiser(&checkpoint.optimiser);
         let report = TrainingReport {
+            data: DataReport::default(),
             examples_per_second: self.examples_per_second(),
             kept: kept.unwrap_or(self.losses.len()),
             losses: self.losses,

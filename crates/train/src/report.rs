@@ -3,6 +3,7 @@
 //! The page is one self-contained file: no network, no scripts, light and dark. Text from data or settings is
 //! escaped.
 
+use super::data_report::DataReport;
 use super::popularity::Decile;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +34,8 @@ code{font-size:.9em;overflow-wrap:anywhere}";
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TrainingReport {
+    /// What was read of the data.
+    pub data: DataReport,
     /// Mean loss of each epoch.
     pub losses: Vec<f32>,
     /// Training examples in an epoch.
@@ -149,7 +152,9 @@ impl TrainingReport {
         ] {
             row(&mut page, name, &value);
         }
-        add(&mut page, "</table><h2>Loss of each epoch</h2>");
+        add(&mut page, "</table>");
+        data_read(&mut page, &self.data);
+        add(&mut page, "<h2>Loss of each epoch</h2>");
         let losses: Vec<f64> = self.losses.iter().copied().map(f64::from).collect();
         add(&mut page, &chart("loss", &losses, None));
         if let Some(metric) = self.metric {
@@ -191,6 +196,41 @@ impl TrainingReport {
         }
         add(&mut page, "</table></html>\n");
         page
+    }
+}
+
+/// A table of the columns of the data, and the ids without a record.
+fn data_read(page: &mut String, data: &DataReport) {
+    if !data.columns.is_empty() {
+        add(
+            page,
+            "<h2>Columns</h2><table><tr><th>of<th>column<th>read as<th class=\"n\">values\
+             <th class=\"n\">null<th class=\"n\">strange<th>note",
+        );
+    }
+    for column in &data.columns {
+        let note = match (&column.unread, &column.example) {
+            (Some(unread), _) => format!("unread: {unread}"),
+            (None, Some(example)) if column.strays > 0 => format!("such as {example}"),
+            (None, _) => String::new(),
+        };
+        let cells = format!(
+            "<tr><td>{}<td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}",
+            column.side,
+            escaped(&column.field),
+            escaped(column.read_as.as_deref().unwrap_or("unread")),
+            column.values,
+            column.nulls,
+            column.strays,
+            escaped(&note)
+        );
+        add(page, &cells);
+    }
+    if !data.columns.is_empty() {
+        add(page, "</table>");
+    }
+    for unknown in &data.unknown_ids {
+        add(page, &format!("<p>{}", escaped(&unknown.to_string())));
     }
 }
 
@@ -318,11 +358,47 @@ fn chart(name: &str, values: &[f64], marked: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_report::ColumnReport;
+    use crate::schema::Unread;
     use proptest::prelude::*;
     use serde_json::json;
+    use twinspire_towers::Side;
+
+    #[test]
+    fn the_page_names_every_column_and_why_it_is_unread() {
+        let page = report().to_html("t", &json!({}), &[]);
+        for part in [
+            "<td>price&lt;na&gt;<td>number<td class=\"n\">199<td class=\"n\">1<td class=\"n\">2",
+            "such as a string (",
+            "<td>same<td>unread",
+            "unread: all values are the same",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
 
     fn report() -> TrainingReport {
+        let column = ColumnReport {
+            side: Side::Item,
+            field: "price<na>".to_owned(),
+            read_as: Some("number".to_owned()),
+            unread: None,
+            values: 199,
+            nulls: 1,
+            strays: 2,
+            example: Some("a string (\"N/A\")".to_owned()),
+        };
+        let unread = ColumnReport {
+            field: "same".to_owned(),
+            read_as: None,
+            unread: Some(Unread::Constant),
+            ..column.clone()
+        };
         TrainingReport {
+            data: DataReport {
+                columns: vec![column, unread],
+                unknown_ids: Vec::new(),
+            },
             losses: vec![3.0, 2.0, 1.5],
             metric: Some("hit@10"),
             validations: vec![0.1, 0.3, 0.2],

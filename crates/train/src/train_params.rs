@@ -39,6 +39,9 @@ pub struct TrainParams {
     /// Whether a warm start resets the optimiser: steps are as long as in a first training. Otherwise
     /// they continue as short as they have become.
     pub fresh_steps: bool,
+    /// The largest share of events that may name users or items without a record, 0 to 1. Sides without any
+    /// record are not checked. More ends the training: ids are probably written otherwise in one of the files.
+    pub max_unknown_ids: f32,
     /// Seed of the random numbers.
     pub seed: u64,
 }
@@ -49,6 +52,7 @@ impl TrainParams {
         check_range("epochs", self.epochs, 1..=MAX_COUNT)?;
         check_range("batch", self.batch, min_batch..=MAX_COUNT)?;
         check_range("learning_rate", self.learning_rate, 1e-6..=100.0)?;
+        check_range("max_unknown_ids", self.max_unknown_ids, 0.0..=1.0)?;
         check_range("patience", self.patience, 0..=MAX_COUNT)
     }
 

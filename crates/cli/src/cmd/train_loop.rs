@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
 use twinspire::train::{Dataset, TrainingProgress, youtube};
-use twinspire::{Database, Error, Towers};
+use twinspire::{Database, Error, FeatureCheck, Towers};
 
-use super::train::{DataArgs, config_of, set};
+use super::train::{DataArgs, config_of, document_of, print_data, set, training_failure};
 use crate::args::{SpaceArgs, at_least_two, share};
 use crate::output::{Exit, Failure, Output, Stages, Unit, counted, outline};
 
@@ -54,6 +54,9 @@ pub struct LoopArgs {
     /// Maximum number of held-out events that are tested
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     most: usize,
+    /// Ignore fields of users that the towers do not read, and values that they cannot read
+    #[arg(long)]
+    lenient: bool,
     /// Number of generations that the space retains, at least 2
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_two)]
     retain: usize,
@@ -72,6 +75,9 @@ pub struct LoopArgs {
     /// With --replace: remove any number of items, even more than half of them
     #[arg(long, requires = "replace")]
     yes: bool,
+    /// Largest share of events that may name items or users without a record
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "towers")]
+    max_unknown_ids: Option<f64>,
     /// Train from scratch instead of from the active towers
     #[arg(long)]
     cold: bool,
@@ -84,7 +90,14 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     let mut data = args.data.read(output)?;
     let held_out = hold_out(&mut data, args.since, args.held_out);
     let next = held_out.iter().map(|event| event.at).min();
-    let cases = Cases::new(&data, &held_out, args.most).map_err(Failure::failed)?;
+    let mut cases = Cases::new(&data, &held_out, args.most).map_err(Failure::failed)?;
+    if args.lenient {
+        cases = cases.check_features(FeatureCheck::Lenient);
+    }
+    // Before anything is written or trained.
+    if db.spaces().contains(space) {
+        cases.check(&db.towers(space)?).map_err(refused)?;
+    }
     let (put, removed) = match args.replace {
         true => replace_all(&db, &data, args.yes)?,
         false => (put_new(&db, &data)?, 0),
@@ -106,9 +119,21 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
         .towers(towers)
         .retain(args.retain)
         .progress(|progress| stages.show(progress, output));
-    let verdict = release(publish, &cases, args.tolerance)?;
+    let verdict = release(publish, &cases, args.tolerance).map_err(refused)?;
     stages.finish();
     print_verdict(&verdict, &args, next, document, output)
+}
+
+/// An error of the trial; the hint names the flag that tolerates fields.
+fn refused(error: Error) -> Failure {
+    let concerns_user = matches!(error, Error::User { .. });
+    let failure = Failure::from(error);
+    match concerns_user {
+        true => failure.hint(
+            "--lenient ignores fields that are not read, as `recall --check-features lenient` does",
+        ),
+        false => failure,
+    }
 }
 
 /// Puts the items that are new or changed.
@@ -163,6 +188,8 @@ fn train(
         config.training.epochs = 1;
     }
     set(&mut config.training.epochs, args.epochs);
+    let share = args.max_unknown_ids.map(|share| share as f32);
+    set(&mut config.training.max_unknown_ids, share);
     config.since = args.since;
     let bar = output.bar("training", 1, Unit::Count);
     let show = |progress: TrainingProgress| {
@@ -171,7 +198,9 @@ fn train(
     };
     let trained = youtube::train_from(serving.as_ref(), data, &config, show);
     bar.finish_and_clear();
-    let trained = trained.map_err(Failure::failed)?;
+    let trained = trained.map_err(training_failure)?;
+    print_data(&trained.report.data, output);
+    document["data"] = document_of(&trained.report.data);
     document["examples"] = json!(trained.report.examples);
     document["warm_start"] = json!(serves);
     document["examples_per_second"] = json!(trained.report.examples_per_second.round());
@@ -197,6 +226,8 @@ fn print_verdict(
     document["kept"] = json!(verdict.kept);
     document["serving"] = json!(serving);
     document["next_since"] = json!(next);
+    let mut text = document.clone();
+    text.as_object_mut().map(|text| text.remove("data"));
     output.result(&document, || {
         let hits = |standing: f64| format!("hit@10 {standing:.4}");
         let against = verdict.before.map_or_else(String::new, |before| {
@@ -209,7 +240,7 @@ fn print_verdict(
             "generation {} {fate}: {} in {cases}{against}\n{}",
             after.generation,
             hits(after.metrics.hit_10),
-            outline(&document)
+            outline(&text)
         )
     })?;
     Ok(Exit::Done)

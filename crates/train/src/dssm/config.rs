@@ -26,6 +26,7 @@ pub const TRAINING: TrainParams = TrainParams {
     learning_rate: 0.002,
     patience: 0,
     fresh_steps: false,
+    max_unknown_ids: 0.01,
     seed: 42,
 };
 

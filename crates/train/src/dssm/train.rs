@@ -4,6 +4,7 @@ use super::config::Config;
 use super::describe::{describe, init_tables};
 use super::examples::Examples;
 use super::recipe::Dssm;
+use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
@@ -68,6 +69,7 @@ pub fn train_from(
     let config = &config.with_fields(data, earlier)?;
     let meter = Meter::start(progress);
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let texts = Examples::new(data, config)?;
     let share = if config.training.patience > 0 {
         config.held_out
@@ -81,21 +83,19 @@ pub fn train_from(
     }
     let pool = texts.pool(&held_out);
     held_out.truncate(MAX_HELD_OUT);
-    let mut model = random(describe(config)?, &mut rng)?;
+    let schema = describe(config)?;
+    let data_report = DataReport::new(data, &schema, unknown_ids);
+    let mut model = random(schema, &mut rng)?;
     init_tables(&mut model, &mut rng);
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, config.shared)?;
     let network = network.with_average(config.average);
     let mut stages = [Stage::new(examples, config.training.epochs, ())];
     let mut recipe = Dssm::new(&texts, held_out, &pool, config);
-    fit(
-        &mut recipe,
-        network,
-        &mut stages,
-        &config.training,
-        &mut rng,
-        meter,
-    )
+    let training = &config.training;
+    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    trained.report.data = data_report;
+    Ok(trained)
 }
 
 /// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a

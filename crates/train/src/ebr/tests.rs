@@ -312,6 +312,7 @@ fn a_warm_start_adds_new_ids_and_the_latest_share_can_be_held_out() {
             training: TrainParams {
                 epochs: 1,
                 patience: 1,
+                max_unknown_ids: 1.0,
                 ..small().training
             },
             ..small()

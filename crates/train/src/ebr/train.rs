@@ -5,6 +5,7 @@ use super::describe::describe;
 use super::examples::{Example, Examples};
 use super::negatives::Mix;
 use super::recipe::Ebr;
+use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
@@ -85,24 +86,22 @@ pub fn train_mined(
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);
+    let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let examples = Examples::new(data, mined, config)?;
     let mut stages = stages(&examples, config)?;
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &examples.logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    let data_report = DataReport::new(data, &schema, unknown_ids);
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
     let network = network.with_average(config.average);
     let mut recipe = Ebr::new(&network.model, &examples, config)?;
-    fit(
-        &mut recipe,
-        network,
-        &mut stages,
-        &config.training,
-        &mut rng,
-        meter,
-    )
+    let training = &config.training;
+    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    trained.report.data = data_report;
+    Ok(trained)
 }
 
 /// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.

@@ -5,6 +5,7 @@ use super::describe::describe;
 use super::recipe::Mobius;
 use super::student::Student;
 use super::teacher::Teacher;
+use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
@@ -89,6 +90,7 @@ pub fn train_from(
 ) -> Result<Student, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);
+    let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?.with_min_reward(config.click);
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
     let mut weights = logs.seen.iter().flatten().map(|(_, weight)| *weight);
@@ -100,6 +102,7 @@ pub fn train_from(
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let (schema, trunks) = describe(data, &logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    let data_report = DataReport::new(data, &schema, unknown_ids);
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
@@ -107,8 +110,9 @@ pub fn train_from(
     let reader = Reader::new(&network.model, &logs, history, dropout)?;
     let mut recipe = Mobius::new(reader, &logs, held_out, teacher, config);
     let training = &config.training;
-    let Trained { towers, report } =
+    let Trained { towers, mut report } =
         fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    report.data = data_report;
     Ok(Student {
         parts: towers,
         trunks,

@@ -1,6 +1,6 @@
 //! A schema derived from columns and overrides.
 
-use super::columns::{Column, columns};
+use super::columns::{Column, Numbers, columns};
 use super::lookup::hashed;
 use super::overrides::{self, Overrides, Rule, invalid};
 use crate::error::TrainError;
@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use twinspire_core::kernel::Metric;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
-    FORMAT, FeatureSchema, Grams, LayerSchema, LookupSchema, Schema, TableSchema, TowerSchema,
-    Unknown,
+    FORMAT, FeatureSchema, Grams, LayerSchema, LookupSchema, Missing, Schema, TableSchema,
+    TowerSchema, Unknown, Unreadable,
 };
 
 /// Cell sizes of a place in degrees: a region, a city, a quarter.
@@ -105,26 +105,31 @@ impl<'a> Draft<'a> {
             read: Vec::new(),
             unread: Vec::new(),
         };
-        for (field, column) in &columns {
+        for (field, profile) in &columns {
             if own.contains(&field.as_str()) {
                 continue;
             }
+            let column = profile.column.as_ref().ok();
             let feature = match said.rule(side, field)? {
                 Rule::Drop => None,
                 Rule::Keep => column
-                    .as_ref()
                     .map(|column| self.feature(side, field, Some(column), kind_of(column), None))
                     .transpose()?,
                 Rule::Change(keys, field) => {
                     let kind = keys.get("kind").map(|kind| kind.as_str().unwrap_or(""));
-                    let kind = kind.or_else(|| column.as_ref().map(kind_of));
+                    let kind = kind.or_else(|| column.map(kind_of));
                     let kind =
                         kind.ok_or_else(|| invalid(side, field, OverrideFault::KindNeeded))?;
-                    Some(self.feature(side, field, column.as_ref(), kind, Some(&keys))?)
+                    Some(self.feature(side, field, column, kind, Some(&keys))?)
                 }
             };
             match feature {
-                Some(feature) => features.read.push(feature),
+                Some(mut feature) => {
+                    if profile.strays > 0 && feature.missing != Missing::Error {
+                        feature.unreadable = Unreadable::Missing;
+                    }
+                    features.read.push(feature);
+                }
                 None => features.unread.push(field.clone()),
             }
         }
@@ -147,10 +152,22 @@ impl<'a> Draft<'a> {
         let mut keys = keys.cloned().unwrap_or_default();
         let mut derived = json!({"kind": kind, "missing": "zero", "field": field});
         match (kind, column) {
-            ("number", Some(Column::Number { mean, deviation })) => {
-                derived["mean"] = json!(mean);
-                derived["deviation"] = json!(deviation);
+            (
+                "number",
+                Some(
+                    Column::Number(of)
+                    | Column::Time {
+                        plain: Some(of), ..
+                    },
+                ),
+            ) => {
+                standardise(&mut derived, of);
             }
+            ("age", Some(Column::Time { until, days, .. })) => {
+                derived["until"] = json!(until);
+                standardise(&mut derived, days);
+            }
+            ("buckets" | "vector", Some(Column::Number(of))) => derived["range"] = json!(of.range),
             ("geo", _) => derived["scales"] = json!(SCALES),
             ("ids", _) => derived["limit"] = json!(LIMIT),
             ("text", _) if self.widths.words > 0 => {
@@ -186,10 +203,12 @@ impl<'a> Draft<'a> {
     /// A table for a field.
     fn derived_table(&self, kind: &str, column: Option<&Column>) -> TableSchema {
         let lookup = match (kind, column) {
-            ("categories", Some(Column::Categories(ids))) => LookupSchema::Vocabulary {
-                ids: ids.clone(),
-                unknown: Unknown::Skip,
-            },
+            ("categories" | "ids", Some(Column::Categories(ids) | Column::Ids(Some(ids)))) => {
+                LookupSchema::Vocabulary {
+                    ids: ids.clone(),
+                    unknown: Unknown::Skip,
+                }
+            }
             _ => hashed(self.widths.buckets),
         };
         let width = match kind {
@@ -239,10 +258,19 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// The keys of a standardised number.
+fn standardise(derived: &mut Value, of: &Numbers) {
+    derived["mean"] = json!(of.mean);
+    derived["deviation"] = json!(of.deviation);
+    derived["range"] = json!(of.range);
+}
+
 /// The kind of feature that reads a column.
 fn kind_of(column: &Column) -> &'static str {
     match column {
-        Column::Number { .. } => "number",
+        Column::Number(_) => "number",
+        Column::Ids(_) => "ids",
+        Column::Time { .. } => "age",
         Column::Categories(_) => "categories",
         Column::Text => "text",
         Column::Place => "geo",

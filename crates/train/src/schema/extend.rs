@@ -6,7 +6,8 @@ use crate::nn::checked;
 use std::collections::HashSet;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
-    FeatureSchema, LookupSchema, OtherFields, Schema, TowerSchema,
+    FeatureKind, FeatureSchema, LookupSchema, Missing, OtherFields, Schema, TowerSchema,
+    Unreadable, Until,
 };
 
 /// Extends the schema `before` by what is new in `now`, the schema derived from new data.
@@ -61,6 +62,34 @@ pub(super) fn extend(
     checked(now)
 }
 
+/// The earlier feature, with a range that holds the new data too.
+fn widened(earlier: &FeatureSchema, now: Option<&FeatureSchema>) -> FeatureSchema {
+    let mut feature = earlier.clone();
+    let Some(now) = now else { return feature };
+    let shift = match (&earlier.kind, &now.kind) {
+        (FeatureKind::Number { .. }, FeatureKind::Number { .. }) => 0.0,
+        (
+            FeatureKind::Age {
+                until: Until::Seconds(then),
+                ..
+            },
+            FeatureKind::Age {
+                until: Until::Seconds(now),
+                ..
+            },
+        ) => (then - now) / 86_400.0,
+        _ => return feature,
+    };
+    if let (Some([least, most]), Some(new)) = (&mut feature.range, now.range) {
+        *least = least.min(new[0] + shift);
+        *most = most.max(new[1] + shift);
+    }
+    if feature.missing != Missing::Error && now.unreadable == Unreadable::Missing {
+        feature.unreadable = Unreadable::Missing;
+    }
+    feature
+}
+
 /// Orders the features of a tower: those of the recipe, then the earlier ones, then the new ones.
 fn features(
     side: Side,
@@ -74,7 +103,10 @@ fn features(
     let (mut features, derived): (Vec<_>, Vec<_>) = derived.into_iter().partition(is_own);
     for earlier in before.features.iter().filter(|feature| !is_own(feature)) {
         match overrides.of(side).rule(side, earlier.field())? {
-            Rule::Keep => features.push(earlier.clone()),
+            Rule::Keep => {
+                let now = derived.iter().find(|f| f.field() == earlier.field());
+                features.push(widened(earlier, now));
+            }
             Rule::Drop => {}
             Rule::Change(..) => {
                 let changed = derived.iter().filter(|f| f.field() == earlier.field());

@@ -12,14 +12,16 @@ mod extend;
 mod log;
 mod lookup;
 mod overrides;
+mod unread;
 
-pub(crate) use columns::{category_fields, field_names, text_fields};
+pub(crate) use columns::{Profile, category_fields, columns, field_names, text_fields};
 pub(crate) use draft::{Draft, Widths};
 #[cfg(test)]
 pub(crate) use log::to_unit_vector;
 pub(crate) use log::{ITEMS, Ids, USER_ID, extend_schema, hidden};
 pub(crate) use lookup::hashed;
 pub use overrides::{Overrides, TowerOverrides};
+pub use unread::Unread;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@ use super::columns::{field_names, text_fields};
 use super::draft::{Draft, Features, Widths};
 use super::lookup::hashed;
 use super::overrides::Overrides;
+use super::unread::Unread;
 use crate::error::TrainError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -262,4 +263,108 @@ fn text_fields_are_found_by_name_or_else_by_their_values() {
     }
     assert!(text_fields(&records, "id").is_empty());
     assert_eq!(field_names(&records)[..2], ["at", "id"]);
+}
+
+/// The kind that each column of items is read as, and the features.
+fn kinds(records: &[Value]) -> BTreeMap<String, Value> {
+    let overrides = Overrides::default();
+    let mut draft = Draft::new(&overrides, widths());
+    let features = draft.features(Side::Item, records, &["id"]).unwrap();
+    let read = features.read.iter();
+    read.map(|feature| (feature.field().to_owned(), json!(feature)))
+        .collect()
+}
+
+#[test]
+fn booleans_integer_lists_and_times_are_read() {
+    let record = |n: usize| {
+        json!({
+            "id": n.to_string(), "new": n % 2 == 0, "tag_ids": [n % 5, 7], "rare_ids": [n * 3, n * 7],
+            "created_at": 1_700_000_000_000_u64 + n as u64 * 86_400_000, "day": format!("2024-01-{:02}", 1 + n % 28),
+            "date": 20_240_101 + n, "seller": {"city": "x"}, "weights": [0.5, n], "brand": format!("b{n}"),
+        })
+    };
+    let records: Vec<Value> = (0..60).map(record).collect();
+    let read = kinds(&records);
+    let found: Vec<_> = read
+        .iter()
+        .map(|(field, f)| (field.as_str(), f["kind"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("created_at", "age"),
+            // Digits of a date are too small to be a time.
+            ("date", "number"),
+            ("day", "age"),
+            ("new", "categories"),
+            ("rare_ids", "ids"),
+            ("tag_ids", "ids"),
+        ]
+    );
+    assert_eq!(
+        read["created_at"]["until"],
+        json!(1_700_000_000.0 + 59.0 * 86_400.0)
+    );
+    let unread = |field: &str| {
+        super::columns::columns(&records)[field]
+            .column
+            .clone()
+            .unwrap_err()
+    };
+    assert_eq!(unread("seller"), Unread::Nested);
+    assert_eq!(unread("weights"), Unread::Floats);
+    assert_eq!(unread("brand"), Unread::Distinct { found: 60 });
+}
+
+proptest::proptest! {
+    /// A column with a few cells of another type is read as its main type, and the cells are counted; with many, it
+    /// is unread for that reason.
+    #[test]
+    fn stray_cells_do_not_hide_a_column(
+        main in 0usize..5, stray in 0usize..5, strays in 0usize..30, rows in 100usize..200,
+    ) {
+        proptest::prop_assume!(main != stray);
+        let cell = |kind: usize, n: usize| match kind {
+            0 => json!(n % 17),
+            1 => json!(["red", "blue", "green"][n % 3]),
+            2 => json!(n % 2 == 0),
+            3 => json!([n % 4, n % 3]),
+            _ => json!({"lat": 47.0, "lon": n}),
+        };
+        let record = |n: usize| {
+            let kind = if n < strays { stray } else { main };
+            json!({"id": n.to_string(), "x": cell(kind, n)})
+        };
+        let records: Vec<Value> = (0..rows).map(record).collect();
+        let profile = super::columns::columns(&records)["x"].clone();
+        let few = strays as f64 <= 0.05 * rows as f64;
+        let kind = ["number", "categories", "categories", "ids", "geo"][main];
+        let read = kinds(&records);
+        match few {
+            true => {
+                proptest::prop_assert_eq!(profile.strays, strays);
+                proptest::prop_assert_eq!(&read["x"]["kind"], kind);
+                let tolerant = read["x"].get("unreadable") == Some(&json!("missing"));
+                proptest::prop_assert_eq!(tolerant, strays > 0);
+            }
+            false => {
+                proptest::prop_assert_eq!(profile.column, Err(Unread::Mixed));
+                proptest::prop_assert!(read.is_empty());
+            }
+        }
+    }
+
+    /// Learnt ranges hold the training data and refuse it in another unit.
+    #[test]
+    fn ranges_are_learnt_from_the_data(least in 1.0..1e9f64, width in 1.0..1e9f64) {
+        let values = [least, least + width / 3.0, least + width];
+        let records: Vec<Value> = values.iter().map(|x| json!({"x": x})).collect();
+        let range = kinds(&records)["x"]["range"].clone();
+        let [low, high] = [0, 1].map(|end| range[end].as_f64().unwrap());
+        for x in values {
+            proptest::prop_assert!(low <= x && x <= high);
+        }
+        proptest::prop_assert!((least + width) * 1000.0 > high);
+    }
 }

@@ -216,7 +216,14 @@ fn settings_are_read_from_json_and_unknown_ones_are_rejected() {
 
 #[test]
 fn events_alone_suffice_and_invalid_data_is_rejected() {
-    let config = small();
+    let training = TrainParams {
+        max_unknown_ids: 1.0,
+        ..small().training
+    };
+    let config = Config {
+        training,
+        ..small()
+    };
     let learn = |data: &Dataset| train(data, &config, |_| {}).map(|_| ());
     let full = world(5);
     let known = Dataset {
@@ -225,6 +232,8 @@ fn events_alone_suffice_and_invalid_data_is_rejected() {
         events: full.events.clone(),
     };
     learn(&known).unwrap();
+    let error = train(&known, &small(), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("item ids without a record: \"i"), "{error}");
     let refused = |change: &dyn Fn(&mut Dataset)| {
         let mut data = full.clone();
         change(&mut data);

@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::describe::describe;
 use super::recipe::Youtube;
+use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
@@ -77,6 +78,7 @@ pub fn train_from(
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);
+    let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?;
     let held_out = config
         .log
@@ -84,6 +86,7 @@ pub fn train_from(
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    let data_report = DataReport::new(data, &schema, unknown_ids);
     let frequency = frequency(config, earlier)?;
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
@@ -94,6 +97,7 @@ pub fn train_from(
     let mut recipe = Youtube::new(reader, &logs, held_out, config, frequency);
     let training = &config.training;
     let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    trained.report.data = data_report;
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
     }

@@ -24,6 +24,9 @@ pub struct TrainFlags {
     /// Seed of the random numbers
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Largest share of events that may name items or users without a record; more stops the training
+    #[arg(long, value_name = "SHARE", value_parser = crate::args::share)]
+    max_unknown_ids: Option<f64>,
 }
 
 impl TrainFlags {
@@ -34,6 +37,8 @@ impl TrainFlags {
         set(&mut params.learning_rate, self.learning_rate);
         set(&mut params.patience, self.patience);
         set(&mut params.seed, self.seed);
+        let share = self.max_unknown_ids.map(|share| share as f32);
+        set(&mut params.max_unknown_ids, share);
     }
 }
 

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::import::regular_file;
 use twinspire::train::report::samples;
-use twinspire::train::{Dataset, TrainError, Trained, TrainingProgress};
+use twinspire::train::{DataReport, Dataset, TrainError, Trained, TrainingProgress};
 
-use crate::output::{Exit, Failure, Output, Unit, counted, outline, short};
+use crate::output::{Exit, Failure, Output, Table, Unit, counted, outline, short};
 
 /// Number of sample queries in a report.
 pub const SAMPLES: usize = 8;
@@ -92,7 +92,8 @@ impl RunArgs {
         };
         let trained = train(earlier.as_ref(), &mut show);
         bar.finish_and_clear();
-        let Trained { towers, report, .. } = trained.map_err(Failure::failed)?;
+        let Trained { towers, report, .. } = trained.map_err(training_failure)?;
+        print_data(&report.data, output);
         towers.save(&self.out)?;
         if let Some(path) = &self.report {
             let samples = samples(&towers, queries, &data.items, TOP)?;
@@ -113,6 +114,7 @@ impl RunArgs {
             "examples_per_second": report.examples_per_second.round(),
             "seconds": (report.seconds * 100.0).round() / 100.0,
         });
+        let columns = document_of(&report.data);
         if let Some(metric) = report.metric {
             let each = report.validations.iter();
             document["validation"] = json!({
@@ -121,7 +123,10 @@ impl RunArgs {
                 "kept": report.kept,
             });
         }
+        let text = document.clone();
+        document["data"] = columns;
         output.result(&document, || {
+            let document = text;
             format!(
                 "trained on {}\n{}",
                 counted(report.examples, "example"),
@@ -130,6 +135,53 @@ impl RunArgs {
         })?;
         Ok(Exit::Done)
     }
+}
+
+/// Why a training failed; the hint names the flag that allows unknown ids.
+pub fn training_failure(error: TrainError) -> Failure {
+    let unknown = matches!(error, TrainError::UnknownIds { .. });
+    let failure = Failure::failed(error);
+    match unknown {
+        true => failure.hint("--max-unknown-ids 1 trains on them all the same"),
+        false => failure,
+    }
+}
+
+/// Prints the table of columns, and the ids without a record.
+pub fn print_data(data: &DataReport, output: &Output) {
+    let mut table = Table::new(&[
+        "of", "column", "read as", ">values", ">null", ">strange", "note",
+    ]);
+    for column in &data.columns {
+        let note = match (&column.unread, &column.example) {
+            (Some(unread), _) => unread.to_string(),
+            (None, Some(example)) if column.strays > 0 => format!("such as {example}"),
+            (None, _) => String::new(),
+        };
+        table.row([
+            column.side.to_string(),
+            column.field.clone(),
+            column
+                .read_as
+                .clone()
+                .unwrap_or_else(|| "unread".to_owned()),
+            column.values.to_string(),
+            column.nulls.to_string(),
+            column.strays.to_string(),
+            note,
+        ]);
+    }
+    if !data.columns.is_empty() {
+        table.render().lines().for_each(|line| output.note(line));
+    }
+    for unknown in &data.unknown_ids {
+        output.note(&unknown.to_string());
+    }
+}
+
+/// The same as JSON.
+pub fn document_of(data: &DataReport) -> Value {
+    serde_json::to_value(data).unwrap_or_default()
 }
 
 fn write(path: &Path, page: &str) -> Result<(), Failure> {
