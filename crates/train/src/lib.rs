@@ -10,6 +10,7 @@
 //! - [`mobius`]: clicks under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
 //! - [`frequency`]: sampling probability of items, estimated on the stream.
 //! - [`report`]: a page of HTML on how a training went.
+//! - [`Comparison`]: popularity, transitions and EASE, which trained towers should beat.
 //! - [`DataReport`]: what a training reads of every column, and ids without a record.
 //! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
 //!
@@ -26,6 +27,7 @@
 //!    gradients of the vectors, and `nn` runs the backward pass and the optimiser.
 //! 6. `popularity` computes recall by popularity for the report.
 
+mod baselines;
 mod chunks;
 mod data_report;
 mod dataset;
@@ -55,6 +57,7 @@ mod training_loop;
 mod training_progress;
 pub mod youtube;
 
+pub use baselines::{Baseline, Comparison};
 pub use data_report::{ColumnReport, DataReport, UnknownIds};
 pub use dataset::Dataset;
 pub use error::TrainError;

@@ -123,6 +123,7 @@ impl<P: FnMut(TrainingProgress)> Meter<P> {
             losses: self.losses,
             metric: self.metric,
             validations: self.validations,
+            baselines: None,
             deciles: Vec::new(),
             examples: self.examples_per_epoch,
             parameters: towers.parameters(),

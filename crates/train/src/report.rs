@@ -3,6 +3,7 @@
 //! The page is one self-contained file: no network, no scripts, light and dark. Text from data or settings is
 //! escaped.
 
+use super::baselines::Comparison;
 use super::data_report::DataReport;
 use super::popularity::Decile;
 use serde::Serialize;
@@ -44,6 +45,8 @@ pub struct TrainingReport {
     pub metric: Option<&'static str>,
     /// The metric after each epoch.
     pub validations: Vec<f64>,
+    /// The towers beside baselines on the holdout; `None` without one, and where the recipe has no logs.
+    pub baselines: Option<Comparison>,
     /// Recall by popularity: the items in ten parts, the least popular first. Empty if the data has no
     /// events, as when [`dssm`](crate::dssm) learns from documents alone.
     pub deciles: Vec<Decile>,
@@ -167,6 +170,7 @@ impl TrainingReport {
                 &chart(metric, &self.validations, Some(self.kept)),
             );
         }
+        baselines(&mut page, self.baselines.as_ref());
         popularity(&mut page, &self.deciles);
         if !samples.is_empty() {
             add(
@@ -232,6 +236,39 @@ fn data_read(page: &mut String, data: &DataReport) {
     for unknown in &data.unknown_ids {
         add(page, &format!("<p>{}", escaped(&unknown.to_string())));
     }
+}
+
+/// A table of the towers beside the baselines.
+fn baselines(page: &mut String, comparison: Option<&Comparison>) {
+    let Some(comparison) = comparison else { return };
+    add(page, "<h2>Baselines</h2>");
+    if let Some(better) = comparison.better_baseline() {
+        add(
+            page,
+            &format!(
+                "<p><strong>The towers rank held-out items worse than {}.</strong> Try fewer epochs with early \
+                 stopping, a larger temperature, longer histories, or no user ids.",
+                escaped(better.name)
+            ),
+        );
+    }
+    add(
+        page,
+        "<table><tr><th>on the holdout<th class=\"n\">hit@10<th class=\"n\">nDCG@10<th class=\"n\">hit@100",
+    );
+    let towers = ("these towers", comparison.model);
+    let others = comparison.baselines.iter().map(|of| (of.name, of.metrics));
+    for (name, of) in std::iter::once(towers).chain(others) {
+        let cells = format!(
+            "<tr><td>{}<td class=\"n\">{:.4}<td class=\"n\">{:.4}<td class=\"n\">{:.4}",
+            escaped(name),
+            of.hit_10,
+            of.ndcg_10,
+            of.hit_100
+        );
+        add(page, &cells);
+    }
+    add(page, "</table>");
 }
 
 /// A table of recall by popularity.
@@ -399,6 +436,7 @@ mod tests {
                 columns: vec![column, unread],
                 unknown_ids: Vec::new(),
             },
+            baselines: None,
             losses: vec![3.0, 2.0, 1.5],
             metric: Some("hit@10"),
             validations: vec![0.1, 0.3, 0.2],

@@ -124,6 +124,11 @@ impl Logs {
         self
     }
 
+    /// Minimum reward of interactions in histories and in the holdout.
+    pub(crate) fn min_reward(&self) -> f32 {
+        self.min_reward
+    }
+
     /// Removes the holdout from the logs and returns its events with items that are new to their user. Of more
     /// than [`MAX_HELD_OUT`], every n-th is returned. `since` is the start of the events to learn from.
     pub(crate) fn hold_out(&mut self, how: HoldOut, since: Option<i64>) -> Vec<HeldOut> {

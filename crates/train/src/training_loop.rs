@@ -5,6 +5,7 @@
 //! model is validated. [`fit`] does the rest. Calls into a recipe are per batch and per epoch, never per
 //! example, and are statically dispatched.
 
+use super::baselines::Comparison;
 use super::early_stopping::{EarlyStopping, Verdict};
 use super::error::TrainError;
 use super::meter::Meter;
@@ -41,6 +42,11 @@ pub(crate) trait Recipe {
 
     /// Saves state of the recipe that belongs to the weights: called after the best epoch so far.
     fn checkpoint(&mut self) {}
+
+    /// The towers beside baselines on the holdout, if the recipe has logs.
+    fn compare(&self, _model: &Model) -> Option<Comparison> {
+        None
+    }
 
     /// Recall by popularity. `examples` are those of the last stage.
     fn deciles(&self, model: &Model, examples: &[Self::Example]) -> Vec<Decile>;
@@ -116,6 +122,7 @@ pub(crate) fn fit<R: Recipe>(
     let (best, epoch) = stopping.into_best(&network);
     let mut trained = meter.finish(&best, epoch)?;
     let examples = stages.last().map_or(&[][..], |stage| &stage.examples);
+    trained.report.baselines = recipe.compare(&best.model);
     trained.report.deciles = recipe.deciles(&best.model, examples);
     Ok(trained)
 }

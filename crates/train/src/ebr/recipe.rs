@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::examples::{Example, Examples, Who};
 use super::negatives::{self, Mix};
+use crate::baselines::{Comparison, compare};
 use crate::error::TrainError;
 use crate::error_reason::MinedFault;
 use crate::evaluate::hit_rate;
@@ -117,6 +118,11 @@ impl Recipe for Ebr<'_> {
 
     fn validate(&self, model: &Model) -> Option<f64> {
         hit_rate(&self.ranks(model))
+    }
+
+    fn compare(&self, model: &Model) -> Option<Comparison> {
+        let (logs, held_out) = (&self.examples.logs, &self.examples.held_out);
+        compare(logs, held_out, &self.ranks(model))
     }
 
     fn deciles(&self, model: &Model, _: &[Example]) -> Vec<Decile> {

@@ -3,6 +3,7 @@
 use super::augment::{Candidate, draw};
 use super::config::Config;
 use super::teacher::Teacher;
+use crate::baselines::{Comparison, compare};
 use crate::evaluate::hit_rate;
 use crate::hold_out::HeldOut;
 use crate::loss::three_class::{Class, Pair, click_probabilities, softmax};
@@ -110,6 +111,10 @@ impl Recipe for Mobius<'_> {
 
     fn validate(&self, model: &Model) -> Option<f64> {
         hit_rate(&self.ranks(model))
+    }
+
+    fn compare(&self, model: &Model) -> Option<Comparison> {
+        compare(self.pairing.logs, &self.held_out, &self.ranks(model))
     }
 
     fn deciles(&self, model: &Model, _: &[Example]) -> Vec<Decile> {

@@ -330,7 +330,7 @@ proptest::proptest! {
             1 => json!(["red", "blue", "green"][n % 3]),
             2 => json!(n % 2 == 0),
             3 => json!([n % 4, n % 3]),
-            _ => json!({"lat": 47.0, "lon": n}),
+            _ => json!({"lat": 47.0, "lon": n % 90}),
         };
         let record = |n: usize| {
             let kind = if n < strays { stray } else { main };

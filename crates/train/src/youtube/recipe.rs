@@ -1,6 +1,7 @@
 //! Examples, negatives and loss of a batch.
 
 use super::config::Config;
+use crate::baselines::{Comparison, compare};
 use crate::evaluate::hit_rate;
 use crate::frequency::Frequency;
 use crate::hold_out::HeldOut;
@@ -144,6 +145,10 @@ impl Recipe for Youtube<'_> {
 
     fn checkpoint(&mut self) {
         self.checkpoint = Some(self.frequency.state());
+    }
+
+    fn compare(&self, model: &Model) -> Option<Comparison> {
+        compare(self.logs, &self.held_out, &self.ranks(model))
     }
 
     fn deciles(&self, model: &Model, _: &[Example]) -> Vec<Decile> {

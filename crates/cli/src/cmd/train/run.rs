@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::import::regular_file;
 use twinspire::train::report::samples;
-use twinspire::train::{DataReport, Dataset, TrainError, Trained, TrainingProgress};
+use twinspire::train::{Comparison, DataReport, Dataset, TrainError, Trained, TrainingProgress};
 
 use crate::output::{Exit, Failure, Output, Table, Unit, counted, outline, short};
 
@@ -34,6 +34,9 @@ pub struct RunArgs {
     /// Warm start: continue from these towers, which need the same features and layers
     #[arg(long, value_name = "DIR")]
     warm_start: Option<PathBuf>,
+    /// Exit with 1, after saving, if the towers rank the holdout worse than the best baseline; needs a holdout
+    #[arg(long)]
+    require_better: bool,
     /// Write a page of HTML: settings, curves, recall by popularity, sample answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -74,6 +77,10 @@ impl RunArgs {
             &mut dyn FnMut(TrainingProgress),
         ) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
+        if self.require_better && json!(config)["patience"] == 0 {
+            let message = "--require-better compares on a holdout, and there is none";
+            return Err(Failure::usage(message).hint("--patience N holds events out"));
+        }
         let earlier = self.earlier()?;
         let bar = output.bar("training", 1, Unit::Count);
         let mut show = |progress: TrainingProgress| {
@@ -94,6 +101,7 @@ impl RunArgs {
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(training_failure)?;
         print_data(&report.data, output);
+        print_baselines(report.baselines.as_ref(), output);
         towers.save(&self.out)?;
         if let Some(path) = &self.report {
             let samples = samples(&towers, queries, &data.items, TOP)?;
@@ -125,6 +133,7 @@ impl RunArgs {
         }
         let text = document.clone();
         document["data"] = columns;
+        document["baselines"] = json!(report.baselines);
         output.result(&document, || {
             let document = text;
             format!(
@@ -133,7 +142,11 @@ impl RunArgs {
                 outline(&document)
             )
         })?;
-        Ok(Exit::Done)
+        let better = report.baselines.as_ref().map(|all| all.better_baseline());
+        match better {
+            Some(Some(_)) if self.require_better => Ok(Exit::Failed),
+            _ => Ok(Exit::Done),
+        }
     }
 }
 
@@ -176,6 +189,28 @@ pub fn print_data(data: &DataReport, output: &Output) {
     }
     for unknown in &data.unknown_ids {
         output.note(&unknown.to_string());
+    }
+}
+
+/// Prints the towers beside the baselines, and says so if they are worse.
+fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
+    let Some(comparison) = comparison else {
+        return;
+    };
+    let mut table = Table::new(&["on the holdout", ">hit@10", ">nDCG@10", ">hit@100"]);
+    let towers = ("these towers", comparison.model);
+    let others = comparison.baselines.iter().map(|of| (of.name, of.metrics));
+    for (name, of) in std::iter::once(towers).chain(others) {
+        let numbers = [of.hit_10, of.ndcg_10, of.hit_100].map(|x| format!("{x:.4}"));
+        table.row(std::iter::once(name.to_owned()).chain(numbers));
+    }
+    table.render().lines().for_each(|line| output.note(line));
+    if let Some(better) = comparison.better_baseline() {
+        output.note(&format!(
+            "WARNING: these towers rank held-out items worse than {}. Try fewer epochs with --patience, a larger \
+             temperature, longer histories, or --user-dimension 0",
+            better.name
+        ));
     }
 }
 
