@@ -36,9 +36,17 @@ pub(super) struct Staging {
     journal_bytes: u64,
     /// Whether a thread makes the calls durable now; the others wait for it.
     pub(super) has_leader: bool,
-    /// What was durable at each failure: what was staged before it and came later is lost.
-    failures: Vec<Revision>,
-    /// The failure of unknown outcome that stopped the writer, if there was one.
+    /// The failures so far.
+    failures: Vec<Failure>,
+}
+
+/// A failed append: what was staged before it and was not durable then is lost.
+struct Failure {
+    /// The last revision that was durable.
+    durable: Revision,
+    /// The last revision that was to be appended.
+    last: Revision,
+    /// The operation and its error, if the outcome is unknown.
     uncertain: Option<(WriteOperation, Arc<Error>)>,
 }
 
@@ -98,7 +106,6 @@ impl Staging {
             journal_bytes,
             has_leader: false,
             failures: Vec::new(),
-            uncertain: None,
         }
     }
 
@@ -174,32 +181,39 @@ impl Staging {
         }
     }
 
-    /// Records that a group failed: it is lost, with all calls that wait.
-    pub(super) fn fail(&mut self, error: &Error) {
-        self.failures.push(self.durable);
+    /// Records that a group up to revision `last` failed: it is lost, with all calls that wait.
+    pub(super) fn fail(&mut self, error: &Error, last: Revision) {
+        let uncertain = match error {
+            Error::Uncertain { operation, source } => Some((*operation, Arc::clone(source))),
+            _ => None,
+        };
+        self.failures.push(Failure {
+            durable: self.durable,
+            last,
+            uncertain,
+        });
         self.calls.clear();
         self.latest = None;
         self.last = self.durable;
         self.next_item = self.durable_next_item;
-        if let Error::Uncertain { operation, source } = error {
-            self.uncertain = Some((*operation, Arc::clone(source)));
-        }
     }
 
     /// What became of a call.
     pub(super) fn outcome(&self, ticket: Ticket) -> Outcome {
         // Revisions of lost calls are used again: the number of failures tells the calls apart.
-        let failure = self.failures.get(ticket.failures);
-        if ticket.last <= *failure.unwrap_or(&self.durable) {
-            return Outcome::Durable;
-        }
-        match &self.uncertain {
-            _ if failure.is_none() => Outcome::Waiting,
-            Some((operation, source)) => Outcome::Uncertain(Error::Uncertain {
-                operation: *operation,
-                source: Arc::clone(source),
-            }),
-            None => Outcome::Lost,
+        match self.failures.get(ticket.failures) {
+            None if ticket.last <= self.durable => Outcome::Durable,
+            None => Outcome::Waiting,
+            Some(failure) if ticket.last <= failure.durable => Outcome::Durable,
+            Some(failure) => match &failure.uncertain {
+                Some((operation, source)) if ticket.last <= failure.last => {
+                    Outcome::Uncertain(Error::Uncertain {
+                        operation: *operation,
+                        source: Arc::clone(source),
+                    })
+                }
+                _ => Outcome::Lost,
+            },
         }
     }
 }

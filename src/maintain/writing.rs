@@ -164,6 +164,7 @@ impl Writing {
         let Some(group) = lock(&self.staging).take_group() else {
             return Ok(());
         };
+        let last = Revision(writer.journal.last().0 + group.ops.len() as u64);
         let appended = match &writer.stopped {
             Some(stopped) => Err(stopped.error()),
             None => writer.append(group.ops),
@@ -171,7 +172,7 @@ impl Writing {
         let before = match appended {
             Ok(before) => before,
             Err(error) => {
-                lock(&self.staging).fail(&error);
+                lock(&self.staging).fail(&error, last);
                 return Err(error);
             }
         };
@@ -179,7 +180,7 @@ impl Writing {
         self.index
             .apply(fresh.map(|fresh| (&*fresh.id, &fresh.version)));
         live.snapshot.store(group.snapshot);
-        let (last, bytes) = (writer.journal.last(), writer.journal.bytes());
+        let bytes = writer.journal.bytes();
         lock(&self.staging).succeed(group.next_item, last, bytes);
         Ok(())
     }

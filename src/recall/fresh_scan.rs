@@ -3,7 +3,7 @@
 //! Full blocks are scored by codes of one byte a component; what may be among the best by its code is scored
 //! exactly. As in a segment, quantisation error cannot change the answer.
 //!
-//! Cost: about 12 ns an item of 128 components (`cargo bench --bench fresh`).
+//! Cost: that of a scan of a segment in memory order; `cargo bench --bench fresh` measures it.
 
 use super::params::Effort;
 use super::scratch::SCRATCH;
