@@ -90,9 +90,9 @@ pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 pub use twinspire_import as import;
 pub use twinspire_towers::{
     EmbedError, Embedded, EmbeddedFeature, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo,
-    MinedNegative, MinedPair, ModelLimits, ModelResource, RecordError, SelfTest, Side, TableInfo,
-    TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo, TrainingPair, model_limits,
-    set_model_limits,
+    MinedNegative, MinedPair, ModelLimits, ModelResource, Moment, RecordError, SelfTest, Side,
+    TableInfo, TimeUnit, TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo,
+    TrainingPair, model_limits, set_model_limits,
 };
 
 /// The examples of the README, compiled.

@@ -30,7 +30,9 @@ mod tower;
 
 pub use directory::Towers;
 pub use error::TowersError;
-pub use record::{Event, KnownIds, MinedNegative, MinedPair, RecordError, TrainingPair};
+pub use record::{
+    Event, KnownIds, MinedNegative, MinedPair, Moment, RecordError, TimeUnit, TrainingPair,
+};
 pub use tower::{
     EmbedError, Embedded, EmbeddedFeature, FeatureCheck, FeatureInfo, LayerError, LayerInfo,
     ModelLimits, ModelResource, SelfTest, Side, TableInfo, TowerError, TowerFault, TowerInfo,

@@ -13,7 +13,7 @@ mod users;
 
 pub use columns::ColumnArgs;
 pub use json::{json, json_of_text, json_values};
-pub use numbers::{at_least_one, at_least_two, share};
+pub use numbers::{at_least_one, at_least_two, moment, share};
 pub use search::{EffortArgs, SearchArgs, ShowArgs};
 pub use state::{StateArg, state_label};
 pub use target::{DatabaseArg, SpaceArgs, check_exists, open_to_read};

@@ -9,7 +9,7 @@ use twinspire::train::{Dataset, TrainingProgress, youtube};
 use twinspire::{Database, Error, FeatureCheck, Towers};
 
 use super::train::{DataArgs, config_of, document_of, print_data, set, training_failure};
-use crate::args::{SpaceArgs, at_least_two, share};
+use crate::args::{SpaceArgs, at_least_two, moment, share};
 use crate::output::{Exit, Failure, Output, Stages, Unit, counted, outline};
 
 const EXAMPLES: &str = "\
@@ -42,8 +42,8 @@ pub struct LoopArgs {
     target: SpaceArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// Start of the new events (seconds since 1970) [default: all events are new]
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// Start of the new events (a date, a date and time, or a Unix time) [default: all events are new]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
     since: Option<i64>,
     /// Share of the new events, the latest, that is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]

@@ -52,8 +52,8 @@ pub struct YoutubeArgs {
     /// Length of a window in seconds: events are learnt window by window, in order of time; 0 shuffles all
     #[arg(long, value_name = "SECONDS")]
     window: Option<u64>,
-    /// Start of the new events (seconds since 1970); older ones only make histories
-    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    /// Start of the new events (a date, a date and time, or a Unix time); older ones only make histories
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = crate::args::moment)]
     since: Option<i64>,
     #[command(flatten)]
     log: LogFlags,
