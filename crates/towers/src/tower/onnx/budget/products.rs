@@ -22,6 +22,12 @@ pub(super) fn matmul(call: &Call<'_>) -> Result<Outcome, Problem> {
         return Err(Problem::DoesNotFit);
     }
     let mut dims = broadcast(batch_a, batch_b).ok_or(Problem::DoesNotFit)?;
+    // The runtime gives products of many matrices with a vector one dimension too many, and empty ones with any.
+    let is_empty = [&*dims, &[*m, *n]].concat().contains(&0);
+    let with_vector = a.len() == 1 || b.len() == 1;
+    if with_vector && is_empty || b.len() == 1 && times(batch_a) > 1 {
+        return Err(Problem::DoesNotFit);
+    }
     let work = times(&[times(&dims), *m, *n, *k]);
     dims.extend((a.len() > 1).then_some(*m));
     dims.extend((b.len() > 1).then_some(*n));
