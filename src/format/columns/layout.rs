@@ -14,6 +14,10 @@ use twinspire_towers::internals::MAX_PATH_BYTES;
 
 /// The result of looking up the column of a path.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a view on the stack, one for each field of a filter"
+)]
 pub(crate) enum Lookup<'a> {
     /// No row has the field.
     Absent,

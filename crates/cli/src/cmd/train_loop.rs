@@ -37,6 +37,7 @@ const BATCH_ITEMS: usize = 2_000;
 /// Train on new logs, publish on trial, and keep the new generation if it recalls as well.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are independent")]
 pub struct LoopArgs {
     #[command(flatten)]
     target: SpaceArgs,
