@@ -80,8 +80,8 @@ fn recall(
 
 #[test]
 fn largest_inner_products_are_found_whatever_the_lengths() {
-    let scale = |row: &mut Vec<f32>, by: f32| row.iter_mut().for_each(|x| *x *= by);
     type Change<'a> = &'a dyn Fn(&mut Pcg64, usize, &mut Vec<f32>);
+    let scale = |row: &mut Vec<f32>, by: f32| row.iter_mut().for_each(|x| *x *= by);
     let kinds: [(&str, Change<'_>); 7] = [
         ("uniform", &|random, _, row| scale(row, random.random())),
         ("σ 0.3", &|random, _, row| {
