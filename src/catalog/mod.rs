@@ -16,6 +16,7 @@ mod error;
 mod fresh;
 mod index;
 mod journal;
+mod read_file;
 mod recovery;
 mod tail;
 

@@ -1,7 +1,7 @@
 //! Reading the journal: recovery when a database opens, and what is not sealed yet.
 
 use super::error::{CatalogError, Loss};
-use super::tail::ReadFile;
+use super::read_file::ReadFile;
 use crate::format::container::{Header, Kind, reserved_is_zero};
 use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
 use crate::format::{Damage, Fault, FormatError};

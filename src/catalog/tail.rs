@@ -1,6 +1,7 @@
 //! The end of the journal as a reader saw it: a later look reads only what was appended since.
 
 use super::error::CatalogError;
+use super::read_file::ReadFile;
 use super::recovery::{Recovered, paths};
 use crate::format::container::{HEADER_BYTES, Header, Kind};
 use crate::format::journal::{Op, decode_frames};
@@ -8,10 +9,6 @@ use crate::store::{Directory, StoreError};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{IoAction, names};
 use twinspire_core::ids::Revision;
-
-/// Bytes before the end of what was read, by which the file is known again: the end of a frame, and its
-/// checksum unless the frame is long.
-const MARK_BYTES: usize = 64;
 
 /// How far the journal was read.
 #[derive(Clone, Debug, Default)]
@@ -22,31 +19,6 @@ pub(crate) struct Tail {
     files: Vec<ReadFile>,
     /// Bytes of all files.
     bytes: u64,
-}
-
-/// How far one file was read.
-#[derive(Clone, Debug)]
-pub(super) struct ReadFile {
-    path: PathBuf,
-    /// Its last revision.
-    last: Revision,
-    /// Offset of the end of its last whole frame.
-    end: u64,
-    /// The bytes before that offset.
-    mark: Vec<u8>,
-}
-
-impl ReadFile {
-    /// A file whose content was read, up to `end`, the end of its last whole frame.
-    pub(super) fn new(path: &Path, bytes: &[u8], end: usize, last: Revision) -> Self {
-        let from = end.saturating_sub(MARK_BYTES);
-        Self {
-            path: path.to_owned(),
-            last,
-            end: end as u64,
-            mark: bytes.get(from..end).unwrap_or_default().to_vec(),
-        }
-    }
 }
 
 impl Tail {
