@@ -379,7 +379,7 @@ proptest! {
                 }
             }
         }
-        prop_assert!(metric.score(&a, &b).is_finite());
+        prop_assert!(metric.score(&a, &b[..]).is_finite());
     }
 }
 
