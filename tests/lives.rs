@@ -128,7 +128,7 @@ fn run(step: Step, db: &mut Option<Database>, path: &Path, plain: &mut Plain) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
     #[test]
     fn an_item_has_the_vector_of_its_present_life_whenever_it_is_sealed(steps in steps()) {
         let (_dir, path) = directory();
