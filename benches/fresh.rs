@@ -144,7 +144,9 @@ fn many_spaces(path: &Path, spaces: usize) {
             .run()
             .unwrap();
     }
-    let put = median(200, |at| drop(db.items().put(&record(at)).unwrap()));
+    let put = median(200, |at| {
+        db.items().put(&record(at)).unwrap();
+    });
     drop(db);
     let reopen = median(3, |_| drop(open(path)));
     println!("{spaces:3} spaces: put {put} µs, open {reopen} µs");
@@ -164,7 +166,9 @@ fn many_seals(path: &Path, set: &VectorSet) {
             .map(|n| record((seal * 997 + n * 13) % SEALED))
             .collect();
         db.items().put_many(&records).unwrap();
-        let took = median(1, |_| drop(db.seal().unwrap()));
+        let took = median(1, |_| {
+            db.seal().unwrap();
+        });
         most = most.max(took);
     }
     let each = round(started.elapsed().as_secs_f64() * 1e6 / 60.0, 0);

@@ -24,8 +24,14 @@ fn vectors(kind: &str) -> Vec<Vec<f32>> {
     let mut all = clustered(ITEMS, DIMENSION, 3.0, 1);
     for at in 0..ITEMS {
         match kind {
-            "pairs" if at % 4 == 0 => all[at] = all[at + 1].clone(),
-            "groups" => all[at] = all[at * 7 % 20].clone(),
+            "pairs" if at % 4 == 0 => {
+                let next = all[at + 1].clone();
+                all[at] = next;
+            }
+            "groups" => {
+                let of_group = all[at * 7 % 20].clone();
+                all[at] = of_group;
+            }
             _ => {}
         }
     }

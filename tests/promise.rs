@@ -72,7 +72,7 @@ fn assert_kept(kind: Hard, metric: Metric) {
                     assert!(measured.lower >= target && measured.recall >= measured.lower);
                     assert!(!measured.kind.is_real() && measured.queries >= 256);
                 }
-                other => panic!("{other:?}"),
+                other => unreachable!("{other:?}"),
             }
             found += hits_found;
         }

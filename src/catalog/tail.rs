@@ -21,6 +21,9 @@ pub(crate) struct Tail {
     bytes: u64,
 }
 
+/// The tail after what was appended, and the operations that were.
+type Followed = (Tail, Vec<(Revision, Op)>);
+
 impl Tail {
     /// The end of a journal that was read whole. If it is damaged, the next look reads it whole again.
     pub(crate) fn of(recovered: &Recovered) -> Self {
@@ -54,7 +57,7 @@ impl Tail {
         directory: &Directory,
         database: u64,
         sealed: Revision,
-    ) -> Result<Option<(Self, Vec<(Revision, Op)>)>, CatalogError> {
+    ) -> Result<Option<Followed>, CatalogError> {
         let mut next = Self {
             last: self.last.max(sealed),
             ..Self::default()
@@ -175,7 +178,7 @@ mod tests {
         let op = |at: u64| Op {
             item: ItemNo(at as u32 % 5),
             id: format!("B{}", at % 5),
-            record: (at % 3 > 0).then(|| format!("{at}").into_bytes()),
+            record: (!at.is_multiple_of(3)).then(|| format!("{at}").into_bytes()),
         };
         let ops = (first..).take(ops).map(op).collect();
         let first = Revision(first);

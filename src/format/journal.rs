@@ -363,7 +363,11 @@ mod tests {
         );
         for must_understand in [1, 0x8000, 0x1_0001] {
             let journal = with(must_understand, b"");
-            assert_eq!(journal.frames, [first.clone()], "nothing behind it is read");
+            assert_eq!(
+                journal.frames,
+                std::slice::from_ref(&first),
+                "nothing behind it is read"
+            );
             assert!(journal.unsupported.is_some());
         }
     }

@@ -86,7 +86,7 @@ impl<'a> TopK<'a> {
             let mut worst = at;
             for child in [2 * at + 1, 2 * at + 2] {
                 if let (Some(below), Some(above)) = (self.items.get(child), self.items.get(worst))
-                    && compare(self.ids, below, above).is_gt()
+                    && compare(self.ids, *below, *above).is_gt()
                 {
                     worst = child;
                 }
@@ -120,13 +120,13 @@ impl<'a> TopK<'a> {
     /// The items, best first.
     pub(crate) fn into_sorted(self) -> Vec<(f32, ItemNo)> {
         let Self { mut items, ids, .. } = self;
-        items.sort_unstable_by(|a, b| compare(ids, a, b));
+        items.sort_unstable_by(|a, b| compare(ids, *a, *b));
         items
     }
 }
 
 /// Compares two scored items; the better one is the less.
-fn compare(ids: &dyn Ids, a: &(f32, ItemNo), b: &(f32, ItemNo)) -> Ordering {
+fn compare(ids: &dyn Ids, a: (f32, ItemNo), b: (f32, ItemNo)) -> Ordering {
     let by_score = b.0.total_cmp(&a.0);
     by_score.then_with(|| (ids.id(a.1), a.1).cmp(&(ids.id(b.1), b.1)))
 }

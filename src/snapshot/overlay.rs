@@ -116,16 +116,21 @@ impl Overlay {
         }
     }
 
-    /// The vector of an item: `None` if the overlay says nothing of the item, `Some(None)` if the item has
-    /// no vector any more.
+    /// The vector of an item, if it has one: that of its fresh version, or `sealed` if it has none.
     #[inline]
-    pub(crate) fn vector(&self, item: ItemNo) -> Option<Option<Row<'_>>> {
-        let entry = self.entries.get(&item)?;
-        if !entry.has_vector {
-            return Some(None);
-        }
-        let (block, row) = self.log.find(entry.revision.0)?;
-        Some(block.row(row))
+    pub(crate) fn vector_or<'a>(
+        &'a self,
+        item: ItemNo,
+        sealed: impl FnOnce() -> Option<Row<'a>>,
+    ) -> Option<Row<'a>> {
+        let Some(entry) = self.entries.get(&item) else {
+            return sealed();
+        };
+        let (block, row) = self
+            .log
+            .find(entry.revision.0)
+            .filter(|_| entry.has_vector)?;
+        block.row(row)
     }
 
     /// Whether the overlay has the newer version of an item that the segments have too.
@@ -167,6 +172,6 @@ impl Overlay {
     /// Every item with its vector, in order of items. An item without a vector hides one in a segment.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemNo, Option<Row<'_>>)> {
         let items = self.entries.keys();
-        items.map(|item| (*item, self.vector(*item).flatten()))
+        items.map(|item| (*item, self.vector_or(*item, || None)))
     }
 }

@@ -23,10 +23,7 @@ pub(crate) type Spaces = imbl::OrdMap<Arc<str>, Arc<Serving>>;
 impl Serving {
     /// The current vector of an item.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
-        match self.overlay.vector(item) {
-            Some(fresh) => fresh,
-            None => self.base.vector(item),
-        }
+        self.overlay.vector_or(item, || self.base.vector(item))
     }
 
     /// Number of items that recalls of the space can return.

@@ -279,7 +279,7 @@ impl Snapshot {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let spaces = self.spaces.keys().map(|name| name.to_string());
+        let spaces = self.spaces.keys().map(ToString::to_string);
         let ensembles = self.sealed.manifest.ensembles.keys().cloned();
         Error::UnknownSpace {
             name: name.to_owned(),

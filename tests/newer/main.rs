@@ -32,7 +32,7 @@ type Case = (&'static str, &'static str, fn(&mut Vec<u8>));
 /// Adds a section that this build does not know.
 fn add(bytes: &mut Vec<u8>, flags: u32) {
     with_sections(bytes, |sections| {
-        sections.push((60, flags, b"new".to_vec()))
+        sections.push((60, flags, b"new".to_vec()));
     });
 }
 
@@ -50,26 +50,28 @@ fn set_kind(bytes: &mut Vec<u8>, id: u32, at: usize, kind: u32) {
 /// Files that only a newer build understands.
 const NEWER: [Case; 22] = [
     ("manifest", "version 2", |b| with_header(b, 8, &[2])),
-    ("manifest", "version 2, sealed otherwise", |b| b[8] = 2),
+    ("manifest", "version 2, sealed otherwise", |b| {
+        b[8] = 2;
+    }),
     ("manifest", "a feature", |b| {
-        with_header(b, 40, &MUST.to_le_bytes())
+        with_header(b, 40, &MUST.to_le_bytes());
     }),
     ("manifest", "a section", |b| add(b, 1)),
     ("manifest", "a section with another rule", |b| add(b, MUST)),
     ("segments/items-", "version 2", |b| with_header(b, 8, &[2])),
     ("segments/items-", "version 2, sealed otherwise", |b| {
-        b[8] = 2
+        b[8] = 2;
     }),
     ("segments/items-", "a feature", |b| {
-        with_header(b, 40, &MUST.to_le_bytes())
+        with_header(b, 40, &MUST.to_le_bytes());
     }),
     ("segments/items-", "a section", |b| add(b, 1)),
     ("segments/space-", "version 2", |b| with_header(b, 8, &[2])),
     ("segments/space-", "version 2, sealed otherwise", |b| {
-        b[8] = 2
+        b[8] = 2;
     }),
     ("segments/space-", "a feature", |b| {
-        with_header(b, 40, &MUST.to_le_bytes())
+        with_header(b, 40, &MUST.to_le_bytes());
     }),
     ("segments/space-", "a section", |b| add(b, 1)),
     ("segments/space-", "a known section packed otherwise", |b| {
@@ -77,16 +79,18 @@ const NEWER: [Case; 22] = [
     }),
     ("segments/space-", "another index", |b| set_kind(b, 1, 0, 1)),
     ("segments/space-", "another metric", |b| {
-        set_kind(b, 1, 8, 9)
+        set_kind(b, 1, 8, 9);
     }),
     ("segments/space-", "other codes", |b| set_kind(b, 11, 0, 2)),
     ("journal/", "version 2", |b| with_header(b, 8, &[2])),
-    ("journal/", "version 2, sealed otherwise", |b| b[8] = 2),
+    ("journal/", "version 2, sealed otherwise", |b| {
+        b[8] = 2;
+    }),
     ("journal/", "a feature", |b| {
-        with_header(b, 40, &MUST.to_le_bytes())
+        with_header(b, 40, &MUST.to_le_bytes());
     }),
     ("journal/", "another kind of call", |b| {
-        with_last_call(b, MUST, b"")
+        with_last_call(b, MUST, b"");
     }),
     ("CURRENT", "a rule", |b| b.extend(b"!rule 7\n")),
 ];
@@ -94,26 +98,26 @@ const NEWER: [Case; 22] = [
 /// Files with what may be ignored.
 const EXTENDED: [Case; 12] = [
     ("manifest", "a feature", |b| {
-        with_header(b, 40, &MAY.to_le_bytes())
+        with_header(b, 40, &MAY.to_le_bytes());
     }),
     ("manifest", "a section", |b| add(b, 0)),
     ("manifest", "a section with a flag", |b| add(b, MAY)),
     ("segments/items-", "a feature", |b| {
-        with_header(b, 40, &MAY.to_le_bytes())
+        with_header(b, 40, &MAY.to_le_bytes());
     }),
     ("segments/items-", "a section", |b| add(b, MAY)),
     ("segments/space-", "a feature", |b| {
-        with_header(b, 40, &MAY.to_le_bytes())
+        with_header(b, 40, &MAY.to_le_bytes());
     }),
     ("segments/space-", "a section", |b| add(b, 0)),
     ("segments/space-", "a flag of a known section", |b| {
         with_sections(b, |sections| section(sections, 12).1 = MAY | 1);
     }),
     ("journal/", "a feature", |b| {
-        with_header(b, 40, &MAY.to_le_bytes())
+        with_header(b, 40, &MAY.to_le_bytes());
     }),
     ("journal/", "more in a call", |b| {
-        with_last_call(b, MAY, b"more")
+        with_last_call(b, MAY, b"more");
     }),
     ("CURRENT", "a note", |b| b.extend(b"+note 7\n")),
     ("towers/things-000001/tower.json", "extensions", |b| {

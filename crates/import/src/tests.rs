@@ -1,4 +1,8 @@
 //! The same records from every kind of file, and no silent end of any.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not see under `all`"
+)]
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};

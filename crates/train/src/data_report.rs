@@ -244,6 +244,7 @@ fn as_text<S: Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error>
     serializer.collect_str(side)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
 fn as_optional_text<S: Serializer>(
     unread: &Option<Unread>,
     serializer: S,

@@ -43,7 +43,7 @@ proptest! {
         items in 20usize..40, known in any::<bool>(), genres in 0usize..3, sizes in 0usize..3, alike in any::<bool>(),
     ) {
         // One item in `genres` has a genre, one in `sizes` a size; 0 for none.
-        let has = |of: usize, n: usize| of > 0 && n % of == 0;
+        let has = |of: usize, n: usize| of > 0 && n.is_multiple_of(of);
         let genre = if known { "b" } else { "c" };
         let all: Vec<Value> = (0..items).map(|n| {
             let mut item = json!({"id": n.to_string(), "Genre": "a", "genre": null});

@@ -80,7 +80,7 @@ fn compare(db: &Database, metric: Metric, items: &Items, random: &mut Pcg64Mcg) 
         let query: Vec<f64> = vector(random);
         let query32: Vec<f32> = query.iter().map(|x| *x as f32).collect();
         let most = [100, 60, 5][round % 3];
-        let excluded = |number: usize| round % 2 == 1 && number % 3 == 0;
+        let excluded = |number: usize| round % 2 == 1 && number.is_multiple_of(3);
         let id = |number: &usize| format!("B{number:04}");
         let passing = items.iter().filter_map(|(number, item)| {
             let item = item.as_ref().filter(|item| item.bucket < most)?;

@@ -83,8 +83,10 @@ fn known(id: usize, salt: usize) -> Known {
     }
 }
 
-/// The filters, and what they say of a record.
-fn filters() -> [(Option<&'static str>, fn(&Value) -> bool); 5] {
+/// A filter, and what it says of a record.
+type Case = (Option<&'static str>, fn(&Value) -> bool);
+
+fn filters() -> [Case; 5] {
     [
         (None, |_| true),
         (Some("bucket < 3"), |record| {

@@ -69,7 +69,7 @@ impl Table {
                         let what = "a header row expected, an empty file found";
                         return Err(ImportError::file(path, what));
                     }
-                    Err(fault) => return Err(located(path, scanner.line(), fault)),
+                    Err(fault) => return Err(located(path, scanner.row_line(), fault)),
                 }
             }
         };
@@ -111,9 +111,20 @@ fn check_names(path: &Path, header: &[String]) -> Result<(), ImportError> {
 
 /// The delimiter that the first line has most of; a tab in a file called `.tsv`.
 fn delimiter(first: &[u8], path: &Path) -> &'static [u8] {
-    let name = path.to_string_lossy().to_lowercase();
-    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    if name.ends_with(".tsv") {
+    let compressed = path.extension().is_some_and(|extension| {
+        ["gz", "zst"]
+            .iter()
+            .any(|of| extension.eq_ignore_ascii_case(of))
+    });
+    let name = if compressed {
+        path.with_extension("")
+    } else {
+        path.to_owned()
+    };
+    if name
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"))
+    {
         return b"\t";
     }
     // What stands in quotes is not counted.
@@ -154,7 +165,7 @@ impl<T> Iterator for Rows<T> {
         }
         match self.scanner.next(&mut self.cells, Some(self.columns)) {
             Ok(true) => {
-                let line = self.scanner.line();
+                let line = self.scanner.row_line();
                 let record = (self.convert)(&self.cells);
                 Some(record.map_err(|what| ImportError::line(&self.path, line, what)))
             }
@@ -164,7 +175,7 @@ impl<T> Iterator for Rows<T> {
             }
             Err(fault) => {
                 self.done = matches!(fault, Fault::Io(_));
-                Some(Err(located(&self.path, self.scanner.line(), fault)))
+                Some(Err(located(&self.path, self.scanner.row_line(), fault)))
             }
         }
     }

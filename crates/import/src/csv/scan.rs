@@ -113,7 +113,7 @@ impl Scanner {
     }
 
     /// The number of the line in which the last row began.
-    pub(super) fn line(&self) -> u64 {
+    pub(super) fn row_line(&self) -> u64 {
         self.row_line
     }
 
@@ -296,7 +296,7 @@ impl Scanner {
         let (content, length) = end;
         let row = self.left().get(..content).unwrap_or_default();
         let inside = match any_quoted {
-            true => row.iter().filter(|byte| **byte == b'\n').count() as u64,
+            true => line_breaks(row) as u64,
             false => 0,
         };
         Ok(Ok(Found {
@@ -367,7 +367,7 @@ impl Scanner {
             Broken::Unclosed => "a closing quote expected, found the end of the file".to_owned(),
             Broken::AfterQuote(at) => {
                 let before = self.left().get(..*at).unwrap_or_default();
-                let lines = before.iter().filter(|byte| **byte == b'\n').count();
+                let lines = line_breaks(before);
                 let place = match lines {
                     0 => String::new(),
                     _ => format!(", {lines} lines further: is a quote never closed?"),
@@ -412,6 +412,14 @@ impl Scanner {
             }
         }
     }
+}
+
+#[expect(
+    clippy::naive_bytecount,
+    reason = "of rare rows: not worth a dependency"
+)]
+fn line_breaks(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 fn not_utf8(cell: usize) -> String {

@@ -273,7 +273,7 @@ mod tests {
                 prop_assert_eq!(Moment::of(&json!(number as f64)), Some(expected));
             }
             let fraction = Moment::of(&json!(second * 1000 + milliseconds)).unwrap();
-            prop_assert_eq!(fraction.nanoseconds as i64, milliseconds * 1_000_000);
+            prop_assert_eq!(i64::from(fraction.nanoseconds), milliseconds * 1_000_000);
             let time = time::OffsetDateTime::from_unix_timestamp(second).unwrap();
             let (date, clock) = (time.date(), time.time());
             let (h, m, s) = clock.as_hms();

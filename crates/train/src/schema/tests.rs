@@ -279,7 +279,7 @@ fn kinds(records: &[Value]) -> BTreeMap<String, Value> {
 fn booleans_integer_lists_and_times_are_read() {
     let record = |n: usize| {
         json!({
-            "id": n.to_string(), "new": n % 2 == 0, "tag_ids": [n % 5, 7], "rare_ids": [n * 3, n * 7],
+            "id": n.to_string(), "new": n.is_multiple_of(2), "tag_ids": [n % 5, 7], "rare_ids": [n * 3, n * 7],
             "created_at": 1_700_000_000_000_u64 + n as u64 * 86_400_000, "day": format!("2024-01-{:02}", 1 + n % 28),
             "date": 20_240_101 + n, "seller": {"city": "x"}, "weights": [0.5, n], "brand": format!("b{n}"),
         })
@@ -328,7 +328,7 @@ proptest::proptest! {
         let cell = |kind: usize, n: usize| match kind {
             0 => json!(n % 17),
             1 => json!(["red", "blue", "green"][n % 3]),
-            2 => json!(n % 2 == 0),
+            2 => json!(n.is_multiple_of(2)),
             3 => json!([n % 4, n % 3]),
             _ => json!({"lat": 47.0, "lon": n % 90}),
         };
