@@ -183,5 +183,5 @@ fn given_users_are_measured_stored_and_never_replaced_by_made_up_queries() {
     );
     assert!(db.audit_users(SPACE, &[]).is_err());
     let unusable = db.calibrate_users(SPACE, &users[320..]).unwrap_err();
-    assert!(unusable.to_string().contains("user 0"), "{unusable}");
+    assert!(unusable.to_string().contains("user 1"), "{unusable}");
 }

@@ -1,11 +1,12 @@
 //! How far a journal file was read.
 
+use crate::format::container::HEADER_BYTES;
 use std::path::{Path, PathBuf};
 use twinspire_core::ids::Revision;
 
-/// Bytes before the end of what was read, by which the file is known again: the end of a frame, and its
-/// checksum unless the frame is long.
-const MARK_BYTES: usize = 64;
+/// Bytes from the start of the last frame by which the file is known again: the frame's header, with its
+/// revision and checksum. Of a file without frames it is the file's header, with its identity.
+const MARK_BYTES: usize = HEADER_BYTES;
 
 /// How far one file was read.
 #[derive(Clone, Debug)]
@@ -14,21 +15,27 @@ pub(super) struct ReadFile {
     pub(super) path: PathBuf,
     /// Its last revision.
     pub(super) last: Revision,
-    /// Offset of the end of its last whole frame.
-    pub(super) end: u64,
-    /// The bytes before that offset.
+    /// Offset of its last whole frame; 0 if it has none.
+    pub(super) last_frame: u64,
+    /// The bytes from `last_frame` on, a few of them.
     pub(super) mark: Vec<u8>,
 }
 
 impl ReadFile {
-    /// A file whose content was read, up to `end`, the end of its last whole frame.
-    pub(super) fn new(path: &Path, bytes: &[u8], end: usize, last: Revision) -> Self {
-        let from = end.saturating_sub(MARK_BYTES);
+    /// A file whose content was read up to `end`, the end of its last whole frame.
+    pub(super) fn new(
+        path: &Path,
+        bytes: &[u8],
+        last_frame: usize,
+        end: usize,
+        last: Revision,
+    ) -> Self {
+        let mark = last_frame..end.min(last_frame.saturating_add(MARK_BYTES));
         Self {
             path: path.to_owned(),
             last,
-            end: end as u64,
-            mark: bytes.get(from..end).unwrap_or_default().to_vec(),
+            last_frame: last_frame as u64,
+            mark: bytes.get(mark).unwrap_or_default().to_vec(),
         }
     }
 }

@@ -65,13 +65,15 @@ pub(crate) fn read(
             .files
             .open(&path)
             .map_err(StoreError::io(IoAction::Open, &path))?;
-        let (last, end) = found.add_file(&path, &blob, database, sealed)?;
+        let (last, last_frame, end) = found.add_file(&path, &blob, database, sealed)?;
         if !reserved_is_zero(&blob) {
             found.reserved.push(path.clone());
         }
         let bytes = blob.len() as u64;
         found.bytes += bytes;
-        found.read.push(ReadFile::new(&path, &blob, end, last));
+        found
+            .read
+            .push(ReadFile::new(&path, &blob, last_frame, end, last));
         found.files.push(ClosedFile { path, last, bytes });
     }
     Ok(found)
@@ -166,16 +168,17 @@ impl Recovered {
         self.files.len()
     }
 
-    /// Adds the content of one file. Returns its last revision, and the end of its last whole frame.
+    /// Adds the content of one file. Returns its last revision, and the start and the end of its last whole
+    /// frame.
     fn add_file(
         &mut self,
         path: &Path,
         bytes: &[u8],
         database: u64,
         sealed: Revision,
-    ) -> Result<(Revision, usize), StoreError> {
+    ) -> Result<(Revision, usize, usize), StoreError> {
         let Some(journal) = bytes_of::decode(bytes) else {
-            return Ok((Revision(0), 0));
+            return Ok((Revision(0), 0, 0));
         };
         if let Some(newer) = journal.unsupported {
             return Err(StoreError::format(path)(newer));
@@ -188,7 +191,7 @@ impl Recovered {
                     FormatError::bad("header", "belongs to another database"),
                     None,
                 );
-                return Ok((Revision(0), 0));
+                return Ok((Revision(0), 0, 0));
             }
             Some(Ok(header)) => {
                 self.check_gap(path, Revision(header.before).next());
@@ -223,7 +226,8 @@ impl Recovered {
             self.add_loss(path, FormatError::bad("frame", torn), None);
         }
         let torn = journal.holes.last().filter(|hole| hole.next.is_none());
-        Ok((last, torn.map_or(bytes.len(), |hole| hole.at)))
+        let end = torn.map_or(bytes.len(), |hole| hole.at);
+        Ok((last, journal.last_frame, end))
     }
 
     /// Adds a loss if revisions before `next` are missing.

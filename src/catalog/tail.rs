@@ -89,21 +89,21 @@ impl Tail {
         database: u64,
         ops: &mut Vec<(Revision, Op)>,
     ) -> Result<Option<ReadFile>, CatalogError> {
+        // The last frame is read again: it is the same if its header is.
         let mark = before.map_or(&[][..], |file| &file.mark);
-        let end = before.map_or(0, |file| file.end);
-        let from = end.saturating_sub(mark.len() as u64);
+        let from = before.map_or(0, |file| file.last_frame);
         let read = directory.files.read_from(&path, from);
         let bytes = read.map_err(StoreError::io(IoAction::Read, &path))?;
         if !bytes.starts_with(mark) {
             return Ok(None);
         }
-        let mut start = mark.len();
+        let mut start = 0;
         let mut last = before.map_or(Revision(0), |file| file.last);
-        if end == 0 {
+        if from == 0 {
             // Nothing was acknowledged before the header is whole.
             if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
                 self.bytes += bytes.len() as u64;
-                return Ok(Some(ReadFile::new(&path, &bytes, 0, last)));
+                return Ok(Some(ReadFile::new(&path, &bytes, 0, 0, last)));
             }
             match Header::decode(&bytes, Kind::Journal) {
                 Ok(header) if header.database == database && header.before <= self.last.0 => {
@@ -133,8 +133,8 @@ impl Tail {
         // A torn end may yet become whole: it is read again.
         let whole = found.holes.first().map_or(bytes.len(), |hole| hole.at);
         self.bytes += from + bytes.len() as u64;
-        let mut file = ReadFile::new(&path, &bytes, whole, last);
-        file.end += from;
+        let mut file = ReadFile::new(&path, &bytes, found.last_frame, whole, last);
+        file.last_frame += from;
         Ok(Some(file))
     }
 }

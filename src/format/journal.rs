@@ -125,6 +125,8 @@ pub(crate) struct Journal {
     /// What only a newer build understands: the header, or the frame after the last of `frames`. Nothing is
     /// read behind it.
     pub(crate) unsupported: Option<FormatError>,
+    /// The offset of the last whole frame; 0 if there is none.
+    pub(crate) last_frame: usize,
 }
 
 /// Reads a journal file and skips bytes that are no frame.
@@ -151,6 +153,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Journal> {
         frames: found.frames,
         holes: found.holes,
         unsupported: found.unsupported,
+        last_frame: found.last_frame,
     })
 }
 
@@ -163,6 +166,8 @@ pub(crate) struct Frames {
     pub(crate) holes: Vec<Hole>,
     /// Why the rest cannot be read: it is of a newer format.
     pub(crate) unsupported: Option<FormatError>,
+    /// The offset of the last whole frame; 0 if there is none.
+    pub(crate) last_frame: usize,
 }
 
 /// Reads the frames from offset `at` on.
@@ -174,6 +179,7 @@ pub(crate) fn decode_frames(bytes: &[u8], mut at: usize) -> Frames {
         match Frame::decode(rest) {
             Ok((frame, length)) => {
                 found.frames.push(frame);
+                found.last_frame = at;
                 at += length;
                 continue;
             }

@@ -245,7 +245,7 @@ impl Calibration {
         let ef = match k {
             0..=10 => ef.max(ten),
             11..=100 => ef.max(hundred),
-            _ => (ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize,
+            _ => ((ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize).max(k),
         };
         is_cheaper_than_scan(ef, vectors as usize).then_some(ef)
     }

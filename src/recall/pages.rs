@@ -43,8 +43,8 @@ mod tests {
     use proptest::prelude::*;
     use twinspire_core::wire::checksum;
 
-    /// The best `wanted` of `count` items by a search that misses every fourth item or so, other ones for
-    /// each width.
+    /// `wanted` of `count` items by a search that misses every fourth item or so, other ones for each width.
+    /// It finds worse ones instead: there are fewer only if there are no more.
     fn forgetful(count: u32, wanted: usize) -> Vec<(f32, ItemNo)> {
         let misses = |item: u32| {
             let drawn = checksum(
@@ -54,9 +54,11 @@ mod tests {
             );
             drawn.is_multiple_of(4) && wanted < count as usize
         };
-        let found = (0..count).filter(|item| !misses(*item));
-        let found = found.map(|item| (-(item as f32), ItemNo(item)));
-        found.take(wanted).collect()
+        let (missed, found): (Vec<u32>, Vec<u32>) = (0..count).partition(|item| misses(*item));
+        let mut found: Vec<u32> = found.into_iter().chain(missed).take(wanted).collect();
+        found.sort_unstable();
+        let scored = found.iter().map(|item| (-(*item as f32), ItemNo(*item)));
+        scored.collect()
     }
 
     proptest! {

@@ -3,10 +3,10 @@
 use super::dataset::Dataset;
 use super::error::TrainError;
 use super::schema::{Profile, Unread, columns};
+use super::unknown_ids::{UnknownIds, as_text};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{LookupSchema, Schema};
 
@@ -45,60 +45,6 @@ pub struct ColumnReport {
     pub strays: usize,
     /// One of them.
     pub example: Option<String>,
-}
-
-/// Ids of events without a record.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct UnknownIds {
-    /// Whether they are of users or of items.
-    #[serde(serialize_with = "as_text")]
-    pub side: Side,
-    /// Number of distinct ids.
-    pub ids: usize,
-    /// Number of events that name them.
-    pub events: usize,
-    /// Number of all events.
-    pub of_events: usize,
-    /// The most frequent ones, each with the id of a record that differs only in spaces, leading zeros, case or a
-    /// decimal point.
-    pub examples: Vec<(String, Option<String>)>,
-}
-
-impl UnknownIds {
-    /// The share of events that name them.
-    #[must_use]
-    pub fn share(&self) -> f64 {
-        self.events as f64 / self.of_events.max(1) as f64
-    }
-}
-
-impl fmt::Display for UnknownIds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            side,
-            ids,
-            events,
-            of_events,
-            examples,
-        } = self;
-        write!(
-            f,
-            "{events} of {of_events} events name {ids} {side} ids without a record: "
-        )?;
-        for (at, (id, nearest)) in examples.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{id:?}")?;
-            if let Some(nearest) = nearest {
-                write!(f, " (there is {nearest:?})")?;
-            }
-        }
-        let more = ids - examples.len();
-        match more {
-            0 => Ok(()),
-            _ => write!(f, " and {more} more"),
-        }
-    }
 }
 
 impl DataReport {
@@ -234,14 +180,6 @@ fn normal(id: &str) -> String {
         true => digits.to_owned(),
         false => id.to_lowercase(),
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn as_text<S: Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(side)
 }
 
 #[expect(clippy::ref_option, reason = "serde passes a reference")]

@@ -1,9 +1,9 @@
 //! Why a training fails.
 
-use super::data_report::UnknownIds;
 use super::error_reason::{
     MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
 };
+use super::unknown_ids::UnknownIds;
 use thiserror::Error;
 use twinspire_towers::{RecordError, Side, TowerError};
 

@@ -55,10 +55,11 @@ mod train_params;
 mod trained;
 mod training_loop;
 mod training_progress;
+mod unknown_ids;
 pub mod youtube;
 
 pub use baselines::{Baseline, Comparison};
-pub use data_report::{ColumnReport, DataReport, UnknownIds};
+pub use data_report::{ColumnReport, DataReport};
 pub use dataset::Dataset;
 pub use error::TrainError;
 pub use error_reason::{
@@ -73,3 +74,4 @@ pub use schema::{Overrides, TowerOverrides, Unread};
 pub use train_params::TrainParams;
 pub use trained::Trained;
 pub use training_progress::TrainingProgress;
+pub use unknown_ids::UnknownIds;

@@ -3,7 +3,7 @@
 
 use super::job::Publish;
 use super::source::Source;
-use super::vectors::Version;
+use super::version::Version;
 use crate::error::{Error, PublishDoubt};
 use crate::snapshot::parse;
 use twinspire_core::kernel::Metric;

@@ -10,6 +10,7 @@ mod job;
 mod run;
 mod source;
 mod vectors;
+mod version;
 
 pub(crate) use job::Publish;
 pub(crate) use run::publish;

@@ -4,14 +4,14 @@
 use super::doubt::{check_features, check_vectors};
 use super::job::Publish;
 use super::source::{Given, Source};
+use super::version::Version;
 use crate::error::{Error, InvalidVector};
 use crate::maintain::progress::ProgressStage;
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
-use crate::store::ItemsSegment;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use twinspire_core::ids::{GenerationNo, ItemNo, Revision};
+use twinspire_core::ids::{GenerationNo, Revision};
 use twinspire_core::kernel::{Row, Storage, prepare};
 use twinspire_towers::internals::{Reading, Side};
 
@@ -27,9 +27,6 @@ pub(crate) struct Vectors {
     /// Number of items without a vector.
     pub(crate) left_out: u64,
 }
-
-/// The newest version of an item: its segment and row.
-pub(super) type Version<'a> = (ItemNo, &'a ItemsSegment, usize);
 
 impl Vectors {
     /// The vectors of all sealed items of a state.

@@ -18,7 +18,7 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use serde_json::{Map, Number, Value};
 use twinspire_towers::internals::MAX_RECORD_BYTES;
 
-use super::{EXTENSION, UUID};
+use super::extension::{EXTENSION, UUID};
 use crate::lines::utf8;
 use crate::times::seconds;
 

@@ -24,22 +24,19 @@
 //! | union | the value of its member |
 //! | null | the field is absent |
 //!
-//! `cells` converts values by this table, `select` finds the columns that are read, `rows` goes from batch to batch.
+//! `cells` converts values by this table, with the marks of `extension`; `select` finds the columns that are read, `rows` goes from batch to batch.
 
 mod cells;
+mod extension;
 mod rows;
 mod select;
 
 #[cfg(feature = "parquet")]
 pub(crate) use cells::{Budget, cells};
 #[cfg(feature = "parquet")]
+pub(crate) use extension::{EXTENSION, UUID};
+#[cfg(feature = "parquet")]
 pub(crate) use rows::{Batches, Part};
 pub use rows::{Rows, events_from, items_from, users_from};
 #[cfg(feature = "parquet")]
 pub(crate) use select::Kind;
-
-/// The key of a field's metadata that names its extension type.
-pub(crate) const EXTENSION: &str = "ARROW:extension:name";
-
-/// The extension type of UUIDs.
-pub(crate) const UUID: &str = "arrow.uuid";

@@ -2,7 +2,7 @@
 //!
 //! With G = XᵀX + λI of the user-item matrix X and P = G⁻¹, the weights are B = −P / diag(P), with a diagonal of zero.
 
-use super::Scorer;
+use super::scorer::Scorer;
 use crate::sampler::Logs;
 use ndarray::Array2;
 use rayon::prelude::*;

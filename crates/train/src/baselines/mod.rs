@@ -10,6 +10,7 @@
 
 mod ease;
 mod popularity;
+mod scorer;
 mod transitions;
 
 use super::evaluate::{Metrics, metrics};
@@ -18,6 +19,7 @@ use super::sampler::Logs;
 use ease::Ease;
 use popularity::Popularity;
 use rayon::prelude::*;
+use scorer::Scorer;
 use serde::Serialize;
 use std::collections::HashSet;
 use transitions::Transitions;
@@ -59,11 +61,6 @@ impl Comparison {
 /// What metrics are compared by.
 fn order(metrics: &Metrics) -> (f64, f64) {
     (metrics.hit_10, metrics.ndcg_10)
-}
-
-/// Scores every item for a user; `into` holds one score an item.
-trait Scorer: Sync {
-    fn score(&self, logs: &Logs, user: u32, into: &mut [f32]);
 }
 
 /// Compares the towers' ranks of held-out events with those of the baselines; `None` without a holdout. The logs are

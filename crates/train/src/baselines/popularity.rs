@@ -1,6 +1,6 @@
 //! Items by their number of events.
 
-use super::Scorer;
+use super::scorer::Scorer;
 use crate::evaluate::latest;
 use crate::sampler::Logs;
 

@@ -1,6 +1,6 @@
 //! Items that follow others in histories: first-order transitions, nearer ones counting more.
 
-use super::Scorer;
+use super::scorer::Scorer;
 use crate::sampler::{Example, Logs};
 use std::collections::HashMap;
 
