@@ -89,8 +89,8 @@ fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
     let (db, copy, models) = (path("shop.twin"), path("copy.twin"), path("towers"));
     fill(&db);
     towers(&models, 3);
-    json_of(&["publish", &db, "s", &models]);
-    json_of(&["publish", &db, "t", &models]);
+    json_of(&["publish", &db, "s", &models, "--force"]);
+    json_of(&["publish", &db, "t", &models, "--force"]);
     let late = write_file(dir.path(), "late.jsonl", record(90, 5.5).to_string());
     json_of(&["import", &db, late.to_str().unwrap()]);
     let out = path("all.jsonl");

@@ -1,5 +1,6 @@
 //! What is wrong with a file, and where.
 
+use super::input::is_standard_input;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -148,7 +149,10 @@ impl ImportError {
 
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        match is_standard_input(&self.path) {
+            true => f.write_str("standard input")?,
+            false => write!(f, "{}", self.path.display())?,
+        }
         match (self.place, self.line) {
             (Place::Row, Some(row)) => match self.through {
                 Some(last) if last > row => write!(f, ", rows {row} to {last}")?,

@@ -243,7 +243,7 @@ mod tests {
 
         #[test]
         fn exactly_the_integers_beyond_64_bits_are_refused(
-            digits in "-?[1-9][0-9]{0,24}", key in "[a-z\\\\\"]{0,3}"
+            digits in "-?[1-9][0-9]{0,24}", key in "[a-e\\\\\"]{0,3}"
         ) {
             let fits = digits.parse::<i64>().is_ok() || digits.parse::<u64>().is_ok();
             let key = Value::from(key).to_string();

@@ -6,7 +6,9 @@ use ndarray::Array2;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use std::collections::HashMap;
-use twinspire_towers::internals::schema::{LayerKind, LookupSchema, Schema, TableSchema};
+use twinspire_towers::internals::schema::{
+    FeatureSchema, LayerKind, LookupSchema, Schema, TableSchema,
+};
 use twinspire_towers::internals::{Layer, Lookup, Matrix, Model, Step, Table, Tower};
 
 /// A model with random weights, of a schema that was [checked](super::trainable::checked). Embeddings are uniform
@@ -75,8 +77,15 @@ pub(super) fn copy_weights(model: &mut Model, before: &Model) -> Result<(), Trai
     let differs = |place, fault| Err(TrainError::WarmStart { place, fault });
     for (side, tower) in model.schema.towers() {
         let earlier = before.schema.towers().find(|(of, _)| *of == side);
+        // Ranges are those of the data at hand: they say what is refused, not what is computed.
+        let computed = |features: &[FeatureSchema]| {
+            let mut features = features.to_vec();
+            features.iter_mut().for_each(|feature| feature.range = None);
+            features
+        };
         let same = earlier.is_some_and(|(_, earlier)| {
-            earlier.features == tower.features && earlier.layers == tower.layers
+            computed(&earlier.features) == computed(&tower.features)
+                && earlier.layers == tower.layers
         });
         if !same {
             return differs(SchemaPlace::Tower(side), WarmStartFault::Tower);

@@ -344,10 +344,14 @@ fn cases() -> impl Strategy<Value = Case> {
             let (kind, gates) = if gru { ("GRU", 3) } else { ("LSTM", 4) };
             let weights = Input::Floats(vec![1, gates * hidden, s[2]]);
             let again = Input::Floats(vec![1, gates * hidden, hidden]);
-            let size = attribute("hidden_size", &int(hidden as i64));
+            let mut attributes = vec![attribute("hidden_size", &int(hidden as i64))];
+            if gru {
+                // The only kind that the runtime has.
+                attributes.push(attribute("linear_before_reset", &int(1)));
+            }
             Case {
                 outputs: 2,
-                ..case(kind, vec![Input::Floats(s), weights, again], vec![size])
+                ..case(kind, vec![Input::Floats(s), weights, again], attributes)
             }
         }),
     ];
