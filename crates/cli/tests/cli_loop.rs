@@ -39,17 +39,11 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
     write_file(dir.path(), "log.csv", log(2));
     json_of(&["import", &db, &path("items.jsonl")]);
     let (items_file, log_file) = (path("items.jsonl"), path("log.csv"));
+    let logs = ["--items", &items_file, "--events", &log_file];
     // The first log names two items that come later.
-    let logs = [
-        "--items",
-        &items_file,
-        "--events",
-        &log_file,
-        "--max-unknown-ids",
-        "1",
-    ];
+    let learnt = [&logs[..], &["--max-unknown-ids", "1"]].concat();
     let begun =
-        |more: &[&str]| -> Value { json_of(&[&["loop", &db, "shop"][..], &logs, more].concat()) };
+        |more: &[&str]| -> Value { json_of(&[&["loop", &db, "shop"][..], &learnt, more].concat()) };
     let first = begun(&["--epochs", "6"]);
     let told = ["kept", "warm_start", "before", "serving", "items_put"].map(|key| &first[key]);
     let expected = [json!(true), json!(false), Value::Null, json!(1), json!(0)];

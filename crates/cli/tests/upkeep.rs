@@ -119,8 +119,8 @@ fn exported_vectors_equal_those_of_a_publish_with_the_same_towers() {
     );
     let imported = json_of(&["import", &copy, &out, "--format", "export"]);
     assert_eq!(imported["written"], 80);
-    json_of(&["publish", &copy, "s", &models]);
-    json_of(&["publish", &copy, "t", &models]);
+    json_of(&["publish", &copy, "s", &models, "--force"]);
+    json_of(&["publish", &copy, "t", &models, "--force"]);
     let again = run(&["export", &copy, "--vectors", "t", "--vectors", "s"]);
     assert_eq!(again.out, lines);
     let input = run_with(&["import", &copy, "-", "--format", "export"], &lines);
