@@ -1,6 +1,6 @@
 //! What is wrong with a file, and where.
 
-use super::input::is_standard_input;
+use super::standard_input::is_standard_input;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,12 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use twinspire_core::files::open_regular;
 
 use crate::error::ImportError;
+use crate::standard_input::is_standard_input;
 
 /// The byte order mark that some editors put before UTF-8 text.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// The path that means standard input.
-pub(crate) const STANDARD_INPUT: &str = "-";
 
 /// Number of first bytes that tell what a file is.
 const HEAD_BYTES: u64 = 4;
@@ -113,11 +111,6 @@ impl Text {
             None => position,
         }
     }
-}
-
-/// Whether a path means standard input.
-pub(crate) fn is_standard_input(path: &Path) -> bool {
-    path.as_os_str() == STANDARD_INPUT
 }
 
 /// Opens a file that a user names. What is no regular file is refused before it is opened: a FIFO would wait for a writer,

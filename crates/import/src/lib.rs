@@ -47,6 +47,7 @@ mod options;
 pub mod parquet;
 mod records;
 mod source;
+mod standard_input;
 #[cfg(test)]
 mod test_files;
 #[cfg(all(test, feature = "parquet"))]

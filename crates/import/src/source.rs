@@ -8,11 +8,12 @@ use twinspire_towers::Event;
 
 use crate::csv;
 use crate::error::ImportError;
-use crate::input::{Text, is_standard_input};
+use crate::input::Text;
 use crate::options::ReadOptions;
 #[cfg(feature = "parquet")]
 use crate::parquet;
 use crate::records::Records;
+use crate::standard_input::is_standard_input;
 use crate::{jsonl, movielens};
 
 /// The format of a source.

@@ -11,9 +11,10 @@ use super::rows::{Rows, Table};
 use super::scan::Cells;
 use crate::error::ImportError;
 use crate::fields::{self, Clock};
-use crate::input::{Text, is_standard_input};
+use crate::input::Text;
 use crate::names::Wanted;
 use crate::options::ReadOptions;
+use crate::standard_input::is_standard_input;
 
 /// Columns that stay strings whatever they hold.
 pub const TEXT_COLUMNS: [&str; 4] = ["id", "title", "name", "description"];
