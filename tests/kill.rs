@@ -483,7 +483,7 @@ impl Place {
         self.candidates = before.iter().filter(fits).cloned().collect();
         assert!(
             !self.candidates.is_empty(),
-            "{seen:#?} is none of {:#?}",
+            "{seen:#?} is not among the possible states {:#?}",
             before.iter().map(Model::contents).collect::<Vec<_>>()
         );
     }

@@ -147,7 +147,7 @@ fn given_users_are_measured_stored_and_never_replaced_by_made_up_queries() {
     assert_eq!(
         info.recall,
         stored.recall.unwrap().recall,
-        "what users get is what is shown"
+        "the recall shown is the one measured for users"
     );
     let vector = &set.users[0];
     let hits = db

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use twinspire::{Database, Error};
 use twinspire_testkit::towers::scaled_towers;
-use twinspire_testkit::{directory, open_without_background};
+use twinspire_testkit::{SetOnDrop, directory, open_without_background};
 
 const READERS: usize = 4;
 const ITEMS: usize = 40;
@@ -237,6 +237,7 @@ fn recalls_go_on_while_a_writer_is_busy() {
     let user = json!({"price": 1_000});
     let (mut calls, mut longest_call, mut during) = (0, Duration::ZERO, 0);
     let longest = std::thread::scope(|scope| {
+        let end = SetOnDrop(&done);
         let read = || {
             let mut longest = Duration::ZERO;
             while !done.load(Ordering::Relaxed) {
@@ -265,7 +266,7 @@ fn recalls_go_on_while_a_writer_is_busy() {
         }
         timed(&|| db.merge().unwrap());
         timed(&|| assert!(db.publish(SPACE).towers(scaled_towers(2.0)).run().is_ok()));
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         readers
             .into_iter()
             .map(|reader| reader.join().unwrap())

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use twinspire::{Database, Error, ErrorKind, GenerationNo, ProgressStage};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::towers::{self, scaled_towers};
-use twinspire_testkit::{directory, item, write_file, write_files};
+use twinspire_testkit::{SetOnDrop, directory, item, write_file, write_files};
 
 fn shop(path: &std::path::Path, items: usize) -> Database {
     let db = Database::open(path).unwrap();
@@ -252,6 +252,7 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
         .unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let end = SetOnDrop(&over);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
@@ -289,7 +290,7 @@ fn recalls_during_publishes_and_puts_see_one_generation_whole() {
                 .run()
                 .unwrap();
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
     });
     let all = db
         .recall("by-price")
@@ -380,6 +381,7 @@ fn readers_open_while_a_writer_unlinks_its_journals() {
     let db = shop(&path, 3);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let end = SetOnDrop(&over);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
@@ -391,7 +393,7 @@ fn readers_open_while_a_writer_unlinks_its_journals() {
             db.items().put(&item(1, price)).unwrap();
             db.seal().unwrap();
         }
-        over.store(true, Ordering::Relaxed);
+        drop(end);
     });
 }
 

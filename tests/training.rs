@@ -12,7 +12,7 @@ use twinspire::train::release::{Cases, hold_out, release};
 use twinspire::train::youtube::{Config, TRAINING, train, train_from};
 use twinspire::train::{Dataset, LogParams, TrainError, TrainParams};
 use twinspire::{Database, Event, GenerationNo, Towers};
-use twinspire_testkit::{directory, tower_fixtures, write_file};
+use twinspire_testkit::{SetOnDrop, directory, tower_fixtures, write_file};
 
 const DAY: i64 = 86_400;
 
@@ -273,6 +273,7 @@ fn recalls_during_publishing_see_one_generation_or_the_other() {
     let done = AtomicBool::new(false);
     let asked = user(0);
     let answers = std::thread::scope(|scope| {
+        let end = SetOnDrop(&done);
         let asking = scope.spawn(|| {
             let mut answers = Vec::new();
             while !done.load(Ordering::Relaxed) {
@@ -288,7 +289,7 @@ fn recalls_during_publishing_see_one_generation_or_the_other() {
                 .run()
                 .unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         asking.join().unwrap()
     });
     let now = db.pin();

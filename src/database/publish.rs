@@ -121,7 +121,7 @@ impl<'a> Publish<'a> {
     ///
     /// A fused generation belongs to the generations that its members served when it was published. When a
     /// member activates another generation, the fused space follows in the same commit: its newest generation
-    /// that was built from the members' active ones becomes active. If there is none, the fused space is *out
+    /// that was built from the members' active ones becomes active. Without such a generation the fused space is *out
     /// of step*: its recalls fail until it is published again, and ensembles search the members one by one.
     ///
     /// ```

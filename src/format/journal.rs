@@ -125,7 +125,7 @@ pub(crate) struct Journal {
     /// What only a newer build understands: the header, or the frame after the last of `frames`. Nothing is
     /// read behind it.
     pub(crate) unsupported: Option<FormatError>,
-    /// The offset of the last whole frame; 0 if there is none.
+    /// The offset of the last whole frame; 0 without frames.
     pub(crate) last_frame: usize,
 }
 
@@ -166,7 +166,7 @@ pub(crate) struct Frames {
     pub(crate) holes: Vec<Hole>,
     /// Why the rest cannot be read: it is of a newer format.
     pub(crate) unsupported: Option<FormatError>,
-    /// The offset of the last whole frame; 0 if there is none.
+    /// The offset of the last whole frame; 0 without frames.
     pub(crate) last_frame: usize,
 }
 

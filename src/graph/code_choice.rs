@@ -19,7 +19,7 @@ const SAMPLE: usize = 2048;
 const QUERIES: usize = 32;
 /// How many of the best rows by exact scores must be found …
 const BEST: usize = 10;
-/// … among how many of the best rows by codes. A walk re-ranks at least so many.
+/// Number of best rows by codes among which they are sought: no more than a walk re-ranks.
 const BY_CODES: usize = 15;
 /// Codes of rows as they are serve if they find this share. At 0.94, recall at efSearch 100 is that of a
 /// walk on floats (within 0.001, sets of 6,000 vectors; `benches/recall_table.py`).

@@ -14,7 +14,7 @@ use twinspire_core::ids::ItemNo;
 const GROWTH: usize = 4;
 
 /// The first `depth` items of the list that pages of size `page` are cut from. `search` finds the best
-/// items, as many as it is told; fewer mean that there are no more.
+/// items, as many as asked for; fewer mean that there are no more.
 pub(super) fn stable_list(
     page: usize,
     depth: usize,

@@ -21,6 +21,11 @@ pub(crate) struct Serving {
 pub(crate) type Spaces = imbl::OrdMap<Arc<str>, Arc<Serving>>;
 
 impl Serving {
+    /// Whether it serves this generation.
+    pub(super) fn serves(&self, generation: &Generation) -> bool {
+        self.base.generation.number == generation.number
+    }
+
     /// The current vector of an item.
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         self.overlay.vector_or(item, || self.base.vector(item))

@@ -96,6 +96,18 @@ fn serve_all(
     Ok((spaces, unusable))
 }
 
+/// A space whose base `open` opens, with what was written since its cut. `open` takes over what the base of
+/// `before` has open already.
+fn open_caught_up(
+    name: &str,
+    before: Option<&Arc<Serving>>,
+    state: WriteState<'_>,
+    open: impl FnOnce(Option<&Base>) -> Result<Base, Error>,
+) -> Result<Arc<Serving>, Error> {
+    let base = open(before.map(|serving| &*serving.base))?;
+    caught_up(name, base, state).map(Arc::new)
+}
+
 /// An item and its newest record; no record if the item is deleted.
 pub(crate) type Found = (ItemNo, Option<Vec<u8>>);
 
@@ -112,9 +124,9 @@ impl Snapshot {
         let sealed = Sealed::open(directory, manifest, before.map(|b| &*b.sealed))?;
         let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
             let before = before.and_then(|before| before.spaces.get(name));
-            let before = before.map(|serving| &*serving.base);
-            let base = Base::open(directory, name, generation, before)?;
-            caught_up(name, base, state).map(Arc::new)
+            open_caught_up(name, before, state, |before| {
+                Base::open(directory, name, generation, before)
+            })
         })?;
         Ok(Self {
             sealed: Arc::new(sealed),
@@ -151,13 +163,12 @@ impl Snapshot {
         fresh.apply(ops, !sealed.manifest.spaces.is_empty());
         let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
             let before = self.spaces.get(name);
-            let same = before.filter(|b| b.base.generation.number == generation.number);
-            if let Some(same) = same {
-                return followed_space(directory, name, same, generation, (state, last));
+            match before.filter(|before| before.serves(generation)) {
+                Some(same) => followed_space(directory, name, same, generation, (state, last)),
+                None => open_caught_up(name, before, state, |before| {
+                    Base::open(directory, name, generation, before)
+                }),
             }
-            let before = before.map(|serving| &*serving.base);
-            let base = Base::open(directory, name, generation, before)?;
-            caught_up(name, base, state).map(Arc::new)
         })?;
         Ok(Self {
             sealed,
@@ -205,13 +216,12 @@ impl Snapshot {
     ) -> Result<Self, Error> {
         let (spaces, unusable) = serve_all(&sealed, &fresh, |name, generation, state| {
             let before = known.get(name);
-            let same = before.filter(|b| b.base.generation.number == generation.number);
-            if let Some(same) = same {
-                return Ok(Arc::clone(same));
+            match before.filter(|before| before.serves(generation)) {
+                Some(same) => Ok(Arc::clone(same)),
+                None => open_caught_up(name, before, state, |before| {
+                    Base::open_whole(directory, name, generation, before)
+                }),
             }
-            let before = before.map(|serving| &*serving.base);
-            let base = Base::open_whole(directory, name, generation, before)?;
-            caught_up(name, base, state).map(Arc::new)
         })?;
         Ok(Self {
             sealed,

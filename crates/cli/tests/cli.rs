@@ -340,7 +340,7 @@ fn a_file_of_items_is_imported_published_recalled_and_rolled_back() {
     assert_eq!(
         run(&["rollback", db, "by-price"]).exit,
         3,
-        "there is none before the first"
+        "no generation precedes the first"
     );
     assert_eq!(run(&["check", db]).exit, 0);
 

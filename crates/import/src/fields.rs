@@ -246,7 +246,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A moment as seconds since 1970: a date and time as in ISO 8601, or a number whose unit is told by its size.
+    /// A moment as seconds since 1970: a date and time as in ISO 8601, or a number whose unit follows from its size.
     pub(super) fn seconds(&mut self, name: &str, value: &Value) -> Result<i64, String> {
         const EXPECTED: &str = "a date and time or a Unix time (such as 881250949)";
         let found = || at_field(name, EXPECTED, &describe(value));

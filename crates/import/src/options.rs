@@ -30,7 +30,7 @@ fn all(names: impl IntoIterator<Item = impl Into<String>>) -> impl Iterator<Item
 }
 
 impl ReadOptions {
-    /// Every column, under its own name; the delimiter of CSV is told by its header.
+    /// Every column, under its own name; the delimiter of CSV is detected in its header.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

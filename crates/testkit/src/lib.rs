@@ -23,8 +23,10 @@ pub mod hard_sets;
 pub mod measure;
 pub mod random;
 pub mod shop;
+pub mod threads;
 pub mod towers;
 pub mod vectors;
 
 pub use database::{item, open_without_background};
 pub use files::{bytes_below, directory, tower_fixtures, vector_fixtures, write_file, write_files};
+pub use threads::SetOnDrop;

@@ -33,7 +33,7 @@ pub(crate) struct Logs {
 }
 
 /// Links of an interaction to the latest earlier ones that count in histories: those with the minimum reward.
-/// [`NONE`] if there is none. So a history is read in steps of its own length, however long the log is.
+/// [`NONE`] marks the end of the chain. A history is read in steps of its own length, however long the log is.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     /// The latest earlier one.

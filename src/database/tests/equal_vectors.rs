@@ -7,22 +7,6 @@ use twinspire_core::kernel::{Metric, Storage};
 
 const DIMENSION: usize = 4;
 
-/// Towers whose vectors are the fields v0, v1 and so on.
-fn vectors(metric: &str) -> Towers {
-    let feature = |at| {
-        let field = format!("v{at}");
-        json!({"kind": "number", "field": field, "mean": 0.0, "deviation": 1.0})
-    };
-    let features: Vec<_> = (0..DIMENSION).map(feature).collect();
-    let tower = json!({"features": features, "layers": [], "other_fields": "ignore"});
-    let schema = json!({
-        "format": 1, "name": "fields", "dimension": DIMENSION, "metric": metric,
-        "user": tower, "item": tower
-    });
-    let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
-    Towers::from_bytes(vec![file]).unwrap()
-}
-
 /// A vector that many items have, or one that few have.
 fn vector(random: &mut Pcg64Mcg) -> Vec<f64> {
     let popular = random.random_range(0..3) > 0;
@@ -167,7 +151,7 @@ fn copies_of_a_vector_are_all_found_and_hide_nothing() {
         };
         put(&db, &mut items, &mut random, &(0..600).collect::<Vec<_>>());
         db.publish(SPACE)
-            .towers(vectors(name))
+            .towers(vector_towers(DIMENSION, name))
             .storage(storage)
             .run()
             .unwrap();

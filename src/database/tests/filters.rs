@@ -9,22 +9,6 @@ use std::collections::HashSet;
 
 const DIMENSION: usize = 8;
 
-/// Towers whose vectors are the fields v0, v1 and so on.
-fn vectors() -> Towers {
-    let feature = |at| {
-        let field = format!("v{at}");
-        json!({"kind": "number", "field": field, "mean": 0.0, "deviation": 1.0})
-    };
-    let features: Vec<_> = (0..DIMENSION).map(feature).collect();
-    let tower = json!({"features": features, "layers": [], "other_fields": "ignore"});
-    let schema = json!({
-        "format": 1, "name": "fields", "dimension": DIMENSION, "metric": "l2",
-        "user": tower, "item": tower
-    });
-    let file = ("tower.json".to_owned(), schema.to_string().into_bytes());
-    Towers::from_bytes(vec![file]).unwrap()
-}
-
 /// An item near the centre of its group, which is `id` modulo 20.
 fn grouped(random: &mut Pcg64Mcg, id: usize) -> Value {
     let group = id % 20;
@@ -58,7 +42,12 @@ fn database(records: &mut BTreeMap<String, Value>) -> Database {
             records.remove(&id);
         }
         match from {
-            0 => drop(db.publish(SPACE).towers(vectors()).run().unwrap()),
+            0 => drop(
+                db.publish(SPACE)
+                    .towers(vector_towers(DIMENSION, "l2"))
+                    .run()
+                    .unwrap(),
+            ),
             100 => {}
             _ => drop(db.seal().unwrap()),
         }

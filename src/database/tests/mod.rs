@@ -51,6 +51,13 @@ struct Model {
     ensemble: Option<f32>,
 }
 
+/// Towers whose vectors are the fields v0, v1 and so on.
+fn vector_towers(dimension: usize, metric: &str) -> Towers {
+    let names: Vec<String> = (0..dimension).map(|at| format!("v{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    towers::field_towers(metric, &names)
+}
+
 fn open(files: &MemoryFiles) -> Result<Database, Error> {
     let options = Database::options().background(false);
     options.open_on(Arc::new(files.clone()), Path::new(ROOT))

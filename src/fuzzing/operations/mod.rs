@@ -295,7 +295,7 @@ impl Play {
     fn assert_possible(&self, seen: &Shown) {
         assert!(
             self.possible.iter().any(|model| model.shown() == *seen),
-            "{seen:#?} is none of {:#?}",
+            "{seen:#?} is not among the possible states {:#?}",
             self.possible
         );
     }

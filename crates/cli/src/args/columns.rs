@@ -34,7 +34,7 @@ pub struct ColumnArgs {
     /// CSV: columns that are text even where they look like numbers
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     text: Vec<String>,
-    /// CSV: what stands between cells, such as `;` or `::` [default: told by the header]
+    /// CSV: what stands between cells, such as `;` or `::` [default: detected in the header]
     #[arg(long, value_name = "TEXT")]
     delimiter: Option<String>,
     /// CSV: the names of the columns of a file without a header row

@@ -197,7 +197,7 @@ fn check_ids(
     Ok(Tally { repeated, ..tally })
 }
 
-/// Objects that were meant as places and are none: by field and reason, how many, and the first item.
+/// Invalid places: by field and reason, how many, and the first item.
 #[derive(Default)]
 struct MisreadPlaces(BTreeMap<(String, &'static str), (u64, String)>);
 

@@ -22,7 +22,7 @@ pub const TEXT_COLUMNS: [&str; 4] = ["id", "title", "name", "description"];
 /// Maximum number of columns that an error lists.
 const MAX_NAMES: usize = 30;
 
-/// Number of bytes of standard input, and of readers, by which the types of columns are told.
+/// Number of bytes of standard input, and of readers, in which the types of columns are detected.
 const HEAD_BYTES: u64 = 16 << 20;
 
 /// Items from a file with a header row; one column is `id` ([`ReadOptions::id`] names another).
@@ -166,7 +166,7 @@ const USERS: Records = Records {
     finish: None,
 };
 
-/// Records from a reader: the types of columns are told by its head.
+/// Records from a reader: the types of columns are detected in its head.
 fn from(
     reader: impl Read + Send + 'static,
     path: &Path,

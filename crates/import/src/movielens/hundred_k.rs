@@ -173,16 +173,7 @@ pub(super) fn latin1(line: &[u8]) -> String {
 mod tests {
     use super::super::read;
     use super::*;
-    use crate::test_files::write_file;
-
-    /// A directory with these files, removed with the guard.
-    fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            write_file(dir.path(), name, bytes);
-        }
-        dir
-    }
+    use crate::test_files::directory;
 
     const FLAGS: &str = "0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0";
 

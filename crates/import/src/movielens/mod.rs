@@ -183,16 +183,8 @@ fn film(record: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_files::write_file;
+    use crate::test_files::directory;
     use serde_json::json;
-
-    fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            write_file(dir.path(), name, bytes);
-        }
-        dir
-    }
 
     #[test]
     fn the_files_of_one_million_ratings_are_read() {

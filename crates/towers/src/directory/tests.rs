@@ -34,7 +34,7 @@ fn saved(towers: &Towers) -> MemoryFiles {
     files
 }
 
-/// The hash of the towers at the path; `None` if there are none.
+/// The hash of the towers at the path; `None` without towers.
 fn found(files: &MemoryFiles) -> Option<u64> {
     let towers = Towers::open_in(files, &path());
     match towers {

@@ -1,7 +1,7 @@
 //! Times as text and as numbers: the one rule that towers, filters, events and the command line share.
 //!
 //! Every time becomes seconds since 1970-01-01 00:00 UTC. Text is a date, or a date and a time, as in ISO 8601; without
-//! a zone it is UTC. The unit of a number is told by its size: below 10^11 it is seconds (up to the year 5138), below
+//! a zone it is UTC. The unit of a number follows from its size: below 10^11 it is seconds (up to the year 5138), below
 //! 10^14 milliseconds, below 10^17 microseconds, else nanoseconds (each from March 1973 on). Times outside of the years
 //! 0 to 9999 are refused.
 
@@ -93,7 +93,7 @@ impl Moment {
         }
     }
 
-    /// The time of a number, whose unit is told by its size.
+    /// The time of a number, whose unit follows from its size.
     #[must_use]
     pub fn of_number(number: f64) -> Option<Self> {
         if !number.is_finite() {

@@ -43,7 +43,7 @@ impl Place {
     }
 }
 
-/// Why an object that was meant as a place is none; `None` for a place and for any other object.
+/// Why an object that looks like a place is not valid. `None` for a valid place and for any other object.
 fn fault(object: &Map<String, Value>) -> Option<&'static str> {
     if Place::of(object).is_some() {
         return None;
@@ -64,7 +64,7 @@ fn fault(object: &Map<String, Value>) -> Option<&'static str> {
     }
 }
 
-/// The fields of a record that were meant as places and are none, each with the reason: filters and towers read
+/// The fields of a record with invalid places, each with the reason: filters and towers read
 /// places from objects with exactly the numbers `lat`, -90 to 90, and `lon`, -180 to 180.
 pub fn misread_places(record: &Value) -> Vec<(String, &'static str)> {
     fn collect(value: &Value, path: &str, found: &mut Vec<(String, &'static str)>) {

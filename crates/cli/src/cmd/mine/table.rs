@@ -39,7 +39,7 @@ pub struct TableWriter<W: Write + Send> {
 }
 
 /// Rows that are not written yet, column by column. An optional column has its values, and for each row its
-/// definition level: 1 where there is a value, 0 where there is none.
+/// definition level: 1 for a value, 0 for a null.
 #[derive(Default)]
 struct Rows {
     pairs: Vec<i64>,

@@ -78,7 +78,7 @@ impl RunArgs {
         ) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
         if self.require_better && json!(config)["patience"] == 0 {
-            let message = "--require-better compares on a holdout, and there is none";
+            let message = "--require-better needs a holdout, and patience 0 holds nothing out";
             return Err(Failure::usage(message).hint("--patience N holds events out"));
         }
         let earlier = self.earlier()?;
