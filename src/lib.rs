@@ -74,7 +74,7 @@ pub use ensemble::{
     WeightedSum,
 };
 pub use error::{Error, ErrorKind};
-pub use filter::{Filter, FilterError, FilterField, FilterLiteral};
+pub use filter::{Filter, FilterError, FilterErrorKind, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use maintain::{Progress, ProgressStage};
 pub use manifest::{

@@ -1,6 +1,7 @@
 //! That `docs/errors.md` lists every variant.
 
 use super::*;
+use crate::filter::FilterErrorKind;
 use std::collections::BTreeSet;
 use twinspire_towers::{EmbedError, TowerFault, TowersError};
 
@@ -72,7 +73,9 @@ fn the_page_of_errors_lists_every_variant() {
     for (name, variants) in all {
         assert_eq!(listed(name), variants, "{name}");
     }
-    for name in ["FilterError", "RecordError", "TowerError", "ImportError"] {
+    let (_, kinds) = variants!(FilterErrorKind: Syntax Limit Operand UnknownField Unfiltered Type);
+    assert_eq!(listed("FilterError"), kinds);
+    for name in ["RecordError", "TowerError", "ImportError"] {
         assert!(PAGE.contains(&format!("\n## `{name}`\n")), "{name}");
     }
 }

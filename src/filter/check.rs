@@ -1,12 +1,14 @@
 //! The check of an expression against the fields of the items.
 
 use super::display::{field, literal};
+use super::error::FilterErrorKind;
 use super::expr::{Expr, Op, Predicate};
 use super::field_kinds::FieldKinds;
 use super::known_fields::KnownFields;
 use super::limits::MAX_LIST_NUMBERS;
-use super::problem::{Part, Problem};
+use super::problem::{Flaw, Part, Problem};
 use super::suggest::nearest;
+use super::times;
 use twinspire_towers::internals::Term;
 
 /// Maximum number of known fields that an error lists.
@@ -16,22 +18,24 @@ const LISTED: usize = 8;
 pub(super) fn check(expr: &Expr, known: &KnownFields) -> Result<(), Problem> {
     expr.try_for_each_predicate(&mut |number, predicate| {
         let checked = match known.kinds(&predicate.field) {
-            _ if known.is_unfiltered(&predicate.field) => {
-                let name = field(&predicate.field);
-                let message =
-                    format!("{name} is kept out of filters, by the option no-filter of an import");
-                Err((Part::Field, message))
-            }
+            _ if known.is_unfiltered(&predicate.field) => Err(unfiltered(&predicate.field)),
             Some(kinds) => check_types(predicate, kinds),
             None if known.is_open() => Ok(()),
-            None => Err((Part::Field, unknown_field(predicate, known))),
+            None => Err(unknown_field(predicate, known)),
         };
         checked.map_err(Problem::of(number))
     })
 }
 
 /// Checks that a predicate could match some value of these types.
-fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, String)> {
+fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), Flaw> {
+    let flaw = |part, message| Flaw {
+        part,
+        kind: FilterErrorKind::Type {
+            field: predicate.field.clone(),
+        },
+        message,
+    };
     let name = field(&predicate.field);
     let terms = match &predicate.op {
         Op::IsNull | Op::IsNotNull => return Ok(()),
@@ -41,11 +45,11 @@ fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, St
                 "{name} holds {}, no places; a place is an object with `lat` and `lon`",
                 kinds.in_words()
             );
-            return Err((Part::Field, message));
+            return Err(flaw(Part::Field, message));
         }
         Op::HasAny(_) | Op::HasAll(_) if !kinds.lists => {
             let message = format!("{name} never holds a list; compare it with `=` or `in`");
-            return Err((Part::Op, message));
+            return Err(flaw(Part::Op, message));
         }
         Op::StartsWith(prefix) => &[Term::Text(prefix.clone())][..],
         Op::Compare(_, term) => std::slice::from_ref(term),
@@ -60,10 +64,12 @@ fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, St
             "{name} holds lists of more than {MAX_LIST_NUMBERS} numbers, which are stored but not indexed; \
              a filter can only test whether it `is null`"
         );
-        return Err((Part::Field, message));
+        return Err(flaw(Part::Field, message));
     }
     let mut terms = terms.iter().enumerate();
-    let Some((at, term)) = terms.find(|(_, term)| !kinds.holds_type_of(term)) else {
+    let has_times = kinds.numbers && !matches!(predicate.op, Op::StartsWith(_));
+    let fits = |term| kinds.holds_type_of(term) || has_times && times::moment(term).is_some();
+    let Some((at, term)) = terms.find(|(_, term)| !fits(term)) else {
         return Ok(());
     };
     let kind = match term {
@@ -86,11 +92,42 @@ fn check_types(predicate: &Predicate, kinds: FieldKinds) -> Result<(), (Part, St
         }
         _ => {}
     }
-    Err((Part::Literal(at), message))
+    Err(flaw(Part::Literal(at), message))
 }
 
-/// The message for a field that no item has.
-fn unknown_field(predicate: &Predicate, known: &KnownFields) -> String {
+/// What is wrong with a field that an import kept out of filters.
+fn unfiltered(path: &str) -> Flaw {
+    let name = field(path);
+    Flaw {
+        part: Part::Field,
+        kind: FilterErrorKind::Unfiltered {
+            field: path.to_owned(),
+        },
+        message: format!("{name} is kept out of filters, by the option no-filter of an import"),
+    }
+}
+
+/// What is wrong with a field that no item has.
+fn unknown_field(predicate: &Predicate, known: &KnownFields) -> Flaw {
+    let path = &*predicate.field;
+    let names: Vec<&str> = known.paths().collect();
+    let nearest = nearest(path, &names);
+    Flaw {
+        part: Part::Field,
+        message: unknown_message(predicate, known, &names, nearest),
+        kind: FilterErrorKind::UnknownField {
+            field: path.to_owned(),
+            nearest: nearest.map(str::to_owned),
+        },
+    }
+}
+
+fn unknown_message(
+    predicate: &Predicate,
+    known: &KnownFields,
+    names: &[&str],
+    nearest: Option<&str>,
+) -> String {
     let path = &*predicate.field;
     let no = format!("there is no field {}", field(path));
     let members: Vec<&str> = known.members(path).collect();
@@ -109,10 +146,9 @@ fn unknown_field(predicate: &Predicate, known: &KnownFields) -> String {
             list(&members, "or")
         );
     }
-    let names: Vec<&str> = known.paths().collect();
-    match nearest(path, &names) {
+    match nearest {
         Some(near) => format!("{no}; did you mean {}?", field(near)),
-        None => format!("{no}; there is {}", list(&names, "and")),
+        None => format!("{no}; there is {}", list(names, "and")),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::expr::{Comparison, Expr, Op};
 use super::known_fields::KnownFields;
+use super::times;
 use std::collections::BTreeMap;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
+use twinspire_towers::Moment;
 use twinspire_towers::internals::{FieldValue, Fields, Place, Term, Test};
 
 /// A condition on items, in normal form. `All` and `Any` have no member, or at least two. No member is of
@@ -57,34 +59,45 @@ impl Condition {
             field: field.to_owned(),
             test,
         };
-        let between = |low, high| leaf(Test::Between { low, high });
+        // A text that is a time also stands for the numbers that are this time.
+        let holds_numbers = known.holds_numbers(field);
+        let time = |term: &Term| holds_numbers.then(|| times::moment(term)).flatten();
+        let between = |low: Bound<&Term>, high: Bound<&Term>| {
+            let test = Test::Between {
+                low: low.cloned(),
+                high: high.cloned(),
+            };
+            let times = match (bound_by(low, time), bound_by(high, time)) {
+                (Some(low), Some(high)) => times::ranges(low, high),
+                _ => Vec::new(),
+            };
+            Self::any(std::iter::once(test).chain(times).map(leaf).collect())
+        };
+        let one_of = |terms: &[Term]| {
+            let times = terms.iter().filter_map(time).flat_map(times::numbers);
+            let mut terms: Vec<Term> = terms.iter().cloned().chain(times).collect();
+            sort_and_dedup(&mut terms);
+            leaf(Test::OneOf(terms))
+        };
         match op {
-            Op::Compare(comparison, term) => {
-                let term = term.clone();
-                match comparison {
-                    Comparison::Equal => leaf(Test::OneOf(vec![term])),
-                    Comparison::NotEqual => Self::not(leaf(Test::OneOf(vec![term]))),
-                    Comparison::Less => between(Unbounded, Excluded(term)),
-                    Comparison::AtMost => between(Unbounded, Included(term)),
-                    Comparison::Greater => between(Excluded(term), Unbounded),
-                    Comparison::AtLeast => between(Included(term), Unbounded),
-                }
-            }
-            Op::Between(low, high) => between(Included(low.clone()), Included(high.clone())),
-            Op::In(terms) | Op::HasAny(terms) => {
-                let mut terms = terms.clone();
-                sort_and_dedup(&mut terms);
-                leaf(Test::OneOf(terms))
-            }
+            Op::Compare(comparison, term) => match comparison {
+                Comparison::Equal => one_of(std::slice::from_ref(term)),
+                Comparison::NotEqual => Self::not(one_of(std::slice::from_ref(term))),
+                Comparison::Less => between(Unbounded, Excluded(term)),
+                Comparison::AtMost => between(Unbounded, Included(term)),
+                Comparison::Greater => between(Excluded(term), Unbounded),
+                Comparison::AtLeast => between(Included(term), Unbounded),
+            },
+            Op::Between(low, high) => between(Included(low), Included(high)),
+            Op::In(terms) | Op::HasAny(terms) => one_of(terms),
             Op::HasAll(terms) => {
-                let each = terms
-                    .iter()
-                    .map(|term| leaf(Test::OneOf(vec![term.clone()])));
+                let each = terms.iter().map(|term| one_of(std::slice::from_ref(term)));
                 Self::all(each.collect(), known)
             }
             Op::StartsWith(prefix) => {
                 let end = prefix_end(prefix).map_or(Unbounded, |text| Excluded(Term::Text(text)));
-                between(Included(Term::Text(prefix.clone())), end)
+                let low = Included(Term::Text(prefix.clone()));
+                leaf(Test::Between { low, high: end })
             }
             Op::IsNull => Self::not(leaf(Test::Present)),
             Op::IsNotNull => leaf(Test::Present),
@@ -194,6 +207,15 @@ fn one_or(mut parts: Vec<Condition>, whole: impl Fn(Vec<Condition>) -> Condition
     }
 }
 
+/// A bound whose term is a time; none is a bound of any times. `None` if the term is not a time.
+fn bound_by(bound: Bound<&Term>, time: impl Fn(&Term) -> Option<Moment>) -> Option<Bound<Moment>> {
+    Some(match bound {
+        Included(term) => Included(time(term)?),
+        Excluded(term) => Excluded(time(term)?),
+        Unbounded => Unbounded,
+    })
+}
+
 fn tests_terms(test: &Test) -> bool {
     matches!(test, Test::Between { .. } | Test::OneOf(_))
 }
@@ -204,7 +226,7 @@ fn sort_and_dedup(terms: &mut Vec<Term>) {
 }
 
 /// The test that a single term passes if it passes both tests; `None` if no term can pass.
-fn intersection(one: &Test, other: &Test) -> Option<Test> {
+pub(super) fn intersection(one: &Test, other: &Test) -> Option<Test> {
     let test = match (one, other) {
         (Test::OneOf(terms), test) | (test, Test::OneOf(terms)) => {
             let passes = |term: &&Term| {

@@ -23,6 +23,8 @@ const WORD: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilterError {
+    /// The kind of error, for a program that reacts to it.
+    pub kind: FilterErrorKind,
     /// What is wrong, and what would be right.
     pub message: String,
     /// The place in the text, as a range of bytes; empty at the end of the text.
@@ -31,22 +33,69 @@ pub struct FilterError {
     pub text: String,
 }
 
-/// A message and its place in a text that is not known yet.
+/// What kind of error makes a filter unusable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FilterErrorKind {
+    /// The text does not follow the grammar.
+    Syntax,
+    /// The filter is longer, deeper or has more values than the limits allow.
+    Limit,
+    /// An operand has no meaning: an empty range or list, a latitude of 100, a number that is not finite.
+    Operand,
+    /// No item has, or ever had, the field.
+    UnknownField {
+        /// The field of the filter.
+        field: String,
+        /// The field that was likely meant.
+        nearest: Option<String>,
+    },
+    /// An import kept the field out of filters.
+    Unfiltered {
+        /// The field.
+        field: String,
+    },
+    /// The field never held a value that the operator or the literal could match.
+    Type {
+        /// The field.
+        field: String,
+    },
+}
+
+/// An error and its place in a text that is not known yet.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
+    pub(super) kind: FilterErrorKind,
     pub(super) message: String,
     pub(super) span: Range<usize>,
 }
 
 impl Fault {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        kind: FilterErrorKind,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
         let message = message.into();
-        Self { message, span }
+        Self {
+            kind,
+            message,
+            span,
+        }
+    }
+
+    pub(super) fn syntax(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(FilterErrorKind::Syntax, span, message)
+    }
+
+    pub(super) fn limit(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self::new(FilterErrorKind::Limit, span, message)
     }
 
     /// The error in this text.
     pub(super) fn in_text(self, text: impl Into<String>) -> FilterError {
         FilterError {
+            kind: self.kind,
             message: self.message,
             span: self.span,
             text: text.into(),
@@ -119,7 +168,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str, span: Range<usize>) -> String {
-        Fault::new(span, "wrong").in_text(text).to_string()
+        Fault::syntax(span, "wrong").in_text(text).to_string()
     }
 
     #[test]

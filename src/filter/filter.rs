@@ -57,7 +57,8 @@ use std::str::FromStr;
 /// the object `seller`.
 ///
 /// Numbers compare exactly: digits alone are an integer of at most 64 bits, with a point or an exponent
-/// they are a 64-bit float. A list matches if any of its elements does. A null counts as a
+/// they are a 64-bit float. A text that is a [time](crate::Moment::parse), such as `created >= '2024-08-04'`,
+/// also matches numbers that are times, in the [unit](crate::TimeUnit::of) that their size tells. A list matches if any of its elements does. A null counts as a
 /// missing field. Logic has two values: `not` is the plain complement.
 ///
 /// A recall checks the filter against the fields of all items that were ever stored. A field that none
@@ -189,7 +190,7 @@ impl Filter {
 
     fn new(expr: Expr, depth: usize) -> Self {
         if depth > MAX_DEPTH {
-            let fault = Fault::new(0..0, TOO_DEEP);
+            let fault = Fault::limit(0..0, TOO_DEEP);
             return Self::invalid(Box::new(fault.in_text("")));
         }
         Self {

@@ -120,6 +120,11 @@ impl KnownFields {
         }
     }
 
+    /// Whether numbers are known to occur in the field.
+    pub(super) fn holds_numbers(&self, path: &str) -> bool {
+        self.fields.get(path).is_some_and(|kinds| kinds.numbers)
+    }
+
     /// Whether other fields than the known ones may exist.
     pub(super) fn is_open(&self) -> bool {
         self.open

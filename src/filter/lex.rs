@@ -149,7 +149,7 @@ impl<'a> Lexer<'a> {
                 let span = from..self.at;
                 let times = if doubled { 2 } else { 1 };
                 let word = shown(&first.to_string().repeat(times));
-                return Err(Fault::new(span, format!("unexpected `{word}`{hint}")));
+                return Err(Fault::syntax(span, format!("unexpected `{word}`{hint}")));
             }
         };
         Ok(Token::Symbol(symbol))
@@ -170,7 +170,7 @@ impl<'a> Lexer<'a> {
                     let span = from..from + name.len();
                     let message =
                         "a name expected after the dot; write other characters in backquotes";
-                    return Err(Fault::new(span, message));
+                    return Err(Fault::syntax(span, message));
                 }
                 path.push_str(name);
             }
@@ -188,7 +188,7 @@ impl<'a> Lexer<'a> {
             }
             path.push(c);
         }
-        Err(Fault::new(
+        Err(Fault::syntax(
             from..self.text.len(),
             "the backquote is not closed",
         ))
@@ -206,7 +206,7 @@ impl<'a> Lexer<'a> {
             }
         }
         let message = format!("the text is not closed; close it with {quote}");
-        Err(Fault::new(from..self.text.len(), message))
+        Err(Fault::syntax(from..self.text.len(), message))
     }
 
     /// The character of an escape sequence, whose backslash is at `from`.
@@ -231,7 +231,7 @@ impl<'a> Lexer<'a> {
             let span = from..self.at;
             let message =
                 r#"unknown escape: \ must precede \, ', ", n, r, t or u{…}; write \\ for a backslash"#;
-            Fault::new(span, message)
+            Fault::syntax(span, message)
         })
     }
 
@@ -258,13 +258,13 @@ impl<'a> Lexer<'a> {
         let span = from..self.at;
         match number {
             Some(Ok(number)) if glued == span.end => Ok(Token::Number(number)),
-            Some(Err(message)) if glued == span.end => Err(Fault::new(span, message)),
+            Some(Err(message)) if glued == span.end => Err(Fault::syntax(span, message)),
             _ => {
                 let word = shown(self.since(from));
                 let message = format!(
                     "`{word}` is not a number; write texts in quotes, names that start with a digit in backquotes"
                 );
-                Err(Fault::new(span, message))
+                Err(Fault::syntax(span, message))
             }
         }
     }

@@ -54,10 +54,11 @@ mod problem;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod times;
 mod valid;
 
 pub(crate) use condition::Condition;
-pub use error::FilterError;
+pub use error::{FilterError, FilterErrorKind};
 pub use field::{FilterField, FilterLiteral};
 pub(crate) use field_kinds::FieldKinds;
 pub use filter::Filter;

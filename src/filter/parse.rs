@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
             "the filter has {} bytes; at most {MAX_TEXT_BYTES} are allowed",
             text.len()
         );
-        return Err(Fault::new(0..0, message));
+        return Err(Fault::limit(0..0, message));
     }
     let mut lexer = Lexer::new(text);
     let next = lexer.word()?;
@@ -44,7 +44,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
     };
     if parser.next.token == Token::End {
         let message = "the filter is empty; write a comparison such as price < 30";
-        return Err(Fault::new(0..text.len(), message));
+        return Err(Fault::syntax(0..text.len(), message));
     }
     let expr = parser.any()?;
     if parser.next.token != Token::End {
@@ -111,7 +111,7 @@ impl Parser<'_> {
                 shown(self.text.get(span.clone()).unwrap_or_default())
             ),
         };
-        Fault::new(span, format!("{expected} expected, found {found}"))
+        Fault::syntax(span, format!("{expected} expected, found {found}"))
     }
 
     /// `and` groups, joined by `or`.
@@ -136,7 +136,7 @@ impl Parser<'_> {
     fn descend(&mut self, span: Range<usize>) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth >= MAX_DEPTH {
-            return Err(Fault::new(span, TOO_DEEP));
+            return Err(Fault::limit(span, TOO_DEEP));
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Parser<'_> {
             let inner = self.any()?;
             self.depth -= 1;
             if self.next.token == Token::End {
-                return Err(Fault::new(span, "the parenthesis is not closed"));
+                return Err(Fault::syntax(span, "the parenthesis is not closed"));
             }
             self.expect(")", "`and`, `or` or `)`")?;
             return Ok(inner);
@@ -199,7 +199,7 @@ impl Parser<'_> {
                 "there is no function `{}`; the only one is within(field, lat, lon, km)",
                 shown(name)
             );
-            return Err(Fault::new(span.clone(), message));
+            return Err(Fault::syntax(span.clone(), message));
         }
         self.advance()?;
         let (path, field) = self.field("the field of a place")?;
@@ -254,7 +254,7 @@ impl Parser<'_> {
             self.expect("with", "`with`")?;
             match self.literal(&mut literals)? {
                 Term::Text(prefix) => Op::StartsWith(prefix),
-                _ => return Err(Fault::new(self.last_of(&literals), "a text expected")),
+                _ => return Err(Fault::syntax(self.last_of(&literals), "a text expected")),
             }
         } else if not {
             return Err(self.expected("`in`, `between`, `has` or `starts with` after `not`"));
@@ -295,7 +295,7 @@ impl Parser<'_> {
             Token::Symbol(">=") => Comparison::AtLeast,
             _ if self.is("like") => {
                 let message = "there is no `like`; write `starts with 'pre'` to match a prefix";
-                return Err(Fault::new(self.next.span.clone(), message));
+                return Err(Fault::syntax(self.next.span.clone(), message));
             }
             _ => {
                 return Err(self.expected(&format!(
@@ -311,7 +311,7 @@ impl Parser<'_> {
                 Comparison::NotEqual => "null cannot be compared; write `is not null`",
                 _ => NULL,
             };
-            return Err(Fault::new(from..self.next.span.end, message));
+            return Err(Fault::syntax(from..self.next.span.end, message));
         }
         Ok(Op::Compare(comparison, self.literal(literals)?))
     }
@@ -327,7 +327,7 @@ impl Parser<'_> {
             if terms.len() == MAX_LIST {
                 let message =
                     format!("the list is too long; at most {MAX_LIST} values are allowed");
-                return Err(Fault::new(self.next.span.clone(), message));
+                return Err(Fault::limit(self.next.span.clone(), message));
             }
             terms.push(self.literal(literals)?);
             if self.eat(")")? {
@@ -344,7 +344,7 @@ impl Parser<'_> {
             _ if self.is("true") => Term::Bool(true),
             _ if self.is("false") => Term::Bool(false),
             _ if self.is("null") => {
-                return Err(Fault::new(self.next.span.clone(), NULL));
+                return Err(Fault::syntax(self.next.span.clone(), NULL));
             }
             Token::Name { path, .. } => {
                 let path = shown(path);

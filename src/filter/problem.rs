@@ -1,6 +1,6 @@
 //! A problem of one predicate, and where its parts are in the text.
 
-use super::error::Fault;
+use super::error::{Fault, FilterErrorKind};
 use std::ops::Range;
 
 /// What is wrong with one predicate of an expression.
@@ -8,10 +8,16 @@ use std::ops::Range;
 pub(super) struct Problem {
     /// Number of the predicate, in the order of the text.
     predicate: usize,
-    /// The part that is wrong.
-    part: Part,
+    flaw: Flaw,
+}
+
+/// What is wrong with a part of a predicate.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) part: Part,
+    pub(super) kind: FilterErrorKind,
     /// What is wrong, and what would be right.
-    message: String,
+    pub(super) message: String,
 }
 
 /// A part of a predicate.
@@ -38,21 +44,18 @@ pub(super) struct PredicateSpan {
 
 impl Problem {
     /// Makes problems of the predicate with this number.
-    pub(super) fn of(predicate: usize) -> impl Fn((Part, String)) -> Self {
-        move |(part, message)| Self {
-            predicate,
-            part,
-            message,
-        }
+    pub(super) fn of(predicate: usize) -> impl Fn(Flaw) -> Self {
+        move |flaw| Self { predicate, flaw }
     }
 
     /// The problem at its place in a text whose predicates have these spans.
     pub(super) fn located(self, spans: &[PredicateSpan]) -> Fault {
-        let span = spans.get(self.predicate).map(|span| match self.part {
+        let span = spans.get(self.predicate).map(|span| match self.flaw.part {
             Part::Field => span.field.clone(),
             Part::Literal(at) => span.literals.get(at).unwrap_or(&span.op).clone(),
             Part::Op => span.op.clone(),
         });
-        Fault::new(span.unwrap_or_default(), self.message)
+        let Flaw { kind, message, .. } = self.flaw;
+        Fault::new(kind, span.unwrap_or_default(), message)
     }
 }

@@ -1,9 +1,10 @@
 //! The checks of a filter that do not depend on the fields of the items.
 
 use super::display::literal;
+use super::error::FilterErrorKind;
 use super::expr::{Expr, Op};
 use super::limits::MAX_LIST;
-use super::problem::{Part, Problem};
+use super::problem::{Flaw, Part, Problem};
 use std::mem::discriminant;
 use twinspire_towers::internals::Term;
 
@@ -14,7 +15,7 @@ pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
     })
 }
 
-fn check_operands(op: &Op) -> Result<(), (Part, String)> {
+fn check_operands(op: &Op) -> Result<(), Flaw> {
     match op {
         Op::Compare(_, term) => finite([term]),
         Op::Between(low, high) => {
@@ -25,7 +26,7 @@ fn check_operands(op: &Op) -> Result<(), (Part, String)> {
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::Literal(1), message));
+                return Err(operand(Part::Literal(1), message));
             }
             if low > high {
                 let message = format!(
@@ -33,21 +34,25 @@ fn check_operands(op: &Op) -> Result<(), (Part, String)> {
                     literal(low),
                     literal(high)
                 );
-                return Err((Part::Literal(0), message));
+                return Err(operand(Part::Literal(0), message));
             }
             Ok(())
         }
         Op::In(terms) | Op::HasAny(terms) | Op::HasAll(terms) => {
             if terms.is_empty() {
                 let message = "the list is empty; write the values between the parentheses";
-                return Err((Part::Op, message.to_owned()));
+                return Err(operand(Part::Op, message.to_owned()));
             }
             if terms.len() > MAX_LIST {
                 let message = format!(
                     "the list has {} values; at most {MAX_LIST} are allowed",
                     terms.len()
                 );
-                return Err((Part::Op, message));
+                return Err(Flaw {
+                    part: Part::Op,
+                    kind: FilterErrorKind::Limit,
+                    message,
+                });
             }
             finite(terms)
         }
@@ -59,7 +64,7 @@ fn check_operands(op: &Op) -> Result<(), (Part, String)> {
                 if fits {
                     Ok(())
                 } else {
-                    Err((Part::Literal(at), message))
+                    Err(operand(Part::Literal(at), message))
                 }
             };
             bounded(0, lat, 90.0, "latitude")?;
@@ -68,20 +73,28 @@ fn check_operands(op: &Op) -> Result<(), (Part, String)> {
                 return Ok(());
             }
             let message = format!("distance {km} is out of range; use kilometres from 0 up");
-            Err((Part::Literal(2), message))
+            Err(operand(Part::Literal(2), message))
         }
         Op::StartsWith(_) | Op::IsNull | Op::IsNotNull => Ok(()),
     }
 }
 
+fn operand(part: Part, message: String) -> Flaw {
+    Flaw {
+        part,
+        kind: FilterErrorKind::Operand,
+        message,
+    }
+}
+
 /// Checks that all numbers are finite.
-fn finite<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<(), (Part, String)> {
+fn finite<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<(), Flaw> {
     for (at, term) in terms.into_iter().enumerate() {
         if let Term::Number(number) = term
             && !number.nearest().is_finite()
         {
             let message = "the number is not finite; numbers are 64-bit floats, up to 1.8e308";
-            return Err((Part::Literal(at), message.to_owned()));
+            return Err(operand(Part::Literal(at), message.to_owned()));
         }
     }
     Ok(())

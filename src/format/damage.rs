@@ -112,7 +112,7 @@ pub enum Damage {
         /// The newest revision of the index.
         newest: Revision,
     },
-    /// Values that contradict each other.
+    /// Values that contradict each other. The text says which; what to do is the same for all of them.
     #[error("{0}")]
     Contradiction(String),
 }

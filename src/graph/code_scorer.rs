@@ -4,7 +4,7 @@ use super::code_book::LIMIT;
 use super::codes::Codes;
 use super::node_scorer::NodeScorer;
 use super::rotation::rotate;
-use twinspire_core::kernel::{CodeQuery, Level, Metric, prefetch};
+use twinspire_core::kernel::{CodeQuery, Level, Metric, ScoreScale, prefetch};
 
 /// Early stop: a walk ends at the first node whose squared distance exceeds that of the k-th best by this
 /// fraction, because nodes beyond it are rarely among the best k. Inner products are converted to distances
@@ -35,8 +35,7 @@ pub(super) struct CodeScorer<'a> {
     metric: Metric,
     level: Level,
     query: &'a CodeQuery,
-    factor: f32,
-    term: f32,
+    scale: ScoreScale,
     error: f32,
     /// No node scores more than this.
     top: f32,
@@ -65,7 +64,7 @@ impl<'a> CodeScorer<'a> {
             false => (query, 0.0),
         };
         let level = Level::best();
-        let padding = std::iter::repeat_n(0, codes.stride().saturating_sub(query.len()));
+        let padding = std::iter::repeat_n(0, codes.rows.stride().saturating_sub(query.len()));
         let (factor, term, error, top) = match metric {
             Metric::Cosine | Metric::InnerProduct => {
                 let step = query.iter().fold(0.0f32, |most, x| most.max(x.abs())) / LIMIT;
@@ -111,8 +110,7 @@ impl<'a> CodeScorer<'a> {
             metric,
             level,
             query: buffer,
-            factor,
-            term,
+            scale: ScoreScale { factor, term },
             error,
             top,
         })
@@ -130,33 +128,35 @@ fn round(x: f32) -> f32 {
 impl NodeScorer for CodeScorer<'_> {
     #[inline]
     fn count(&self) -> u32 {
-        self.codes.count()
+        u32::try_from(self.codes.rows.count()).unwrap_or(u32::MAX)
     }
 
     #[inline]
     fn score(&self, node: u32) -> Option<f32> {
-        let row = self.codes.row(node)?;
+        let row = self.codes.rows.row(node)?;
         let sum = match self.metric {
             Metric::Cosine | Metric::InnerProduct => self.level.dot_codes(self.query, row),
             Metric::L2 => self.level.l2_squared_codes(self.query, row),
         };
-        Some(self.factor * sum as f32 + self.term)
+        Some(self.scale.score(sum))
     }
 
     #[inline]
-    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]> {
-        let [a, b, c, d] = nodes.map(|node| self.codes.row(node));
-        let rows = [a?, b?, c?, d?];
-        let sums = match self.metric {
-            Metric::Cosine | Metric::InnerProduct => self.level.dot_codes_4(self.query, rows),
-            Metric::L2 => self.level.l2_squared_codes_4(self.query, rows),
-        };
-        Some(sums.map(|sum| self.factor * sum as f32 + self.term))
+    fn score_all(&self, nodes: &[u32], scores: &mut Vec<f32>) {
+        let (query, rows, scale) = (self.query, self.codes.rows, self.scale);
+        match self.metric {
+            Metric::Cosine | Metric::InnerProduct => {
+                self.level.dot_scores(query, rows, nodes, scale, scores);
+            }
+            Metric::L2 => self
+                .level
+                .l2_squared_scores(query, rows, nodes, scale, scores),
+        }
     }
 
     #[inline]
     fn prefetch(&self, node: u32) {
-        if let Some(row) = self.codes.row(node) {
+        if let Some(row) = self.codes.rows.row(node) {
             prefetch(row);
         }
     }
@@ -231,13 +231,14 @@ mod tests {
                 let slack = 1e-4 * (1.0 + exact.abs());
                 prop_assert!(score + slack >= scorer.lower_bound(exact), "{score} for {exact}");
                 prop_assert!(exact + slack >= scorer.lower_bound(score), "{score} for {exact}");
-                let four = [node, 0, node / 2, nodes - 1];
-                let each = four.map(|node| scorer.score(node).unwrap());
-                prop_assert_eq!(scorer.score_4(four).unwrap(), each);
+                let some = [node, 0, node / 2, nodes - 1, node];
+                let each = some.map(|node| scorer.score(node).unwrap());
+                let mut scores = Vec::new();
+                scorer.score_all(&some, &mut scores);
+                prop_assert_eq!(scores, each);
                 prop_assert!(exact <= scorer.top + slack || metric == Metric::L2);
             }
             prop_assert_eq!(scorer.score(nodes), None);
-            prop_assert_eq!(scorer.score_4([0, 0, nodes, 0]), None);
         }
 
         #[test]

@@ -7,6 +7,7 @@ use super::code_book::{CodeBook, MIN_TASK_ROWS, code_stride};
 use super::rotation::rotate;
 use super::rows::{Rows, StoredRows};
 use rayon::prelude::*;
+use twinspire_core::kernel::CodeRows;
 
 /// The codes of all rows, in their order.
 #[derive(Clone, Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct OwnedCodes {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Codes<'a> {
     pub(super) book: &'a CodeBook,
-    data: &'a [i8],
-    stride: usize,
+    /// `code_stride` codes per row.
+    pub(super) rows: CodeRows<'a>,
 }
 
 impl OwnedCodes {
@@ -56,13 +57,13 @@ impl OwnedCodes {
 impl<'a> Codes<'a> {
     /// Stored codes, `code_stride` of the dimension per row.
     pub(crate) fn new(book: &'a CodeBook, data: &'a [i8]) -> Self {
-        let stride = code_stride(book.centre.len());
-        Self { book, data, stride }
+        let rows = CodeRows::new(data, code_stride(book.centre.len()));
+        Self { book, rows }
     }
 
     /// The first row whose codes are not these.
     pub(crate) fn first_mismatch(&self, rows: StoredRows<'_>) -> Option<u32> {
-        let (mut expected, mut buffer) = (vec![0; self.stride], Vec::new());
+        let (mut expected, mut buffer) = (vec![0; self.rows.stride()], Vec::new());
         (0..rows.count()).find(|node| {
             if let Some(row) = rows.row(*node) {
                 buffer.clear();
@@ -72,26 +73,7 @@ impl<'a> Codes<'a> {
                 }
                 self.book.encode(&buffer, &mut expected);
             }
-            self.row(*node) != Some(expected.as_slice())
+            self.rows.row(*node) != Some(expected.as_slice())
         })
-    }
-
-    /// Number of rows.
-    #[inline]
-    pub(crate) fn count(&self) -> u32 {
-        u32::try_from(self.data.len() / self.stride).unwrap_or(u32::MAX)
-    }
-
-    /// Codes per row, padding included.
-    #[inline]
-    pub(super) fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// The codes of a node; `None` for a node out of range.
-    #[inline]
-    pub(super) fn row(&self, node: u32) -> Option<&'a [i8]> {
-        let from = (node as usize).checked_mul(self.stride)?;
-        self.data.get(from..from.checked_add(self.stride)?)
     }
 }

@@ -6,8 +6,8 @@ pub(super) trait NodeScorer {
     fn count(&self) -> u32;
     /// The score of a node; `None` for a node out of range.
     fn score(&self, node: u32) -> Option<f32>;
-    /// The scores of four nodes; `None` if any of them is out of range.
-    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]>;
+    /// Writes the scores of nodes to `scores`. A node out of range may get any score.
+    fn score_all(&self, nodes: &[u32], scores: &mut Vec<f32>);
     /// Prefetches what scoring a node reads.
     fn prefetch(&self, node: u32);
     /// The least score that a node can have here if its exact score is `score`.

@@ -49,7 +49,7 @@ fn rerank_by(
         walk.set_batch(ahead);
     };
     let (mut ahead, mut count) = ([0; PREFETCHED], 0);
-    for node in candidates {
+    for node in candidates.filter(|node| *node < scorer.count()) {
         scorer.prefetch(node);
         if let Some(place) = ahead.get_mut(count) {
             *place = node;

@@ -35,9 +35,10 @@ impl NodeScorer for RowScorer<'_> {
     }
 
     #[inline]
-    fn score_4(&self, nodes: [u32; 4]) -> Option<[f32; 4]> {
-        let [a, b, c, d] = nodes.map(|node| self.score(node));
-        Some([a?, b?, c?, d?])
+    fn score_all(&self, nodes: &[u32], scores: &mut Vec<f32>) {
+        scores.clear();
+        let each = nodes.iter().map(|node| self.score(*node));
+        scores.extend(each.map(|score| score.unwrap_or(f32::NEG_INFINITY)));
     }
 
     #[inline]

@@ -25,6 +25,8 @@ pub(super) struct Walk {
     visited: Visited,
     /// Visited nodes that are not scored yet.
     batch: Vec<u32>,
+    /// The scores of the last batch.
+    scores: Vec<f32>,
     /// The candidate queue: the best nodes so far, to be expanded. Without a filter also the result.
     pub(super) beam: Beam,
     /// With a filter or a radius: the best accepted nodes so far.
@@ -116,43 +118,24 @@ impl Walk {
         self.counters.expanded += 1;
     }
 
-    /// Scores the batch, and calls `visit` with each scored node.
+    /// Scores the batch, whose nodes are in range, and calls `visit` with each scored node.
     #[inline]
     pub(super) fn score_batch(
         &mut self,
         scorer: &impl NodeScorer,
         mut visit: impl FnMut(&mut Self, ScoredNode),
     ) {
-        let batch = std::mem::take(&mut self.batch);
+        let (mut batch, mut scores) = (
+            std::mem::take(&mut self.batch),
+            std::mem::take(&mut self.scores),
+        );
         self.counters.scored += batch.len() as u64;
-        let (fours, rest) = batch.as_chunks::<4>();
-        for nodes in fours {
-            // If one of the four is out of range, the others are scored one by one.
-            if let Some(scores) = scorer.score_4(*nodes) {
-                for (node, score) in nodes.iter().zip(scores) {
-                    visit(self, ScoredNode::new(*node, score));
-                }
-            } else {
-                self.score_each(scorer, nodes, &mut visit);
-            }
+        scorer.score_all(&batch, &mut scores);
+        for (node, score) in batch.iter().zip(&scores) {
+            visit(self, ScoredNode::new(*node, *score));
         }
-        self.score_each(scorer, rest, &mut visit);
-        self.batch = batch;
-        self.batch.clear();
-    }
-
-    #[inline]
-    fn score_each(
-        &mut self,
-        scorer: &impl NodeScorer,
-        nodes: &[u32],
-        visit: &mut impl FnMut(&mut Self, ScoredNode),
-    ) {
-        for node in nodes {
-            if let Some(score) = scorer.score(*node) {
-                visit(self, ScoredNode::new(*node, score));
-            }
-        }
+        batch.clear();
+        (self.batch, self.scores) = (batch, scores);
     }
 
     /// Re-ranks the beam by exact scores, down to the last candidate that may be among the best `k`.

@@ -1,6 +1,6 @@
 use super::{known, shop};
-use crate::filter::limits::MAX_LIST;
-use crate::filter::{Filter, KnownFields};
+use crate::filter::limits::{MAX_DEPTH, MAX_LIST};
+use crate::filter::{Filter, FilterErrorKind, KnownFields};
 
 fn fault(text: &str) -> String {
     let parsed = Filter::parse(text);
@@ -133,4 +133,37 @@ fn invalid_calls_are_refused_when_the_filter_is_checked() {
     assert!(long.message.contains("at most 10000"), "{}", long.message);
     let nowhere = says(Filter::field("a").within(0.0, 0.0, f64::INFINITY));
     assert!(nowhere.message.contains("inf"), "{nowhere}");
+}
+
+#[test]
+fn the_kind_of_an_error_tells_a_program_what_is_wrong() {
+    let type_of = |field: &str| FilterErrorKind::Type {
+        field: field.to_owned(),
+    };
+    let unknown = |field: &str, nearest: Option<&str>| FilterErrorKind::UnknownField {
+        field: field.to_owned(),
+        nearest: nearest.map(str::to_owned),
+    };
+    for (text, kind) in [
+        ("price <", FilterErrorKind::Syntax),
+        ("price < 'a", FilterErrorKind::Syntax),
+        ("price between 3 and 2", FilterErrorKind::Operand),
+        ("within(location, 100, 0, 1)", FilterErrorKind::Operand),
+        ("city in ()", FilterErrorKind::Operand),
+        ("prize < 3", unknown("prize", Some("price"))),
+        ("colour = 'red'", unknown("colour", None)),
+        ("price = 'a'", type_of("price")),
+        ("city has 'a'", type_of("city")),
+    ] {
+        let checked = Filter::parse(text).and_then(|filter| filter.check(&known(&shop())));
+        assert_eq!(checked.unwrap_err().kind, kind, "{text}");
+    }
+    let deep = "not ".repeat(MAX_DEPTH + 1) + "price < 3";
+    assert_eq!(
+        Filter::parse(&deep).unwrap_err().kind,
+        FilterErrorKind::Limit
+    );
+    let long = Filter::field("city").one_of(0..=(MAX_LIST as u32));
+    let long = long.check(&KnownFields::unknown()).unwrap_err();
+    assert_eq!(long.kind, FilterErrorKind::Limit);
 }

@@ -5,6 +5,7 @@ mod condition;
 mod limits;
 mod properties;
 mod syntax;
+mod times;
 
 use super::*;
 use serde_json::{Value, json};

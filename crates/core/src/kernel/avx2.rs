@@ -6,6 +6,7 @@
 
 mod matrix;
 
+use super::codes::{CodeQuery, CodeRows, ScoreScale};
 use super::scalar;
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_FROUND_TO_NEAREST_INT, _mm_add_epi32, _mm_add_ps, _mm_add_ss,
@@ -60,11 +61,18 @@ impl Avx2 {
         unsafe { dot_i8(a, b) }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their inner products.
     #[inline]
-    pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
-        unsafe { dot_i8_4(query, rows) }
+    pub(super) fn dot_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { dot_scores(query, codes, rows, scale, scores) }
     }
 
     /// The squared Euclidean distance of codes.
@@ -74,11 +82,18 @@ impl Avx2 {
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their squared Euclidean distances.
     #[inline]
-    pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where AVX2, FMA and F16C were detected.
-        unsafe { l2_squared_i8_4(query, rows) }
+    pub(super) fn l2_squared_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { l2_squared_scores(query, codes, rows, scale, scores) }
     }
 
     /// The inner product of a query and a row in binary16.
@@ -190,6 +205,42 @@ fn total(sum: __m256) -> f32 {
 #[target_feature(enable = "avx2")]
 fn dot_i8(query: &[i8], row: &[i8]) -> i32 {
     sum_i8(query, row, |a, b| products(a, b), scalar::dot_i8)
+}
+
+#[target_feature(enable = "avx2")]
+fn dot_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| dot_i8_4(query, rows),
+        |query, row| dot_i8(query, row),
+    );
+}
+
+#[target_feature(enable = "avx2")]
+fn l2_squared_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| l2_squared_i8_4(query, rows),
+        |query, row| l2_squared_i8(query, row),
+    );
 }
 
 #[target_feature(enable = "avx2")]

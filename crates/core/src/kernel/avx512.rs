@@ -8,6 +8,7 @@
 
 mod matrix;
 
+use super::codes::{CodeQuery, CodeRows, ScoreScale};
 use super::scalar;
 use std::arch::x86_64::{
     __m256i, __m512, __m512i, __mmask16, __mmask64, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32,
@@ -71,11 +72,18 @@ impl Avx512 {
         unsafe { dot_codes(query, row) - 128 * sum }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their inner products.
     #[inline]
-    pub(super) fn dot_codes_4(self, query: &[i8], sum: i32, rows: [&[i8]; 4]) -> [i32; 4] {
+    pub(super) fn dot_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { dot_codes_4(query, rows) }.map(|dot| dot - 128 * sum)
+        unsafe { dot_scores(query, codes, rows, scale, scores) }
     }
 
     /// The squared Euclidean distance of codes.
@@ -85,11 +93,18 @@ impl Avx512 {
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their squared Euclidean distances.
     #[inline]
-    pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
+    pub(super) fn l2_squared_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { l2_squared_i8_4(query, rows) }
+        unsafe { l2_squared_scores(query, codes, rows, scale, scores) }
     }
 
     /// The inner product of a query and a row in binary16.
@@ -244,6 +259,47 @@ fn dot_codes(query: &[i8], row: &[i8]) -> i32 {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn dot_codes_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
     sum_i8_4(query, rows, |sum, query, row| products(sum, query, row))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn dot_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    let excess = 128 * query.sum();
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| dot_codes_4(query, rows).map(|dot| dot - excess),
+        |query, row| match row.len() < query.len() {
+            // Part of the query is left out, and its sum is of the whole.
+            true => dot_i8(query, row),
+            false => dot_codes(query, row) - excess,
+        },
+    );
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn l2_squared_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| l2_squared_i8_4(query, rows),
+        |query, row| l2_squared_i8(query, row),
+    );
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

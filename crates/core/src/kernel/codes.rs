@@ -55,3 +55,87 @@ impl CodeQuery {
         self.sum
     }
 }
+
+/// Rows of codes, of equal length, in one slice.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRows<'a> {
+    codes: &'a [i8],
+    stride: usize,
+}
+
+impl<'a> CodeRows<'a> {
+    /// Rows of `stride` codes each.
+    #[inline]
+    pub fn new(codes: &'a [i8], stride: usize) -> Self {
+        Self { codes, stride }
+    }
+
+    /// Codes per row, padding included.
+    #[inline]
+    pub fn stride(self) -> usize {
+        self.stride
+    }
+
+    /// The number of rows.
+    #[inline]
+    pub fn count(self) -> usize {
+        self.codes.len().checked_div(self.stride).unwrap_or(0)
+    }
+
+    /// The codes of a row; `None` if it is out of range.
+    #[inline]
+    pub fn row(self, row: u32) -> Option<&'a [i8]> {
+        let from = (row as usize).checked_mul(self.stride)?;
+        self.codes.get(from..from.checked_add(self.stride)?)
+    }
+
+    /// Scores rows by fours, with `four` if all four have the length of a query, else with `one`.
+    #[expect(
+        clippy::inline_always,
+        reason = "the sums need the instructions of the caller"
+    )]
+    #[inline(always)]
+    pub(super) fn score(
+        self,
+        rows: &[u32],
+        query: &[i8],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+        four: impl Fn(&[i8], [&[i8]; 4]) -> [i32; 4],
+        one: impl Fn(&[i8], &[i8]) -> i32,
+    ) {
+        scores.clear();
+        scores.resize(rows.len(), 0.0);
+        let (fours, rest) = rows.as_chunks::<4>();
+        let (four_scores, rest_scores) = scores.as_chunks_mut::<4>();
+        let codes = |row: &u32| self.row(*row).unwrap_or_default();
+        for (rows, scores) in fours.iter().zip(four_scores) {
+            let rows = rows.each_ref().map(codes);
+            let sums = match rows.iter().all(|row| row.len() >= query.len()) {
+                true => four(query, rows),
+                false => rows.map(|row| one(query, row)),
+            };
+            *scores = sums.map(|sum| scale.score(sum));
+        }
+        for (row, score) in rest.iter().zip(rest_scores) {
+            *score = scale.score(one(query, codes(row)));
+        }
+    }
+}
+
+/// How the sum of a kernel becomes a score.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreScale {
+    /// The score of 1.
+    pub factor: f32,
+    /// The score of 0.
+    pub term: f32,
+}
+
+impl ScoreScale {
+    /// The score of a sum.
+    #[inline]
+    pub fn score(self, sum: i32) -> f32 {
+        self.factor * sum as f32 + self.term
+    }
+}

@@ -10,7 +10,7 @@
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
-use super::codes::CodeQuery;
+use super::codes::{CodeQuery, CodeRows, ScoreScale};
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::scalar;
@@ -176,22 +176,26 @@ impl Level {
         }
     }
 
-    /// The inner products of a query and four rows of codes. The query is loaded once, and the four sums
-    /// run in parallel.
+    /// Scores rows of codes by their inner products with a query. A row out of range counts as empty.
+    ///
+    /// Four rows at a time: the query is loaded once for them, and their sums run in parallel.
     #[inline]
-    pub fn dot_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
-        let codes = query.codes();
-        if rows.iter().any(|row| row.len() < codes.len()) {
-            return rows.map(|row| self.dot_codes(query, row));
-        }
+    pub fn dot_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
         match self {
-            Self::Scalar => rows.map(|row| scalar::dot_i8(codes, row)),
+            Self::Scalar => scalar::dot_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.dot_i8_4(codes, rows),
+            Self::Avx2(avx2) => avx2.dot_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.dot_codes_4(codes, query.sum(), rows),
+            Self::Avx512(avx512) => avx512.dot_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(neon) => neon.dot_i8_4(codes, rows),
+            Self::Neon(neon) => neon.dot_scores(query, codes, rows, scale, scores),
         }
     }
 
@@ -201,21 +205,25 @@ impl Level {
         self.l2_squared_i8(query.codes(), row)
     }
 
-    /// The squared Euclidean distances of a query and four rows of codes.
+    /// Scores rows of codes by their squared Euclidean distances from a query. A row out of range counts as
+    /// empty.
     #[inline]
-    pub fn l2_squared_codes_4(self, query: &CodeQuery, rows: [&[i8]; 4]) -> [i32; 4] {
-        let codes = query.codes();
-        if rows.iter().any(|row| row.len() < codes.len()) {
-            return rows.map(|row| self.l2_squared_codes(query, row));
-        }
+    pub fn l2_squared_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
         match self {
-            Self::Scalar => rows.map(|row| scalar::l2_squared_i8(codes, row)),
+            Self::Scalar => scalar::l2_squared_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.l2_squared_i8_4(codes, rows),
+            Self::Avx2(avx2) => avx2.l2_squared_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.l2_squared_i8_4(codes, rows),
+            Self::Avx512(avx512) => avx512.l2_squared_scores(query, codes, rows, scale, scores),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(neon) => neon.l2_squared_i8_4(codes, rows),
+            Self::Neon(neon) => neon.l2_squared_scores(query, codes, rows, scale, scores),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod matrix;
 
+use super::codes::{CodeQuery, CodeRows, ScoreScale};
 use super::scalar;
 use std::arch::aarch64::*;
 use std::arch::is_aarch64_feature_detected;
@@ -50,11 +51,18 @@ impl Neon {
         unsafe { dot_i8(query, row) }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their inner products.
     #[inline]
-    pub(super) fn dot_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where NEON was detected.
-        unsafe { dot_i8_4(query, rows) }
+    pub(super) fn dot_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { dot_scores(query, codes, rows, scale, scores) }
     }
 
     /// The squared Euclidean distance of codes.
@@ -64,11 +72,18 @@ impl Neon {
         unsafe { l2_squared_i8(a, b) }
     }
 
-    /// The same for four rows, each at least as long as the query.
+    /// The scores of rows of codes by their squared Euclidean distances.
     #[inline]
-    pub(super) fn l2_squared_i8_4(self, query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
-        // SAFETY: `self` exists only where NEON was detected.
-        unsafe { l2_squared_i8_4(query, rows) }
+    pub(super) fn l2_squared_scores(
+        self,
+        query: &CodeQuery,
+        codes: CodeRows<'_>,
+        rows: &[u32],
+        scale: ScoreScale,
+        scores: &mut Vec<f32>,
+    ) {
+        // SAFETY: `self` exists only where all features were detected.
+        unsafe { l2_squared_scores(query, codes, rows, scale, scores) }
     }
 }
 
@@ -122,6 +137,42 @@ fn load(lanes: &[f32; LANES]) -> float32x4_t {
 #[target_feature(enable = "neon")]
 fn dot_i8(query: &[i8], row: &[i8]) -> i32 {
     sum_i8(query, row, |sum, a, b| products(sum, a, b), scalar::dot_i8)
+}
+
+#[target_feature(enable = "neon")]
+fn dot_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| dot_i8_4(query, rows),
+        |query, row| dot_i8(query, row),
+    );
+}
+
+#[target_feature(enable = "neon")]
+fn l2_squared_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    codes.score(
+        rows,
+        query.codes(),
+        scale,
+        scores,
+        |query, rows| l2_squared_i8_4(query, rows),
+        |query, row| l2_squared_i8(query, row),
+    );
 }
 
 #[target_feature(enable = "neon")]

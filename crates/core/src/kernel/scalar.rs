@@ -2,6 +2,7 @@
 //!
 //! Where two lists differ in length, the shorter length counts.
 
+use super::codes::{CodeQuery, CodeRows, ScoreScale};
 use super::{bf16, half};
 
 const LANES: usize = 8;
@@ -74,4 +75,27 @@ pub(super) fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
 pub(super) fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
     let apart = a.iter().zip(b).map(|(x, y)| i32::from(*x) - i32::from(*y));
     apart.map(|apart| apart * apart).sum()
+}
+/// The scores of rows of codes by their inner products.
+pub(super) fn dot_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    let four = |query: &[i8], rows: [&[i8]; 4]| rows.map(|row| dot_i8(query, row));
+    codes.score(rows, query.codes(), scale, scores, four, dot_i8);
+}
+
+/// The scores of rows of codes by their squared Euclidean distances.
+pub(super) fn l2_squared_scores(
+    query: &CodeQuery,
+    codes: CodeRows<'_>,
+    rows: &[u32],
+    scale: ScoreScale,
+    scores: &mut Vec<f32>,
+) {
+    let four = |query: &[i8], rows: [&[i8]; 4]| rows.map(|row| l2_squared_i8(query, row));
+    codes.score(rows, query.codes(), scale, scores, four, l2_squared_i8);
 }

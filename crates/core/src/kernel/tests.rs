@@ -75,16 +75,34 @@ impl Case<'_> {
         let l2 = exact(a, b, |x, y| (x - y) * (x - y));
         same("l2_squared_i8", level.l2_squared_i8(a, b), l2)?;
         same("l2_squared_codes", level.l2_squared_codes(&query, b), l2)?;
-        // Four different rows, so that swapped sums are noticed; then with one that is too short.
-        let zeros = vec![0; b.len()];
-        let half = &b[..b.len() / 2];
+        // Different rows, so that swapped scores are noticed; the last one is out of range.
         let back: Vec<i8> = b.iter().rev().copied().collect();
-        for rows in [[b, &back, &zeros, a], [a, half, b, &back]] {
-            let dots = rows.map(|row| exact(a, row, |x, y| x * y));
-            same("dot_codes_4", level.dot_codes_4(&query, rows), dots)?;
-            let l2s = rows.map(|row| exact(a, row, |x, y| (x - y) * (x - y)));
-            let of = level.l2_squared_codes_4(&query, rows);
-            same("l2_squared_codes_4", of, l2s)?;
+        let stride = b.len().max(1);
+        let padded = |row: &[i8]| -> Vec<i8> {
+            let row = row.iter().copied().chain(std::iter::repeat(0));
+            row.take(stride).collect()
+        };
+        let rows = [b, &back, &[], a, &back].map(padded);
+        let data = rows.concat();
+        let codes = CodeRows::new(&data, stride);
+        let wanted = [3, 0, 1, 2, 4, 5, 1];
+        let row = |row: &u32| rows.get(*row as usize).map_or(&[][..], Vec::as_slice);
+        let scale = ScoreScale {
+            factor: 0.5,
+            term: -3.0,
+        };
+        for query in [a, &a[..a.len() / 2]] {
+            let query = CodeQuery::new(query.iter().copied());
+            let mut scores = vec![7.0];
+            let expected = |term: fn(i64, i64) -> i64| -> Vec<f32> {
+                let sum = |at| exact(query.codes(), row(at), term);
+                wanted.iter().map(|at| scale.score(sum(at))).collect()
+            };
+            level.dot_scores(&query, codes, &wanted, scale, &mut scores);
+            same("dot_scores", &scores, &expected(|x, y| x * y))?;
+            level.l2_squared_scores(&query, codes, &wanted, scale, &mut scores);
+            let squares = expected(|x, y| (x - y) * (x - y));
+            same("l2_squared_scores", &scores, &squares)?;
         }
         Ok(())
     }

@@ -47,6 +47,17 @@ impl TimeUnit {
         }
     }
 
+    /// The least size of a number in this unit, and the size from which it is in the next one.
+    #[must_use]
+    pub fn sizes(self) -> (f64, Option<f64>) {
+        let end = LATEST_SECOND * self.per_second() as f64;
+        match self {
+            Self::Seconds => (0.0, Some(end)),
+            Self::Nanoseconds => (end / 1e3, None),
+            Self::Milliseconds | Self::Microseconds => (end / 1e3, Some(end)),
+        }
+    }
+
     /// Units in a second.
     #[must_use]
     pub fn per_second(self) -> i64 {
