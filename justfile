@@ -8,6 +8,10 @@ ci:
 test *arguments:
     cargo test --all-features {{arguments}}
 
+# The crash tests with every loss after two interruptions, instead of a third of them.
+crashes:
+    TWINSPIRE_ALL_LOSSES=1 cargo test --all-features --lib database::tests -- --nocapture
+
 # Formatting, lints, documentation.
 check:
     cargo fmt --all --check

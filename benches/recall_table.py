@@ -73,6 +73,11 @@ def norms(sigma):
     return lambda n: (unit(normal(n)) * np.exp(sigma * r.normal(size=(n, 1))), normal(QUERIES))
 
 
+def towers_of_all_lengths(n):
+    rows, queries = towers(n)
+    return rows * np.exp(2.5 * r.normal(size=(n, 1))), queries
+
+
 def one_long(n):
     rows = unit(normal(n))
     rows[7] *= 1000
@@ -123,6 +128,7 @@ KINDS = {
     "norms σ 0.3": ("inner_product", norms(0.3)),
     "norms σ 1": ("inner_product", norms(1.0)),
     "norms σ 2.5": ("inner_product", norms(2.5)),
+    "two-tower σ 2.5": ("inner_product", towers_of_all_lengths),
     "norms uniform": ("inner_product", lambda n: (unit(normal(n)) * r.random((n, 1)), normal(QUERIES))),
     "one long": ("inner_product", one_long),
     "many zeros": ("inner_product", zeros),

@@ -132,11 +132,21 @@ fn each_user_of_a_batch_is_answered_by_itself() {
             _ => json!({"price": at % 50}),
         })
         .collect();
-    for name in [SPACE, "home"] {
-        let all = db.recall(name).users(&users).top_each(2).unwrap();
+    // Exact answers of a batch are found by one scan.
+    for (name, exact) in [
+        (SPACE, false),
+        (SPACE, true),
+        ("home", false),
+        ("home", true),
+    ] {
+        let recall = || {
+            let recall = db.recall(name);
+            if exact { recall.exact() } else { recall }
+        };
+        let all = recall().users(&users).top_each(2).unwrap();
         let mut streamed = Vec::new();
-        let recall = db.recall(name).users(&users);
-        recall
+        recall()
+            .users(&users)
             .each(2, |at, answer| {
                 assert_eq!(at, streamed.len());
                 streamed.push(answer);
@@ -148,7 +158,7 @@ fn each_user_of_a_batch_is_answered_by_itself() {
             match (one, other) {
                 (Ok(one), Ok(other)) => {
                     assert_eq!(one, other);
-                    let alone = db.recall(name).user(&users[at]).top(2);
+                    let alone = recall().user(&users[at]).top(2);
                     assert_eq!(*one, alone.unwrap(), "{name}, user {at}");
                 }
                 (Err(one), Err(other)) => {
@@ -160,15 +170,14 @@ fn each_user_of_a_batch_is_answered_by_itself() {
             }
         }
         let mut seen = 0;
-        let stopped = db.recall(name).users(&users).each(1, |_, _| {
+        let stopped = recall().users(&users).each(1, |_, _| {
             seen += 1;
             ControlFlow::Break(())
         });
         assert!(stopped.is_ok() && seen == 1);
         let first = all[1].as_ref().unwrap()[0].id.clone();
         let exclude = [vec![], vec![first.clone()]];
-        let without = db
-            .recall(name)
+        let without = recall()
             .users(&users[..3])
             .exclude_each(&exclude)
             .top(2)

@@ -46,6 +46,7 @@ mod expr;
 mod field;
 mod field_kinds;
 mod filter;
+mod intersection;
 mod known_fields;
 mod lex;
 mod limits;

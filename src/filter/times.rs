@@ -3,7 +3,7 @@
 //! A number is a time in the unit that its [size](TimeUnit::of) tells, so one time is a number in each unit,
 //! and a range of times is a range in each.
 
-use super::condition::intersection;
+use super::intersection::intersection;
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use twinspire_towers::internals::{Number, Term, Test};
 use twinspire_towers::{Moment, TimeUnit};

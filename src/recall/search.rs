@@ -11,7 +11,7 @@ use super::query_vectors::{UserReading, query_item, query_vector, query_vectors,
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
 use super::space_query::SpaceQuery;
-use super::space_search::top_pages;
+use super::space_search::{exact_lists, top_pages};
 use super::trace::{Trace, micros};
 use super::view::View;
 use crate::error::Error;
@@ -104,16 +104,51 @@ pub(crate) fn run_each(
     }
     let query_micros = micros(started);
     let each = vectors.into_par_iter().zip(queries).zip(items);
-    let answers = each.map(|((vectors, query), item)| {
-        let vectors: Vec<Vec<f32>> = vectors?;
-        let own = items_of(view, query.exclude)?;
-        let vector_in = |space: usize, _: &str| {
-            let vector = vectors.get(space).map(Vec::as_slice);
-            Ok(Cow::Borrowed(vector.unwrap_or_default()))
-        };
-        search.answer((item, &own), vector_in, search.trace(query_micros))
+    let each = each.map(|((vectors, query), item)| {
+        Ok(ReadQuery {
+            vectors: vectors?,
+            item,
+            exclude: items_of(view, query.exclude)?,
+        })
+    });
+    let space = search.scanned_space();
+    let share = queries.len().div_ceil(rayon::current_num_threads());
+    let together = space.map_or(1, |_| share.clamp(1, SCANNED_TOGETHER));
+    let answers = each.chunks(together).flat_map_iter(|group| match space {
+        Some(space) => search.answer_by_scan(space, group),
+        None => {
+            let answer = |read: Result<ReadQuery, Error>| {
+                let read = read?;
+                let vector_in = |space, _: &str| Ok(Cow::Borrowed(read.vector(space)));
+                let trace = search.trace(query_micros);
+                search.answer((read.item, &read.exclude), vector_in, trace)
+            };
+            group.into_iter().map(answer).collect()
+        }
     });
     Ok(answers.collect())
+}
+
+/// Maximum number of queries that are scanned for together.
+const SCANNED_TOGETHER: usize = 16;
+
+/// A query of a batch, with its vectors.
+struct ReadQuery {
+    /// Its vector in each of the [spaces](Search::spaces).
+    vectors: Vec<Vec<f32>>,
+    /// The item it is made from.
+    item: Option<ItemNo>,
+    /// The items that it excludes.
+    exclude: HashSet<ItemNo>,
+}
+
+impl ReadQuery {
+    fn vector(&self, space: usize) -> &[f32] {
+        self.vectors
+            .get(space)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
 }
 
 impl<'a> Search<'a> {
@@ -158,6 +193,16 @@ impl<'a> Search<'a> {
         space.into_iter().chain(ensemble.into_iter().flatten())
     }
 
+    /// The space in which many queries are best answered by one scan: all items are to be scored, whatever
+    /// their fields. A scan for many has no stages of each, so explained queries are answered one by one.
+    fn scanned_space(&self) -> Option<(&'a str, &'a Serving)> {
+        let together = self.params.exact && self.filter.is_none() && !self.params.explain;
+        match self.target {
+            Target::Space { name, serving } if together => Some((name, serving)),
+            _ => None,
+        }
+    }
+
     /// A trace of one query, whose vectors may have been made before.
     fn trace(&self, query_micros: f64) -> Trace {
         let stages = StageMicros {
@@ -185,11 +230,7 @@ impl<'a> Search<'a> {
         vector_in: impl Fn(usize, &str) -> Result<Cow<'v, [f32]>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
-        let excluded = Excluded {
-            items: &self.excluded,
-            own,
-            query_item: item,
-        };
+        let excluded = self.excluded(item, own);
         match &self.target {
             Target::Space { name, serving } => {
                 let vector = vector_in(0, name)?;
@@ -197,7 +238,10 @@ impl<'a> Search<'a> {
                 self.view.sample_query(name, generation, &vector);
                 trace.end_stage(|micros| &mut micros.query);
                 let query = self.space_query((name, serving), &vector, excluded, &trace);
-                let hits = self.space_hits(&query)?;
+                let depth = self.params.k.saturating_add(self.params.offset);
+                let best = top_pages(&query, self.params.k, depth)?;
+                trace.end_stage(|micros| &mut micros.search);
+                let hits = self.hits(&query, &best)?;
                 trace.end_stage(|micros| &mut micros.answer);
                 let promise = promise::of_space(&query);
                 Ok(Hits::of_space(generation, hits, promise, trace.finish()))
@@ -206,6 +250,43 @@ impl<'a> Search<'a> {
                 let filter = self.filter.as_ref();
                 ensemble.answer(self.view, filter, excluded, vector_in, trace)
             }
+        }
+    }
+
+    /// Answers queries of a [scanned space](Self::scanned_space) by one scan.
+    fn answer_by_scan(
+        &self,
+        (name, serving): (&str, &Serving),
+        group: Vec<Result<ReadQuery, Error>>,
+    ) -> Vec<Result<Hits, Error>> {
+        let (generation, trace) = (serving.base.generation.number, Trace::default());
+        let queries = group.iter().flatten().map(|read| {
+            let excluded = self.excluded(read.item, &read.exclude);
+            self.view.sample_query(name, generation, read.vector(0));
+            self.space_query((name, serving), read.vector(0), excluded, &trace)
+        });
+        let queries: Vec<SpaceQuery<'_>> = queries.collect();
+        let depth = self.params.k.saturating_add(self.params.offset);
+        let lists = exact_lists(&queries, depth);
+        let answer = |(query, list): (&SpaceQuery<'_>, Result<Vec<_>, Error>)| {
+            let (hits, promise) = (self.hits(query, &list?)?, promise::of_space(query));
+            Ok(Hits::of_space(generation, hits, promise, None))
+        };
+        let answers: Vec<_> = queries.iter().zip(lists).map(answer).collect();
+        let mut answers = answers.into_iter();
+        let each = group.into_iter().filter_map(|read| match read {
+            Ok(_) => answers.next(),
+            Err(error) => Some(Err(error)),
+        });
+        each.collect()
+    }
+
+    /// The items that a query must not return.
+    fn excluded<'e>(&'e self, item: Option<ItemNo>, own: &'e HashSet<ItemNo>) -> Excluded<'e> {
+        Excluded {
+            items: &self.excluded,
+            own,
+            query_item: item,
         }
     }
 
@@ -230,12 +311,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The hits of a query in a space.
-    fn space_hits(&self, query: &SpaceQuery<'_>) -> Result<Vec<Hit>, Error> {
+    /// The hits of a query in a space, of its best items.
+    fn hits(&self, query: &SpaceQuery<'_>, best: &[(f32, ItemNo)]) -> Result<Vec<Hit>, Error> {
         let (view, params) = (self.view, self.params);
-        let depth = params.k.saturating_add(params.offset);
-        let best = top_pages(query, params.k, depth)?;
-        query.trace.end_stage(|micros| &mut micros.search);
         let best = best.get(params.offset..).unwrap_or_default();
         let ranks = match params.exact_ranks {
             true => exact_ranks(query, best)?,

@@ -16,6 +16,12 @@ use crate::snapshot::{Part, count_vectors};
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
 
+/// Nodes per block of a scan: their vectors stay in the cache while each query is compared with them.
+const BLOCK: u32 = 256;
+
+/// The items of one answer, best first, with their scores.
+type List = Result<Vec<(f32, ItemNo)>, Error>;
+
 /// The best `k` items of a space, best first.
 pub(super) fn top_k(query: &SpaceQuery<'_>, k: usize) -> Result<Vec<(f32, ItemNo)>, Error> {
     Ok(search_space(query, query.effort(k), k)?.into_sorted())
@@ -32,6 +38,31 @@ pub(super) fn top_pages(
         Effort::Exact | Effort::Scan => top_k(query, depth),
         Effort::Beam(_) => stable_list(page, depth, |wanted| top_k(query, wanted)),
     }
+}
+
+/// The first `depth` items of a space for each of some queries: exact, without a filter. Each block of vectors
+/// is read once for all queries.
+pub(super) fn exact_lists(queries: &[SpaceQuery<'_>], depth: usize) -> Vec<List> {
+    let mut lists: Vec<_> = queries
+        .iter()
+        .map(|query| {
+            let at_least = query.at_least.unwrap_or(f32::NEG_INFINITY);
+            let mut best = TopK::new(depth, at_least, query.ids);
+            scan_fresh(query, Effort::Exact, &mut best).map(|()| (query, best))
+        })
+        .collect();
+    if let Some(query) = queries.first() {
+        for part in &query.serving.base.parts {
+            let mut scans: Vec<_> = lists
+                .iter_mut()
+                .flatten()
+                .map(|(query, best)| (*query, best))
+                .collect();
+            scan(part, &mut scans);
+        }
+    }
+    let sorted = |list: Result<(_, TopK<'_>), Error>| Ok(list?.1.into_sorted());
+    lists.into_iter().map(sorted).collect()
 }
 
 /// Every item of a space that the query may return, with its score, in no particular order.
@@ -86,12 +117,7 @@ fn search_segment(
         return filtered_segment::search(part, query, filter, effort, best);
     }
     let items = part.segment.node_items();
-    let may_return = |slot: u32| {
-        part.shows(slot)
-            && items
-                .item(slot)
-                .is_some_and(|item| query.may_return(ItemNo(item)))
-    };
+    let may_return = |slot: u32| may_return(part, query, slot);
     let radius = query.at_least.filter(|_| best.k() == usize::MAX);
     let wanted = if radius.is_some() { 0 } else { best.k() };
     let effort = match effort {
@@ -102,7 +128,7 @@ fn search_segment(
     };
     match (effort, radius) {
         (Effort::Exact, _) => {
-            scan(&part.segment, query.vector, may_return, best);
+            scan(part, &mut [(query, best)]);
             Ok(SegmentPlan::FullScan)
         }
         (Effort::Scan, _) => {
@@ -121,30 +147,36 @@ fn search_segment(
             if search_graph(&part.segment, &params, may_return, all, best)? {
                 return Ok(SegmentPlan::GraphSearch);
             }
-            scan(&part.segment, query.vector, may_return, best);
+            scan(part, &mut [(query, best)]);
             Ok(SegmentPlan::AbandonedGraphSearch)
         }
     }
 }
 
-/// Scores every node of a segment that has an item that may be returned.
-fn scan(
-    segment: &SpaceSegment,
-    query: &[f32],
-    may_return: impl Fn(u32) -> bool,
-    best: &mut TopK<'_>,
-) {
-    let (rows, items) = (segment.rows(), segment.node_items());
-    let scorer = segment.metric().scorer();
-    let mut scored = 0;
-    for node in 0..items.nodes() as u32 {
-        if !accepts_any(&items, node, &may_return) {
-            continue;
-        }
-        if let Some(row) = rows.row(node) {
-            let score = scorer.score(query, row);
-            push_node(&items, ScoredNode { node, score }, &may_return, best);
-            scored += 1;
+/// Whether the item of a slot may be returned.
+fn may_return(part: &Part, query: &SpaceQuery<'_>, slot: u32) -> bool {
+    let item = part.segment.node_items().item(slot);
+    part.shows(slot) && item.is_some_and(|item| query.may_return(ItemNo(item)))
+}
+
+/// Scores, for each query, every node of a segment that has an item that may be returned.
+fn scan(part: &Part, queries: &mut [(&SpaceQuery<'_>, &mut TopK<'_>)]) {
+    let (rows, items) = (part.segment.rows(), part.segment.node_items());
+    let scorer = part.segment.metric().scorer();
+    let (nodes, mut scored) = (items.nodes() as u32, 0);
+    for from in (0..nodes).step_by(BLOCK as usize) {
+        for (query, best) in &mut *queries {
+            let may_return = |slot: u32| may_return(part, query, slot);
+            for node in from..nodes.min(from.saturating_add(BLOCK)) {
+                if !accepts_any(&items, node, may_return) {
+                    continue;
+                }
+                if let Some(row) = rows.row(node) {
+                    let score = scorer.score(query.vector, row);
+                    push_node(&items, ScoredNode { node, score }, may_return, best);
+                    scored += 1;
+                }
+            }
         }
     }
     count_ranked(scored);

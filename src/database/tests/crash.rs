@@ -49,7 +49,7 @@ fn a_second_power_cut_while_recovering_loses_nothing_either() {
         let mut tried = 0;
         for (second, operation) in (1..).zip(whole.operations()) {
             let (files, possible) = recover(Some(Fault::PowerCut { at: second }));
-            for again in losses(files.pending(), second) {
+            for again in some_losses(files.pending(), second) {
                 let story = format!(
                     "cut at {}, lost: {loss:?}; cut again at {second}, {operation}, lost: {again:?}",
                     place(&operations, first)
@@ -95,7 +95,7 @@ fn a_new_process_never_builds_on_what_a_power_cut_can_still_lose() {
             steps.iter().for_each(|step| step.apply(&mut sure));
             assert_eq!(possible, [sure]);
             drop(story_guard);
-            for loss in losses(files.pending(), at) {
+            for loss in some_losses(files.pending(), at) {
                 let story = format!("{story}, lost: {loss:?}");
                 assert_recovers(&files.after_power_cut(loss), &possible, &story);
                 tried += 1;

@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use twinspire_core::files::{Fault, FileSystem, Loss, MemoryFiles, Operation, names};
 use twinspire_towers::Towers;
 use twinspire_towers::internals::{Reading, Side};
+use xxhash_rust::xxh3::xxh3_64;
 
 use twinspire_testkit::towers;
 
@@ -319,7 +320,13 @@ fn is_poisoned(db: &Database) -> bool {
     db.writing().unwrap().is_poisoned()
 }
 
-/// Opens what is left, finds one of the possible states, goes on working, and leaves nothing behind.
+/// Whether to try every combination of what can go wrong, which takes minutes.
+fn tries_all() -> bool {
+    std::env::var_os("TWINSPIRE_ALL_LOSSES").is_some()
+}
+
+/// Opens what is left and finds one of the possible states. In a third of the cases, chosen by the story,
+/// also goes on working, and leaves nothing behind.
 fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
     let _story = Story(story);
     let db = open(files).unwrap();
@@ -329,6 +336,9 @@ fn assert_recovers(files: &MemoryFiles, possible: &[Model], story: &str) {
         "found {found:?}, possible {possible:?}"
     );
     drop(db);
+    if !tries_all() && !xxh3_64(story.as_bytes()).is_multiple_of(3) {
+        return;
+    }
     let gone_on = run(files, &GOING_ON, vec![found.clone()]);
     let mut expected = found;
     for step in GOING_ON {
@@ -396,6 +406,17 @@ fn losses(pending: usize, seed: u64) -> Vec<Loss> {
         losses.extend([Loss::OnlyKept(at % pending), Loss::OnlyLost(at % pending)]);
     }
     losses
+}
+
+/// A third of the losses, another one at each turn: after two interruptions there are too many to try on
+/// every run.
+fn some_losses(pending: usize, seed: u64) -> Vec<Loss> {
+    let losses = losses(pending, seed);
+    if tries_all() {
+        return losses;
+    }
+    let turn = seed as usize % 3;
+    losses.into_iter().skip(turn).step_by(3).collect()
 }
 
 /// The operation at which something happens, for stories.

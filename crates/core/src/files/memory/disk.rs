@@ -62,8 +62,11 @@ impl Disk {
     /// The names in a directory.
     pub(super) fn list(&self, path: &Path) -> Vec<String> {
         let path = plain(path);
-        let inside = self.live.keys().filter(|key| key.parent() == Some(&path));
-        inside
+        // What is below a directory follows it in the order of paths.
+        let below = self.live.range(path.clone()..).map(|(key, _)| key);
+        below
+            .take_while(|key| key.starts_with(&path))
+            .filter(|key| key.parent() == Some(&path))
             .filter_map(|key| key.file_name()?.to_str().map(str::to_owned))
             .collect()
     }
