@@ -17,10 +17,12 @@ use twinspire_core::kernel::Metric;
 const SAMPLE: usize = 2048;
 /// Of them, rows that serve as queries.
 const QUERIES: usize = 32;
-/// How many of the best rows by exact scores must be found …
-const BEST: usize = 10;
-/// Number of best rows by codes among which they are sought: no more than a walk re-ranks.
-const BY_CODES: usize = 15;
+/// The best rows of all that codes must tell apart, and the fewest of the sample that stand for them.
+const BEST: usize = 100;
+const BEST_OF_SAMPLE: usize = 10;
+/// The best rows by exact scores are sought among this many times as many by codes: no more than a walk
+/// re-ranks.
+const BY_CODES: f32 = 1.5;
 /// Codes of rows as they are serve if they find this share. At 0.94, recall at efSearch 100 is that of a
 /// walk on floats (within 0.001, sets of 6,000 vectors; `benches/recall_table.py`).
 const GOOD: f64 = 0.94;
@@ -53,6 +55,8 @@ fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric) -> f64 {
     let sample: Vec<u32> = (0..rows.count()).step_by(step).collect();
     let queries = sample.iter().step_by(sample.len().div_ceil(QUERIES).max(1));
     let (scorer, mut buffer) = (metric.scorer(), QueryBuffer::default());
+    let of_sample = BEST * sample.len() / (rows.count() as usize).max(1);
+    let best_count = of_sample.clamp(BEST_OF_SAMPLE, BEST);
     let (mut found, mut wanted) = (0usize, 0usize);
     for node in queries {
         let query = rows.row(*node).unwrap_or_default();
@@ -69,10 +73,10 @@ fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric) -> f64 {
             }
             scored
         };
-        let by_codes = best(BY_CODES, &|other| {
+        let by_codes = best((best_count as f32 * BY_CODES) as usize, &|other| {
             approximate.score(other).unwrap_or(f32::NEG_INFINITY)
         });
-        let exact = best(BEST, &|other| {
+        let exact = best(best_count, &|other| {
             scorer.score(query, rows.row(other).unwrap_or_default())
         });
         let is_found = |best: &&ScoredNode| by_codes.iter().any(|other| other.node == best.node);

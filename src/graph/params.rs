@@ -16,7 +16,7 @@ pub(crate) struct BeamParams<'a> {
     pub(crate) query: &'a [f32],
     /// Number of nodes wanted.
     pub(crate) k: usize,
-    /// Beam width (efSearch); a width below `k` counts as `k`.
+    /// Beam width (efSearch); for answers at least one and a half times `k`.
     pub(crate) ef: usize,
     /// The k-th best score found elsewhere, in other segments: a walk that does not come near it ends.
     pub(crate) threshold: f32,
@@ -31,5 +31,11 @@ impl<'a> BeamParams<'a> {
             ef,
             threshold: f32::NEG_INFINITY,
         }
+    }
+
+    /// Parameters of a search whose best `k` are the answer. Codes may rank a node of the best `k` below
+    /// others, so the beam is half as wide again as `k` at least.
+    pub(crate) fn for_answer(query: &'a [f32], k: usize, ef: usize) -> Self {
+        Self::new(query, k, ef.max(k.saturating_add(k / 2)))
     }
 }

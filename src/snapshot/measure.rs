@@ -199,11 +199,14 @@ fn find(
     let mut scores = Vec::new();
     for part in parts {
         let (graph, vectors) = (part.segment.graph()?, part.segment.node_vectors());
-        let (params, items) = (BeamParams::new(query, k, ef), part.segment.node_items());
+        let (params, items) = (
+            BeamParams::for_answer(query, k, ef),
+            part.segment.node_items(),
+        );
         let found = if part.shown() == items.len() {
             search(&graph, &vectors, &params, scratch)
         } else {
-            let limits = WalkLimits::for_beam(ef);
+            let limits = WalkLimits::for_beam(params.ef);
             let mut shows = |node: u32| part.shows_node(&items, node);
             let found = search_filtered(&graph, &vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()

@@ -2,8 +2,7 @@
 //!
 //! There are two kinds, because users differ from items in two ways. A query *near* the items mixes two of
 //! them, as a user lies between interests; this is where most users of a well-trained model are. A query
-//! *far* from the items is a blend of many directions, and its best item has a cosine of 0.3 to 0.6 where
-//! there are many dimensions. Models whose users and items are embedded by unlike towers have such users,
+//! *far* from the items is a blend of many directions, as independent of each item as a random vector. Models whose users and items are embedded by unlike towers have such users,
 //! and a graph that was built between items serves them worst.
 //!
 //! Both kinds are made from vectors that are no near copies of each other. Otherwise most queries would lie
@@ -30,8 +29,9 @@ const LOOKED_AT: usize = 4;
 const NEAR_COPY: f32 = 0.04;
 /// The weight of the second vector of a near query; the first has 1.
 const SECOND_WEIGHT: f32 = 0.5;
-/// Directions that a far query blends.
-const BLENDED: u64 = 6;
+/// Directions that a far query blends: so many that none of their items is itself among the best. With six,
+/// recall@10 was up to 0.04 above that of independent queries.
+const BLENDED: u64 = 24;
 
 /// Made-up queries, and what they show about the vectors.
 pub(crate) struct Simulation {

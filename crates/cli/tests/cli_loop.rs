@@ -111,3 +111,40 @@ fn a_loop_keeps_or_rolls_back_what_it_publishes() {
         assert!(refused.err.contains(says), "{}", refused.err);
     }
 }
+
+#[test]
+fn a_loop_refuses_users_that_a_recall_would_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let users = |field: &str| -> String {
+        let user = |id: usize| json!({"id": format!("u{id}"), field: (["even", "odd"][id % 2])});
+        (0..30).map(|id| user(id).to_string() + "\n").collect()
+    };
+    write_file(dir.path(), "items.jsonl", items(60));
+    write_file(dir.path(), "log.csv", log(2));
+    write_file(dir.path(), "users.jsonl", users("team"));
+    let (db, items) = (path("shop.twin"), path("items.jsonl"));
+    let (log, users_file) = (path("log.csv"), path("users.jsonl"));
+    json_of(&["import", &db, &items]);
+    let begin = [
+        "loop",
+        &db,
+        "shop",
+        "--items",
+        &items,
+        "--events",
+        &log,
+        "--users",
+        &users_file,
+    ];
+    let first = json_of(&begin);
+    assert_eq!(first["serving"], 1, "{first}");
+
+    // The next export of users has another name for the column.
+    write_file(dir.path(), "users.jsonl", users("taem"));
+    let refused = run(&begin);
+    assert_eq!(refused.exit, 1, "{}", refused.out);
+    assert!(refused.err.contains("`taem`"), "{}", refused.err);
+    let generations = json_of(&["generations", &db, "shop"]);
+    assert_eq!(generations["generations"].as_array().unwrap().len(), 1);
+}
