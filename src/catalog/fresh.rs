@@ -11,7 +11,7 @@ pub(crate) struct Fresh {
     pub(crate) item: ItemNo,
     /// Revision of this version.
     pub(crate) revision: Revision,
-    /// Revision of the put that followed an unsealed delete; 0 if there was none.
+    /// Revision of the first put after the last delete, if that delete is unsealed; otherwise 0.
     pub(crate) since: Revision,
     /// The record as JSON text. None for a tombstone.
     pub(crate) record: Option<Vec<u8>>,

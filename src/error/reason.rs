@@ -48,7 +48,7 @@ pub enum PublishDoubt {
         fields: Vec<String>,
     },
     /// No id of a field is in the vocabulary of the towers.
-    #[error("no {field:?} of an item is in the vocabulary of the towers, such as {id:?}")]
+    #[error("none of the items' {field:?}, such as {id:?}, is in the vocabulary of the towers")]
     UnknownIds {
         /// The field.
         field: String,

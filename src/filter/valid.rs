@@ -8,10 +8,10 @@ use super::problem::{Flaw, Part, Problem};
 use std::mem::discriminant;
 use twinspire_towers::internals::Term;
 
-/// The first predicate of an expression that is invalid.
+/// Checks the operands of every predicate. The error is of the first invalid one.
 pub(super) fn valid(expr: &Expr) -> Result<(), Problem> {
-    expr.try_for_each_predicate(&mut |number, predicate| {
-        check_operands(&predicate.op).map_err(Problem::of(number))
+    expr.try_for_each_predicate(&mut |index, predicate| {
+        check_operands(&predicate.op).map_err(Problem::of(index))
     })
 }
 

@@ -1,4 +1,4 @@
-//! The row of an id: a hash table in a file.
+//! A hash table from ids to rows, stored in a file.
 //!
 //! A slot is a u64: the row in its lower half, a hash tag of the id in its upper half. So the table alone
 //! shows that an id is absent, without a look at the ids. With several segments that is the usual case.
@@ -47,7 +47,7 @@ fn tag(hash: u64) -> u64 {
     hash << 32
 }
 
-/// The slot where probing for a hash begins: hash / 2^64 of the table.
+/// The slot where probing for a hash begins: ⌊hash · slots / 2^64⌋.
 fn first(hash: u64, slots: usize) -> usize {
     ((u128::from(hash) * slots as u128) >> 64) as usize
 }

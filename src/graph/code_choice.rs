@@ -17,9 +17,9 @@ use twinspire_core::kernel::Metric;
 const SAMPLE: usize = 2048;
 /// Of them, rows that serve as queries.
 const QUERIES: usize = 32;
-/// The best rows of all that codes must tell apart, and the fewest of the sample that stand for them.
-const BEST: usize = 100;
-const BEST_OF_SAMPLE: usize = 10;
+/// Codes must find the best ten of the sample, and as many as the best hundred of all rows are of it.
+const FEW: usize = 10;
+const MOST: usize = 100;
 /// The best rows by exact scores are sought among this many times as many by codes: no more than a walk
 /// re-ranks.
 const BY_CODES: f32 = 1.5;
@@ -35,7 +35,11 @@ impl OwnedCodes {
     /// one byte per component could not rank them.
     pub(crate) fn quantise(rows: Rows<'_>, metric: Metric) -> Option<Self> {
         let plain = Self::encode(rows, false);
-        let share = |codes: &Self| share_found(codes, rows, metric);
+        let hundred = MOST * sample(rows).len() / (rows.count() as usize).max(1);
+        let share = |codes: &Self| {
+            let of_best = |count| share_found(codes, rows, metric, count);
+            of_best(FEW).min(of_best(hundred.max(FEW)))
+        };
         if plain.as_ref().is_some_and(|codes| share(codes) >= GOOD) {
             return plain;
         }
@@ -49,14 +53,17 @@ impl OwnedCodes {
     }
 }
 
-/// The share of the best rows that are also among the best by codes, over queries of a sample.
-fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric) -> f64 {
+/// Rows from all over the set.
+fn sample(rows: Rows<'_>) -> Vec<u32> {
     let step = (rows.count() as usize).div_ceil(SAMPLE).max(1);
-    let sample: Vec<u32> = (0..rows.count()).step_by(step).collect();
+    (0..rows.count()).step_by(step).collect()
+}
+
+/// The share of the best `count` rows that are also among the best by codes, over queries of a sample.
+fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric, count: usize) -> f64 {
+    let sample = sample(rows);
     let queries = sample.iter().step_by(sample.len().div_ceil(QUERIES).max(1));
     let (scorer, mut buffer) = (metric.scorer(), QueryBuffer::default());
-    let of_sample = BEST * sample.len() / (rows.count() as usize).max(1);
-    let best_count = of_sample.clamp(BEST_OF_SAMPLE, BEST);
     let (mut found, mut wanted) = (0usize, 0usize);
     for node in queries {
         let query = rows.row(*node).unwrap_or_default();
@@ -73,10 +80,10 @@ fn share_found(codes: &OwnedCodes, rows: Rows<'_>, metric: Metric) -> f64 {
             }
             scored
         };
-        let by_codes = best((best_count as f32 * BY_CODES) as usize, &|other| {
+        let by_codes = best((count as f32 * BY_CODES) as usize, &|other| {
             approximate.score(other).unwrap_or(f32::NEG_INFINITY)
         });
-        let exact = best(best_count, &|other| {
+        let exact = best(count, &|other| {
             scorer.score(query, rows.row(other).unwrap_or_default())
         });
         let is_found = |best: &&ScoredNode| by_codes.iter().any(|other| other.node == best.node);

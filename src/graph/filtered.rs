@@ -1,6 +1,6 @@
 //! Filtered top-k search: rejected nodes are expanded too, but only accepted nodes are results.
 //!
-//! So `k` nodes are found if that many accepted ones can be reached. The lower the selectivity, the more of the graph
+//! It finds `k` nodes if at least `k` accepted ones can be reached within the score budget. The lower the selectivity, the more of the graph
 //! is walked. A node is tested when it is expanded, not when it is first seen: one test per expansion,
 //! nearest first.
 

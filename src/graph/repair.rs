@@ -12,13 +12,14 @@ use super::rows::Rows;
 use super::scratch::Scratch;
 use twinspire_core::kernel::Metric;
 
-/// Nearest nodes that are tried as the host of a link before any other node is.
+/// Number of nearest reachable nodes that are tried as the source of a new link before all others.
 const HOSTS: usize = 32;
 
 impl Graph<Vec<u32>> {
-    /// Links every node that no path on the base layer connects with the entry point.
+    /// Adds a link on the base layer to every node that cannot be reached from the entry point.
     ///
-    /// The link comes from the nearest node with a free slot or with a link to spare. `rows` are the
+    /// The link comes from the nearest node with a free slot, or with a link that no path from the entry point
+    /// needs. `rows` are the
     /// vectors in node order. The base layer needs at least one slot per node.
     pub(super) fn connect_unreachable(&mut self, rows: Rows<'_>) {
         let Some(root) = self.root() else { return };

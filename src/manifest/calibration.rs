@@ -17,7 +17,7 @@ pub const CONFIDENCE: f32 = 0.95;
 /// Expanding one more node of a graph takes as long as scoring this many items by their codes in order.
 /// Measured with 128 components; fewer with more.
 const SCANNED_PER_EXPANSION: usize = 48;
-/// As many real queries replace the made-up ones. With fewer, the worst kind counts.
+/// Minimum number of queries of one real kind. From then on real kinds alone count, before that all kinds.
 const ENOUGH: u32 = 256;
 /// A measurement stands while the number of vectors is within these factors of what was measured.
 const STANDS: (f64, f64) = (0.5, 1.25);

@@ -16,8 +16,8 @@ pub struct Hit {
     /// The item's score; larger is better under every [`Metric`](crate::Metric). In a recall of an
     /// [`Ensemble`](crate::Ensemble) this is the fused score.
     pub score: f32,
-    /// The item's current record, if the recall asked for [records](crate::Recall::records). `None` if
-    /// the item was deleted while the recall ran.
+    /// The item's record in the state that the recall read, if the recall asked for
+    /// [records](crate::Recall::records).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Value>,
     /// In a recall of an ensemble: the item's score in each of its spaces, by name. A space in which the

@@ -1,4 +1,4 @@
-//! Pages: slices of one list, so that no item is on two pages and none is on none.
+//! Pages: slices of one list, so that every item is on exactly one page.
 //!
 //! The answer of a graph search depends on how many items are wanted: a search for twenty items may find
 //! one among the first ten that a search for ten has missed. So a page cannot be cut from a search that is

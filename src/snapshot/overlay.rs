@@ -1,9 +1,9 @@
 //! The overlay of a space: items written after its generation was cut. Only here does a newer version hide
 //! an older one.
 //!
-//! An entry is needed for an item that has a vector, and for one whose older vector in the segments must
-//! not be found any more. An item that the space knows nothing of has no entry: it costs the space
-//! nothing.
+//! An entry is needed for an item that has a vector, and for one whose older vector must not be found any more:
+//! it is in a segment, or in one that a seal is writing. An item that the space knows nothing of has no
+//! entry: it costs the space nothing.
 
 use super::base::Base;
 use super::vector_block::VectorBlock;
@@ -68,10 +68,8 @@ impl Overlay {
                 None => base.vector(item).is_some(),
             };
             self.hiding += usize::from(hides && before.is_none());
-            if vector.is_none() && !hides {
-                if before.is_some() {
-                    self.entries.remove(&item);
-                }
+            // A version before may be in a seal that has not ended: this one must hide its vector then.
+            if vector.is_none() && !hides && before.is_none() {
                 continue;
             }
             let entry = Entry {
@@ -171,7 +169,8 @@ impl Overlay {
 
     /// Every item with its vector, in order of items. An item without a vector hides one in a segment.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemNo, Option<Row<'_>>)> {
-        let items = self.entries.keys();
-        items.map(|item| (*item, self.vector_or(*item, || None)))
+        let entries = self.entries.iter();
+        let of_use = entries.filter(|(_, entry)| entry.has_vector || entry.hides);
+        of_use.map(|(item, _)| (*item, self.vector_or(*item, || None)))
     }
 }

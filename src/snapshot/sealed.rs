@@ -64,11 +64,12 @@ impl Sealed {
         newest
     }
 
-    /// The revision that began the present life of an item with this unsealed version: the put after its last
-    /// delete, or 0 if it was never deleted. The journal may hold that delete, or the segments.
+    /// The revision of the first put after the last delete of an item with this unsealed version; 0 if it was
+    /// never deleted. The journal may hold that delete, or the segments.
     ///
-    /// This is what decides over vectors that callers supply: a delete discards them in every generation, and a
-    /// later put does not bring them back. So the life is kept with each row, through seals and merges.
+    /// A generation uses a vector that the caller supplied only if this revision is not above the generation's
+    /// cut: a delete discards such vectors in every generation. So the revision is stored with each row,
+    /// and seals and merges keep it.
     pub(crate) fn born(&self, fresh: &Fresh) -> Result<Revision, Error> {
         if fresh.since > Revision(0) {
             return Ok(fresh.since);
@@ -77,7 +78,8 @@ impl Sealed {
             if let Some(row) = segment.find_item(fresh.item)? {
                 return Ok(match row.record {
                     Some(_) => row.born,
-                    // No generation is cut between the put that followed this delete and this version.
+                    // That put is not recorded. All generations were cut before it, so this later revision
+                    // decides the same.
                     None => fresh.revision,
                 });
             }

@@ -23,7 +23,7 @@ pub enum MissingData {
     #[error("examples: no document of two sentences, no click on a document with a text")]
     Texts,
     /// The settings ask for mined negatives alone.
-    #[error("mined negatives, but the settings ask to learn from these alone")]
+    #[error("mined negatives; give some, or let the settings use other negatives")]
     MinedNegatives,
     /// No held-out event can test a recall.
     #[error("held-out events with an item that is new to its user")]

@@ -5,6 +5,7 @@ use super::*;
 use crate::database::Pinned;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Metric;
 
 /// A space with an item tower: the numbers x, y and z of a record.
@@ -397,4 +398,29 @@ fn a_refresh_without_news_keeps_the_state_and_one_with_news_keeps_what_is_unchan
         first(&after),
         "no vector was computed again"
     );
+}
+
+#[test]
+fn an_item_deleted_while_a_seal_is_under_way_is_not_found_after_it() {
+    let files = MemoryFiles::default();
+    let db = open(&files).unwrap();
+    for step in [Step::PutMany(3), Step::Publish(1.0), Step::Put(6, 60)] {
+        step.run(&db).unwrap();
+    }
+    // The seal as of this moment, done in a copy.
+    let copy = open(&files.after_power_cut(Loss::None)).unwrap();
+    let cut = copy.seal().unwrap();
+    let sealed = Arc::clone(&copy.live().snapshot.load().spaces[SPACE].base);
+    Step::Delete(6).run(&db).unwrap();
+
+    let snapshot = db.live().snapshot.load_full();
+    let after = snapshot.spaces[SPACE].overlay.after_seal(cut, &sealed);
+    let with_vector = (0..20)
+        .map(ItemNo)
+        .filter(|item| sealed.vector(*item).is_some());
+    let newest = with_vector.max().unwrap();
+    assert!(after.hides(newest) && after.hiding() == 1);
+    // The next seal says so in its segment, and a seal of the deletion alone writes nothing.
+    assert_eq!(after.iter().count(), 1);
+    assert_eq!(snapshot.spaces[SPACE].overlay.iter().count(), 0);
 }

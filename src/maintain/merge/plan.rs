@@ -1,9 +1,9 @@
 //! The merge policy: which segments a merge takes, by row counts alone.
 //!
-//! A segment is merged with all newer ones once these together hold at least a fraction of the rows that it
-//! still needs. The fraction is 1 as long as few segments follow: the sizes of segments then at least
-//! halve from one to the next. Where seals are so small that this would make too many segments, the
-//! fraction is smaller, just so that [`MAX_SEGMENTS`] are never exceeded.
+//! A segment is merged with all newer ones once `ratio` times their rows reaches its live rows. The ratio is 1
+//! as long as few segments follow: the sizes of segments then at least halve from one to the next. Where seals
+//! are so small that this would make too many segments, the ratio is larger, just so that [`MAX_SEGMENTS`] are
+//! never exceeded.
 //!
 //! Cost: n rows, sealed s at a time, are rewritten about `r · log(n / s) / log(r)` times, where r is the
 //! larger of 2 and the 7th root of n / s. A million items sealed by 8,192 are rewritten seven times each,
@@ -55,11 +55,10 @@ pub(super) fn plan(fills: &[Fill], extent: Extent) -> Option<Range<usize>> {
     from.map(|from| from..fills.len())
 }
 
-/// How many times larger than all newer segments together a segment has to be to stay.
+/// A segment stays unmerged if it has more live rows than this many times the rows of all newer segments.
 ///
 /// Where none is due, the rows from a segment on are more than `1 + ratio` times those from the next one on.
-/// So there are at most [`MAX_SEGMENTS`], if `ratio` to the power of one less is all rows by those of the
-/// newest segment.
+/// So there are at most [`MAX_SEGMENTS`], with ratio^(MAX_SEGMENTS − 1) = all rows / rows of the newest segment.
 fn ratio(fills: &[Fill]) -> f64 {
     let all: usize = fills.iter().map(|fill| fill.rows).sum();
     let newest = fills.last().map_or(1, |fill| fill.rows.max(1));

@@ -1,5 +1,5 @@
-//! Doubts about a publish: signs that the towers do not belong to these items. Such towers embed every item, and
-//! recalls answer with anything.
+//! Doubts about a publish: signs that the towers do not belong to these items. Such towers embed items without an
+//! error, but what is recalled is meaningless.
 
 use super::job::Publish;
 use super::source::Source;
@@ -9,16 +9,18 @@ use crate::snapshot::parse;
 use twinspire_core::kernel::Metric;
 use twinspire_towers::internals::{Coverage, Side};
 
-/// Fewer items are published without doubts: a few may well be alike.
+/// Minimum number of items for these checks: a few items may well be alike.
 const MIN_ITEMS: usize = 20;
 /// Number of vectors that are compared.
 const MAX_COMPARED: usize = 10_000;
-/// The squared distance from their mean, relative to their squared length, below which vectors are equal. Under cosine
-/// an angle of a thousandth; other metrics may have a large common part.
+/// Vectors count as nearly equal if their squared distance from the mean, relative to their squared length, is below
+/// this. Under cosine that is an angle of a thousandth. Under other metrics vectors may share a large offset, so the
+/// limit is lower.
 const MIN_SPREAD_COSINE: f64 = 1e-6;
 const MIN_SPREAD: f64 = 1e-12;
 
-/// Refuses towers that read nothing of the items.
+/// Refuses the publish if a feature of the item tower finds its field in no item, or none of its ids in its
+/// vocabulary. Not checked with `force`, for vectors from elsewhere, and below [`MIN_ITEMS`].
 pub(super) fn check_features(
     publish: &Publish<'_>,
     versions: &[Version<'_>],

@@ -36,8 +36,8 @@ impl Shape {
     /// Computes all sums: in square tiles if both sides have enough rows, else in lines.
     ///
     /// `sums(tile, row, unit)` computes the tile whose first rows are `row` and `unit`, row by row. The
-    /// last tile of a series is moved back to end with the rows, so some sums are computed twice, to the
-    /// same bit.
+    /// last tile of a series is moved back so that it ends at the last row: sums that overlap are computed
+    /// twice, with identical results.
     #[inline]
     pub(super) fn tiles<const SUMS: usize, const TALL: usize, const WIDE: usize>(
         self,

@@ -37,7 +37,7 @@ const LISTS: &str = "lists of numbers";
 pub(crate) struct Rows {
     path: PathBuf,
     groups: Groups,
-    /// The numbers of the columns of ids and of vectors among the two.
+    /// Positions of the id column and the vector column among the columns that are read.
     columns: [usize; 2],
     shape: Shape,
     /// Rows of the current batch that are left, the next one last.
@@ -120,12 +120,12 @@ impl Rows {
         Ok(())
     }
 
-    /// The rows of a batch.
+    /// The rows of a batch, the last one first.
     fn rows(&self, batch: &RecordBatch) -> Result<Vec<Result<Row, String>>, String> {
         let column = |at: usize| {
             let place = self.columns.get(at).copied().unwrap_or_default();
             let column = self.field(at).zip(batch.columns().get(place));
-            column.ok_or_else(|| "a batch without its columns".to_owned())
+            column.ok_or_else(|| "the columns of ids and vectors are missing from a part of the file; it may be damaged".to_owned())
         };
         let ((id, ids), (field, vectors)) = (column(0)?, column(1)?);
         let ids = cells(id, ids)?;
@@ -142,6 +142,7 @@ impl Rows {
         Ok((0..batch.num_rows()).rev().map(row).collect())
     }
 
+    /// The error of rows that cannot be decoded; reading goes on after them.
     fn lost(&mut self, rows: u64, what: String) -> ImportError {
         let first = self.row + 1;
         self.row += rows;

@@ -1,7 +1,7 @@
 //! What the features of a tower find in records: whether any record has their field, and any of its ids is known.
 //!
-//! A tower reads any record whose missing fields it may replace. Towers of another catalogue, or of columns that were
-//! renamed, would so embed every record alike, without an error.
+//! A tower replaces missing fields by defaults. Towers of another catalogue, or of columns that were renamed, would
+//! therefore embed all records alike, without an error.
 
 use super::model::{Model, Tower};
 use super::schema::FeatureKind;

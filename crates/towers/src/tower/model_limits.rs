@@ -9,12 +9,12 @@ use std::time::Duration;
 /// file before it runs; a model that exceeds a limit is refused, with the operator, the size and the limit.
 ///
 /// The limits are those of the process: [`set_model_limits`] changes them for models that are opened later. They
-/// start with [`ModelLimits::default`], or with the environment variables `TWINSPIRE_MODEL_MEMORY_MB` and
-/// `TWINSPIRE_MODEL_SECONDS`.
+/// start as [`ModelLimits::default`]; the environment variables `TWINSPIRE_MODEL_MEMORY_MB` and
+/// `TWINSPIRE_MODEL_SECONDS` replace one each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelLimits {
-    /// Bytes that one run may take, beyond eight times the size of the file. Batches are cut to fit. 1 GiB by
+    /// Memory that one run may take, in bytes, in addition to eight times the size of the file. Batches are cut to fit. 1 GiB by
     /// default.
     pub memory: u64,
     /// Multiplications and additions of one run: 2³⁶ by default, about ten seconds of one core.

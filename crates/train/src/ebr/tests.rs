@@ -388,7 +388,7 @@ fn invalid_data_and_settings_are_named() {
         trained.unwrap_err().to_string()
     };
     let alone =
-        "the dataset has no mined negatives, but the settings ask to learn from these alone";
+        "the dataset has no mined negatives; give some, or let the settings use other negatives";
     let only = Config { easy: 0, ..small() };
     assert_eq!(says(only, Vec::new()), alone);
     let first = Config {

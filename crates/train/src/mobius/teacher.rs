@@ -36,7 +36,7 @@ pub struct Categories {
 }
 
 impl Categories {
-    /// By the given fields of the items, strings or lists of strings; when empty, by all fields that hold
+    /// Compares items by these fields, strings or lists of strings; if empty, by all fields that hold
     /// categories. Events of weight `click` or more are clicks.
     ///
     /// # Errors

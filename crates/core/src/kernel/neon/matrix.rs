@@ -1,10 +1,10 @@
-//! Matrix products in NEON: sixteen sums at a time, added up by fours.
+//! Matrix products in NEON. A tile has 16 accumulators of four lanes, which are summed up at its end.
 
 use super::super::tile::{Shape, Tile};
 use super::{LANES, Neon};
 use std::arch::aarch64::*;
 
-/// Sums of a tile: four rows of weights by four of numbers, or sixteen by one.
+/// Accumulators per tile: 4 batch rows by 4 rows of weights, or 1 by 16.
 const SUMS: usize = 16;
 /// Rows of the batch, and rows of weights, in a square tile.
 const SIDE: usize = 4;
@@ -43,7 +43,8 @@ unsafe fn multiply(shape: Shape, x: &[f32], weights: &[f32], out: &mut [f32]) {
     shape.tiles::<SUMS, SIDE, SIDE>(sums, SUMS, out);
 }
 
-/// The inner products of `X` rows from `x` on with `W` rows from `weights` on, no more than sixteen.
+/// The inner products of `X` rows from `x` on with `W` rows from `weights` on; `X * W` is at
+/// most 16.
 ///
 /// # Safety
 /// That many rows of `width` components exist on each side.
