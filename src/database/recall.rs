@@ -315,8 +315,8 @@ impl<'a, Q> Recall<'a, Q> {
         self
     }
 
-    /// The beam width of the graph search (efSearch): the number of candidates it keeps, at least one and a half times `k`.
-    /// [`DEFAULT_EF`](crate::DEFAULT_EF) by default. A wider beam finds more of the exact answer and
+    /// The beam width of the graph search (efSearch): the number of candidates it keeps, at least one and a
+    /// half times `k`. [`DEFAULT_EF`](crate::DEFAULT_EF) by default. A wider beam finds more of the exact answer and
     /// takes longer. Segments with no more items than the beam width are scanned instead.
     pub fn ef(mut self, ef: usize) -> Self {
         self.params.ef = ef;

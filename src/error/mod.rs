@@ -20,8 +20,6 @@ mod convert;
 mod display;
 mod invariant;
 mod kind;
-#[cfg(test)]
-mod page;
 mod reason;
 #[cfg(test)]
 mod tests;

@@ -94,7 +94,7 @@ impl Parser<'_> {
     }
 
     /// Takes the next token, which must be this one.
-    fn expect(&mut self, word: &str, expected: &str) -> Result<(), Fault> {
+    fn require(&mut self, word: &str, expected: &str) -> Result<(), Fault> {
         if self.eat(word)? {
             return Ok(());
         }
@@ -157,7 +157,7 @@ impl Parser<'_> {
             if self.next.token == Token::End {
                 return Err(Fault::syntax(span, "the parenthesis is not closed"));
             }
-            self.expect(")", "`and`, `or` or `)`")?;
+            self.require(")", "`and`, `or` or `)`")?;
             return Ok(inner);
         }
         if self.eat("true")? {
@@ -206,14 +206,14 @@ impl Parser<'_> {
         let (mut numbers, mut literals) = ([0.0; 3], Vec::new());
         let names = ["a latitude", "a longitude", "a distance in kilometres"];
         for (number, name) in numbers.iter_mut().zip(names) {
-            self.expect(",", &format!("a comma and {name}"))?;
+            self.require(",", &format!("a comma and {name}"))?;
             let Token::Number(found) = self.next.token else {
                 return Err(self.expected(name));
             };
             *number = found.nearest();
             literals.push(self.advance()?.span);
         }
-        self.expect(")", "`)`")?;
+        self.require(")", "`)`")?;
         let [lat, lon, km] = numbers;
         let op = span.start..self.last;
         let span = PredicateSpan {
@@ -238,7 +238,7 @@ impl Parser<'_> {
             Op::In(self.list(&mut literals)?)
         } else if self.eat("between")? {
             let low = self.literal(&mut literals)?;
-            self.expect("and", "`and` and the upper end")?;
+            self.require("and", "`and` and the upper end")?;
             Op::Between(low, self.literal(&mut literals)?)
         } else if self.eat("has")? {
             if self.eat("any")? {
@@ -251,7 +251,7 @@ impl Parser<'_> {
                 Op::HasAny(vec![self.literal(&mut literals)?])
             }
         } else if self.eat("starts")? {
-            self.expect("with", "`with`")?;
+            self.require("with", "`with`")?;
             match self.literal(&mut literals)? {
                 Term::Text(prefix) => Op::StartsWith(prefix),
                 _ => return Err(Fault::syntax(self.last_of(&literals), "a text expected")),
@@ -265,7 +265,7 @@ impl Parser<'_> {
             } else {
                 "`null` or `not null` after `is`"
             };
-            self.expect("null", expected)?;
+            self.require("null", expected)?;
             if not { Op::IsNotNull } else { Op::IsNull }
         } else {
             self.comparison(&path, &mut literals)?
@@ -318,7 +318,7 @@ impl Parser<'_> {
 
     /// A list of literals in parentheses.
     fn list(&mut self, literals: &mut Vec<Range<usize>>) -> Result<Vec<Term>, Fault> {
-        self.expect("(", "a list in parentheses")?;
+        self.require("(", "a list in parentheses")?;
         let mut terms = Vec::new();
         if self.eat(")")? {
             return Ok(terms);
@@ -333,7 +333,7 @@ impl Parser<'_> {
             if self.eat(")")? {
                 return Ok(terms);
             }
-            self.expect(",", "a comma or `)`")?;
+            self.require(",", "a comma or `)`")?;
         }
     }
 

@@ -4,7 +4,7 @@ use super::code_book::LIMIT;
 use super::codes::Codes;
 use super::node_scorer::NodeScorer;
 use super::rotation::rotate;
-use twinspire_core::kernel::{CodeQuery, Level, Metric, ScoreScale, prefetch};
+use twinspire_core::kernel::{CodeBatch, CodeQuery, Level, Metric, ScoreScale, prefetch};
 
 /// Early stop: a walk ends at the first node whose squared distance exceeds that of the k-th best by this
 /// fraction, because nodes beyond it are rarely among the best k. Inner products are converted to distances
@@ -143,14 +143,15 @@ impl NodeScorer for CodeScorer<'_> {
 
     #[inline]
     fn score_all(&self, nodes: &[u32], scores: &mut Vec<f32>) {
-        let (query, rows, scale) = (self.query, self.codes.rows, self.scale);
+        let batch = CodeBatch {
+            query: self.query,
+            codes: self.codes.rows,
+            rows: nodes,
+            scale: self.scale,
+        };
         match self.metric {
-            Metric::Cosine | Metric::InnerProduct => {
-                self.level.dot_scores(query, rows, nodes, scale, scores);
-            }
-            Metric::L2 => self
-                .level
-                .l2_squared_scores(query, rows, nodes, scale, scores),
+            Metric::Cosine | Metric::InnerProduct => self.level.dot_scores(batch, scores),
+            Metric::L2 => self.level.l2_squared_scores(batch, scores),
         }
     }
 

@@ -29,8 +29,8 @@ const LOOKED_AT: usize = 4;
 const NEAR_COPY: f32 = 0.04;
 /// The weight of the second vector of a near query; the first has 1.
 const SECOND_WEIGHT: f32 = 0.5;
-/// Number of directions in a far query. With few, the blended items themselves would be among the best: with six,
-/// recall@10 was up to 0.04 above that of independent queries.
+/// Number of directions in a far query. With few, the blended items themselves would be among the best, and easier
+/// to find than those of independent queries.
 const BLENDED: u64 = 24;
 
 /// Made-up queries, and what they show about the vectors.

@@ -135,6 +135,7 @@ const GOING_ON: [Step; 6] = [
 
 /// Generations a space keeps.
 const RETAIN: usize = 2;
+
 impl Step {
     fn apply(self, model: &mut Model) {
         let Model {

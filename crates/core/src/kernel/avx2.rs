@@ -6,7 +6,7 @@
 
 mod matrix;
 
-use super::codes::{CodeQuery, CodeRows, ScoreScale};
+use super::codes::CodeBatch;
 use super::scalar;
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, _MM_FROUND_TO_NEAREST_INT, _mm_add_epi32, _mm_add_ps, _mm_add_ss,
@@ -63,16 +63,9 @@ impl Avx2 {
 
     /// The scores of rows of codes by their inner products.
     #[inline]
-    pub(super) fn dot_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub(super) fn dot_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { dot_scores(query, codes, rows, scale, scores) }
+        unsafe { dot_scores(batch, scores) }
     }
 
     /// The squared Euclidean distance of codes.
@@ -84,16 +77,9 @@ impl Avx2 {
 
     /// The scores of rows of codes by their squared Euclidean distances.
     #[inline]
-    pub(super) fn l2_squared_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub(super) fn l2_squared_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { l2_squared_scores(query, codes, rows, scale, scores) }
+        unsafe { l2_squared_scores(batch, scores) }
     }
 
     /// The inner product of a query and a row in binary16.
@@ -208,17 +194,8 @@ fn dot_i8(query: &[i8], row: &[i8]) -> i32 {
 }
 
 #[target_feature(enable = "avx2")]
-fn dot_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    codes.score(
-        rows,
-        query.codes(),
-        scale,
+fn dot_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    batch.score(
         scores,
         |query, rows| dot_i8_4(query, rows),
         |query, row| dot_i8(query, row),
@@ -226,17 +203,8 @@ fn dot_scores(
 }
 
 #[target_feature(enable = "avx2")]
-fn l2_squared_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    codes.score(
-        rows,
-        query.codes(),
-        scale,
+fn l2_squared_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    batch.score(
         scores,
         |query, rows| l2_squared_i8_4(query, rows),
         |query, row| l2_squared_i8(query, row),

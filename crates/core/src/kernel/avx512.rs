@@ -8,7 +8,7 @@
 
 mod matrix;
 
-use super::codes::{CodeQuery, CodeRows, ScoreScale};
+use super::codes::CodeBatch;
 use super::scalar;
 use std::arch::x86_64::{
     __m256i, __m512, __m512i, __mmask16, __mmask64, _MM_FROUND_TO_NEAREST_INT, _mm256_add_epi32,
@@ -74,16 +74,9 @@ impl Avx512 {
 
     /// The scores of rows of codes by their inner products.
     #[inline]
-    pub(super) fn dot_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub(super) fn dot_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { dot_scores(query, codes, rows, scale, scores) }
+        unsafe { dot_scores(batch, scores) }
     }
 
     /// The squared Euclidean distance of codes.
@@ -95,16 +88,9 @@ impl Avx512 {
 
     /// The scores of rows of codes by their squared Euclidean distances.
     #[inline]
-    pub(super) fn l2_squared_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub(super) fn l2_squared_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         // SAFETY: `self` exists only where all features were detected.
-        unsafe { l2_squared_scores(query, codes, rows, scale, scores) }
+        unsafe { l2_squared_scores(batch, scores) }
     }
 
     /// The inner product of a query and a row in binary16.
@@ -262,18 +248,9 @@ fn dot_codes_4(query: &[i8], rows: [&[i8]; 4]) -> [i32; 4] {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn dot_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    let excess = 128 * query.sum();
-    codes.score(
-        rows,
-        query.codes(),
-        scale,
+fn dot_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    let excess = 128 * batch.query.sum();
+    batch.score(
         scores,
         |query, rows| dot_codes_4(query, rows).map(|dot| dot - excess),
         |query, row| match row.len() < query.len() {
@@ -285,17 +262,8 @@ fn dot_scores(
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn l2_squared_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    codes.score(
-        rows,
-        query.codes(),
-        scale,
+fn l2_squared_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    batch.score(
         scores,
         |query, rows| l2_squared_i8_4(query, rows),
         |query, row| l2_squared_i8(query, row),

@@ -88,39 +88,6 @@ impl<'a> CodeRows<'a> {
         let from = (row as usize).checked_mul(self.stride)?;
         self.codes.get(from..from.checked_add(self.stride)?)
     }
-
-    /// Scores rows by fours, with `four` if all four have the length of a query, else with `one`.
-    #[expect(
-        clippy::inline_always,
-        reason = "the sums need the instructions of the caller"
-    )]
-    #[inline(always)]
-    pub(super) fn score(
-        self,
-        rows: &[u32],
-        query: &[i8],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-        four: impl Fn(&[i8], [&[i8]; 4]) -> [i32; 4],
-        one: impl Fn(&[i8], &[i8]) -> i32,
-    ) {
-        scores.clear();
-        scores.resize(rows.len(), 0.0);
-        let (fours, rest) = rows.as_chunks::<4>();
-        let (four_scores, rest_scores) = scores.as_chunks_mut::<4>();
-        let codes = |row: &u32| self.row(*row).unwrap_or_default();
-        for (rows, scores) in fours.iter().zip(four_scores) {
-            let rows = rows.each_ref().map(codes);
-            let sums = match rows.iter().all(|row| row.len() >= query.len()) {
-                true => four(query, rows),
-                false => rows.map(|row| one(query, row)),
-            };
-            *scores = sums.map(|sum| scale.score(sum));
-        }
-        for (row, score) in rest.iter().zip(rest_scores) {
-            *score = scale.score(one(query, codes(row)));
-        }
-    }
 }
 
 /// How the sum of a kernel becomes a score.
@@ -137,5 +104,53 @@ impl ScoreScale {
     #[inline]
     pub fn score(self, sum: i32) -> f32 {
         self.factor * sum as f32 + self.term
+    }
+}
+
+/// Rows of codes to score for a query.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeBatch<'a> {
+    /// The query.
+    pub query: &'a CodeQuery,
+    /// All rows.
+    pub codes: CodeRows<'a>,
+    /// The rows to score. One that is out of range counts as empty.
+    pub rows: &'a [u32],
+    /// How sums become scores.
+    pub scale: ScoreScale,
+}
+
+impl CodeBatch<'_> {
+    /// Writes the scores: by fours with `four` where the rows are as long as the query, else with `one`.
+    ///
+    /// The query is loaded once for four rows, and their sums run in parallel.
+    #[expect(
+        clippy::inline_always,
+        reason = "the sums need the instructions of the caller"
+    )]
+    #[inline(always)]
+    pub(super) fn score(
+        self,
+        scores: &mut Vec<f32>,
+        four: impl Fn(&[i8], [&[i8]; 4]) -> [i32; 4],
+        one: impl Fn(&[i8], &[i8]) -> i32,
+    ) {
+        let (query, scale) = (self.query.codes(), self.scale);
+        scores.clear();
+        scores.resize(self.rows.len(), 0.0);
+        let (fours, rest) = self.rows.as_chunks::<4>();
+        let (four_scores, rest_scores) = scores.as_chunks_mut::<4>();
+        let codes = |row: &u32| self.codes.row(*row).unwrap_or_default();
+        for (rows, scores) in fours.iter().zip(four_scores) {
+            let rows = rows.each_ref().map(codes);
+            let sums = match rows.iter().all(|row| row.len() >= query.len()) {
+                true => four(query, rows),
+                false => rows.map(|row| one(query, row)),
+            };
+            *scores = sums.map(|sum| scale.score(sum));
+        }
+        for (row, score) in rest.iter().zip(rest_scores) {
+            *score = scale.score(one(query, codes(row)));
+        }
     }
 }

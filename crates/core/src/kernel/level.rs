@@ -10,7 +10,7 @@
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
-use super::codes::{CodeQuery, CodeRows, ScoreScale};
+use super::codes::{CodeBatch, CodeQuery};
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::scalar;
@@ -176,26 +176,17 @@ impl Level {
         }
     }
 
-    /// Scores rows of codes by their inner products with a query. A row out of range counts as empty.
-    ///
-    /// Four rows at a time: the query is loaded once for them, and their sums run in parallel.
+    /// Writes the scores of rows of codes by their inner products with the query.
     #[inline]
-    pub fn dot_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub fn dot_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         match self {
-            Self::Scalar => scalar::dot_scores(query, codes, rows, scale, scores),
+            Self::Scalar => scalar::dot_scores(batch, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.dot_scores(query, codes, rows, scale, scores),
+            Self::Avx2(avx2) => avx2.dot_scores(batch, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.dot_scores(query, codes, rows, scale, scores),
+            Self::Avx512(avx512) => avx512.dot_scores(batch, scores),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(neon) => neon.dot_scores(query, codes, rows, scale, scores),
+            Self::Neon(neon) => neon.dot_scores(batch, scores),
         }
     }
 
@@ -205,25 +196,17 @@ impl Level {
         self.l2_squared_i8(query.codes(), row)
     }
 
-    /// Scores rows of codes by their squared Euclidean distances from a query. A row out of range counts as
-    /// empty.
+    /// Writes the scores of rows of codes by their squared Euclidean distances from the query.
     #[inline]
-    pub fn l2_squared_scores(
-        self,
-        query: &CodeQuery,
-        codes: CodeRows<'_>,
-        rows: &[u32],
-        scale: ScoreScale,
-        scores: &mut Vec<f32>,
-    ) {
+    pub fn l2_squared_scores(self, batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         match self {
-            Self::Scalar => scalar::l2_squared_scores(query, codes, rows, scale, scores),
+            Self::Scalar => scalar::l2_squared_scores(batch, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(avx2) => avx2.l2_squared_scores(query, codes, rows, scale, scores),
+            Self::Avx2(avx2) => avx2.l2_squared_scores(batch, scores),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(avx512) => avx512.l2_squared_scores(query, codes, rows, scale, scores),
+            Self::Avx512(avx512) => avx512.l2_squared_scores(batch, scores),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(neon) => neon.l2_squared_scores(query, codes, rows, scale, scores),
+            Self::Neon(neon) => neon.l2_squared_scores(batch, scores),
         }
     }
 

@@ -35,7 +35,7 @@ mod tile;
 mod weights;
 
 pub use aligned::Aligned;
-pub use codes::{CodeQuery, CodeRows, ScoreScale};
+pub use codes::{CodeBatch, CodeQuery, CodeRows, ScoreScale};
 pub use level::Level;
 pub use metric::Metric;
 pub use prefetch::prefetch;

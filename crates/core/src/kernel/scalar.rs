@@ -2,7 +2,7 @@
 //!
 //! Where two lists differ in length, the shorter length counts.
 
-use super::codes::{CodeQuery, CodeRows, ScoreScale};
+use super::codes::CodeBatch;
 use super::{bf16, half};
 
 const LANES: usize = 8;
@@ -77,25 +77,19 @@ pub(super) fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
     apart.map(|apart| apart * apart).sum()
 }
 /// The scores of rows of codes by their inner products.
-pub(super) fn dot_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    let four = |query: &[i8], rows: [&[i8]; 4]| rows.map(|row| dot_i8(query, row));
-    codes.score(rows, query.codes(), scale, scores, four, dot_i8);
+pub(super) fn dot_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    batch.score(
+        scores,
+        |query, rows| rows.map(|row| dot_i8(query, row)),
+        dot_i8,
+    );
 }
 
 /// The scores of rows of codes by their squared Euclidean distances.
-pub(super) fn l2_squared_scores(
-    query: &CodeQuery,
-    codes: CodeRows<'_>,
-    rows: &[u32],
-    scale: ScoreScale,
-    scores: &mut Vec<f32>,
-) {
-    let four = |query: &[i8], rows: [&[i8]; 4]| rows.map(|row| l2_squared_i8(query, row));
-    codes.score(rows, query.codes(), scale, scores, four, l2_squared_i8);
+pub(super) fn l2_squared_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
+    batch.score(
+        scores,
+        |query, rows| rows.map(|row| l2_squared_i8(query, row)),
+        l2_squared_i8,
+    );
 }

@@ -93,14 +93,20 @@ impl Case<'_> {
         };
         for query in [a, &a[..a.len() / 2]] {
             let query = CodeQuery::new(query.iter().copied());
+            let batch = CodeBatch {
+                query: &query,
+                codes,
+                rows: &wanted,
+                scale,
+            };
             let mut scores = vec![7.0];
             let expected = |term: fn(i64, i64) -> i64| -> Vec<f32> {
                 let sum = |at| exact(query.codes(), row(at), term);
                 wanted.iter().map(|at| scale.score(sum(at))).collect()
             };
-            level.dot_scores(&query, codes, &wanted, scale, &mut scores);
+            level.dot_scores(batch, &mut scores);
             same("dot_scores", &scores, &expected(|x, y| x * y))?;
-            level.l2_squared_scores(&query, codes, &wanted, scale, &mut scores);
+            level.l2_squared_scores(batch, &mut scores);
             let squares = expected(|x, y| (x - y) * (x - y));
             same("l2_squared_scores", &scores, &squares)?;
         }

@@ -1,5 +1,7 @@
 //! What messages say, and that causes are kept.
 
+mod page;
+
 use super::*;
 use crate::format::FormatError;
 use crate::store::StoreError;

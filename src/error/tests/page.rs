@@ -5,7 +5,7 @@ use crate::filter::FilterErrorKind;
 use std::collections::BTreeSet;
 use twinspire_towers::{EmbedError, TowerFault, TowersError};
 
-const PAGE: &str = include_str!("../../docs/errors.md");
+const PAGE: &str = include_str!("../../../docs/errors.md");
 
 /// The names of an enum's variants. Does not compile while one is missing.
 macro_rules! variants {
