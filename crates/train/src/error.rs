@@ -139,6 +139,9 @@ pub enum TrainError {
         /// The epoch, from 1.
         epoch: usize,
     },
+    /// The progress callback cancelled the training.
+    #[error("the training was cancelled")]
+    Cancelled,
     /// The trained model does not make valid towers.
     #[error(transparent)]
     Towers(#[from] TowerError),

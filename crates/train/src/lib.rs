@@ -73,5 +73,5 @@ pub use report::TrainingReport;
 pub use schema::{Overrides, TowerOverrides, Unread};
 pub use train_params::TrainParams;
 pub use trained::Trained;
-pub use training_progress::TrainingProgress;
+pub use training_progress::{IntoControlFlow, TrainingProgress};
 pub use unknown_ids::UnknownIds;

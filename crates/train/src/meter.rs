@@ -5,7 +5,8 @@ use super::error::TrainError;
 use super::nn::Checkpoint;
 use super::report::TrainingReport;
 use super::trained::Trained;
-use super::training_progress::TrainingProgress;
+use super::training_progress::{IntoControlFlow, TrainingProgress};
+use std::ops::ControlFlow;
 use std::time::Instant;
 use twinspire_towers::Towers;
 
@@ -34,7 +35,7 @@ pub(crate) struct Meter<P> {
     validations: Vec<f64>,
 }
 
-impl<P: FnMut(TrainingProgress)> Meter<P> {
+impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
     /// Starts the clock; `progress` is called after every batch.
     pub(crate) fn start(progress: P) -> Self {
         let now = Instant::now();
@@ -68,7 +69,7 @@ impl<P: FnMut(TrainingProgress)> Meter<P> {
     /// Counts a batch with its mean loss, and reports progress.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if the loss is not finite.
+    /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`] if the caller cancels.
     pub(crate) fn end_batch(&mut self, loss: f32, examples: usize) -> Result<(), TrainError> {
         self.loss_sum += f64::from(loss) * examples as f64;
         self.loss_count += examples as u64;
@@ -87,8 +88,10 @@ impl<P: FnMut(TrainingProgress)> Meter<P> {
             examples_per_second: self.examples_per_second(),
             validation: self.validations.last().copied(),
         };
-        (self.progress)(progress);
-        Ok(())
+        match (self.progress)(progress).into_control_flow() {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(TrainError::Cancelled),
+        }
     }
 
     /// Ends an epoch and returns its number, from 1.

@@ -14,7 +14,7 @@ use super::popularity::Decile;
 use super::sampler::shuffle;
 use super::train_params::TrainParams;
 use super::trained::Trained;
-use super::training_progress::TrainingProgress;
+use super::training_progress::{IntoControlFlow, TrainingProgress};
 use rand_pcg::Pcg64Mcg;
 use twinspire_towers::internals::Model;
 
@@ -79,15 +79,15 @@ impl<E, S> Stage<E, S> {
 /// the last one without a holdout.
 ///
 /// # Errors
-/// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Towers`] if the model is not a valid
+/// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`], [`TrainError::Towers`] if the model is not a valid
 /// pair of towers.
-pub(crate) fn fit<R: Recipe>(
+pub(crate) fn fit<R: Recipe, C: IntoControlFlow>(
     recipe: &mut R,
     mut network: Network,
     stages: &mut [Stage<R::Example, R::Settings>],
     params: &TrainParams,
     rng: &mut Pcg64Mcg,
-    mut meter: Meter<impl FnMut(TrainingProgress)>,
+    mut meter: Meter<impl FnMut(TrainingProgress) -> C>,
 ) -> Result<Trained, TrainError> {
     let batches = |stage: &Stage<_, _>| stage.examples.len().div_ceil(params.batch) * stage.epochs;
     let kept = stages.iter().filter(|stage| !stage.warm_up);

@@ -1,6 +1,8 @@
-//! What a training reports while it runs.
+//! What a training reports while it runs, and how the caller cancels it.
 
-/// TrainingProgress of a training, reported after every batch.
+use std::ops::ControlFlow;
+
+/// Progress of a training, reported after every batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TrainingProgress {
@@ -18,4 +20,40 @@ pub struct TrainingProgress {
     pub examples_per_second: f64,
     /// Validation metric after the previous epoch, if events are held out.
     pub validation: Option<f64>,
+}
+
+/// What a progress callback returns: nothing, or whether the training continues.
+///
+/// ```
+/// # mod twinspire { pub use twinspire_towers::Event; pub use twinspire_train as train; }
+/// use serde_json::json;
+/// use std::ops::ControlFlow;
+/// use twinspire::Event;
+/// use twinspire::train::{Dataset, TrainError, TrainingProgress, youtube};
+///
+/// let events = (0..9).map(|n| Event {
+///     user: "u".to_owned(), item: (n % 3).to_string(), at: n, weight: 1.0
+/// });
+/// let items = (0..3).map(|n| json!({"id": n.to_string()}));
+/// let data = Dataset { items: items.collect(), events: events.collect(), ..Dataset::default() };
+/// let stop = |_: TrainingProgress| ControlFlow::Break(());
+/// let error = youtube::train(&data, &youtube::Config::default(), stop).unwrap_err();
+/// assert_eq!(error, TrainError::Cancelled);
+/// ```
+pub trait IntoControlFlow {
+    /// [`ControlFlow::Break`] cancels the training: it ends with
+    /// [`TrainError::Cancelled`](crate::TrainError::Cancelled).
+    fn into_control_flow(self) -> ControlFlow<()>;
+}
+
+impl IntoControlFlow for () {
+    fn into_control_flow(self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl IntoControlFlow for ControlFlow<()> {
+    fn into_control_flow(self) -> ControlFlow<()> {
+        self
+    }
 }

@@ -12,7 +12,7 @@ use crate::meter::Meter;
 use crate::nn::{Network, random};
 use crate::trained::Trained;
 use crate::training_loop::{Stage, fit};
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{IntoControlFlow, TrainingProgress};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -21,7 +21,8 @@ use twinspire_towers::Towers;
 /// Maximum number of held-out examples that are ranked after each epoch.
 const MAX_HELD_OUT: usize = 2000;
 
-/// Trains both towers on the data. `progress` is called after every batch.
+/// Trains both towers on the data. `progress` is called after every batch and
+/// [may cancel](IntoControlFlow).
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
@@ -47,10 +48,10 @@ const MAX_HELD_OUT: usize = 2000;
 ///
 /// # Errors
 /// [`TrainError`] names the record, event or setting at fault.
-pub fn train(
+pub fn train<C: IntoControlFlow>(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     train_from(None, data, config, progress)
 }
@@ -59,11 +60,11 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what differs.
-pub fn train_from(
+pub fn train_from<C: IntoControlFlow>(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let config = &config.with_fields(data, earlier)?;

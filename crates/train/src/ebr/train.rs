@@ -15,13 +15,14 @@ use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
 use crate::training_loop::{Stage, fit};
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{IntoControlFlow, TrainingProgress};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use twinspire_towers::{MinedPair, Towers};
 
-/// Trains both towers on the data, with random negatives. `progress` is called after every batch.
+/// Trains both towers on the data, with random negatives. `progress` is called after every batch and
+/// [may cancel](IntoControlFlow).
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
@@ -48,10 +49,10 @@ use twinspire_towers::{MinedPair, Towers};
 ///
 /// # Errors
 /// [`TrainError`] names the record, event or setting at fault.
-pub fn train(
+pub fn train<C: IntoControlFlow>(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     train_mined(None, data, [], config, progress)
 }
@@ -61,11 +62,11 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what differs.
-pub fn train_from(
+pub fn train_from<C: IntoControlFlow>(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     train_mined(earlier, data, [], config, progress)
 }
@@ -77,12 +78,12 @@ pub fn train_from(
 /// # Errors
 /// As [`train_from`]. [`TrainError::Mined`] names a pair that cannot be learnt from, and
 /// [`TrainError::Empty`] is returned when the training uses mined negatives alone and none were given.
-pub fn train_mined(
+pub fn train_mined<C: IntoControlFlow>(
     earlier: Option<&Towers>,
     data: &Dataset,
     mined: impl IntoIterator<Item = MinedPair>,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);

@@ -16,14 +16,15 @@ use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
 use crate::training_loop::{Stage, fit};
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{IntoControlFlow, TrainingProgress};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use twinspire_towers::Towers;
 
 /// Trains both towers on the data under a teacher of relevance, and returns the towers that
-/// [score](Config::score) as configured. `progress` is called after every batch.
+/// [score](Config::score) as configured. `progress` is called after every batch and
+/// [may cancel](IntoControlFlow).
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::*; pub use twinspire_train as train; }
@@ -65,11 +66,11 @@ use twinspire_towers::Towers;
 ///
 /// # Errors
 /// [`TrainError`] names the record, event or setting at fault.
-pub fn train(
+pub fn train<C: IntoControlFlow>(
     data: &Dataset,
     teacher: &dyn Teacher,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     train_from(None, data, teacher, config, progress)?.trained()
 }
@@ -81,12 +82,12 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what differs.
-pub fn train_from(
+pub fn train_from<C: IntoControlFlow>(
     earlier: Option<&Towers>,
     data: &Dataset,
     teacher: &dyn Teacher,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Student, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);

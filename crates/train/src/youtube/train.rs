@@ -15,20 +15,21 @@ use crate::sampler::{Example, Logs};
 use crate::schema::extend_schema;
 use crate::trained::Trained;
 use crate::training_loop::{Stage, fit};
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{IntoControlFlow, TrainingProgress};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
 use twinspire_towers::Towers;
 
-/// Trains both towers on the data. `progress` is called after every batch.
+/// Trains both towers on the data. `progress` is called after every batch and
+/// [may cancel](IntoControlFlow).
 ///
 /// # Errors
 /// [`TrainError`] names the record, event or setting at fault.
-pub fn train(
+pub fn train<C: IntoControlFlow>(
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     train_from(None, data, config, progress)
 }
@@ -70,11 +71,11 @@ pub fn train(
 ///
 /// # Errors
 /// As [`train`], and [`TrainError::WarmStart`] names what differs.
-pub fn train_from(
+pub fn train_from<C: IntoControlFlow>(
     earlier: Option<&Towers>,
     data: &Dataset,
     config: &Config,
-    progress: impl FnMut(TrainingProgress),
+    progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let meter = Meter::start(progress);
