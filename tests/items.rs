@@ -6,6 +6,7 @@
 )]
 
 use serde_json::json;
+use std::collections::BTreeSet;
 use twinspire::{Database, Error, ErrorKind, Revision};
 use twinspire_testkit::directory;
 
@@ -36,6 +37,32 @@ fn items_are_there_after_the_database_was_closed_and_opened_again() {
         db.items().get("B02").unwrap(),
         Some(json!({"id": "B02", "back": true}))
     );
+}
+
+#[test]
+fn items_are_counted_and_found_whether_they_are_sealed_or_fresh() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let ids = ["a", "b", "c", "d"];
+    let mut expected = BTreeSet::new();
+    for step in 0..24 {
+        let id = ids[step * 7 % 4];
+        match step % 3 {
+            0 | 1 => {
+                db.items().put(&json!({"id": id, "step": step})).unwrap();
+                expected.insert(id);
+            }
+            _ => assert_eq!(db.items().delete(id).unwrap(), expected.remove(id)),
+        }
+        if step % 5 == 4 {
+            db.seal().unwrap();
+        }
+        assert_eq!(db.items().count().unwrap(), expected.len() as u64);
+        assert_eq!(db.stats().unwrap().items, expected.len() as u64);
+        for id in ids {
+            assert_eq!(db.items().contains(id).unwrap(), expected.contains(id));
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,36 @@ fn expected(pairs: &[(&str, f32)]) -> BTreeMap<String, f32> {
 }
 
 #[test]
+fn vectors_of_items_are_those_that_recalls_compare() {
+    let (_dir, path) = directory();
+    let db = with_items(&path, &["a", "b", "c"]);
+    let given = [("c", [3.0]), ("a", [1.0]), ("b", [2.0])];
+    let publish = db.publish(SPACE).towers(flat()).vectors(given);
+    publish.run().unwrap();
+    assert_eq!(db.vectors(SPACE, ["b", "a", "b"]).unwrap(), [2.0, 1.0, 2.0]);
+    assert_eq!(db.vectors(SPACE, [""; 0]).unwrap(), [0.0; 0]);
+    let state = db.pin();
+    // Written again, an item keeps its vector; deleted, it has none, and neither has a new one.
+    db.items().put(&text_item("b")).unwrap();
+    db.items().delete("c").unwrap();
+    db.items().put(&text_item("new")).unwrap();
+    assert_eq!(db.vectors(SPACE, ["a", "b"]).unwrap(), [1.0, 2.0]);
+    for id in ["c", "new", "nope"] {
+        let error = db.vectors(SPACE, ["a", id]).unwrap_err();
+        assert!(
+            matches!(&error, Error::UnknownItem { id: found } if found == id),
+            "{error}"
+        );
+    }
+    db.seal().unwrap();
+    assert_eq!(db.vectors(SPACE, ["a", "b"]).unwrap(), [1.0, 2.0]);
+    assert!(db.vectors(SPACE, ["c"]).is_err());
+    assert_eq!(state.vectors(SPACE, ["c"]).unwrap(), [3.0]);
+    let error = db.vectors("nope", ["a"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
 fn vectors_from_elsewhere_are_answered_with() {
     let (_dir, path) = directory();
     let db = with_items(&path, &["a", "b", "c"]);

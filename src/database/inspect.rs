@@ -71,13 +71,6 @@ impl Database {
     pub fn stats(&self) -> Result<DatabaseStats, Error> {
         let live = self.live();
         let snapshot = live.snapshot.load_full();
-        let mut present = BTreeMap::new();
-        for (item, (segment, row)) in snapshot.sealed.newest(Revision(0)) {
-            present.insert(item, segment.row(row)?.record.is_some());
-        }
-        let newer = snapshot.fresh.iter().map(|fresh| &fresh.version);
-        let newer = newer.map(|fresh| (fresh.item, fresh.record.is_some()));
-        present.extend(newer);
         let manifest = &snapshot.sealed.manifest;
         let spaces = snapshot.spaces.iter().map(|(name, serving)| {
             let parameters = match serving.base.model() {
@@ -104,7 +97,7 @@ impl Database {
             Ok((name.to_string(), stats))
         });
         Ok(DatabaseStats {
-            items: present.values().filter(|present| **present).count() as u64,
+            items: snapshot.count_items()?,
             fresh: snapshot.fresh.len() as u64,
             sealed_revision: manifest.sealed,
             items_segments: manifest.items.len(),

@@ -67,6 +67,25 @@ impl Items<'_> {
         self.database.live().record(id)
     }
 
+    /// Whether there is an item with this id.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when an items segment is damaged.
+    pub fn contains(&self, id: &str) -> Result<bool, Error> {
+        let found = self.database.live().find(id)?;
+        Ok(found.is_some_and(|(_, record)| record.is_some()))
+    }
+
+    /// The number of items. Reads the table of every items segment.
+    ///
+    /// # Errors
+    /// As [`contains`](Self::contains).
+    pub fn count(&self) -> Result<u64, Error> {
+        let live = self.database.live();
+        let snapshot = live.snapshot.load_full();
+        snapshot.count_items()
+    }
+
     /// Deletes an item. Returns false if no item has this id.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //!
 //! - `handle` is [`Database`] itself; `open` and `OpenOptions` make one.
 //! - `items` and `removal`, `ensembles`, `generations` are what it stores.
-//! - `recall`, `mine`, `pin` read; `publish` and `rollback` move a space to another generation.
+//! - `recall`, `mine`, `pin`, `vectors` read; `publish` and `rollback` move a space to another generation.
 //! - `filter_fields` says which fields filters do not read.
 //! - `export`, `copies`, `check`, `repair`, `audit` and `inspect` look at a database as a whole.
 
@@ -31,6 +31,7 @@ mod rollback;
 #[cfg(test)]
 mod tests;
 mod towers;
+mod vectors;
 
 pub use check::{CheckReport, FileProblem};
 pub use ensembles::Ensembles;

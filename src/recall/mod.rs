@@ -28,6 +28,7 @@ mod fresh_scan;
 mod fusion;
 mod given_users;
 mod hits;
+mod item_vectors;
 mod mine;
 mod node_hits;
 mod pages;
@@ -55,6 +56,7 @@ pub use explain::{
 };
 pub(crate) use given_users::given_queries;
 pub use hits::{Hit, Hits};
+pub(crate) use item_vectors::item_vectors;
 pub(crate) use mine::{MineParams, mine};
 pub(crate) use params::SearchParams;
 pub(crate) use passing::passing;

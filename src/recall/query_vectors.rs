@@ -249,6 +249,6 @@ fn prepared(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
     Ok(vector)
 }
 
-fn unknown_item(id: &str) -> Error {
+pub(super) fn unknown_item(id: &str) -> Error {
     Error::UnknownItem { id: id.to_owned() }
 }

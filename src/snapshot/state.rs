@@ -325,6 +325,17 @@ impl Snapshot {
         Ok(None)
     }
 
+    /// The number of items that are not deleted.
+    pub(crate) fn count_items(&self) -> Result<u64, Error> {
+        let mut present = BTreeMap::new();
+        for (item, (segment, row)) in self.sealed.newest(Revision(0)) {
+            present.insert(item, segment.row(row)?.record.is_some());
+        }
+        let newer = self.fresh.iter().map(|fresh| &fresh.version);
+        present.extend(newer.map(|fresh| (fresh.item, fresh.record.is_some())));
+        Ok(present.values().filter(|present| **present).count() as u64)
+    }
+
     /// The item of an id, deleted or not.
     pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
         match self.fresh.find(id) {

@@ -6,7 +6,7 @@
     reason = "a test that fails may panic"
 )]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use twinspire_towers::Towers;
 
@@ -43,6 +43,25 @@ fn records(path: &Path, side: &str) -> Vec<Value> {
     let test: Value = serde_json::from_slice(&test).unwrap();
     let cases = test[side].as_array().unwrap().iter();
     cases.map(|case| case["record"].clone()).collect()
+}
+
+#[test]
+fn many_items_have_the_vectors_of_each_and_an_error_appends_nothing() {
+    for path in directories() {
+        let towers = Towers::open(&path).unwrap();
+        let items = records(&path, "item");
+        let each = items.iter().map(|item| towers.embed_item(item));
+        let each: Vec<Vec<f32>> = each.collect::<Result<_, _>>().unwrap();
+        let mut vectors = vec![7.0];
+        towers.embed_items_into(&items, &mut vectors).unwrap();
+        assert_eq!(vectors.split_off(1), each.concat(), "{}", path.display());
+        let mut bad = items.clone();
+        bad.push(json!({"id": "bad", "nothing": "that is read"}));
+        if let Err(error) = towers.embed_items_into(&bad, &mut vectors) {
+            assert!(error.to_string().contains("item \"bad\""), "{error}");
+            assert_eq!(vectors, [7.0]);
+        }
+    }
 }
 
 #[test]

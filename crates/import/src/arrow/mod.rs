@@ -37,6 +37,6 @@ pub(crate) use cells::{Budget, cells};
 pub(crate) use extension::{EXTENSION, UUID};
 #[cfg(feature = "parquet")]
 pub(crate) use rows::{Batches, Part};
-pub use rows::{Rows, events_from, items_from, users_from};
+pub use rows::{Rows, events_from, items_from, records_from, users_from};
 #[cfg(feature = "parquet")]
 pub(crate) use select::Kind;

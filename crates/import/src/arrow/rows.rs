@@ -78,6 +78,19 @@ pub fn users_from(
     Ok(Rows::users(Box::new(given), path, options))
 }
 
+/// Objects of any kind from record batches, such as the users of a batch of recalls: each row with its columns as
+/// fields. No column is required.
+pub fn records_from(
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
+    schema: &SchemaRef,
+    name: impl AsRef<Path>,
+    options: &ReadOptions,
+) -> Result<Rows<Value>, ImportError> {
+    let path = name.as_ref();
+    let given = Given::new(batches, schema, Kind::Records, options, path)?;
+    Ok(Rows::new(Box::new(given), path, Box::new(Ok)))
+}
+
 /// Events from record batches: the columns are the fields of [JSON lines](crate::jsonl::events).
 pub fn events_from(
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
@@ -240,5 +253,54 @@ impl<I: Iterator<Item = Result<RecordBatch, ArrowError>> + Send> Batches for Giv
 
     fn bytes_read(&self) -> u64 {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{Float32Array, RecordBatchIterator, StringArray};
+    use arrow_schema::{DataType, Field, Schema};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// Three rows with columns `query` and `price`, in batches of `rows`.
+    fn read(rows: usize, options: &ReadOptions) -> Result<Vec<Value>, ImportError> {
+        let fields = [
+            Field::new("query", DataType::Utf8, true),
+            Field::new("price", DataType::Float32, true),
+        ];
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let queries = StringArray::from(vec![Some("red"), None, Some("blue")]);
+        let prices = Float32Array::from(vec![Some(0.1), Some(f32::NAN), None]);
+        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(queries), Arc::new(prices)]);
+        let batch = batch.unwrap();
+        let parts: Vec<_> = (0..3)
+            .step_by(rows)
+            .map(|from| Ok(batch.slice(from, rows.min(3 - from))))
+            .collect();
+        let batches = RecordBatchIterator::new(parts, schema.clone());
+        records_from(batches, &schema, "frame", options)?.collect()
+    }
+
+    #[test]
+    fn rows_of_any_kind_are_objects_without_an_id() {
+        for rows in 1..=3 {
+            let all = read(rows, &ReadOptions::new()).unwrap();
+            let expected = [
+                json!({"query": "red", "price": 0.1}),
+                json!({}),
+                json!({"query": "blue"}),
+            ];
+            assert_eq!(all, expected);
+        }
+        let all = read(2, &ReadOptions::new().drop(["price"])).unwrap();
+        assert_eq!(
+            all,
+            [json!({"query": "red"}), json!({}), json!({"query": "blue"})]
+        );
+        let error = read(2, &ReadOptions::new().columns(["prize"])).unwrap_err();
+        let message = "frame: a column `prize` expected, found these columns: query, price";
+        assert_eq!(error.to_string(), message);
     }
 }

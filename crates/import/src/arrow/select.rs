@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Items,
     Users,
     Events,
+    /// Anything: no column is required.
+    Records,
 }
 
 impl Kind {
@@ -38,6 +40,10 @@ impl Kind {
         let wanted = match self {
             Self::Items => Wanted::item_id(options),
             Self::Users => Wanted::user_id(options),
+            Self::Records => {
+                known(columns, options, path)?;
+                return Ok(numbers(&|name| options.keeps(name, &[])));
+            }
             Self::Events => {
                 let user = Wanted::user(options);
                 let queries = user.given().is_none() && columns.contains(&"query");
@@ -55,14 +61,18 @@ impl Kind {
             }
         };
         let id = required(&wanted)?;
-        let named = options.columns.iter().chain(&options.drop);
-        let unknown = named
-            .map(String::as_str)
-            .find(|name| !columns.contains(name));
-        match unknown.filter(|_| !options.lenient) {
-            Some(name) => Err(missing(&[name], columns, path)),
-            None => Ok(numbers(&|name| options.keeps(name, &[id]))),
-        }
+        known(columns, options, path)?;
+        Ok(numbers(&|name| options.keeps(name, &[id])))
+    }
+}
+
+/// Refuses options that name a column which is not there.
+fn known(columns: &[&str], options: &ReadOptions, path: &Path) -> Result<(), ImportError> {
+    let mut named = options.columns.iter().chain(&options.drop);
+    let unknown = named.find(|name| !columns.contains(&name.as_str()));
+    match unknown.filter(|_| !options.lenient) {
+        Some(name) => Err(missing(&[name], columns, path)),
+        None => Ok(()),
     }
 }
 

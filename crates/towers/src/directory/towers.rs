@@ -298,6 +298,30 @@ impl Towers {
             source,
         })
     }
+
+    /// Embeds items and appends their vectors to `vectors`, concatenated; as
+    /// [`embed_users_into`](Self::embed_users_into).
+    ///
+    /// # Errors
+    /// As [`embed_item`](Self::embed_item). Nothing is appended then.
+    pub fn embed_items_into(
+        &self,
+        items: &[Value],
+        vectors: &mut Vec<f32>,
+    ) -> Result<(), TowersError> {
+        let before = vectors.len();
+        let embedded = self
+            .model
+            .embed_into(Side::Item, items, Reading::default(), vectors);
+        embedded.map_err(|(at, source)| {
+            vectors.truncate(before);
+            let id = items.get(at).and_then(|item| item.get("id"));
+            TowersError::Item {
+                id: id.and_then(Value::as_str).unwrap_or_default().to_owned(),
+                source,
+            }
+        })
+    }
 }
 
 impl Towers {
