@@ -8,6 +8,14 @@ ci:
 test *arguments:
     cargo test --all-features {{arguments}}
 
+# The tests of the Python package, in an environment of its own.
+python *arguments:
+    python/test {{arguments}}
+
+# The wheel of the Python package, as it is released.
+wheel:
+    pip wheel --no-deps --wheel-dir target/wheels ./python
+
 # The crash tests with every loss after two interruptions, instead of a third of them.
 crashes:
     TWINSPIRE_ALL_LOSSES=1 cargo test --all-features --lib database::tests -- --nocapture

@@ -34,7 +34,7 @@ const ROOMS: [&str; 15] = [
 const FORBIDDEN: [(&str, &str); 1] = [("recall", "maintain")];
 
 /// The crates of the workspace: name, and where its sources are.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 8] = [
     ("twinspire", "src"),
     ("twinspire_core", "crates/core/src"),
     ("twinspire_towers", "crates/towers/src"),
@@ -42,6 +42,7 @@ const CRATES: [(&str, &str); 7] = [
     ("twinspire_import", "crates/import/src"),
     ("twinspire_cli", "crates/cli/src"),
     ("twinspire_testkit", "crates/testkit/src"),
+    ("_twinspire", "python/src"),
 ];
 
 fn read(directory: &str) -> Crate {

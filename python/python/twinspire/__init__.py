@@ -1,0 +1,108 @@
+"""An embedded vector-recall database for two-tower recommenders: raw user features in, ranked items out.
+
+One directory holds items, towers, embeddings and graphs. A query never mixes two versions of them.
+
+>>> import twinspire
+>>> db = twinspire.open(path)
+>>> db.items.put_many([{"id": "B01", "title": "red shoes", "price": 12.5}, {"id": "B02", "title": "boots", "price": 80}])
+2
+>>> generation = db.publish("by-price", models / "price")
+>>> [hit.id for hit in db.recall("by-price", user={"price": 15}, k=1)]
+['B01']
+
+Where to go
+-----------
+- `open` gives a `Database`; `Database.items` is a mapping from ids to records.
+- `Towers` embed users and items. `twinspire.train` trains them from logs; `Database.publish` and
+  `Database.publish_vectors` make them the active `Generation` of a space, and `Database.rollback` an earlier one.
+- `Database.recall` answers one query, `Database.recall_many` a frame of users, `Database.similar` an item. Answers are
+  sequences and frames: ``polars.DataFrame(hits)``.
+- `twinspire.export` makes towers of models that were trained elsewhere.
+- `Database.ensembles` fuse several spaces: `weighted`, `cascade`, `rank_fusion`, `normalised`, `quotas`.
+- `Database.mine`, `Hits.compare`, `evaluate` and `Database.audit` judge and improve a model.
+- Every exception is an `Error`, and says what failed, the offending value and what to do.
+
+Calls that compute or wait let other threads run; ``asyncio.to_thread`` makes them asynchronous. The package serves one
+process: after a fork, start with `spawn` or open in the child only.
+"""
+
+from __future__ import annotations
+
+from twinspire import export, train
+from twinspire._ensembles import cascade, normalised, quotas, rank_fusion, weighted
+from twinspire._errors import (
+    CancelledError,
+    ClosedError,
+    ConflictError,
+    CorruptError,
+    EnsembleError,
+    Error,
+    FeatureError,
+    FilterError,
+    ForkedError,
+    InternalError,
+    InvalidInputError,
+    ItemError,
+    LockedError,
+    NotFoundError,
+    PublishError,
+    ReadError,
+    ReadOnlyError,
+    StorageError,
+    TowersError,
+    TrainError,
+    UncertainError,
+    UnsupportedError,
+    VectorError,
+)
+from twinspire._records import (
+    Calibration,
+    CalibrationPoint,
+    CalibrationSample,
+    CheckReport,
+    ComparedItem,
+    ComparedRank,
+    Comparison,
+    Embedded,
+    EmbeddedFeature,
+    FileProblem,
+    Generation,
+    Imported,
+    MeasuredRecall,
+    Progress,
+    RepairReport,
+    Replaced,
+    SpaceStats,
+    Stats,
+)
+from twinspire._twinspire import (
+    BatchHits,
+    Database,
+    Ensemble,
+    Ensembles,
+    Hit,
+    Hits,
+    ItemIterator,
+    Items,
+    MinedPairs,
+    Pinned,
+    Towers,
+    Trained,
+    __version__,
+    evaluate,
+    open,
+    repair,
+    restore,
+)
+
+__all__ = [
+    "BatchHits", "Calibration", "CalibrationPoint", "CalibrationSample", "CancelledError", "CheckReport", "ClosedError",
+    "ComparedItem", "ComparedRank", "Comparison", "ConflictError", "CorruptError", "Database", "Embedded",
+    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "FeatureError", "FileProblem", "FilterError",
+    "ForkedError", "Generation", "Hit", "Hits", "Imported", "InternalError", "InvalidInputError", "ItemError",
+    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "NotFoundError", "Pinned", "Progress",
+    "PublishError", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "SpaceStats", "Stats", "StorageError",
+    "Towers", "TowersError", "TrainError", "Trained", "UncertainError", "UnsupportedError", "VectorError",
+    "__version__", "cascade", "evaluate", "export", "normalised", "open", "quotas", "rank_fusion", "repair", "restore", "train",
+    "weighted",
+]  # fmt: skip

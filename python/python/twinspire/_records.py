@@ -1,0 +1,296 @@
+"""What calls return: frozen records, whose fields are those of the Rust structs of the same subject."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Callable
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Progress of a long call."""
+
+    stage: str
+    """What is done now, such as ``'embedding'``."""
+    done: int
+    """Items, batches or bytes done."""
+    total: int
+    """All of them; 0 if that is not known."""
+    loss: float | None = None
+    """The mean loss of this epoch of a training."""
+
+
+@dataclass(frozen=True)
+class MeasuredRecall:
+    """What was measured for a search: a share of the exact answer."""
+
+    recall: float
+    lower: float
+    """Lower confidence bound of the recall."""
+    confidence: float
+    kind: str
+    """``'near'`` and ``'far'`` are made-up queries, ``'asked'`` a sample of real ones, ``'given'`` users."""
+    queries: int
+
+
+@dataclass(frozen=True)
+class CalibrationPoint:
+    """Recall at one beam width."""
+
+    ef: int
+    recall_at_1: float
+    recall_at_10: float
+    recall_at_100: float
+    lower_at_1: float
+    lower_at_10: float
+    lower_at_100: float
+
+
+@dataclass(frozen=True)
+class CalibrationSample:
+    """Recall by beam width, measured with one kind of query."""
+
+    kind: str
+    vectors: int
+    queries: int
+    left_out: int
+    best_score: float
+    hundredth_score: float
+    points: list[CalibrationPoint]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Recall of a space by beam width, measured with several kinds of queries."""
+
+    near_copies: float
+    length_ratio: float
+    samples: list[CalibrationSample]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Towers, embeddings and graph of a space that were published together."""
+
+    number: int
+    active: bool
+    items: int
+    """Items that have a vector in it."""
+    dimension: int
+    metric: str
+    storage: str
+    partial: bool
+    """Whether items may have no vector in it."""
+    left_out: int
+    """Items that had no vector when it was published."""
+    recall: float
+    """recall@10 of its graph at the default beam width."""
+    calibration: Calibration = field(repr=False)
+    cut: int
+    """Every write up to this revision is in its segments."""
+    towers_hash: int
+    created_unix_ms: int
+    measured: MeasuredRecall | None = None
+    members: dict[str, int] = field(default_factory=dict)
+    """Of a fused space: the spaces and generations that it was made of."""
+
+    @property
+    def created(self) -> dt.datetime:
+        """When it was published."""
+        return dt.datetime.fromtimestamp(self.created_unix_ms / 1000, dt.timezone.utc)
+
+    def _repr_html_(self) -> str:
+        shown = ("number", "active", "items", "dimension", "metric", "storage", "recall", "created")
+        rows = "".join(f"<tr><th>{name}</th><td>{getattr(self, name)}</td></tr>" for name in shown)
+        return f"<table>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class SpaceStats:
+    """Statistics of a space."""
+
+    generation: int
+    generations: int
+    items: int
+    late: int
+    """Items written or deleted since the last seal; every recall scans them."""
+    segments: int
+    dimension: int
+    metric: str
+    storage: str
+    parameters: int
+    recall: MeasuredRecall | None
+    calibration: Calibration = field(repr=False)
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Statistics of a database."""
+
+    items: int
+    fresh: int
+    """Ids whose newest version is only in the journal."""
+    sealed_revision: int
+    items_segments: int
+    items_bytes: int
+    journal_bytes: int
+    kernels: str
+    """The instruction set that compares vectors."""
+    spaces: dict[str, SpaceStats]
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """A problem in one file."""
+
+    file: Path
+    section: str
+    what: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found."""
+
+    files: int
+    problems: list[FileProblem]
+    """What is wrong; empty if everything is sound."""
+    unsupported: list[FileProblem]
+    """What this build cannot check."""
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What a repair found, kept and gave up."""
+
+    problems: list[FileProblem]
+    lost_revisions: list[tuple[int, int]]
+    """Acknowledged writes that are lost: first and last revision of each gap."""
+    lost_rows: int
+    unverified_rows: int
+    lost_generations: list[tuple[str, int]]
+    lost_ensembles: list[str]
+    quarantined: list[Path]
+    """The damaged files, kept for inspection."""
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a new catalogue changed."""
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import read."""
+
+    items: int
+    skipped: int
+    replaced: Replaced | None = None
+
+
+@dataclass(frozen=True)
+class EmbeddedFeature:
+    """What one feature gave to the first layer."""
+
+    kind: str
+    fields: list[str]
+    numbers: list[float]
+    rows: list[int] = field(default_factory=list)
+    """The rows of its table that were read."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A vector, and what the features that it was made from gave."""
+
+    vector: list[float]
+    features: list[EmbeddedFeature]
+
+
+@dataclass(frozen=True)
+class ComparedRank:
+    """The rank of an item in an answer."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True)
+class ComparedItem:
+    """An item of one of two answers, or of both."""
+
+    id: str
+    first: ComparedRank | None
+    second: ComparedRank | None
+    rise: int | None
+    """The number of ranks it stands higher in the second answer."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two answers side by side."""
+
+    depth: int
+    overlap: int
+    """Number of items in both answers."""
+    overlap_share: float
+    jaccard: float
+    rbo: float
+    """Rank-biased overlap, from 0 to 1."""
+    items: list[ComparedItem]
+    table: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.table
+
+
+def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda values: [convert(value) for value in values]
+
+
+def _of(name: str) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else record(name, value)
+
+
+_NESTED: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("Calibration", "samples"): _each(_of("CalibrationSample")),
+    ("CalibrationSample", "points"): _each(_of("CalibrationPoint")),
+    ("Generation", "calibration"): _of("Calibration"),
+    ("Generation", "measured"): _of("MeasuredRecall"),
+    ("SpaceStats", "recall"): _of("MeasuredRecall"),
+    ("SpaceStats", "calibration"): _of("Calibration"),
+    ("Stats", "spaces"): lambda spaces: {name: record("SpaceStats", space) for name, space in spaces.items()},
+    ("FileProblem", "file"): Path,
+    ("CheckReport", "problems"): _each(_of("FileProblem")),
+    ("CheckReport", "unsupported"): _each(_of("FileProblem")),
+    ("RepairReport", "problems"): _each(_of("FileProblem")),
+    ("RepairReport", "lost_revisions"): _each(tuple),
+    ("RepairReport", "lost_generations"): _each(tuple),
+    ("RepairReport", "quarantined"): _each(Path),
+    ("Imported", "replaced"): _of("Replaced"),
+    ("Embedded", "features"): _each(_of("EmbeddedFeature")),
+    ("ComparedItem", "first"): _of("ComparedRank"),
+    ("ComparedItem", "second"): _of("ComparedRank"),
+    ("Comparison", "items"): _each(_of("ComparedItem")),
+}
+
+
+def record(name: str, given: dict[str, Any]) -> Any:
+    """Make a record of this class from the serialised struct. The tests compare the fields of both."""
+    cls = globals()[name]
+    made = {}
+    for one in fields(cls):
+        if one.name in given:
+            convert = _NESTED.get((name, one.name))
+            made[one.name] = convert(given[one.name]) if convert else given[one.name]
+        elif one.default is MISSING and one.default_factory is MISSING:
+            raise TypeError(f"{name} lacks {one.name}")
+    return cls(**made)

@@ -1,0 +1,152 @@
+"""Training towers from raw logs, by four recipes. docs/recipes.md describes them and their settings.
+
+Items, users and events are files (JSON lines, CSV, Parquet, a MovieLens directory), frames, or iterables of dicts. An
+event has the fields ``user``, ``item``, ``timestamp`` and, if it has one, ``weight``.
+
+Examples
+--------
+>>> items = [{"id": f"i{n}"} for n in range(4)]
+>>> events = [{"user": f"u{n % 3}", "item": f"i{n % 4}", "timestamp": n} for n in range(12)]
+>>> trained = youtube(items=items, events=events, dimension=4, epochs=1)
+>>> trained.towers.dimension
+4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Union
+
+from twinspire._twinspire import Towers, Trained
+from twinspire._twinspire import train as _train
+
+if TYPE_CHECKING:
+    from twinspire._progress import ProgressCallback
+    from twinspire._typing import Path, Record, Source
+
+    _OpenTowers = Union[Towers, Path]
+
+__all__ = ["dssm", "ebr", "mobius", "youtube"]
+
+
+def youtube(
+    *,
+    items: Source,
+    events: Source,
+    users: Source | None = None,
+    earlier: _OpenTowers | None = None,
+    progress: bool | ProgressCallback | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train by the in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
+
+    Parameters
+    ----------
+    items, events : path, frame or iterable of dict
+        Items, and what users did with them.
+    users : path, frame or iterable of dict, optional
+        Records of users.
+    earlier : Towers or path, optional
+        Towers for a warm start.
+    progress : bool or callable, optional
+        Show a bar, or call this with a `Progress`. Ctrl-C, an exception or a returned False cancels.
+    **settings
+        Settings of the recipe, such as ``dimension=64, epochs=5, batch=512, learning_rate=0.05, hidden=[128]``.
+
+    Returns
+    -------
+    Trained
+        Towers and a report.
+
+    Raises
+    ------
+    TrainError
+        Names the record, event or setting at fault.
+    """
+    return _train("youtube", items, users, events, earlier, None, None, progress, settings)
+
+
+def dssm(
+    *,
+    items: Source,
+    users: Source | None = None,
+    events: Source | None = None,
+    earlier: _OpenTowers | None = None,
+    progress: bool | ProgressCallback | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train text to text: softmax over a clicked document and negatives (Huang et al., CIKM 2013).
+
+    Parameters
+    ----------
+    items : path, frame or iterable of dict
+        Documents. Without events the towers learn from the documents alone.
+    users, events : path, frame or iterable of dict, optional
+        Queries and clicks.
+    earlier, progress, **settings
+        As those of `youtube`.
+
+    Returns
+    -------
+    Trained
+
+    Examples
+    --------
+    >>> words = ["red shoes", "blue boots", "green hats", "warm socks"]
+    >>> documents = [{"id": str(n), "title": f"{word}. Fine {word}"} for n, word in enumerate(words)]
+    >>> dssm(items=documents, dimension=8, epochs=1).towers.dimension
+    8
+    """
+    return _train("dssm", items, users, events, earlier, None, None, progress, settings)
+
+
+def ebr(
+    *,
+    items: Source,
+    events: Source,
+    users: Source | None = None,
+    mined: Iterable[Record] | None = None,
+    earlier: _OpenTowers | None = None,
+    progress: bool | ProgressCallback | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train unified features by triplets with random and mined negatives (Huang et al., KDD 2020).
+
+    Parameters
+    ----------
+    mined : iterable of dict, optional
+        Pairs with hard negatives, as `Database.mine` gives them.
+    items, events, users, earlier, progress, **settings
+        As those of `youtube`.
+
+    Returns
+    -------
+    Trained
+    """
+    return _train("ebr", items, users, events, earlier, mined, None, progress, settings)
+
+
+def mobius(
+    *,
+    items: Source,
+    events: Source,
+    users: Source | None = None,
+    teacher: Towers | Iterable[str] | None = None,
+    earlier: _OpenTowers | None = None,
+    progress: bool | ProgressCallback | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train on clicks under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
+
+    Parameters
+    ----------
+    teacher : Towers or iterable of str, optional
+        Towers whose similarity is relevance, or fields whose categories are; all category fields by default.
+    items, events, users, earlier, progress, **settings
+        As those of `youtube`.
+
+    Returns
+    -------
+    Trained
+    """
+    return _train("mobius", items, users, events, earlier, None, teacher, progress, settings)

@@ -1,0 +1,67 @@
+//! The Python package `twinspire`: the public Rust API in the idiom of NumPy and Arrow. It converts and computes
+//! nothing of its own.
+//!
+//! - `failure` turns errors into exceptions, `process` refuses a handle after a fork, `jobs` lets Ctrl-C and a
+//!   progress callback reach long calls.
+//! - `json`, `frames`, `records`, `arrays`, `arguments` and `options` convert what comes in, `info` what goes out.
+//! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `generations`, `maintenance` and
+//!   `mining` add its methods. `hits`, `batch`, `towers` and `train` are what they return and take.
+//!
+//! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
+
+#![allow(
+    clippy::doc_link_with_quotes,
+    reason = "docstrings are Python, in NumPy style"
+)]
+
+mod arguments;
+mod arrays;
+mod batch;
+mod database;
+mod ensembles;
+mod evaluate;
+mod failure;
+mod frames;
+mod generations;
+mod hits;
+mod info;
+mod items;
+mod jobs;
+mod json;
+mod loading;
+mod maintenance;
+mod mining;
+mod options;
+mod pinned;
+mod process;
+mod publish;
+mod recall;
+mod records;
+mod towers;
+mod train;
+
+use pyo3::prelude::*;
+
+/// The native part of the package `twinspire`.
+#[pymodule]
+fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<database::Database>()?;
+    module.add_class::<items::Items>()?;
+    module.add_class::<items::ItemIterator>()?;
+    module.add_class::<hits::Hits>()?;
+    module.add_class::<hits::Hit>()?;
+    module.add_class::<batch::BatchHits>()?;
+    module.add_class::<pinned::Pinned>()?;
+    module.add_class::<ensembles::Ensembles>()?;
+    module.add_class::<ensembles::Ensemble>()?;
+    module.add_class::<towers::Towers>()?;
+    module.add_class::<mining::MinedPairs>()?;
+    module.add_class::<train::Trained>()?;
+    module.add_function(wrap_pyfunction!(database::open, module)?)?;
+    module.add_function(wrap_pyfunction!(maintenance::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(maintenance::repair, module)?)?;
+    module.add_function(wrap_pyfunction!(evaluate::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(train::train, module)?)?;
+    Ok(())
+}

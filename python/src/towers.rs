@@ -1,0 +1,199 @@
+//! Towers: a user tower and an item tower that were trained together.
+
+use crate::arguments::choice;
+use crate::arrays;
+use crate::failure::Failure;
+use crate::records::{Kind, Records};
+use crate::{info, json, process};
+use numpy::PyArray2;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use serde_json::Value;
+use std::path::PathBuf;
+use twinspire::{Metric, TowersError};
+
+/// A user tower and an item tower that were trained together.
+///
+/// Opened from a directory by `Towers.open`, trained by `twinspire.train`, taken from a database by `Database.towers`.
+///
+/// Examples
+/// --------
+/// >>> towers = twinspire.Towers.open(models / "price")
+/// >>> towers
+/// Towers('price', 1 components, l2)
+/// >>> towers.embed_users([{"price": 3}, {"price": 4}])
+/// array([[3.],
+///        [4.]], dtype=float32)
+#[pyclass(frozen, module = "twinspire")]
+pub struct Towers(twinspire::Towers);
+
+impl From<twinspire::Towers> for Towers {
+    fn from(towers: twinspire::Towers) -> Self {
+        Self(towers)
+    }
+}
+
+/// A metric, by name.
+pub fn metric(name: &str) -> PyResult<Metric> {
+    match name {
+        "cosine" => Ok(Metric::Cosine),
+        "inner_product" => Ok(Metric::InnerProduct),
+        "l2" => Ok(Metric::L2),
+        other => Err(choice(other, "'cosine', 'inner_product' or 'l2'")),
+    }
+}
+
+/// The function that embeds a side.
+type Embed = fn(&twinspire::Towers, &[Value], &mut Vec<f32>) -> Result<(), TowersError>;
+
+impl Towers {
+    /// Towers, or those in a directory.
+    pub fn of(object: &Bound<'_, PyAny>) -> Result<twinspire::Towers, Failure> {
+        process::check()?;
+        if let Ok(towers) = object.cast::<Self>() {
+            return Ok(towers.get().0.clone());
+        }
+        let path: PathBuf = object.extract()?;
+        Ok(object.py().detach(|| twinspire::Towers::open(path))?)
+    }
+
+    fn embed(
+        &self,
+        records: &Bound<'_, PyAny>,
+        embed: Embed,
+    ) -> Result<Py<PyArray2<f32>>, Failure> {
+        process::check()?;
+        let py = records.py();
+        let records = Records::new(records, Kind::Any)?.all(py)?;
+        let mut vectors = Vec::new();
+        py.detach(|| embed(&self.0, &records, &mut vectors))?;
+        arrays::from_rows(py, vectors, self.0.dimension())
+    }
+}
+
+#[pymethods]
+impl Towers {
+    /// Read a towers directory: `tower.json` and its weights. The self-test is run if there is one.
+    ///
+    /// Parameters
+    /// ----------
+    /// path : str or os.PathLike
+    ///
+    /// Returns
+    /// -------
+    /// Towers
+    ///
+    /// Raises
+    /// ------
+    /// TowersError
+    ///     Names the file, the place in it, and what would be right.
+    #[classmethod]
+    fn open(_class: &Bound<'_, PyType>, py: Python<'_>, path: PathBuf) -> Result<Self, Failure> {
+        process::check()?;
+        Ok(Self(py.detach(|| twinspire::Towers::open(path))?))
+    }
+
+    /// The user tower of one pair and the item tower of another, of the same dimension and metric.
+    ///
+    /// Parameters
+    /// ----------
+    /// user, item : Towers
+    ///
+    /// Returns
+    /// -------
+    /// Towers
+    #[classmethod]
+    fn combine(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        user: &Self,
+        item: &Self,
+    ) -> Result<Self, Failure> {
+        Ok(Self(
+            py.detach(|| twinspire::Towers::combine(&user.0, &item.0))?,
+        ))
+    }
+
+    /// Write a towers directory. Towers at `path` are replaced whole.
+    ///
+    /// Parameters
+    /// ----------
+    /// path : str or os.PathLike
+    fn save(&self, py: Python<'_>, path: PathBuf) -> Result<(), Failure> {
+        Ok(py.detach(|| self.0.save(path))?)
+    }
+
+    /// The name of the model.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Components of a vector.
+    #[getter]
+    fn dimension(&self) -> usize {
+        self.0.dimension()
+    }
+
+    /// How vectors are compared: ``'cosine'``, ``'inner_product'`` or ``'l2'``.
+    #[getter]
+    fn metric(&self) -> &'static str {
+        match self.0.metric() {
+            Metric::Cosine => "cosine",
+            Metric::InnerProduct => "inner_product",
+            Metric::L2 => "l2",
+        }
+    }
+
+    /// Number of learned weights.
+    #[getter]
+    fn parameters(&self) -> usize {
+        self.0.parameters()
+    }
+
+    /// A hash over the files, as `Generation.towers_hash`.
+    #[getter]
+    fn hash(&self) -> u64 {
+        self.0.hash()
+    }
+
+    /// What the towers read, how they are built, how large they are: a dict.
+    ///
+    /// Examples
+    /// --------
+    /// >>> twinspire.Towers.open(models / "price").describe()["user"]["example"]
+    /// {'price': 0.0}
+    fn describe<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
+        Ok(json::to_python(py, &info::value(&self.0.describe())?)?)
+    }
+
+    /// All that is wrong with the features of a user, taken strictly: a list of problems.
+    fn check_user(&self, user: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
+        let problems = self.0.check_user(&json::to_object(user)?);
+        Ok(problems.iter().map(ToString::to_string).collect())
+    }
+
+    /// The vectors of users.
+    ///
+    /// Parameters
+    /// ----------
+    /// users : iterable of dict, or a frame
+    ///
+    /// Returns
+    /// -------
+    /// numpy.ndarray
+    ///     float32, a row for each user.
+    fn embed_users(&self, users: &Bound<'_, PyAny>) -> Result<Py<PyArray2<f32>>, Failure> {
+        self.embed(users, twinspire::Towers::embed_users_into)
+    }
+
+    /// The vectors of items; as `embed_users`.
+    fn embed_items(&self, items: &Bound<'_, PyAny>) -> Result<Py<PyArray2<f32>>, Failure> {
+        self.embed(items, twinspire::Towers::embed_items_into)
+    }
+
+    fn __repr__(&self) -> String {
+        let (name, dimension, metric) = (self.0.name(), self.0.dimension(), self.metric());
+        format!("Towers('{name}', {dimension} components, {metric})")
+    }
+}

@@ -1,0 +1,297 @@
+//! Training: the four recipes.
+
+use crate::failure::Failure;
+use crate::jobs::{self, Job, Listener, Report};
+use crate::loading;
+use crate::records::{self, json_lines, read_text};
+use crate::towers::Towers;
+use crate::{frames, info, json, process};
+use arrow_array::RecordBatchReader;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use twinspire::MinedPair;
+use twinspire::import::{ImportError, ReadOptions, Records, arrow, jsonl};
+use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
+use twinspire::train::report::samples;
+use twinspire::train::{Dataset, Trained as Outcome, TrainingProgress, dssm, ebr, youtube};
+
+/// Number of queries and of answers in the samples of a report.
+const SAMPLES: (usize, usize) = (5, 10);
+
+/// What a recipe learns from, besides the dataset.
+struct Inputs {
+    data: Dataset,
+    earlier: Option<twinspire::Towers>,
+    mined: Vec<MinedPair>,
+    teacher: GivenTeacher,
+    settings: Map<String, Value>,
+}
+
+/// The teacher of Mobius, as it is given.
+enum GivenTeacher {
+    /// The categories of these fields; of all fields without any.
+    Fields(Vec<String>),
+    Towers(twinspire::Towers),
+}
+
+/// The result of a training.
+#[pyclass(frozen, module = "twinspire")]
+pub struct Trained {
+    outcome: Outcome,
+    settings: Value,
+    queries: Vec<Value>,
+    items: Vec<Value>,
+}
+
+#[pymethods]
+impl Trained {
+    /// The towers, ready to be saved or published.
+    #[getter]
+    fn towers(&self) -> Towers {
+        self.outcome.towers.clone().into()
+    }
+
+    /// How the training went: a dict with losses, validations, baselines, recall by popularity, and what was read of
+    /// the data.
+    #[getter]
+    fn report<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
+        Ok(json::to_python(py, &info::value(&self.outcome.report)?)?)
+    }
+
+    /// The settings of the training, defaults included: a dict.
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
+        Ok(json::to_python(py, &self.settings)?)
+    }
+
+    /// The report as one page of HTML, with the settings and the answers to sample queries.
+    ///
+    /// Parameters
+    /// ----------
+    /// title : str
+    #[pyo3(signature = (title="Training"))]
+    fn to_html(&self, py: Python<'_>, title: &str) -> Result<String, Failure> {
+        let Outcome { towers, report, .. } = &self.outcome;
+        let page = py.detach(|| {
+            let samples = samples(towers, &self.queries, &self.items, SAMPLES.1)?;
+            Ok(report.to_html(title, &self.settings, &samples))
+        });
+        page.map_err(|error: twinspire::TowersError| error.into())
+    }
+
+    fn __repr__(&self) -> String {
+        let (towers, report) = (&self.outcome.towers, &self.outcome.report);
+        let loss = report.losses.last().copied().unwrap_or_default();
+        let (name, epochs) = (towers.name(), report.losses.len());
+        format!(
+            "Trained('{name}', {epochs} epochs, loss {loss:.4}, {:.1} s)",
+            report.seconds
+        )
+    }
+}
+
+/// Trains by a recipe; `twinspire.train` has a function for each.
+#[pyfunction]
+#[pyo3(signature = (recipe, items, users, events, earlier, mined, teacher, progress, settings))]
+#[expect(clippy::too_many_arguments, reason = "called by twinspire.train alone")]
+pub fn train(
+    py: Python<'_>,
+    recipe: &str,
+    items: Option<&Bound<'_, PyAny>>,
+    users: Option<&Bound<'_, PyAny>>,
+    events: Option<&Bound<'_, PyAny>>,
+    earlier: Option<&Bound<'_, PyAny>>,
+    mined: Option<&Bound<'_, PyAny>>,
+    teacher: Option<&Bound<'_, PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
+    settings: &Bound<'_, PyDict>,
+) -> Result<Trained, Failure> {
+    process::check()?;
+    let Value::Object(settings) = json::to_object(settings.as_any())? else {
+        return Err(PyTypeError::new_err("settings are keyword arguments").into());
+    };
+    let inputs = Inputs {
+        data: Dataset {
+            items: items.map(read_items).transpose()?.unwrap_or_default(),
+            users: users.map(read_users).transpose()?.unwrap_or_default(),
+            events: events.map(read_events).transpose()?.unwrap_or_default(),
+        },
+        earlier: earlier.map(Towers::of).transpose()?,
+        mined: mined.map(read_mined).transpose()?.unwrap_or_default(),
+        teacher: given_teacher(teacher)?,
+        settings,
+    };
+    let listener = Listener::new(progress)?;
+    match recipe {
+        "youtube" => fit(
+            py,
+            &listener,
+            inputs,
+            youtube::queries,
+            |inputs, config, job| {
+                let earlier = inputs.earlier.as_ref();
+                Ok(youtube::train_from(
+                    earlier,
+                    &inputs.data,
+                    config,
+                    on_batch(job),
+                )?)
+            },
+        ),
+        "dssm" => fit(
+            py,
+            &listener,
+            inputs,
+            dssm::queries,
+            |inputs, config, job| {
+                let earlier = inputs.earlier.as_ref();
+                Ok(dssm::train_from(
+                    earlier,
+                    &inputs.data,
+                    config,
+                    on_batch(job),
+                )?)
+            },
+        ),
+        "ebr" => fit(
+            py,
+            &listener,
+            inputs,
+            ebr::queries,
+            |inputs, config, job| {
+                let (earlier, mined) = (inputs.earlier.as_ref(), inputs.mined.iter().cloned());
+                Ok(ebr::train_mined(
+                    earlier,
+                    &inputs.data,
+                    mined,
+                    config,
+                    on_batch(job),
+                )?)
+            },
+        ),
+        "mobius" => fit(
+            py,
+            &listener,
+            inputs,
+            mobius::queries,
+            |inputs, config, job| {
+                let (data, earlier) = (&inputs.data, inputs.earlier.as_ref());
+                let teacher: Box<dyn Teacher> = match &inputs.teacher {
+                    GivenTeacher::Fields(fields) => {
+                        Box::new(Categories::new(data, fields, config.click)?)
+                    }
+                    GivenTeacher::Towers(towers) => Box::new(Similarity::new(towers, data)?),
+                };
+                let student = mobius::train_from(earlier, data, &*teacher, config, on_batch(job))?;
+                Ok(student.trained()?)
+            },
+        ),
+        other => Err(PyValueError::new_err(format!("no recipe '{other}'")).into()),
+    }
+}
+
+/// Trains on a thread of its own with the settings over the defaults of the recipe.
+fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
+    py: Python<'_>,
+    listener: &Listener,
+    mut inputs: Inputs,
+    queries: fn(&Dataset, &C, usize) -> Vec<Value>,
+    train: impl FnOnce(&Inputs, &C, &Job) -> Result<Outcome, Failure> + Send,
+) -> Result<Trained, Failure> {
+    let settings = Value::Object(std::mem::take(&mut inputs.settings));
+    let config: C = serde_json::from_value(settings)
+        .map_err(|error| Failure::new("TrainError", format!("settings: {error}")))?;
+    let outcome = jobs::run(py, listener, |job| train(&inputs, &config, job))?;
+    Ok(Trained {
+        outcome,
+        settings: info::value(&config)?,
+        queries: py.detach(|| queries(&inputs.data, &config, SAMPLES.0)),
+        items: inputs.data.items,
+    })
+}
+
+/// Reports a training to its job.
+fn on_batch(job: &Job) -> impl FnMut(TrainingProgress) -> ControlFlow<()> {
+    |progress| {
+        job.report(Report {
+            stage: "training",
+            done: progress.done,
+            total: progress.total,
+            loss: Some(progress.loss),
+        })
+    }
+}
+
+fn given_teacher(teacher: Option<&Bound<'_, PyAny>>) -> Result<GivenTeacher, Failure> {
+    let Some(teacher) = teacher else {
+        return Ok(GivenTeacher::Fields(Vec::new()));
+    };
+    if teacher.is_instance_of::<Towers>() {
+        return Ok(GivenTeacher::Towers(Towers::of(teacher)?));
+    }
+    Ok(GivenTeacher::Fields(crate::arguments::strings(teacher)?))
+}
+
+/// The path of a file, if this is one.
+fn path(object: &Bound<'_, PyAny>) -> Option<PathBuf> {
+    object.extract().ok()
+}
+
+/// All records of a file.
+fn read_file<T: Send>(
+    py: Python<'_>,
+    open: impl FnOnce() -> Result<Records<T>, ImportError> + Send,
+) -> Result<Vec<T>, Failure> {
+    Ok(py.detach(|| open()?.collect::<Result<Vec<T>, _>>())?)
+}
+
+fn read_items(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
+    let (py, options) = (object.py(), ReadOptions::new());
+    if let Some(path) = path(object) {
+        let source = loading::source(&path, None)?;
+        return read_file(py, || source.items());
+    }
+    if let Some(reader) = frames::reader(object)? {
+        let schema = reader.schema();
+        let rows = arrow::items_from(reader, &schema, frames::NAME, &options)?;
+        let mut rows = records::Locked::new(rows);
+        return Ok(py.detach(|| rows.by_ref().collect::<Result<_, _>>())?);
+    }
+    let text = json_lines(object)?;
+    read_text(py, text, |text| jsonl::items_from(text, "items", &options))
+}
+
+fn read_users(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
+    let (py, options) = (object.py(), ReadOptions::new());
+    if let Some(path) = path(object) {
+        let source = loading::source(&path, None)?;
+        return read_file(py, || source.users());
+    }
+    if let Some(reader) = frames::reader(object)? {
+        let schema = reader.schema();
+        let rows = arrow::users_from(reader, &schema, frames::NAME, &options)?;
+        let mut rows = records::Locked::new(rows);
+        return Ok(py.detach(|| rows.by_ref().collect::<Result<_, _>>())?);
+    }
+    let text = json_lines(object)?;
+    read_text(py, text, |text| jsonl::users_from(text, "users", &options))
+}
+
+fn read_events(object: &Bound<'_, PyAny>) -> Result<Vec<twinspire::Event>, Failure> {
+    if let Some(path) = path(object) {
+        let source = loading::source(&path, None)?;
+        return read_file(object.py(), || source.events());
+    }
+    records::events(object, &ReadOptions::new())
+}
+
+fn read_mined(object: &Bound<'_, PyAny>) -> Result<Vec<MinedPair>, Failure> {
+    let text = json_lines(object)?;
+    read_text(object.py(), text, |text| jsonl::mined_from(text, "mined"))
+}

@@ -1,0 +1,46 @@
+"""A small shop: items by id, towers that compare prices, vectors from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import twinspire
+
+
+def write_price_towers(directory: Path) -> Path:
+    """Towers of one component: the price."""
+    number = {"kind": "number", "field": "price", "mean": 0.0, "deviation": 1.0}
+    tower = {"features": [number], "layers": []}
+    described = {"format": 1, "name": "price", "dimension": 1, "metric": "l2", "user": tower, "item": tower}
+    directory.mkdir(parents=True)
+    (directory / "tower.json").write_text(json.dumps(described))
+    return directory
+
+
+@pytest.fixture
+def price_towers(tmp_path: Path) -> Path:
+    return write_price_towers(tmp_path / "models" / "price")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "shop.twin"
+
+
+@pytest.fixture
+def empty(path: Path) -> Iterator[twinspire.Database]:
+    with twinspire.open(path) as db:
+        yield db
+
+
+@pytest.fixture
+def db(empty: twinspire.Database, price_towers: Path) -> twinspire.Database:
+    """Two items, the space `by-price` with towers and the space `clip` with vectors."""
+    empty.items.put_many([{"id": "B01", "price": 10}, {"id": "B02", "price": 20}])
+    empty.publish("by-price", price_towers)
+    empty.publish_vectors("clip", ["B01", "B02"], [[1.0, 0.0], [0.6, 0.8]])
+    return empty

@@ -1,0 +1,50 @@
+"""Records have every field of the Rust structs; the page of the package lists every exception."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import twinspire
+from twinspire import _records
+
+
+def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: set[str] = set()
+    original = _records.record
+
+    def strict(name: str, given: dict[str, Any]) -> Any:
+        known = {field.name for field in dataclasses.fields(getattr(_records, name))}
+        assert set(given) <= known, f"{name} has no field for {set(given) - known}"
+        made.add(name)
+        return original(name, given)
+
+    monkeypatch.setattr(_records, "record", strict)
+    db.generations("clip")
+    db.publish_vectors("text", ["B01", "B02"], [[1.0, 0.0], [0.0, 1.0]])
+    db.publish_fused("both", ["clip", "text"])
+    db.stats()
+    db.check()
+    db.audit("by-price", [{"price": n} for n in range(9)])
+    db.embed_user("by-price", {"price": 1})
+    hits = db.recall("clip", vector=[1.0, 0.0])
+    hits.compare(hits)
+    db.items.replace_all([{"id": "B01", "price": 1}], max_removed=1.0)
+    (tmp_path / "more.jsonl").write_text('{"id": "B01", "price": 2}\n')
+    db.items.import_file(tmp_path / "more.jsonl", replace=True)
+    path = db.path
+    db.close()
+    twinspire.repair(path)
+    names = {name for name in twinspire.__all__ if dataclasses.is_dataclass(getattr(twinspire, name))}
+    assert names - made == {"FileProblem", "Progress"}
+
+
+def test_the_page_lists_every_exception() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    for name in twinspire.__all__:
+        found = getattr(twinspire, name)
+        if isinstance(found, type) and issubclass(found, Exception):
+            assert f"`{name}`" in page, name
