@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench --bench request                 # 200,000 simulated items of 128 components
 //! cargo bench --bench request -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
+//! cargo bench --bench request -- PREFIX DIR   # keeps the database in DIR, and uses the one that is there
 //! ```
 //!
 //! The user has three ids, a history of 50 items (pooled from the vectors of the same generation), a text
@@ -19,6 +20,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Instant;
 use twinspire::{Database, Hits, Metric, Towers};
 use twinspire_testkit::database::ids;
@@ -40,17 +42,22 @@ const NUMBERS: usize = 10;
 const REST: f32 = 0.001;
 
 fn main() {
-    let prefix = std::env::args()
+    // `cargo bench` itself passes --bench.
+    let mut words = std::env::args()
         .skip(1)
-        .find(|word| !word.starts_with("--"));
+        .filter(|word| !word.starts_with("--"));
+    let (prefix, kept) = (words.next(), words.next());
     let set = match prefix {
         Some(prefix) => VectorSet::read(&prefix),
         None => VectorSet::simulate(200_000, 128, 1_000),
     };
     let home = tempfile::tempdir().unwrap();
-    let db = Database::open(home.path().join("request.twin")).unwrap();
-    let mut random = Pcg64Mcg::seed_from_u64(11);
-    publish(&db, &set, &mut random);
+    let home = kept.map_or_else(|| home.path().to_owned(), PathBuf::from);
+    let db = Database::open(home.join("request.twin")).unwrap();
+    if db.stats().unwrap().spaces.is_empty() {
+        publish(&db, &set, &mut Pcg64Mcg::seed_from_u64(11));
+    }
+    let mut random = Pcg64Mcg::seed_from_u64(12);
     let users: Vec<String> = (0..set.queries())
         .map(|at| user(at, &set, &mut random))
         .collect();

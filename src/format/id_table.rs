@@ -18,7 +18,7 @@ pub(crate) fn slots(rows: u64) -> u64 {
 pub(crate) fn build<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u64> {
     let mut table = vec![EMPTY; slots(ids.len() as u64) as usize];
     for (row, id) in ids.enumerate() {
-        let hash = xxh3_64(id);
+        let hash = hash(id);
         let mut at = first(hash, table.len());
         while table.get(at).is_some_and(|slot| *slot != EMPTY) {
             at = (at + 1) % table.len();
@@ -30,9 +30,19 @@ pub(crate) fn build<'a>(ids: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u64
     table
 }
 
-/// The rows that may have this id: most often one or none.
-pub(crate) fn candidates<'a>(table: &'a [u64], id: &[u8]) -> impl Iterator<Item = usize> + 'a {
-    let hash = xxh3_64(id);
+/// The hash of an id.
+pub(crate) fn hash(id: &[u8]) -> u64 {
+    xxh3_64(id)
+}
+
+/// Hints to the processor that the [candidates] of a hash will soon be read.
+pub(crate) fn prefetch(table: &[u64], hash: u64) {
+    let at = first(hash, table.len());
+    twinspire_core::kernel::prefetch(table.get(at..=at).unwrap_or_default());
+}
+
+/// The rows whose ids may have this hash: most often one or none.
+pub(crate) fn candidates(table: &[u64], hash: u64) -> impl Iterator<Item = usize> {
     let (after, from) = table.split_at(first(hash, table.len()).min(table.len()));
     let probed = from.iter().chain(after);
     let probed = probed.take_while(|slot| **slot != EMPTY);
@@ -68,11 +78,11 @@ mod tests {
             let table = build(ids.iter().map(|id| id.as_bytes()));
             prop_assert_eq!(table.len() as u64, slots(ids.len() as u64));
             for (row, id) in ids.iter().enumerate() {
-                prop_assert!(candidates(&table, id.as_bytes()).any(|found| found == row));
+                prop_assert!(candidates(&table, hash(id.as_bytes())).any(|found| found == row));
             }
             let known: BTreeSet<&str> = ids.iter().copied().collect();
             let others = others.iter().filter(|id| !known.contains(id.as_str()));
-            let found: usize = others.map(|id| candidates(&table, id.as_bytes()).count()).sum();
+            let found: usize = others.map(|id| candidates(&table, hash(id.as_bytes())).count()).sum();
             prop_assert!(found <= 1, "tags of 32 bits");
         }
 
@@ -81,7 +91,9 @@ mod tests {
             table in prop::collection::vec(prop_oneof![Just(EMPTY), any::<u64>()], 0..20),
             id in ".{0,9}",
         ) {
-            prop_assert!(candidates(&table, id.as_bytes()).count() <= table.len());
+            let hash = hash(id.as_bytes());
+            prefetch(&table, hash);
+            prop_assert!(candidates(&table, hash).count() <= table.len());
         }
     }
 }

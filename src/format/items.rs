@@ -18,13 +18,14 @@ use super::array::{array, array_range};
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
 use super::container::{Kind, Sections};
 use super::damage::Damage;
-use super::dense::search_dense;
+use super::dense::{guess_dense, search_dense};
 use super::error::FormatError;
 use super::id_table;
 use serde_json::Value;
 use std::ops::Range;
 use twinspire_core::ids::{ItemNo, Revision};
-use twinspire_towers::internals::Fields;
+use twinspire_core::kernel::prefetch;
+use twinspire_towers::internals::{Fields, IDS_PER_LOOKUP};
 
 pub(crate) const ROWS: u32 = 1;
 pub(crate) const NUMBERS: u32 = 2;
@@ -72,6 +73,14 @@ impl Row<'_> {
         })?;
         Ok(Fields::of(&record))
     }
+}
+
+/// The look-up of one of many ids.
+#[derive(Clone, Copy)]
+struct Probe {
+    hash: u64,
+    /// The first row whose id may be the wanted one.
+    row: Option<usize>,
 }
 
 /// The ranges of the arrays of an items segment.
@@ -179,7 +188,11 @@ impl ItemsLayout {
 
     /// The row of an id.
     pub(crate) fn find_id(&self, bytes: &[u8], id: &str) -> Result<Option<usize>, FormatError> {
-        for row in id_table::candidates(array(bytes, &self.id_table), id.as_bytes()) {
+        self.find_hashed(bytes, id, id_table::hash(id.as_bytes()))
+    }
+
+    fn find_hashed(&self, bytes: &[u8], id: &str, hash: u64) -> Result<Option<usize>, FormatError> {
+        for row in id_table::candidates(array(bytes, &self.id_table), hash) {
             if self.id_bytes(bytes, row)? == id.as_bytes() {
                 return Ok(Some(row));
             }
@@ -187,9 +200,73 @@ impl ItemsLayout {
         Ok(None)
     }
 
+    /// Finds the item of each id that has none in `items` yet. The memory accesses of many ids overlap.
+    pub(crate) fn find_items(
+        &self,
+        bytes: &[u8],
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), FormatError> {
+        let chunks = ids.chunks(IDS_PER_LOOKUP);
+        let mut chunks = chunks.zip(items.chunks_mut(IDS_PER_LOOKUP));
+        chunks.try_for_each(|(ids, items)| self.find_together(bytes, ids, items))
+    }
+
+    /// [`find_items`](Self::find_items) for one chunk. Each step prefetches what the next one reads.
+    fn find_together(
+        &self,
+        bytes: &[u8],
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), FormatError> {
+        let table = array::<u64>(bytes, &self.id_table);
+        let offsets = array::<u64>(bytes, &self.id_offsets);
+        let numbers = self.numbers(bytes);
+        let mut probes = [None; IDS_PER_LOOKUP];
+        for ((id, item), probe) in ids.iter().zip(&*items).zip(&mut probes) {
+            if item.is_none() {
+                let hash = id_table::hash(id.as_bytes());
+                id_table::prefetch(table, hash);
+                *probe = Some(Probe { hash, row: None });
+            }
+        }
+        for probe in probes.iter_mut().flatten() {
+            probe.row = id_table::candidates(table, probe.hash).next();
+            if let Some(row) = probe.row {
+                prefetch(offsets.get(row..row + 2).unwrap_or_default());
+                prefetch(numbers.get(row..=row).unwrap_or_default());
+            }
+        }
+        for row in probes.iter().flatten().filter_map(|probe| probe.row) {
+            prefetch(self.id_bytes(bytes, row).unwrap_or_default());
+        }
+        for ((id, probe), item) in ids.iter().zip(probes).zip(items) {
+            let Some((probe, row)) = probe.and_then(|probe| Some((probe, probe.row?))) else {
+                continue;
+            };
+            let row = match self.id_bytes(bytes, row)? == id.as_bytes() {
+                true => Some(row),
+                // Another id with the same tag.
+                false => self.find_hashed(bytes, id, probe.hash)?,
+            };
+            *item = row.and_then(|row| numbers.get(row)).copied().map(ItemNo);
+        }
+        Ok(())
+    }
+
     /// The row of an item number.
     pub(crate) fn find_item(&self, bytes: &[u8], item: ItemNo) -> Option<usize> {
         search_dense(self.numbers(bytes), item.0)
+    }
+
+    /// Hints to the processor that the row of an item number will soon be looked for, and its id offset read.
+    pub(crate) fn prefetch_item(&self, bytes: &[u8], item: ItemNo) {
+        let numbers = self.numbers(bytes);
+        if let Some(row) = guess_dense(numbers, item.0) {
+            prefetch(numbers.get(row..=row).unwrap_or_default());
+            let offsets = array::<u64>(bytes, &self.id_offsets);
+            prefetch(offsets.get(row..row + 2).unwrap_or_default());
+        }
     }
 
     /// Problems with the order of rows, the offsets, the ids and the columns.

@@ -1,6 +1,7 @@
 //! Which items a node stands for: items with equal vectors share one node.
 
 use std::ops::Range;
+use twinspire_core::kernel::prefetch;
 
 /// The items of each node. An *item slot* is an index into the item numbers, which are grouped by node
 /// and increase within a node.
@@ -55,6 +56,13 @@ impl<'a> NodeItems<'a> {
             false => slot,
         };
         (node < self.nodes).then_some(node)
+    }
+
+    /// Hints to the processor that the [node](Self::node) of a slot will soon be read.
+    #[inline]
+    pub(crate) fn prefetch_node(&self, slot: u32) {
+        let at = slot as usize;
+        prefetch(self.slot_nodes.get(at..=at).unwrap_or_default());
     }
 
     /// The item number of a slot; `None` out of range.

@@ -21,14 +21,14 @@
 
 use super::array::{array, array_range};
 use super::container::{Kind, Sections};
-use super::dense::search_dense;
+use super::dense::{guess_dense, search_dense};
 use super::error::FormatError;
 use super::node_items::NodeItems;
 use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
 use bincode::{Decode, Encode};
 use std::ops::Range;
 use twinspire_core::ids::ItemNo;
-use twinspire_core::kernel::{MAX_DIMENSION, Metric, Storage};
+use twinspire_core::kernel::{MAX_DIMENSION, Metric, Storage, prefetch};
 
 pub(crate) const SHAPE: u32 = 1;
 pub(crate) const ITEMS: u32 = 2;
@@ -136,6 +136,15 @@ pub(crate) struct SlotFinder<'a> {
 }
 
 impl SlotFinder<'_> {
+    /// Hints to the processor that an item will soon be looked for.
+    #[inline]
+    pub(crate) fn prefetch(&self, item: ItemNo) {
+        if let Some(at) = guess_dense(self.items, item.0) {
+            prefetch(self.items.get(at..=at).unwrap_or_default());
+            prefetch(self.slots.get(at..=at).unwrap_or_default());
+        }
+    }
+
     /// The slot of an item.
     #[inline]
     pub(crate) fn find(&self, item: ItemNo) -> Option<u32> {
@@ -296,7 +305,7 @@ impl SpaceLayout {
             self.shape.nodes,
             array(bytes, &self.base_links),
             self.shape.base_stride as usize,
-            layers.collect(),
+            layers,
             self.shape.entry,
         )
         .map_err(|error| FormatError::bad("shape", error))

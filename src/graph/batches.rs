@@ -74,7 +74,7 @@ pub(super) fn build(
     let Some(base) = above.pop() else {
         return Graph::from_parts(0, Vec::new(), BASE_STRIDE, Vec::new(), 0);
     };
-    let layers = above.into_iter().rev().map(LayerBuilder::finish).collect();
+    let layers = above.into_iter().rev().map(LayerBuilder::finish);
     let graph = Graph::from_parts(order.len() as u32, base.slots, BASE_STRIDE, layers, 0)?;
     // Back to the order in which the rows came.
     let mut place = vec![0; order.len()];

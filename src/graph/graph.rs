@@ -2,7 +2,11 @@
 
 use super::error::GraphError;
 use super::links::{NO_NODE, neighbours, slots};
+use smallvec::SmallVec;
 use twinspire_core::kernel::prefetch;
+
+/// Upper layers that are held without an allocation. Our builder makes no more of 2^32 nodes.
+const INLINE_LAYERS: usize = 8;
 
 /// A layer above the base.
 #[derive(Clone, Debug)]
@@ -24,7 +28,8 @@ pub(crate) struct Graph<S> {
     pub(super) nodes: u32,
     pub(super) base: S,
     pub(super) base_stride: usize,
-    pub(super) layers: Vec<Layer<S>>,
+    /// So few that opening a graph in place allocates nothing.
+    pub(super) layers: SmallVec<[Layer<S>; INLINE_LAYERS]>,
     pub(super) entry: u32,
 }
 
@@ -34,13 +39,14 @@ impl<S: AsRef<[u32]>> Graph<S> {
         nodes: u32,
         base: S,
         base_stride: usize,
-        layers: Vec<Layer<S>>,
+        layers: impl IntoIterator<Item = Layer<S>>,
         entry: u32,
     ) -> Result<Self, GraphError> {
         if Some(base.as_ref().len()) != (nodes as usize).checked_mul(base_stride) {
             let stride = base_stride;
             return Err(GraphError::BaseLayer { nodes, stride });
         }
+        let layers = SmallVec::<[Layer<S>; INLINE_LAYERS]>::from_iter(layers);
         for (above, layer) in layers.iter().enumerate() {
             let members = layer.nodes.as_ref().len();
             let slots = members.checked_mul(layer.stride);

@@ -4,6 +4,7 @@ use super::view::View;
 use crate::error::Error;
 use std::collections::HashSet;
 use twinspire_core::ids::ItemNo;
+use twinspire_towers::internals::IDS_PER_LOOKUP;
 
 /// Items that one query must not return: the excluded ones, and the item that it is similar to.
 #[derive(Clone, Copy)]
@@ -31,8 +32,15 @@ impl Excluded<'_> {
 /// The items of ids; ids without an item are skipped.
 pub(super) fn items_of(view: &View, ids: &[String]) -> Result<HashSet<ItemNo>, Error> {
     let mut items = HashSet::with_capacity(ids.len());
-    for id in ids {
-        items.extend(view.find_item(id)?);
+    for chunk in ids.chunks(IDS_PER_LOOKUP) {
+        let (mut texts, mut found) = ([""; IDS_PER_LOOKUP], [None; IDS_PER_LOOKUP]);
+        texts
+            .iter_mut()
+            .zip(chunk)
+            .for_each(|(text, id)| *text = id);
+        let texts = texts.get(..chunk.len()).unwrap_or_default();
+        view.find_items(texts, &mut found)?;
+        items.extend(found.into_iter().flatten());
     }
     Ok(items)
 }

@@ -1,6 +1,7 @@
 //! Users given to measure recall with, as query vectors.
 
 use super::query::{Query, QueryInput};
+use super::query_vector::Buffer;
 use super::query_vectors::{UserReading, query_vector, user_towers};
 use super::sample::sample;
 use super::view::View;
@@ -45,11 +46,11 @@ pub(crate) fn given_queries(
         let vector = query_vector(view, space, (&query, None), reading);
         vector.map_err(|error| error.of_user(at))
     });
-    let vectors: Vec<Result<Vec<f32>, Error>> = vectors.collect();
+    let vectors: Vec<Result<Buffer, Error>> = vectors.collect();
     let (mut queries, mut left_out, mut first) = (Vec::new(), 0, None);
     for vector in vectors {
         match vector {
-            Ok(vector) => queries.extend(vector),
+            Ok(vector) => queries.extend_from_slice(&vector.0),
             Err(error @ Error::User { .. }) => {
                 left_out += 1;
                 first = first.or(Some(error));

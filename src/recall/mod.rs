@@ -37,6 +37,7 @@ mod passing;
 mod plan;
 mod promise;
 mod query;
+mod query_vector;
 mod query_vectors;
 mod radius;
 mod ranks;

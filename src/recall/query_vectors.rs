@@ -1,9 +1,10 @@
 //! Query vectors: from the features of users, from given vectors, or from stored items.
 
 use super::query::{Query, QueryInput};
+use super::query_vector::Buffer;
 use super::view::View;
 use crate::error::{Error, InvalidVector};
-use crate::snapshot::Serving;
+use crate::snapshot::{Base, Serving};
 use rayon::prelude::*;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -11,11 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::{Row, prepare};
-use twinspire_towers::internals::{Model, OtherReaders, Reading, Side};
+use twinspire_towers::internals::{IDS_PER_LOOKUP, Model, OtherReaders, Reading, Side};
 use twinspire_towers::{Embedded, FeatureCheck};
 
 /// Users that one task of a batch embeds: as many as the towers compute at a time.
 const USERS_PER_TASK: usize = 64;
+
+/// Rows that are prefetched before they are read.
+const ROWS_AHEAD: usize = 8;
 
 /// The item that a query is made from; `None` if it is made from a user or a vector.
 pub(super) fn query_item(view: &View, query: &Query<'_>) -> Result<Option<ItemNo>, Error> {
@@ -70,22 +74,30 @@ pub(super) fn user_towers<'s>(
     spaces: impl Iterator<Item = &'s str>,
 ) -> Result<Vec<Arc<Model>>, Error> {
     let snapshot = view.snapshot();
-    let mut bases = Vec::new();
+    let (mut first, mut models) = (None, Vec::new());
+    let mut add = |base: &Arc<Base>| -> Result<(), Error> {
+        match &first {
+            None => first = Some(Arc::clone(base)),
+            Some(before) => {
+                if models.is_empty() {
+                    models.push(Arc::clone(before.model()?));
+                }
+                models.push(Arc::clone(base.model()?));
+            }
+        }
+        Ok(())
+    };
     for space in spaces {
         let base = &snapshot.space(space)?.base;
-        let members = base.generation.members.keys();
-        let members = members.map(|member| Ok(&snapshot.space(member)?.base));
-        let members: Vec<_> = members.collect::<Result<_, Error>>()?;
-        match members.is_empty() {
-            true => bases.push(base),
-            false => bases.extend(members),
+        let members = &base.generation.members;
+        if members.is_empty() {
+            add(base)?;
+        }
+        for member in members.keys() {
+            add(&snapshot.space(member)?.base)?;
         }
     }
-    if bases.len() < 2 {
-        return Ok(Vec::new());
-    }
-    let models = bases.into_iter().map(|base| base.model().cloned());
-    models.collect()
+    Ok(models)
 }
 
 /// The vector of a query in a space; `item` is its [`query_item`].
@@ -95,34 +107,47 @@ pub(super) fn user_towers<'s>(
 pub(super) fn query_vector(
     view: &View,
     space: &str,
+    query: (&Query<'_>, Option<ItemNo>),
+    reading: UserReading<'_>,
+) -> Result<Buffer, Error> {
+    let mut buffer = Buffer::take();
+    append_query_vector(view, space, query, reading, &mut buffer.0)?;
+    Ok(buffer)
+}
+
+fn append_query_vector(
+    view: &View,
+    space: &str,
     (query, item): (&Query<'_>, Option<ItemNo>),
     reading: UserReading<'_>,
-) -> Result<Vec<f32>, Error> {
+    vector: &mut Vec<f32>,
+) -> Result<(), Error> {
     let serving = view.snapshot().space(space)?;
     let generation = &serving.base.generation;
     let input = query.input_in(space);
     let whole = matches!(input, Ok(QueryInput::Vector(_) | QueryInput::Item(_)));
     if generation.is_fused() && !whole {
-        let mut vector = Vec::with_capacity(generation.dimension as usize);
-        for member in generation.members.keys() {
-            vector.extend(query_vector(view, member, (query, item), reading)?);
-        }
-        return Ok(vector);
+        let mut members = generation.members.keys();
+        return members.try_for_each(|member| {
+            append_query_vector(view, member, (query, item), reading, vector)
+        });
     }
     match input? {
         QueryInput::User(user) => {
             let users = std::slice::from_ref(user);
             let reading = reading.in_space(query, space);
             let model = serving.base.model()?;
-            let vector = with_item_vectors(view, serving, reading, |reading| {
-                model.embed_many(Side::User, users, reading)
+            let embedded = with_item_vectors(view, serving, reading, |reading| {
+                model.embed_into(Side::User, users, reading, vector)
             })?;
-            vector.map_err(|(_, source)| Error::User { at: None, source })
+            embedded.map_err(|(_, source)| Error::User { at: None, source })
         }
-        QueryInput::Vector(vector) => prepared(serving, vector),
+        QueryInput::Vector(given) => append_prepared(serving, given, vector),
         QueryInput::Item(id) => {
             let row = item.and_then(|item| serving.vector(item));
-            row.map(Row::to_vec).ok_or_else(|| unknown_item(id))
+            let row = row.ok_or_else(|| unknown_item(id))?;
+            row.append_to(vector);
+            Ok(())
         }
     }
 }
@@ -164,8 +189,12 @@ pub(super) fn query_vectors(
         _ => {
             let each = queries.par_iter().zip(items).enumerate();
             let each = each.map(|(at, (query, item))| {
-                let vector = query_vector(view, space, (query, *item), reading);
-                vector.map_err(|error| error.of_user(at))
+                let mut vector = Vec::new();
+                let query = (query, *item);
+                match append_query_vector(view, space, query, reading, &mut vector) {
+                    Ok(()) => Ok(vector),
+                    Err(error) => Err(error.of_user(at)),
+                }
             });
             Ok(each.collect())
         }
@@ -181,13 +210,24 @@ pub(super) fn with_item_vectors<T>(
     embed: impl FnOnce(Reading<'_>) -> T,
 ) -> Result<T, Error> {
     let failed = RefCell::new(None);
-    let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| match view.find_item(id) {
-        Ok(item) => {
-            if let Some(row) = item.and_then(|item| serving.vector(item)) {
-                read(row);
+    let items = |ids: &[&str], read: &mut dyn FnMut(usize, Row<'_>)| {
+        let mut found = [None; IDS_PER_LOOKUP];
+        let mut rows = [None; IDS_PER_LOOKUP];
+        // No call has more ids.
+        let found = found.get_mut(..ids.len()).unwrap_or_default();
+        if let Err(error) = view.find_items(ids, found) {
+            failed.borrow_mut().get_or_insert(error);
+            return;
+        }
+        serving.vectors(found, &mut rows);
+        for (at, row) in rows.iter().enumerate() {
+            if let Some(Some(later)) = rows.get(at + ROWS_AHEAD) {
+                later.prefetch();
+            }
+            if let Some(row) = row {
+                read(at, *row);
             }
         }
-        Err(error) => drop(failed.borrow_mut().get_or_insert(error)),
     };
     let reads = |field: &str| reading.reads(field);
     let others: OtherReaders<'_> = &reads;
@@ -231,22 +271,23 @@ pub(crate) fn embed_shown(
     Ok(all)
 }
 
-/// A given vector, checked, and normalised if the metric needs it.
-fn prepared(serving: &Serving, vector: &[f32]) -> Result<Vec<f32>, Error> {
+/// Appends a given vector, checked, and normalised if the metric needs it.
+fn append_prepared(serving: &Serving, given: &[f32], vector: &mut Vec<f32>) -> Result<(), Error> {
     let generation = &serving.base.generation;
-    if vector.len() != generation.dimension as usize {
+    if given.len() != generation.dimension as usize {
         return Err(Error::Vector {
             source: InvalidVector::Dimension {
-                found: vector.len(),
+                found: given.len(),
                 expected: generation.dimension as usize,
             },
         });
     }
-    let mut vector = vector.to_vec();
-    prepare(generation.metric, &mut vector).map_err(|error| Error::Vector {
+    let from = vector.len();
+    vector.extend_from_slice(given);
+    let appended = vector.get_mut(from..).unwrap_or_default();
+    prepare(generation.metric, appended).map_err(|error| Error::Vector {
         source: error.into(),
-    })?;
-    Ok(vector)
+    })
 }
 
 pub(super) fn unknown_item(id: &str) -> Error {

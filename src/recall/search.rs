@@ -7,9 +7,11 @@ use super::hits::{Hit, Hits};
 use super::params::SearchParams;
 use super::promise;
 use super::query::{Query, QueryInput};
+use super::query_vector::QueryVector;
 use super::query_vectors::{UserReading, query_item, query_vector, query_vectors, user_towers};
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
+use super::scratch::return_list;
 use super::space_query::SpaceQuery;
 use super::space_search::{exact_lists, top_pages};
 use super::trace::{Trace, micros};
@@ -17,12 +19,11 @@ use super::view::View;
 use crate::error::Error;
 use crate::snapshot::{ItemIds, Serving};
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 use twinspire_core::ids::ItemNo;
-use twinspire_towers::internals::Model;
+use twinspire_towers::internals::{IDS_PER_LOOKUP, Model};
 
 /// A recall that is set up: names, ids and filters are resolved against one snapshot.
 pub(crate) struct Search<'a> {
@@ -58,7 +59,7 @@ pub(crate) fn run_one(
     let towers = search.user_towers(std::slice::from_ref(query))?;
     let reading = UserReading::shared(params.check, &towers);
     let vector_in =
-        |_, space: &str| query_vector(view, space, (query, item), reading).map(Cow::Owned);
+        |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
     search.answer((item, &own), vector_in, trace)
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn run_each(
     params: &SearchParams,
 ) -> Result<Vec<Result<Hits, Error>>, Error> {
     let search = Search::new(view, name, params)?;
-    let started = Instant::now();
+    let started = params.explain.then(Instant::now);
     let (mut items, mut vectors) = (Vec::new(), Vec::new());
     for query in queries {
         let item = query_item(view, query);
@@ -102,7 +103,7 @@ pub(crate) fn run_each(
             }
         }
     }
-    let query_micros = micros(started);
+    let query_micros = started.map_or(0.0, micros);
     let each = vectors.into_par_iter().zip(queries).zip(items);
     let each = each.map(|((vectors, query), item)| {
         Ok(ReadQuery {
@@ -119,7 +120,7 @@ pub(crate) fn run_each(
         None => {
             let answer = |read: Result<ReadQuery, Error>| {
                 let read = read?;
-                let vector_in = |space, _: &str| Ok(Cow::Borrowed(read.vector(space)));
+                let vector_in = |space, _: &str| Ok(QueryVector::Borrowed(read.vector(space)));
                 let trace = search.trace(query_micros);
                 search.answer((read.item, &read.exclude), vector_in, trace)
             };
@@ -227,7 +228,7 @@ impl<'a> Search<'a> {
     fn answer<'v>(
         &self,
         (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
-        vector_in: impl Fn(usize, &str) -> Result<Cow<'v, [f32]>, Error>,
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
         let excluded = self.excluded(item, own);
@@ -242,6 +243,7 @@ impl<'a> Search<'a> {
                 let best = top_pages(&query, self.params.k, depth)?;
                 trace.end_stage(|micros| &mut micros.search);
                 let hits = self.hits(&query, &best)?;
+                return_list(best);
                 trace.end_stage(|micros| &mut micros.answer);
                 let promise = promise::of_space(&query);
                 Ok(Hits::of_space(generation, hits, promise, trace.finish()))
@@ -315,11 +317,13 @@ impl<'a> Search<'a> {
     fn hits(&self, query: &SpaceQuery<'_>, best: &[(f32, ItemNo)]) -> Result<Vec<Hit>, Error> {
         let (view, params) = (self.view, self.params);
         let best = best.get(params.offset..).unwrap_or_default();
+        let first = best.iter().take(IDS_PER_LOOKUP);
+        first.for_each(|(_, item)| view.prefetch_id(*item));
         let ranks = match params.exact_ranks {
             true => exact_ranks(query, best)?,
             false => HashMap::new(),
         };
-        let hit = |(score, item): &(f32, ItemNo)| {
+        let hit = |(score, item): &(f32, ItemNo)| -> Result<Hit, Error> {
             let id = view.item_id(*item)?;
             let rank = ranks.get(item).map(|rank| (query.space.to_owned(), *rank));
             Ok(Hit {
@@ -330,6 +334,10 @@ impl<'a> Search<'a> {
                 ranks: rank.into_iter().collect(),
             })
         };
-        best.iter().map(hit).collect()
+        let mut hits = Vec::with_capacity(best.len());
+        for best in best {
+            hits.push(hit(best)?);
+        }
+        Ok(hits)
     }
 }

@@ -1,5 +1,6 @@
 //! The best `k` items of a stream of scored items.
 
+use super::scratch::take_list;
 use crate::snapshot::ItemIds;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -39,7 +40,7 @@ impl<'a> TopK<'a> {
             k,
             min_score,
             ids,
-            items: Vec::new(),
+            items: take_list(),
             worst_id: OnceCell::new(),
         }
     }

@@ -76,6 +76,20 @@ impl View {
         self.snapshot.find_item(id)
     }
 
+    /// The item of each id, whether it is deleted or not.
+    pub(super) fn find_items(
+        &self,
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), Error> {
+        self.snapshot.find_items(ids, items)
+    }
+
+    /// Hints to the processor that the [id](Self::item_id) of an item will soon be read.
+    pub(super) fn prefetch_id(&self, item: ItemNo) {
+        self.snapshot.sealed.prefetch_id(item);
+    }
+
     /// The id of an item.
     pub(super) fn item_id(&self, item: ItemNo) -> Result<String, Error> {
         match self.snapshot.fresh.get(item) {

@@ -106,4 +106,12 @@ impl Base {
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         self.parts.iter().rev().find_map(|part| part.vector(item))
     }
+
+    /// The vector of each item as of the cut. The memory accesses overlap.
+    pub(crate) fn vectors<'a>(&'a self, items: &[Option<ItemNo>], rows: &mut [Option<Row<'a>>]) {
+        rows.fill(None);
+        for part in self.parts.iter().rev() {
+            part.find_vectors(items, rows);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use crate::store::SpaceSegment;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
+use twinspire_towers::internals::IDS_PER_LOOKUP;
 
 /// A segment, and the set of its item slots that newer segments hide.
 #[derive(Clone)]
@@ -64,6 +65,35 @@ impl Part {
     pub(crate) fn vector(&self, item: ItemNo) -> Option<Row<'_>> {
         let slot = self.segment.slot(item)?;
         self.shows(slot).then(|| self.row(slot))?
+    }
+
+    /// Finds the vector of each item that has none in `rows` yet, if this segment has the newest. The memory accesses of up to [`IDS_PER_LOOKUP`] items overlap: each step prefetches what the next one
+    /// reads.
+    pub(super) fn find_vectors<'a>(
+        &'a self,
+        items: &[Option<ItemNo>],
+        rows: &mut [Option<Row<'a>>],
+    ) {
+        let (finder, nodes) = (self.segment.finder(), self.segment.node_items());
+        let chunks = items.chunks(IDS_PER_LOOKUP);
+        for (items, rows) in chunks.zip(rows.chunks_mut(IDS_PER_LOOKUP)) {
+            let due = items.iter().zip(&*rows);
+            let due = due.filter_map(|(item, row)| item.filter(|_| row.is_none()));
+            due.for_each(|item| finder.prefetch(item));
+            let mut slots = [None; IDS_PER_LOOKUP];
+            for ((item, row), slot) in items.iter().zip(&*rows).zip(&mut slots) {
+                let item = item.filter(|_| row.is_none());
+                *slot = item.and_then(|item| finder.find(item));
+                if let Some(slot) = *slot {
+                    nodes.prefetch_node(slot);
+                }
+            }
+            for (slot, row) in slots.iter().zip(rows) {
+                if let Some(slot) = slot.filter(|slot| self.shows(*slot)) {
+                    *row = self.row(slot);
+                }
+            }
+        }
     }
 
     /// The vector of the item of a slot.

@@ -89,12 +89,31 @@ impl Sealed {
 
     /// The item of a sealed id, deleted or not.
     pub(crate) fn find_item(&self, id: &str) -> Result<Option<ItemNo>, Error> {
+        let mut item = None;
+        self.find_items(&[id], std::slice::from_mut(&mut item))?;
+        Ok(item)
+    }
+
+    /// Finds the sealed item of each id that has none in `items` yet, deleted or not.
+    pub(crate) fn find_items(
+        &self,
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), Error> {
         for segment in self.items.iter().rev() {
-            if let Some(row) = segment.find_id(id)? {
-                return Ok(Some(row.item));
+            segment.find_items(ids, items)?;
+            if items.iter().all(Option::is_some) {
+                break;
             }
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// Hints to the processor that the [id](Self::id) of an item will soon be read.
+    pub(crate) fn prefetch_id(&self, item: ItemNo) {
+        self.items
+            .iter()
+            .for_each(|segment| segment.prefetch_item(item));
     }
 
     /// The newest record of a sealed id; `None` if it is deleted or unknown.

@@ -31,6 +31,16 @@ impl Serving {
         self.overlay.vector_or(item, || self.base.vector(item))
     }
 
+    /// The current vector of each item. Faster than one look-up after the other: memory accesses overlap.
+    pub(crate) fn vectors<'a>(&'a self, items: &[Option<ItemNo>], rows: &mut [Option<Row<'a>>]) {
+        self.base.vectors(items, rows);
+        if !self.overlay.is_empty() {
+            for (item, row) in items.iter().zip(rows) {
+                *row = item.and_then(|item| self.overlay.vector_or(item, || *row));
+            }
+        }
+    }
+
     /// Number of items that recalls of the space can return.
     pub(crate) fn items(&self) -> u64 {
         let shown: usize = self.base.parts.iter().map(Part::shown).sum();

@@ -344,6 +344,18 @@ impl Snapshot {
         }
     }
 
+    /// The item of each id, deleted or not. Faster than one look-up after the other: memory accesses overlap.
+    pub(crate) fn find_items(
+        &self,
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), Error> {
+        for (id, item) in ids.iter().zip(&mut *items) {
+            *item = self.fresh.find(id).map(|fresh| fresh.version.item);
+        }
+        self.sealed.find_items(ids, items)
+    }
+
     /// The newest record of an id; `None` if it is deleted or unknown.
     pub(crate) fn record(&self, id: &str) -> Result<Option<Value>, Error> {
         let Some(fresh) = self.fresh.find(id) else {

@@ -87,6 +87,14 @@ impl StoreError {
         }
     }
 
+    /// [`format`](Self::format) for reads of an open file, which are many: without an error nothing is allocated.
+    pub(super) fn reading(path: &Path) -> impl Fn(FormatError) -> Self {
+        move |source| Self::Format {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// For `map_err` after the failure of a step whose outcome is unknown.
     pub(crate) fn uncertain(operation: WriteOperation) -> impl Fn(Self) -> Self {
         move |source| Self::Uncertain {

@@ -84,7 +84,7 @@ impl ItemsSegment {
     pub(crate) fn row(&self, row: usize) -> Result<Row<'_>, StoreError> {
         self.layout
             .row(&self.blob, row)
-            .map_err(StoreError::format(&self.path))
+            .map_err(StoreError::reading(&self.path))
     }
 
     /// The item and revision of row `row`.
@@ -102,8 +102,23 @@ impl ItemsSegment {
         let found = self
             .layout
             .find_id(&self.blob, id)
-            .map_err(StoreError::format(&self.path))?;
+            .map_err(StoreError::reading(&self.path))?;
         found.map(|row| self.row(row)).transpose()
+    }
+
+    /// Finds the item of each id that has none in `items` yet.
+    pub(crate) fn find_items(
+        &self,
+        ids: &[&str],
+        items: &mut [Option<ItemNo>],
+    ) -> Result<(), StoreError> {
+        let found = self.layout.find_items(&self.blob, ids, items);
+        found.map_err(StoreError::reading(&self.path))
+    }
+
+    /// Hints to the processor that the [row](Self::row_of) and the [id](Self::id) of an item will soon be read.
+    pub(crate) fn prefetch_item(&self, item: ItemNo) {
+        self.layout.prefetch_item(&self.blob, item);
     }
 
     /// Position of the row of an item.
@@ -115,7 +130,7 @@ impl ItemsSegment {
     /// The id of row `row`.
     pub(crate) fn id(&self, row: u32) -> Result<&str, StoreError> {
         let id = self.layout.id(&self.blob, row as usize);
-        id.map_err(StoreError::format(&self.path))
+        id.map_err(StoreError::reading(&self.path))
     }
 
     /// The row of an item.
@@ -127,7 +142,7 @@ impl ItemsSegment {
     /// The filter fields of the record of row `row`.
     pub(crate) fn fields_of(&self, row: usize) -> Result<Fields, StoreError> {
         let fields = self.row(row)?.fields();
-        fields.map_err(StoreError::format(&self.path))
+        fields.map_err(StoreError::reading(&self.path))
     }
 
     /// The column of a field.
@@ -154,7 +169,7 @@ impl ItemsSegment {
     pub(crate) fn check(&self) -> Vec<StoreError> {
         let damaged = section_damage(&self.layout.sections, &self.blob);
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
-        problems.map(StoreError::format(&self.path)).collect()
+        problems.map(StoreError::reading(&self.path)).collect()
     }
 
     /// Whether the rows are undamaged. Their columns may be damaged: the records yield them again.

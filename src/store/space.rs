@@ -122,7 +122,7 @@ impl SpaceSegment {
     pub(crate) fn graph(&self) -> Result<Graph<&[u32]>, StoreError> {
         self.layout
             .graph(&self.blob)
-            .map_err(StoreError::format(&self.path))
+            .map_err(StoreError::reading(&self.path))
     }
 
     /// A finder of the slots of many items.
@@ -144,7 +144,7 @@ impl SpaceSegment {
     pub(crate) fn check(&self) -> Vec<StoreError> {
         let damaged = section_damage(&self.layout.sections, &self.blob);
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
-        problems.map(StoreError::format(&self.path)).collect()
+        problems.map(StoreError::reading(&self.path)).collect()
     }
 }
 

@@ -47,8 +47,8 @@ pub mod internals {
         TimeUnit, check_id, check_integers, check_item, describe, misread_places,
     };
     pub use crate::tower::{
-        Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, Input, Layer, Lookup,
-        MAX_CELLS, MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState,
+        Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, IDS_PER_LOOKUP, Input, Layer,
+        Lookup, MAX_CELLS, MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState,
         OtherReaders, Pass, Reading, Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
     };
 

@@ -6,7 +6,7 @@ use crate::database::Pinned;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use twinspire_core::ids::ItemNo;
-use twinspire_core::kernel::Metric;
+use twinspire_core::kernel::{Metric, Row};
 
 /// A space with an item tower: the numbers x, y and z of a record.
 const MADE: &str = "made";
@@ -188,6 +188,27 @@ fn assert_answers(state: &impl State, items: &Items, at: usize) {
     }
 }
 
+/// Look-ups of many ids find what look-ups of each find, deleted and unknown ids included.
+fn assert_found_together(db: &Database, items: &Items) {
+    let snapshot = db.live().snapshot.load_full();
+    let ids: Vec<String> = (0..640).map(|id| (id * 7 % 640).to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut found = vec![None; ids.len()];
+    snapshot.find_items(&ids, &mut found).unwrap();
+    for (id, found) in ids.iter().zip(&found) {
+        assert_eq!(*found, snapshot.find_item(id).unwrap(), "{id}");
+        assert!(found.is_some() || !items.contains_key(&id.parse().unwrap()));
+    }
+    for serving in snapshot.spaces.values() {
+        let mut rows = vec![None; ids.len()];
+        serving.vectors(&found, &mut rows);
+        for (item, row) in found.iter().zip(rows) {
+            let alone = item.and_then(|item| serving.vector(item));
+            assert_eq!(row.map(Row::to_vec), alone.map(Row::to_vec), "{item:?}");
+        }
+    }
+}
+
 fn made_towers() -> Towers {
     let number = |field| json!({"kind": "number", "field": field, "mean": 0, "deviation": 1});
     let features = ["x", "y", "z"].map(number);
@@ -314,6 +335,8 @@ proptest! {
             play.run(change);
             assert_answers(&play.db, &play.items, seed + at);
             assert_answers(&play.reader.0, &play.reader.1, seed + 3 * at);
+            assert_found_together(&play.db, &play.items);
+            assert_found_together(&play.reader.0, &play.reader.1);
             if let Some((pinned, items)) = play.pins.get(at % play.pins.len().max(1)) {
                 assert_answers(pinned, items, seed + 5 * at);
             }

@@ -1,7 +1,7 @@
 //! One space of an ensemble, and the query in it.
 
+use crate::recall::query_vector::QueryVector;
 use crate::snapshot::Serving;
-use std::borrow::Cow;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Row;
 
@@ -12,7 +12,7 @@ pub(super) struct Channel<'a> {
     /// What the space serves.
     pub(super) serving: &'a Serving,
     /// The query vector.
-    pub(super) vector: Cow<'a, [f32]>,
+    pub(super) vector: QueryVector<'a>,
 }
 
 impl Channel<'_> {

@@ -14,12 +14,12 @@ use crate::recall::hits::{Hit, Hits};
 use crate::recall::pages::stable_list;
 use crate::recall::params::SearchParams;
 use crate::recall::promise;
+use crate::recall::query_vector::QueryVector;
 use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::trace::Trace;
 use crate::recall::view::View;
 use crate::snapshot::{ItemIds, Snapshot};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
 
@@ -66,7 +66,7 @@ impl<'a> EnsembleSearch<'a> {
         view: &View,
         filter: Option<&ResolvedFilter<'_>>,
         excluded: Excluded<'_>,
-        vector_in: impl Fn(usize, &str) -> Result<Cow<'v, [f32]>, Error>,
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
         let mut channels = Vec::new();

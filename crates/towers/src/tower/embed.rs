@@ -78,7 +78,7 @@ impl Model {
 
     /// Appends the vectors of many records. An error comes with the index of its record. Once a thread has embedded
     /// similar records, nothing is allocated but room for the vectors.
-    pub(crate) fn embed_into<R: Borrow<Value>>(
+    pub fn embed_into<R: Borrow<Value>>(
         &self,
         side: Side,
         records: &[R],

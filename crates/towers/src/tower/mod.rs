@@ -46,7 +46,7 @@ pub use activation::exp;
 pub use coverage::Coverage;
 pub use describe::{FeatureInfo, LayerInfo, TableInfo, TowerInfo, TowersInfo};
 pub use embedded::{Embedded, EmbeddedFeature};
-pub use encode::{FeatureCheck, OtherReaders, Reading};
+pub use encode::{FeatureCheck, IDS_PER_LOOKUP, OtherReaders, Reading};
 pub use encoded::{Encoded, Input};
 pub use error::{EmbedError, LayerError, ModelResource, TowerError, TowerFault};
 pub use files::{FREQUENCY, NamedBlob, TOWER_FILES, content_hash};

@@ -104,9 +104,11 @@ impl Model {
             check_dimension(vector)
                 .map_err(|fault| TowerError::new(SELF_TEST, format!("items {id:?}"), fault))?;
         }
-        let items = |id: &str, read: &mut dyn FnMut(Row<'_>)| {
-            if let Some(vector) = test.items.get(id) {
-                read(Row::Full(vector));
+        let items = |ids: &[&str], read: &mut dyn FnMut(usize, Row<'_>)| {
+            for (at, id) in ids.iter().enumerate() {
+                if let Some(vector) = test.items.get(*id) {
+                    read(at, Row::Full(vector));
+                }
             }
         };
         let reading = Reading {

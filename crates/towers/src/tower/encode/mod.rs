@@ -22,5 +22,5 @@ mod tests;
 mod texts;
 
 pub(super) use encoder::Encoder;
-pub use reading::{FeatureCheck, OtherReaders, Reading};
+pub use reading::{FeatureCheck, IDS_PER_LOOKUP, OtherReaders, Reading};
 pub(super) use texts::Texts;

@@ -1,7 +1,13 @@
 use twinspire_core::kernel::Row;
 
-/// Finds the vector of an item in the same generation and passes it to the callback, if the item has one.
-pub type ItemVectors<'a> = &'a dyn Fn(&str, &mut dyn FnMut(Row<'_>));
+/// Maximum number of ids that are looked up in one call of [`ItemVectors`].
+pub const IDS_PER_LOOKUP: usize = 64;
+
+/// Finds the vectors of items in the same generation. Passes those that there are to the callback, each with the
+/// position of its id, in the order of the ids.
+///
+/// One call gets up to [`IDS_PER_LOOKUP`] ids, so that their memory accesses can overlap.
+pub type ItemVectors<'a> = &'a dyn Fn(&[&str], &mut dyn FnMut(usize, Row<'_>));
 
 /// Whether another tower that gets the same record reads a field.
 pub type OtherReaders<'a> = &'a dyn Fn(&str) -> bool;

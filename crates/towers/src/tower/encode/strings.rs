@@ -1,6 +1,7 @@
 //! Lookups: strings in tables, items in the generation.
 
 use super::encoder::{Encoder, expected, wrong};
+use super::reading::IDS_PER_LOOKUP;
 use super::texts;
 use crate::record::{Place, RecordError, describe};
 use crate::tower::encoded::Encoded;
@@ -94,7 +95,9 @@ impl Encoder<'_> {
         };
         match (&schema.kind, value) {
             (FeatureKind::Ids { limit, .. }, Value::Array(list)) => {
-                for (value, weight) in newest(list, *limit, schema.recency()) {
+                let newest = newest(list, *limit);
+                for (age, value) in (0..newest.len()).rev().zip(newest) {
+                    let weight = weight_at(age, schema.recency());
                     reader.add(text_of(schema, value, &mut texts.one)?, weight)?;
                 }
             }
@@ -209,13 +212,18 @@ impl Encoder<'_> {
         let (pooling, level) = (schema.pooling(), Level::best());
         let pooled = encoded.zeros(feature.width);
         let mut found = WeightSums::default();
-        for (value, weight) in newest(list, *limit, schema.recency()) {
-            let id = text_of(schema, value, &mut self.texts.one)?;
-            items(id, &mut |row| {
+        let newest = newest(list, *limit);
+        let mut left = newest.len();
+        for values in newest.chunks(IDS_PER_LOOKUP) {
+            let mut ids = [""; IDS_PER_LOOKUP];
+            let ids = ids.get_mut(..values.len()).unwrap_or_default();
+            texts_of(schema, values, &mut self.texts.one, ids)?;
+            items(ids, &mut |at, row| {
                 let row = match row {
                     Row::Full(row) => Weights::F32(row),
                     Row::Half(row) => Weights::F16(row),
                 };
+                let weight = weight_at(left.saturating_sub(at + 1), schema.recency());
                 match pooling {
                     Pooling::Max if found.sum == 0.0 => {
                         pooled.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = y);
@@ -232,6 +240,7 @@ impl Encoder<'_> {
                 }
                 found.add(weight);
             });
+            left -= values.len();
         }
         let scale = found.scale(pooling);
         pooled.iter_mut().for_each(|x| *x *= scale);
@@ -239,26 +248,22 @@ impl Encoder<'_> {
     }
 }
 
-/// The newest `limit` elements of a list with their weights.
-fn newest<'a>(
-    list: &'a [Value],
-    limit: u32,
-    recency: Option<&'a Recency>,
-) -> impl Iterator<Item = (&'a Value, f32)> {
+/// The newest `limit` elements of a list.
+fn newest(list: &[Value], limit: u32) -> &[Value] {
     let newest = list.get(list.len().saturating_sub(limit as usize)..);
-    let newest = newest.unwrap_or_default();
-    newest.iter().enumerate().map(move |(at, value)| {
-        let age = newest.len() - 1 - at;
-        let weight = match recency {
-            None => 1.0,
-            Some(Recency::Decay(decay)) => decay.powi(age.try_into().unwrap_or(i32::MAX)),
-            Some(Recency::Weights(weights)) => {
-                let weight = weights.get(age).or(weights.last());
-                weight.copied().unwrap_or_default()
-            }
-        };
-        (value, weight)
-    })
+    newest.unwrap_or_default()
+}
+
+/// The weight of an element that is followed by `age` newer ones.
+fn weight_at(age: usize, recency: Option<&Recency>) -> f32 {
+    match recency {
+        None => 1.0,
+        Some(Recency::Decay(decay)) => decay.powi(age.try_into().unwrap_or(i32::MAX)),
+        Some(Recency::Weights(weights)) => {
+            let weight = weights.get(age).or(weights.last());
+            weight.copied().unwrap_or_default()
+        }
+    }
 }
 
 /// The values of a list, or a single value as a list.
@@ -269,22 +274,56 @@ fn one_or_many(value: &Value) -> &[Value] {
     }
 }
 
+/// Each of some values as [`text_of`] reads it. `digits` takes those of all integers.
+fn texts_of<'a>(
+    feature: &FeatureSchema,
+    values: &'a [Value],
+    digits: &'a mut String,
+    texts: &mut [&'a str],
+) -> Result<(), RecordError> {
+    digits.clear();
+    for number in values.iter().filter_map(Value::as_number) {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{number} ");
+    }
+    let mut numbers = digits.split_terminator(' ');
+    for (value, text) in values.iter().zip(texts) {
+        let number = value.as_number().and_then(|_| numbers.next());
+        *text = plain_text(value)
+            .or(number.filter(|_| is_integer(value)))
+            .ok_or_else(|| wrong(feature, value))?;
+    }
+    Ok(())
+}
+
 /// A string. An integer is read as its digits, a boolean as its name.
 pub(super) fn text_of<'a>(
     feature: &FeatureSchema,
     value: &'a Value,
     digits: &'a mut String,
 ) -> Result<&'a str, RecordError> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Bool(true) => Ok("true"),
-        Value::Bool(false) => Ok("false"),
-        Value::Number(number) if number.is_i64() || number.is_u64() => {
-            digits.clear();
-            // Writing to a string cannot fail.
-            let _ = write!(digits, "{number}");
-            Ok(digits)
-        }
-        _ => Err(wrong(feature, value)),
+    if let Some(text) = plain_text(value) {
+        return Ok(text);
     }
+    if !is_integer(value) {
+        return Err(wrong(feature, value));
+    }
+    digits.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(digits, "{value}");
+    Ok(digits)
+}
+
+/// A string, or the name of a boolean.
+fn plain_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Bool(true) => Some("true"),
+        Value::Bool(false) => Some("false"),
+        _ => None,
+    }
+}
+
+fn is_integer(value: &Value) -> bool {
+    value.is_i64() || value.is_u64()
 }
