@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,3 +37,33 @@ def test_wrong_factors_are_refused() -> None:
         export.factors(["a", "a"], [[1.0], [2.0]])
     with pytest.raises(twinspire.TowersError):
         export.factors(["a"], [[float("nan")]])
+
+
+FIXTURES = Path(__file__).parents[2] / "crates" / "towers" / "tests" / "fixtures" / "onnx-exported"
+
+
+def test_onnx_models_give_the_vectors_of_the_trained_model() -> None:
+    described = json.loads((FIXTURES / "tower.json").read_text())
+    cases = json.loads((FIXTURES / "selftest.json").read_text())
+    examples = {side: [(case["record"], case["vector"]) for case in cases[side]] for side in ("user", "item")}
+    towers: dict[str, Any] = {
+        side: export.OnnxTower(
+            FIXTURES / f"{side}.onnx" if side == "user" else (FIXTURES / f"{side}.onnx").read_bytes(),
+            described[side]["features"],
+            [(one["name"], one["width"]) for one in layer["inputs"]] if "inputs" in layer else None,
+        )
+        for side in ("user", "item")
+        for layer in described[side]["layers"]
+    }
+    tables = {name: table["lookup"] for name, table in described["tables"].items()}
+    shape: dict[str, Any] = {"name": "exported", "metric": described["metric"], "dimension": described["dimension"]}
+    made = export.onnx(**shape, **towers, tables=tables, examples=examples)
+    for side, embed in (("user", made.embed_users), ("item", made.embed_items)):
+        found = embed([record for record, _ in examples[side]])
+        np.testing.assert_allclose(found, [vector for _, vector in examples[side]], atol=1e-5)
+    record, vector = examples["user"][0]
+    wrong = {"user": [(record, [-component for component in vector])]}
+    with pytest.raises(twinspire.TowersError, match="self-test"):
+        export.onnx(**shape, **towers, tables=tables, examples=wrong)
+    with pytest.raises(twinspire.TowersError):
+        export.onnx(**shape, user=export.OnnxTower(b"no model", towers["user"].features), tables=tables)

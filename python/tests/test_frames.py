@@ -139,8 +139,7 @@ def test_users_of_a_frame_and_hits_as_a_frame(db: twinspire.Database) -> None:
     assert frame["rank"].to_list() == [1, 2] * 3
     assert frame["id"].to_list() == many.ids.ravel().tolist()
     assert pa.table(many)["score"].to_pylist() == many.scores.ravel().tolist()
-    from_arrow: Any = getattr(pd.DataFrame, "from_arrow")
-    assert from_arrow(many)["id"].tolist() == frame["id"].to_list()
+    assert pa.table(many).to_pandas()["id"].tolist() == frame["id"].to_list()
     hits = many[1]
     assert pl.DataFrame(hits).to_dicts()[0] == {"rank": 1, "id": "B02", "score": hits[0].score}
     kept = db.recall_many("by-price", pd.DataFrame({"price": [11, None]}), k=2, on_error="keep")
