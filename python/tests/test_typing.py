@@ -25,6 +25,8 @@ def test_the_tests_are_typed_and_so_is_the_package() -> None:
     pytest.importorskip("mypy")
     run("mypy", "--strict", "tests")
     run("mypy", "--strict", "-p", "twinspire")
+    examples = [f"../examples/python/{name}.py" for name in ("first_recall", "train_and_mine")]
+    run("mypy", "--strict", *examples, "../benches/python/overhead.py")
 
 
 def test_the_stubs_are_those_of_the_module(tmp_path: Path) -> None:
