@@ -43,6 +43,8 @@ fn values_of_every_type_are_read_as_the_table_says() {
         "polars",
         "pandas",
         "pandas-frame",
+        "spark",
+        "spark-legacy",
     ] {
         let expected = items(&format!("{name}.jsonl"));
         assert_eq!(items(&format!("{name}.parquet")), expected, "{name}");

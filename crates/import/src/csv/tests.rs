@@ -66,6 +66,27 @@ fn options_name_lists_texts_and_the_id_column() {
 }
 
 #[test]
+fn a_table_of_many_columns_keeps_all_of_them() {
+    const COLUMNS: usize = 1_500;
+    let line = |cell: &dyn Fn(usize) -> String| {
+        let cells: Vec<String> = (0..COLUMNS).map(cell).collect();
+        cells.join(",")
+    };
+    let header = line(&|column| format!("c{column}"));
+    let row = line(&|column| format!("{column}.5"));
+    let rows = rows(
+        &format!("id,{header}\na,{row}\nb,{row}\n"),
+        &ReadOptions::new(),
+    );
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        let row = row.unwrap();
+        assert_eq!(row.as_object().unwrap().len(), 1 + COLUMNS);
+        assert_eq!(row["c1499"], json!(1499.5));
+    }
+}
+
+#[test]
 fn a_bad_row_is_reported_with_its_line_and_the_next_is_read() {
     let all = rows("id,n\na\n,1\nc,1,2\nd,1\n", &ReadOptions::new());
     assert_eq!(all.len(), 4);
