@@ -7,13 +7,15 @@
 //!
 //! The scale is chosen such that no component is clipped: then no row is far from its codes, and the
 //! bound on the error of their scores is tight. The exception is a scale much coarser than the one of
-//! least squared error, as where few components are far larger than the rest. These are clipped.
+//! least squared error, as where few components are far larger than the rest. These are clipped, but not
+//! for inner products: the longest rows answer most queries.
 //! Rows that one byte per component cannot rank are [rotated](super::rotation) first, or get no codes:
 //! [`code_choice`](super::code_choice) decides by measurement.
 
 use super::rows::Rows;
 use bincode::{Decode, Encode};
 use rayon::prelude::*;
+use twinspire_core::kernel::Metric;
 
 /// The largest code; the least is its negative.
 pub(super) const LIMIT: f32 = 127.0;
@@ -53,9 +55,9 @@ pub(crate) fn code_stride(dimension: usize) -> usize {
 }
 
 impl CodeBook {
-    /// The code book of these rows, which are rotated already if `rotated` says so. `error` and `longest`
-    /// are still 0. `None` if there is no usable scale.
-    pub(super) fn fit(rows: Rows<'_>, rotated: bool) -> Option<Self> {
+    /// The code book of these rows for searches by `metric`. The rows are rotated already if `rotated` says
+    /// so. `error` and `longest` are still 0. `None` if there is no usable scale.
+    pub(super) fn fit(rows: Rows<'_>, metric: Metric, rotated: bool) -> Option<Self> {
         let count = rows.count();
         let step = (count as usize).div_ceil(SAMPLE).max(1);
         let sample: Vec<&[f32]> = (0..count)
@@ -93,10 +95,11 @@ impl CodeBook {
             .into_iter()
             .filter(|(loss, _)| loss.is_finite())
             .min_by(|a, b| a.0.total_cmp(&b.0))?;
-        book.scale = if unclipped <= COARSER * finest {
-            unclipped
-        } else {
+        let may_clip = metric != Metric::InnerProduct;
+        book.scale = if may_clip && unclipped > COARSER * finest {
             finest
+        } else {
+            unclipped
         };
         book.scale.is_normal().then_some(book)
     }

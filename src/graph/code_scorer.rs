@@ -217,8 +217,8 @@ mod tests {
             let rows = Rows::new(&data[..data.len() / dimension * dimension], dimension);
             let rotated_rows = rotated_rows(rows);
             let codes = match rotated {
-                true => OwnedCodes::encode(Rows::new(&rotated_rows, dimension), true),
-                false => OwnedCodes::encode(rows, false),
+                true => OwnedCodes::encode(Rows::new(&rotated_rows, dimension), metric, true),
+                false => OwnedCodes::encode(rows, metric, false),
             };
             let Some(codes) = codes else { return Ok(()) };
             prop_assert_eq!(codes.view().first_mismatch(rows.into()), None);
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn an_l2_query_far_outside_the_code_range_is_scored_on_floats() {
         let data: Vec<f32> = (0..400).map(|at| ((at * 7) % 11) as f32).collect();
-        let codes = OwnedCodes::encode(Rows::new(&data, 4), false).unwrap();
+        let codes = OwnedCodes::encode(Rows::new(&data, 4), Metric::L2, false).unwrap();
         let mut buffer = QueryBuffer::default();
         let mut has_scorer = |metric, query: f32| {
             CodeScorer::new(codes.view(), metric, &[query; 4], &mut buffer).is_some()

@@ -7,7 +7,7 @@ use super::code_book::{CodeBook, MIN_TASK_ROWS, code_stride};
 use super::rotation::rotate;
 use super::rows::{Rows, StoredRows};
 use rayon::prelude::*;
-use twinspire_core::kernel::CodeRows;
+use twinspire_core::kernel::{CodeRows, Metric};
 
 /// The codes of all rows, in their order.
 #[derive(Clone, Debug)]
@@ -27,10 +27,10 @@ pub(crate) struct Codes<'a> {
 }
 
 impl OwnedCodes {
-    /// The codes of rows, which are rotated already if `rotated` says so. Fewer than [`MIN_TASK_ROWS`] are
-    /// quantised on this thread alone. `None` if there is no usable scale.
-    pub(super) fn encode(rows: Rows<'_>, rotated: bool) -> Option<Self> {
-        let mut book = CodeBook::fit(rows, rotated)?;
+    /// The codes of rows for searches by `metric`. The rows are rotated already if `rotated` says so. Fewer
+    /// than [`MIN_TASK_ROWS`] are quantised on this thread alone. `None` if there is no usable scale.
+    pub(super) fn encode(rows: Rows<'_>, metric: Metric, rotated: bool) -> Option<Self> {
+        let mut book = CodeBook::fit(rows, metric, rotated)?;
         let stride = code_stride(rows.dimension());
         let mut data = vec![0; rows.count() as usize * stride];
         let bounds = data

@@ -109,7 +109,7 @@ fn largest_inner_products_are_found_whatever_the_lengths() {
     ];
     for (name, change) in kinds {
         let [ten, hundred] = recall(Metric::InnerProduct, change, false);
-        assert!(ten >= 0.98 && hundred >= 0.9, "{name}: {ten}, {hundred}");
+        assert!(ten >= 0.98 && hundred >= 0.97, "{name}: {ten}, {hundred}");
     }
 }
 
