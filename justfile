@@ -16,7 +16,7 @@ python *arguments:
 wheel:
     pip wheel --no-deps --wheel-dir target/wheels ./python
 
-# The crash tests with every loss after two interruptions, instead of a third of them.
+# The crash tests with every loss after two interruptions, instead of a sixth of them.
 crashes:
     TWINSPIRE_ALL_LOSSES=1 cargo test --all-features --lib database::tests -- --nocapture
 

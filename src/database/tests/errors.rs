@@ -12,7 +12,7 @@ const FAILURES: [Failure; 6] = [
     Failure::Sync,
 ];
 
-/// A third of the losses, by turns.
+/// A share of the losses, by turns.
 fn losses_in_turn(files: &MemoryFiles, possible: &[Model]) -> Vec<Loss> {
     let turn = files.operations().len() + possible.len();
     some_losses(files.pending(), turn as u64)

@@ -409,15 +409,18 @@ fn losses(pending: usize, seed: u64) -> Vec<Loss> {
     losses
 }
 
-/// A third of the losses, another one at each turn: after two interruptions there are too many to try on
+/// One in so many losses is tried after two interruptions, unless all are asked for.
+const TURNS: usize = 6;
+
+/// A share of the losses, another one at each turn: after two interruptions there are too many to try on
 /// every run.
 fn some_losses(pending: usize, seed: u64) -> Vec<Loss> {
     let losses = losses(pending, seed);
     if tries_all() {
         return losses;
     }
-    let turn = seed as usize % 3;
-    losses.into_iter().skip(turn).step_by(3).collect()
+    let turn = seed as usize % TURNS;
+    losses.into_iter().skip(turn).step_by(TURNS).collect()
 }
 
 /// The operation at which something happens, for stories.
