@@ -223,7 +223,7 @@ fn on_batch(job: &Job) -> impl FnMut(TrainingProgress) -> ControlFlow<()> {
             stage: "training",
             done: progress.done,
             total: progress.total,
-            loss: Some(progress.loss),
+            loss: progress.loss,
         })
     }
 }

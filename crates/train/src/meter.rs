@@ -7,12 +7,14 @@ use super::report::TrainingReport;
 use super::trained::Trained;
 use super::training_progress::{IntoControlFlow, TrainingProgress};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 use twinspire_towers::Towers;
 
 /// Measures a training from the moment of its creation.
 pub(crate) struct Meter<P> {
     progress: P,
+    data: Arc<DataReport>,
     started: Instant,
     /// Start of the current stretch of learning: reading and validation are not timed.
     learning_since: Instant,
@@ -36,11 +38,12 @@ pub(crate) struct Meter<P> {
 }
 
 impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
-    /// Starts the clock; `progress` is called after every batch.
+    /// Starts the clock; `progress` is called by [`begin`](Self::begin) and after every batch.
     pub(crate) fn start(progress: P) -> Self {
         let now = Instant::now();
         Self {
             progress,
+            data: Arc::default(),
             started: now,
             learning_since: now,
             learning_seconds: 0.0,
@@ -58,12 +61,27 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
         }
     }
 
-    /// Announces how much there is to do. Learning starts now.
-    pub(crate) fn expect(&mut self, epochs: usize, batches: u64, examples_per_epoch: u64) {
+    /// Sets what was read.
+    pub(crate) fn set_data(&mut self, data: DataReport) {
+        self.data = Arc::new(data);
+    }
+
+    /// Announces how much there is to do, and reports what was read. Learning starts now.
+    ///
+    /// # Errors
+    /// [`TrainError::Cancelled`] if the caller cancels.
+    pub(crate) fn begin(
+        &mut self,
+        epochs: usize,
+        batches: u64,
+        examples_per_epoch: u64,
+    ) -> Result<(), TrainError> {
         self.epochs = epochs;
         self.batches_total = batches;
         self.examples_per_epoch = examples_per_epoch;
+        self.report(None)?;
         self.learning_since = Instant::now();
+        Ok(())
     }
 
     /// Counts a batch with its mean loss, and reports progress.
@@ -79,12 +97,17 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
         if !mean.is_finite() {
             return Err(TrainError::Diverged { epoch: self.epoch });
         }
+        self.report(Some(mean))
+    }
+
+    fn report(&mut self, loss: Option<f32>) -> Result<(), TrainError> {
         let progress = TrainingProgress {
+            data: Arc::clone(&self.data),
             epoch: self.epoch,
             epochs: self.epochs,
             done: self.batches_done,
             total: self.batches_total,
-            loss: mean,
+            loss,
             examples_per_second: self.examples_per_second(),
             validation: self.validations.last().copied(),
         };
@@ -120,8 +143,8 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
     ) -> Result<Trained, TrainError> {
         let towers = Towers::from_model(&checkpoint.model)?.with_optimiser(&checkpoint.optimiser);
         let report = TrainingReport {
-            data: DataReport::default(),
             examples_per_second: self.examples_per_second(),
+            data: Arc::unwrap_or_clone(self.data),
             kept: kept.unwrap_or(self.losses.len()),
             losses: self.losses,
             metric: self.metric,

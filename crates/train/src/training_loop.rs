@@ -91,11 +91,11 @@ pub(crate) fn fit<R: Recipe, C: IntoControlFlow>(
 ) -> Result<Trained, TrainError> {
     let batches = |stage: &Stage<_, _>| stage.examples.len().div_ceil(params.batch) * stage.epochs;
     let kept = stages.iter().filter(|stage| !stage.warm_up);
-    meter.expect(
+    meter.begin(
         stages.iter().map(|stage| stage.epochs).sum(),
         stages.iter().map(batches).sum::<usize>() as u64,
         kept.map(|stage| stage.examples.len() as u64).sum(),
-    );
+    )?;
     let mut stopping = EarlyStopping::new(params.patience);
     'stages: for stage in &mut *stages {
         for _ in 0..stage.epochs {

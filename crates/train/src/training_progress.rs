@@ -1,11 +1,15 @@
 //! What a training reports while it runs, and how the caller cancels it.
 
+use crate::data_report::DataReport;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-/// Progress of a training, reported after every batch.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Progress of a training, reported once all data is read and then after every batch.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TrainingProgress {
+    /// What is read of every column.
+    pub data: Arc<DataReport>,
     /// Current epoch, from 1.
     pub epoch: usize,
     /// Total number of epochs.
@@ -14,8 +18,8 @@ pub struct TrainingProgress {
     pub done: u64,
     /// Total number of batches.
     pub total: u64,
-    /// Mean loss of this epoch so far.
-    pub loss: f32,
+    /// Mean loss of this epoch so far; `None` before the first batch.
+    pub loss: Option<f32>,
     /// Training examples per second so far.
     pub examples_per_second: f64,
     /// Validation metric after the previous epoch, if events are held out.
@@ -36,7 +40,11 @@ pub struct TrainingProgress {
 /// });
 /// let items = (0..3).map(|n| json!({"id": n.to_string()}));
 /// let data = Dataset { items: items.collect(), events: events.collect(), ..Dataset::default() };
-/// let stop = |_: TrainingProgress| ControlFlow::Break(());
+/// let stop = |progress: TrainingProgress| {
+///     // Nothing is learnt yet, and the columns are known.
+///     assert!(progress.loss.is_none() && !progress.data.columns.is_empty());
+///     ControlFlow::Break(())
+/// };
 /// let error = youtube::train(&data, &youtube::Config::default(), stop).unwrap_err();
 /// assert_eq!(error, TrainError::Cancelled);
 /// ```

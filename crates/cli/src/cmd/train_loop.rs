@@ -194,13 +194,15 @@ fn train(
     config.since = args.since;
     let bar = output.bar("training", 1, Unit::Count);
     let show = |progress: TrainingProgress| {
+        if progress.loss.is_none() {
+            print_data(&progress.data, output);
+        }
         bar.set_length(progress.total);
         bar.set_position(progress.done);
     };
     let trained = youtube::train_from(serving.as_ref(), data, &config, show);
     bar.finish_and_clear();
     let trained = trained.map_err(training_failure)?;
-    print_data(&trained.report.data, output);
     document["data"] = document_of(&trained.report.data);
     document["examples"] = json!(trained.report.examples);
     document["warm_start"] = json!(serves);

@@ -68,7 +68,7 @@ pub fn train_from<C: IntoControlFlow>(
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let config = &config.with_fields(data, earlier)?;
-    let meter = Meter::start(progress);
+    let mut meter = Meter::start(progress);
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let texts = Examples::new(data, config)?;
@@ -85,7 +85,7 @@ pub fn train_from<C: IntoControlFlow>(
     let pool = texts.pool(&held_out);
     held_out.truncate(MAX_HELD_OUT);
     let schema = describe(config)?;
-    let data_report = DataReport::new(data, &schema, unknown_ids);
+    meter.set_data(DataReport::new(data, &schema, unknown_ids));
     let mut model = random(schema, &mut rng)?;
     init_tables(&mut model, &mut rng);
     let optimiser = config.training.optimiser(0.0);
@@ -94,9 +94,7 @@ pub fn train_from<C: IntoControlFlow>(
     let mut stages = [Stage::new(examples, config.training.epochs, ())];
     let mut recipe = Dssm::new(&texts, held_out, &pool, config);
     let training = &config.training;
-    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
-    trained.report.data = data_report;
-    Ok(trained)
+    fit(&mut recipe, network, &mut stages, training, &mut rng, meter)
 }
 
 /// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a

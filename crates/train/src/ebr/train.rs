@@ -86,23 +86,21 @@ pub fn train_mined<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
-    let meter = Meter::start(progress);
+    let mut meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let examples = Examples::new(data, mined, config)?;
     let mut stages = stages(&examples, config)?;
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &examples.logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    let data_report = DataReport::new(data, &schema, unknown_ids);
+    meter.set_data(DataReport::new(data, &schema, unknown_ids));
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
     let network = network.with_average(config.average);
     let mut recipe = Ebr::new(&network.model, &examples, config)?;
     let training = &config.training;
-    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
-    trained.report.data = data_report;
-    Ok(trained)
+    fit(&mut recipe, network, &mut stages, training, &mut rng, meter)
 }
 
 /// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.

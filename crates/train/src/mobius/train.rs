@@ -90,7 +90,7 @@ pub fn train_from<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Student, TrainError> {
     config.check()?;
-    let meter = Meter::start(progress);
+    let mut meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?.with_min_reward(config.click);
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
@@ -103,7 +103,7 @@ pub fn train_from<C: IntoControlFlow>(
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let (schema, trunks) = describe(data, &logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    let data_report = DataReport::new(data, &schema, unknown_ids);
+    meter.set_data(DataReport::new(data, &schema, unknown_ids));
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
@@ -111,9 +111,8 @@ pub fn train_from<C: IntoControlFlow>(
     let reader = Reader::new(&network.model, &logs, history, dropout)?;
     let mut recipe = Mobius::new(reader, &logs, held_out, teacher, config);
     let training = &config.training;
-    let Trained { towers, mut report } =
+    let Trained { towers, report } =
         fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
-    report.data = data_report;
     Ok(Student {
         parts: towers,
         trunks,

@@ -78,7 +78,7 @@ pub fn train_from<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
-    let meter = Meter::start(progress);
+    let mut meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?;
     let held_out = config
@@ -87,7 +87,7 @@ pub fn train_from<C: IntoControlFlow>(
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    let data_report = DataReport::new(data, &schema, unknown_ids);
+    meter.set_data(DataReport::new(data, &schema, unknown_ids));
     let frequency = frequency(config, earlier)?;
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
@@ -98,7 +98,6 @@ pub fn train_from<C: IntoControlFlow>(
     let mut recipe = Youtube::new(reader, &logs, held_out, config, frequency);
     let training = &config.training;
     let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
-    trained.report.data = data_report;
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
     }

@@ -84,12 +84,14 @@ impl RunArgs {
         let earlier = self.earlier()?;
         let bar = output.bar("training", 1, Unit::Count);
         let mut show = |progress: TrainingProgress| {
+            let Some(loss) = progress.loss else {
+                return print_data(&progress.data, output);
+            };
             bar.set_length(progress.total);
             bar.set_position(progress.done);
             let TrainingProgress {
                 epoch,
                 epochs,
-                loss,
                 examples_per_second: speed,
                 ..
             } = progress;
@@ -100,7 +102,6 @@ impl RunArgs {
         let trained = train(earlier.as_ref(), &mut show);
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(training_failure)?;
-        print_data(&report.data, output);
         print_baselines(report.baselines.as_ref(), output);
         towers.save(&self.out)?;
         if let Some(path) = &self.report {
