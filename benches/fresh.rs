@@ -1,5 +1,4 @@
-//! What unsealed items cost: recalls over them, pins, refreshes, puts of many threads and beside many spaces,
-//! segments.
+//! What unsealed items cost: recalls over them, pins, refreshes, puts beside many spaces, segments.
 //!
 //! ```sh
 //! cargo bench --bench fresh
@@ -12,9 +11,7 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use twinspire::{Database, Metric, Recall, Towers, WeightedSum};
 use twinspire_testkit::measure::{percentile, round};
 use twinspire_testkit::vectors::VectorSet;
@@ -26,8 +23,6 @@ const SEALED: usize = 20_000;
 const FRESH: [usize; 3] = [1_000, 10_000, 50_000];
 const DIMENSION: usize = 128;
 const QUERIES: usize = 50;
-/// How long threads put.
-const THREADS_FOR: Duration = Duration::from_secs(2);
 
 fn main() {
     let most = SEALED + FRESH[FRESH.len() - 1];
@@ -41,7 +36,6 @@ fn main() {
         let path = home.path().join(format!("{spaces}-spaces.twin"));
         many_spaces(&path, spaces);
     }
-    many_threads(&home.path().join("threads.twin"));
     many_seals(&home.path().join("seals.twin"), &set);
 }
 
@@ -156,34 +150,6 @@ fn many_spaces(path: &Path, spaces: usize) {
     drop(db);
     let reopen = median(3, |_| drop(open(path)));
     println!("{spaces:3} spaces: put {put} µs, open {reopen} µs");
-}
-
-/// Durable puts a second, by threads that share syncs.
-fn many_threads(path: &Path) {
-    let db = open(path);
-    let mut alone = 0.0;
-    for threads in [1, 4, 16] {
-        let started = Instant::now();
-        let next = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for thread in 0..threads {
-                let (db, next) = (&db, &next);
-                scope.spawn(move || {
-                    while started.elapsed() < THREADS_FOR {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        db.items().put(&record(thread * 1_000_000 + at)).unwrap();
-                    }
-                });
-            }
-        });
-        let count = next.into_inner() as f64;
-        let rate = round(count / started.elapsed().as_secs_f64(), 0);
-        if threads == 1 {
-            alone = rate;
-        }
-        let times = round(rate / alone, 1);
-        println!("{threads:2} threads: {rate} durable puts a second, {times} times one thread's");
-    }
 }
 
 /// Recalls after many small seals, and what the seals took.

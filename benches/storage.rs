@@ -1,8 +1,9 @@
 //! The cost of storing, compared with sled used directly, and the cost of opening.
 //!
 //! ```sh
-//! cargo bench --bench storage            # a generation of 50,000 items
-//! cargo bench --bench storage -- ITEMS   # of ITEMS items
+//! cargo bench --bench storage                    # all figures; the generation has 50,000 items
+//! cargo bench --bench storage -- ITEMS           # of ITEMS items
+//! cargo bench --bench storage -- FIGURE [ITEMS]  # import, calls, threads or open alone
 //! ```
 //!
 //! Prints a JSON object for each figure:
@@ -10,6 +11,7 @@
 //!   is durable when it returns;
 //! - durable calls with 1 and with 100 records. sled's own flush does not fsync on Linux, so a
 //!   third column does that with sled's file after the flush;
+//! - durable puts a second of one record each, by threads that put at the same time;
 //! - a generation of 128 components: from a closed database to the first answer, warm cache, what
 //!   opening leaves on the heap, and the bytes that are mapped.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
@@ -19,7 +21,9 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::path::Path;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 use twinspire::{Database, Towers};
 use twinspire_testkit::allocator::CountingAllocator;
 use twinspire_testkit::measure::{percentile, round};
@@ -31,6 +35,10 @@ const SINGLES: usize = 2_000;
 const HUNDREDS: usize = 200;
 const ITEMS: usize = 50_000;
 const OPENS: usize = 11;
+/// Rounds of figures that depend on what the disk does meanwhile.
+const ROUNDS: usize = 3;
+/// How long threads put.
+const THREADS_FOR: Duration = Duration::from_secs(2);
 const SPACE: &str = "vectors";
 /// Fields of an item, each embedded into a quarter of its vector.
 const FIELDS: [&str; 4] = ["brand", "colour", "shape", "style"];
@@ -43,14 +51,24 @@ static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 fn main() {
     // `cargo bench` itself passes --bench.
-    let items = std::env::args()
-        .skip(1)
-        .find(|word| !word.starts_with("--"))
-        .map_or(ITEMS, |items| items.parse().unwrap());
-    import();
-    calls(1, SINGLES);
-    calls(100, HUNDREDS);
-    open(items);
+    let words = std::env::args().skip(1);
+    let words: Vec<String> = words.filter(|word| !word.starts_with("--")).collect();
+    let items = words.iter().find_map(|word| word.parse().ok());
+    let figure = words.iter().find(|word| word.parse::<usize>().is_err());
+    let wanted = |name: &str| figure.is_none_or(|figure| figure == name);
+    if wanted("import") {
+        (0..ROUNDS).for_each(|_| import());
+    }
+    if wanted("calls") {
+        calls(1, SINGLES);
+        calls(100, HUNDREDS);
+    }
+    if wanted("threads") {
+        (0..ROUNDS).for_each(|_| threads());
+    }
+    if wanted("open") {
+        open(items.unwrap_or(ITEMS));
+    }
 }
 
 /// About 200 bytes of JSON.
@@ -144,6 +162,31 @@ fn calls(size: usize, count: usize) {
         print(&json!({
             "figure": "durable call", "store": name, "records": size, "calls": count,
             "p50_us": at(0.50), "p99_us": at(0.99),
+        }));
+    }
+}
+
+/// Durable puts a second, by threads that share syncs.
+fn threads() {
+    let home = tempfile::tempdir().unwrap();
+    let mut alone = None;
+    for threads in [1, 4, 16] {
+        let db = Database::open(home.path().join(format!("{threads}.twin"))).unwrap();
+        let (next, started) = (AtomicUsize::new(0), Instant::now());
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while started.elapsed() < THREADS_FOR {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        db.items().put(&record(at)).unwrap();
+                    }
+                });
+            }
+        });
+        let rate = next.into_inner() as f64 / started.elapsed().as_secs_f64();
+        print(&json!({
+            "figure": "durable puts", "threads": threads, "puts_per_s": rate.round(),
+            "times_one_thread": round(rate / *alone.get_or_insert(rate), 1),
         }));
     }
 }

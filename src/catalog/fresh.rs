@@ -1,11 +1,10 @@
 //! An unsealed version of an item.
 
 use crate::format::journal::Op;
-use bincode::{Decode, Encode};
 use twinspire_core::ids::{ItemNo, Revision};
 
 /// The newest unsealed version of an item.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fresh {
     /// The item.
     pub(crate) item: ItemNo,
@@ -20,16 +19,26 @@ pub(crate) struct Fresh {
 impl Fresh {
     /// The version of an id after an operation on it.
     pub(crate) fn after(before: Option<&Self>, revision: Revision, op: Op) -> Self {
+        Self::put(before, revision, op.item, op.record)
+    }
+
+    /// The version of an item after a put of a record, or a delete.
+    pub(crate) fn put(
+        before: Option<&Self>,
+        revision: Revision,
+        item: ItemNo,
+        record: Option<Vec<u8>>,
+    ) -> Self {
         let since = match before {
-            Some(Self { record: None, .. }) if op.record.is_some() => revision,
+            Some(Self { record: None, .. }) if record.is_some() => revision,
             Some(before) => before.since,
             None => Revision(0),
         };
         Self {
-            item: op.item,
+            item,
             revision,
             since,
-            record: op.record,
+            record,
         }
     }
 }

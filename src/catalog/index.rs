@@ -1,14 +1,18 @@
-//! The ordered index of unsealed items by id, in sled on a disk.
+//! The index of unsealed writes by revision, in sled on a disk.
 //!
 //! This is the only file that calls sled. The index is a second witness of the journal: it takes a write in
 //! after the journal has it, so that a journal that lost its end shows when the database is opened, and
 //! `repair` finds there what the journal lost. Nothing else reads it while the database is open. No call
 //! is trusted: after an error or a panic the index is closed, and the next opening rebuilds it.
+//!
+//! A key is a revision, big-endian; its value is a chunk of packed operations that begins with this revision.
+//! Keys only grow, and one stands for many writes: sled takes a few microseconds for each. A chunk is
+//! part of one frame of the journal. A seal ends between two frames, so it removes whole chunks.
 
 use super::error::{CatalogError, Loss};
 use super::fresh::Fresh;
 use crate::format::Damage;
-use crate::format::journal::Op;
+use crate::format::journal::{FrameBuilder, Op, unpack_ops};
 use crate::store::Directory;
 use arc_swap::ArcSwapOption;
 use std::collections::BTreeMap;
@@ -16,14 +20,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use twinspire_core::files::names;
 use twinspire_core::ids::Revision;
-use twinspire_core::wire::{pack, unpack};
 
 /// Size of sled's page cache in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
-/// Key of the identity of the database that the index belongs to. No item has this id.
+/// Key of the identity of the database that the index belongs to. No revision is empty.
 const DATABASE_KEY: &[u8] = b"";
 
 type Map = BTreeMap<String, Fresh>;
+/// An operation with its revision.
+type Numbered = (Revision, Op);
 
 /// The index of the writer. Closed where there is no disk, and once sled has failed.
 pub(crate) struct Index(ArcSwapOption<sled::Db>);
@@ -32,7 +37,7 @@ pub(crate) struct Index(ArcSwapOption<sled::Db>);
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Index {
-    /// Opens the index at `path` so that it holds exactly `rows`, what was recovered of the database up to
+    /// Opens the index at `path` so that it holds exactly `ops`, what was recovered of the database up to
     /// revision `last`.
     ///
     /// # Errors
@@ -40,23 +45,22 @@ impl Index {
     pub(crate) fn open(
         database: u64,
         path: Option<&Path>,
-        rows: &Map,
+        ops: &[Numbered],
         last: Revision,
     ) -> Result<Self, CatalogError> {
         let db = match path {
-            Some(path) => on_disk(path, rows, database, last)?,
+            Some(path) => on_disk(path, ops, database, last)?,
             None => None,
         };
         Ok(Self(ArcSwapOption::from_pointee(db)))
     }
 
-    /// Takes in the newest version of each of some ids. The journal must have them already.
-    pub(crate) fn apply<'f>(&self, rows: impl Iterator<Item = (&'f str, &'f Fresh)>) {
-        self.call(|db| insert(db, rows));
+    /// Takes in a frame whose first revision is `first`. The journal must have it already.
+    pub(crate) fn apply(&self, first: Revision, frame: &FrameBuilder) {
+        self.call(|db| insert(db, first, frame));
     }
 
-    /// Drops every version up to `sealed`. Newer versions of the same items stay, even those that are
-    /// being written.
+    /// Drops every write up to `sealed`.
     pub(crate) fn drop_sealed(&self, sealed: Revision) {
         self.call(|db| remove(db, sealed));
     }
@@ -89,24 +93,24 @@ pub(crate) fn newest(ops: impl IntoIterator<Item = (Revision, Op)>) -> Map {
     map
 }
 
-/// The index with exactly `rows`: sled at `path` as found, else rebuilt, else none.
+/// The index with exactly `ops`: sled at `path` as found, else rebuilt, else none.
 fn on_disk(
     path: &Path,
-    rows: &Map,
+    ops: &[Numbered],
     database: u64,
     last: Revision,
 ) -> Result<Option<sled::Db>, CatalogError> {
     let found = guarded(|| {
         let db = open_sled(path)?;
         let ours = belongs_to(&db, database)?;
-        let held = if ours { sled_rows(&db)? } else { Map::new() };
-        let newest = held.values().map(|fresh| fresh.revision).max();
+        let held = if ours { ops_of(&db)? } else { Vec::new() };
+        let newest = held.last().map(|(revision, _)| *revision);
         if let Some(newest) = newest.filter(|newest| *newest > last) {
             return Ok(Err((last.next(), newest)));
         }
-        if !ours || held != *rows {
+        if !ours || held != *ops {
             db.clear()?;
-            fill(&db, rows, database)?;
+            fill(&db, ops, database)?;
         }
         Ok(Ok(db))
     });
@@ -118,7 +122,7 @@ fn on_disk(
         remove_sled_directory(path)?;
         guarded(|| {
             let db = open_sled(path)?;
-            fill(&db, rows, database)?;
+            fill(&db, ops, database)?;
             Ok(Ok(db))
         })
     });
@@ -140,26 +144,26 @@ fn on_disk(
     }
 }
 
-/// The rows of the index with revisions above `last`: what is left of a journal that lost its end.
+/// The operations of the index above the revision `last`: what is left of a journal that lost its end.
 pub(crate) fn newer_in_index(
     directory: &Directory,
     database: u64,
     last: Revision,
-) -> BTreeMap<String, Fresh> {
+) -> Vec<Numbered> {
     let path = directory.root.join(names::CATALOG);
     let outside = directory.files.outside(&path).filter(|path| path.exists());
     let Some(path) = outside else {
-        return Map::new();
+        return Vec::new();
     };
     let found = guarded(|| {
         let db = open_sled(&path)?;
-        let mut rows = if belongs_to(&db, database)? {
-            sled_rows(&db)?
+        let mut ops = if belongs_to(&db, database)? {
+            ops_of(&db)?
         } else {
-            Map::new()
+            Vec::new()
         };
-        rows.retain(|_, fresh| fresh.revision > last);
-        Ok(rows)
+        ops.retain(|(revision, _)| *revision > last);
+        Ok(ops)
     });
     // An index that cannot be read holds nothing to salvage.
     found.unwrap_or_default()
@@ -197,47 +201,60 @@ fn open_sled(path: &Path) -> Result<sled::Db, Fault> {
     Ok(config.flush_every_ms(None).open()?)
 }
 
-fn sled_rows(db: &sled::Db) -> Result<Map, Fault> {
-    let row = |row: sled::Result<(sled::IVec, sled::IVec)>| {
-        let (id, value) = row?;
-        Ok((String::from_utf8(id.to_vec())?, decode(&value)?))
-    };
-    let is_row = |row: &sled::Result<(sled::IVec, _)>| {
-        row.as_ref().map_or(true, |(id, _)| *id != DATABASE_KEY)
-    };
-    db.iter().filter(is_row).map(row).collect()
+/// The operations in the index.
+fn ops_of(db: &sled::Db) -> Result<Vec<Numbered>, Fault> {
+    let mut ops: Vec<Numbered> = Vec::new();
+    for chunk in db.iter() {
+        let (key, value) = chunk?;
+        if key != DATABASE_KEY {
+            let first = revision_of(&key)?;
+            ops.extend((first.0..).map(Revision).zip(unpack_ops(&value)?));
+        }
+    }
+    Ok(ops)
 }
 
-fn fill(db: &sled::Db, rows: &Map, database: u64) -> Result<(), Fault> {
-    insert(db, rows.iter().map(|(id, fresh)| (id.as_str(), fresh)))?;
+fn fill(db: &sled::Db, ops: &[Numbered], database: u64) -> Result<(), Fault> {
+    // Revisions that are sealed already may be missing between others.
+    for run in ops.chunk_by(|(one, _), (next, _)| one.next() == *next) {
+        let mut frame = FrameBuilder::default();
+        for (_, op) in run {
+            frame.push(op.into())?;
+        }
+        if let Some((first, _)) = run.first() {
+            insert(db, *first, &frame)?;
+        }
+    }
     db.insert(DATABASE_KEY, &database.to_le_bytes())?;
     Ok(())
 }
 
-fn insert<'f>(
-    db: &sled::Db,
-    rows: impl Iterator<Item = (&'f str, &'f Fresh)>,
-) -> Result<(), Fault> {
+#[expect(clippy::big_endian_bytes, reason = "sled orders keys by their bytes")]
+fn key(revision: Revision) -> [u8; 8] {
+    revision.0.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "sled orders keys by their bytes")]
+fn revision_of(key: &[u8]) -> Result<Revision, Fault> {
+    Ok(Revision(u64::from_be_bytes(key.try_into()?)))
+}
+
+fn insert(db: &sled::Db, first: Revision, frame: &FrameBuilder) -> Result<(), Fault> {
     let mut batch = sled::Batch::default();
-    for (id, fresh) in rows {
-        batch.insert(id.as_bytes(), pack(fresh)?);
+    for (before, chunk) in frame.chunks() {
+        let revision = Revision(first.0 + u64::from(before));
+        batch.insert(&key(revision), chunk);
     }
     Ok(db.apply_batch(batch)?)
 }
 
-/// Removes every version up to `sealed`. A version that replaces one meanwhile stays.
+/// Removes every chunk that begins up to `sealed`.
 fn remove(db: &sled::Db, sealed: Revision) -> Result<(), Fault> {
-    for row in db.iter() {
-        let (id, value) = row?;
-        if id != DATABASE_KEY && decode(&value)?.revision <= sealed {
-            let _ = db.compare_and_swap(id, Some(value), None::<&[u8]>)?;
-        }
+    let mut batch = sled::Batch::default();
+    for chunk in db.range(key(Revision(0))..=key(sealed)) {
+        batch.remove(chunk?.0);
     }
-    Ok(())
-}
-
-fn decode(value: &[u8]) -> Result<Fresh, Fault> {
-    Ok(unpack(value)?)
+    Ok(db.apply_batch(batch)?)
 }
 
 /// Calls sled. A panic becomes a fault.

@@ -3,7 +3,7 @@
 use super::error::CatalogError;
 use super::recovery::{ClosedFile, Recovered};
 use crate::format::container::{Header, Kind};
-use crate::format::journal::{Frame, Op};
+use crate::format::journal::{Frame, FrameBuilder};
 use crate::store::{Directory, StoreError, WriteOperation, fresh_identity};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{IoAction, NewFile, names};
@@ -112,27 +112,26 @@ impl Journal {
         closed + self.open.as_ref().map_or(0, |open| open.bytes)
     }
 
-    /// Appends operations as one frame and makes them durable. `number` returns the number of a new file,
+    /// Appends a frame and makes it durable. `number` returns the number of a new file,
     /// if one is needed.
     ///
     /// After an error that is [uncertain](StoreError::Uncertain) the journal must not be used again.
     /// After any other nothing was written.
     pub(crate) fn append(
         &mut self,
-        ops: Vec<Op>,
+        frame: &mut FrameBuilder,
         number: impl FnOnce() -> FileNo,
     ) -> Result<(), CatalogError> {
-        let frame = Frame {
-            first: self.last.next(),
-            ops,
-        };
-        let bytes = encode(&frame, &self.directory.root)?;
+        let last = Revision(self.last.0 + u64::from(frame.count()));
+        let path = self.directory.root.join(names::JOURNAL);
+        let bytes = frame.finish(self.last.next());
+        let bytes = bytes.map_err(StoreError::format(&path))?;
         let open = match self.open.take() {
             Some(open) => open,
             None => self.start_file(number())?,
         };
-        self.open = Some(write_frame(open, &bytes)?);
-        self.last = frame.last();
+        self.open = Some(write_frame(open, bytes)?);
+        self.last = last;
         Ok(())
     }
 

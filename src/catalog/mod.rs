@@ -2,7 +2,7 @@
 //! which can be rebuilt from the journal at any time.
 //!
 //! A write is appended to the journal and synced, then added to the index, then acknowledged. Opening
-//! reads the journal and compares the index with it row by row. On any difference, error or panic the
+//! reads the journal and compares the index with it write by write. On any difference, error or panic the
 //! index is rebuilt from the journal. Nothing depends on sled's own flush, which is not durable on Linux.
 //! A reader remembers how far it has read the journal ([`Tail`]), and later reads on from there.
 //!

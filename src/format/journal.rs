@@ -19,7 +19,7 @@ use super::error::{FormatError, within};
 use super::version::{MUST_UNDERSTAND, check_flags};
 use bincode::{Decode, Encode};
 use twinspire_core::ids::{ItemNo, Revision};
-use twinspire_core::wire::{Checksum, Reader, UnpackError, pack, unpack_front};
+use twinspire_core::wire::{Checksum, Reader, UnpackError, pack_into, unpack_front};
 
 pub(crate) const MAGIC: &[u8; 4] = b"TWJF";
 pub(crate) const FRAME_BYTES: usize = 32;
@@ -52,24 +52,9 @@ impl Frame {
 
     /// The bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        let bad = |what: String| FormatError::bad("frame", what);
-        let payload = pack(&self.ops).map_err(|error| FormatError::bad("frame", error))?;
-        let length = u32::try_from(payload.len()).map_err(|_| {
-            bad(format!(
-                "{} bytes in one call; a frame has at most 4 GiB",
-                payload.len()
-            ))
-        })?;
-        let mut out = Vec::with_capacity(FRAME_BYTES + payload.len());
-        out.extend(MAGIC);
-        out.extend(length.to_le_bytes());
-        out.extend(self.first.0.to_le_bytes());
-        out.extend((self.ops.len() as u32).to_le_bytes());
-        out.extend([0; 4]);
-        let sum = frame_checksum(&out, &payload);
-        out.extend(sum.to_le_bytes());
-        out.extend(payload);
-        Ok(out)
+        let mut frame = FrameBuilder::of(&self.ops)?;
+        frame.finish(self.first)?;
+        Ok(frame.bytes)
     }
 
     /// Reads the frame at the front of `bytes`; also returns its length.
@@ -101,6 +86,162 @@ impl Frame {
         }
         Ok((Self { first, ops }, FRAME_BYTES + length))
     }
+}
+
+/// An [`Op`], borrowed. It has the same bytes.
+#[derive(Clone, Copy, Debug, Encode)]
+pub(crate) struct OpRef<'a> {
+    /// The item.
+    pub(crate) item: ItemNo,
+    /// Its id.
+    pub(crate) id: &'a str,
+    /// Its record as JSON text; none deletes it.
+    pub(crate) record: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Op> for OpRef<'a> {
+    fn from(op: &'a Op) -> Self {
+        Self {
+            item: op.item,
+            id: &op.id,
+            record: op.record.as_deref(),
+        }
+    }
+}
+
+/// The bytes of a frame, whose operations are packed one by one as they come.
+#[derive(Debug)]
+pub(crate) struct FrameBuilder {
+    /// Room for what stands before the operations, then the operations.
+    bytes: Vec<u8>,
+    count: u32,
+    /// Where chunks of the operations begin, after the first: the operations before, and the offset.
+    chunks: Vec<(u32, usize)>,
+}
+
+/// Bytes from which a chunk of operations is followed by another one.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// Bytes before the operations of a frame: its head and their number.
+const BEFORE_OPS: usize = FRAME_BYTES + size_of::<u64>();
+
+impl Default for FrameBuilder {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; BEFORE_OPS],
+            count: 0,
+            chunks: Vec::new(),
+        }
+    }
+}
+
+impl FrameBuilder {
+    /// A frame with room for this many bytes of operations.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        let mut frame = Self::default();
+        frame.bytes.reserve(bytes);
+        frame
+    }
+
+    /// The frame of some operations.
+    pub(crate) fn of(ops: &[Op]) -> Result<Self, FormatError> {
+        let mut frame = Self::default();
+        ops.iter().try_for_each(|op| frame.push(op.into()))?;
+        Ok(frame)
+    }
+
+    /// Adds an operation. After an error the frame is as before.
+    pub(crate) fn push(&mut self, op: OpRef<'_>) -> Result<(), FormatError> {
+        let at = self.bytes.len();
+        let packed = pack_into(&op, &mut self.bytes);
+        packed.map_err(|error| FormatError::bad("frame", error))?;
+        self.end_chunk(at);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Adds the operations of another frame.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let at = self.bytes.len();
+        self.end_chunk(at);
+        let chunks = other.chunks.iter();
+        let chunks = chunks.map(|(ops, offset)| (self.count + ops, at + offset - BEFORE_OPS));
+        self.chunks.extend(chunks);
+        self.bytes.extend_from_slice(other.ops());
+        self.count += other.count;
+    }
+
+    /// Begins a chunk at the offset `at`, if the one before is large enough.
+    fn end_chunk(&mut self, at: usize) {
+        let before = self.chunks.last().map_or(BEFORE_OPS, |(_, at)| *at);
+        if at - before >= CHUNK_BYTES {
+            self.chunks.push((self.count, at));
+        }
+    }
+
+    /// The packed operations in chunks, each with the number of operations before it.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let starts = std::iter::once(&(0, BEFORE_OPS)).chain(&self.chunks);
+        let ends = self.chunks.iter().map(|(_, at)| *at);
+        let ends = ends.chain([self.bytes.len()]);
+        let chunks = starts.zip(ends);
+        let chunks = chunks.map(|((ops, from), to)| (*ops, self.bytes.get(*from..to)));
+        chunks.filter_map(|(ops, bytes)| Some((ops, bytes.filter(|bytes| !bytes.is_empty())?)))
+    }
+
+    /// Number of operations.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The packed operations.
+    pub(crate) fn ops(&self) -> &[u8] {
+        self.bytes.get(BEFORE_OPS..).unwrap_or_default()
+    }
+
+    /// The bytes of the frame; `first` is the revision of its first operation.
+    pub(crate) fn finish(&mut self, first: Revision) -> Result<&[u8], FormatError> {
+        let Self { bytes, count, .. } = self;
+        let (count, length) = (*count, bytes.len().saturating_sub(FRAME_BYTES));
+        let length = u32::try_from(length).map_err(|_| {
+            let what = format!("{length} bytes in one call; a frame has at most 4 GiB");
+            FormatError::bad("frame", what)
+        })?;
+        let (head, payload) = bytes.split_at_mut_checked(FRAME_BYTES).unwrap_or_default();
+        let (before, sum) = head
+            .split_at_mut_checked(FRAME_BYTES - 8)
+            .unwrap_or_default();
+        let count_of_ops = u64::from(count).to_le_bytes();
+        payload
+            .iter_mut()
+            .zip(count_of_ops)
+            .for_each(|(to, from)| *to = from);
+        let fields = MAGIC.iter().copied();
+        let fields = fields
+            .chain(length.to_le_bytes())
+            .chain(first.0.to_le_bytes());
+        let fields = fields.chain(count.to_le_bytes()).chain([0; 4]);
+        before
+            .iter_mut()
+            .zip(fields)
+            .for_each(|(to, from)| *to = from);
+        let checksum = frame_checksum(before, payload).to_le_bytes();
+        sum.iter_mut()
+            .zip(checksum)
+            .for_each(|(to, from)| *to = from);
+        Ok(bytes)
+    }
+}
+
+/// Reads packed operations, one after the other.
+pub(crate) fn unpack_ops(mut bytes: &[u8]) -> Result<Vec<Op>, UnpackError> {
+    let mut ops = Vec::new();
+    while !bytes.is_empty() {
+        let (op, left) = unpack_front(bytes)?;
+        ops.push(op);
+        bytes = bytes.get(bytes.len() - left..).unwrap_or_default();
+    }
+    Ok(ops)
 }
 
 /// Bytes of a journal file that are no frame.
@@ -248,6 +389,7 @@ pub(crate) fn frame_checksum(head: &[u8], payload: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use twinspire_core::wire::pack;
 
     fn frame(first: u64, ids: &[&str]) -> Frame {
         let op = |id: &&str| Op {
@@ -271,6 +413,47 @@ mod tests {
         let mut bytes = header.encode().to_vec();
         bytes.extend(frames.iter().flat_map(|frame| frame.encode().unwrap()));
         bytes
+    }
+
+    #[test]
+    fn a_frame_of_two_calls_has_the_operations_of_both() {
+        let (one, other) = (frame(5, &["a", "b"]), frame(7, &["c"]));
+        let mut both = FrameBuilder::of(&one.ops).unwrap();
+        both.append(&FrameBuilder::of(&other.ops).unwrap());
+        assert_eq!(both.count(), 3);
+        let ops = [one.ops, other.ops].concat();
+        assert_eq!(unpack_ops(both.ops()).unwrap(), ops);
+        assert!(unpack_ops(&both.ops()[1..]).is_err());
+        let first = Revision(5);
+        let bytes = both.finish(first).unwrap();
+        assert_eq!(bytes[FRAME_BYTES..], pack(&ops).unwrap());
+        assert_eq!(bytes, Frame { first, ops }.encode().unwrap());
+    }
+
+    #[test]
+    fn chunks_have_all_operations_in_order() {
+        for (calls, size) in [(1, 10), (1, 9_000), (5, 10), (5, 9_000), (3, 40_000)] {
+            let op = |item| Op {
+                item: ItemNo(item),
+                id: item.to_string(),
+                record: (item % 5 > 0).then(|| vec![b' '; size]),
+            };
+            let ops: Vec<Op> = (0..30).map(op).collect();
+            let mut frame = FrameBuilder::default();
+            for call in ops.chunks(30 / calls) {
+                frame.append(&FrameBuilder::of(call).unwrap());
+            }
+            let mut found = Vec::new();
+            for (before, chunk) in frame.chunks() {
+                assert_eq!(before as usize, found.len());
+                found.extend(unpack_ops(chunk).unwrap());
+            }
+            assert_eq!(found, ops);
+            let most = frame.chunks().map(|(_, chunk)| chunk.len()).max();
+            // A call that follows a short chunk may fill one before it ends.
+            assert!(most.unwrap() < 2 * CHUNK_BYTES + size + 100);
+        }
+        assert_eq!(FrameBuilder::default().chunks().count(), 0);
     }
 
     #[test]

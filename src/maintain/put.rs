@@ -17,12 +17,14 @@ use super::seal::seal;
 use super::signal::Task;
 use super::staging::{StagedCall, Staging, Ticket};
 use super::writing::Writing;
-use crate::catalog::Fresh;
 use crate::error::Error;
-use crate::format::journal::Op;
-use crate::snapshot::{FreshItem, Live, Serving, Snapshot, SpaceVersion, embed, fuse, in_batches};
+use crate::format::journal::{FrameBuilder, OpRef};
+use crate::snapshot::{Live, Serving, Snapshot, SpaceVersion, Spaces, embed, fuse, in_batches};
+use crate::store::StoreError;
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
+use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::kernel::Vector;
 use twinspire_towers::internals::{Fields, Side};
@@ -75,13 +77,11 @@ pub(crate) fn write_due(
     loop {
         let (ticket, changes) = {
             let mut staging = writing.lock_staging()?;
-            let before = match staging.latest() {
-                Some(latest) => Arc::clone(latest),
-                None => live.snapshot.load_full(),
-            };
+            let current = live.snapshot.load_full();
+            let before = staging.latest().unwrap_or(&current);
             let mut due = Vec::with_capacity(changes.len());
             for change in changes {
-                if is_due(&before, change)? {
+                if is_due(before, change)? {
                     due.push(*change);
                 }
             }
@@ -90,12 +90,13 @@ pub(crate) fn write_due(
                 let last = writing.lock_writer(live)?.journal.last();
                 return Ok(Written { changes: 0, last });
             }
-            (stage(&before, &mut staging, &due)?, due.len())
+            let batch = Batch::check(before, &staging, &due)?;
+            (batch.stage(current, &mut staging)?, due.len())
         };
+        let last = ticket.last;
         let Some(journal_bytes) = writing.make_durable(live, ticket)? else {
             continue;
         };
-        let last = ticket.last;
         let snapshot = live.snapshot.load_full();
         let backlog = Backlog {
             journal_bytes,
@@ -105,23 +106,6 @@ pub(crate) fn write_due(
         relieve(live, writing, &backlog);
         return Ok(Written { changes, last });
     }
-}
-
-/// Checks and embeds a call, and lets it wait for the journal.
-fn stage(
-    before: &Snapshot,
-    staging: &mut Staging,
-    changes: &[Change<'_>],
-) -> Result<Ticket, Error> {
-    let (first, next_item) = (staging.last().next(), staging.next_item());
-    let batch = Batch::check(before, (first, next_item), changes)?;
-    let snapshot = Arc::new(batch.embed(before)?);
-    Ok(staging.add(StagedCall {
-        ops: batch.ops,
-        bytes: batch.bytes,
-        snapshot,
-        next_item: batch.next_item,
-    }))
 }
 
 /// Seals a large backlog at once, and wakes the background thread for a smaller one.
@@ -138,27 +122,37 @@ fn relieve(live: &Live, writing: &Writing, backlog: &Backlog) {
 
 /// The checked changes of one call.
 struct Batch<'a> {
-    changes: &'a [Change<'a>],
-    /// The operations for the journal, one for each change.
-    ops: Vec<Op>,
+    versions: Vec<Version<'a>>,
+    /// The same as operations of the journal.
+    frame: FrameBuilder,
     /// Bytes of ids and records.
     bytes: usize,
-    /// Revision of the first operation.
-    first: Revision,
     /// The next item number after this call.
     next_item: ItemNo,
+}
+
+/// A change as it will be stored.
+struct Version<'a> {
+    item: ItemNo,
+    revision: Revision,
+    change: &'a Change<'a>,
+    /// The record as JSON text.
+    text: Option<Vec<u8>>,
 }
 
 impl<'a> Batch<'a> {
     /// Gives every id its item number and bounds the size of the call.
     fn check(
         before: &Snapshot,
-        (first, mut next_item): (Revision, ItemNo),
+        staging: &Staging,
         changes: &'a [Change<'a>],
     ) -> Result<Self, Error> {
-        let mut ops = Vec::with_capacity(changes.len());
-        for Change { id, record } in changes {
-            let item = match before.find_item(id)? {
+        let mut next_item = staging.next_item();
+        let mut bytes = 0;
+        let mut versions = Vec::with_capacity(changes.len());
+        let revisions = (staging.last().next().0..).map(Revision);
+        for (change, revision) in changes.iter().zip(revisions) {
+            let item = match before.find_item(change.id)? {
                 Some(item) => item,
                 None => {
                     let item = next_item;
@@ -166,83 +160,110 @@ impl<'a> Batch<'a> {
                     item
                 }
             };
-            ops.push(Op {
+            let text = change.record.map(|record| record.to_string().into_bytes());
+            bytes += change.id.len() + text.as_ref().map_or(0, Vec::len) + OP_OVERHEAD;
+            versions.push(Version {
                 item,
-                id: (*id).to_owned(),
-                record: record.map(|record| record.to_string().into_bytes()),
+                revision,
+                change,
+                text,
             });
         }
-        let bytes = |op: &Op| op.id.len() + op.record.as_ref().map_or(0, Vec::len) + OP_OVERHEAD;
-        let bytes: usize = ops.iter().map(bytes).sum();
         if bytes > MAX_CALL_BYTES {
             let limit = MAX_CALL_BYTES;
             return Err(Error::CallTooLarge { bytes, limit });
         }
+        let mut frame = FrameBuilder::with_capacity(bytes);
+        for version in &versions {
+            let op = OpRef {
+                item: version.item,
+                id: version.change.id,
+                record: version.text.as_deref(),
+            };
+            frame
+                .push(op)
+                .map_err(StoreError::format(Path::new(names::JOURNAL)))?;
+        }
         Ok(Self {
-            changes,
-            ops,
+            versions,
+            frame,
             bytes,
-            first,
             next_item,
         })
     }
 
-    /// The snapshot after this call. Fused spaces come last and take the new vectors of their members.
-    fn embed(&self, before: &Snapshot) -> Result<Snapshot, Error> {
-        let mut next = before.clone();
+    /// Embeds the call, and lets it wait for the journal. `current` is what readers see.
+    fn stage(self, current: Arc<Snapshot>, staging: &mut Staging) -> Result<Ticket, Error> {
+        let before = staging.latest().unwrap_or(&current);
+        let spaces = self.embed(before)?;
+        let fields = self.versions.iter();
+        let fields =
+            fields.map(|version| version.change.record.map(Fields::of).unwrap_or_default());
+        let fields: Vec<Fields> = fields.collect();
+        let call = StagedCall {
+            frame: self.frame,
+            bytes: self.bytes,
+            next_item: self.next_item,
+        };
+        let versions = self.versions;
+        Ok(staging.add(call, current, |state| {
+            state.spaces = spaces;
+            for fields in &fields {
+                if !state.fields.covers_item(fields) {
+                    Arc::make_mut(&mut state.fields).add_item(fields);
+                }
+            }
+            // Without spaces nothing is filtered.
+            let eager = !state.spaces.is_empty();
+            let versions = versions.into_iter().zip(fields);
+            let items = versions.map(|(version, fields)| {
+                let Version {
+                    item,
+                    revision,
+                    change,
+                    text,
+                } = version;
+                (change.id, (item, revision, text), fields)
+            });
+            state.fresh.put(items, eager);
+        }))
+    }
+
+    /// What the spaces serve after this call. Fused spaces come last and take the new vectors of their members.
+    fn embed(&self, before: &Snapshot) -> Result<Spaces, Error> {
+        let mut spaces = before.spaces.clone();
         let order = before.sealed.manifest.serving();
-        for (space, serving) in order.filter_map(|(space, _)| before.spaces.get_key_value(space)) {
-            if let Some(serving) = self.embed_in(space, serving, &next)? {
-                next = next.with_space(space, serving);
+        for (name, serving) in order.filter_map(|(space, _)| before.spaces.get_key_value(space)) {
+            if let Some(serving) = self.embed_in(name, serving, &spaces)? {
+                spaces.insert(Arc::clone(name), Arc::new(serving));
             }
         }
-        let mut items = Vec::with_capacity(self.ops.len());
-        for (revision, op, change) in self.versions() {
-            let fields = change.record.map(Fields::of).unwrap_or_default();
-            if !next.fields.covers_item(&fields) {
-                Arc::make_mut(&mut next.fields).add_item(&fields);
-            }
-            let before = before.fresh.get(op.item).map(|before| &before.version);
-            let version = Fresh::after(before, revision, op.clone());
-            items.push(FreshItem::with_fields(
-                op.id.as_str().into(),
-                version,
-                fields,
-            ));
-        }
-        // Without spaces nothing is filtered.
-        let eager = !next.spaces.is_empty();
-        next.fresh.append(items, eager);
-        Ok(next)
+        Ok(spaces)
     }
 
-    /// The operations with their revisions and changes.
-    fn versions(&self) -> impl Iterator<Item = (Revision, &Op, &Change<'a>)> {
-        let revisions = (self.first.0..).map(Revision);
-        let each = revisions.zip(&self.ops).zip(self.changes);
-        each.map(|((revision, op), change)| (revision, op, change))
-    }
-
-    /// What a space serves after this call; `None` if that is the same as before. `state` holds the spaces
-    /// that a fused one takes its vectors from.
+    /// What a space serves after this call; `None` if that is the same as before. A fused space takes its vectors
+    /// from `spaces`.
     fn embed_in(
         &self,
         space: &str,
         serving: &Serving,
-        state: &Snapshot,
+        spaces: &Spaces,
     ) -> Result<Option<Serving>, Error> {
         let (base, generation) = (&serving.base, &serving.base.generation);
         let is_made = base.model()?.has(Side::Item) || generation.is_fused();
         // Without a tower, an item that the space knows nothing of does not concern it.
-        let concerned = self.versions().filter(|(_, op, change)| {
-            is_made && change.record.is_some() || serving.overlay.concerns(base, op.item)
+        let concerned = self.versions.iter().filter(|version| {
+            is_made && version.text.is_some() || serving.overlay.concerns(base, version.item)
         });
         let concerned: Vec<_> = concerned.collect();
         if concerned.is_empty() {
             return Ok(None);
         }
         let puts = concerned.iter();
-        let puts = puts.filter_map(|(_, op, change)| Some((op.item, change.id, change.record?)));
+        let puts = puts.filter_map(|version| {
+            let Change { id, record } = *version.change;
+            Some((version.item, id, record?))
+        });
         let puts: Vec<(ItemNo, &str, &Value)> = puts.collect();
         let vectors = in_batches(&puts, |puts| {
             let ids: Vec<&str> = puts.iter().map(|(_, id, _)| *id).collect();
@@ -250,17 +271,17 @@ impl<'a> Batch<'a> {
             let given = |at: usize| {
                 let (item, ..) = puts.get(at)?;
                 match generation.is_fused() {
-                    true => fuse(generation, &state.spaces, *item),
+                    true => fuse(generation, spaces, *item),
                     false => serving.vector(*item).map(Vector::from),
                 }
             };
             embed(space, base, &ids, &records, given)
         });
         let mut vectors = vectors?.into_iter();
-        let versions = concerned.iter().map(|(revision, op, change)| SpaceVersion {
-            item: op.item,
-            revision: *revision,
-            vector: match change.record {
+        let versions = concerned.iter().map(|version| SpaceVersion {
+            item: version.item,
+            revision: version.revision,
+            vector: match version.text {
                 Some(_) => vectors.next().flatten(),
                 None => None,
             },

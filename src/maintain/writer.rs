@@ -3,7 +3,7 @@
 use super::stopped::Stopped;
 use crate::catalog::Journal;
 use crate::error::Error;
-use crate::format::journal::Op;
+use crate::format::journal::FrameBuilder;
 use twinspire_core::ids::{FileNo, Revision};
 
 /// What a put or a commit changes on the disk. One thread at a time holds it.
@@ -34,16 +34,16 @@ impl Writer {
         take(&mut self.next_file)
     }
 
-    /// Appends operations to the journal and makes them durable. Returns the revision before the first. An
+    /// Appends a frame to the journal and makes it durable. Returns the revision before the first. An
     /// error of unknown outcome stops the writer.
-    pub(super) fn append(&mut self, ops: Vec<Op>) -> Result<Revision, Error> {
+    pub(super) fn append(&mut self, frame: &mut FrameBuilder) -> Result<Revision, Error> {
         // Stands if a panic ends the append.
         self.stopped = Some(Stopped::Interrupted);
         let Self {
             journal, next_file, ..
         } = self;
         let before = journal.last();
-        let appended = journal.append(ops, || take(next_file));
+        let appended = journal.append(frame, || take(next_file));
         self.stopped = None;
         match appended {
             Ok(()) => Ok(before),

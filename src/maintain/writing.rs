@@ -4,14 +4,16 @@ use super::backlog::Limits;
 use super::lock::lock;
 use super::pending::{PendingFile, PendingFiles};
 use super::signal::Signal;
-use super::staging::{Outcome, Staging, Ticket};
+use super::staging::{Outcome, Staging, Ticket, Waiting};
+use super::stopped::Stopped;
 use super::writer::Writer;
 use crate::catalog::Index;
 use crate::error::Error;
 use crate::snapshot::Live;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, Thread};
 use twinspire_core::files::names;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
 
@@ -27,8 +29,8 @@ pub(crate) struct Writing {
     writer: Mutex<Writer>,
     /// Held while a put is checked and embedded, and for a commit.
     staging: Mutex<Staging>,
-    /// Told whenever puts have become durable, or have failed.
-    flushed: Condvar,
+    /// Whether a thread makes puts durable for all that wait.
+    has_leader: AtomicBool,
     /// Files under construction.
     pub(super) pending: PendingFiles,
     /// Sled's index of unsealed items.
@@ -57,12 +59,8 @@ impl Writing {
             publish_lock: Mutex::default(),
             merge_lock: Mutex::default(),
             state_lock: Mutex::default(),
-            flushed: Condvar::new(),
-            staging: Mutex::new(Staging::new(
-                next_item,
-                writer.journal.last(),
-                writer.journal.bytes(),
-            )),
+            has_leader: AtomicBool::new(false),
+            staging: Mutex::new(Staging::new(next_item, writer.journal.last())),
             writer: Mutex::new(writer),
             pending: PendingFiles::default(),
             index,
@@ -104,8 +102,8 @@ impl Writing {
             }
             drop(staging);
             // Without the writer stopped, a failure concerns the puts alone, which get it.
-            let flushed = self.flush_group(live, &mut writer);
-            self.flushed.notify_all();
+            let (flushed, woken) = self.flush_group(live, &mut writer);
+            woken.iter().for_each(Waiting::wake);
             if writer.stopped.is_some() {
                 flushed?;
             }
@@ -125,64 +123,75 @@ impl Writing {
     /// Locks the puts that wait, to add one.
     ///
     /// # Errors
-    /// [`Error::Forked`].
+    /// [`Error::Forked`]; [`Error::Internal`] if a panic ended an earlier put midway.
     pub(super) fn lock_staging(&self) -> Result<MutexGuard<'_, Staging>, Error> {
         self.check_process()?;
-        Ok(lock(&self.staging))
+        let staging = lock(&self.staging);
+        match staging.is_interrupted() {
+            true => Err(Stopped::Interrupted.error()),
+            false => Ok(staging),
+        }
     }
 
     /// Waits until a put is durable and readers see it. One of the threads that wait makes durable what all of
     /// them put. Returns the bytes of the journal; `None` if the put was lost with an earlier one and has to be
     /// done again.
     pub(super) fn make_durable(&self, live: &Live, ticket: Ticket) -> Result<Option<u64>, Error> {
-        let mut staging = lock(&self.staging);
         loop {
-            match staging.outcome(ticket) {
-                Outcome::Durable => return Ok(Some(staging.journal_bytes())),
-                Outcome::Lost => return Ok(None),
-                Outcome::Uncertain(error) => return Err(error),
-                Outcome::Waiting => {}
+            match ticket.outcome() {
+                Some(Outcome::Durable { journal_bytes }) => return Ok(Some(*journal_bytes)),
+                Some(Outcome::Lost) => return Ok(None),
+                Some(Outcome::Uncertain(operation, source)) => {
+                    let (operation, source) = (*operation, Arc::clone(source));
+                    return Err(Error::Uncertain { operation, source });
+                }
+                None => {}
             }
-            if staging.has_leader {
-                let woken = self.flushed.wait(staging);
-                staging = woken.unwrap_or_else(PoisonError::into_inner);
+            if self.has_leader.swap(true, Ordering::AcqRel) {
+                // The leader wakes this thread when its put is settled, or to lead next.
+                thread::park();
                 continue;
             }
-            staging.has_leader = true;
-            drop(staging);
             let leader = Leader(self);
-            let flushed = self.flush_group(live, &mut lock(&self.writer));
+            let (flushed, woken) = self.flush_group(live, &mut lock(&self.writer));
+            // The next sync begins before the threads of this one go on.
             drop(leader);
+            woken.iter().for_each(Waiting::wake);
             flushed?;
-            staging = lock(&self.staging);
         }
     }
 
-    /// Appends the oldest puts that wait to the journal, as one frame, and makes them durable. Then they are
-    /// applied to the index, and readers see them.
-    fn flush_group(&self, live: &Live, writer: &mut Writer) -> Result<(), Error> {
-        let Some(group) = lock(&self.staging).take_group() else {
-            return Ok(());
+    /// Appends the oldest group of puts that wait to the journal, as one frame, and makes them durable. Then they
+    /// are applied to the index, and readers see them. Returns the threads to wake, whose puts are settled.
+    fn flush_group(&self, live: &Live, writer: &mut Writer) -> (Result<(), Error>, Vec<Waiting>) {
+        let Some(mut group) = lock(&self.staging).take_group() else {
+            return (Ok(()), Vec::new());
         };
-        let last = Revision(writer.journal.last().0 + group.ops.len() as u64);
         let appended = match &writer.stopped {
             Some(stopped) => Err(stopped.error()),
-            None => writer.append(group.ops),
+            None => writer.append(&mut group.frame),
         };
         let before = match appended {
             Ok(before) => before,
             Err(error) => {
-                lock(&self.staging).fail(&error, last);
-                return Err(error);
+                let outcome = match &error {
+                    Error::Uncertain { operation, source } => {
+                        Outcome::Uncertain(*operation, Arc::clone(source))
+                    }
+                    _ => Outcome::Lost,
+                };
+                let mut woken = lock(&self.staging).fail();
+                group.waiting.settle(outcome);
+                woken.push(group.waiting);
+                return (Err(error), woken);
             }
         };
-        let fresh = group.snapshot.fresh.after(before);
-        self.index
-            .apply(fresh.map(|fresh| (&*fresh.id, &fresh.version)));
+        self.index.apply(before.next(), &group.frame);
         live.snapshot.store(group.snapshot);
-        let bytes = writer.journal.bytes();
-        lock(&self.staging).succeed(group.next_item, last, bytes);
-        Ok(())
+        lock(&self.staging).succeed(group.next_item, writer.journal.last());
+        let journal_bytes = writer.journal.bytes();
+        group.waiting.settle(Outcome::Durable { journal_bytes });
+        (Ok(()), vec![group.waiting])
     }
 
     fn check_process(&self) -> Result<(), Error> {
@@ -259,13 +268,15 @@ impl Writing {
     }
 }
 
-/// The thread that makes puts durable for all that wait. Dropping this lets another thread be it.
+/// The thread that makes puts durable for all that wait. Dropping this lets another thread lead: one whose put
+/// waits is woken for it.
 struct Leader<'a>(&'a Writing);
 
 impl Drop for Leader<'_> {
     fn drop(&mut self) {
-        lock(&self.0.staging).has_leader = false;
-        self.0.flushed.notify_all();
+        self.0.has_leader.store(false, Ordering::Release);
+        let next = lock(&self.0.staging).next_leader();
+        next.inspect(Thread::unpark);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The unsealed items of a snapshot, shared by all its spaces: records by item and by id, and columns of
 //! their fields for filters.
 
+use super::fresh_ids::FreshIds;
 use super::version_log::{Block, FULL_BLOCK, Shared, VersionLog};
 use crate::catalog::Fresh;
 use crate::format::columns::OwnedColumns;
@@ -24,11 +25,14 @@ pub(crate) struct FreshItem {
     fields: OnceLock<Fields>,
 }
 
+/// The item, the revision and the record of a version that is put; no record if it is deleted.
+type NewVersion = (ItemNo, Revision, Option<Vec<u8>>);
+
 /// The newest unsealed version of each item. A clone shares everything.
 #[derive(Clone, Default)]
 pub(crate) struct FreshItems {
     by_item: imbl::OrdMap<ItemNo, Arc<FreshItem>>,
-    by_id: imbl::HashMap<Arc<str>, Arc<FreshItem>>,
+    ids: FreshIds,
     log: VersionLog<FreshBlock>,
 }
 
@@ -48,15 +52,6 @@ impl FreshItem {
             id,
             version,
             fields: OnceLock::new(),
-        }
-    }
-
-    /// A version whose fields are known.
-    pub(crate) fn with_fields(id: Arc<str>, version: Fresh, fields: Fields) -> Self {
-        Self {
-            id,
-            version,
-            fields: fields.into(),
         }
     }
 
@@ -97,13 +92,14 @@ impl FreshItems {
     /// Adds versions in order of revision, all of them newer than those there are. No item comes twice.
     pub(crate) fn append(&mut self, items: impl IntoIterator<Item = FreshItem>, eager: bool) {
         let mut block = FreshBlock::new(eager);
+        let mut new = Vec::new();
         for item in items {
             let item = Arc::new(item);
             let version = &item.version;
-            if let Some(before) = self.by_item.insert(version.item, Arc::clone(&item)) {
-                self.log.kill(before.version.revision.0);
+            match self.by_item.insert(version.item, Arc::clone(&item)) {
+                Some(before) => self.log.kill(before.version.revision.0),
+                None => new.push(FreshIds::entry(&item.id, version.item)),
             }
-            self.by_id.insert(Arc::clone(&item.id), Arc::clone(&item));
             block.revisions.push(version.revision.0);
             block.items.push(item);
             if block.items.len() == FULL_BLOCK {
@@ -114,6 +110,26 @@ impl FreshItems {
         if !block.items.is_empty() {
             self.log.push(block.finished());
         }
+        self.ids.add(new);
+    }
+
+    /// Adds the versions of a put: id, item, revision, record and its fields. As [`append`](Self::append).
+    pub(crate) fn put<'a>(
+        &mut self,
+        puts: impl IntoIterator<Item = (&'a str, NewVersion, Fields)>,
+        eager: bool,
+    ) {
+        let versions = puts.into_iter();
+        let versions = versions.map(|(id, (item, revision, record), fields)| {
+            let before = self.get(item).map(|before| &before.version);
+            FreshItem {
+                id: id.into(),
+                version: Fresh::put(before, revision, item, record),
+                fields: fields.into(),
+            }
+        });
+        let versions: Vec<FreshItem> = versions.collect();
+        self.append(versions, eager);
     }
 
     /// Adds the operations of the journal from revision `first` on.
@@ -136,16 +152,14 @@ impl FreshItems {
     pub(crate) fn after_seal(&self, cut: Revision) -> Self {
         let mut log = self.log.clone();
         log.remove_up_to(cut.0);
-        let (mut by_item, mut by_id) = (imbl::OrdMap::new(), imbl::HashMap::new());
+        let (mut by_item, mut entries) = (imbl::OrdMap::new(), Vec::new());
         for item in self.after(cut) {
             by_item.insert(item.version.item, Arc::clone(item));
-            by_id.insert(Arc::clone(&item.id), Arc::clone(item));
+            entries.push(FreshIds::entry(&item.id, item.version.item));
         }
-        Self {
-            by_item,
-            by_id,
-            log,
-        }
+        let mut ids = FreshIds::default();
+        ids.add(entries);
+        Self { by_item, ids, log }
     }
 
     /// The version of an item.
@@ -157,10 +171,11 @@ impl FreshItems {
     /// The version of an id.
     #[inline]
     pub(crate) fn find(&self, id: &str) -> Option<&FreshItem> {
-        if self.by_id.is_empty() {
+        if self.by_item.is_empty() {
             return None;
         }
-        self.by_id.get(id).map(|item| &**item)
+        let mut candidates = self.ids.candidates(id);
+        candidates.find_map(|item| self.get(item).filter(|found| *found.id == *id))
     }
 
     /// All versions, in order of items.

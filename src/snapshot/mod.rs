@@ -13,6 +13,7 @@ mod batches;
 mod catch_up;
 mod confidence;
 mod filter_cache;
+mod fresh_ids;
 mod fresh_items;
 mod item_ids;
 mod known_fields;

@@ -57,9 +57,11 @@ pub(crate) fn open_writer(directory: Directory, settings: &OpenSettings) -> Resu
         .files
         .outside(&directory.root.join(names::CATALOG));
     let fields = known_fields(&manifest, &recovered.ops);
-    let rows = newest(recovered.ops.iter().cloned());
-    let index = Index::open(database, on_disk.as_deref(), &rows, recovered.last)?;
-    let fresh = FreshItems::of(rows, !manifest.spaces.is_empty());
+    let index = Index::open(database, on_disk.as_deref(), &recovered.ops, recovered.last)?;
+    let fresh = FreshItems::of(
+        newest(recovered.ops.iter().cloned()),
+        !manifest.spaces.is_empty(),
+    );
     let tail = Tail::of(&recovered);
     let highest = store::highest_number(&directory)?;
     let mut next_file = FileNo(manifest.next_file.0.max(highest + 1));

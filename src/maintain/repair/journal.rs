@@ -31,7 +31,7 @@ impl Repairer<'_> {
         }
         let database = salvage.manifest.database;
         let indexed = catalog::newer_in_index(self.directory, database, found.last);
-        if let Some(newest) = indexed.values().map(|fresh| fresh.revision).max() {
+        if let Some(newest) = indexed.last().map(|(revision, _)| *revision) {
             let journal = self.directory.root.join(names::JOURNAL);
             let lost = (found.last.next(), newest);
             let (first, last) = lost;
@@ -52,13 +52,13 @@ impl Repairer<'_> {
                 self.quarantine(names::JOURNAL, name)?;
             }
         }
-        for fresh in indexed.values() {
+        if let Some((newest, _)) = indexed.last() {
             let manifest = &mut salvage.manifest;
-            manifest.sealed = manifest.sealed.max(fresh.revision);
+            manifest.sealed = manifest.sealed.max(*newest);
         }
         let by_item = |(id, fresh): (String, Fresh)| (fresh.item, (id, fresh));
-        let rows = catalog::newest(found.ops).into_iter().chain(indexed);
-        let rows: BTreeMap<ItemNo, _> = rows.map(by_item).collect();
+        let rows = catalog::newest(found.ops.into_iter().chain(indexed));
+        let rows: BTreeMap<ItemNo, _> = rows.into_iter().map(by_item).collect();
         for item in rows.keys() {
             let manifest = &mut salvage.manifest;
             manifest.next_item = manifest.next_item.max(ItemNo(item.0.saturating_add(1)));

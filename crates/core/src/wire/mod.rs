@@ -10,5 +10,5 @@ mod pack;
 mod reader;
 
 pub use checksum::{Checksum, checksum};
-pub use pack::{EncodeError, UnpackError, pack, unpack, unpack_front};
+pub use pack::{EncodeError, UnpackError, pack, pack_into, unpack, unpack_front};
 pub use reader::{Reader, WireError};

@@ -46,6 +46,14 @@ pub fn pack<T: Encode>(value: &T) -> Result<Vec<u8>, EncodeError> {
     bincode::encode_to_vec(value, config::standard().with_fixed_int_encoding())
 }
 
+/// [`pack`] at the end of other bytes. After an error they are as before.
+pub fn pack_into<T: Encode>(value: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let before = bytes.len();
+    let config = config::standard().with_fixed_int_encoding();
+    let packed = bincode::encode_into_std_write(value, bytes, config);
+    packed.map(drop).inspect_err(|_| bytes.truncate(before))
+}
+
 /// Decodes a value that takes up all of `bytes`.
 pub fn unpack<T: Decode<()>>(bytes: &[u8]) -> Result<T, UnpackError> {
     let (value, left) = unpack_front(bytes)?;
