@@ -154,8 +154,8 @@ fn read(movielens: Option<&Path>) -> Result<Dataset, Box<dyn Error>> {
 fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
     let live = std::io::stderr().is_terminal();
     let trained = youtube::train(data, &youtube::Config::default(), |progress| {
-        if live {
-            let (epoch, epochs, loss) = (progress.epoch, progress.epochs, progress.loss);
+        if let Some(loss) = progress.loss.filter(|_| live) {
+            let (epoch, epochs) = (progress.epoch, progress.epochs);
             eprint!("\r2 Train        pass {epoch} of {epochs}, loss {loss:.3} ");
         }
     })?;
