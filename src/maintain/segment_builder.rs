@@ -1,6 +1,7 @@
 //! Building a space segment: the graph over its vectors, and the file with both in node order.
 
 use super::fold::fold;
+use super::long_work;
 use crate::error::Error;
 use crate::graph::{GraphBuilder, Rows, build};
 use crate::manifest::{Generation, SpaceFile};
@@ -57,6 +58,17 @@ impl SegmentBuilder {
 
     /// Builds the graph and writes the segment. File and name are durable then.
     pub(crate) fn write(
+        self,
+        directory: &Directory,
+        database: u64,
+        number: FileNo,
+        progress: &(dyn Fn(u64, u64) + Sync),
+        cancelled: &AtomicBool,
+    ) -> Result<SpaceFile, Error> {
+        long_work::run(|| self.write_here(directory, database, number, progress, cancelled))
+    }
+
+    fn write_here(
         self,
         directory: &Directory,
         database: u64,

@@ -6,6 +6,7 @@ use super::vectors::Vectors;
 use crate::error::{Error, NameOwner};
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
+use crate::maintain::long_work;
 use crate::maintain::merge::merge_beyond_bound;
 use crate::maintain::progress::ProgressStage;
 use crate::maintain::seal::seal_locked;
@@ -123,7 +124,7 @@ fn build(
     )?;
     let towers = write_towers(directory, space, number, publish.parts)?;
     let segment = SpaceSegment::open(directory, &file)?;
-    let calibration = audit(segment, publish)?;
+    let calibration = long_work::run(|| audit(segment, publish))?;
     let towers_hash = content_hash(
         towers
             .iter()
