@@ -4,6 +4,7 @@
 //! cargo bench --bench ann                 # 20,000 simulated vectors of 64 components
 //! cargo bench --bench ann -- PREFIX       # PREFIX.base.f32, PREFIX.query.f32, PREFIX.json
 //! cargo bench --bench ann -- --half       # the vectors in half precision
+//! cargo bench --bench ann -- --partitions # this kind of index; or --graph
 //! cargo bench --bench ann -- PREFIX 50000 200000 1000000   # its first N items, for each N
 //! ```
 //!
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
-use twinspire::{DEFAULT_EF, Database, Hits, Storage};
+use twinspire::{DEFAULT_EF, Database, Hits, IndexChoice, IndexKind, Storage};
 use twinspire_testkit::database::ids;
 use twinspire_testkit::measure::{peak_mb, round};
 use twinspire_testkit::vectors::VectorSet;
@@ -76,7 +77,9 @@ fn report(set: &VectorSet) {
         })
     };
     let line = json!({
-        "peer": "twinspire", "storage": storage, "items": set.items(), "dimension": set.dimension,
+        "peer": "twinspire", "storage": storage,
+        "index": db.stats().unwrap().spaces[SPACE].index,
+        "index_reason": db.stats().unwrap().spaces[SPACE].index_reason, "items": set.items(), "dimension": set.dimension,
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
         "peak_mb": peak_mb(),
@@ -97,10 +100,17 @@ fn publish(path: &Path, set: &VectorSet, storage: Storage) -> f64 {
         db.items().put_many(items).unwrap();
     }
     let towers = set.towers();
+    let has = |option: &str| std::env::args().any(|word| word == option);
+    let index = match () {
+        () if has("--graph") => IndexChoice::Only(IndexKind::Graph),
+        () if has("--partitions") => IndexChoice::Only(IndexKind::Partitions),
+        () => IndexChoice::Auto,
+    };
     let start = Instant::now();
     db.publish(SPACE)
         .towers(towers)
         .storage(storage)
+        .index(index)
         .run()
         .unwrap();
     start.elapsed().as_secs_f64()

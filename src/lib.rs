@@ -1,5 +1,5 @@
 //! Twinspire is an embedded vector-recall database for two-tower recommenders and search: raw user
-//! features in, ranked items out. One directory holds items, towers, embeddings and graphs, and a query
+//! features in, ranked items out. One directory holds items, towers, embeddings and indexes, and a query
 //! never mixes two versions of them.
 //!
 //! ```
@@ -17,7 +17,7 @@
 //! let db = Database::open(&path)?; // a directory; made when absent
 //! db.items().put(&json!({"id": "B01", "title": "red shoes", "price": 12.5}))?; // on the disk now
 //! db.items().put(&json!({"id": "B02", "title": "blue boots", "price": 80.0}))?;
-//! db.publish("by-price").towers(Towers::open(models)?).run()?; // embeds, builds the graph, flips
+//! db.publish("by-price").towers(Towers::open(models)?).run()?; // embeds, builds the index, flips
 //! let hits = db.recall("by-price").user(&json!({"price": 15})).top(1)?; // raw features in, items out
 //! assert_eq!(hits[0].id, "B01");
 //! # Ok(())
@@ -29,7 +29,7 @@
 //!   database, and is durable when the call returns.
 //! - *Towers* are a user tower and an item tower trained together ([`Towers`]). They embed users and items
 //!   as vectors of one *space*.
-//! - A *generation* is what a space serves: towers, a vector of every item and a graph over the vectors. They
+//! - A *generation* is what a space serves: towers, a vector of every item and an index over the vectors. They
 //!   are [published](Database::publish) and [rolled back](Database::rollback) together.
 //! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
 //! - A *filter* selects items by their fields ([`Filter`]).
@@ -54,8 +54,10 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod graph;
+mod index;
 mod maintain;
 mod manifest;
+mod partitions;
 mod recall;
 mod snapshot;
 mod store;
@@ -76,6 +78,7 @@ pub use ensemble::{
 pub use error::{Error, ErrorKind};
 pub use filter::{Filter, FilterError, FilterErrorKind, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
+pub use index::{IndexChoice, IndexKind, IndexReason, IndexTimes};
 pub use maintain::{Progress, ProgressStage};
 pub use manifest::{
     CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, MeasuredRecall, QueryKind,

@@ -8,7 +8,10 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use twinspire::{Database, Error, ErrorKind, Filter, Recall, SegmentPlan, Towers, WeightedSum};
+use twinspire::{
+    Database, Error, ErrorKind, Filter, IndexChoice, IndexKind, Recall, SegmentPlan, Towers,
+    WeightedSum,
+};
 use twinspire_testkit::database::{ids, scores};
 use twinspire_testkit::{directory, open_without_background, towers};
 
@@ -418,6 +421,15 @@ fn clustered(items: usize) -> (Vec<Value>, Vec<Vec<f32>>) {
 
 #[test]
 fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_or_not() {
+    find_95_in_100(IndexKind::Graph);
+}
+
+#[test]
+fn filtered_recalls_of_partitions_find_95_in_100_too() {
+    find_95_in_100(IndexKind::Partitions);
+}
+
+fn find_95_in_100(index: IndexKind) {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let (records, queries) = clustered(20_000);
@@ -426,6 +438,7 @@ fn filtered_recalls_find_95_in_100_whether_the_filter_has_to_do_with_the_query_o
     let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     db.publish("space")
         .towers(towers("l2", &fields, 1.0))
+        .index(IndexChoice::Only(index))
         .run()
         .unwrap();
     let mut filters = vec![];

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use twinspire::{
-    BusinessWeight, Cascade, Database, Diversity, Error, Metric, Normalisation, NormalisedSum,
-    Quotas, RankFusion, Storage, Towers, WeightedSum,
+    BusinessWeight, Cascade, Database, Diversity, Error, IndexChoice, IndexKind, Metric,
+    Normalisation, NormalisedSum, Quotas, RankFusion, Storage, Towers, WeightedSum,
 };
 use twinspire_testkit::towers::{Tensor, TowerFiles, tower_files};
 use twinspire_testkit::{directory, open_without_background, write_file, write_files};
@@ -181,6 +181,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
     db.publish(HALVES)
         .towers(open(4))
         .storage(Storage::Half)
+        .index(IndexChoice::Only(IndexKind::Partitions))
         .run()
         .unwrap();
     let vectors = (0..170).filter(|number| number % 10 > 0);
@@ -191,6 +192,7 @@ fn write(path: &Path) -> BTreeMap<String, Value> {
         .towers(towers)
         .try_vectors(vectors)
         .leave_out(|_| ())
+        .index(IndexChoice::Only(IndexKind::Partitions))
         .run();
     assert_eq!(published.unwrap().left_out, 17);
     db.publish(FUSED).fuse([HALVES, SPACE]).run().unwrap();
@@ -271,7 +273,7 @@ fn vectors(reader: &Reader, name: &str) -> BTreeMap<String, Vec<f32>> {
     let in_members = members(reader, generation);
     for (at, segment) in segments.iter().enumerate() {
         assert!(
-            segment.upper_layers() > 0 || at > 0,
+            segment.upper_layers() != Some(0) || at > 0,
             "many items have upper layers"
         );
         let newer = &segments[at + 1..];
@@ -312,7 +314,7 @@ fn vectors(reader: &Reader, name: &str) -> BTreeMap<String, Vec<f32>> {
             // Halves are not quite of length 1: a longer one can be before it.
             let first = found.iter().position(|found| *found == node as u32);
             let leads = first.is_some_and(|first| first == 0 || segment.half || name == FUSED);
-            assert!(leads, "the graph leads to every vector");
+            assert!(leads, "the index leads to every vector");
         }
     }
     let late = reader

@@ -1,10 +1,10 @@
-//! A recall target is a promise: on sets that graphs find hard, recall on queries that were never seen
+//! A recall target is a promise: on sets that an index finds hard, recall on queries that were never seen
 //! reaches it, or the answer is exact.
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use twinspire::{Database, Metric, Promise, QueryKind, Towers};
+use twinspire::{Database, IndexChoice, IndexKind, Metric, Promise, QueryKind, Towers};
 use twinspire_testkit::hard_sets::Hard;
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
 use twinspire_testkit::{directory, open_without_background};
@@ -17,7 +17,7 @@ const KS: [usize; 3] = [1, 10, 100];
 /// Recall on as few fresh queries as here may be lower by chance.
 const TOLERANCE: f64 = 0.02;
 
-fn published(db: &Database, metric: Metric, items: &[Vec<f32>]) {
+fn published(db: &Database, metric: Metric, index: IndexKind, items: &[Vec<f32>]) {
     let records: Vec<Value> = (0..items.len())
         .map(|at| json!({"id": at.to_string()}))
         .collect();
@@ -30,16 +30,22 @@ fn published(db: &Database, metric: Metric, items: &[Vec<f32>]) {
     db.publish(SPACE)
         .towers(towers)
         .vectors(rows)
+        .index(IndexChoice::Only(index))
         .run()
         .unwrap();
 }
 
-/// Asserts that every target is reached for every k.
+/// Asserts that every target is reached for every k, by both kinds of index.
 fn assert_kept(kind: Hard, metric: Metric) {
+    assert_kept_by(IndexKind::Graph, kind, metric);
+    assert_kept_by(IndexKind::Partitions, kind, metric);
+}
+
+fn assert_kept_by(index: IndexKind, kind: Hard, metric: Metric) {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let set = kind.generate((ITEMS, 100), DIMENSION, 11);
-    published(&db, metric, &set.items);
+    published(&db, metric, index, &set.items);
     let exact = |user: &[f32]| db.recall(SPACE).vector(user).exact().top(100).unwrap();
     let right: Vec<Vec<f32>> = set
         .users
@@ -81,7 +87,7 @@ fn assert_kept(kind: Hard, metric: Metric) {
         let least = f64::from(target) - TOLERANCE;
         assert!(
             recall >= least,
-            "{kind:?} {metric}: {recall} for {target} at {k}"
+            "{kind:?} {metric} {index}: {recall} for {target} at {k}"
         );
     }
 }

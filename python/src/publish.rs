@@ -13,12 +13,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString};
 use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
-use twinspire::{DEFAULT_RETAIN, GenerationInfo, GraphBuilder, Progress, Publish, Storage};
+use twinspire::{
+    DEFAULT_RETAIN, GenerationInfo, GraphBuilder, IndexChoice, IndexKind, Progress, Publish,
+    Storage,
+};
 
 /// The options of a publish, as the keyword arguments of a call.
 struct Options {
     retain: usize,
     storage: Storage,
+    index: IndexChoice,
     graph: GraphBuilder,
     users: Vec<Value>,
     force: bool,
@@ -42,6 +46,7 @@ impl Options {
         let mut options = Self {
             retain: DEFAULT_RETAIN,
             storage: Storage::default(),
+            index: IndexChoice::default(),
             graph: GraphBuilder::default(),
             users: Vec::new(),
             force: false,
@@ -57,6 +62,17 @@ impl Options {
                         "full" => Storage::Full,
                         "half" => Storage::Half,
                         other => return Err(choice(other, "'full' or 'half'").into()),
+                    };
+                }
+                "index" => {
+                    options.index = match &*value.extract::<String>()? {
+                        "auto" => IndexChoice::Auto,
+                        "graph" => IndexChoice::Only(IndexKind::Graph),
+                        "partitions" => IndexChoice::Only(IndexKind::Partitions),
+                        other => {
+                            let expected = "'auto', 'graph' or 'partitions'";
+                            return Err(choice(other, expected).into());
+                        }
                     };
                 }
                 "graph" => {
@@ -108,6 +124,7 @@ impl Options {
     fn apply<'a, S>(&'a self, publish: Publish<'a, S>, job: &'a Job) -> Publish<'a, S> {
         let publish = publish
             .retain(self.retain)
+            .index(self.index)
             .graph_builder(self.graph)
             .calibrate_users(self.users.iter().cloned())
             .progress(|progress| job.report(report(progress)));
@@ -157,7 +174,7 @@ pub fn report(progress: &Progress) -> Report {
 
 #[pymethods]
 impl Database {
-    /// Publish towers: embed every item, build a graph over the vectors, and make both the active generation of a
+    /// Publish towers: embed every item, build an index over the vectors, and make both the active generation of a
     /// space in one step. Recalls and writes continue meanwhile.
     ///
     /// Parameters
@@ -170,6 +187,8 @@ impl Database {
     ///     Number of generations to keep.
     /// storage : {'full', 'half'}
     ///     Precision of the stored vectors.
+    /// index : {'auto', 'graph', 'partitions'}
+    ///     Index over the vectors: the faster one at equal recall, as measured, or this kind.
     /// graph : {'batches', 'instant-distance'}
     ///     Builder of the graph.
     /// calibrate_users : iterable of dict or frame, optional
@@ -200,7 +219,7 @@ impl Database {
     /// >>> generation.number, generation.items
     /// (2, 2)
     #[pyo3(signature = (space, towers, **options), text_signature = "($self, space, towers, *, retain=3, \
-        storage='full', graph='batches', calibrate_users=None, force=False, leave_out=False, progress=None)")]
+        storage='full', index='auto', graph='batches', calibrate_users=None, force=False, leave_out=False, progress=None)")]
     fn publish(
         &self,
         py: Python<'_>,
@@ -236,7 +255,7 @@ impl Database {
     ///     How vectors are compared; not with `towers`, which have a metric.
     /// towers : Towers, str or os.PathLike, optional
     ///     Towers without an item tower, whose user tower makes the queries. Without them queries are vectors.
-    /// retain, storage, graph, calibrate_users, force, leave_out, progress
+    /// retain, storage, index, graph, calibrate_users, force, leave_out, progress
     ///     As those of `publish`.
     ///
     /// Returns
@@ -255,7 +274,7 @@ impl Database {
     /// >>> db.publish_vectors("one-hot", ["B01", "B02"], vectors, metric="l2").items
     /// 2
     #[pyo3(signature = (space, ids, vectors, *, metric=None, towers=None, **options), text_signature = "($self, space, \
-        ids, vectors, *, metric=None, towers=None, retain=3, storage='full', graph='batches', calibrate_users=None, \
+        ids, vectors, *, metric=None, towers=None, retain=3, storage='full', index='auto', graph='batches', calibrate_users=None, \
         force=False, leave_out=False, progress=None)")]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn publish_vectors(
@@ -314,7 +333,7 @@ impl Database {
     /// space : str
     /// members : iterable of str
     ///     Two spaces or more, which do not compare by L2.
-    /// retain, graph, calibrate_users, force, progress
+    /// retain, index, graph, calibrate_users, force, progress
     ///     As those of `publish`.
     ///
     /// Returns
@@ -328,7 +347,7 @@ impl Database {
     /// >>> db.publish_fused("both", ["clip", "text"]).dimension
     /// 4
     #[pyo3(signature = (space, members, **options), text_signature = "($self, space, members, *, retain=3, \
-        graph='batches', calibrate_users=None, force=False, progress=None)")]
+        index='auto', graph='batches', calibrate_users=None, force=False, progress=None)")]
     fn publish_fused(
         &self,
         py: Python<'_>,

@@ -2,6 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
+use crate::index::{IndexKind, IndexReason};
 use crate::maintain;
 use crate::manifest::{Calibration, Generation, MeasuredRecall};
 use crate::snapshot::Base;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
 use twinspire_core::kernel::{Metric, Storage};
 
-/// A generation of a space: towers, embeddings and graph that were published together.
+/// A generation of a space: towers, embeddings and index that were published together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GenerationInfo {
@@ -26,6 +27,10 @@ pub struct GenerationInfo {
     pub metric: Metric,
     /// How components are stored.
     pub storage: Storage,
+    /// The kind of index over its vectors.
+    pub index: IndexKind,
+    /// Why it has this kind of index.
+    pub index_reason: IndexReason,
     /// Whether items may have no vector in it, so that recalls do not find them: true where vectors were
     /// computed elsewhere, and where a publish [left items out](crate::Publish::leave_out). Otherwise a put
     /// of such an item is refused.
@@ -35,7 +40,7 @@ pub struct GenerationInfo {
     /// Of a [fused](crate::Publish::fuse) space: the spaces and generations that it was made of.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, GenerationNo>,
-    /// recall@10 of its graph against exact search, at the default beam width (efSearch), as last measured.
+    /// recall@10 of its index against exact search, at the default beam width (efSearch), as last measured.
     /// [`measured`](Self::measured) says with which queries.
     pub recall: f32,
     /// How [`recall`](Self::recall) was measured: on real users if there are enough, otherwise on the kind of
@@ -111,6 +116,8 @@ impl GenerationInfo {
             dimension: generation.dimension as usize,
             metric: generation.metric,
             storage: generation.storage,
+            index: generation.index,
+            index_reason: generation.index_reason,
             partial: generation.partial,
             left_out: generation.left_out,
             members: generation.members.clone(),

@@ -2,6 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
+use crate::index::{IndexKind, IndexReason};
 use crate::manifest::{Calibration, MeasuredRecall};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,6 +53,10 @@ pub struct SpaceStats {
     pub metric: Metric,
     /// How components are stored.
     pub storage: Storage,
+    /// The kind of index over the vectors of the active generation.
+    pub index: IndexKind,
+    /// Why it is this kind.
+    pub index_reason: IndexReason,
     /// Parameters of the towers; 0 if this build cannot use them.
     pub parameters: usize,
     /// recall@10 at the default beam width (efSearch), as last measured: on real users if there are enough,
@@ -59,7 +64,7 @@ pub struct SpaceStats {
     pub recall: Option<MeasuredRecall>,
     /// Recall measured at several beam widths. A recall with a target chooses its beam width by it.
     pub calibration: Calibration,
-    /// Bytes of the active generation's vectors and graph.
+    /// Bytes of the active generation's vectors and index.
     pub bytes: u64,
 }
 
@@ -89,6 +94,8 @@ impl Database {
                 dimension: generation.dimension as usize,
                 metric: generation.metric,
                 storage: generation.storage,
+                index: generation.index,
+                index_reason: generation.index_reason,
                 parameters,
                 recall: generation.calibration.default_recall(),
                 calibration: generation.calibration.clone(),

@@ -25,6 +25,7 @@ pub(crate) mod items;
 pub(crate) mod journal;
 pub(crate) mod manifest;
 mod node_items;
+pub(crate) mod partitions;
 pub(crate) mod space;
 mod unsupported;
 mod version;

@@ -48,6 +48,16 @@ impl<'a> NodeItems<'a> {
         }
     }
 
+    /// The slots of a range of nodes.
+    pub(crate) fn slots_of(&self, nodes: Range<u32>) -> Range<u32> {
+        match nodes.end.checked_sub(1) {
+            Some(last) if nodes.start <= last => {
+                self.slots(nodes.start).start..self.slots(last).end
+            }
+            _ => 0..0,
+        }
+    }
+
     /// The node of a slot; `None` out of range.
     #[inline]
     pub(crate) fn node(&self, slot: u32) -> Option<u32> {

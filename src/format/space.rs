@@ -1,4 +1,4 @@
-//! A space segment: embeddings of items, and the graph over them, in node order.
+//! A space segment: embeddings of items, and an index over them, in node order.
 //!
 //! Items with equal vectors share a node. An item slot is an index into section 2.
 //!
@@ -18,13 +18,18 @@
 //! | 12 | codes | i8, a padded row per node |
 //! | 13 | first slots | u32 per node and one more; empty if every node has one item |
 //! | 14 | slot nodes | u32 per item: its node; empty if every node has one item |
+//!
+//! A graph has its arrays in sections 5 to 8; [`partitions`](super::partitions) have theirs in sections 15 to 24.
+//! Those of the other kind are empty.
 
 use super::array::{array, array_range};
 use super::container::{Kind, Sections};
 use super::dense::{guess_dense, search_dense};
 use super::error::FormatError;
 use super::node_items::NodeItems;
+use super::partitions::{LEAF_CODES, PartitionLayout};
 use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
+use crate::index::{Index, IndexKind};
 use bincode::{Decode, Encode};
 use std::ops::Range;
 use twinspire_core::ids::ItemNo;
@@ -45,16 +50,30 @@ pub(crate) const CODES: u32 = 12;
 pub(crate) const FIRST_SLOTS: u32 = 13;
 pub(crate) const SLOT_NODES: u32 = 14;
 
-const _: () = assert!(SLOT_NODES == Kind::Space.last_section());
+const _: () = assert!(LEAF_CODES == Kind::Space.last_section());
 
 /// Maximum number of upper layers.
 const MAX_LAYERS: usize = 64;
 
-/// The kind of index over the vectors. It comes first in the shape: another kind may have another shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum IndexKind {
+/// The kind of index over the vectors, and its counts. It comes first in the shape: another kind may have
+/// another shape.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum IndexShape {
     /// An HNSW graph.
-    Graph,
+    Graph(GraphShape),
+    /// Partitions, whose counts are in their [book](crate::partitions::PartitionBook).
+    Partitions,
+}
+
+/// Counts of a graph.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct GraphShape {
+    /// Slots per node on the base layer.
+    pub(crate) base_stride: u32,
+    /// The entry point: a member of the top layer, or a node if there is no upper layer.
+    pub(crate) entry: u32,
+    /// The upper layers, lowest first.
+    pub(crate) layers: Vec<LayerShape>,
 }
 
 /// The kind of codes, and what decodes them: the content of section [`CODE_BOOK`].
@@ -69,8 +88,8 @@ pub(crate) enum CodeKind {
 /// The counts that give every array of a space segment its length.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Shape {
-    /// The kind of index.
-    pub(crate) index: IndexKind,
+    /// The index.
+    pub(crate) index: IndexShape,
     /// Components of a vector.
     pub(crate) dimension: u32,
     /// How vectors are compared.
@@ -83,12 +102,6 @@ pub(crate) struct Shape {
     pub(crate) items: u32,
     /// Number of gone items.
     pub(crate) gone: u32,
-    /// Slots per node on the base layer.
-    pub(crate) base_stride: u32,
-    /// The entry point: a member of the top layer, or a node if there is no upper layer.
-    pub(crate) entry: u32,
-    /// The upper layers, lowest first.
-    pub(crate) layers: Vec<LayerShape>,
 }
 
 /// Counts of an upper layer.
@@ -113,10 +126,25 @@ pub(crate) struct SpaceLayout {
     slot_nodes: Range<usize>,
     slot_order: Range<usize>,
     item_order: Range<usize>,
-    base_links: Range<usize>,
     gone: Range<usize>,
     code_book: Option<CodeBook>,
     codes: Range<usize>,
+    index: IndexLayout,
+}
+
+/// The ranges of the arrays of an index.
+#[derive(Debug)]
+enum IndexLayout {
+    Graph(GraphLayout),
+    Partitions(PartitionLayout),
+}
+
+/// The ranges of the arrays of a graph.
+#[derive(Debug)]
+struct GraphLayout {
+    base_links: Range<usize>,
+    base_stride: usize,
+    entry: u32,
     layers: Vec<LayerRanges>,
 }
 
@@ -159,14 +187,8 @@ impl SpaceLayout {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let sections = Sections::decode(bytes, Kind::Space)?;
         let shape: Shape = sections.unpack(bytes, SHAPE, "shape")?;
-        if shape.dimension == 0
-            || shape.dimension > MAX_DIMENSION
-            || shape.layers.len() > MAX_LAYERS
-        {
-            return Err(FormatError::bad(
-                "shape",
-                "dimension or number of layers is out of range",
-            ));
+        if shape.dimension == 0 || shape.dimension > MAX_DIMENSION {
+            return Err(FormatError::bad("shape", "dimension is out of range"));
         }
         if shape.items < shape.nodes || (shape.nodes == 0 && shape.items > 0) {
             return Err(FormatError::bad("shape", "has fewer items than nodes"));
@@ -176,58 +198,40 @@ impl SpaceLayout {
             true => (nodes + 1, items),
             false => (0, 0),
         };
-        let members: u64 = shape.layers.iter().map(|l| u64::from(l.members)).sum();
-        let slots: u64 = shape
-            .layers
-            .iter()
-            .map(|l| u64::from(l.members) * u64::from(l.stride))
-            .fold(0, u64::saturating_add);
         let code_book = code_book(bytes, &sections, shape.dimension as usize)?;
         let stride = match code_book {
             Some(_) => code_stride(shape.dimension as usize) as u64,
             None => 0,
         };
-        let upper_nodes = array_range::<u32>(&sections, UPPER_NODES, "upper nodes", members)?;
-        let upper_down = array_range::<u32>(&sections, UPPER_DOWN, "upper down", members)?;
-        let upper_links = array_range::<u32>(&sections, UPPER_LINKS, "upper links", slots)?;
         let components = nodes * u64::from(shape.dimension);
         let vectors = match shape.storage {
             Storage::Full => array_range::<f32>(&sections, VECTORS, "vectors", components)?,
             Storage::Half => array_range::<u16>(&sections, VECTORS, "vectors", components)?,
         };
-        let (mut member, mut slot) = (0, 0);
-        let layers = shape.layers.iter().map(|layer| {
-            let (count, width) = (
-                layer.members as usize,
-                layer.members as usize * layer.stride as usize,
-            );
-            let part = |range: &Range<usize>, at: usize, count: usize| {
-                range.start + 4 * at..range.start + 4 * (at + count)
-            };
-            let ranges = LayerRanges {
-                nodes: part(&upper_nodes, member, count),
-                down: part(&upper_down, member, count),
-                links: part(&upper_links, slot, width),
-                stride: layer.stride as usize,
-            };
-            member += count;
-            slot += width;
-            ranges
-        });
+        let no_graph = GraphShape {
+            base_stride: 0,
+            entry: 0,
+            layers: Vec::new(),
+        };
+        let index = match &shape.index {
+            IndexShape::Graph(graph) => {
+                PartitionLayout::check_absent(&sections)?;
+                IndexLayout::Graph(GraphLayout::new(&sections, graph, nodes)?)
+            }
+            IndexShape::Partitions => {
+                GraphLayout::new(&sections, &no_graph, nodes)?;
+                let dimension = shape.dimension as usize;
+                IndexLayout::Partitions(PartitionLayout::decode(bytes, &sections, dimension)?)
+            }
+        };
         Ok(Self {
-            layers: layers.collect(),
+            index,
             items: array_range::<u32>(&sections, ITEMS, "node items", items)?,
             vectors,
             first_slots: array_range::<u32>(&sections, FIRST_SLOTS, "first slots", nodes_folded)?,
             slot_nodes: array_range::<u32>(&sections, SLOT_NODES, "slot nodes", items_folded)?,
             slot_order: array_range::<u32>(&sections, SLOT_ORDER, "slot order", items)?,
             item_order: array_range::<u32>(&sections, ITEM_ORDER, "item order", items)?,
-            base_links: array_range::<u32>(
-                &sections,
-                BASE_LINKS,
-                "base links",
-                nodes * u64::from(shape.base_stride),
-            )?,
             gone: array_range::<u32>(&sections, GONE, "gone items", u64::from(shape.gone))?,
             codes: array_range::<i8>(&sections, CODES, "codes", nodes * stride)?,
             code_book,
@@ -293,36 +297,40 @@ impl SpaceLayout {
         self.find_item(bytes, ItemNo(item)).is_some()
     }
 
-    /// The graph, read in place.
-    pub(crate) fn graph<'a>(&self, bytes: &'a [u8]) -> Result<Graph<&'a [u32]>, FormatError> {
-        let layers = self.layers.iter().map(|layer| Layer {
-            nodes: array(bytes, &layer.nodes),
-            down: array(bytes, &layer.down),
-            links: array(bytes, &layer.links),
-            stride: layer.stride,
-        });
-        Graph::from_parts(
-            self.shape.nodes,
-            array(bytes, &self.base_links),
-            self.shape.base_stride as usize,
-            layers,
-            self.shape.entry,
-        )
-        .map_err(|error| FormatError::bad("shape", error))
+    /// The kind of index.
+    pub(crate) fn index_kind(&self) -> IndexKind {
+        match self.index {
+            IndexLayout::Graph(_) => IndexKind::Graph,
+            IndexLayout::Partitions(_) => IndexKind::Partitions,
+        }
     }
 
-    /// Problems with the graph, the vectors, the codes and the tables of items.
-    pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
-        let mut problems = Vec::new();
-        match self.graph(bytes) {
-            Ok(graph) => problems.extend(
-                graph
-                    .check()
-                    .into_iter()
-                    .map(|what| FormatError::bad("base links", what)),
-            ),
-            Err(problem) => problems.push(problem),
+    /// The index, read in place.
+    pub(crate) fn index<'a>(&'a self, bytes: &'a [u8]) -> Result<Index<'a>, FormatError> {
+        match &self.index {
+            IndexLayout::Graph(graph) => Ok(Index::Graph(graph.view(bytes, self.shape.nodes)?)),
+            IndexLayout::Partitions(partitions) => Ok(Index::Partitions(partitions.view(bytes)?)),
         }
+    }
+
+    /// Problems with the index, as a section and what is wrong with it.
+    fn check_index(&self, bytes: &[u8]) -> Vec<FormatError> {
+        let (section, problems) = match self.index(bytes) {
+            Ok(Index::Graph(graph)) => ("base links", graph.check()),
+            Ok(Index::Partitions(partitions)) => {
+                ("leaves", partitions.check(&self.node_vectors(bytes)))
+            }
+            Err(problem) => return vec![problem],
+        };
+        let problems = problems.into_iter();
+        problems
+            .map(|what| FormatError::bad(section, what))
+            .collect()
+    }
+
+    /// Problems with the index, the vectors, the codes and the tables of items.
+    pub(crate) fn check(&self, bytes: &[u8]) -> Vec<FormatError> {
+        let mut problems = self.check_index(bytes);
         if !self.rows(bytes).is_finite() {
             problems.push(FormatError::bad(
                 "vectors",
@@ -360,6 +368,67 @@ impl SpaceLayout {
             ));
         }
         problems
+    }
+}
+
+impl GraphLayout {
+    /// Checks the length of every array of a graph.
+    fn new(sections: &Sections, shape: &GraphShape, nodes: u64) -> Result<Self, FormatError> {
+        if shape.layers.len() > MAX_LAYERS {
+            return Err(FormatError::bad(
+                "shape",
+                "number of layers is out of range",
+            ));
+        }
+        let members: u64 = shape.layers.iter().map(|l| u64::from(l.members)).sum();
+        let slots: u64 = shape
+            .layers
+            .iter()
+            .map(|l| u64::from(l.members) * u64::from(l.stride))
+            .fold(0, u64::saturating_add);
+        let links = nodes * u64::from(shape.base_stride);
+        let base_links = array_range::<u32>(sections, BASE_LINKS, "base links", links)?;
+        let upper_nodes = array_range::<u32>(sections, UPPER_NODES, "upper nodes", members)?;
+        let upper_down = array_range::<u32>(sections, UPPER_DOWN, "upper down", members)?;
+        let upper_links = array_range::<u32>(sections, UPPER_LINKS, "upper links", slots)?;
+        let (mut member, mut slot) = (0, 0);
+        let layers = shape.layers.iter().map(|layer| {
+            let (count, width) = (
+                layer.members as usize,
+                layer.members as usize * layer.stride as usize,
+            );
+            let part = |range: &Range<usize>, at: usize, count: usize| {
+                range.start + 4 * at..range.start + 4 * (at + count)
+            };
+            let ranges = LayerRanges {
+                nodes: part(&upper_nodes, member, count),
+                down: part(&upper_down, member, count),
+                links: part(&upper_links, slot, width),
+                stride: layer.stride as usize,
+            };
+            member += count;
+            slot += width;
+            ranges
+        });
+        Ok(Self {
+            layers: layers.collect(),
+            base_links,
+            base_stride: shape.base_stride as usize,
+            entry: shape.entry,
+        })
+    }
+
+    /// The graph, read in place.
+    fn view<'a>(&self, bytes: &'a [u8], nodes: u32) -> Result<Graph<&'a [u32]>, FormatError> {
+        let layers = self.layers.iter().map(|layer| Layer {
+            nodes: array(bytes, &layer.nodes),
+            down: array(bytes, &layer.down),
+            links: array(bytes, &layer.links),
+            stride: layer.stride,
+        });
+        let base = array(bytes, &self.base_links);
+        Graph::from_parts(nodes, base, self.base_stride, layers, self.entry)
+            .map_err(|error| FormatError::bad("shape", error))
     }
 }
 

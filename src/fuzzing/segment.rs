@@ -7,7 +7,8 @@ use crate::format::current::Current;
 use crate::format::items::ItemsLayout;
 use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
-use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
+use crate::graph::{BeamParams, WalkLimits, search_exact};
+use crate::index::Scratch;
 use std::ops::Bound;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Metric;
@@ -92,22 +93,17 @@ fn space_segment(bytes: &[u8]) {
     for metric in [Metric::Cosine, Metric::L2] {
         points.metric = metric;
         search_exact(&points, &query, 3, |_| true);
-        if let Ok(graph) = layout.graph(&bytes) {
+        if let Ok(index) = layout.index(&bytes) {
             let (params, scratch) = (BeamParams::new(&query, 3, 10), &mut Scratch::default());
-            search(&graph, &points, &params, scratch);
+            index.search(&points, &params, scratch);
             let reach = WalkLimits {
                 expansions: 4,
                 beam: 10,
                 score_budget: 1_000,
             };
-            search_filtered(
-                &graph,
-                &points,
-                &params,
-                reach,
-                &mut |node: u32| node != 1,
-                scratch,
-            );
+            let mut filter = |node: u32| node != 1;
+            index.search_filtered(&points, &params, reach, &mut filter, scratch);
+            index.search_radius(&points, (&query, -1.0), 10, &mut filter, scratch);
         }
     }
     layout.check(&bytes);

@@ -13,6 +13,7 @@ use super::params::BeamParams;
 use super::scored_node::ScoredNode;
 use super::scratch::Scratch;
 use super::walk::Walk;
+use std::ops::Range;
 
 /// Decides which nodes may be results.
 pub(crate) trait NodeFilter {
@@ -21,6 +22,9 @@ pub(crate) trait NodeFilter {
     /// Prefetches part of what testing a node reads. `next` says that the node is probably tested
     /// next; otherwise it comes after that.
     fn prefetch(&self, node: u32, next: bool);
+    /// Whether any of these nodes may be a result, as far as that is cheap to tell. Where nodes are searched in
+    /// order, the others are skipped.
+    fn accepts_some(&self, nodes: Range<u32>) -> bool;
 }
 
 impl<F: FnMut(u32) -> bool> NodeFilter for F {
@@ -31,6 +35,11 @@ impl<F: FnMut(u32) -> bool> NodeFilter for F {
 
     #[inline]
     fn prefetch(&self, _: u32, _: bool) {}
+
+    #[inline]
+    fn accepts_some(&self, _: Range<u32>) -> bool {
+        true
+    }
 }
 
 /// The limits at which a filtered walk ends.

@@ -23,7 +23,7 @@
 //!   and both together. `code_choice` decides by measurement whether codes serve, and whether of vectors
 //!   that went through a `rotation`. `node_scorer`, `row_scorer` and `code_scorer` score nodes for a query by either.
 //! - `search` (top k), `filtered` (top k of accepted nodes), `radius` (all above a score), `rerank` (top
-//!   k of given candidates) and `exact` (brute force) are the searches. They share `scratch`: the
+//!   k of given candidates; `radius` has the same for a score) and `exact` (brute force) are the searches. They share `scratch`: the
 //!   buffers of a `walk`, that is a `beam`, the `visited` set and a `candidate_pool`.
 
 mod batches;
@@ -73,7 +73,7 @@ pub(crate) use graph::{Graph, Layer};
 pub(crate) use node_vectors::NodeVectors;
 pub(crate) use params::BeamParams;
 pub use params::DEFAULT_EF;
-pub(crate) use radius::search_radius;
+pub(crate) use radius::{rerank_radius, search_radius};
 pub(crate) use rerank::rerank;
 pub(crate) use rows::{Rows, StoredRows, equal_rows};
 pub(crate) use scored_node::ScoredNode;

@@ -14,7 +14,7 @@ pub(crate) struct ScoredNode {
 impl ScoredNode {
     /// A node with its score; NaN becomes the worst score there is.
     #[inline]
-    pub(super) fn new(node: u32, score: f32) -> Self {
+    pub(crate) fn new(node: u32, score: f32) -> Self {
         let score = if score.is_nan() {
             f32::NEG_INFINITY
         } else {
@@ -26,7 +26,7 @@ impl ScoredNode {
     /// One integer that orders as the pair does, since pairs are compared often: the score's bits,
     /// turned so that they rise with the score, then the node, falling.
     #[inline]
-    pub(super) fn key(self) -> u64 {
+    pub(crate) fn key(self) -> u64 {
         let bits = self.score.to_bits();
         let rising = if bits >> 31 == 1 {
             !bits
@@ -38,7 +38,7 @@ impl ScoredNode {
 
     /// The pair of a [key](Self::key).
     #[inline]
-    pub(super) fn from_key(key: u64) -> Self {
+    pub(crate) fn from_key(key: u64) -> Self {
         let rising = (key >> 32) as u32;
         let bits = if rising >> 31 == 1 {
             rising & !(1 << 31)

@@ -1,7 +1,6 @@
 //! Calibration: the recall of a space by beam width, stored for recalls with a recall target.
 
 use super::commit::commit;
-use super::long_work;
 use super::writing::Writing;
 use crate::error::Error;
 use crate::manifest::{Calibration, QueryKind, Space, TransitionError};
@@ -28,8 +27,7 @@ pub(crate) fn calibrate(
     writing.check_writable()?;
     loop {
         let queries = given.as_ref().map(|(_, queries)| queries);
-        let audit = || live.audit(space, queries, &check_cancelled);
-        let (number, measured) = long_work::run(audit)?;
+        let (number, measured) = live.audit(space, queries, &check_cancelled)?;
         let _state = writing.lock_state();
         let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();

@@ -80,6 +80,15 @@ pub(super) fn fold(items: Vec<u32>, mut vectors: Vec<f32>, dimension: usize) -> 
 }
 
 impl Folded {
+    /// The first item of a vector.
+    pub(super) fn first_item(&self, vector: u32) -> Option<u32> {
+        let at = match self.firsts.is_empty() {
+            true => vector,
+            false => *self.firsts.get(vector as usize)?,
+        };
+        self.items.get(at as usize).copied()
+    }
+
     /// The items in another order of the vectors: `order[node]` is the number of a vector.
     pub(super) fn items_in(&self, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let mut items = Vec::with_capacity(self.items.len());

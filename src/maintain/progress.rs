@@ -24,9 +24,9 @@ pub struct Progress {
 pub enum ProgressStage {
     /// Embedding: items go through the item tower, or their vectors are read.
     Embed,
-    /// Building the graph over the vectors.
+    /// Building the index over the vectors; where its kind is chosen by measurement, that too.
     Build,
-    /// Auditing: the graph is searched, and its answers are compared with exact ones.
+    /// Auditing: the index is searched, and its answers are compared with exact ones.
     Audit,
     /// Catching up: items written since the generation was cut are embedded with its towers.
     CatchUp,

@@ -17,6 +17,8 @@ pub const CONFIDENCE: f32 = 0.95;
 /// Expanding one more node of a graph takes as long as scoring this many items by their codes in order.
 /// Measured with 128 components; fewer with more.
 const SCANNED_PER_EXPANSION: usize = 48;
+/// With a larger share of near copies, recall of partitions is not promised.
+const MOST_NEAR_COPIES: f32 = 0.1;
 /// Minimum number of queries of one real kind. From then on real kinds alone count, before that all kinds.
 const ENOUGH: u32 = 256;
 /// A measurement stands while the number of vectors is within these factors of what was measured.
@@ -161,6 +163,12 @@ impl CalibrationPoint {
 }
 
 impl Calibration {
+    /// Whether so many vectors are near copies of each other that codes of four bits cannot tell which of them are
+    /// best. Made-up queries are far from crowds, and say too little of users who are not.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.near_copies > MOST_NEAR_COPIES
+    }
+
     /// Whether enough real queries were measured to replace made-up ones.
     #[must_use]
     pub fn is_real(&self) -> bool {

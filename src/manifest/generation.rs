@@ -2,12 +2,13 @@
 
 use super::calibration::Calibration;
 use super::files::{SpaceFile, TowerFile};
+use crate::index::{IndexKind, IndexReason};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 use twinspire_core::ids::{GenerationNo, Revision};
 use twinspire_core::kernel::{Metric, Storage};
 
-/// Towers, vectors and graph that were published together.
+/// Towers, vectors and index that were published together.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub(crate) struct Generation {
     /// Its number within the space.
@@ -20,6 +21,10 @@ pub(crate) struct Generation {
     pub(crate) metric: Metric,
     /// How components are stored.
     pub(crate) storage: Storage,
+    /// The kind of index over its vectors. Segments of few vectors have a graph all the same.
+    pub(crate) index: IndexKind,
+    /// Why it is this kind.
+    pub(crate) index_reason: IndexReason,
     /// Whether items without a vector are stored rather than refused.
     pub(crate) partial: bool,
     /// Number of items without a vector when it was published.
@@ -35,7 +40,7 @@ pub(crate) struct Generation {
     pub(crate) towers_hash: u64,
     /// Time of the publish, in milliseconds since the Unix epoch.
     pub(crate) created_unix_ms: u64,
-    /// recall@10 of its graph against exact search at the default beam width, as last measured: with the kind
+    /// recall@10 of its index against exact search at the default beam width, as last measured: with the kind
     /// of query that counts in the calibration.
     pub(crate) recall: f32,
     /// Recall by beam width, measured at the publish or later.

@@ -284,6 +284,8 @@ mod tests {
             metric: Metric::Cosine,
             storage: Storage::Full,
             partial: false,
+            index: crate::index::IndexKind::Graph,
+            index_reason: crate::index::IndexReason::FewVectors,
             left_out: 0,
             members: BTreeMap::new(),
             segments: Vec::new(),

@@ -1,6 +1,7 @@
 //! How an answer was found: the plan and the work of each segment, the steps of a fusion, and the time
 //! of each stage.
 
+use crate::index::IndexReason;
 use crate::manifest::MeasuredRecall;
 use serde::Serialize;
 use std::fmt;
@@ -44,6 +45,8 @@ pub struct SpaceSearch {
     pub space: String,
     /// The generation that was searched.
     pub generation: GenerationNo,
+    /// Why the generation has the kind of index that it has; [`SegmentSearch::plan`] names the kind.
+    pub index_reason: IndexReason,
     /// The beam width (efSearch); `None` if every item was scored: the answer is exact.
     pub ef: Option<usize>,
     /// The recall that was measured without a filter at this beam width, for as many items; `None` if every
@@ -68,9 +71,9 @@ pub struct SegmentSearch {
     pub nodes: usize,
     /// How the segment was searched.
     pub plan: SegmentPlan,
-    /// Number of nodes expanded: their links were followed.
+    /// Number of nodes expanded: their links were followed. Of partitions: the number of leaves scanned.
     pub expanded: u64,
-    /// Number of nodes scored during the graph search, by their codes where the segment has codes.
+    /// Number of nodes scored during the search of the index, by their codes where the segment has codes.
     pub scored: u64,
     /// Number of nodes scored by their vectors.
     pub ranked: u64,
@@ -106,6 +109,18 @@ pub enum SegmentPlan {
     AbandonedGraphSearch,
     /// The graph was searched for all passing nodes above a minimum score.
     FilteredRadiusSearch,
+    /// The nearest leaves were scanned, and the best nodes re-ranked.
+    LeafSearch,
+    /// A scan of leaves found too few items. A scan of all of them gave the answer.
+    AbandonedLeafSearch,
+    /// All leaves that may hold nodes above the minimum score were scanned: none is missed.
+    LeafRadiusSearch,
+    /// The nearest leaves were scanned; the filter was evaluated for the best nodes.
+    FilteredLeafSearch,
+    /// The nearest leaves that hold passing nodes were scanned; these were in the filter cache.
+    CachedLeafSearch,
+    /// All leaves that may hold passing nodes above the minimum score were scanned: none is missed.
+    FilteredLeafRadiusSearch,
 }
 
 impl fmt::Display for SegmentPlan {
@@ -124,6 +139,12 @@ impl fmt::Display for SegmentPlan {
                 "filtered graph search, abandoned; scan of the matching items"
             }
             Self::FilteredRadiusSearch => "filtered radius search",
+            Self::LeafSearch => "search of leaves",
+            Self::AbandonedLeafSearch => "search of leaves, abandoned; full scan",
+            Self::LeafRadiusSearch => "radius search of leaves",
+            Self::FilteredLeafSearch => "filtered search of leaves",
+            Self::CachedLeafSearch => "filtered search of leaves, from the filter cache",
+            Self::FilteredLeafRadiusSearch => "filtered radius search of leaves",
         })
     }
 }

@@ -11,8 +11,10 @@ use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
 use crate::format::NodeItems;
-use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank, search_filtered};
+use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank};
+use crate::index::{Index, IndexKind};
 use crate::snapshot::{Part, SlotSet};
+use std::ops::Range;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::prefetch;
@@ -55,6 +57,10 @@ pub(super) fn search(
             None => best.k(),
         },
         dimension: part.segment.dimension(),
+        leaves: match part.segment.index()? {
+            Index::Graph(_) => None,
+            Index::Partitions(partitions) => Some(partitions.leaves()),
+        },
         exact,
     };
     let mut chosen = plan(&inputs);
@@ -95,19 +101,28 @@ impl FilteredSearch<'_> {
                 self.scan_nodes(best)?;
                 Ok(SegmentPlan::FilteredScan)
             }
-            Plan::Graph { ef, limits } => {
+            Plan::Index { ef, limits } => {
+                let kind = self.part.segment.index_kind();
                 if let Some(min_score) = self.radius(best) {
                     self.search_radius(min_score, ef, best)?;
-                    return Ok(SegmentPlan::FilteredRadiusSearch);
+                    return Ok(match kind {
+                        IndexKind::Graph => SegmentPlan::FilteredRadiusSearch,
+                        IndexKind::Partitions => SegmentPlan::FilteredLeafRadiusSearch,
+                    });
                 }
-                if self.search_graph(ef, limits, best)? {
-                    return Ok(match self.cached {
-                        Some(_) => SegmentPlan::CachedGraphSearch,
-                        None => SegmentPlan::FilteredGraphSearch,
+                if self.search_index(ef, limits, best)? {
+                    return Ok(match (kind, &self.cached) {
+                        (IndexKind::Graph, Some(_)) => SegmentPlan::CachedGraphSearch,
+                        (IndexKind::Graph, None) => SegmentPlan::FilteredGraphSearch,
+                        (IndexKind::Partitions, Some(_)) => SegmentPlan::CachedLeafSearch,
+                        (IndexKind::Partitions, None) => SegmentPlan::FilteredLeafSearch,
                     });
                 }
                 self.scan_items(best)?;
-                Ok(SegmentPlan::AbandonedGraphSearch)
+                Ok(match kind {
+                    IndexKind::Graph => SegmentPlan::AbandonedGraphSearch,
+                    IndexKind::Partitions => SegmentPlan::AbandonedLeafSearch,
+                })
             }
         }
     }
@@ -178,7 +193,7 @@ impl FilteredSearch<'_> {
         if !items.is_folded() {
             // Slots are nodes.
             return SCRATCH.with_borrow_mut(|scratch| {
-                for scored in rerank(&vectors, &params, slots, scratch) {
+                for scored in rerank(&vectors, &params, slots, &mut scratch.graph) {
                     push_node(&items, *scored, |_| true, best);
                 }
             });
@@ -189,7 +204,7 @@ impl FilteredSearch<'_> {
         nodes.dedup();
         let passes = |slot: u32| slots.binary_search(&slot).is_ok();
         SCRATCH.with_borrow_mut(|scratch| {
-            for scored in rerank(&vectors, &params, nodes.into_iter(), scratch) {
+            for scored in rerank(&vectors, &params, nodes.into_iter(), &mut scratch.graph) {
                 push_node(&items, *scored, passes, best);
             }
         });
@@ -211,36 +226,36 @@ impl FilteredSearch<'_> {
         params
     }
 
-    /// Filtered graph search: nodes that do not pass are expanded but not returned. Returns false, and adds
+    /// Filtered search of the index: a walk over a graph expands nodes that do not pass but does not return them. Returns false, and adds
     /// nothing, if the search exceeded its budget or found fewer than `k` items. In both cases passing items
     /// may be missing.
-    fn search_graph(
+    fn search_index(
         &self,
         ef: usize,
         limits: WalkLimits,
         best: &mut TopK<'_>,
     ) -> Result<bool, Error> {
         let segment = &self.part.segment;
-        let (graph, vectors) = (segment.graph()?, segment.node_vectors());
+        let (index, vectors) = (segment.index()?, segment.node_vectors());
         let params = self.beam_params(ef, best);
         let mut filter = self.item_filter();
         let done = SCRATCH.with_borrow_mut(|scratch| {
-            let found = search_filtered(&graph, &vectors, &params, limits, &mut filter, scratch);
+            let found = index.search_filtered(&vectors, &params, limits, &mut filter, scratch);
             found.is_some_and(|found| self.push_if_enough(found, best))
         });
         filter.error.map_or(Ok(done), Err)
     }
 
-    /// Searches the graph for all passing items above a minimum score.
+    /// Searches the index for all passing items above a minimum score.
     fn search_radius(&self, min_score: f32, ef: usize, best: &mut TopK<'_>) -> Result<(), Error> {
-        let mut filter = self.item_filter();
-        let accepts = |slot: u32| filter.passes(slot);
+        let (mut filter, mut of_node) = (self.item_filter(), self.item_filter());
+        let accepts = |slot: u32| of_node.passes(slot);
         let ball = (self.query.vector, min_score);
-        search_radius_into(&self.part.segment, ball, ef, accepts, best)?;
-        filter.error.map_or(Ok(()), Err)
+        search_radius_into(&self.part.segment, ball, ef, &mut filter, accepts, best)?;
+        filter.error.or(of_node.error).map_or(Ok(()), Err)
     }
 
-    /// Adds the items of the nodes that a graph search found if no better one can be missing: there are at
+    /// Adds the items of the nodes that a search found if no better one can be missing: there are at
     /// least `k`, or `best` was already full, so that all others score below its threshold. Returns whether
     /// they were added.
     fn push_if_enough(&self, found: &[ScoredNode], best: &mut TopK<'_>) -> bool {
@@ -255,7 +270,7 @@ impl FilteredSearch<'_> {
     }
 }
 
-/// The filter as a graph search calls it: an error is kept, and the item does not pass.
+/// The filter as a search of the index calls it: an error is kept, and the item does not pass.
 struct FallibleFilter<'a> {
     search: &'a FilteredSearch<'a>,
     items: NodeItems<'a>,
@@ -276,6 +291,13 @@ impl NodeFilter for FallibleFilter<'_> {
     fn accepts(&mut self, node: u32) -> bool {
         let items = self.items;
         accepts_any(&items, node, |slot| self.passes(slot))
+    }
+
+    fn accepts_some(&self, nodes: Range<u32>) -> bool {
+        match &self.search.cached {
+            Some(slots) => slots.contains_some(self.items.slots_of(nodes)),
+            None => true,
+        }
     }
 
     fn prefetch(&self, node: u32, next: bool) {

@@ -72,7 +72,7 @@ fn score(
     let mut params = BeamParams::new(query, best.k(), best.k());
     params.threshold = best.threshold();
     SCRATCH.with_borrow_mut(|scratch| {
-        for scored in rerank(&vectors, &params, rows, scratch) {
+        for scored in rerank(&vectors, &params, rows, &mut scratch.graph) {
             if let Some(item) = items.get(scored.node as usize) {
                 best.push(scored.score, ItemNo(*item));
             }

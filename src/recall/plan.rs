@@ -1,7 +1,8 @@
 //! Chooses how a segment is searched under a filter, from numbers alone.
 //!
 //! A *scan* scores every node that passes. A *graph search* walks through nodes that do not pass until
-//! it has found enough that do; it evaluates the filter only for the nodes it expands.
+//! it has found enough that do; it evaluates the filter only for the nodes it expands. A *search of leaves* scans
+//! more leaves the fewer nodes pass, and evaluates the filter for those that score best.
 //!
 //! Costs are in nanoseconds. They were set by hand from runs on an x86-64 server with 128 components
 //! (`cargo bench --bench filtered`); only their ratios matter. A wrong estimate costs time, never an
@@ -9,6 +10,7 @@
 //! a scan.
 
 use crate::graph::WalkLimits;
+use crate::partitions::LEAVES_PER_WIDTH;
 
 /// The numbers that decide.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,8 @@ pub(super) struct PlanInputs {
     pub(super) k: usize,
     /// Components of a vector.
     pub(super) dimension: usize,
+    /// Number of leaves, if the segment has partitions; `None` for a graph.
+    pub(super) leaves: Option<usize>,
     /// Whether every passing node has to be scored.
     pub(super) exact: bool,
 }
@@ -54,11 +58,11 @@ pub(crate) enum Plan {
     ScanItems,
     /// Evaluate the filter for every node, and score those that pass.
     ScanNodes,
-    /// Search the graph. Abandon it for a scan when it costs more than that.
-    Graph {
-        /// Beam width.
+    /// Search the index. A walk over a graph is abandoned for a scan when it costs more than that.
+    Index {
+        /// Beam width of a graph, or width of a search of partitions.
         ef: usize,
-        /// When the search stops.
+        /// When a walk over a graph stops.
         limits: WalkLimits,
     },
 }
@@ -85,6 +89,12 @@ const VISIT: f64 = 22.0;
 const VISIT_COMPONENT: f64 = 0.07;
 /// Nodes visited for each node expanded.
 const VISITS_PER_EXPANSION: f64 = 18.0;
+/// Score a node of a leaf by its codes of four bits.
+const LEAF_SCORE: f64 = 0.3;
+/// Added to [`LEAF_SCORE`] by each component.
+const LEAF_SCORE_COMPONENT: f64 = 0.008;
+/// Of the nodes of the scanned leaves, one in so many is tested by the filter.
+const NODES_PER_TEST: f64 = 20.0;
 
 /// A graph search is abandoned when it has cost this many scans. Most searches that cost more than one
 /// scan are nearly done.
@@ -109,7 +119,10 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
     let expansions = (k / inputs.selectivity.max(f64::MIN_POSITIVE) + ef - k).min(all);
     let beam = (k + (ef - k) * inputs.selectivity).round();
     let expansion = VISITS_PER_EXPANSION * visit_cost(inputs) + node_test_cost(inputs);
-    let search = START + expansions * expansion + beam * score_cost(inputs);
+    let search = match inputs.leaves {
+        None => START + expansions * expansion + beam * score_cost(inputs),
+        Some(leaves) => START + leaf_search_cost(inputs, expansions, leaves),
+    };
     if inputs.exact || scan <= search {
         return if item_scan <= node_scan {
             Plan::ScanItems
@@ -122,8 +135,20 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
         beam: beam as usize,
         score_budget: (SCANS_BEFORE_GIVING_UP * scan * VISITS_PER_EXPANSION / expansion) as u64,
     };
-    let ef = inputs.ef;
-    Plan::Graph { ef, limits }
+    // Partitions have no limits: a wider search scans more leaves.
+    let ef = match inputs.leaves {
+        None => inputs.ef,
+        Some(_) => expansions as usize,
+    };
+    Plan::Index { ef, limits }
+}
+
+/// The cost of a search of so many leaves' nodes, for this width of the search.
+fn leaf_search_cost(inputs: &PlanInputs, width: f64, leaves: usize) -> f64 {
+    let share = (LEAVES_PER_WIDTH as f64 * width / leaves.max(1) as f64).min(1.0);
+    let nodes = inputs.nodes as f64 * share;
+    let score = LEAF_SCORE + LEAF_SCORE_COMPONENT * inputs.dimension as f64;
+    nodes * (score + node_test_cost(inputs) / NODES_PER_TEST) + width * visit_cost(inputs)
 }
 
 /// The cost of computing the passing nodes for the filter cache, and the cost that having them would
@@ -133,7 +158,7 @@ pub(super) fn cache_economics(inputs: &PlanInputs, plan: &Plan) -> (f64, f64) {
     let saving = match plan {
         Plan::ScanItems => find,
         Plan::ScanNodes => inputs.items as f64 * test_cost(inputs),
-        Plan::Graph { limits, .. } => limits.expansions as f64 * node_test_cost(inputs),
+        Plan::Index { limits, .. } => limits.expansions as f64 * node_test_cost(inputs),
     };
     (find, saving)
 }
@@ -220,6 +245,7 @@ mod tests {
                     ef,
                     k,
                     dimension,
+                    leaves: (k % 2 == 1).then_some(1 + nodes / 200),
                     exact,
                 }
             },
@@ -229,13 +255,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_graph_search_wants_k_items_and_stays_within_the_cost_of_its_scans(inputs in inputs()) {
-            let Plan::Graph { ef, limits } = cheapest(&inputs) else {
+            let Plan::Index { ef, limits } = cheapest(&inputs) else {
                 return Ok(());
             };
             let WalkLimits { beam, score_budget, .. } = limits;
             prop_assert!(!inputs.exact);
-            prop_assert_eq!(ef, inputs.ef);
-            prop_assert!(beam >= inputs.k && beam <= ef.max(inputs.k), "{beam}");
+            prop_assert!(ef >= inputs.ef.min(inputs.nodes));
+            prop_assert!(ef == inputs.ef || inputs.leaves.is_some());
+            prop_assert!(beam >= inputs.k && beam <= inputs.ef.max(inputs.k), "{beam}");
             let (items, nodes) = scan_costs(&inputs);
             let most = SCANS_BEFORE_GIVING_UP * items.min(nodes);
             prop_assert!(score_budget as f64 * visit_cost(&inputs) <= most);
@@ -248,8 +275,8 @@ mod tests {
                 candidates: (inputs.candidates as f64 * less) as usize,
                 ..inputs
             };
-            if !matches!(cheapest(&inputs), Plan::Graph { .. }) {
-                prop_assert!(!matches!(cheapest(&fewer), Plan::Graph { .. }), "{:?}", fewer);
+            if !matches!(cheapest(&inputs), Plan::Index { .. }) {
+                prop_assert!(!matches!(cheapest(&fewer), Plan::Index { .. }), "{:?}", fewer);
             }
         }
 
@@ -275,6 +302,7 @@ mod tests {
                 ef: 100,
                 k: 10,
                 dimension: 128,
+                leaves: None,
                 exact: false,
             })
         };
@@ -282,7 +310,7 @@ mod tests {
         assert_eq!(plan(0.001), Plan::ScanItems);
         let searches = |share, wanted| {
             let plan = plan(share);
-            let right = matches!(plan, Plan::Graph { limits, .. } if limits.beam == wanted);
+            let right = matches!(plan, Plan::Index { limits, .. } if limits.beam == wanted);
             assert!(right, "{plan:?}");
         };
         searches(0.1, 19);

@@ -1,6 +1,6 @@
 //! The scratch buffers of searches, one set a thread.
 
-use crate::graph::Scratch;
+use crate::index::Scratch;
 use std::cell::RefCell;
 use twinspire_core::ids::ItemNo;
 
@@ -27,7 +27,7 @@ pub(super) fn return_list(mut list: Vec<(f32, ItemNo)>) {
     }
 }
 
-/// Counts vectors that were scored outside a graph search.
+/// Counts vectors that were scored outside an index.
 pub(super) fn count_ranked(count: usize) {
     SCRATCH.with_borrow_mut(|scratch| scratch.counters().ranked += count as u64);
 }

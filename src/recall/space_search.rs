@@ -11,7 +11,8 @@ use super::scratch::{SCRATCH, count_ranked};
 use super::space_query::SpaceQuery;
 use super::top_k::TopK;
 use crate::error::Error;
-use crate::graph::{BeamParams, ScoredNode, WalkLimits, rerank, search, search_filtered};
+use crate::graph::{BeamParams, ScoredNode, WalkLimits, rerank};
+use crate::index::IndexKind;
 use crate::snapshot::{Part, count_vectors};
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
@@ -79,6 +80,7 @@ fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<
     query.trace.begin_space(|| SpaceSearch {
         space: query.space.to_owned(),
         generation: generation.number,
+        index_reason: generation.index_reason,
         ef: match effort {
             Effort::Exact | Effort::Scan => None,
             Effort::Beam(ef) => Some(ef),
@@ -136,8 +138,14 @@ fn search_segment(
             Ok(SegmentPlan::CodeScan)
         }
         (Effort::Beam(ef), Some(least)) => {
-            search_radius_into(&part.segment, (query.vector, least), ef, may_return, best)?;
-            Ok(SegmentPlan::RadiusSearch)
+            let (ball, mut filter) = ((query.vector, least), |node: u32| {
+                accepts_any(&items, node, may_return)
+            });
+            search_radius_into(&part.segment, ball, ef, &mut filter, may_return, best)?;
+            Ok(match part.segment.index_kind() {
+                IndexKind::Graph => SegmentPlan::RadiusSearch,
+                IndexKind::Partitions => SegmentPlan::LeafRadiusSearch,
+            })
         }
         (Effort::Beam(ef), None) => {
             let nodes = items.nodes();
@@ -145,11 +153,17 @@ fn search_segment(
                 BeamParams::for_answer(query.vector, best.k().min(nodes), ef.min(nodes));
             params.threshold = best.threshold();
             let all = part.shown() == items.len() && query.may_return_all();
-            if search_graph(&part.segment, &params, may_return, all, best)? {
-                return Ok(SegmentPlan::GraphSearch);
+            let kind = part.segment.index_kind();
+            let found = search_index(&part.segment, &params, may_return, all, best)?;
+            if !found {
+                scan(part, &mut [(query, best)]);
             }
-            scan(part, &mut [(query, best)]);
-            Ok(SegmentPlan::AbandonedGraphSearch)
+            Ok(match kind {
+                IndexKind::Partitions if found => SegmentPlan::LeafSearch,
+                IndexKind::Partitions => SegmentPlan::AbandonedLeafSearch,
+                IndexKind::Graph if found => SegmentPlan::GraphSearch,
+                IndexKind::Graph => SegmentPlan::AbandonedGraphSearch,
+            })
         }
     }
 }
@@ -190,37 +204,37 @@ fn scan_codes(part: &Part, query: &[f32], may_return: impl Fn(u32) -> bool, best
     params.threshold = best.threshold();
     let nodes = (0..items.nodes() as u32).filter(|node| accepts_any(&items, *node, &may_return));
     SCRATCH.with_borrow_mut(|scratch| {
-        for scored in rerank(&vectors, &params, nodes, scratch) {
+        for scored in rerank(&vectors, &params, nodes, &mut scratch.graph) {
             push_node(&items, *scored, &may_return, best);
         }
     });
 }
 
-/// Searches the graph of a segment. `all` says that every item may be returned.
+/// Searches the index of a segment. `all` says that every item may be returned.
 ///
 /// Returns false, and adds nothing, if fewer items were found than are wanted although none was left out
 /// for its score: the rest must be scanned for.
-fn search_graph(
+fn search_index(
     segment: &SpaceSegment,
     params: &BeamParams<'_>,
     may_return: impl Fn(u32) -> bool,
     all: bool,
     best: &mut TopK<'_>,
 ) -> Result<bool, Error> {
-    let (graph, vectors, items) = (
-        segment.graph()?,
+    let (index, vectors, items) = (
+        segment.index()?,
         segment.node_vectors(),
         segment.node_items(),
     );
     let accepts = |slot: u32| all || may_return(slot);
     SCRATCH.with_borrow_mut(|scratch| {
         let found = if all {
-            search(&graph, &vectors, params, scratch)
+            index.search(&vectors, params, scratch)
         } else {
             let limits = WalkLimits::for_beam(params.ef);
             let mut accepts = |node: u32| accepts_any(&items, node, accepts);
-            search_filtered(&graph, &vectors, params, limits, &mut accepts, scratch)
-                .unwrap_or_default()
+            let found = index.search_filtered(&vectors, params, limits, &mut accepts, scratch);
+            found.unwrap_or_default()
         };
         if found.len() < params.k && params.threshold == f32::NEG_INFINITY {
             return Ok(false);

@@ -1,15 +1,17 @@
-//! Measurement of recall: the share of the exact answer that graph searches find, by beam width.
+//! Measurement of recall: the share of the exact answer that searches of the index find, by beam width.
 
 use super::confidence::lower_bound;
 use super::parts::{Part, count_vectors};
 use crate::error::Error;
 use crate::format::NodeItems;
-use crate::graph::{BeamParams, Scratch, WalkLimits, search, search_exact, search_filtered};
+use crate::graph::{BeamParams, WalkLimits, search_exact};
+use crate::index::Scratch;
 use crate::manifest::{
     CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, EFS, KS, QueryKind,
     is_cheaper_than_scan,
 };
 use rayon::prelude::*;
+use std::time::Instant;
 
 /// Queries that share one exact scan, so that each row is read once for all of them.
 const BATCH: usize = 16;
@@ -31,7 +33,7 @@ pub(crate) struct QuerySample {
     pub(crate) left_out: u32,
 }
 
-/// Searches the graphs for each query, once with every beam width, and compares the results with exact
+/// Searches the segments for each query, once with every beam width, and compares the results with exact
 /// answers.
 ///
 /// `progress` gets the number of queries done since its last call; an error from it ends the
@@ -135,6 +137,36 @@ fn measure_sample(
     })
 }
 
+/// The mean time of a search for the best ten, in microseconds, at the least width whose bounds reach a recall
+/// by this calibration; `None` if none does. One thread searches for each query in turn; the better of two rounds
+/// counts.
+pub(crate) fn search_micros(
+    parts: &[Part],
+    samples: &[QuerySample],
+    calibration: &Calibration,
+    recall: f32,
+) -> Result<Option<f32>, Error> {
+    let dimension = parts.first().map_or(1, |part| part.segment.dimension());
+    let Some(ef) = calibration.beam(FEW, recall, count_vectors(parts) as u64) else {
+        return Ok(None);
+    };
+    // Made-up queries do not count once there are enough real ones.
+    let real = calibration.is_real();
+    let scratch = &mut Scratch::default();
+    let mut best = f32::INFINITY;
+    for _ in 0..2 {
+        let (start, mut count) = (Instant::now(), 0u32);
+        for sample in samples.iter().filter(|s| !real || s.kind.is_real()) {
+            for query in sample.queries.chunks_exact(dimension) {
+                find(parts, query, FEW, ef, scratch)?;
+                count += 1;
+            }
+        }
+        best = best.min(start.elapsed().as_secs_f32() * 1e6 / count.max(1) as f32);
+    }
+    Ok(Some(best))
+}
+
 /// The recall of one query with its exact scores, at each beam width.
 fn measure_query(
     parts: &[Part],
@@ -198,17 +230,17 @@ fn find(
 ) -> Result<Vec<f32>, Error> {
     let mut scores = Vec::new();
     for part in parts {
-        let (graph, vectors) = (part.segment.graph()?, part.segment.node_vectors());
+        let (index, vectors) = (part.segment.index()?, part.segment.node_vectors());
         let (params, items) = (
             BeamParams::for_answer(query, k, ef),
             part.segment.node_items(),
         );
         let found = if part.shown() == items.len() {
-            search(&graph, &vectors, &params, scratch)
+            index.search(&vectors, &params, scratch)
         } else {
             let limits = WalkLimits::for_beam(params.ef);
             let mut shows = |node: u32| part.shows_node(&items, node);
-            let found = search_filtered(&graph, &vectors, &params, limits, &mut shows, scratch);
+            let found = index.search_filtered(&vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()
         };
         for scored in found {

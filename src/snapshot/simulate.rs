@@ -10,9 +10,11 @@
 
 use super::measure::QuerySample;
 use crate::error::Error;
-use crate::graph::NodeVectors;
+use crate::graph::{BeamParams, NodeVectors};
+use crate::index::{Index, Scratch};
 use crate::manifest::QueryKind;
 use crate::store::SpaceSegment;
+use rayon::prelude::*;
 use twinspire_core::kernel::{Metric, Row, prepare};
 use twinspire_core::wire::checksum;
 
@@ -27,6 +29,8 @@ const LOOKED_AT: usize = 4;
 /// Vectors that are nearer to each other than this share of the mean squared distance from the centre are
 /// near copies.
 const NEAR_COPY: f32 = 0.04;
+/// Neighbours of a node in partitions: about as many as a graph links.
+const NEIGHBOURS: usize = 24;
 /// The weight of the second vector of a near query; the first has 1.
 const SECOND_WEIGHT: f32 = 0.5;
 /// Number of directions in a far query. With few, the blended items themselves would be among the best, and easier
@@ -35,12 +39,22 @@ const BLENDED: u64 = 24;
 
 /// Made-up queries, and what they show about the vectors.
 pub(crate) struct Simulation {
-    /// The queries, a sample of each kind.
+    /// The queries, a sample of each kind; queries of users may be added.
     pub(crate) samples: Vec<QuerySample>,
+    /// Components of a query.
+    pub(crate) dimension: usize,
     /// Share of the vectors that are near copies of their nearest neighbour.
     pub(crate) near_copies: f32,
     /// Length of the longest percent, over the median length.
     pub(crate) length_ratio: f32,
+}
+
+impl Simulation {
+    /// Number of queries of all kinds.
+    pub(crate) fn queries(&self) -> u64 {
+        let components: usize = self.samples.iter().map(|s| s.queries.len()).sum();
+        (components / self.dimension.max(1)) as u64
+    }
 }
 
 /// The number of queries to measure recall with: exact searches of large spaces take long.
@@ -63,30 +77,23 @@ pub(crate) fn simulate(segment: &SpaceSegment) -> Result<Simulation, Error> {
     let spread = all.iter().map(|row| squared_distance(row, &centre));
     let near_copy = NEAR_COPY * spread.sum::<f32>() / all.len().max(1) as f32;
 
-    let graph = segment.graph()?;
-    // Neighbours are sorted by distance: the first is the nearest, the last is the farthest.
-    let neighbour = |node: usize, last: bool| {
-        let mut neighbours = graph.neighbours(node as u32);
-        let found = if last {
-            neighbours.last()
-        } else {
-            neighbours.next()
-        };
-        found.map(|other| row(other as usize))
+    let neighbours = neighbours(segment, &looked_at, &all)?;
+    let neighbour = |place: usize, last: bool| {
+        let (nearest, farthest) = (*neighbours.get(place)?)?;
+        Some(row(if last { farthest } else { nearest } as usize))
     };
-    let copies = looked_at.iter().zip(&all).filter(|(node, row)| {
-        let nearest = neighbour(**node, false);
+    let copies = all.iter().enumerate().filter(|(place, row)| {
+        let nearest = neighbour(*place, false);
         nearest.is_some_and(|nearest| squared_distance(row, &nearest) < near_copy)
     });
     let near_copies = copies.count() as f32 / all.len().max(1) as f32;
     let distinct = distinct(&all, count, near_copy);
 
     let beside = |at: usize| -> Vec<f32> {
-        let (node, row) = (looked_at.get(at), all.get(at));
-        let (Some(node), Some(row)) = (node, row) else {
+        let Some(row) = all.get(at) else {
             return Vec::new();
         };
-        match neighbour(*node, true) {
+        match neighbour(at, true) {
             Some(other) => midpoint(row, &other),
             None => row.clone(),
         }
@@ -145,9 +152,39 @@ pub(crate) fn simulate(segment: &SpaceSegment) -> Result<Simulation, Error> {
     };
     Ok(Simulation {
         samples: vec![sample(QueryKind::Near, &near), sample(QueryKind::Far, &far)],
+        dimension: rows.dimension(),
         near_copies,
         length_ratio: length_ratio(&all),
     })
+}
+
+/// The nearest and the farthest neighbour of nodes with these vectors, where there are any: the ends of the
+/// node's link list in a graph, and of as many nodes in partitions.
+fn neighbours(
+    segment: &SpaceSegment,
+    nodes: &[usize],
+    vectors: &[Vec<f32>],
+) -> Result<Vec<Option<(u32, u32)>>, Error> {
+    let index = segment.index()?;
+    let ends = |neighbours: Vec<u32>| Some((*neighbours.first()?, *neighbours.last()?));
+    if let Index::Graph(graph) = &index {
+        let links = |node: &usize| graph.neighbours(*node as u32).collect();
+        return Ok(nodes.iter().map(links).map(ends).collect());
+    }
+    let node_vectors = segment.node_vectors();
+    let each = nodes
+        .par_iter()
+        .zip(vectors)
+        .map_init(Scratch::default, |scratch, of| {
+            let (node, vector) = of;
+            let params = BeamParams::new(vector, NEIGHBOURS, NEIGHBOURS);
+            let found = index.search(&node_vectors, &params, scratch).iter();
+            let others = found
+                .map(|scored| scored.node)
+                .filter(|other| *other as usize != *node);
+            ends(others.take(NEIGHBOURS).collect())
+        });
+    Ok(each.collect())
 }
 
 /// The positions of up to `count` vectors that are no near copies of each other.

@@ -1,5 +1,7 @@
 //! A set of item slots of one segment, as a sorted list or as a bit map.
 
+use std::ops::Range;
+
 /// Sets of at most one slot in this many are stored as a list, which then takes at most half the memory
 /// of a bit map.
 const SPARSE: usize = 64;
@@ -45,6 +47,24 @@ impl SlotSet {
         match self {
             Self::List(slots) => slots.len(),
             Self::Bits { count, .. } => *count,
+        }
+    }
+
+    /// Whether the set holds any slot of a range.
+    pub(crate) fn contains_some(&self, range: Range<u32>) -> bool {
+        let (from, to) = (range.start as usize, range.end as usize);
+        match self {
+            Self::List(slots) => {
+                let at = slots.partition_point(|slot| *slot < range.start);
+                slots.get(at).is_some_and(|slot| *slot < range.end)
+            }
+            Self::Bits { bits, .. } => (from / 64..to.div_ceil(64)).any(|at| {
+                let word = bits.get(at).copied().unwrap_or_default();
+                // The bits of the word that are in the range.
+                let before = from.saturating_sub(64 * at).min(63);
+                let after = (64 * (at + 1)).saturating_sub(to).min(63);
+                word >> before << before << after != 0
+            }),
         }
     }
 
@@ -96,13 +116,17 @@ mod tests {
     proptest! {
         #[test]
         fn a_slot_set_holds_exactly_the_slots_it_was_made_of(
-            slots in prop::collection::vec(0u32..1_000, 0..60), len in 1_000usize..5_000
+            slots in prop::collection::vec(0u32..1_000, 0..60), len in 1_000usize..5_000,
+            (from, width) in (0u32..1_000, 0u32..200),
         ) {
             let plain: BTreeSet<u32> = slots.iter().copied().collect();
             let set = SlotSet::of(slots, len);
             prop_assert_eq!(set.len(), plain.len());
             prop_assert!(set.slots().eq(plain.iter().copied()));
             prop_assert!((0..6_000).all(|slot| set.contains(slot) == plain.contains(&slot)));
+            for (from, to) in [(0, len as u32), (from, from + width), (from & !63, from), (from, from)] {
+                prop_assert_eq!(set.contains_some(from..to), plain.range(from..to).next().is_some());
+            }
         }
     }
 }

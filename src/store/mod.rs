@@ -10,6 +10,7 @@ mod current;
 mod directory;
 mod error;
 mod gc;
+mod index_sections;
 mod items;
 mod segment;
 mod space;

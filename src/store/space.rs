@@ -2,15 +2,16 @@
 
 use super::directory::Directory;
 use super::error::StoreError;
+use super::index_sections::{index_shape, write_graph, write_partitions};
 use super::segment::{SegmentWriter, check_pinned, section_damage};
 use crate::format::container::Kind;
 use crate::format::space::{
-    BASE_LINKS, CODE_BOOK, CODES, CodeKind, FIRST_SLOTS, GONE, ITEM_ORDER, ITEMS, IndexKind,
-    LayerShape, SHAPE, SLOT_NODES, SLOT_ORDER, Shape, SlotFinder, SpaceLayout, UPPER_DOWN,
-    UPPER_LINKS, UPPER_NODES, VECTORS,
+    CODE_BOOK, CODES, CodeKind, FIRST_SLOTS, GONE, ITEM_ORDER, ITEMS, SHAPE, SLOT_NODES,
+    SLOT_ORDER, Shape, SlotFinder, SpaceLayout, VECTORS,
 };
 use crate::format::{FormatError, NodeItems};
-use crate::graph::{Graph, NodeVectors, OwnedCodes, Rows, StoredRows};
+use crate::graph::{NodeVectors, OwnedCodes, Rows, StoredRows};
+use crate::index::{Index, IndexKind, OwnedIndex};
 use crate::manifest::SpaceFile;
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{Blob, IoAction, names};
@@ -58,7 +59,7 @@ impl SpaceSegment {
                 "has other counts than the manifest says",
             )));
         }
-        layout.graph(&blob).map_err(&wrong)?;
+        layout.index(&blob).map_err(&wrong)?;
         let pinned = *pinned;
         Ok(Self {
             path,
@@ -113,15 +114,20 @@ impl SpaceSegment {
         self.layout.rows(&self.blob)
     }
 
-    /// What a walk over the graph needs of the vectors.
+    /// What a search of the index needs of the vectors.
     pub(crate) fn node_vectors(&self) -> NodeVectors<'_> {
         self.layout.node_vectors(&self.blob)
     }
 
-    /// The graph over the nodes.
-    pub(crate) fn graph(&self) -> Result<Graph<&[u32]>, StoreError> {
+    /// The kind of index over the nodes.
+    pub(crate) fn index_kind(&self) -> IndexKind {
+        self.layout.index_kind()
+    }
+
+    /// The index over the nodes.
+    pub(crate) fn index(&self) -> Result<Index<'_>, StoreError> {
         self.layout
-            .graph(&self.blob)
+            .index(&self.blob)
             .map_err(StoreError::reading(&self.path))
     }
 
@@ -160,8 +166,8 @@ pub(crate) struct SpaceContent<'a> {
     pub(crate) firsts: &'a [u32],
     /// The vector of each node, [rounded](Storage::round) as it is stored.
     pub(crate) rows: Rows<'a>,
-    /// The graph over the nodes.
-    pub(crate) graph: &'a Graph<Vec<u32>>,
+    /// The index over the nodes.
+    pub(crate) index: &'a OwnedIndex,
     /// Tombstones: items of older segments that are deleted, increasing.
     pub(crate) gone: &'a [u32],
 }
@@ -179,7 +185,7 @@ pub(crate) fn write_space(
         items,
         firsts,
         rows,
-        graph,
+        index,
         gone,
     } = *content;
     let path = directory.path(names::SEGMENTS, &names::space(number));
@@ -187,23 +193,13 @@ pub(crate) fn write_space(
     let mut segment =
         SegmentWriter::create(directory, path.clone(), Kind::Space, number, database)?;
     let shape = Shape {
-        index: IndexKind::Graph,
+        index: index_shape(index),
         dimension: rows.dimension() as u32,
         metric,
         storage,
         nodes: rows.count(),
         items: items.len() as u32,
         gone: gone.len() as u32,
-        base_stride: graph.base_stride() as u32,
-        entry: graph.entry(),
-        layers: graph
-            .layers()
-            .iter()
-            .map(|layer| LayerShape {
-                members: layer.nodes.len() as u32,
-                stride: layer.stride as u32,
-            })
-            .collect(),
     };
     let packed = pack(&shape).map_err(|error| wrong(FormatError::bad("shape", error)))?;
     segment.section(SHAPE, &packed)?;
@@ -226,19 +222,7 @@ pub(crate) fn write_space(
     let sorted = order.iter().filter_map(|slot| items.get(*slot as usize));
     let sorted: Vec<u32> = sorted.copied().collect();
     segment.section(ITEM_ORDER, bytemuck::cast_slice(&sorted))?;
-    segment.section(BASE_LINKS, bytemuck::cast_slice(graph.base()))?;
-    segment.start_section(UPPER_NODES)?;
-    for layer in graph.layers() {
-        segment.append(bytemuck::cast_slice(&layer.nodes))?;
-    }
-    segment.start_section(UPPER_DOWN)?;
-    for layer in graph.layers() {
-        segment.append(bytemuck::cast_slice(&layer.down))?;
-    }
-    segment.start_section(UPPER_LINKS)?;
-    for layer in graph.layers() {
-        segment.append(bytemuck::cast_slice(&layer.links))?;
-    }
+    write_graph(&mut segment, index)?;
     segment.section(GONE, bytemuck::cast_slice(gone))?;
     let (book, codes) = match OwnedCodes::quantise(rows, metric) {
         Some(codes) => (CodeKind::Bytes(codes.book), codes.data),
@@ -255,6 +239,7 @@ pub(crate) fn write_space(
         }
     }
     segment.section(SLOT_NODES, bytemuck::cast_slice(&nodes))?;
+    write_partitions(&mut segment, index)?;
     Ok(SpaceFile {
         file: segment.finish()?,
         items: shape.items,
@@ -295,7 +280,7 @@ mod tests {
             items: &order,
             firsts: &[],
             rows: Rows::new(&sorted, 2),
-            graph: &graph,
+            index: &OwnedIndex::Graph(graph),
             gone: &[],
         };
         let pinned = write_space(&directory, FileNo(1), 7, &content).unwrap();

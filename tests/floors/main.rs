@@ -25,9 +25,24 @@ use sources::Crate;
 use std::path::Path;
 
 /// The rooms of the database, lowest first.
-const ROOMS: [&str; 15] = [
-    "filter", "graph", "ensemble", "manifest", "format", "store", "catalog", "error", "snapshot",
-    "recall", "maintain", "database", "train", "fuzzing", "lib",
+const ROOMS: [&str; 17] = [
+    "filter",
+    "graph",
+    "partitions",
+    "index",
+    "ensemble",
+    "manifest",
+    "format",
+    "store",
+    "catalog",
+    "error",
+    "snapshot",
+    "recall",
+    "maintain",
+    "database",
+    "train",
+    "fuzzing",
+    "lib",
 ];
 
 /// Rooms that never meet: reading and writing.

@@ -77,9 +77,14 @@ const NEWER: [Case; 22] = [
     ("segments/space-", "a known section packed otherwise", |b| {
         with_sections(b, |sections| section(sections, 12).1 = MUST);
     }),
-    ("segments/space-", "another index", |b| set_kind(b, 1, 0, 1)),
+    ("segments/space-", "another index", |b| set_kind(b, 1, 0, 2)),
     ("segments/space-", "another metric", |b| {
-        set_kind(b, 1, 8, 9);
+        // The shape of the index comes before the last six numbers; the metric is the second of them.
+        with_sections(b, |sections| {
+            let shape = &mut section(sections, 1).2;
+            let at = shape.len() - 20;
+            shape[at..at + 4].copy_from_slice(&9u32.to_le_bytes());
+        });
     }),
     ("segments/space-", "other codes", |b| set_kind(b, 11, 0, 2)),
     ("journal/", "version 2", |b| with_header(b, 8, &[2])),

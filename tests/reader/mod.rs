@@ -3,6 +3,7 @@
 //! It shares no code with the library. Whatever is not as the document says, it panics over.
 
 mod columns;
+mod partitions;
 mod recipe;
 mod space;
 mod towers;
@@ -135,6 +136,17 @@ impl<'a> Packed<'a> {
     fn generation(&mut self) -> Generation {
         let (number, cut, dimension, metric) = (self.u64(), self.u64(), self.u32(), self.u32());
         let half = self.half();
+        let index = self.u32();
+        assert!(index <= 1, "index {index}");
+        match self.u32() {
+            0 | 1 => {}
+            2 => {
+                let (recall, _graph) = (self.f32(), self.option(Self::f32));
+                let (_vectors, _partitions) = (self.u64(), self.option(Self::f32));
+                assert!((0.0..=1.0).contains(&recall));
+            }
+            reason => panic!("an index for reason {reason}"),
+        }
         let partial = self.take(1) == [1];
         let left_out = self.u64();
         let members = self.list(|packed| (packed.text(), packed.u64()));

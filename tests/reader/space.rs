@@ -1,5 +1,6 @@
-//! Space segments: vectors, and the graph over them.
+//! Space segments: vectors, and the index over them.
 
+use super::partitions::Partitions;
 use super::{Packed, Sections, u32s};
 use std::collections::BTreeSet;
 
@@ -16,6 +17,15 @@ pub struct Segment {
     pub vectors: Vec<f32>,
     /// Items of older segments that are deleted.
     pub gone: Vec<u32>,
+    index: Index,
+}
+
+enum Index {
+    Graph(Graph),
+    Partitions(Box<Partitions>),
+}
+
+struct Graph {
     entry: u32,
     base: Links,
     upper: Vec<Layer>,
@@ -36,12 +46,18 @@ impl Segment {
     pub fn read(bytes: &[u8]) -> Self {
         let sections = Sections::read(bytes, 2);
         let mut shape = Packed(sections.section(1));
-        assert_eq!(shape.u32(), 0, "the index is a graph");
+        let graph = match shape.u32() {
+            0 => {
+                let (stride, entry) = (shape.u32() as usize, shape.u32());
+                let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
+                Some((stride, entry, layers))
+            }
+            1 => None,
+            index => panic!("an index of kind {index}"),
+        };
         let (dimension, metric, half) = (shape.u32() as usize, shape.u32(), shape.half());
         let (nodes, held) = (shape.u32() as usize, shape.u32() as usize);
         let deleted = shape.u32() as usize;
-        let (stride, entry) = (shape.u32() as usize, shape.u32());
-        let layers = shape.list(|packed| (packed.u32() as usize, packed.u32() as usize));
         shape.done();
         let (items, order) = (u32s(sections.section(2)), u32s(sections.section(4)));
         assert_eq!((items.len(), order.len()), (held, held));
@@ -90,6 +106,65 @@ impl Segment {
         };
         check_codes(book_read, &codes, &vectors, dimension);
         book.done();
+        let index = match graph {
+            Some((stride, entry, layers)) => {
+                assert!((15..=24).all(|id| sections.section(id).is_empty()));
+                Index::Graph(Graph::read(&sections, nodes, stride, entry, layers))
+            }
+            None => {
+                assert!((5..=8).all(|id| sections.section(id).is_empty()));
+                let partitions = Partitions::read(&sections, dimension);
+                partitions.check(metric, &vectors);
+                Index::Partitions(Box::new(partitions))
+            }
+        };
+        Self {
+            dimension,
+            metric,
+            half,
+            items,
+            nodes: item_nodes,
+            vectors,
+            gone,
+            index,
+        }
+    }
+
+    /// The vector of a node.
+    pub fn vector(&self, node: u32) -> &[f32] {
+        &self.vectors[node as usize * self.dimension..][..self.dimension]
+    }
+
+    /// Whether the index is a graph, with how many layers above the base.
+    pub fn upper_layers(&self) -> Option<usize> {
+        match &self.index {
+            Index::Graph(graph) => Some(graph.upper.len()),
+            Index::Partitions(_) => None,
+        }
+    }
+
+    /// The nodes a search of the index finds, best first.
+    pub fn search(&self, query: &[f32], ef: usize) -> Vec<u32> {
+        let fit = |node: u32| score(self.metric, query, self.vector(node));
+        match &self.index {
+            Index::Graph(graph) => graph.search(fit, ef),
+            Index::Partitions(partitions) => {
+                let mut found = partitions.candidates(self.metric, query, ef.max(64));
+                found.sort_by(|a, b| fit(*b).total_cmp(&fit(*a)));
+                found
+            }
+        }
+    }
+}
+
+impl Graph {
+    fn read(
+        sections: &Sections,
+        nodes: usize,
+        stride: usize,
+        entry: u32,
+        layers: Vec<(usize, usize)>,
+    ) -> Self {
         let base = Links {
             stride,
             slots: u32s(sections.section(5)),
@@ -116,33 +191,10 @@ impl Segment {
             upper.push(layer);
         }
         assert!(members.is_empty() && down.is_empty() && slots.is_empty());
-        Self {
-            dimension,
-            metric,
-            half,
-            items,
-            nodes: item_nodes,
-            vectors,
-            gone,
-            entry,
-            base,
-            upper,
-        }
+        Self { entry, base, upper }
     }
 
-    /// The vector of a node.
-    pub fn vector(&self, node: u32) -> &[f32] {
-        &self.vectors[node as usize * self.dimension..][..self.dimension]
-    }
-
-    /// How many layers there are above the base.
-    pub fn upper_layers(&self) -> usize {
-        self.upper.len()
-    }
-
-    /// The nodes a search of the graph finds, best first.
-    pub fn search(&self, query: &[f32], ef: usize) -> Vec<u32> {
-        let fit = |node: u32| score(self.metric, query, self.vector(node));
+    fn search(&self, fit: impl Fn(u32) -> f32, ef: usize) -> Vec<u32> {
         let mut at = self.entry;
         let root = self.upper.last().map_or(at, |top| top.nodes[at as usize]);
         for layer in self.upper.iter().rev() {

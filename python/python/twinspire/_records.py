@@ -72,7 +72,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Generation:
-    """Towers, embeddings and graph of a space that were published together."""
+    """Towers, embeddings and index of a space that were published together."""
 
     number: int
     active: bool
@@ -81,12 +81,16 @@ class Generation:
     dimension: int
     metric: str
     storage: str
+    index: str
+    """The kind of index over its vectors: "graph" or "partitions"."""
+    index_reason: dict[str, Any]
+    """Why it has this kind of index."""
     partial: bool
     """Whether items may have no vector in it."""
     left_out: int
     """Items that had no vector when it was published."""
     recall: float
-    """recall@10 of its graph at the default beam width."""
+    """recall@10 of its index at the default beam width."""
     calibration: Calibration = field(repr=False)
     cut: int
     """Every write up to this revision is in its segments."""
@@ -120,6 +124,8 @@ class SpaceStats:
     dimension: int
     metric: str
     storage: str
+    index: str
+    index_reason: dict[str, Any]
     parameters: int
     recall: MeasuredRecall | None
     calibration: Calibration = field(repr=False)

@@ -29,6 +29,7 @@ _T = TypeVar("_T")
 _Check = Literal["described", "strict", "lenient"]
 _Metric = Literal["cosine", "inner_product", "l2"]
 _Storage = Literal["full", "half"]
+_Index = Literal["auto", "graph", "partitions"]
 _Graph = Literal["batches", "instant-distance"]
 _Format = Literal["json-lines", "csv", "parquet", "movielens", "export"]
 _Progress = bool | ProgressCallback | None
@@ -157,6 +158,7 @@ class Database:
         *,
         retain: int = 3,
         storage: _Storage = "full",
+        index: _Index = "auto",
         graph: _Graph = "batches",
         calibrate_users: Records | None = None,
         force: bool = False,
@@ -173,6 +175,7 @@ class Database:
         towers: Towers | PathArgument | None = None,
         retain: int = 3,
         storage: _Storage = "full",
+        index: _Index = "auto",
         graph: _Graph = "batches",
         calibrate_users: Records | None = None,
         force: bool = False,
@@ -185,6 +188,7 @@ class Database:
         members: Iterable[str],
         *,
         retain: int = 3,
+        index: _Index = "auto",
         graph: _Graph = "batches",
         calibrate_users: Records | None = None,
         force: bool = False,

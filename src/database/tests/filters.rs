@@ -7,10 +7,10 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::collections::HashSet;
 
-const DIMENSION: usize = 8;
+pub(super) const DIMENSION: usize = 8;
 
 /// An item near the centre of its group, which is `id` modulo 20.
-fn grouped(random: &mut Pcg64Mcg, id: usize) -> Value {
+pub(super) fn grouped(random: &mut Pcg64Mcg, id: usize) -> Value {
     let group = id % 20;
     let mut item = json!({
         "id": format!("B{id:05}"), "group": group, "bucket": id * 7919 % 1000,
@@ -27,7 +27,7 @@ fn grouped(random: &mut Pcg64Mcg, id: usize) -> Value {
 }
 
 /// Several segments, items that were changed and deleted, and some that are not sealed yet.
-fn database(records: &mut BTreeMap<String, Value>) -> Database {
+pub(super) fn database(index: IndexKind, records: &mut BTreeMap<String, Value>) -> Database {
     let mut random = Pcg64Mcg::seed_from_u64(1);
     let db = open(&MemoryFiles::default()).unwrap();
     for (from, to) in [(0, 1500), (1200, 2000), (1900, 2200), (100, 140)] {
@@ -45,6 +45,7 @@ fn database(records: &mut BTreeMap<String, Value>) -> Database {
             0 => drop(
                 db.publish(SPACE)
                     .towers(vector_towers(DIMENSION, "l2"))
+                    .index(IndexChoice::Only(index))
                     .run()
                     .unwrap(),
             ),
@@ -57,9 +58,18 @@ fn database(records: &mut BTreeMap<String, Value>) -> Database {
 
 #[test]
 fn every_plan_finds_the_best_that_pass() {
+    every_plan(IndexKind::Graph);
+}
+
+#[test]
+fn every_plan_finds_the_best_that_pass_in_partitions() {
+    every_plan(IndexKind::Partitions);
+}
+
+fn every_plan(index: IndexKind) {
     type Meaning<'a> = &'a dyn Fn(&Value) -> bool;
     let mut records = BTreeMap::new();
-    let db = database(&mut records);
+    let db = database(index, &mut records);
     let mut random = Pcg64Mcg::seed_from_u64(2);
     let number = |record: &Value, field: &str| record[field].as_u64().unwrap();
     let long = "x".repeat(301);
@@ -82,7 +92,7 @@ fn every_plan_finds_the_best_that_pass() {
         }),
         ("group = 3 and group = 4".to_owned(), &|_| false),
     ];
-    let graph = |budget| Plan::Graph {
+    let graph = |budget| Plan::Index {
         ef: 300,
         limits: WalkLimits {
             expansions: 300,
@@ -130,5 +140,5 @@ fn every_plan_finds_the_best_that_pass() {
         }
     }
     let recall = found as f64 / wanted as f64;
-    assert!(recall > 0.99, "the graph searches found {recall}");
+    assert!(recall > 0.99, "the searches of the index found {recall}");
 }

@@ -37,6 +37,7 @@ fn whole() -> Whole {
         db.publish(OTHER)
             .towers(towers)
             .storage(Storage::Half)
+            .index(IndexChoice::Only(IndexKind::Partitions))
             .run()
             .unwrap();
     };

@@ -14,6 +14,7 @@ mod filters;
 mod flips;
 mod fresh;
 mod group;
+mod partitions;
 mod pin;
 mod removal;
 mod repair;
@@ -22,6 +23,7 @@ mod reuse;
 use super::*;
 use crate::ensemble::WeightedSum;
 use crate::error::{Error, ErrorKind};
+use crate::index::{IndexChoice, IndexKind};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
 use serde_json::{Value, json};
@@ -189,9 +191,14 @@ impl Step {
             Self::Retain => db.retain(SPACE, 1),
             Self::Publish(scale) => {
                 let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
+                let index = match scale > 2.5 {
+                    true => IndexKind::Partitions,
+                    false => IndexKind::Graph,
+                };
                 db.publish(SPACE)
                     .towers(towers)
                     .retain(RETAIN)
+                    .index(IndexChoice::Only(index))
                     .run()
                     .map(drop)
             }

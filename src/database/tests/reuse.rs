@@ -19,6 +19,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
         parts: &[],
         storage: before.generation.storage,
         retain: 1,
+        index: crate::index::IndexChoice::default(),
         builder: GraphBuilder::default(),
         left_out: None,
         monitor: &Monitor::new(None),

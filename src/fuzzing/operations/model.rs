@@ -2,6 +2,7 @@
 
 use crate::database::Database;
 use crate::error::Error;
+use crate::index::{IndexChoice, IndexKind};
 use crate::maintain::{Extent, merge};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -61,11 +62,13 @@ impl Call {
             } => {
                 // A price divided by a power of two has its halves exactly.
                 let storage = [Storage::Full, Storage::Half][*space];
+                let index = [IndexKind::Graph, IndexKind::Partitions][*space];
                 let published = db
                     .publish(SPACES[*space])
                     .towers(towers(*scale))
                     .retain(*retain)
                     .storage(storage)
+                    .index(IndexChoice::Only(index))
                     .run();
                 published.map(|generation| generation.number.0)
             }

@@ -3,7 +3,6 @@
 use super::plan::{Extent, Fill, plan};
 use crate::error::Error;
 use crate::maintain::commit::commit;
-use crate::maintain::long_work;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
 use crate::snapshot::{Base, Live, Part, Serving};
@@ -32,7 +31,7 @@ pub(super) fn merge_space(
     };
     let with_oldest = range.start == 0;
     let inputs = base.parts.get(range).unwrap_or_default();
-    let segment = long_work::run(|| collect_shown(base, inputs, with_oldest));
+    let segment = collect_shown(base, inputs, with_oldest);
     let (number, _pending) = writing.reserve_space()?;
     let output = match segment.is_empty() {
         true => None,
@@ -82,6 +81,8 @@ fn collect_shown(base: &Base, parts: &[Part], with_oldest: bool) -> SegmentBuild
     }
     found.sort_unstable();
     let mut segment = SegmentBuilder::new(&base.generation);
+    let largest = parts.iter().max_by_key(|part| part.shown());
+    segment.donor = largest.map(|part| Arc::clone(&part.segment));
     for (item, at, slot) in found {
         if let Some(row) = parts.get(at).and_then(|part| part.row(slot)) {
             segment.push(ItemNo(item), row);

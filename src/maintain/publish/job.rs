@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::graph::GraphBuilder;
+use crate::index::IndexChoice;
 use crate::maintain::progress::{Monitor, ProgressStage};
 use std::sync::Arc;
 use twinspire_core::kernel::Storage;
@@ -19,7 +20,9 @@ pub(crate) struct Publish<'a> {
     pub(crate) storage: Storage,
     /// Generations that the space keeps, the new one included.
     pub(crate) retain: usize,
-    /// Algorithm that builds the graph.
+    /// The index over the vectors.
+    pub(crate) index: IndexChoice,
+    /// Algorithm that builds a graph.
     pub(crate) builder: GraphBuilder,
     /// Whether doubts are ignored.
     pub(crate) force: bool,

@@ -1,10 +1,11 @@
-//! Publishing: towers, an embedding of every item and a graph become one generation.
+//! Publishing: towers, an embedding of every item and an index become one generation.
 //!
 //! A [`Publish`] says what to do, a [`Source`] where the vectors come from. [`publish`] seals, computes
-//! the vectors and builds the graph while puts go on, writes segment and towers, audits the graph, and
-//! makes the generation active in one commit. A failure before the commit leaves files that collection
+//! the vectors and builds the index while puts go on ([`choose`] decides which kind), writes segment and towers,
+//! audits the index, and makes the generation active in one commit. A failure before the commit leaves files that collection
 //! removes, and nothing else.
 
+mod choose;
 mod doubt;
 mod job;
 mod run;

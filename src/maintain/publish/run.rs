@@ -1,23 +1,22 @@
 //! Running a publish.
 
+use super::choose::{Chosen, choose};
 use super::job::Publish;
 use super::source::Source;
 use super::vectors::Vectors;
 use crate::error::{Error, NameOwner};
+use crate::index::IndexKind;
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
-use crate::maintain::long_work;
 use crate::maintain::merge::merge_beyond_bound;
 use crate::maintain::progress::ProgressStage;
 use crate::maintain::seal::seal_locked;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
-use crate::manifest::{Calibration, Generation, Manifest};
-use crate::snapshot::{Base, Live, Part, Snapshot, measure, simulate};
-use crate::store::{SpaceSegment, write_towers};
+use crate::manifest::{Generation, Manifest, QueryKind};
+use crate::snapshot::{Base, Live, QuerySample, Snapshot};
+use crate::store::write_towers;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use twinspire_core::files::names;
 use twinspire_towers::internals::{Side, content_hash};
@@ -94,6 +93,8 @@ fn build(
         Source::Members(members) => (*members).clone(),
         _ => BTreeMap::new(),
     };
+    // Vectors from elsewhere may be of another space than those before.
+    let embeds = matches!(source, Source::Tower);
     let Vectors {
         items,
         vectors,
@@ -106,36 +107,46 @@ fn build(
         items,
         vectors,
         gone: Vec::new(),
+        index: IndexKind::Graph,
         builder: publish.builder,
+        donor: None,
     };
-    // The graph builder reads the cancel flag itself.
-    let progress = |done, total| drop(publish.report(ProgressStage::Build, done, total));
     // No other publish can take the space's next number meanwhile.
     let number = sealed.manifest.next_generation(space);
-    let (file, _segment_guard) = writing.reserve_space()?;
     let _towers_guard = writing.reserve_towers(space, number);
     let (directory, database) = (&live.directory, sealed.manifest.database);
-    let file = segment.write(
-        directory,
-        database,
-        file,
-        &progress,
-        publish.monitor.cancelled(),
-    )?;
     let towers = write_towers(directory, space, number, publish.parts)?;
-    let segment = SpaceSegment::open(directory, &file)?;
-    let calibration = long_work::run(|| audit(segment, publish))?;
     let towers_hash = content_hash(
         towers
             .iter()
             .map(|file| (file.name.as_str(), file.checksum)),
     );
+    let asked = embeds
+        .then(|| asked_before(live, before, space, towers_hash))
+        .flatten();
+    let chosen = choose(
+        directory,
+        database,
+        writing,
+        publish,
+        asked,
+        &segment.fold(),
+    )?;
+    let Chosen {
+        file,
+        guard: _segment_guard,
+        calibration,
+        index,
+        reason,
+    } = chosen;
     let generation = Generation {
         number,
         cut: sealed.manifest.sealed,
         dimension: schema.dimension,
         metric: schema.metric,
         storage: publish.storage,
+        index,
+        index_reason: reason,
         partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
         left_out,
         members,
@@ -164,21 +175,23 @@ fn build(
     Ok(generation)
 }
 
-/// Measures the recall of the new graph by beam width, on made-up queries.
-fn audit(segment: SpaceSegment, publish: &Publish<'_>) -> Result<Calibration, Error> {
-    let simulated = simulate(&segment)?;
-    let components: usize = simulated.samples.iter().map(|s| s.queries.len()).sum();
-    let total = (components / segment.dimension()) as u64;
-    let done = AtomicU64::new(0);
-    let parts = Part::all(vec![Arc::new(segment)]);
-    let measured = measure(&parts, &simulated.samples, &|count| {
-        let before = done.fetch_add(count, Ordering::Relaxed);
-        publish.report(ProgressStage::Audit, before + count, total)
-    })?;
-    Ok(Calibration {
-        near_copies: simulated.near_copies,
-        length_ratio: simulated.length_ratio,
-        ..measured
+/// The queries that the space received so far, if they were embedded by the same towers: then users will ask the
+/// new generation the same.
+fn asked_before(
+    live: &Live,
+    before: &Snapshot,
+    space: &str,
+    towers_hash: u64,
+) -> Option<QuerySample> {
+    let generation = &before.spaces.get(space)?.base.generation;
+    if generation.towers_hash != towers_hash {
+        return None;
+    }
+    let queries = live.query_samples.sample(space, generation.number)?;
+    Some(QuerySample {
+        kind: QueryKind::Asked,
+        queries,
+        left_out: 0,
     })
 }
 

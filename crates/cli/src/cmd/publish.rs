@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clap::{Args, ValueEnum};
 use twinspire::import::ImportError;
 use twinspire::import::vectors::{self, VectorOptions, Vectors};
-use twinspire::{Error, Metric, Storage, Towers};
+use twinspire::{Error, IndexChoice, IndexKind, Metric, Storage, Towers};
 
 use crate::args::{SpaceArgs, at_least_one, read_users};
 use crate::output::{Exit, Failure, Output, Stages, counted, thousands};
@@ -18,12 +18,13 @@ Examples:
   twinspire publish movies.twin movies models/movies
   twinspire publish movies.twin movies models/movies --retain 1 --half
   twinspire publish movies.twin movies models/movies --leave-out
+  twinspire publish movies.twin movies models/movies --index partitions
   twinspire publish movies.twin movies models/movies --calibrate-users holdout.jsonl
   twinspire publish shop.twin clip --vectors items.npy --ids items.txt --metric cosine
   twinspire publish shop.twin clip models/user --vectors items.parquet --vector-column embedding
   twinspire publish shop.twin both --fuse text unified
 
-Embeds every item with the item tower, builds the graph, checks it against exact search and moves the space
+Embeds every item with the item tower, builds an index, checks it against exact search and moves the space
 to the new generation in one step: a recall sees the old generation or the new one, never a mixture. The
 old one is kept for `twinspire rollback`.
 
@@ -55,6 +56,9 @@ pub struct PublishArgs {
     /// Store vectors in half precision: half the size, scores differ in the fourth digit
     #[arg(long)]
     half: bool,
+    /// The index over the vectors: the faster one at equal recall as measured, or this kind
+    #[arg(long, value_enum, default_value_t = IndexArg::Auto)]
+    index: IndexArg,
     /// Leave out and count items without a usable vector, instead of stopping at the first
     #[arg(long, visible_alias = "skip-bad")]
     leave_out: bool,
@@ -101,6 +105,16 @@ struct VectorArgs {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum IndexArg {
+    /// The faster one at equal recall, as measured; a graph for few items
+    Auto,
+    /// An HNSW graph
+    Graph,
+    /// Rows grouped around centroids: builds several times sooner
+    Partitions,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum MetricArg {
     Cosine,
     #[value(name = "inner_product")]
@@ -129,7 +143,10 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         false => Storage::Full,
     };
     let publish = || {
-        let publish = db.publish(space).retain(args.retain);
+        let publish = db
+            .publish(space)
+            .retain(args.retain)
+            .index(args.index.choice());
         let publish = publish.calibrate_users(users.clone().unwrap_or_default());
         let publish = match args.force {
             true => publish.force(),
@@ -200,6 +217,16 @@ pub fn run(args: PublishArgs, output: &Output) -> Result<Exit, Failure> {
         output.note(&warning);
     }
     Ok(Exit::Done)
+}
+
+impl IndexArg {
+    fn choice(self) -> IndexChoice {
+        match self {
+            Self::Auto => IndexChoice::Auto,
+            Self::Graph => IndexChoice::Only(IndexKind::Graph),
+            Self::Partitions => IndexChoice::Only(IndexKind::Partitions),
+        }
+    }
 }
 
 impl VectorArgs {

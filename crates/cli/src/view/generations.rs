@@ -1,7 +1,7 @@
 //! Generations of a space.
 
 use serde_json::{Value, json};
-use twinspire::{DEFAULT_EF, Database, GenerationInfo, Metric, QueryKind};
+use twinspire::{DEFAULT_EF, Database, GenerationInfo, IndexReason, Metric, QueryKind};
 
 use crate::output::{Failure, Output, Table, moment, short, thousands};
 
@@ -26,7 +26,11 @@ pub fn print_one(
             "{done}: {space} now serves generation {}\n",
             generation.number
         );
-        head + &table(std::slice::from_ref(generation))
+        let why = match generation.index_reason {
+            IndexReason::Measured(times) => format!("index: {}; {times}\n", generation.index),
+            _ => String::new(),
+        };
+        head + &table(std::slice::from_ref(generation)) + &why
     })
 }
 
@@ -61,7 +65,7 @@ pub fn low_recall(generation: &GenerationInfo) -> Option<String> {
         reasons.push("these queries are far from all items".to_owned());
     }
     if reasons.is_empty() {
-        reasons.push("the graph leads to few of the best items".to_owned());
+        reasons.push("the index leads to few of the best items".to_owned());
     }
     let mut text = format!(
         "warning: recall@10 is {measured} at the default beam width (efSearch {DEFAULT_EF}): {}. Recalls \
@@ -83,6 +87,8 @@ fn document(generation: &GenerationInfo) -> Value {
         "dimension": generation.dimension,
         "metric": generation.metric.to_string(),
         "storage": generation.storage.to_string(),
+        "index": generation.index,
+        "index_reason": generation.index_reason,
         "partial": generation.partial,
         "left_out": generation.left_out,
         "recall": short(generation.recall),
@@ -107,6 +113,7 @@ fn table(all: &[GenerationInfo]) -> String {
         ">dimension",
         "metric",
         "storage",
+        "index",
         ">recall",
         "measured on",
         "created",
@@ -125,6 +132,7 @@ fn table(all: &[GenerationInfo]) -> String {
             generation.dimension.to_string(),
             generation.metric.to_string(),
             generation.storage.to_string(),
+            generation.index.to_string(),
             format!("{:.3}", generation.recall),
             generation.measured.map_or_else(String::new, |measured| {
                 format!("{} {}", measured.queries, measured.kind)

@@ -4,6 +4,8 @@
     reason = "vector intrinsics require a processor that supports them"
 )]
 
+mod code_tiles;
+mod fast_scan;
 mod matrix;
 
 use super::codes::CodeBatch;

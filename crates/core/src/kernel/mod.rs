@@ -6,6 +6,8 @@
 //!   of every kernel, written to be read; `avx2`, `avx512` and `neon` hold the vector versions.
 //! - Components come in four bytes (`f32`), in two (binary16 in `half` and [`Storage`], bfloat16 in `bf16`)
 //!   or as quantised codes of one byte ([`CodeQuery`]).
+//! - `code_tiles`: inner products with many rows of codes, 16 side by side.
+//! - `fast_scan`: scores of 32 vectors at once, from codes of four bits.
 //! - `multiply` and `tile`: matrix products for dense layers, over [`Weights`] of any precision.
 //! - [`Aligned`]: a buffer that starts on a cache line.
 //!
@@ -17,7 +19,10 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bf16;
+mod code_layout;
+mod code_tiles;
 mod codes;
+mod fast_scan;
 mod half;
 mod level;
 mod metric;
@@ -35,6 +40,10 @@ mod tile;
 mod weights;
 
 pub use aligned::Aligned;
+pub use code_layout::{
+    BlockSums, FAST_SCAN_BLOCK, FAST_SCAN_STEP, MAX_SUBSPACES, MAX_TILE_CODE, TILE_ROWS,
+    tile_bytes, tile_place,
+};
 pub use codes::{CodeBatch, CodeQuery, CodeRows, ScoreScale};
 pub use level::Level;
 pub use metric::Metric;

@@ -2,6 +2,9 @@
 //!
 //! Where two lists differ in length, the shorter length counts.
 
+use super::code_layout::{
+    BlockSums, FAST_SCAN_BLOCK, FAST_SCAN_STEP, GROUP, GROUP_BYTES, TILE_ROWS,
+};
 use super::codes::CodeBatch;
 use super::{bf16, half};
 
@@ -76,6 +79,7 @@ pub(super) fn l2_squared_i8(a: &[i8], b: &[i8]) -> i32 {
     let apart = a.iter().zip(b).map(|(x, y)| i32::from(*x) - i32::from(*y));
     apart.map(|apart| apart * apart).sum()
 }
+
 /// The scores of rows of codes by their inner products.
 pub(super) fn dot_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
     batch.score(
@@ -92,4 +96,52 @@ pub(super) fn l2_squared_scores(batch: CodeBatch<'_>, scores: &mut Vec<f32>) {
         |query, rows| rows.map(|row| l2_squared_i8(query, row)),
         l2_squared_i8,
     );
+}
+
+/// Visits the blocks that have sums of `least` or more; see [`Level::scan_blocks`](super::Level::scan_blocks).
+pub(super) fn scan_blocks<'a>(
+    table: &[u8],
+    blocks: impl Iterator<Item = &'a [u8]>,
+    mut least: u16,
+    mut visit: impl FnMut(usize, u32, &BlockSums) -> u16,
+) {
+    for (at, block) in blocks.enumerate() {
+        let sums = block_sums(table, block);
+        let bits = sums.iter().enumerate();
+        let mask = bits.fold(0, |mask, (at, sum)| mask | u32::from(*sum >= least) << at);
+        if mask != 0 {
+            least = visit(at, mask, &sums);
+        }
+    }
+}
+
+/// The sums of a block of codes of four bits.
+fn block_sums(table: &[u8], block: &[u8]) -> BlockSums {
+    let mut sums = [0; FAST_SCAN_BLOCK];
+    let (lower, upper) = sums.split_at_mut(FAST_SCAN_STEP);
+    let tables = table.as_chunks::<FAST_SCAN_STEP>().0;
+    for (table, codes) in tables.iter().zip(block.as_chunks::<FAST_SCAN_STEP>().0) {
+        for ((low, high), byte) in lower.iter_mut().zip(upper.iter_mut()).zip(codes) {
+            *low += u16::from(table[usize::from(byte & 15)]);
+            *high += u16::from(table[usize::from(byte >> 4)]);
+        }
+    }
+    sums
+}
+
+/// The inner products of a query with the rows of a tile.
+pub(super) fn dot_tile(
+    query: &[[i8; GROUP]],
+    tile: &[[u8; GROUP_BYTES]],
+    sums: &mut [i32; TILE_ROWS],
+) {
+    sums.fill(0);
+    for (query, rows) in query.iter().zip(tile) {
+        for (sum, row) in sums.iter_mut().zip(rows.as_chunks::<GROUP>().0) {
+            let products = query.iter().zip(row);
+            *sum += products
+                .map(|(q, x)| i32::from(*q) * i32::from(*x))
+                .sum::<i32>();
+        }
+    }
 }

@@ -1,0 +1,151 @@
+//! The coarse quantiser's side of a search: which leaves are near the query.
+
+use super::index::Partitions;
+use crate::graph::{Rows, ScoredNode};
+use twinspire_core::kernel::{Level, MAX_TILE_CODE, Metric, TILE_ROWS, tile_bytes, tile_place};
+
+/// The code of a component that equals the mean.
+const MIDDLE: f32 = 64.0;
+/// The largest code of a query; the least is its negative.
+const LIMIT: f32 = 127.0;
+/// Buckets of the histogram that ranks leaves.
+const BUCKETS: usize = 256;
+
+/// The centroids as codes of 7 bits, in tiles of 16.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CentroidTiles {
+    /// What the middle code stands for, by component.
+    pub(super) mean: Vec<f32>,
+    /// One step of a code.
+    pub(super) scale: f32,
+    /// The codes, tile after tile; the last one is padded.
+    pub(super) tiles: Vec<u8>,
+}
+
+/// The scores of all centroids for one query after another.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    query: Vec<i8>,
+    sums: Vec<i32>,
+    scores: Vec<f32>,
+}
+
+impl CentroidTiles {
+    /// The codes of rotated centroids.
+    pub(super) fn quantise(centroids: Rows<'_>) -> Self {
+        let (count, dimension) = (centroids.count(), centroids.dimension());
+        let rows = || centroids.data().chunks_exact(dimension.max(1));
+        let mut mean = vec![0.0f32; dimension];
+        for row in rows() {
+            let each = mean.iter_mut().zip(row);
+            each.for_each(|(sum, x)| *sum += x / count as f32);
+        }
+        let offsets =
+            rows().flat_map(|row| row.iter().zip(&mean).map(|(x, mean)| (x - mean).abs()));
+        let largest = offsets.fold(0.0, f32::max);
+        let scale = (largest / (f32::from(MAX_TILE_CODE) - MIDDLE)).max(f32::MIN_POSITIVE);
+        let tiles = tiles(centroids, &mean, scale);
+        Self { mean, scale, tiles }
+    }
+}
+
+/// The tiles of rotated centroids by a mean and a step.
+pub(super) fn tiles(centroids: Rows<'_>, mean: &[f32], scale: f32) -> Vec<u8> {
+    let (count, dimension) = (centroids.count() as usize, centroids.dimension());
+    let size = tile_bytes(dimension);
+    let mut tiles = vec![0; count.div_ceil(TILE_ROWS) * size];
+    let rows = centroids.data().chunks_exact(dimension.max(1));
+    for (at, row) in rows.enumerate() {
+        let tile = &mut tiles[at / TILE_ROWS * size..];
+        for (component, (x, mean)) in row.iter().zip(mean).enumerate() {
+            // The cast saturates.
+            let code = ((x - mean) / scale).round() + MIDDLE;
+            tile[tile_place(at, component)] = (code as u8).min(MAX_TILE_CODE);
+        }
+    }
+    tiles
+}
+
+impl Router {
+    /// Scores all centroids for a rotated query.
+    pub(super) fn score(
+        &mut self,
+        level: Level,
+        metric: Metric,
+        partitions: &Partitions<'_>,
+        query: &[f32],
+    ) {
+        let (halves, book) = (partitions.arrays.halves, partitions.book);
+        let step = query.iter().fold(0.0f32, |most, x| most.max(x.abs())) / LIMIT;
+        let per_step = if step.is_normal() { 1.0 / step } else { 0.0 };
+        self.query.clear();
+        self.query
+            .extend(query.iter().map(|x| (x * per_step).round() as i8));
+        self.query.resize(query.len().next_multiple_of(4), 0);
+        let total: i32 = self.query.iter().map(|code| i32::from(*code)).sum();
+        self.sums
+            .resize(halves.len().next_multiple_of(TILE_ROWS), 0);
+        level.dot_tiles(&self.query, partitions.arrays.tiles, &mut self.sums);
+        // q·c = q·mean + step scale Σ q' (c' - 64)
+        let factor = step * book.tile_scale;
+        let term = level.dot(query, &book.tile_mean) - factor * MIDDLE * total as f32;
+        let products = self.sums.iter().map(|sum| term + factor * *sum as f32);
+        self.scores.clear();
+        match metric {
+            Metric::Cosine | Metric::InnerProduct => {
+                self.scores.extend(products.take(halves.len()));
+            }
+            Metric::L2 => {
+                let length = level.dot(query, query);
+                let scores = products.zip(halves);
+                self.scores
+                    .extend(scores.map(|(product, half)| 2.0 * (product - half) - length));
+            }
+        }
+    }
+
+    /// The best `count` leaves, best first; `leaves` is filled with their keys.
+    pub(super) fn rank(&self, count: usize, leaves: &mut Vec<u64>) {
+        leaves.clear();
+        let least = bound_of_best(&self.scores, count);
+        for (leaf, score) in self.scores.iter().enumerate() {
+            if *score >= least {
+                leaves.push(ScoredNode::new(leaf as u32, *score).key());
+            }
+        }
+        leaves.sort_unstable_by(|a, b| b.cmp(a));
+        leaves.truncate(count);
+    }
+}
+
+/// A score that the best `count` reach, and few others: by a histogram, because most scores are far below.
+fn bound_of_best(scores: &[f32], count: usize) -> f32 {
+    if count >= scores.len() {
+        return f32::NEG_INFINITY;
+    }
+    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+    for score in scores {
+        low = if *score < low { *score } else { low };
+        high = if *score > high { *score } else { high };
+    }
+    let per_bucket = (high - low) / BUCKETS as f32;
+    if !per_bucket.is_normal() {
+        return f32::NEG_INFINITY;
+    }
+    let mut counts = [0u32; BUCKETS];
+    let buckets_per = 1.0 / per_bucket;
+    for score in scores {
+        // The cast saturates; the best are in the first buckets.
+        let bucket = ((high - score) * buckets_per) as usize;
+        counts[bucket.min(BUCKETS - 1)] += 1;
+    }
+    let mut seen = 0;
+    for (bucket, inside) in counts.iter().enumerate() {
+        seen += *inside as usize;
+        if seen >= count {
+            // One more bucket, for scores that rounding put on the wrong side.
+            return high - (bucket + 2) as f32 * per_bucket;
+        }
+    }
+    f32::NEG_INFINITY
+}
