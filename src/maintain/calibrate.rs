@@ -1,6 +1,7 @@
 //! Calibration: the recall of a space by beam width, stored for recalls with a recall target.
 
 use super::commit::commit;
+use super::long_work;
 use super::writing::Writing;
 use crate::error::Error;
 use crate::manifest::{Calibration, QueryKind, Space, TransitionError};
@@ -27,7 +28,8 @@ pub(crate) fn calibrate(
     writing.check_writable()?;
     loop {
         let queries = given.as_ref().map(|(_, queries)| queries);
-        let (number, measured) = live.audit(space, queries, &check_cancelled)?;
+        let audit = || live.audit(space, queries, &check_cancelled);
+        let (number, measured) = long_work::run(audit)?;
         let _state = writing.lock_state();
         let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();

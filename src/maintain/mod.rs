@@ -11,6 +11,8 @@
 //! cannot change. The [`commit`] that follows is refused if the state has changed in a way that
 //! matters. The locks are in [`Writing`], in the order in which they are taken.
 //!
+//! Once the process recalls, its threads have a low priority ([`long_work`]).
+//!
 //! A failure before the rename of CURRENT costs nothing but files, which collection removes; the
 //! operation can be tried again. After a failed rename, or a failed append to the journal, only the disk
 //! knows the outcome: the writer is [stopped] until the database is opened again.
@@ -27,6 +29,7 @@ mod define;
 mod filter_fields;
 mod fold;
 mod lock;
+mod long_work;
 mod merge;
 mod open;
 mod pending;

@@ -6,6 +6,7 @@
 
 use super::collect::collect_or_warn;
 use super::commit::commit;
+use super::long_work;
 use super::merge::merge_beyond_bound;
 use super::pending::PendingFile;
 use super::segment_builder::SegmentBuilder;
@@ -117,7 +118,12 @@ fn seal_items<'a>(
     let (number, guard) = writing.reserve_items()?;
     pending.push(guard);
     let database = manifest.database;
-    let mut segment = ItemsWriter::create(&live.directory, number, database, unfiltered)?;
+    let segment = ItemsWriter::create(&live.directory, number, database, unfiltered)?;
+    long_work::run(|| write_fresh(before, segment))
+}
+
+/// Writes the unsealed items of a state.
+fn write_fresh(before: &Snapshot, mut segment: ItemsWriter) -> Result<ItemsFile, Error> {
     for item in before.fresh.iter() {
         let row = Row {
             item: item.version.item,

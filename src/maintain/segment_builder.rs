@@ -1,6 +1,7 @@
 //! Building a space segment: the index over its vectors, and the file with both in node order.
 
 use super::fold::{Folded, fold};
+use super::long_work;
 use crate::error::Error;
 use crate::graph::{self, GraphBuilder, Rows};
 use crate::index::{Index, IndexKind, OwnedIndex};
@@ -90,13 +91,15 @@ impl SegmentBuilder {
         progress: &(dyn Fn(u64, u64) + Sync),
         cancelled: &AtomicBool,
     ) -> Result<SpaceFile, Error> {
-        let index = self.index;
-        let folded = self.fold();
-        let index = match folded.nodes() < FEW_VECTORS {
-            true => IndexKind::Graph,
-            false => index,
-        };
-        folded.write(index, directory, database, number, progress, cancelled)
+        long_work::run(|| {
+            let index = self.index;
+            let folded = self.fold();
+            let index = match folded.nodes() < FEW_VECTORS {
+                true => IndexKind::Graph,
+                false => index,
+            };
+            folded.write(index, directory, database, number, progress, cancelled)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state that a recall reads: the current one, or a pinned one.
 
 use crate::error::Error;
-use crate::snapshot::{Live, Sealed, Snapshot};
+use crate::snapshot::{Live, Sealed, Snapshot, note_recall};
 use serde_json::Value;
 use std::sync::Arc;
 use twinspire_core::ids::{GenerationNo, ItemNo};
@@ -18,6 +18,7 @@ pub(crate) struct View {
 impl View {
     /// The current state.
     pub(crate) fn now(live: Arc<Live>) -> Self {
+        note_recall();
         Self {
             snapshot: live.snapshot.load_full(),
             live,

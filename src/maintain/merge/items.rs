@@ -3,6 +3,7 @@
 use super::plan::{Extent, Fill, plan};
 use crate::error::Error;
 use crate::maintain::commit::commit;
+use crate::maintain::long_work;
 use crate::maintain::pending::PendingFile;
 use crate::maintain::writing::Writing;
 use crate::manifest::ItemsFile;
@@ -98,7 +99,7 @@ fn write_newest<'a>(
     );
     let mut writer = ItemsWriter::create(&live.directory, number, database, omitted)?;
     let mut any = false;
-    newest.try_for_each(|(_, (_, at, row))| -> Result<(), Error> {
+    let write = |(_, (_, at, row)): (usize, &(u32, u32, u32))| -> Result<(), Error> {
         let Some(segment) = inputs.get(*at as usize) else {
             return Ok(());
         };
@@ -108,7 +109,8 @@ fn write_newest<'a>(
             any = true;
         }
         Ok(())
-    })?;
+    };
+    long_work::run(|| newest.try_for_each(write))?;
     let output = any.then(|| writer.finish()).transpose()?;
     Ok((output, pending))
 }

@@ -3,6 +3,7 @@
 use super::plan::{Extent, Fill, plan};
 use crate::error::Error;
 use crate::maintain::commit::commit;
+use crate::maintain::long_work;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
 use crate::snapshot::{Base, Live, Part, Serving};
@@ -31,7 +32,7 @@ pub(super) fn merge_space(
     };
     let with_oldest = range.start == 0;
     let inputs = base.parts.get(range).unwrap_or_default();
-    let segment = collect_shown(base, inputs, with_oldest);
+    let segment = long_work::run(|| collect_shown(base, inputs, with_oldest));
     let (number, _pending) = writing.reserve_space()?;
     let output = match segment.is_empty() {
         true => None,

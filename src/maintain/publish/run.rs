@@ -8,6 +8,7 @@ use crate::error::{Error, NameOwner};
 use crate::index::IndexKind;
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
+use crate::maintain::long_work;
 use crate::maintain::merge::merge_beyond_bound;
 use crate::maintain::progress::ProgressStage;
 use crate::maintain::seal::seal_locked;
@@ -124,14 +125,10 @@ fn build(
     let asked = embeds
         .then(|| asked_before(live, before, space, towers_hash))
         .flatten();
-    let chosen = choose(
-        directory,
-        database,
-        writing,
-        publish,
-        asked,
-        &segment.fold(),
-    )?;
+    let chosen = long_work::run(|| {
+        let folded = segment.fold();
+        choose(directory, database, writing, publish, asked, &folded)
+    })?;
     let Chosen {
         file,
         guard: _segment_guard,

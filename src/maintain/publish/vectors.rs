@@ -6,6 +6,7 @@ use super::job::Publish;
 use super::source::{Given, Source};
 use super::version::Version;
 use crate::error::{Error, InvalidVector};
+use crate::maintain::long_work;
 use crate::maintain::progress::ProgressStage;
 use crate::snapshot::{Base, Sealed, Snapshot, parse};
 use rayon::prelude::*;
@@ -131,7 +132,7 @@ fn embed(
             failed.fetch_min(at, Ordering::Relaxed);
         })
     });
-    let present: Vec<Result<Vec<bool>, Error>> = present.collect();
+    let present: Vec<Result<Vec<bool>, Error>> = long_work::run(|| present.collect());
     let present: Vec<Vec<bool>> = present.into_iter().collect::<Result<_, _>>()?;
     Ok(present.concat())
 }
@@ -207,7 +208,7 @@ fn concatenate(
         vector.copy_from_slice(&all);
         true
     });
-    let present = present.collect();
+    let present = long_work::run(|| present.collect());
     publish.report(ProgressStage::Embed, total, total)?;
     Ok(present)
 }
