@@ -59,8 +59,8 @@ pub struct IndexTimes {
     /// Number of vectors in that graph: fewer than all if a graph over some of them took longer than
     /// partitions of all.
     pub graph_vectors: u64,
-    /// Mean time by partitions of all vectors, in microseconds; `None` if no number of leaves reached the
-    /// recall, or if too many vectors are near copies of others.
+    /// Mean time by partitions of all vectors, in microseconds; `None` if a search of the
+    /// [default width](crate::DEFAULT_EF) did not reach the recall, or if too many vectors are near copies of others.
     pub partitions_micros: Option<f32>,
 }
 

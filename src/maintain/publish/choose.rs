@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MEASURED_FROM: usize = if cfg!(test) { 3_000 } else { 25_000 };
 /// The share of the vectors that the first graph is over: one in so many.
 const SAMPLE_STEP: usize = 8;
-/// The recall at which times are compared.
+/// The recall at which times are compared. Partitions are taken only if they reach it with the default width, too.
 const RECALL: f32 = 0.95;
 
 /// The segment of a new generation.
@@ -146,14 +146,12 @@ impl<'a> Builds<'a, '_> {
         let micros = |built: &Built<'_>, calibration: &Calibration| {
             search_micros(&built.parts(), &simulated.samples, calibration, RECALL)
         };
-        let partitions_micros = match calibration.is_crowded() {
-            true => None,
-            false => micros(&partitions, &calibration)?,
+        // Searches without a recall target have the default width.
+        let by_default = calibration.default_recall().map_or(0.0, |of| of.recall);
+        let partitions_micros = match by_default >= RECALL && !calibration.is_crowded() {
+            true => micros(&partitions, &calibration)?,
+            false => None,
         };
-
-        let some = folded.every(SAMPLE_STEP);
-        let sample = self.build(&some, IndexKind::Graph, share(0.25, 0.5))?;
-        let sample_micros = micros(&sample, &self.measure(&sample, &simulated)?)?;
         let times = |graph_micros, graph_vectors: usize| {
             IndexReason::Measured(IndexTimes {
                 recall: RECALL,
@@ -162,12 +160,16 @@ impl<'a> Builds<'a, '_> {
                 partitions_micros,
             })
         };
-        if is_faster(partitions_micros, sample_micros) {
-            self.finish(&simulated)?;
-            let reason = times(sample_micros, some.nodes());
-            return Ok(partitions.chosen(calibration, IndexKind::Partitions, reason));
+        if partitions_micros.is_some() {
+            let some = folded.every(SAMPLE_STEP);
+            let sample = self.build(&some, IndexKind::Graph, share(0.25, 0.5))?;
+            let sample_micros = micros(&sample, &self.measure(&sample, &simulated)?)?;
+            if is_faster(partitions_micros, sample_micros) {
+                self.finish(&simulated)?;
+                let reason = times(sample_micros, some.nodes());
+                return Ok(partitions.chosen(calibration, IndexKind::Partitions, reason));
+            }
         }
-        drop(sample);
         let graph = self.build(folded, IndexKind::Graph, share(0.5, 1.0))?;
         let of_graph = self.measure(&graph, &simulated)?;
         let graph_micros = micros(&graph, &of_graph)?;
