@@ -1,6 +1,6 @@
 use twinspire_core::kernel::Row;
 
-/// Maximum number of ids that are looked up in one call of [`ItemVectors`].
+/// Maximum number of ids whose item vectors are looked up in one call.
 pub const IDS_PER_LOOKUP: usize = 64;
 
 /// Finds the vectors of items in the same generation. Passes those that there are to the callback, each with the
