@@ -16,7 +16,7 @@ pub fn of_argument(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
     }
 }
 
-/// The error of a word that is none of a few.
+/// The error for a word that is not one of the expected ones.
 pub fn choice(found: &str, expected: &str) -> PyErr {
     PyValueError::new_err(format!("{expected} expected, found '{found}'"))
 }

@@ -119,7 +119,7 @@ impl Items {
         }
     }
 
-    /// Delete the item with this id. False if there is none.
+    /// Delete the item with this id. False if no item has it.
     fn delete(&self, py: Python<'_>, id: &str) -> Result<bool, Failure> {
         let database = self.handle()?;
         Ok(py.detach(|| database.items().delete(id))?)

@@ -169,7 +169,7 @@ fn operations_failures_and_power_cuts_in_any_order_leave_what_a_plain_model_says
             let mut rng = Pcg64Mcg::seed_from_u64(seed);
             let length = rng.random_range(10..300);
             let data: Vec<u8> = (0..length).map(|_| rng.random()).collect();
-            if let Err(panic) = std::panic::catch_unwind(|| operations(&data)) {
+            if let Err(panic) = std::panic::catch_unwind(|| operations(&data).unwrap()) {
                 eprintln!("the operations of seed {seed}");
                 std::panic::resume_unwind(panic);
             }

@@ -3,7 +3,7 @@
 //! Recalls come first. Once a process has recalled, its long work runs in a pool of its own. Where the system
 //! has priorities of single threads (Linux), the pool has a thread for each core, at low priority: it takes
 //! the cores that nobody else wants, and a small share of the others. Elsewhere it leaves one core free.
-//! Before the first recall there is none to disturb, and long work runs at normal priority: an import or a
+//! Before the first recall, long work runs at normal priority, because it delays no recall: an import or a
 //! publish from the command line takes no longer on a busy machine than other programs.
 //!
 //! The caller blocks until the work is done. A rayon thread that waits for other rayon threads may run

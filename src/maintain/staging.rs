@@ -261,7 +261,7 @@ impl Staging {
             .collect()
     }
 
-    /// A thread whose call waits; `None` if there is none.
+    /// The first thread of the oldest group, which writes next; `None` if no call waits.
     pub(super) fn next_leader(&self) -> Option<Thread> {
         let oldest = self.groups.front()?;
         oldest.waiting.threads.first().cloned()

@@ -64,7 +64,7 @@ pub(crate) struct Partitions<'a> {
 impl<F: Copy, U: Copy, B: Copy> Copy for PartitionArrays<F, U, B> {}
 
 impl PartitionBook {
-    /// Whether these are numbers of partitions of vectors of so many components.
+    /// Whether partitions of vectors of this dimension can have this book. Its numbers come from files.
     pub(crate) fn is_sound(&self, dimension: usize) -> bool {
         let is_finite = |x: &f32| x.is_finite();
         self.rotation.is_sound(dimension)

@@ -61,7 +61,7 @@ impl RotationShape {
         (shape, matrix.map(|x| *x as f32).collect())
     }
 
-    /// Whether this is the shape of a rotation of so many components.
+    /// Whether a rotation of vectors of this dimension can have this shape. It comes from files.
     pub(super) fn is_sound(&self, dimension: usize) -> bool {
         let blocks = self.blocks.iter().map(|size| u64::from(*size));
         let mut seen = vec![false; dimension];

@@ -6,15 +6,13 @@ use super::router::Router;
 use crate::graph::{BeamParams, NodeFilter, NodeVectors, ScoredNode, Scratch, rerank};
 use twinspire_core::kernel::{FAST_SCAN_BLOCK, Level, Metric};
 
-/// Leaves scanned for each step of the width of a search. So a search takes a fraction of the time that a
-/// walk over a graph takes with a beam of the same width, and finds about as much: measured with 200,000
-/// vectors of 128 components (`cargo bench --bench ann`).
+/// Leaves scanned for each step of the width of a search.
 pub(crate) const LEAVES_PER_WIDTH: usize = 2;
-/// Candidates that are re-ranked beside one for each step of the width: so many, and so many for each node that is
-/// wanted. Codes of four bits are coarse, and a candidate takes a tenth of the time of a leaf.
+/// Candidates that are re-ranked in addition to one for each step of the width: a constant number, and a number for
+/// each node that is wanted. Codes of four bits are coarse.
 const CANDIDATES: (usize, usize) = (64, 3);
-/// A search for fewer nodes has as many candidates as one for so many: recall is measured for these numbers, and
-/// holds for the numbers below them.
+/// The candidates of a search are those for the next of these k: recall is measured for these k, and so holds for
+/// smaller ones.
 const KS: [usize; 2] = [10, 100];
 
 /// Scratch buffers for searches, one after another.

@@ -143,7 +143,7 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
     Plan::Index { ef, limits }
 }
 
-/// The cost of a search of so many leaves' nodes, for this width of the search.
+/// The cost of searching partitions of `leaves` leaves with this width.
 fn leaf_search_cost(inputs: &PlanInputs, width: f64, leaves: usize) -> f64 {
     let share = (LEAVES_PER_WIDTH as f64 * width / leaves.max(1) as f64).min(1.0);
     let nodes = inputs.nodes as f64 * share;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use twinspire_core::ids::GenerationNo;
 use twinspire_core::kernel::Storage;
-use twinspire_towers::Towers;
+use twinspire_towers::{Towers, TowersError};
 
 pub(super) const SPACES: [&str; 2] = ["one", "two"];
 pub(super) const IDS: u8 = 16;
@@ -65,7 +65,7 @@ impl Call {
                 let index = [IndexKind::Graph, IndexKind::Partitions][*space];
                 let published = db
                     .publish(SPACES[*space])
-                    .towers(towers(*scale))
+                    .towers(towers(*scale)?)
                     .retain(*retain)
                     .storage(storage)
                     .index(IndexChoice::Only(index))
@@ -217,7 +217,7 @@ pub(super) fn record(id: u8, price: Option<u8>) -> Value {
 }
 
 /// Towers without weights: a vector is the price divided by the scale.
-fn towers(scale: u8) -> Towers {
+fn towers(scale: u8) -> Result<Towers, Error> {
     let tower = json!({
         "features": [{"kind": "number", "field": "price", "mean": 0, "deviation": scale}],
         "layers": []
@@ -227,5 +227,9 @@ fn towers(scale: u8) -> Towers {
         "user": tower, "item": tower
     });
     let parts = vec![("tower.json".to_owned(), schema.to_string().into_bytes())];
-    Towers::from_bytes(parts).unwrap()
+    let towers = Towers::from_bytes(parts).map_err(|source| TowersError::Invalid {
+        path: "fuzzed".into(),
+        source,
+    });
+    Ok(towers?)
 }

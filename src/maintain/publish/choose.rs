@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// With fewer vectors a graph is built: any index searches them in no time.
 const MEASURED_FROM: usize = if cfg!(test) { 3_000 } else { 25_000 };
-/// The share of the vectors that the first graph is over: one in so many.
+/// The first graph is over every eighth vector.
 const SAMPLE_STEP: usize = 8;
 /// The recall at which times are compared. Partitions are taken only if they reach it with the default width, too.
 const RECALL: f32 = 0.95;
