@@ -4,19 +4,24 @@ use crate::failure::Failure;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString};
+use pyo3::types::{PyInt, PyString};
 
-/// An array of contiguous 32-bit floats: the object itself if it is one, else a copy.
+/// An array of contiguous and aligned 32-bit floats: the object itself if it is one, else a copy.
 fn floats<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
-    let numpy = PyModule::import(py, "numpy")?;
-    let options = PyDict::new(py);
-    options.set_item("dtype", numpy.getattr("float32")?)?;
-    numpy.call_method("ascontiguousarray", (object,), Some(&options))
+    let numpy = PyModule::import(object.py(), "numpy")?;
+    let requirements = ("C_CONTIGUOUS", "ALIGNED", "ENSUREARRAY");
+    let arguments = (object, numpy.getattr("float32")?, requirements);
+    numpy.call_method1("require", arguments)
 }
 
 /// A vector from an array or a sequence of numbers.
 pub fn vector(object: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+    // The usual query needs no help of NumPy.
+    if let Ok(array) = object.cast::<PyArray1<f32>>()
+        && let Ok(numbers) = array.try_readonly()?.as_slice()
+    {
+        return Ok(numbers.to_vec());
+    }
     let array = floats(object)?;
     match array.cast::<PyArray1<f32>>() {
         Ok(array) => Ok(array.try_readonly()?.as_slice()?.to_vec()),

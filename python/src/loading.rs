@@ -115,7 +115,8 @@ pub fn replace_all(
     max_removed: f64,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> Result<Py<PyAny>, Failure> {
-    let mut catalogue = database.items().replace_all()?.max_removed(max_removed);
+    let begun = py.detach(|| database.items().replace_all())?;
+    let mut catalogue = begun.max_removed(max_removed);
     put_all(py, batches, progress, |items| catalogue.put_many(items))?;
     let done = py.detach(|| catalogue.finish())?;
     info::record(py, "Replaced", &replaced(done))
@@ -194,7 +195,10 @@ pub fn import(
     let mut items = py.detach(|| source.items())?;
     let listener = Listener::new(progress)?;
     let mut catalogue = match max_removed {
-        Some(share) => Some(database.items().replace_all()?.max_removed(share)),
+        Some(share) => {
+            let begun = py.detach(|| database.items().replace_all())?;
+            Some(begun.max_removed(share))
+        }
         None => None,
     };
     let (mut read, mut skipped) = (0, 0);

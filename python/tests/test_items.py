@@ -3,8 +3,10 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
+import threading
 import math
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,22 @@ def test_deleting_by_filter_and_replacing_all(empty: twinspire.Database) -> None
         empty.items.replace_all([{"id": "i4", "n": 4}])
     done = empty.items.replace_all([{"id": "i4", "n": 4}, {"id": "i5", "n": 50}, {"id": "z"}], max_removed=1.0)
     assert done == twinspire.Replaced(added=1, changed=1, unchanged=1, removed=4)
+
+
+def test_other_threads_write_while_a_catalogue_is_replaced(empty: twinspire.Database) -> None:
+    empty.items.put_many({"id": f"i{n}"} for n in range(3))
+
+    def catalogue() -> Iterator[dict[str, Any]]:
+        for n in range(3):
+            yield {"id": f"i{n}", "n": n}
+            writer = threading.Thread(target=empty.items.put, args=({"id": f"late{n}"},))
+            writer.start()
+            writer.join(timeout=60)
+            assert not writer.is_alive()
+
+    done = empty.items.replace_all(catalogue())
+    assert done == twinspire.Replaced(added=0, changed=3, unchanged=0, removed=0)
+    assert set(empty.items) == {f"{name}{n}" for name in ("i", "late") for n in range(3)}
 
 
 def test_files_in_and_out(empty: twinspire.Database, tmp_path: Path) -> None:

@@ -108,6 +108,23 @@ def test_every_option_of_a_recall(db: twinspire.Database) -> None:
         db.recall("by-price", user={"price": 1, "other": 2}, check_features="strict")
 
 
+def test_a_query_is_an_array_of_any_layout_or_a_sequence(db: twinspire.Database) -> None:
+    vector = np.array([0.6, 0.8], dtype=np.float32)
+    read_only = vector.copy()
+    read_only.flags.writeable = False
+    strided = np.repeat(vector, 2)[::2]
+    assert not strided.flags.c_contiguous
+    unaligned = np.frombuffer(b"-" + vector.tobytes(), dtype=np.float32, offset=1)
+    assert not unaligned.flags.aligned
+    expected = db.recall("clip", vector=vector, k=2)
+    for query in (read_only, strided, unaligned, vector[::-1][::-1], vector.astype(">f4"), vector.astype(np.float64), [0.6, 0.8]):
+        hits = db.recall("clip", vector=query, k=2)
+        assert (hits.ids, hits.scores.tolist()) == (expected.ids, expected.scores.tolist())
+    for wrong in (np.zeros((1, 2), dtype=np.float32), np.float32(1.0)):
+        with pytest.raises((ValueError, twinspire.VectorError)):
+            db.recall("clip", vector=wrong)
+
+
 def test_wrong_arguments_are_named(db: twinspire.Database) -> None:
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({}, twinspire.InvalidInputError, "no query"),
