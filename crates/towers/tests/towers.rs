@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use twinspire_towers::Towers;
 
-/// The directories that `reference.py` wrote. Those with ONNX models are tested in `tests/onnx.rs` of the root package.
+/// The directories that `reference.py` wrote. Those with ONNX models are tested in `tests/contents/onnx.rs` of the root package.
 fn directories() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let inside = std::fs::read_dir(root).unwrap();

@@ -68,12 +68,11 @@ fn an_interrupted_snapshot_is_no_database_and_harms_nothing() {
         files.set_fault(Some(Fault::PowerCut { at }));
         let done = db.snapshot(COPY).is_ok();
         drop(db);
-        let losses = losses(files.pending(), at);
-        for loss in &losses {
+        let cuts = cuts(&files, at);
+        for (loss, files) in &cuts {
             let story = format!("a snapshot cut at operation {at}, lost: {loss:?}");
             let _story = Story(&story);
-            let files = files.after_power_cut(*loss);
-            match open_copy(&files) {
+            match open_copy(files) {
                 Ok(copy) => {
                     let found = contents(&copy);
                     let begun_anew = !done && found == Model::default();
@@ -81,10 +80,10 @@ fn an_interrupted_snapshot_is_no_database_and_harms_nothing() {
                 }
                 Err(error) => assert!(!done, "{error}"),
             }
-            let db = open(&files).unwrap();
+            let db = open(files).unwrap();
             assert_eq!(contents(&db), expected);
         }
-        losses.len()
+        cuts.len()
     });
     println!("{} snapshots cut short", grouped(cuts));
 }

@@ -20,12 +20,12 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
     let operations = operations();
     let cuts = each_case(operations.len() + 1, |at| {
         let (files, possible) = interrupted(at);
-        let losses = losses(files.pending(), at);
-        for loss in &losses {
+        let cuts = cuts(&files, at);
+        for (loss, files) in &cuts {
             let story = format!("cut at {}, lost: {loss:?}", place(&operations, at));
-            assert_recovers(&files.after_power_cut(*loss), &possible, &story);
+            assert_recovers(files, &possible, &story);
         }
-        losses.len()
+        cuts.len()
     });
     println!("{} power cuts, nothing lost", grouped(cuts));
 }
@@ -36,9 +36,8 @@ fn a_second_power_cut_while_recovering_loses_nothing_either() {
     let cuts = each_case(FIRST_CUTS, |number| {
         let first = 1 + (number * SPREAD) % (operations.len() as u64 + 1);
         let (files, possible) = interrupted(first);
-        let losses_of_first = losses(files.pending(), first);
-        let loss = losses_of_first[number as usize % losses_of_first.len()];
-        let files = files.after_power_cut(loss);
+        let mut cuts = cuts(&files, first);
+        let (loss, files) = cuts.swap_remove(number as usize % cuts.len());
         let recover = |fault| {
             let files = files.after_power_cut(Loss::All);
             files.set_fault(fault);
@@ -49,12 +48,12 @@ fn a_second_power_cut_while_recovering_loses_nothing_either() {
         let mut tried = 0;
         for (second, operation) in (1..).zip(whole.operations()) {
             let (files, possible) = recover(Some(Fault::PowerCut { at: second }));
-            for again in some_losses(files.pending(), second) {
+            for (again, files) in some_cuts(&files, second) {
                 let story = format!(
                     "cut at {}, lost: {loss:?}; cut again at {second}, {operation}, lost: {again:?}",
                     place(&operations, first)
                 );
-                assert_recovers(&files.after_power_cut(again), &possible, &story);
+                assert_recovers(&files, &possible, &story);
                 tried += 1;
             }
         }
@@ -95,9 +94,9 @@ fn a_new_process_never_builds_on_what_a_power_cut_can_still_lose() {
             steps.iter().for_each(|step| step.apply(&mut sure));
             assert_eq!(possible, [sure]);
             drop(story_guard);
-            for loss in some_losses(files.pending(), at) {
+            for (loss, files) in some_cuts(&files, at) {
                 let story = format!("{story}, lost: {loss:?}");
-                assert_recovers(&files.after_power_cut(loss), &possible, &story);
+                assert_recovers(&files, &possible, &story);
                 tried += 1;
             }
         }

@@ -12,10 +12,10 @@ const FAILURES: [Failure; 6] = [
     Failure::Sync,
 ];
 
-/// A share of the losses, by turns.
-fn losses_in_turn(files: &MemoryFiles, possible: &[Model]) -> Vec<Loss> {
+/// Some of the power cuts, by turns.
+fn cuts_in_turn(files: &MemoryFiles, possible: &[Model]) -> Vec<(Loss, MemoryFiles)> {
     let turn = files.operations().len() + possible.len();
-    some_losses(files.pending(), turn as u64)
+    some_cuts(files, turn as u64)
 }
 
 /// Does the script with every failure of every operation it concerns, once and for ever, and then
@@ -59,12 +59,12 @@ fn a_failure_at_any_operation_is_an_error_and_loses_nothing() {
 #[test]
 fn a_power_cut_after_a_failure_loses_nothing_either() {
     let cuts = each_failure(|files, possible, _, story| {
-        let losses = losses_in_turn(files, possible);
-        for loss in &losses {
+        let cuts = cuts_in_turn(files, possible);
+        for (loss, files) in &cuts {
             let story = format!("{story}, then a cut, lost: {loss:?}");
-            assert_recovers(&files.after_power_cut(*loss), possible, &story);
+            assert_recovers(files, possible, &story);
         }
-        losses.len()
+        cuts.len()
     });
     println!("{} power cuts after a failure, nothing lost", grouped(cuts));
 }
@@ -81,12 +81,12 @@ fn a_new_process_never_builds_on_the_unconfirmed_write_of_a_failed_call() {
             assert_eq!(contents(&open(&files).unwrap()), found, "{story}: shown");
         }
         let possible = run(files, &[Step::Put(6, 60)], vec![found]);
-        let losses = losses_in_turn(files, &possible);
-        for loss in &losses {
+        let cuts = cuts_in_turn(files, &possible);
+        for (loss, files) in &cuts {
             let story = format!("{story}, then a new process, then a cut, lost: {loss:?}");
-            assert_recovers(&files.after_power_cut(*loss), &possible, &story);
+            assert_recovers(files, &possible, &story);
         }
-        losses.len()
+        cuts.len()
     });
     println!(
         "{} power cuts in a life after a failure, nothing lost",

@@ -416,18 +416,22 @@ fn losses(pending: usize, seed: u64) -> Vec<Loss> {
     losses
 }
 
-/// One in so many losses is tried after two interruptions, unless all are asked for.
-const TURNS: usize = 6;
+/// One in so many power cuts is tried after two interruptions, unless all are asked for.
+const TURNS: usize = 3;
 
-/// A share of the losses, another one at each turn: after two interruptions there are too many to try on
-/// every run.
-fn some_losses(pending: usize, seed: u64) -> Vec<Loss> {
-    let losses = losses(pending, seed);
+/// The power cuts to try: a loss for each different disk that is left.
+fn cuts(files: &MemoryFiles, seed: u64) -> Vec<(Loss, MemoryFiles)> {
+    files.after_power_cuts(&losses(files.pending(), seed))
+}
+
+/// Some of the power cuts, by turns.
+fn some_cuts(files: &MemoryFiles, seed: u64) -> Vec<(Loss, MemoryFiles)> {
+    let cuts = cuts(files, seed);
     if tries_all() {
-        return losses;
+        return cuts;
     }
     let turn = seed as usize % TURNS;
-    losses.into_iter().skip(turn).step_by(TURNS).collect()
+    cuts.into_iter().skip(turn).step_by(TURNS).collect()
 }
 
 /// The operation at which something happens, for stories.

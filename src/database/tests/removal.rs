@@ -162,8 +162,7 @@ fn a_power_cut_during_a_replacement_loses_no_item_of_the_new_catalogue_and_runni
     let count = whole.operations().len() as u64;
     for at in 1..=count + 1 {
         let (files, replaced) = run(Some(at));
-        for loss in losses(files.pending(), at) {
-            let files = files.after_power_cut(loss);
+        for (_, files) in cuts(&files, at) {
             let db = open(&files).unwrap();
             let found = ids(&db);
             let price = db.items().get("B01").unwrap().unwrap()["price"].clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// What a process sees, and what of it is durable.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +18,9 @@ pub(super) struct Disk {
     pub(super) pending: Vec<Event>,
 }
 
-/// What each name refers to.
-pub(super) type Names = BTreeMap<PathBuf, Entry>;
+/// What each name refers to, by plain paths (see [`plain`]): strings compare faster than paths, and tests look up
+/// millions of names.
+pub(super) type Names = BTreeMap<String, Entry>;
 
 /// A directory, or the content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +40,9 @@ pub(super) enum Event {
         undecided: bool,
     },
     /// Names set or removed in one step; durable once a parent directory of one of them is synced.
-    Named(Vec<(PathBuf, Option<Entry>)>),
+    Named(Vec<(String, Option<Entry>)>),
     /// A directory renamed with everything below it; durable once either parent directory is synced.
-    MovedDirectory { from: PathBuf, to: PathBuf },
+    MovedDirectory { from: String, to: String },
 }
 
 impl Disk {
@@ -54,6 +55,11 @@ impl Disk {
         }
     }
 
+    /// Whether a process sees the same names and bytes on another disk that no content was removed from.
+    pub(super) fn holds_the_same(&self, other: &Self) -> bool {
+        self.live == other.live && self.contents == other.contents
+    }
+
     /// Whether there is a directory of this name.
     pub(super) fn is_dir(&self, path: &Path) -> bool {
         self.live.get(&plain(path)) == Some(&Entry::Directory)
@@ -61,13 +67,12 @@ impl Disk {
 
     /// The names in a directory.
     pub(super) fn list(&self, path: &Path) -> Vec<String> {
-        let path = plain(path);
-        // What is below a directory follows it in the order of paths.
-        let below = self.live.range(path.clone()..).map(|(key, _)| key);
-        below
-            .take_while(|key| key.starts_with(&path))
-            .filter(|key| key.parent() == Some(&path))
-            .filter_map(|key| key.file_name()?.to_str().map(str::to_owned))
+        let start = below(&plain(path));
+        let paths = self.live.range(start.clone()..).map(|(path, _)| path);
+        paths
+            .map_while(|path| path.strip_prefix(&start))
+            .filter(|name| !name.contains('/'))
+            .map(str::to_owned)
             .collect()
     }
 
@@ -109,7 +114,7 @@ impl Disk {
     }
 
     /// Renames a directory. Unlike POSIX, and like Windows, it does not replace an empty directory.
-    fn rename_dir(&mut self, from: PathBuf, to: PathBuf) -> io::Result<()> {
+    fn rename_dir(&mut self, from: String, to: String) -> io::Result<()> {
         if self.live.contains_key(&to) {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -176,19 +181,17 @@ impl Disk {
     /// journal of names and stop when they cannot write it.
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let path = plain(path);
-        if !path.as_os_str().is_empty() && !self.is_dir(&path) {
+        if !path.is_empty() && self.live.get(&path) != Some(&Entry::Directory) {
             return Err(ErrorKind::NotFound.into());
         }
         let pending = std::mem::take(&mut self.pending);
         for event in pending {
             match &event {
-                Event::Named(changes)
-                    if changes.iter().any(|(key, _)| key.parent() == Some(&path)) =>
-                {
+                Event::Named(changes) if changes.iter().any(|(key, _)| parent(key) == path) => {
                     apply(&mut self.durable, changes);
                 }
                 Event::MovedDirectory { from, to }
-                    if [from, to].iter().any(|key| key.parent() == Some(&path)) =>
+                    if [from, to].iter().any(|key| parent(key) == path) =>
                 {
                     move_directory(&mut self.durable, from, to);
                 }
@@ -201,9 +204,8 @@ impl Disk {
     /// Writes a whole file and its parent directories, durable at once.
     pub(super) fn put(&mut self, path: &Path, bytes: &[u8]) {
         let path = plain(path);
-        let parents = path.ancestors().skip(1);
+        let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
         let mut changes: Vec<_> = parents
-            .filter(|parent| !parent.as_os_str().is_empty())
             .map(|parent| (parent.to_owned(), Some(Entry::Directory)))
             .collect();
         changes.push((path.clone(), Some(Entry::File(self.contents.len()))));
@@ -222,23 +224,23 @@ impl Disk {
         Ok(())
     }
 
-    fn parent_is_there(&self, path: &Path) -> io::Result<()> {
-        let parent = path.parent().unwrap_or(path);
+    fn parent_is_there(&self, path: &str) -> io::Result<()> {
+        let parent = parent(path);
         match self.live.get(parent) {
-            _ if parent.as_os_str().is_empty() => Ok(()),
+            _ if parent.is_empty() => Ok(()),
             Some(Entry::Directory) => Ok(()),
             _ => Err(ErrorKind::NotFound.into()),
         }
     }
 
-    fn name(&mut self, changes: Vec<(PathBuf, Option<Entry>)>) {
+    fn name(&mut self, changes: Vec<(String, Option<Entry>)>) {
         apply(&mut self.live, &changes);
         self.pending.push(Event::Named(changes));
     }
 }
 
 /// Applies changes of names.
-pub(super) fn apply(names: &mut Names, changes: &[(PathBuf, Option<Entry>)]) {
+pub(super) fn apply(names: &mut Names, changes: &[(String, Option<Entry>)]) {
     for (path, entry) in changes {
         match entry {
             Some(entry) => drop(names.insert(path.clone(), *entry)),
@@ -248,34 +250,51 @@ pub(super) fn apply(names: &mut Names, changes: &[(PathBuf, Option<Entry>)]) {
 }
 
 /// Moves a directory and everything below it, replacing what is at `to`.
-pub(super) fn move_directory(names: &mut Names, from: &Path, to: &Path) {
+pub(super) fn move_directory(names: &mut Names, from: &str, to: &str) {
+    let (below_from, below_to) = (below(from), below(to));
     let moved: Vec<_> = names
         .iter()
         .filter_map(|(path, entry)| {
-            let below = path.strip_prefix(from).ok()?;
-            Some((path.clone(), below.to_owned(), *entry))
+            let target = match path.strip_prefix(&below_from) {
+                Some(rest) => below_to.clone() + rest,
+                None if path == from => to.to_owned(),
+                None => return None,
+            };
+            Some((path.clone(), target, *entry))
         })
         .collect();
     if moved.is_empty() {
         // Its creation was lost.
         return;
     }
-    names.retain(|path, _| !path.starts_with(to));
-    for (path, below, entry) in moved {
+    names.retain(|path, _| path != to && !path.starts_with(&below_to));
+    for (path, target, entry) in moved {
         names.remove(&path);
-        // Joining an empty path would append a slash.
-        let target = if below.as_os_str().is_empty() {
-            to.to_owned()
-        } else {
-            to.join(below)
-        };
         names.insert(target, entry);
     }
 }
 
-/// A path without `.` components, so that every place has one spelling.
-fn plain(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| !matches!(part, Component::CurDir))
-        .collect()
+/// A path as its components joined by `/`, without `.`, so that every place has one spelling.
+fn plain(path: &Path) -> String {
+    let mut plain = String::with_capacity(path.as_os_str().len());
+    for part in path.components().filter(|part| *part != Component::CurDir) {
+        if !plain.is_empty() {
+            plain.push('/');
+        }
+        plain.push_str(&part.as_os_str().to_string_lossy());
+    }
+    plain
+}
+
+/// The directory of a plain path; the empty one for a path of one component.
+pub(super) fn parent(path: &str) -> &str {
+    path.rfind('/').map_or("", |end| &path[..end])
+}
+
+/// What every plain path below a directory begins with.
+fn below(directory: &str) -> String {
+    match directory {
+        "" => String::new(),
+        _ => format!("{directory}/"),
+    }
 }

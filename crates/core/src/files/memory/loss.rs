@@ -1,6 +1,6 @@
 //! Which pending changes a power cut undoes.
 
-use super::disk::{Disk, Entry, Event, Names, apply, move_directory};
+use super::disk::{Disk, Entry, Event, Names, apply, move_directory, parent};
 use std::ops::Range;
 
 /// Which of the pending changes did not reach the disk.
@@ -44,9 +44,8 @@ impl Disk {
         let mut next = Self::default();
         let mut numbers = vec![None; self.contents.len()];
         for (path, entry) in names {
-            let parent = path.parent().unwrap_or(&path);
-            let reached =
-                parent.as_os_str().is_empty() || next.live.get(parent) == Some(&Entry::Directory);
+            let parent = parent(&path);
+            let reached = parent.is_empty() || next.live.get(parent) == Some(&Entry::Directory);
             if !reached {
                 continue;
             }

@@ -55,6 +55,22 @@ impl MemoryFiles {
         }))
     }
 
+    /// The different file systems that a machine may find after a power cut, each with the first loss that leads to it.
+    #[must_use]
+    pub fn after_power_cuts(&self, losses: &[Loss]) -> Vec<(Loss, Self)> {
+        let mut found: Vec<(Loss, Self)> = Vec::new();
+        for loss in losses {
+            let after = self.after_power_cut(*loss);
+            let known = found
+                .iter()
+                .any(|(_, other)| other.state().disk.holds_the_same(&after.state().disk));
+            if !known {
+                found.push((*loss, after));
+            }
+        }
+        found
+    }
+
     /// A separate file system in the same state, with the same pending changes.
     #[must_use]
     pub fn twin(&self) -> Self {
@@ -77,9 +93,13 @@ impl MemoryFiles {
     pub fn paths(&self) -> Vec<PathBuf> {
         let disk = &self.state().disk;
         let live = disk.live.iter();
-        live.filter(|(path, entry)| **entry != Entry::Directory || disk.list(path).is_empty())
-            .map(|(path, _)| path.clone())
-            .collect()
+        let mut paths: Vec<_> = live
+            .map(|(path, entry)| (Path::new(path), entry))
+            .filter(|(path, entry)| **entry != Entry::Directory || disk.list(path).is_empty())
+            .map(|(path, _)| path.to_owned())
+            .collect();
+        paths.sort();
+        paths
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

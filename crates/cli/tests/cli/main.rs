@@ -1,0 +1,15 @@
+//! The command `twinspire`: what it prints, writes and refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that fails may panic, and creates files outside a database"
+)]
+
+mod basics;
+mod command;
+mod compare;
+mod learning_loop;
+mod reading;
+mod recall;
+mod train;
+mod upkeep;

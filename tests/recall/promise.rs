@@ -1,0 +1,191 @@
+//! A recall target is a promise: on sets that an index finds hard, recall on queries that were never seen
+//! reaches it, or the answer is exact.
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use twinspire::{Database, IndexChoice, IndexKind, Metric, Promise, QueryKind, Towers};
+use twinspire_testkit::hard_sets::Hard;
+use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
+use twinspire_testkit::{directory, open_without_background};
+
+const DIMENSION: usize = 16;
+const ITEMS: usize = 3_000;
+const SPACE: &str = "things";
+const TARGETS: [f32; 5] = [0.8, 0.9, 0.95, 0.99, 0.999];
+const KS: [usize; 3] = [1, 10, 100];
+/// Recall on as few fresh queries as here may be lower by chance.
+const TOLERANCE: f64 = 0.02;
+
+fn published(db: &Database, metric: Metric, index: IndexKind, items: &[Vec<f32>]) {
+    let records: Vec<Value> = (0..items.len())
+        .map(|at| json!({"id": at.to_string()}))
+        .collect();
+    db.items().put_many(&records).unwrap();
+    let rows = items
+        .iter()
+        .enumerate()
+        .map(|(at, row)| (at.to_string(), row.clone()));
+    let towers = Towers::vectors_only(SPACE, DIMENSION, metric).unwrap();
+    db.publish(SPACE)
+        .towers(towers)
+        .vectors(rows)
+        .index(IndexChoice::Only(index))
+        .run()
+        .unwrap();
+}
+
+/// Asserts that every target is reached for every k, by both kinds of index.
+fn assert_kept(kind: Hard, metric: Metric) {
+    assert_kept_by(IndexKind::Graph, kind, metric);
+    assert_kept_by(IndexKind::Partitions, kind, metric);
+}
+
+fn assert_kept_by(index: IndexKind, kind: Hard, metric: Metric) {
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let set = kind.generate((ITEMS, 100), DIMENSION, 11);
+    published(&db, metric, index, &set.items);
+    let exact = |user: &[f32]| db.recall(SPACE).vector(user).exact().top(100).unwrap();
+    let right: Vec<Vec<f32>> = set
+        .users
+        .iter()
+        .map(|user| exact(user).iter().map(|hit| hit.score).collect())
+        .collect();
+    for (target, k) in TARGETS.iter().flat_map(|target| KS.map(|k| (*target, k))) {
+        let (mut found, mut promises) = (0, HashSet::new());
+        for (user, right) in set.users.iter().zip(&right) {
+            let hits = db
+                .recall(SPACE)
+                .vector(user)
+                .recall_target(target)
+                .top(k)
+                .unwrap();
+            assert_eq!(hits.len(), k);
+            let hits_found = hits.iter().filter(|hit| hit.score >= right[k - 1]).count();
+            match hits.promise().unwrap() {
+                Promise::Exact => {
+                    promises.insert("exact");
+                    let scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+                    assert_eq!(
+                        scores,
+                        right[..k],
+                        "{kind:?} {metric}: not the exact answer"
+                    );
+                }
+                Promise::Measured(measured) => {
+                    promises.insert("measured");
+                    assert!(measured.lower >= target && measured.recall >= measured.lower);
+                    assert!(!measured.kind.is_real() && measured.queries >= 256);
+                }
+                other => unreachable!("{other:?}"),
+            }
+            found += hits_found;
+        }
+        assert_eq!(promises.len(), 1);
+        let recall = found as f64 / (k * set.users.len()) as f64;
+        let least = f64::from(target) - TOLERANCE;
+        assert!(
+            recall >= least,
+            "{kind:?} {metric} {index}: {recall} for {target} at {k}"
+        );
+    }
+}
+
+#[test]
+fn targets_are_reached_on_clusters() {
+    assert_kept(Hard::Clusters, Metric::Cosine);
+}
+
+#[test]
+fn targets_are_reached_beside_copies() {
+    assert_kept(Hard::Copies, Metric::Cosine);
+}
+
+#[test]
+fn targets_are_reached_among_near_copies() {
+    assert_kept(Hard::NearCopies, Metric::L2);
+}
+
+#[test]
+fn targets_are_reached_with_lengths_that_differ() {
+    assert_kept(Hard::Norms, Metric::InnerProduct);
+}
+
+#[test]
+fn targets_are_reached_without_any_structure() {
+    assert_kept(Hard::Noise, Metric::Cosine);
+}
+
+#[test]
+fn given_users_are_measured_stored_and_never_replaced_by_made_up_queries() {
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let set = Hard::Clusters.generate((ITEMS, 160), DIMENSION, 5);
+    let records = set.items.iter().enumerate();
+    let records: Vec<Value> = records
+        .map(|(at, row)| identity_record(Some(at), row))
+        .collect();
+    db.items().put_many(&records).unwrap();
+    let mut users: Vec<Value> = set
+        .users
+        .iter()
+        .map(|user| identity_record(None, user))
+        .collect();
+    users.extend(users.clone());
+    users.push(json!({"v0": "no number"}));
+    let towers = || open_towers(&identity(DIMENSION, "cosine"));
+    let plain = db.publish(SPACE).towers(towers()).run().unwrap();
+    assert!(!plain.measured.unwrap().kind.is_real());
+
+    let audited = db.audit_users(SPACE, &users).unwrap();
+    let of = |db: &Database| db.stats().unwrap().spaces[SPACE].clone();
+    assert!(!of(&db).calibration.is_real(), "an audit changes nothing");
+    let given = audited.sample(QueryKind::Given).unwrap();
+    assert_eq!((given.queries, given.left_out), (320, 1));
+    let calibrated = db.calibrate_users(SPACE, &users).unwrap();
+    assert_eq!(calibrated.sample(QueryKind::Given), Some(given));
+    db.calibrate(SPACE).unwrap();
+    let stored = of(&db);
+    assert_eq!(stored.calibration.sample(QueryKind::Given), Some(given));
+    assert_eq!(stored.recall.unwrap().kind, QueryKind::Given);
+    let info = &db.generations(SPACE).unwrap()[0];
+    assert_eq!(
+        info.recall,
+        stored.recall.unwrap().recall,
+        "the recall shown is the one measured for users"
+    );
+    let vector = &set.users[0];
+    let hits = db
+        .recall(SPACE)
+        .vector(vector)
+        .recall_target(0.8)
+        .explain()
+        .top(10)
+        .unwrap();
+    if let Some(Promise::Measured(measured)) = hits.promise() {
+        assert_eq!(measured.kind, QueryKind::Given);
+        assert_eq!(
+            hits.explained().unwrap().searches[0].measured,
+            Some(measured)
+        );
+    }
+    drop(db);
+    let reader = Database::open_read_only(&path).unwrap();
+    assert_eq!(of(&reader).calibration, stored.calibration);
+
+    let db = open_without_background(&path);
+    let again = db
+        .publish(SPACE)
+        .towers(towers())
+        .calibrate_users(users.clone())
+        .run()
+        .unwrap();
+    assert_eq!(again.measured.unwrap().kind, QueryKind::Given);
+    let plain = db.publish(SPACE).towers(towers()).run().unwrap();
+    assert!(
+        !plain.measured.unwrap().kind.is_real(),
+        "another generation, measured anew"
+    );
+    assert!(db.audit_users(SPACE, &[]).is_err());
+    let unusable = db.calibrate_users(SPACE, &users[320..]).unwrap_err();
+    assert!(unusable.to_string().contains("user 1"), "{unusable}");
+}
