@@ -5,9 +5,11 @@ use crate::error::Error;
 use crate::graph::GraphBuilder;
 use crate::index::IndexChoice;
 use crate::maintain::{self, Given, Monitor, Progress, ProgressCallback, Source};
+use crate::recall::{View, given_queries};
 use serde_json::Value;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use twinspire_core::kernel::Storage;
 use twinspire_towers::Towers;
 
@@ -342,11 +344,10 @@ impl<'a, S> Publish<'a, S> {
     }
 
     /// Measures with these users what recall users get, as [`Database::calibrate_users`] does, and stores it:
-    /// recalls with a [target](crate::Recall::recall_target) choose by it. Without users the queries are made
-    /// up. Give users that the towers were not trained on.
+    /// the choice of the [index](Self::index) and recalls with a [target](crate::Recall::recall_target) go by it.
+    /// Without users the queries are made up. Give users that the towers were not trained on.
     ///
-    /// The new generation is active before they are measured, and stays active if none of them can be
-    /// embedded, which is an error.
+    /// If none of them can be embedded, the publish ends with the error of the first, and nothing has changed.
     pub fn calibrate_users(mut self, users: impl IntoIterator<Item = Value>) -> Self {
         self.options.users.extend(users);
         self
@@ -422,6 +423,11 @@ impl Database {
         options: &PublishOptions<'_>,
     ) -> Result<GenerationInfo, Error> {
         let monitor = Monitor::new(options.progress.as_deref());
+        let live = self.live();
+        let given = |snapshot| {
+            let view = View::of(Arc::clone(&live), snapshot);
+            given_queries(&view, space, &options.users).map(|(_, queries)| queries)
+        };
         let publish = maintain::Publish {
             space,
             model: towers.model(),
@@ -431,17 +437,11 @@ impl Database {
             index: options.index,
             builder: options.graph_builder,
             force: options.force,
+            users: (!options.users.is_empty()).then_some(&given),
             left_out: options.left_out.as_deref(),
             monitor: &monitor,
         };
-        let mut generation = maintain::publish(&self.live(), self.writing()?, &publish, source)?;
-        if !options.users.is_empty() {
-            self.calibrate_users(space, &options.users)?;
-            let live = self.live();
-            let snapshot = live.snapshot.load();
-            let kept = snapshot.kept(space)?.generation(generation.number);
-            generation = kept.cloned().unwrap_or(generation);
-        }
+        let generation = maintain::publish(&live, self.writing()?, &publish, source)?;
         Ok(GenerationInfo::active(&generation))
     }
 }

@@ -266,7 +266,7 @@ fn half_of_the_leaves_hold_nearly_all_of_the_best() {
 
 #[test]
 fn large_dimensions_are_rotated_block_by_block() {
-    for dimension in [257, 600] {
+    for dimension in [257, 600, 4_096] {
         let data = noise(40 * dimension);
         let built = Built::new(Metric::Cosine, dimension, &data, 4);
         assert_eq!(

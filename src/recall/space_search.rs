@@ -20,6 +20,9 @@ use twinspire_core::ids::ItemNo;
 /// Nodes per block of a scan: their vectors stay in the cache while each query is compared with them.
 const BLOCK: u32 = 256;
 
+/// About as many scores does a walk compute for each candidate of its beam.
+const SCORES_PER_CANDIDATE: usize = 32;
+
 /// The items of one answer, best first, with their scores.
 type List = Result<Vec<(f32, ItemNo)>, Error>;
 
@@ -125,6 +128,7 @@ fn search_segment(
     let effort = match effort {
         // A beam as wide as the segment saves nothing, and may miss unreachable nodes.
         Effort::Beam(ef) if ef.max(wanted) >= items.nodes() => Effort::Exact,
+        Effort::Beam(ef) if is_scan_cheaper(part.shown(), items.len(), ef) => Effort::Exact,
         Effort::Scan if best.k() >= items.nodes() => Effort::Exact,
         other => other,
     };
@@ -166,6 +170,19 @@ fn search_segment(
             })
         }
     }
+}
+
+/// Whether a scan of the items of a segment that are shown takes less than a walk, which meets hidden ones too: until
+/// a merge, a segment may consist of overwritten items.
+fn is_scan_cheaper(shown: usize, items: usize, ef: usize) -> bool {
+    // Of mostly visible items a walk scores so few that only the smallest segments are scanned.
+    if shown > items / 4 {
+        return false;
+    }
+    let walk = SCORES_PER_CANDIDATE
+        .saturating_mul(ef)
+        .saturating_mul(items);
+    shown.saturating_mul(shown) <= walk
 }
 
 /// Whether the item of a slot may be returned.
@@ -244,4 +261,17 @@ fn search_index(
         }
         Ok(true)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_scanned_once_most_of_it_is_hidden() {
+        let scanned = |shown| is_scan_cheaper(shown, 100_000, 64);
+        assert!(scanned(0) && scanned(10_000));
+        assert!(!scanned(20_000) && !scanned(100_000));
+        assert!(!is_scan_cheaper(300, 1_000, 64), "a quarter is visible");
+    }
 }

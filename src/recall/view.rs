@@ -11,7 +11,7 @@ use twinspire_core::ids::{GenerationNo, ItemNo};
 pub(crate) struct View {
     live: Arc<Live>,
     snapshot: Arc<Snapshot>,
-    /// Whether the state may be an old one.
+    /// Whether the state may be another than the current one.
     is_pinned: bool,
 }
 
@@ -23,6 +23,15 @@ impl View {
             snapshot: live.snapshot.load_full(),
             live,
             is_pinned: false,
+        }
+    }
+
+    /// A state that is not the current one, as a publish is about to make.
+    pub(crate) fn of(live: Arc<Live>, snapshot: Snapshot) -> Self {
+        Self {
+            live,
+            snapshot: Arc::new(snapshot),
+            is_pinned: true,
         }
     }
 

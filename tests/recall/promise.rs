@@ -180,6 +180,12 @@ fn given_users_are_measured_stored_and_never_replaced_by_made_up_queries() {
         .run()
         .unwrap();
     assert_eq!(again.measured.unwrap().kind, QueryKind::Given);
+    let unusable = db.publish(SPACE).towers(towers());
+    let unusable = unusable.calibrate_users(users[320..].to_vec()).run();
+    let unusable = unusable.unwrap_err().to_string();
+    assert!(unusable.contains("user 1"), "{unusable}");
+    let info = db.generations(SPACE).unwrap();
+    assert_eq!(info.last().unwrap().number, again.number, "nothing changed");
     let plain = db.publish(SPACE).towers(towers()).run().unwrap();
     assert!(
         !plain.measured.unwrap().kind.is_real(),

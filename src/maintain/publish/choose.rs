@@ -39,14 +39,17 @@ pub(super) struct Chosen<'a> {
     pub(super) reason: IndexReason,
 }
 
-/// Writes a segment with the index that the publish asks for, and measures it: on made-up queries, and on those that
-/// users asked before, if there are any.
+/// Gives the queries of users, once there is a segment with the vectors of the items.
+pub(super) type Users<'a> = &'a (dyn Fn(&SpaceFile) -> Result<Vec<QuerySample>, Error> + Sync);
+
+/// Writes a segment with the index that the publish asks for, and measures it: on made-up queries, and on those of
+/// users, if there are any.
 pub(super) fn choose<'a>(
     directory: &Directory,
     database: u64,
     writing: &'a Writing,
     publish: &Publish<'_>,
-    asked: Option<QuerySample>,
+    users: Users<'_>,
     folded: &FoldedSegment,
 ) -> Result<Chosen<'a>, Error> {
     let builds = Builds {
@@ -54,7 +57,7 @@ pub(super) fn choose<'a>(
         database,
         writing,
         publish,
-        asked,
+        users,
         all: folded.nodes() as u64,
     };
     let only = |index, reason| {
@@ -82,8 +85,7 @@ struct Builds<'a, 'p> {
     database: u64,
     writing: &'a Writing,
     publish: &'p Publish<'p>,
-    /// What users asked before.
-    asked: Option<QuerySample>,
+    users: Users<'p>,
     /// Number of vectors.
     all: u64,
 }
@@ -184,7 +186,7 @@ impl<'a> Builds<'a, '_> {
     /// The queries to measure with.
     fn simulate(&self, built: &Built<'_>) -> Result<Simulation, Error> {
         let mut simulated = simulate(&built.segment)?;
-        simulated.samples.extend(self.asked.clone());
+        simulated.samples.extend((self.users)(&built.file)?);
         Ok(simulated)
     }
 

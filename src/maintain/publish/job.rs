@@ -4,9 +4,13 @@ use crate::error::Error;
 use crate::graph::GraphBuilder;
 use crate::index::IndexChoice;
 use crate::maintain::progress::{Monitor, ProgressStage};
+use crate::snapshot::{QuerySample, Snapshot};
 use std::sync::Arc;
 use twinspire_core::kernel::Storage;
 use twinspire_towers::internals::{Model, NamedBlob};
+
+/// The queries of users to measure with, in a state in which the space serves the new generation.
+pub(crate) type GivenUsers<'a> = &'a (dyn Fn(Snapshot) -> Result<QuerySample, Error> + Sync);
 
 /// A publish to run.
 pub(crate) struct Publish<'a> {
@@ -26,6 +30,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) builder: GraphBuilder,
     /// Whether doubts are ignored.
     pub(crate) force: bool,
+    /// The users that the caller has given.
+    pub(crate) users: Option<GivenUsers<'a>>,
     /// Receives the error of each item that is left out. Without it, the first such error ends the
     /// publish.
     pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,

@@ -5,7 +5,7 @@ use super::job::Publish;
 use super::source::Source;
 use super::vectors::Vectors;
 use crate::error::{Error, NameOwner};
-use crate::index::IndexKind;
+use crate::index::{IndexKind, IndexReason};
 use crate::maintain::activate::activate;
 use crate::maintain::collect::{collect, collect_or_warn};
 use crate::maintain::long_work;
@@ -14,10 +14,11 @@ use crate::maintain::progress::ProgressStage;
 use crate::maintain::seal::seal_locked;
 use crate::maintain::segment_builder::SegmentBuilder;
 use crate::maintain::writing::Writing;
-use crate::manifest::{Generation, Manifest, QueryKind};
-use crate::snapshot::{Base, Live, QuerySample, Snapshot};
+use crate::manifest::{Calibration, Generation, Manifest, QueryKind, SpaceFile};
+use crate::snapshot::{Base, Live, Overlay, QuerySample, Serving, Snapshot};
 use crate::store::write_towers;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 use twinspire_core::files::names;
 use twinspire_towers::internals::{Side, content_hash};
@@ -122,12 +123,44 @@ fn build(
             .iter()
             .map(|file| (file.name.as_str(), file.checksum)),
     );
-    let asked = embeds
-        .then(|| asked_before(live, before, space, towers_hash))
-        .flatten();
+    // What is built and measured is filled in below.
+    let begun = Generation {
+        number,
+        cut: sealed.manifest.sealed,
+        dimension: schema.dimension,
+        metric: schema.metric,
+        storage: publish.storage,
+        index: IndexKind::Graph,
+        index_reason: IndexReason::Requested,
+        partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
+        left_out,
+        members,
+        segments: Vec::new(),
+        towers_hash,
+        towers,
+        created_unix_ms: 0,
+        recall: 1.0,
+        calibration: Calibration::default(),
+    };
+    let users = |file: &SpaceFile| -> Result<Vec<QuerySample>, Error> {
+        let asked = embeds.then(|| asked_before(live, before, space, towers_hash));
+        let mut samples: Vec<_> = asked.flatten().into_iter().collect();
+        if let Some(users) = publish.users {
+            let generation = Generation {
+                segments: vec![file.clone()],
+                ..begun.clone()
+            };
+            let serving = Serving {
+                base: Arc::new(Base::open_whole(directory, space, &generation, None)?),
+                overlay: Overlay::default(),
+            };
+            samples.push(users(before.clone().with_space(space, serving))?);
+        }
+        Ok(samples)
+    };
     let chosen = long_work::run(|| {
         let folded = segment.fold();
-        choose(directory, database, writing, publish, asked, &folded)
+        choose(directory, database, writing, publish, &users, &folded)
     })?;
     let Chosen {
         file,
@@ -137,24 +170,15 @@ fn build(
         reason,
     } = chosen;
     let generation = Generation {
-        number,
-        cut: sealed.manifest.sealed,
-        dimension: schema.dimension,
-        metric: schema.metric,
-        storage: publish.storage,
         index,
         index_reason: reason,
-        partial: publish.left_out.is_some() || !publish.model.has(Side::Item),
-        left_out,
-        members,
         segments: vec![file],
-        towers_hash,
-        towers,
         created_unix_ms: now_unix_ms(),
         recall: calibration
             .default_recall()
             .map_or(1.0, |measured| measured.recall),
         calibration,
+        ..begun.clone()
     };
     let base = Base::open_whole(directory, space, &generation, None)?;
     let _state = writing.lock_state();
