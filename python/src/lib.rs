@@ -6,6 +6,7 @@
 //! - `json`, `frames`, `records`, `arrays`, `arguments` and `options` convert what comes in, `info` what goes out.
 //! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `generations`, `maintenance` and
 //!   `mining` add its methods. `hits`, `batch`, `towers` and `train` are what they return and take.
+//! - `command` is the command `twinspire`.
 //!
 //! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
 
@@ -17,6 +18,7 @@
 mod arguments;
 mod arrays;
 mod batch;
+mod command;
 mod database;
 mod ensembles;
 mod evaluate;
@@ -63,5 +65,6 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(maintenance::repair, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(train::train, module)?)?;
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     Ok(())
 }

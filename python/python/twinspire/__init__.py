@@ -28,7 +28,9 @@ process: after a fork, start with `spawn` or open in the child only.
 
 from __future__ import annotations
 
-from twinspire import export, train
+from typing import TYPE_CHECKING
+
+from twinspire import train
 from twinspire._ensembles import cascade, normalised, quotas, rank_fusion, weighted
 from twinspire._errors import (
     CancelledError,
@@ -94,6 +96,19 @@ from twinspire._twinspire import (
     repair,
     restore,
 )
+
+if TYPE_CHECKING:
+    from twinspire import export
+else:
+
+    def __getattr__(name: str) -> object:
+        # NumPy takes longer to import than all the rest, and the command does without it.
+        if name == "export":
+            from importlib import import_module
+
+            return import_module("twinspire.export")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "BatchHits", "Calibration", "CalibrationPoint", "CalibrationSample", "CancelledError", "CheckReport", "ClosedError",

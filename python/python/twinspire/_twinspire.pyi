@@ -71,6 +71,7 @@ def train(
     progress: _Progress,
     settings: dict[str, Any],
 ) -> Trained: ...
+def run_command(arguments: list[str]) -> int: ...
 @final
 class Database:
     @property
