@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import twinspire
+
+# TensorFlow and PyTorch crash in one process: with both, the tests of Keras run by themselves, when named.
+collect_ignore = ["test_export_keras.py"] if importlib.util.find_spec("torch") else []
 
 
 def write_price_towers(directory: Path) -> Path:

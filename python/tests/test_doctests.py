@@ -13,6 +13,7 @@ import pytest
 import twinspire
 from conftest import write_price_towers
 from twinspire import _convert, _ensembles, _progress, export
+from twinspire.export import _factors
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -21,7 +22,7 @@ def documented() -> Iterator[tuple[str, Any]]:
     """Every public name and every method of a class that has an example."""
     yield "twinspire", twinspire
     yield "twinspire.train", twinspire.train
-    for module in (_convert, _ensembles, _progress, export):
+    for module in (_convert, _ensembles, _progress, _factors, export):
         yield module.__name__, module
         for name, found in vars(module).items():
             if getattr(found, "__module__", None) == module.__name__:

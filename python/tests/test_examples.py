@@ -13,6 +13,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "python"
 
 @pytest.mark.parametrize("name", ["first_recall.py", "train_and_mine.py"])
 def test_an_example_runs(name: str) -> None:
+    run(name)
+
+
+def test_the_example_of_pytorch_runs() -> None:
+    pytest.importorskip("torch", reason="needs torch: python/test --models")
+    run("torch_towers.py")
+
+
+def run(name: str) -> None:
     done = subprocess.run([sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) >= 3

@@ -35,7 +35,7 @@ def test_wrong_factors_are_refused() -> None:
             export.factors(ids, vectors)
     with pytest.raises(twinspire.TowersError):
         export.factors(["a", "a"], [[1.0], [2.0]])
-    with pytest.raises(twinspire.TowersError):
+    with pytest.raises(twinspire.ExportError, match="not finite"):
         export.factors(["a"], [[float("nan")]])
 
 
@@ -67,3 +67,17 @@ def test_onnx_models_give_the_vectors_of_the_trained_model() -> None:
         export.onnx(**shape, **towers, tables=tables, examples=wrong)
     with pytest.raises(twinspire.TowersError):
         export.onnx(**shape, user=export.OnnxTower(b"no model", towers["user"].features), tables=tables)
+
+
+def test_examples_that_are_no_vectors_are_named() -> None:
+    model = export.OnnxTower(b"is not looked at", [{"kind": "number", "field": "n"}])
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"users": []}, "'users' is not 'user', 'item' or 'items'"),
+        ({"user": [({"n": 1}, [1.0, 0.0]), ({"n": 2}, [1.0])]}, r"user 1: the vector has the shape \(1,\), not \(2,\)"),
+        ({"user": ([{"n": 3}], lambda record: [record["n"], float("inf")])}, "user 0: the vector has numbers"),
+        ({"user": [({"n": 1}, [0.0, 0.0])]}, "user 0: the vector is all zeros"),
+        ({"items": {"B01": [[1.0, 0.0], [0.0, 1.0]]}}, r"item B01: the vector has the shape \(2, 2\)"),
+    ]
+    for examples, reason in wrong:
+        with pytest.raises(twinspire.ExportError, match=reason):
+            export.onnx(name="n", metric="cosine", dimension=2, user=model, examples=examples)

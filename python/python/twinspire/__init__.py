@@ -39,6 +39,7 @@ from twinspire._errors import (
     CorruptError,
     EnsembleError,
     Error,
+    ExportError,
     FeatureError,
     FilterError,
     ForkedError,
@@ -113,7 +114,7 @@ else:
 __all__ = [
     "BatchHits", "Calibration", "CalibrationPoint", "CalibrationSample", "CancelledError", "CheckReport", "ClosedError",
     "ComparedItem", "ComparedRank", "Comparison", "ConflictError", "CorruptError", "Database", "Embedded",
-    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "FeatureError", "FileProblem", "FilterError",
+    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "ExportError", "FeatureError", "FileProblem", "FilterError",
     "ForkedError", "Generation", "Hit", "Hits", "Imported", "InternalError", "InvalidInputError", "ItemError",
     "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "NotFoundError", "Pinned", "Progress",
     "PublishError", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "SpaceStats", "Stats", "StorageError",

@@ -39,6 +39,10 @@ class TowersError(InvalidInputError):
     """A towers directory is invalid; names the file and the place in it."""
 
 
+class ExportError(InvalidInputError):
+    """A model cannot become towers; names the layer, the reason and what to do."""
+
+
 class TrainError(InvalidInputError):
     """A training cannot run or fails; names the record, event or setting."""
 
