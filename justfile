@@ -12,6 +12,10 @@ test *arguments:
 python *arguments:
     python/test {{arguments}}
 
+# The same, with PyTorch, Keras and torch-rechub for the tests of the exporters.
+python-models:
+    python/test --models
+
 # The wheel of the Python package, as it is released.
 wheel:
     pip wheel --no-deps --wheel-dir target/wheels ./python

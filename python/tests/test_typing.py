@@ -25,7 +25,8 @@ def test_the_tests_are_typed_and_so_is_the_package() -> None:
     pytest.importorskip("mypy")
     run("mypy", "--strict", "tests")
     run("mypy", "--strict", "-p", "twinspire")
-    examples = [f"../examples/python/{name}.py" for name in ("first_recall", "torch_towers", "train_and_mine")]
+    names = ("ensembles", "first_recall", "tfrs_recall", "torch_towers", "train_and_mine")
+    examples = [f"../examples/python/{name}.py" for name in names]
     run("mypy", "--strict", *examples, "../benches/python/overhead.py")
 
 
