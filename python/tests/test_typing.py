@@ -27,7 +27,7 @@ def test_the_tests_are_typed_and_so_is_the_package() -> None:
     run("mypy", "--strict", "-p", "twinspire")
     names = ("ensembles", "first_recall", "tfrs_recall", "torch_towers", "train_and_mine")
     examples = [f"../examples/python/{name}.py" for name in names]
-    run("mypy", "--strict", *examples, "../benches/python/overhead.py")
+    run("mypy", "--strict", *examples, *(f"../benches/python/{name}.py" for name in ("alternative", "overhead")))
 
 
 def test_the_stubs_are_those_of_the_module(tmp_path: Path) -> None:
