@@ -29,7 +29,8 @@ pub(crate) fn calibrate(
     loop {
         let queries = given.as_ref().map(|(_, queries)| queries);
         let audit = || live.audit(space, queries, &check_cancelled);
-        let (number, measured) = long_work::run(audit)?;
+        let vectors = count_vectors(&live.snapshot.load().space(space)?.base.parts);
+        let (number, measured) = long_work::run(vectors, audit)?;
         let _state = writing.lock_state();
         let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();

@@ -24,9 +24,12 @@ const NICENESS: i32 = 10;
 /// The pool; `None` if its threads cannot be started.
 static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
 
-/// Runs long work, so that it does not delay recalls.
-pub(super) fn run<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    match has_recalled() {
+/// Work on fewer items takes less time than to wake other threads for it.
+const SHORT: usize = 64;
+
+/// Runs long work on this many items, so that it does not delay recalls.
+pub(super) fn run<T: Send>(items: usize, work: impl FnOnce() -> T + Send) -> T {
+    match items >= SHORT && has_recalled() {
         true => run_in_pool(work),
         false => work(),
     }

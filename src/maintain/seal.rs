@@ -119,7 +119,7 @@ fn seal_items<'a>(
     pending.push(guard);
     let database = manifest.database;
     let segment = ItemsWriter::create(&live.directory, number, database, unfiltered)?;
-    long_work::run(|| write_fresh(before, segment))
+    long_work::run(before.fresh.len(), || write_fresh(before, segment))
 }
 
 /// Writes the unsealed items of a state.

@@ -91,7 +91,7 @@ impl SegmentBuilder {
         progress: &(dyn Fn(u64, u64) + Sync),
         cancelled: &AtomicBool,
     ) -> Result<SpaceFile, Error> {
-        long_work::run(|| {
+        long_work::run(self.items.len(), || {
             let index = self.index;
             let folded = self.fold();
             let index = match folded.nodes() < FEW_VECTORS {

@@ -167,7 +167,7 @@ fn progress_runs_from_zero_to_the_number_of_rows() {
 
 #[test]
 fn a_cancelled_build_fails() {
-    let data = clustered(20_000, 8, 5, Metric::L2);
+    let data = clustered(5_000, 8, 5, Metric::L2);
     for builder in [GraphBuilder::Batches, GraphBuilder::InstantDistance] {
         let cancelled = AtomicBool::new(false);
         let cancel = |done, _| cancelled.store(done > 0, Ordering::Relaxed);

@@ -110,7 +110,7 @@ fn write_newest<'a>(
         }
         Ok(())
     };
-    long_work::run(|| newest.try_for_each(write))?;
+    long_work::run(rows.len(), || newest.try_for_each(write))?;
     let output = any.then(|| writer.finish()).transpose()?;
     Ok((output, pending))
 }

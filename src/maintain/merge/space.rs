@@ -32,7 +32,8 @@ pub(super) fn merge_space(
     };
     let with_oldest = range.start == 0;
     let inputs = base.parts.get(range).unwrap_or_default();
-    let segment = long_work::run(|| collect_shown(base, inputs, with_oldest));
+    let shown = inputs.iter().map(Part::shown).sum();
+    let segment = long_work::run(shown, || collect_shown(base, inputs, with_oldest));
     let (number, _pending) = writing.reserve_space()?;
     let output = match segment.is_empty() {
         true => None,

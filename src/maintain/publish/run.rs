@@ -158,7 +158,7 @@ fn build(
         }
         Ok(samples)
     };
-    let chosen = long_work::run(|| {
+    let chosen = long_work::run(segment.items.len(), || {
         let folded = segment.fold();
         choose(directory, database, writing, publish, &users, &folded)
     })?;

@@ -132,7 +132,8 @@ fn embed(
             failed.fetch_min(at, Ordering::Relaxed);
         })
     });
-    let present: Vec<Result<Vec<bool>, Error>> = long_work::run(|| present.collect());
+    let present: Vec<Result<Vec<bool>, Error>> =
+        long_work::run(versions.len(), || present.collect());
     let present: Vec<Vec<bool>> = present.into_iter().collect::<Result<_, _>>()?;
     Ok(present.concat())
 }
@@ -208,7 +209,7 @@ fn concatenate(
         vector.copy_from_slice(&all);
         true
     });
-    let present = long_work::run(|| present.collect());
+    let present = long_work::run(versions.len(), || present.collect());
     publish.report(ProgressStage::Embed, total, total)?;
     Ok(present)
 }
