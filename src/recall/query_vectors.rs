@@ -15,7 +15,8 @@ use twinspire_core::kernel::{Row, prepare};
 use twinspire_towers::internals::{IDS_PER_LOOKUP, Model, OtherReaders, Reading, Side};
 use twinspire_towers::{Embedded, FeatureCheck};
 
-/// Users that one task of a batch embeds: as many as the towers compute at a time.
+/// Most users that one task of a batch embeds: as many as the towers compute at a time. Small batches are shared among
+/// the cores.
 const USERS_PER_TASK: usize = 64;
 
 /// Rows that are prefetched before they are read.
@@ -172,7 +173,8 @@ pub(super) fn query_vectors(
             // Inputs for single spaces are those of all queries.
             let reading = reading.in_space(first, space);
             let model = serving.base.model()?;
-            let tasks = users.par_chunks(USERS_PER_TASK);
+            let share = users.len().div_ceil(rayon::current_num_threads());
+            let tasks = users.par_chunks(share.clamp(1, USERS_PER_TASK));
             let embedded = tasks.map(|users| {
                 with_item_vectors(view, serving, reading, |reading| {
                     model.embed_each(Side::User, users, reading)

@@ -147,7 +147,7 @@ fn build(
         let mut samples: Vec<_> = asked.flatten().into_iter().collect();
         if let Some(users) = publish.users {
             let generation = Generation {
-                segments: vec![file.clone()],
+                segments: vec![*file],
                 ..begun.clone()
             };
             let serving = Serving {
