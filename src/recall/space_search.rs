@@ -20,7 +20,7 @@ use twinspire_core::ids::ItemNo;
 /// Nodes per block of a scan: their vectors stay in the cache while each query is compared with them.
 const BLOCK: u32 = 256;
 
-/// About as many scores does a walk compute for each candidate of its beam.
+/// A walk scores the neighbours of each candidate of its beam: about as many as a node has links.
 const SCORES_PER_CANDIDATE: usize = 32;
 
 /// The items of one answer, best first, with their scores.

@@ -1,10 +1,9 @@
 //! The command `twinspire` as a function: the database from a shell.
 //!
 //! From bottom to top: `atomic_file` writes a file whole; `output` prints results and failures; `reading` reads files
-//! of records; `args` holds
-//! the arguments that several commands share; `view` prints results that several commands share; `cmd` has a
-//! file for each command; `command` lists and dispatches them. The command uses the public API of the
-//! database alone.
+//! of records; `args` holds the arguments that several commands share; `view` prints results that several commands
+//! share; `cmd` has a file for each command; `command` lists and dispatches them. The command uses the public API of
+//! the database alone.
 //!
 //! The binary and the Python package both call [`run`].
 

@@ -178,7 +178,7 @@ fn build(
             .default_recall()
             .map_or(1.0, |measured| measured.recall),
         calibration,
-        ..begun.clone()
+        ..begun
     };
     let base = Base::open_whole(directory, space, &generation, None)?;
     let _state = writing.lock_state();

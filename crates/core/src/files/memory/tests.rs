@@ -95,6 +95,10 @@ fn a_random_loss_reaches_every_subset_and_repeats_for_the_same_seed() {
     let subsets: std::collections::BTreeSet<_> = (0..100).map(left).collect();
     assert_eq!(subsets.len(), 8);
     assert_eq!(left(7), left(7));
+    let losses: Vec<_> = (0..100).map(Loss::Random).collect();
+    let cuts = files.after_power_cuts(&losses);
+    let left: std::collections::BTreeSet<_> = cuts.iter().map(|(_, files)| files.paths()).collect();
+    assert_eq!((cuts.len(), left), (8, subsets), "each disk once");
 }
 
 #[test]
