@@ -6,7 +6,7 @@ ci:
 
 # The tests.
 test *arguments:
-    cargo test --all-features {{arguments}}
+    cargo test --workspace --all-features {{arguments}}
 
 # The tests of the Python package, in an environment of its own.
 python *arguments:
