@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+import called
 import twinspire
+
+# Before the tests are imported.
+called.record_all()
 
 # TensorFlow and PyTorch crash in one process: with both, the tests of Keras run by themselves, when named.
 collect_ignore = ["test_export_keras.py"] if importlib.util.find_spec("torch") else []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[called.PARTLY] = ", ".join(argument for argument in config.args if "::" in argument)
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        item.config.stash[called.PARTLY] = f"{item.name} and others were deselected"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for name in called.EXPORTERS:
+        if name in sys.modules:
+            called.record(sys.modules[name])
+    # The tests of what was called come last.
+    items.sort(key=lambda item: item.name.startswith("test_every_public_name_is_called"))
 
 
 def write_price_towers(directory: Path) -> Path:

@@ -53,6 +53,34 @@ def test_a_reader_sees_what_was_written_when_it_refreshes(db: twinspire.Database
             reader.items.put({"id": "B04"})
 
 
+def test_damage_is_named(db: twinspire.Database, path: Path) -> None:
+    db.close()
+    manifest = path / (path / "CURRENT").read_text().split()[0]
+    manifest.chmod(0o600)
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    with pytest.raises(twinspire.CorruptError, match=manifest.name):
+        twinspire.open(path)
+
+
+def test_a_newer_format_is_refused(db: twinspire.Database, path: Path) -> None:
+    db.close()
+    with (path / "CURRENT").open("a") as current:
+        current.write("! what only a newer release knows\n")
+    with pytest.raises(twinspire.UnsupportedError, match="CURRENT"):
+        twinspire.open(path)
+
+
+def test_a_commit_of_another_process_is_never_overwritten(db: twinspire.Database, path: Path) -> None:
+    before = (path / "CURRENT").read_bytes()
+    db.items.put({"id": "B03", "price": 30})
+    db.seal()
+    (path / "CURRENT").write_bytes(before)
+    db.items.put({"id": "B04", "price": 40})
+    with pytest.raises(twinspire.ConflictError, match="another process writes too"):
+        db.seal()
+    assert db.items["B01"] == {"id": "B01", "price": 10}, "reads go on"
+
+
 def test_upkeep(db: twinspire.Database, tmp_path: Path) -> None:
     db.items.put({"id": "B03", "price": 30})
     assert db.seal() == 3
