@@ -30,6 +30,14 @@ def test_the_wheel_has_the_command() -> None:
     assert callable(getattr(importlib.import_module(entry[1]), entry[2]))
 
 
+def test_the_wheel_has_the_licences_of_the_repository() -> None:
+    package = Path(__file__).parents[1]
+    licences = sorted(package.glob("LICENSE-*"))
+    assert [licence.name for licence in licences] == ["LICENSE-APACHE", "LICENSE-MIT"]
+    for licence in licences:
+        assert licence.read_bytes() == (package.parent / licence.name).read_bytes()
+
+
 def test_it_says_its_version_and_helps() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout) == (0, f"twinspire {twinspire.__version__}\n")
