@@ -7,13 +7,15 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sized
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from twinspire._errors import ExportError
 from twinspire._twinspire import Towers
+
+T = TypeVar("T")
 
 Metric = Literal["cosine", "inner_product", "l2"]
 """How users and items are compared."""
@@ -37,6 +39,14 @@ def require(condition: bool, message: str) -> None:
     """Raise `ExportError` unless the condition holds."""
     if not condition:
         raise ExportError(message)
+
+
+def by_side(metric: str, user: T | None, item: T | None) -> dict[str, T]:
+    """The towers that are given, one at least, and a metric to compare them by."""
+    require(metric in METRICS, f"metric: {metric!r} is not {', '.join(METRICS)}")
+    given = {side: tower for side, tower in (("user", user), ("item", item)) if tower is not None}
+    require(bool(given), "user, item: give a tower or two")
+    return given
 
 
 def self_test(

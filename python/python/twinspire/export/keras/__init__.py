@@ -33,7 +33,7 @@ import numpy as np
 
 from twinspire._twinspire import Towers
 from twinspire.export._towers import (
-    METRICS, Cases, Metric, Record, Tensor, float32, open_towers, require, safetensors, self_test,
+    Cases, Metric, Record, Tensor, by_side, float32, open_towers, require, safetensors, self_test,
 )  # fmt: skip
 from twinspire.export.keras.features import Features
 from twinspire.export.keras.graph import Graph
@@ -93,9 +93,7 @@ def towers(
     TowersError
         Names the feature or the record of the self-test that differs.
     """
-    given = {side: tower for side, tower in (("user", user), ("item", item)) if tower is not None}
-    require(metric in METRICS, f"metric: {metric!r} is not {', '.join(METRICS)}")
-    require(bool(given), "user, item: give a tower or two")
+    given = by_side(metric, user, item)
     described: dict[str, Any] = {"format": 1, "name": name, "metric": metric, "tables": {}}
     files: dict[str, bytes] = {}
     dimensions = {}

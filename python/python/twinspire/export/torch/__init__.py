@@ -34,7 +34,7 @@ import torch
 from torch import nn
 
 from twinspire._twinspire import Towers
-from twinspire.export._towers import METRICS, Cases, Metric, open_towers, require, safetensors, self_test
+from twinspire.export._towers import Cases, Metric, by_side, open_towers, require, safetensors, self_test
 from twinspire.export.torch import onnx as _onnx
 from twinspire.export.torch.layers import DROPOUTS, Walk
 from twinspire.export.torch.modules import Add, Concat, FeatureWeights, L2Normalise, Residual, Temperature
@@ -108,8 +108,7 @@ def towers(
     TowersError
         Names the feature or the record of the self-test that differs.
     """
-    given = {side: tower for side, tower in (("user", user), ("item", item)) if tower is not None}
-    require(metric in METRICS, f"metric: {metric!r} is not {', '.join(METRICS)}")
+    given = by_side(metric, user, item)
     require(
         weights in (torch.float32, torch.float16, torch.bfloat16),
         f"weights: {weights} is not torch.float32, torch.float16 or torch.bfloat16",
