@@ -2,53 +2,93 @@
 
     pip install ./python && pip install polars && python benches/python/overhead.py [ITEMS] [DIMENSION]
 
-Prints, each with both sides from one run:
-- one recall: the median time of the call in Python, and of the stages that the library reports for the same calls;
+The library's side is `benches/overhead.rs`, on the same database and queries; the sides take turns. Printed, each with
+both sides:
+- one recall by vector and one by user: median times;
+- `recall_many` of 1,000 users, from dicts: median times of a batch;
 - rows a second of `put_many` of a polars frame of 100,000 rows, and of importing the same rows from Parquet.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 import twinspire
 
+SPACE, K, BATCH_K, BATCHES, HISTORY, USERS, ROUNDS = "shop", 10, 100, 8, 20, 1000, 5
+LIBRARY = ["cargo", "bench", "--quiet", "--workspace", "--all-features", "--bench", "overhead", "--"]
 
-def filled(path: Path, items: int, dimension: int) -> tuple[twinspire.Database, np.ndarray]:
-    """A database with vectors of random items, and some queries."""
+
+def prepare(directory: Path, items: int, dimension: int) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """A database whose users are the mean of their history, users, and vectors to query."""
     rng = np.random.default_rng(1)
     ids = [f"i{n:07}" for n in range(items)]
     centres = rng.normal(size=(200, dimension))
-    vectors = (centres[rng.integers(0, 200, items)] + 0.5 * rng.normal(size=(items, dimension))).astype(np.float32)
-    queries = (centres[rng.integers(0, 200, 1000)] + 0.5 * rng.normal(size=(1000, dimension))).astype(np.float32)
-    db = twinspire.open(path)
-    db.items.put_many({"id": id, "price": n % 100} for n, id in enumerate(ids))
-    db.publish_vectors("v", ids, vectors)
-    return db, queries
+    group = rng.integers(0, 200, items)
+    vectors = (centres[group] + 0.5 * rng.normal(size=(items, dimension))).astype(np.float32)
+    queries = (centres[rng.integers(0, 200, USERS)] + 0.5 * rng.normal(size=(USERS, dimension))).astype(np.float32)
+    liked = [np.flatnonzero(group == one) for one in rng.integers(0, 200, USERS)]
+    users = [{"user_id": f"u{n}", "history": [ids[row] for row in rng.choice(rows, HISTORY)]}
+             for n, rows in enumerate(liked)]  # fmt: skip
+    history = {"kind": "items", "field": "history", "limit": HISTORY}
+    described = {
+        "format": 1, "name": "shop", "dimension": dimension, "metric": "cosine",
+        "user": {"features": [history], "layers": [], "other_fields": "ignore"},
+    }  # fmt: skip
+    (directory / "towers").mkdir()
+    (directory / "towers" / "tower.json").write_text(json.dumps(described))
+    with twinspire.open(directory / "shop.twin") as db:
+        db.items.put_many({"id": id, "price": n % 100} for n, id in enumerate(ids))
+        db.publish_vectors(SPACE, ids, vectors, towers=directory / "towers")
+    (directory / "users.json").write_text(json.dumps(users))
+    queries.tofile(directory / "queries.f32")
+    return users, queries
 
 
-def one_recall(db: twinspire.Database, queries: np.ndarray) -> None:
-    """The time of a call beside the time that its stages took."""
-    plain, staged, inside = [], [], []
-    for _ in range(3):
-        for query in queries:
+def each(inputs: Iterable[Any], call: Callable[[Any], object]) -> float:
+    """The median microseconds of a call, in the second of two rounds, as the library's side counts."""
+    inputs = list(inputs)
+    for _ in range(2):
+        times = []
+        for one in inputs:
             began = time.perf_counter()
-            db.recall("v", vector=query, k=10)
-            plain.append(time.perf_counter() - began)
-            began = time.perf_counter()
-            hits = db.recall("v", vector=query, k=10, explain=True)
-            staged.append(time.perf_counter() - began)
-            assert hits.explain is not None
-            inside.append(sum(hits.explain["micros"].values()) / 1e6)
-    call, stages = statistics.median(plain), statistics.median(inside)
-    print(f"recall: {call * 1e6:.1f} µs in Python, {stages * 1e6:.1f} µs in its stages: {(call - stages) * 1e6:+.1f} µs")
+            call(one)
+            times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1e6
+
+
+def recalls(directory: Path, items: int, dimension: int) -> None:
+    users, queries = prepare(directory, items, dimension)
+    sides: dict[str, dict[str, list[float]]] = {"Python": {}, "Rust": {}}
+    for _ in range(ROUNDS):
+        with twinspire.open(directory / "shop.twin", read_only=True) as db:
+            python = {
+                "vector": each(queries, lambda query: db.recall(SPACE, vector=query, k=K)),
+                "user": each(users, lambda user: db.recall(SPACE, user=user, k=K)),
+                "batch": each(range(BATCHES), lambda _: db.recall_many(SPACE, users, k=BATCH_K)),
+            }
+        done = subprocess.run([*LIBRARY, str(directory)], stdout=subprocess.PIPE, text=True, check=True)
+        for side, found in (("Python", python), ("Rust", json.loads(done.stdout))):
+            for name, taken in found.items():
+                sides[side].setdefault(name, []).append(taken)
+    # The least of the rounds: another program can only make a round slower.
+    python, rust = ({name: min(rounds) for name, rounds in side.items()} for side in sides.values())
+    for name in ("vector", "user"):
+        more = python[name] - rust[name]
+        print(f"recall by {name}: {python[name]:.1f} µs in Python, {rust[name]:.1f} µs in Rust: {more:+.1f} µs")
+    print(f"recall_many of {USERS:,} users, k = {BATCH_K}: {python['batch'] / 1e3:.2f} ms in Python, "
+          f"{rust['batch'] / 1e3:.2f} ms in Rust: ratio {python['batch'] / rust['batch']:.3f}")
 
 
 def puts(directory: Path) -> None:
@@ -84,9 +124,7 @@ def main() -> None:
     given = [int(argument) for argument in sys.argv[1:3]]
     items, dimension = given + [50_000, 64][len(given) :]
     with tempfile.TemporaryDirectory() as directory:
-        db, queries = filled(Path(directory) / "v.twin", items, dimension)
-        with db:
-            one_recall(db, queries)
+        recalls(Path(directory), items, dimension)
         puts(Path(directory))
 
 
