@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 import twinspire
@@ -30,7 +31,7 @@ SPACE, K, BATCH_K, BATCHES, HISTORY, USERS, ROUNDS = "shop", 10, 100, 8, 20, 100
 LIBRARY = ["cargo", "bench", "--quiet", "--workspace", "--all-features", "--bench", "overhead", "--"]
 
 
-def prepare(directory: Path, items: int, dimension: int) -> tuple[list[dict[str, Any]], np.ndarray]:
+def prepare(directory: Path, items: int, dimension: int) -> tuple[list[dict[str, Any]], npt.NDArray[np.float32]]:
     """A database whose users are the mean of their history, users, and vectors to query."""
     rng = np.random.default_rng(1)
     ids = [f"i{n:07}" for n in range(items)]

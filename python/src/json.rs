@@ -52,15 +52,25 @@ fn convert(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return mapping(dict, depth);
     }
     if let Ok(list) = object.cast::<PyList>() {
-        let values = list.iter().map(|value| convert(&value, depth + 1));
-        return values.collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return sequence(list.iter(), depth);
     }
     if let Ok(tuple) = object.cast::<PyTuple>() {
-        let values = tuple.iter().map(|value| convert(&value, depth + 1));
-        return values.collect::<PyResult<Vec<_>>>().map(Value::Array);
+        return sequence(tuple.iter(), depth);
     }
     let module = PyModule::import(object.py(), "twinspire._convert")?;
     convert(&module.getattr("plain")?.call1((object,))?, depth + 1)
+}
+
+fn sequence<'py>(
+    objects: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
+    depth: usize,
+) -> PyResult<Value> {
+    // A `collect` of results would not know the length.
+    let mut values = Vec::with_capacity(objects.len());
+    for object in objects {
+        values.push(convert(&object, depth + 1)?);
+    }
+    Ok(Value::Array(values))
 }
 
 fn integer(number: &Bound<'_, PyInt>) -> PyResult<Value> {
