@@ -25,8 +25,8 @@ use twinspire_testkit::vectors::VectorSet;
 
 const SPACE: &str = "vectors";
 const K: usize = 10;
-const EFS: [usize; 14] = [
-    10, 16, 24, 32, 48, 64, 96, DEFAULT_EF, 128, 192, 256, 384, 512, 768,
+const EFS: [usize; 16] = [
+    4, 7, 10, 16, 24, 32, 48, 64, 96, DEFAULT_EF, 128, 192, 256, 384, 512, 768,
 ];
 
 fn main() {

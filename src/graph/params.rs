@@ -16,7 +16,7 @@ pub(crate) struct BeamParams<'a> {
     pub(crate) query: &'a [f32],
     /// Number of nodes wanted.
     pub(crate) k: usize,
-    /// Beam width (efSearch); for answers at least one and a half times `k`.
+    /// Beam width (efSearch).
     pub(crate) ef: usize,
     /// The k-th best score found elsewhere, in other segments: a walk that does not come near it ends.
     pub(crate) threshold: f32,
@@ -33,9 +33,17 @@ impl<'a> BeamParams<'a> {
         }
     }
 
-    /// Parameters of a search whose best `k` are the answer. Codes may rank a node of the best `k` below
-    /// others, so the beam is half as wide again as `k` at least.
-    pub(crate) fn for_answer(query: &'a [f32], k: usize, ef: usize) -> Self {
-        Self::new(query, k, ef.max(k.saturating_add(k / 2)))
+    /// The beam width of a walk. Codes may rank a node of the best `k` below others, so the beam is half as wide
+    /// again as `k` at least.
+    pub(crate) fn beam(&self) -> usize {
+        self.ef.max(self.k.saturating_add(self.k / 2))
+    }
+
+    /// The width of a search of leaves, which hold many nodes each: less than the default is a wish for speed.
+    pub(crate) fn leaf_width(&self) -> usize {
+        match self.ef < DEFAULT_EF {
+            true => self.ef.max(self.k / 2),
+            false => self.beam(),
+        }
     }
 }

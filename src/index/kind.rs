@@ -56,9 +56,11 @@ pub struct IndexTimes {
     pub recall: f32,
     /// Mean time by a graph, in microseconds; `None` if no beam width reached the recall.
     pub graph_micros: Option<f32>,
-    /// Number of vectors in that graph: fewer than all if a graph over some of them took longer than
-    /// partitions of all.
+    /// Number of vectors in that graph: fewer than all if a graph over all would be slower than partitions.
     pub graph_vectors: u64,
+    /// Mean time by a graph of all vectors as estimated from smaller ones, in microseconds; `None` if none was, or if
+    /// no beam width reached the recall.
+    pub graph_estimate_micros: Option<f32>,
     /// Mean time by partitions of all vectors, in microseconds; `None` if a search of the
     /// [default width](crate::DEFAULT_EF) did not reach the recall, or if too many vectors are near copies of others.
     pub partitions_micros: Option<f32>,
@@ -87,6 +89,10 @@ impl fmt::Display for IndexTimes {
             micros(self.partitions_micros),
             self.graph_vectors,
             micros(self.graph_micros)
-        )
+        )?;
+        match self.graph_estimate_micros {
+            Some(estimate) => write!(f, ", of all about {estimate:.0} µs"),
+            None => Ok(()),
+        }
     }
 }

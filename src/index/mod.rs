@@ -63,7 +63,10 @@ impl Index<'_> {
     ) -> &'s [ScoredNode] {
         let Scratch { graph, leaves } = scratch;
         match self {
-            Self::Graph(index) => graph::search(index, vectors, params, graph),
+            Self::Graph(index) => {
+                let ef = params.beam();
+                graph::search(index, vectors, &BeamParams { ef, ..*params }, graph)
+            }
             Self::Partitions(index) => {
                 let all = &mut |_: u32| true;
                 partitions::search(index, vectors, params, all, leaves, graph)
@@ -84,6 +87,10 @@ impl Index<'_> {
         let Scratch { graph, leaves } = scratch;
         match self {
             Self::Graph(index) => {
+                let params = &BeamParams {
+                    ef: params.beam(),
+                    ..*params
+                };
                 graph::search_filtered(index, vectors, params, limits, filter, graph)
             }
             Self::Partitions(index) => Some(partitions::search(

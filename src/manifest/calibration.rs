@@ -8,8 +8,9 @@ use std::fmt;
 /// The values of k for which recall is measured.
 pub(crate) const KS: [usize; 3] = [1, 10, 100];
 /// The beam widths for which recall is measured, as far as they are cheaper than scoring every item.
-pub(crate) const EFS: [u32; 19] = [
-    16, 24, 32, 48, 64, 100, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192,
+pub(crate) const EFS: [u32; 21] = [
+    4, 8, 16, 24, 32, 48, 64, 100, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096,
+    6144, 8192,
 ];
 /// The confidence of the lower bounds of a [`Calibration`].
 pub const CONFIDENCE: f32 = 0.95;

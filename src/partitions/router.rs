@@ -8,7 +8,9 @@ use twinspire_core::kernel::{Level, MAX_TILE_CODE, Metric, TILE_ROWS, tile_bytes
 const MIDDLE: f32 = 64.0;
 /// The largest code of a query; the least is its negative.
 const LIMIT: f32 = 127.0;
-/// Buckets of the histogram that ranks leaves.
+/// Leaves per group, of whose best scores the bound of few leaves is one. Large groups are compared sooner.
+const GROUPS: [usize; 2] = [16, 4];
+/// Buckets of the histogram that ranks many leaves.
 const BUCKETS: usize = 256;
 
 /// The centroids as codes of 7 bits, in tiles of 16.
@@ -28,6 +30,8 @@ pub(super) struct Router {
     query: Vec<i8>,
     sums: Vec<i32>,
     scores: Vec<f32>,
+    /// The best score of each group of leaves.
+    best: Vec<f32>,
 }
 
 impl CentroidTiles {
@@ -105,9 +109,9 @@ impl Router {
     }
 
     /// The best `count` leaves, best first; `leaves` is filled with their keys.
-    pub(super) fn rank(&self, count: usize, leaves: &mut Vec<u64>) {
+    pub(super) fn rank(&mut self, count: usize, leaves: &mut Vec<u64>) {
         leaves.clear();
-        let least = bound_of_best(&self.scores, count);
+        let least = self.bound_of_best(count);
         for (leaf, score) in self.scores.iter().enumerate() {
             if *score >= least {
                 leaves.push(ScoredNode::new(leaf as u32, *score).key());
@@ -116,13 +120,36 @@ impl Router {
         leaves.sort_unstable_by(|a, b| b.cmp(a));
         leaves.truncate(count);
     }
+
+    /// A score that the best `count` reach, and few others.
+    fn bound_of_best(&mut self, count: usize) -> f32 {
+        let scores = &self.scores;
+        if count == 0 || count >= scores.len() {
+            return f32::NEG_INFINITY;
+        }
+        // In `count` groups the best score is at least the count-th of the best ones.
+        match GROUPS
+            .iter()
+            .find(|size| 2 * count * **size <= scores.len())
+        {
+            Some(size) => {
+                let larger = |a: f32, b: &f32| if *b > a { *b } else { a };
+                let best = scores.chunks(*size);
+                let best = best.map(|scores| scores.iter().fold(f32::NEG_INFINITY, larger));
+                self.best.clear();
+                self.best.extend(best);
+                let (_, bound, _) = self
+                    .best
+                    .select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+                *bound
+            }
+            None => bound_by_histogram(scores, count),
+        }
+    }
 }
 
 /// A score that the best `count` reach, and few others: by a histogram, because most scores are far below.
-fn bound_of_best(scores: &[f32], count: usize) -> f32 {
-    if count >= scores.len() {
-        return f32::NEG_INFINITY;
-    }
+fn bound_by_histogram(scores: &[f32], count: usize) -> f32 {
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     for score in scores {
         low = if *score < low { *score } else { low };
@@ -148,4 +175,29 @@ fn bound_of_best(scores: &[f32], count: usize) -> f32 {
         }
     }
     f32::NEG_INFINITY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_leaves_are_those_of_a_sort(
+            scores in prop::collection::vec(prop_oneof![-1.0f32..1.0, Just(0.5)], 1..600),
+            count in 1usize..80,
+        ) {
+            let mut wanted: Vec<u64> = (0u32..)
+                .zip(&scores)
+                .map(|(leaf, score)| ScoredNode::new(leaf, *score).key())
+                .collect();
+            wanted.sort_unstable_by(|a, b| b.cmp(a));
+            wanted.truncate(count);
+            let mut router = Router { scores, ..Router::default() };
+            let mut leaves = Vec::new();
+            router.rank(count, &mut leaves);
+            prop_assert_eq!(leaves, wanted);
+        }
+    }
 }

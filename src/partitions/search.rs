@@ -57,12 +57,13 @@ pub(crate) fn search<'s>(
         .rotation()
         .apply(level, params.query, buffer, query);
     router.score(level, vectors.metric, partitions, query);
-    let width = params.ef.saturating_mul(LEAVES_PER_WIDTH).max(1);
+    let ef = params.leaf_width();
+    let width = ef.saturating_mul(LEAVES_PER_WIDTH).max(1);
     router.rank(width.min(partitions.leaves()), leaves);
     let (fewest, each) = CANDIDATES;
     let wanted = KS.into_iter().find(|k| params.k <= *k).unwrap_or(params.k);
     let more = wanted.saturating_mul(each).saturating_add(fewest);
-    candidates.reset(params.ef.saturating_add(more));
+    candidates.reset(ef.saturating_add(more));
     if !matches!(vectors.metric, Metric::L2) {
         scan.fill_tables(query, tables);
         bytes.set(tables);

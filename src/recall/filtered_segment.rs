@@ -220,8 +220,7 @@ impl FilteredSearch<'_> {
 
     fn beam_params(&self, ef: usize, best: &TopK<'_>) -> BeamParams<'_> {
         let nodes = self.part.segment.node_items().nodes();
-        let mut params =
-            BeamParams::for_answer(self.query.vector, best.k().min(nodes), ef.min(nodes));
+        let mut params = BeamParams::new(self.query.vector, best.k().min(nodes), ef.min(nodes));
         params.threshold = best.threshold();
         params
     }

@@ -153,8 +153,7 @@ fn search_segment(
         }
         (Effort::Beam(ef), None) => {
             let nodes = items.nodes();
-            let mut params =
-                BeamParams::for_answer(query.vector, best.k().min(nodes), ef.min(nodes));
+            let mut params = BeamParams::new(query.vector, best.k().min(nodes), ef.min(nodes));
             params.threshold = best.threshold();
             let all = part.shown() == items.len() && query.may_return_all();
             let kind = part.segment.index_kind();

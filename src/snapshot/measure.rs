@@ -231,14 +231,11 @@ fn find(
     let mut scores = Vec::new();
     for part in parts {
         let (index, vectors) = (part.segment.index()?, part.segment.node_vectors());
-        let (params, items) = (
-            BeamParams::for_answer(query, k, ef),
-            part.segment.node_items(),
-        );
+        let (params, items) = (BeamParams::new(query, k, ef), part.segment.node_items());
         let found = if part.shown() == items.len() {
             index.search(&vectors, &params, scratch)
         } else {
-            let limits = WalkLimits::for_beam(params.ef);
+            let limits = WalkLimits::for_beam(params.beam());
             let mut shows = |node: u32| part.shows_node(&items, node);
             let found = index.search_filtered(&vectors, &params, limits, &mut shows, scratch);
             found.unwrap_or_default()

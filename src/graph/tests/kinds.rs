@@ -66,7 +66,7 @@ fn recall(
     [10, 100].map(|k| {
         let mut hits = 0;
         for query in &queries {
-            let params = BeamParams::for_answer(query, k, DEFAULT_EF);
+            let params = BeamParams::new(query, k, DEFAULT_EF.max(k + k / 2));
             let wanted = search_exact(&vectors, query, k, |_| true).remove(0);
             let found = search(&graph, &vectors, &params, scratch);
             assert!(found.len() >= k.min(wanted.len()));

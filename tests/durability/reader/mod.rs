@@ -142,7 +142,8 @@ impl<'a> Packed<'a> {
             0 | 1 => {}
             2 => {
                 let (recall, _graph) = (self.f32(), self.option(Self::f32));
-                let (_vectors, _partitions) = (self.u64(), self.option(Self::f32));
+                let (_vectors, _estimate) = (self.u64(), self.option(Self::f32));
+                let _partitions = self.option(Self::f32);
                 assert!((0.0..=1.0).contains(&recall));
             }
             reason => panic!("an index for reason {reason}"),
