@@ -315,9 +315,10 @@ impl<'a, Q> Recall<'a, Q> {
         self
     }
 
-    /// The beam width of the graph search (efSearch): the number of candidates it keeps, at least one and a
-    /// half times `k`. [`DEFAULT_EF`](crate::DEFAULT_EF) by default. A wider beam finds more of the exact answer and
-    /// takes longer. Segments with no more items than the beam width are scanned instead.
+    /// The width of the search (efSearch), [`DEFAULT_EF`](crate::DEFAULT_EF) by default. A wider one finds more of the
+    /// exact answer and takes longer. A walk over a graph keeps this many candidates, at least one and a half times
+    /// `k`. Of partitions, two leaves for each step are scanned, at least `k`, or three times `k` from the default
+    /// width on. Segments with no more items than the beam width are scanned instead.
     pub fn ef(mut self, ef: usize) -> Self {
         self.params.ef = ef;
         self

@@ -61,8 +61,8 @@ pub struct IndexTimes {
     /// Mean time by a graph of all vectors as estimated from smaller ones, in microseconds; `None` if none was, or if
     /// no beam width reached the recall.
     pub graph_estimate_micros: Option<f32>,
-    /// Mean time by partitions of all vectors, in microseconds; `None` if a search of the
-    /// [default width](crate::DEFAULT_EF) did not reach the recall, or if too many vectors are near copies of others.
+    /// Mean time by partitions of all vectors, in microseconds; `None` if no width reached the recall, or if too many
+    /// vectors are near copies of others and too few queries of users are known.
     pub partitions_micros: Option<f32>,
 }
 

@@ -89,7 +89,7 @@ pub struct CalibrationPoint {
     pub recall_at_1: f32,
     /// Mean recall@10.
     pub recall_at_10: f32,
-    /// Mean recall@100, with a beam at least 100 wide.
+    /// Mean recall@100.
     pub recall_at_100: f32,
     /// Lower confidence bound of recall@1.
     pub lower_at_1: f32,
@@ -164,10 +164,11 @@ impl CalibrationPoint {
 }
 
 impl Calibration {
-    /// Whether so many vectors are near copies of each other that codes of four bits cannot tell which of them are
-    /// best. Made-up queries are far from crowds, and say too little of users who are not.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.near_copies > MOST_NEAR_COPIES
+    /// Whether recall of partitions is unknown: so many vectors are near copies of each other that codes of four bits
+    /// cannot tell which of them are best. Made-up queries are far from crowds, and say too little of users who are
+    /// not. Enough queries of users tell.
+    pub(crate) fn is_blind_in_crowds(&self) -> bool {
+        self.near_copies > MOST_NEAR_COPIES && !self.is_real()
     }
 
     /// Whether enough real queries were measured to replace made-up ones.

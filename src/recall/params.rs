@@ -111,7 +111,7 @@ impl SearchParams {
                 let k = if k == usize::MAX { DEFAULT_EF } else { k };
                 let (generation, vectors) = (&base.generation, count_vectors(&base.parts) as u64);
                 let calibration = &generation.calibration;
-                if generation.index == IndexKind::Partitions && calibration.is_crowded() {
+                if generation.index == IndexKind::Partitions && calibration.is_blind_in_crowds() {
                     return Effort::Scan;
                 }
                 let beam = calibration.beam(k, target, vectors);

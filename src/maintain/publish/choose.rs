@@ -26,7 +26,7 @@ const GROWTH: usize = 8;
 /// are low: small graphs lie in the processor's caches. On 200,000 vectors of 128 components the estimate was 77 µs,
 /// the time 129 µs.
 const PROMISING: f32 = 0.67;
-/// The recall at which times are compared. Partitions are taken only if they reach it with the default width, too.
+/// The recall at which times are compared.
 const RECALL: f32 = 0.95;
 
 /// The segment of a new generation.
@@ -152,11 +152,9 @@ impl<'a> Builds<'a, '_> {
         let micros = |built: &Built<'_>, calibration: &Calibration| {
             search_micros(&built.parts(), &simulated.samples, calibration, RECALL)
         };
-        // Searches without a recall target have the default width.
-        let by_default = calibration.default_recall().map_or(0.0, |of| of.recall);
-        let partitions_micros = match by_default >= RECALL && !calibration.is_crowded() {
-            true => micros(&partitions, &calibration)?,
-            false => None,
+        let partitions_micros = match calibration.is_blind_in_crowds() {
+            true => None,
+            false => micros(&partitions, &calibration)?,
         };
         let times = |graph_micros, graph_vectors: usize, graph_estimate_micros| {
             IndexReason::Measured(IndexTimes {
@@ -169,15 +167,18 @@ impl<'a> Builds<'a, '_> {
         };
         let mut estimate = None;
         if partitions_micros.is_some() {
-            let graph_micros = |some: &FoldedSegment, share| {
+            let graph_of = |some: &FoldedSegment, share| {
                 let built = self.build(some, IndexKind::Graph, share)?;
-                micros(&built, &self.measure(&built, &simulated)?)
+                let of_graph = self.measure(&built, &simulated)?;
+                Ok::<_, Error>((micros(&built, &of_graph)?, of_graph))
             };
-            let few_micros = graph_micros(&folded.every(GROWTH * GROWTH), share(0.25, 0.3))?;
+            let (few_micros, _) = graph_of(&folded.every(GROWTH * GROWTH), share(0.25, 0.3))?;
             let some = folded.every(GROWTH);
-            let some_micros = graph_micros(&some, share(0.3, 0.5))?;
+            let (some_micros, of_some) = graph_of(&some, share(0.3, 0.5))?;
             estimate = extrapolated(few_micros, some_micros);
-            if !is_promising(partitions_micros, estimate) {
+            if !is_promising(partitions_micros, estimate)
+                && find_enough(by_default(&calibration), by_default(&of_some))
+            {
                 self.finish(&simulated)?;
                 let reason = times(some_micros, some.nodes(), estimate);
                 return Ok(partitions.chosen(calibration, IndexKind::Partitions, reason));
@@ -188,7 +189,9 @@ impl<'a> Builds<'a, '_> {
         let graph_micros = micros(&graph, &of_graph)?;
         self.finish(&simulated)?;
         let reason = times(graph_micros, folded.nodes(), estimate);
-        Ok(match is_faster(partitions_micros, graph_micros) {
+        let partitions_win = is_faster(partitions_micros, graph_micros)
+            && find_enough(by_default(&calibration), by_default(&of_graph));
+        Ok(match partitions_win {
             true => partitions.chosen(calibration, IndexKind::Partitions, reason),
             false => graph.chosen(of_graph, IndexKind::Graph, reason),
         })
@@ -246,6 +249,17 @@ fn extrapolated(first: Option<f32>, second: Option<f32>) -> Option<f32> {
     Some(second * growth.max(1.0))
 }
 
+/// Whether partitions find enough where a search has no recall target, but the default width: as much as a graph, or
+/// what targets are compared at.
+fn find_enough(partitions: Option<f32>, graph: Option<f32>) -> bool {
+    partitions >= graph.map(|recall| recall.min(RECALL))
+}
+
+/// The recall of searches without a target.
+fn by_default(calibration: &Calibration) -> Option<f32> {
+    calibration.default_recall().map(|of| of.recall)
+}
+
 /// Whether a graph over all vectors is worth its build.
 fn is_promising(partitions: Option<f32>, estimate: Option<f32>) -> bool {
     is_faster(
@@ -287,5 +301,21 @@ mod tests {
         assert_eq!(extrapolated(Some(30.0), Some(25.0)), Some(25.0));
         assert_eq!(extrapolated(None, Some(25.0)), Some(25.0));
         assert_eq!(extrapolated(Some(10.0), None), None);
+    }
+
+    #[test]
+    fn a_graph_is_worth_its_build_where_it_is_much_faster() {
+        assert!(is_promising(Some(100.0), Some(60.0)));
+        assert!(!is_promising(Some(100.0), Some(80.0)));
+        assert!(!is_promising(Some(100.0), None));
+        assert!(is_promising(None, Some(80.0)));
+    }
+
+    #[test]
+    fn partitions_may_find_less_than_a_graph_only_above_the_compared_recall() {
+        let enough = |partitions, graph| find_enough(Some(partitions), Some(graph));
+        assert!(enough(0.96, 1.0) && enough(0.7, 0.6));
+        assert!(!enough(0.94, 0.99) && !enough(0.6, 0.7));
+        assert!(find_enough(Some(0.1), None) && !find_enough(None, Some(0.1)));
     }
 }
