@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 use twinspire::train::Dataset;
-use twinspire::train::evaluate::{Metrics, Split, metrics, split};
+use twinspire::train::evaluate::{Metrics, Split, TieOrder, metrics, split};
 use twinspire::{Database, Error, Event};
 
 /// The test case of one user.
@@ -33,7 +33,7 @@ pub fn hold_out(data: Dataset) -> (Dataset, Vec<Case>) {
         train,
         validation,
         test,
-    } = split(&first_interactions(&data.events));
+    } = split(&first_interactions(&data.events), TieOrder::Id);
     let mut histories: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for event in &train {
         histories.entry(&event.user).or_default().push(&event.item);

@@ -15,7 +15,7 @@ use std::path::Path;
 use twinspire::import::movielens;
 use twinspire::train::Dataset;
 use twinspire::train::TrainParams;
-use twinspire::train::evaluate::split;
+use twinspire::train::evaluate::{TieOrder, split};
 use twinspire::train::expected_revenue;
 use twinspire::train::mobius::{Categories, Config, Score, Student, Teacher, train_from};
 use twinspire::{BusinessWeight, Database, Event, WeightedSum};
@@ -224,7 +224,7 @@ impl Quality {
 /// Tries settings: the built-in ones, or those of a file.
 pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let films = movielens::read(dir)?;
-    let parts = split(&films.events);
+    let parts = split(&films.events, TieOrder::Id);
     let data = |events: Vec<Event>| Dataset {
         items: films.items.clone(),
         users: films.users.clone(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::path::Path;
 use twinspire::train::Dataset;
-use twinspire::train::evaluate::{Metrics, Split, metrics, split};
+use twinspire::train::evaluate::{Metrics, Split, TieOrder, metrics, split};
 use twinspire::{Database, Event, import};
 
 /// Number of answers that are judged.
@@ -50,7 +50,7 @@ impl MovieLens {
             mut train,
             validation,
             test,
-        } = split(&all);
+        } = split(&all, TieOrder::Id);
         let mut met: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
         for event in &train {
             met.entry(&event.user).or_default().push(event);

@@ -101,6 +101,23 @@ pub enum TrainError {
         /// The largest valid value.
         most: String,
     },
+    /// A metric that is not known.
+    #[error(
+        "there is no metric {found:?}; hit@10, recall@10, ndcg@10, mrr@10 or map@10 with any number expected"
+    )]
+    UnknownMeasure {
+        /// What was asked for.
+        found: String,
+    },
+    /// A criterion of segments that is not known.
+    #[error(
+        "there are no segments by {found:?}; history, popularity, cold_users, cold_items, user.FIELD or \
+         item.FIELD expected"
+    )]
+    UnknownSegment {
+        /// What was asked for.
+        found: String,
+    },
     /// A feature or a layer without a gradient.
     #[error("{place} cannot be trained: {reason}")]
     Untrainable {

@@ -12,7 +12,7 @@
 //! - [`report`]: a page of HTML on how a training went.
 //! - [`Comparison`]: popularity, transitions and EASE, which trained towers should beat.
 //! - [`DataReport`]: what a training reads of every column, and ids without a record.
-//! - [`evaluate`]: hit rate and nDCG, and the splits they are measured under.
+//! - [`evaluate`]: splits of logs, metrics with confidence intervals, and reports on several models side by side.
 //!
 //! # Anatomy of a recipe
 //! A recipe has a `Config`, a function `train`, and an implementation of `training_loop::Recipe`: the
@@ -39,6 +39,7 @@ mod error_reason;
 pub mod evaluate;
 pub mod frequency;
 mod hold_out;
+mod html;
 mod log_params;
 mod loss;
 mod meter;
@@ -58,7 +59,7 @@ mod training_progress;
 mod unknown_ids;
 pub mod youtube;
 
-pub use baselines::{Baseline, Comparison};
+pub use baselines::{Baseline, Comparison, recommend as recommend_baselines};
 pub use data_report::{ColumnReport, DataReport};
 pub use dataset::Dataset;
 pub use error::TrainError;

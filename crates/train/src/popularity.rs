@@ -101,15 +101,11 @@ impl Popularity {
         &self,
         found: impl IntoIterator<Item = (u32, Option<usize>)>,
     ) -> Vec<Decile> {
-        let mut order: Vec<usize> = (0..self.events.len()).collect();
-        order.sort_by_key(|item| self.events[*item]);
         let share =
             |part: usize, all: &[usize]| part as f64 / all.iter().sum::<usize>().max(1) as f64;
-        let mut decile_of = vec![0; order.len()];
+        let mut decile_of = vec![0; self.events.len()];
         let mut deciles = Vec::with_capacity(DECILES);
-        for number in 0..DECILES {
-            let at = |number: usize| order.len() * number / DECILES;
-            let of = &order[at(number)..at(number + 1)];
+        for (number, of) in parts(&self.events).iter().enumerate() {
             of.iter().for_each(|item| decile_of[*item] = number);
             let sum = |counts: &[usize]| of.iter().map(|item| counts[*item]).sum::<usize>();
             let count = |item: Option<&usize>| item.map_or(0, |item| self.events[*item]);
@@ -134,6 +130,15 @@ impl Popularity {
         }
         deciles
     }
+}
+
+/// The items in ten parts of about as many items each, those with the fewest events first.
+pub(crate) fn parts(events: &[usize]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..events.len()).collect();
+    order.sort_by_key(|item| events[*item]);
+    let at = |number: usize| order.len() * number / DECILES;
+    let each = (0..DECILES).map(|number| order[at(number)..at(number + 1)].to_vec());
+    each.collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::baselines::Comparison;
 use super::data_report::DataReport;
+use super::html::{add, begin, escaped, row};
 use super::popularity::Decile;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,16 +21,6 @@ const MAX_LETTERS: usize = 160;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 180.0;
 const MARGIN: f64 = 44.0;
-
-const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
-table{border-collapse:collapse;width:100%}\
-td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #8884}\
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
-svg{width:100%;height:auto}\
-svg text{font:12px system-ui,sans-serif;fill:currentColor}\
-code{font-size:.9em;overflow-wrap:anywhere}";
 
 /// How a training went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -121,20 +112,7 @@ impl TrainingReport {
     #[must_use]
     pub fn to_html(&self, title: &str, settings: &impl Serialize, samples: &[Sample]) -> String {
         let settings = serde_json::to_value(settings).unwrap_or_default();
-        let mut page = String::new();
-        let title = escaped(title);
-        add(
-            &mut page,
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">",
-        );
-        add(
-            &mut page,
-            "<meta name=\"viewport\" content=\"width=device-width\">",
-        );
-        add(
-            &mut page,
-            &format!("<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>"),
-        );
+        let mut page = begin(title);
         add(&mut page, "<table>");
         for (name, value) in [
             ("examples per epoch", self.examples.to_string()),
@@ -242,15 +220,9 @@ fn data_read(page: &mut String, data: &DataReport) {
 fn baselines(page: &mut String, comparison: Option<&Comparison>) {
     let Some(comparison) = comparison else { return };
     add(page, "<h2>Baselines</h2>");
-    if let Some(better) = comparison.better_baseline() {
-        add(
-            page,
-            &format!(
-                "<p><strong>The towers rank held-out items worse than {}.</strong> Try fewer epochs with early \
-                 stopping, a larger temperature, longer histories, or no user ids.",
-                escaped(better.name)
-            ),
-        );
+    if let Some(warning) = comparison.warning() {
+        let warning = escaped(&warning);
+        add(page, &format!("<p><strong>Warning: {warning}.</strong>"));
     }
     add(
         page,
@@ -305,32 +277,6 @@ fn popularity(page: &mut String, deciles: &[Decile]) {
         add(page, &format!("<tr><td>{least} to {most}{cells}"));
     }
     add(page, "</table>");
-}
-
-fn add(page: &mut String, part: &str) {
-    page.push_str(part);
-    page.push('\n');
-}
-
-fn row(page: &mut String, name: &str, value: &str) {
-    let (name, value) = (escaped(name), escaped(value));
-    add(page, &format!("<tr><th>{name}<td><code>{value}</code>"));
-}
-
-/// Text as HTML shows it, in an attribute too.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 /// A line chart of the values of epochs; one epoch may be marked.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::path::Path;
 use twinspire::train::Dataset;
-use twinspire::train::evaluate::{Metrics, metrics, split};
+use twinspire::train::evaluate::{Metrics, TieOrder, metrics, split};
 use twinspire::{Database, Event, Towers};
 
 const SPACE: &str = "youtube";
@@ -34,7 +34,7 @@ impl World {
     /// Splits MovieLens-100K.
     pub fn read(dir: &Path) -> Result<Self, Box<dyn Error>> {
         let read = twinspire::import::movielens::read(dir)?;
-        let split = split(&read.events);
+        let split = split(&read.events, TieOrder::Id);
         let mut met: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut popularity: HashMap<&str, usize> = HashMap::new();
         for event in &split.train {

@@ -7,7 +7,8 @@ use crate::sampler::Logs;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-/// Largest catalogue: the inverse takes time as the cube of the number of items, about ten seconds for this many.
+/// Largest catalogue. The inverse takes time as the cube of the number of items, about ten seconds for this many, and
+/// the matrices 12 bytes for each pair of items: 48 MB.
 const MAX_ITEMS: usize = 2000;
 /// λ.
 const REGULARISATION: f64 = 250.0;

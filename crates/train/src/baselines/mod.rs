@@ -6,23 +6,29 @@
 //!   catalogues.
 //!
 //! Towers that rank held-out items no better than the best of these are not worth their publishing. Protocol: every
-//! held-out item is ranked among all items that its user has not seen; ties rank before it.
+//! held-out item is ranked among all items that its user has not seen. Items of equal scores are ordered at random.
+//!
+//! `recommend` asks the same baselines for an evaluation.
 
 mod ease;
+mod fitted;
 mod popularity;
+mod recommend;
 mod scorer;
+mod ties;
 mod transitions;
 
-use super::evaluate::{Metrics, metrics};
+use super::evaluate::{ADVICE, Bootstrap, Measure, Metrics, PairedDifference, metrics, values};
 use super::hold_out::HeldOut;
 use super::sampler::Logs;
-use ease::Ease;
-use popularity::Popularity;
+use fitted::scorers;
 use rayon::prelude::*;
 use scorer::Scorer;
 use serde::Serialize;
 use std::collections::HashSet;
-use transitions::Transitions;
+use ties::Ties;
+
+pub use recommend::recommend;
 
 /// Maximum number of held-out events that baselines rank.
 const MAX_RANKED: usize = 2000;
@@ -37,6 +43,8 @@ pub struct Comparison {
     pub model: Metrics,
     /// The baselines, the best first, by hit@10 and then by nDCG@10.
     pub baselines: Vec<Baseline>,
+    /// hit@10 of the towers minus that of the best baseline, with an interval of 95 %.
+    pub difference: PairedDifference,
 }
 
 /// A baseline.
@@ -55,6 +63,21 @@ impl Comparison {
     pub fn better_baseline(&self) -> Option<&Baseline> {
         let best = self.baselines.first()?;
         (order(&best.metrics) > order(&self.model)).then_some(best)
+    }
+
+    /// If the towers are below the best baseline: a sentence that says so, and what to try.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let better = self.better_baseline()?.name;
+        let found = self.difference.difference;
+        let interval = match (found.low, found.high) {
+            (Some(low), Some(high)) => format!(", interval {low:+.4} to {high:+.4}"),
+            _ => String::new(),
+        };
+        Some(format!(
+            "these towers rank held-out items worse than {better}: hit@10 {:+.4}{interval}. {ADVICE}",
+            found.value
+        ))
     }
 }
 
@@ -76,34 +99,33 @@ pub(crate) fn compare(
     let step = held_out.len().div_ceil(MAX_RANKED).max(1);
     let compared: Vec<HeldOut> = held_out.iter().step_by(step).copied().collect();
     let model: Vec<Option<usize>> = ranks.iter().step_by(step).copied().collect();
-    let mut scorers: Vec<(&'static str, Box<dyn Scorer>)> = vec![
-        ("popularity", Box::new(Popularity::new(logs, 1.0))),
-        ("recent popularity", Box::new(Popularity::new(logs, 0.1))),
-        ("transitions", Box::new(Transitions::new(logs))),
-    ];
-    if let Some(ease) = Ease::new(logs) {
-        scorers.push(("EASE", Box::new(ease)));
-    }
-    let mut baselines: Vec<Baseline> = scorers
-        .into_iter()
-        .map(|(name, scorer)| Baseline {
-            name,
-            metrics: metrics(&rank(logs, &compared, &*scorer)),
+    let ranked = scorers(logs).into_iter();
+    let mut ranked: Vec<(Baseline, Vec<Option<usize>>)> = ranked
+        .map(|(name, scorer)| {
+            let ranks = rank(logs, &compared, &*scorer);
+            let metrics = metrics(&ranks);
+            (Baseline { name, metrics }, ranks)
         })
         .collect();
-    baselines.sort_by(|a, b| {
+    ranked.sort_by(|(a, _), (b, _)| {
         let [a, b] = [a, b].map(|baseline| order(&baseline.metrics));
         b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal)
     });
+    let users: Vec<u32> = compared.iter().map(|out| out.user).collect();
+    let hits = |ranks| values(Measure::Hit(10), ranks).collect::<Vec<f64>>();
+    let best = ranked.first().map(|(_, ranks)| hits(ranks));
+    let difference = best.map(|best| Bootstrap::default().difference(&users, &hits(&model), &best));
     Some(Comparison {
         held_out: compared.len(),
         model: metrics(&model),
-        baselines,
+        baselines: ranked.into_iter().map(|(baseline, _)| baseline).collect(),
+        difference: difference.unwrap_or_default(),
     })
 }
 
 /// The rank, from 0, of each held-out item.
 fn rank(logs: &Logs, held_out: &[HeldOut], scorer: &dyn Scorer) -> Vec<Option<usize>> {
+    let ties = Ties::new(logs.items.len(), 0);
     let each = held_out.par_iter().with_min_len(16);
     let ranks = each.map_init(Vec::new, |scores, out| {
         scores.clear();
@@ -111,10 +133,10 @@ fn rank(logs: &Logs, held_out: &[HeldOut], scorer: &dyn Scorer) -> Vec<Option<us
         scorer.score(logs, out.user, scores);
         let seen: HashSet<u32> = logs.seen_by(out.user);
         let own = scores[out.item as usize];
-        let better = scores
-            .iter()
-            .zip(0u32..)
-            .filter(|(score, item)| **score >= own && *item != out.item && !seen.contains(item));
+        let better = scores.iter().zip(0u32..).filter(|(score, item)| {
+            let before = **score > own || (**score == own && ties.before(*item, out.item));
+            before && !seen.contains(item)
+        });
         (!seen.contains(&out.item)).then(|| better.count())
     });
     ranks.collect()

@@ -4,6 +4,6 @@ use crate::sampler::Logs;
 
 /// Scores every item for a user; `into` holds one score an item.
 pub(super) trait Scorer: Sync {
-    /// Adds the score of each item to `into`.
+    /// Writes the score of each item into `into`.
     fn score(&self, logs: &Logs, user: u32, into: &mut [f32]);
 }

@@ -1,3 +1,4 @@
+use super::popularity::Popularity;
 use super::*;
 use crate::dataset::Dataset;
 use crate::hold_out::HoldOut;

@@ -1,0 +1,20 @@
+//! All baselines, fitted on logs.
+
+use super::ease::Ease;
+use super::popularity::Popularity;
+use super::scorer::Scorer;
+use super::transitions::Transitions;
+use crate::sampler::Logs;
+
+/// The baselines and their names, fitted on the logs.
+pub(super) fn scorers(logs: &Logs) -> Vec<(&'static str, Box<dyn Scorer>)> {
+    let mut scorers: Vec<(&'static str, Box<dyn Scorer>)> = vec![
+        ("popularity", Box::new(Popularity::new(logs, 1.0))),
+        ("recent popularity", Box::new(Popularity::new(logs, 0.1))),
+        ("transitions", Box::new(Transitions::new(logs))),
+    ];
+    if let Some(ease) = Ease::new(logs) {
+        scorers.push(("EASE", Box::new(ease)));
+    }
+    scorers
+}
