@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::error::Error as StdError;
 use twinspire::import::{ImportError, ImportErrorKind};
-use twinspire::train::TrainError;
+use twinspire::train::{EvaluateError, TrainError};
 use twinspire::{Error, ErrorKind, TowerError, TowersError};
 
 /// Why a call failed: an exception that was raised, or one that is to be raised.
@@ -154,6 +154,17 @@ impl From<TrainError> for Failure {
             _ => "TrainError",
         };
         Self::new(class, with_causes(&error))
+    }
+}
+
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Data(error) => error.into(),
+            EvaluateError::Recall(error) => error.into(),
+            EvaluateError::Cancelled => Self::new("CancelledError", error.to_string()),
+            error => Self::invalid(error.to_string()),
+        }
     }
 }
 

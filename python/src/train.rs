@@ -64,6 +64,12 @@ impl Trained {
         Ok(json::to_python(py, &info::value(&self.outcome.report)?)?)
     }
 
+    /// If the towers rank held-out items worse than the best baseline: a sentence that says so, and what to try.
+    #[getter]
+    fn warning(&self) -> Option<String> {
+        self.outcome.report.baselines.as_ref()?.warning()
+    }
+
     /// The settings of the training, defaults included: a dict.
     #[getter]
     fn settings<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
@@ -267,7 +273,8 @@ fn read_items(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
     read_text(py, text, |text| jsonl::items_from(text, "items", &options))
 }
 
-fn read_users(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
+/// Users of a file, a frame or dicts.
+pub fn read_users(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
     let (py, options) = (object.py(), ReadOptions::new());
     if let Some(path) = path(object) {
         let source = loading::source(&path, None)?;
@@ -283,7 +290,8 @@ fn read_users(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
     read_text(py, text, |text| jsonl::users_from(text, "users", &options))
 }
 
-fn read_events(object: &Bound<'_, PyAny>) -> Result<Vec<twinspire::Event>, Failure> {
+/// Events of a file, a frame or dicts.
+pub fn read_events(object: &Bound<'_, PyAny>) -> Result<Vec<twinspire::Event>, Failure> {
     if let Some(path) = path(object) {
         let source = loading::source(&path, None)?;
         return read_file(object.py(), || source.events());

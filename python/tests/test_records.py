@@ -32,6 +32,10 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.embed_user("by-price", {"price": 1})
     hits = db.recall("clip", vector=[1.0, 0.0])
     hits.compare(hits)
+    events = [{"user": f"u{n}", "item": f"B0{n % 2 + 1}", "timestamp": n} for n in range(8)]
+    test = [{"user": f"u{n}", "item": "B02", "timestamp": 9} for n in range(8)]
+    users = [{"user_id": f"u{n}", "price": n} for n in range(8)]
+    db.evaluate("by-price", events=events, users=users, test=test, resamples=1)
     db.items.replace_all([{"id": "B01", "price": 1}], max_removed=1.0)
     (tmp_path / "more.jsonl").write_text('{"id": "B01", "price": 2}\n')
     db.items.import_file(tmp_path / "more.jsonl", replace=True)

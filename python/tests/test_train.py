@@ -44,6 +44,58 @@ def test_a_recipe_trains_towers_to_publish(empty: twinspire.Database, recipe: st
     assert len(empty.recall("shop", user=user, check_features="lenient")) == 10
 
 
+def test_models_are_judged_beside_baselines(empty: twinspire.Database) -> None:
+    data = shop()
+    trained = train.youtube(**data, **SMALL)
+    empty.items.put_many(data["items"])
+    empty.publish("shop", trained.towers)
+    logs: dict[str, Any] = {"events": data["events"], "users": data["users"]}
+    with empty.pin() as state:
+        report = empty.evaluate("shop", **logs, states={"then": (state, "shop")}, by="item.colour", k=[3, 10])
+    assert (report.users, report.catalogue, report.primary) == (20, 24, "hit@10")
+    assert [standing.name for standing in report.results[:2]] == ["shop", "then"]
+    now, then = report.results[:2]
+    assert now.metrics == then.metrics and not now.is_baseline and report.results[2].is_baseline
+    estimate = now.metrics["ndcg@3"]
+    assert estimate.low is not None and estimate.high is not None and estimate.low <= estimate.value <= estimate.high
+    assert now.index is not None and now.index.of_exact["recall@3"].value == 1.0
+    by = report.segments[-1]
+    assert (by.by, by.of_items, sum(segment.count for segment in by.segments)) == ("item.colour", True, 20)
+    assert "</html>" in report.html and report.standing("EASE").is_baseline
+    # The last step of each user begins at 240.
+    assert empty.evaluate("shop", **logs, split=240, resamples=1).users == 20
+    given = empty.evaluate("shop", events=[], users=data["users"], test=data["events"], resamples=1)
+    assert given.relevant == 100 and given.split == "given events"
+    with pytest.raises(KeyError):
+        report.standing("none")
+    wrong: dict[str, Any]
+    for wrong, says in [
+        ({"split": "2030-01-01"}, "no held-out events"),
+        ({"split": 0.9}, "split.latest is 0.9"),
+        ({"metric": "auc"}, "there is no metric"),
+        ({"by": "colour"}, "item.FIELD"),
+    ]:
+        with pytest.raises(twinspire.TrainError, match=says):
+            empty.evaluate("shop", **logs, **wrong)
+    with pytest.raises(ValueError, match="argument 'split'"):
+        empty.evaluate("shop", **logs, split="sometime")
+
+
+def test_towers_below_a_baseline_are_warned_of() -> None:
+    circle = [
+        {"user": f"u{user}", "item": f"i{(user * 7 + step) % 60}", "timestamp": 60 * step + user}
+        for user in range(40)
+        for step in range(8)
+    ]
+    items = [{"id": f"i{n}"} for n in range(60)]
+    before, test = twinspire.split_events(circle, ties="id")
+    assert (len(before), len(test)) == (280, 40)
+    settings: dict[str, Any] = {"epochs": 1, "patience": 1, "learning_rate": 1e-6, "dimension": 4}
+    with pytest.warns(UserWarning, match="worse than transitions"):
+        trained = train.youtube(items=items, events=before, **settings)
+    assert trained.warning is not None and "transitions" in trained.warning
+
+
 def test_documents_train_text_towers() -> None:
     documents = [{"id": str(n), "title": f"{COLOURS[n % 4]} shoes. Fine {COLOURS[n % 4]} shoes"} for n in range(16)]
     trained = train.dssm(items=documents, **SMALL)

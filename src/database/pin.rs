@@ -7,6 +7,7 @@ use crate::recall::View;
 use crate::store;
 use std::fmt;
 use twinspire_core::ids::GenerationNo;
+use twinspire_towers::Side;
 
 /// One state of a database, held until this is dropped; see [`Database::pin`]. Cloning is cheap.
 ///
@@ -79,6 +80,40 @@ impl Pinned {
         self.refuse_ensemble(space)?;
         let serving = self.view.snapshot().space(space)?;
         Ok(serving.base.generation.number)
+    }
+
+    /// Whether the user tower of a space, or of any space of an ensemble, reads a field of users.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn reads_user_field(&self, name: &str, field: &str) -> Result<bool, Error> {
+        let snapshot = self.view.snapshot();
+        let spaces: Vec<&str> = match snapshot.sealed.manifest.ensembles.get(name) {
+            Some(ensemble) => ensemble.spaces().collect(),
+            None => vec![name],
+        };
+        for space in spaces {
+            let base = &snapshot.space(space)?.base;
+            // The towers of a fused space are those of its members.
+            let members = base.generation.members.keys().map(String::as_str);
+            let members: Vec<&str> = members.collect();
+            let owners = if members.is_empty() {
+                vec![space]
+            } else {
+                members
+            };
+            for owner in owners {
+                if snapshot
+                    .space(owner)?
+                    .base
+                    .model()?
+                    .reads(Side::User, field)
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn view(&self) -> &View {

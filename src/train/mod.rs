@@ -3,6 +3,8 @@
 //! The recipes are those of the crate `twinspire-train`, which knows no database. They are re-exported here.
 //! The steps that need a database are defined in this module:
 //!
+//! - [`Database::evaluate`](crate::Database::evaluate): judge spaces, ensembles and generations on held-out events,
+//!   beside baselines.
 //! - [`release`]: publish new towers on trial, compare them with the active generation, keep or roll back.
 //! - [`Blend`]: publish an easy-trained and a hard-trained EBR model and the ensembles over both.
 //! - [`expected_revenue`]: rank by score times bid, as Mobius does.
@@ -40,10 +42,12 @@
 //! ```
 
 mod blend;
+mod evaluation;
 pub mod release;
 mod revenue;
 
 pub use blend::Blend;
+pub use evaluation::{DEFAULT_MAX_USERS, EvaluateError, Evaluation, EvaluationProgress};
 pub use revenue::expected_revenue;
 pub use twinspire_train::*;
 

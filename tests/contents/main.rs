@@ -6,6 +6,8 @@
     reason = "a test that fails may panic, and changes files from outside"
 )]
 
+#[cfg(feature = "train")]
+mod evaluation;
 mod export;
 mod features;
 mod half;

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    audit, check, delete, diff, embed, ensembles, export, gc, generations, import, merge, mine,
-    publish, recall, repair, restore, retain, rollback, seal, similar, snapshot, stats, towers,
-    train, train_loop,
+    audit, check, delete, diff, embed, ensembles, eval, export, gc, generations, import, merge,
+    mine, publish, recall, repair, restore, retain, rollback, seal, similar, snapshot, stats,
+    towers, train, train_loop,
 };
 use crate::output::{Exit, Failure, Output};
 
@@ -64,6 +64,8 @@ pub enum Command {
     Similar(similar::SimilarArgs),
     /// Show the vector of a user or an item, and what its features gave
     Embed(embed::EmbedArgs),
+    /// Judge spaces, ensembles and generations on held-out events, beside baselines
+    Eval(eval::EvalArgs),
     /// Compare the answers of two generations or ensembles
     Diff(diff::DiffArgs),
     /// Mine hard negatives and hard positives for training
@@ -110,6 +112,7 @@ impl Command {
             Self::Recall(args) => recall::run(args, output),
             Self::Similar(args) => similar::run(args, output),
             Self::Embed(args) => embed::run(args, output),
+            Self::Eval(args) => eval::run(args, output),
             Self::Diff(args) => diff::run(args, output),
             Self::Mine(args) => mine::run(args, output),
             Self::Generations(args) => generations::run(args, output),

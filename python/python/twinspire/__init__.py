@@ -19,7 +19,8 @@ Where to go
   sequences and frames: ``polars.DataFrame(hits)``.
 - `twinspire.export` makes towers of models that were trained elsewhere.
 - `Database.ensembles` fuse several spaces: `weighted`, `cascade`, `rank_fusion`, `normalised`, `quotas`.
-- `Database.mine`, `Hits.compare`, `evaluate` and `Database.audit` judge and improve a model.
+- `Database.evaluate` judges models on held-out events, beside baselines and with confidence intervals.
+- `Database.mine`, `Hits.compare`, `evaluate` and `Database.audit` look closer and improve a model.
 - Every exception is an `Error`, and says what failed, the offending value and what to do.
 
 Calls that compute or wait let other threads run; ``asyncio.to_thread`` makes them asynchronous. The package serves one
@@ -66,16 +67,25 @@ from twinspire._records import (
     ComparedItem,
     ComparedRank,
     Comparison,
+    Difference,
     Embedded,
     EmbeddedFeature,
+    Estimate,
+    Evaluation,
     FileProblem,
     Generation,
     Imported,
+    IndexReport,
     MeasuredRecall,
+    PairedDifference,
     Progress,
     RepairReport,
     Replaced,
+    Segment,
+    Segmentation,
+    SegmentResult,
     SpaceStats,
+    Standing,
     Stats,
 )
 from twinspire._twinspire import (
@@ -96,6 +106,7 @@ from twinspire._twinspire import (
     open,
     repair,
     restore,
+    split_events,
 )
 
 if TYPE_CHECKING:
@@ -113,12 +124,14 @@ else:
 
 __all__ = [
     "BatchHits", "Calibration", "CalibrationPoint", "CalibrationSample", "CancelledError", "CheckReport", "ClosedError",
-    "ComparedItem", "ComparedRank", "Comparison", "ConflictError", "CorruptError", "Database", "Embedded",
-    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "ExportError", "FeatureError", "FileProblem", "FilterError",
-    "ForkedError", "Generation", "Hit", "Hits", "Imported", "InternalError", "InvalidInputError", "ItemError",
-    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "NotFoundError", "Pinned", "Progress",
-    "PublishError", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "SpaceStats", "Stats", "StorageError",
+    "ComparedItem", "ComparedRank", "Comparison", "ConflictError", "CorruptError", "Database", "Difference", "Embedded",
+    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "Estimate", "Evaluation", "ExportError", "FeatureError", "FileProblem", "FilterError",
+    "ForkedError", "Generation", "Hit", "Hits", "Imported", "IndexReport", "InternalError", "InvalidInputError", "ItemError",
+    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "NotFoundError", "PairedDifference", "Pinned", "Progress",
+    "PublishError", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "Segment", "SegmentResult", "Segmentation",
+    "SpaceStats", "Standing", "Stats", "StorageError",
     "Towers", "TowersError", "TrainError", "Trained", "UncertainError", "UnsupportedError", "VectorError",
-    "__version__", "cascade", "evaluate", "export", "normalised", "open", "quotas", "rank_fusion", "repair", "restore", "train",
+    "__version__", "cascade", "evaluate", "export", "normalised", "open", "quotas", "rank_fusion", "repair", "restore",
+    "split_events", "train",
     "weighted",
 ]  # fmt: skip

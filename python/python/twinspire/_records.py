@@ -258,8 +258,139 @@ class Comparison:
         return self.table
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its confidence interval."""
+
+    value: float
+    low: float | None
+    """None with fewer than ten users."""
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two models on one metric, over the same users."""
+
+    first: str
+    second: str
+    metric: str
+    value: float
+    """The first one's metric minus the second one's."""
+    low: float | None
+    high: float | None
+    p_value: float
+    """Of a two-sided sign-flip test that there is no difference."""
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """A difference over the same users."""
+
+    value: float
+    low: float | None
+    high: float | None
+    p_value: float
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """The answers of an index beside those of an exact search."""
+
+    of_exact: dict[str, Estimate]
+    """Share of the exact first K that the index finds, as ``recall@K``."""
+    metrics: dict[str, Estimate]
+    loss: PairedDifference
+    """The primary metric of the index minus that of the exact search."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model or a baseline in an evaluation."""
+
+    name: str
+    is_baseline: bool
+    metrics: dict[str, Estimate]
+    """By name, such as ``'ndcg@10'``, of exact searches."""
+    coverage: float
+    """Share of the catalogue that is among the first K of any answer."""
+    popularity_lift: float | None
+    """Popularity of the first K over that of histories, minus 1."""
+    index: IndexReport | None
+    refused: int
+    """Users that the model cannot read; they count as not served."""
+    refused_because: str | None
+
+
+@dataclass(frozen=True)
+class SegmentResult:
+    """A model or a baseline in a segment."""
+
+    name: str
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Part of the users, or of the items to be found."""
+
+    of: Any
+    """What they share: ``{'value': …}``, ``{'range': [from, to]}``, ``'missing'`` or ``'other'``."""
+    count: int
+    results: list[SegmentResult]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The segments by one criterion."""
+
+    by: str
+    of_items: bool
+    """Whether items to be found are parted, not users."""
+    segments: list[Segment]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How models and baselines answer the questions of one evaluation."""
+
+    split: str
+    users: int
+    relevant: int
+    """Items to be found, over all users."""
+    outside_catalogue: int
+    """Of these, items that the database does not have."""
+    users_without_news: int
+    catalogue: int
+    excludes_seen: bool
+    primary: str
+    """The metric by which models are compared with baselines."""
+    confidence: float
+    resamples: int
+    seed: int
+    results: list[Standing]
+    """The models, then the baselines, the best first."""
+    differences: list[Difference] = field(repr=False)
+    segments: list[Segmentation] = field(repr=False)
+    warnings: list[str]
+    """For each model below the best baseline: how far, and what to try."""
+    html: str = field(repr=False)
+    """The report as a page."""
+
+    def standing(self, name: str) -> Standing:
+        """The model or baseline of this name."""
+        for standing in self.results:
+            if standing.name == name:
+                return standing
+        raise KeyError(name)
+
+
 def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda values: [convert(value) for value in values]
+
+
+def _by_name(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda values: {name: convert(value) for name, value in values.items()}
 
 
 def _of(name: str) -> Callable[[Any], Any]:
@@ -283,6 +414,17 @@ _NESTED: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("RepairReport", "quarantined"): _each(Path),
     ("Imported", "replaced"): _of("Replaced"),
     ("Embedded", "features"): _each(_of("EmbeddedFeature")),
+    ("Evaluation", "results"): _each(_of("Standing")),
+    ("Evaluation", "differences"): _each(_of("Difference")),
+    ("Evaluation", "segments"): _each(_of("Segmentation")),
+    ("Standing", "metrics"): _by_name(_of("Estimate")),
+    ("Standing", "index"): _of("IndexReport"),
+    ("IndexReport", "of_exact"): _by_name(_of("Estimate")),
+    ("IndexReport", "metrics"): _by_name(_of("Estimate")),
+    ("IndexReport", "loss"): _of("PairedDifference"),
+    ("Segmentation", "segments"): _each(_of("Segment")),
+    ("Segment", "results"): _each(_of("SegmentResult")),
+    ("SegmentResult", "metrics"): _by_name(_of("Estimate")),
     ("ComparedItem", "first"): _of("ComparedRank"),
     ("ComparedItem", "second"): _of("ComparedRank"),
     ("Comparison", "items"): _each(_of("ComparedItem")),

@@ -1,5 +1,6 @@
 """The native part of the package; kept by hand, and compared with the module by the tests."""
 
+import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from twinspire._records import (
     CheckReport,
     Comparison,
     Embedded,
+    Evaluation,
     Generation,
     Imported,
     RepairReport,
@@ -34,6 +36,7 @@ _Graph = Literal["batches", "instant-distance"]
 _Format = Literal["json-lines", "csv", "parquet", "movielens", "export"]
 _Progress = bool | ProgressCallback | None
 _LeaveOut = bool | Callable[[Error], object] | None
+_Ties = Literal["random", "log", "id"]
 _Vectors = npt.NDArray[np.float32]
 
 __version__: str
@@ -60,6 +63,9 @@ def evaluate(
     *,
     exclude_each: Iterable[Iterable[str]] | None = None,
 ) -> dict[str, float]: ...
+def split_events(
+    events: Source, *, split: str | float | dt.date = "last", ties: _Ties = "random", tie_seed: int = 0
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]: ...
 def train(
     recipe: str,
     items: Source | None,
@@ -208,6 +214,32 @@ class Database:
     def check(self) -> CheckReport: ...
     def stats(self) -> Stats: ...
     def audit(self, space: str, users: Records | None = None, *, store: bool = False) -> Calibration: ...
+    def evaluate(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        events: Source,
+        users: Source | None = None,
+        test: Source | None = None,
+        split: str | float | dt.date = "last",
+        ties: _Ties = "random",
+        tie_seed: int = 0,
+        states: Mapping[str, tuple[Pinned, str]] | None = None,
+        k: int | Iterable[int] = (10, 100),
+        metric: str = "hit@10",
+        by: str | Iterable[str] | None = None,
+        repeats: bool = False,
+        baselines: bool = True,
+        max_users: int = 10000,
+        history_field: str = "history",
+        ef: int | None = None,
+        recall_target: float | None = None,
+        check_features: _Check = "described",
+        resamples: int = 1000,
+        confidence: float = 0.95,
+        seed: int = 0,
+        progress: _Progress = None,
+    ) -> Evaluation: ...
     def exclude_from_filters(self, fields: Iterable[str]) -> None: ...
     def include_in_filters(self, fields: Iterable[str]) -> None: ...
     def excluded_from_filters(self) -> list[str]: ...
@@ -477,4 +509,6 @@ class Trained:
     def report(self) -> dict[str, Any]: ...
     @property
     def settings(self) -> dict[str, Any]: ...
+    @property
+    def warning(self) -> str | None: ...
     def to_html(self, title: str = "Training") -> str: ...

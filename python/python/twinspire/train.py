@@ -14,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Union
 
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["dssm", "ebr", "mobius", "youtube"]
 
 
+def _warned(*given: Any) -> Trained:
+    """Train, and warn of towers below the best baseline on the holdout."""
+    trained = _train(*given)
+    if trained.warning is not None:
+        warnings.warn(trained.warning, stacklevel=3)
+    return trained
+
+
 def youtube(
     *,
     items: Source,
@@ -39,6 +48,9 @@ def youtube(
     **settings: Any,
 ) -> Trained:
     """Train by the in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
+
+    With ``patience`` above 0, events are held out, and a `UserWarning` says if the towers rank them worse than
+    popularity, transitions or EASE.
 
     Parameters
     ----------
@@ -63,7 +75,7 @@ def youtube(
     TrainError
         Names the record, event or setting at fault.
     """
-    return _train("youtube", items, users, events, earlier, None, None, progress, settings)
+    return _warned("youtube", items, users, events, earlier, None, None, progress, settings)
 
 
 def dssm(
@@ -97,7 +109,7 @@ def dssm(
     >>> dssm(items=documents, dimension=8, epochs=1).towers.dimension
     8
     """
-    return _train("dssm", items, users, events, earlier, None, None, progress, settings)
+    return _warned("dssm", items, users, events, earlier, None, None, progress, settings)
 
 
 def ebr(
@@ -123,7 +135,7 @@ def ebr(
     -------
     Trained
     """
-    return _train("ebr", items, users, events, earlier, mined, None, progress, settings)
+    return _warned("ebr", items, users, events, earlier, mined, None, progress, settings)
 
 
 def mobius(
@@ -149,4 +161,4 @@ def mobius(
     -------
     Trained
     """
-    return _train("mobius", items, users, events, earlier, None, teacher, progress, settings)
+    return _warned("mobius", items, users, events, earlier, None, teacher, progress, settings)

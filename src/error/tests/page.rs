@@ -96,8 +96,8 @@ fn the_page_of_errors_lists_what_training_can_fail_with() {
         WarmStartFault,
     };
     let all = [
-        known!(TrainError: Empty Record Duplicate Weight UnknownIds Mined NoTexts NoField Config Untrainable Override
-            WarmStart Teacher Diverged Cancelled Towers),
+        known!(TrainError: Empty Record Duplicate Weight UnknownIds Mined NoTexts NoField Config UnknownMeasure
+            UnknownSegment Untrainable Override WarmStart Teacher Diverged Cancelled Towers),
         known!(MissingData: Items Events NewEvents Clicks Texts MinedNegatives TestCases),
         known!(MinedFault: UnknownPositive UnknownNegative User),
         known!(Untrainable: NoTower ItemVectors RowNumbers BatchNorm FeatureWeights Onnx),

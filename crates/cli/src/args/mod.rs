@@ -7,14 +7,16 @@ mod columns;
 mod json;
 mod numbers;
 mod search;
+mod split;
 mod state;
 mod target;
 mod users;
 
 pub use columns::ColumnArgs;
 pub use json::{json, json_of_text, json_values};
-pub use numbers::{at_least_one, at_least_two, moment, share};
+pub use numbers::{at_least_one, at_least_two, moment, recall_share, share};
 pub use search::{EffortArgs, SearchArgs, ShowArgs};
+pub use split::{TieArgs, split};
 pub use state::{StateArg, state_label};
 pub use target::{DatabaseArg, SpaceArgs, check_exists, open_to_read};
 pub use users::read_users;

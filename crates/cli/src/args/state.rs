@@ -1,5 +1,6 @@
 //! A space or an ensemble, and the generations that its spaces answer with.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
@@ -33,6 +34,19 @@ impl FromStr for StateArg {
             generations.push((space, number));
         }
         Ok(Self { name, generations })
+    }
+}
+
+impl fmt::Display for StateArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (space, number) in &self.generations {
+            match *space == self.name {
+                true => write!(f, "@{number}")?,
+                false => write!(f, ",{space}@{number}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -111,6 +125,7 @@ mod tests {
     fn a_name_may_carry_generations() {
         let parsed = |text: &str| {
             let state: StateArg = text.parse().unwrap();
+            assert_eq!(state.to_string(), text);
             (state.name, state.generations)
         };
         let of = |name: &str, generations: &[(&str, u64)]| {

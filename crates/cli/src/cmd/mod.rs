@@ -9,6 +9,7 @@ pub mod delete;
 pub mod diff;
 pub mod embed;
 pub mod ensembles;
+pub mod eval;
 pub mod export;
 pub mod gc;
 pub mod generations;

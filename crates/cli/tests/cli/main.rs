@@ -8,6 +8,7 @@
 mod basics;
 mod command;
 mod compare;
+mod eval;
 mod learning_loop;
 mod reading;
 mod recall;

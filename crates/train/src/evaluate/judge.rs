@@ -342,8 +342,8 @@ fn segments(questions: &Questions, ranked: &[Ranked<'_>], settings: &Judge) -> V
             .bootstrap
             .estimates(questions.len(), &all)
             .into_iter();
-        let segments = each.into_iter().map(|(is, places)| Segment {
-            is,
+        let segments = each.into_iter().map(|(of, places)| Segment {
+            of,
             count: places.len(),
             results: ranked
                 .iter()

@@ -209,7 +209,7 @@ fn segments(page: &mut String, segmentation: &Segmentation) {
     for segment in &segmentation.segments {
         for (at, result) in segment.results.iter().enumerate() {
             let (is, count) = match at {
-                0 => (escaped(&segment.is.to_string()), segment.count.to_string()),
+                0 => (escaped(&segment.of.to_string()), segment.count.to_string()),
                 _ => (String::new(), String::new()),
             };
             let cells = result

@@ -137,7 +137,7 @@ pub struct Segmentation {
 #[non_exhaustive]
 pub struct Segment {
     /// What they share.
-    pub is: SegmentValue,
+    pub of: SegmentValue,
     /// Number of users, or of items to be found.
     pub count: usize,
     /// The models and baselines, in the order of the report.

@@ -5,6 +5,7 @@ use crate::error::TrainError;
 use crate::range::check_range;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use twinspire_towers::Event;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -23,6 +24,16 @@ pub enum TieOrder {
 impl Default for TieOrder {
     fn default() -> Self {
         Self::Random(0)
+    }
+}
+
+impl fmt::Display for TieOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Random(seed) => write!(f, "equal times in random order (seed {seed})"),
+            Self::Log => f.write_str("equal times in the order of the log"),
+            Self::Id => f.write_str("equal times by item id"),
+        }
     }
 }
 
@@ -62,6 +73,16 @@ pub enum SplitBy {
     Latest(f64),
     /// All events from this time on, in seconds since 1970.
     Since(i64),
+}
+
+impl fmt::Display for SplitBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Last => f.write_str("the last event of each user with three or more"),
+            Self::Latest(share) => write!(f, "the latest {} % of all events", share * 100.0),
+            Self::Since(at) => write!(f, "all events from {at} on (seconds since 1970)"),
+        }
+    }
 }
 
 impl SplitBy {

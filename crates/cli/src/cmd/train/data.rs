@@ -1,9 +1,10 @@
 //! Flags that name the logs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use serde_json::Value;
+use twinspire::Event;
 use twinspire::import::{Format, Records, Source, open};
 use twinspire::train::Dataset;
 
@@ -77,6 +78,12 @@ impl DataArgs {
             users: self.records(users, "users", "user_id", output)?,
             events: self.all(events, "events", |_| true, output)?,
         })
+    }
+
+    /// Reads another file of events.
+    pub fn read_events(&self, path: &Path, output: &Output) -> Result<Vec<Event>, Failure> {
+        let events = open(path)?.options(self.columns.options()).events()?;
+        self.all(Some(events), "events", |_| true, output)
     }
 
     /// Reads every record; of several with one id the last counts.

@@ -95,7 +95,7 @@ impl DssmArgs {
         });
         set(&mut config.pool, pool);
         set(&mut config.word_dropout, self.word_dropout);
-        let data = self.data.read(output)?;
+        let data = self.run.read(&self.data, output)?;
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());
         let config = config.map_err(Failure::failed)?;

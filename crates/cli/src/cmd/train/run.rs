@@ -12,9 +12,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::import::regular_file;
+use twinspire::train::evaluate::SplitBy;
 use twinspire::train::report::samples;
 use twinspire::train::{Comparison, DataReport, Dataset, TrainError, Trained, TrainingProgress};
 
+use super::data::DataArgs;
+use crate::args::{TieArgs, split};
 use crate::output::{Exit, Failure, Output, Table, Unit, counted, outline, short};
 
 /// Number of sample queries in a report.
@@ -34,6 +37,12 @@ pub struct RunArgs {
     /// Warm start: continue from these towers, which need the same features and layers
     #[arg(long, value_name = "DIR")]
     warm_start: Option<PathBuf>,
+    /// Leave a test out of the training, for `twinspire eval --split` with the same value: `last`, a share of the
+    /// latest events, or the time at which it begins
+    #[arg(long, value_name = "last|SHARE|TIME", value_parser = split)]
+    leave_out: Option<SplitBy>,
+    #[command(flatten)]
+    ties: TieArgs,
     /// Exit with 1, after saving, if the towers rank the holdout worse than the best baseline; needs a holdout
     #[arg(long)]
     require_better: bool,
@@ -57,6 +66,19 @@ impl RunArgs {
     /// The settings of the file, or the defaults.
     pub fn config<C: DeserializeOwned + Default>(&self) -> Result<C, Failure> {
         config_of(self.config.as_deref())
+    }
+
+    /// Reads the logs, without the test.
+    pub fn read(&self, data: &DataArgs, output: &Output) -> Result<Dataset, Failure> {
+        let mut data = data.read(output)?;
+        if let Some(by) = self.leave_out {
+            let test = self.ties.hold_out(by, &mut data);
+            output.note(&format!(
+                "{} left out as a test: {by}",
+                counted(test.len() as u64, "event")
+            ));
+        }
+        Ok(data)
     }
 
     /// The towers of the warm start, if any.
@@ -194,7 +216,7 @@ pub fn print_data(data: &DataReport, output: &Output) {
 }
 
 /// Prints the towers beside the baselines, and says so if they are worse.
-fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
+pub fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
     let Some(comparison) = comparison else {
         return;
     };
@@ -206,12 +228,8 @@ fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
         table.row(std::iter::once(name.to_owned()).chain(numbers));
     }
     table.render().lines().for_each(|line| output.note(line));
-    if let Some(better) = comparison.better_baseline() {
-        output.note(&format!(
-            "WARNING: these towers rank held-out items worse than {}. Try fewer epochs with --patience, a larger \
-             temperature, longer histories, or --user-dimension 0",
-            better.name
-        ));
+    if let Some(warning) = comparison.warning() {
+        output.note(&format!("WARNING: {warning}"));
     }
 }
 

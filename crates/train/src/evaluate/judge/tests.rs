@@ -99,7 +99,7 @@ fn a_report_has_metrics_differences_segments_and_the_losses_of_an_index() {
         panic!("{:?}", report.segments);
     };
     assert_eq!(
-        (team_a.is.to_string(), team_a.count, team_b.count),
+        (team_a.of.to_string(), team_a.count, team_b.count),
         ("a".to_owned(), 10, 20)
     );
     assert_eq!(team_a.results[0].metrics.get("hit@2").unwrap().value, 1.0);
@@ -109,7 +109,7 @@ fn a_report_has_metrics_differences_segments_and_the_losses_of_an_index() {
         document["results"][0]["metrics"]["hit@2"]["value"],
         1.0 / 3.0
     );
-    assert_eq!(document["segments"][0]["segments"][1]["is"]["value"], "a");
+    assert_eq!(document["segments"][0]["segments"][1]["of"]["value"], "a");
     assert!(document["differences"][0]["p_value"].is_f64());
 }
 
