@@ -3,7 +3,7 @@
 //! 1. [`hold_out`] removes the latest events before a training.
 //! 2. [`Cases`] turns them into recalls with known answers.
 //! 3. [`release`] publishes the new towers, runs the cases on both generations, and rolls back if the new one
-//!    is worse.
+//!    is worse with confidence: by the interval of the paired difference.
 //!
 //! Towers of any recipe can be tried, as long as their users have logs. Recalls go on meanwhile; they are
 //! served by the new generation during the trial. `twinspire loop` is a training followed by a release.
@@ -17,7 +17,9 @@ use twinspire_core::ids::GenerationNo;
 use twinspire_towers::Event;
 use twinspire_towers::Towers;
 use twinspire_towers::{FeatureCheck, RecordError, Side};
-use twinspire_train::evaluate::{Metrics, latest, metrics};
+use twinspire_train::evaluate::{
+    Bootstrap, Measure, Metrics, PairedDifference, latest, metrics, values,
+};
 use twinspire_train::{Dataset, MissingData, TrainError};
 
 /// Number of answers in which the wanted item is looked for.
@@ -183,17 +185,33 @@ impl Cases {
         (record, seen)
     }
 
-    /// The metrics of a generation: ranks of the wanted items among the first hundred, with seen items excluded.
-    fn evaluate(&self, state: &Pinned, space: &str) -> Result<Metrics, Error> {
+    /// The ranks of the wanted items among the first hundred of a generation, with seen items excluded.
+    fn ranks(&self, state: &Pinned, space: &str) -> Result<Ranks, Error> {
         let each = self.cases.iter().map(|case| {
             let (user, seen) = self.user(case);
             let recall = state.recall(space).user(&user).exclude(seen);
             let hits = recall.check_features(self.check).top(DEPTH)?;
             Ok(hits.iter().position(|hit| hit.id == case.wanted))
         });
-        Ok(metrics(&each.collect::<Result<Vec<_>, Error>>()?))
+        each.collect()
+    }
+
+    /// The paired difference of hit@10 of two generations, by user.
+    fn difference(&self, after: &Ranks, before: &Ranks) -> PairedDifference {
+        let mut order: Vec<usize> = (0..self.cases.len()).collect();
+        order.sort_by_key(|at| self.cases[*at].user);
+        let users = order.iter().map(|at| self.cases[*at].user as u32);
+        let users: Vec<u32> = users.collect();
+        let [after, before] = [after, before].map(|ranks| {
+            let ranks: Vec<_> = order.iter().map(|at| ranks[*at]).collect();
+            values(Measure::Hit(10), &ranks).collect::<Vec<f64>>()
+        });
+        Bootstrap::default().difference(&users, &after, &before)
     }
 }
+
+/// The rank of the wanted item of each case, from 0.
+type Ranks = Vec<Option<usize>>;
 
 /// The events of one user, in order of time.
 #[derive(Default)]
@@ -223,13 +241,16 @@ pub struct Verdict {
     pub before: Option<Standing>,
     /// The new generation.
     pub after: Standing,
+    /// hit@10 of the new generation minus that of the earlier one, with an interval of 95 %.
+    pub difference: Option<PairedDifference>,
     /// Whether the new generation was kept. Otherwise the earlier one is active again.
     pub kept: bool,
 }
 
-/// Publishes towers on trial: runs the cases on the new and on the earlier generation. The new one is kept if its
-/// hit@10 is at most `tolerance` below that of the earlier one, and rolled back otherwise. The first generation
-/// of a space is always kept.
+/// Publishes towers on trial: runs the cases on the new and on the earlier generation. The new one is rolled back if
+/// its hit@10 is more than `tolerance` below that of the earlier one with 95 % confidence: if the whole interval of the
+/// paired difference is. With cases of fewer than ten users there is no interval, and the difference itself counts.
+/// The first generation of a space is always kept.
 ///
 /// The space must [retain](Publish::retain) at least two generations.
 ///
@@ -245,7 +266,7 @@ pub struct Verdict {
 /// let config = Config { since: Some(since), training, ..Config::default() };
 /// let towers = train_from(Some(&db.towers("movies")?), &data, &config, |_| {})?.towers;
 /// let cases = Cases::new(&data, &held_out, 10_000)?;
-/// let verdict = release(db.publish("movies").towers(towers), &cases, 0.005)?;
+/// let verdict = release(db.publish("movies").towers(towers), &cases, 0.0)?;
 /// println!("{}", if verdict.kept { "kept" } else { "rolled back" });
 /// # Ok(())
 /// # }
@@ -271,32 +292,41 @@ pub fn release(
     }
     let new = publish.run()?.number;
     let now = db.pin();
+    let ranks = cases.ranks(&now, space)?;
     let after = Standing {
         generation: new,
-        metrics: cases.evaluate(&now, space)?,
+        metrics: metrics(&ranks),
     };
-    let before = before.map(|number| {
-        Ok::<_, Error>(Standing {
-            generation: number,
-            metrics: cases.evaluate(&now.generation(space, number)?, space)?,
-        })
-    });
-    let before = before.transpose()?;
-    let worse = before.filter(|before| !keeps(before.metrics, after.metrics, tolerance));
-    if let Some(before) = worse {
-        db.rollback(space).to(before.generation).run()?;
+    let Some(number) = before else {
+        return Ok(Verdict {
+            before: None,
+            after,
+            difference: None,
+            kept: true,
+        });
+    };
+    let earlier = cases.ranks(&now.generation(space, number)?, space)?;
+    let difference = cases.difference(&ranks, &earlier);
+    let kept = keeps(difference, tolerance);
+    if !kept {
+        db.rollback(space).to(number).run()?;
     }
     Ok(Verdict {
-        before,
+        before: Some(Standing {
+            generation: number,
+            metrics: metrics(&earlier),
+        }),
         after,
-        kept: worse.is_none(),
+        difference: Some(difference),
+        kept,
     })
 }
 
-/// Whether the new generation is good enough.
-fn keeps(before: Metrics, after: Metrics, tolerance: f64) -> bool {
-    // Both are shares of the same number of cases: the slack only absorbs rounding.
-    after.hit_10 + tolerance >= before.hit_10 - 1e-9
+/// Whether the new generation is good enough, by its difference to the earlier one.
+fn keeps(found: PairedDifference, tolerance: f64) -> bool {
+    let difference = found.difference;
+    // The slack only absorbs rounding.
+    difference.high.unwrap_or(difference.value) + tolerance >= -1e-9
 }
 
 #[cfg(test)]
@@ -362,25 +392,49 @@ mod tests {
         assert_eq!(last.unwrap().before, 199_000);
     }
 
-    #[test]
-    fn a_generation_is_kept_within_the_tolerance() {
-        let at = |hit_10| Metrics {
-            hit_10,
-            ..Metrics::default()
+    /// Cases of users with two events each.
+    fn cases(users: usize) -> Cases {
+        let of =
+            |at: i64| (0..users).map(move |user| event(&format!("u{user}"), &format!("i{at}"), at));
+        let data = Dataset {
+            events: of(0).collect(),
+            ..Dataset::default()
         };
-        for (before, after, tolerance, kept) in [
-            (0.1, 0.1, 0.0, true),
-            (0.1, 0.11, 0.0, true),
-            (0.1, 0.09, 0.0, false),
-            (0.1, 0.09, 0.01, true),
-            (0.1, 0.08, 0.01, false),
-        ] {
-            assert_eq!(
-                keeps(at(before), at(after), tolerance),
-                kept,
-                "{before} {after}"
-            );
-        }
+        let held_out: Vec<Event> = of(1).chain(of(2)).collect();
+        Cases::new(&data, &held_out, 10_000).unwrap()
+    }
+
+    #[test]
+    fn a_generation_is_rolled_back_only_if_it_is_worse_with_confidence() {
+        let hits = |share: usize, count: usize| -> Ranks {
+            (0..count)
+                .map(|at| (at % 100 < share).then_some(3))
+                .collect()
+        };
+        let kept = |users: usize, before: usize, after: usize, tolerance: f64| {
+            let cases = cases(users);
+            let [before, after] = [before, after].map(|share| hits(share, cases.len()));
+            keeps(cases.difference(&after, &before), tolerance)
+        };
+        assert!(kept(400, 30, 30, 0.0) && kept(400, 30, 40, 0.0));
+        assert!(!kept(400, 30, 20, 0.0));
+        // Within the tolerance, and by so few users that it may be chance.
+        assert!(kept(400, 30, 20, 0.15) && kept(50, 30, 29, 0.0));
+        // Without an interval the difference itself decides.
+        assert!(!kept(4, 7, 6, 0.0) && kept(4, 6, 7, 0.0) && kept(4, 7, 6, 0.2));
+    }
+
+    #[test]
+    fn cases_of_one_user_are_drawn_together() {
+        let cases = cases(30);
+        // Each user wins one case and loses the other: nothing is uncertain.
+        let half: Ranks = (0..60).map(|at| (at < 30).then_some(0)).collect();
+        let other: Ranks = (0..60).map(|at| (at >= 30).then_some(0)).collect();
+        let found = cases.difference(&half, &other).difference;
+        assert_eq!(
+            (found.value, found.low, found.high),
+            (0.0, Some(0.0), Some(0.0))
+        );
     }
 
     proptest! {

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
-use twinspire::train::{Dataset, TrainingProgress, youtube};
+use twinspire::train::{Comparison, Dataset, TrainingProgress, youtube};
 use twinspire::{Database, Error, FeatureCheck, Towers};
 
-use super::train::{DataArgs, config_of, document_of, print_data, set, training_failure};
+use super::train::{
+    DataArgs, config_of, document_of, print_baselines, print_data, set, training_failure,
+};
 use crate::args::{SpaceArgs, at_least_two, moment, share};
 use crate::output::{Exit, Failure, Output, Stages, Unit, counted, outline};
 
@@ -24,8 +26,8 @@ Examples:
    the recipe youtube. Older events make the histories of users: keep enough of them to fill these.
 3. The new towers are published.
 4. The earlier and the new generation recall for the users of the held-out events, as of that moment.
-5. The new generation is kept if its hit@10 is at most --tolerance below the earlier one. Otherwise it is
-   rolled back.
+5. The new generation is rolled back if its hit@10 is lower with 95 % confidence, by more than --tolerance:
+   if the whole interval of the difference over the same users is. Otherwise it is kept.
 `next_since` is the --since of the next loop, which will learn from the held-out events.
 
 For towers of another recipe, use `twinspire train` and pass the result as --towers; steps 3 to 5 follow.
@@ -49,8 +51,8 @@ pub struct LoopArgs {
     /// Share of the new events, the latest, that is held out
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
     held_out: f64,
-    /// How much lower than that of the earlier generation hit@10 may be
-    #[arg(long, value_name = "X", default_value_t = 0.005, value_parser = share)]
+    /// How much lower than that of the earlier generation hit@10 may be, beyond what may be chance
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = share)]
     tolerance: f64,
     /// Maximum number of held-out events that are tested
     #[arg(long, value_name = "N", default_value_t = 10_000)]
@@ -79,6 +81,10 @@ pub struct LoopArgs {
     /// Largest share of events that may name items or users without a record
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "towers")]
     max_unknown_ids: Option<f64>,
+    /// Publish nothing and exit with 1 if the new towers rank the holdout of their training worse than the best
+    /// baseline; needs a `patience` above 0
+    #[arg(long, conflicts_with = "towers")]
+    require_better: bool,
     /// Train from scratch instead of from the active towers
     #[arg(long)]
     cold: bool,
@@ -192,6 +198,10 @@ fn train(
     let share = args.max_unknown_ids.map(|share| share as f32);
     set(&mut config.training.max_unknown_ids, share);
     config.since = args.since;
+    if args.require_better && config.training.patience == 0 {
+        let message = "--require-better needs a holdout, and patience 0 holds nothing out";
+        return Err(Failure::usage(message).hint("a `patience` in --config holds events out"));
+    }
     let bar = output.bar("training", 1, Unit::Count);
     let show = |progress: TrainingProgress| {
         if progress.loss.is_none() {
@@ -205,9 +215,20 @@ fn train(
     let trained = trained.map_err(training_failure)?;
     document["data"] = document_of(&trained.report.data);
     document["examples"] = json!(trained.report.examples);
+    document["baselines"] = json!(trained.report.baselines);
+    print_baselines(trained.report.baselines.as_ref(), output);
+    if args.require_better && trained.report.baselines.as_ref().is_some_and(is_worse) {
+        let message = "the new towers are below the best baseline: they are not published";
+        return Err(Failure::refused(message).hint("without --require-better they are"));
+    }
     document["warm_start"] = json!(serves);
     document["examples_per_second"] = json!(trained.report.examples_per_second.round());
     Ok(trained.towers)
+}
+
+/// Whether towers are below the best baseline.
+fn is_worse(comparison: &Comparison) -> bool {
+    comparison.better_baseline().is_some()
 }
 
 /// Prints the verdict.
@@ -225,17 +246,25 @@ fn print_verdict(
     };
     document["before"] = json!(verdict.before);
     document["after"] = json!(after);
+    document["difference"] = json!(verdict.difference);
     document["tolerance"] = json!(args.tolerance);
     document["kept"] = json!(verdict.kept);
     document["serving"] = json!(serving);
     document["next_since"] = json!(next);
     let mut text = document.clone();
-    text.as_object_mut().map(|text| text.remove("data"));
+    for part in ["data", "baselines", "difference"] {
+        text.as_object_mut().map(|text| text.remove(part));
+    }
     output.result(&document, || {
         let hits = |standing: f64| format!("hit@10 {standing:.4}");
         let against = verdict.before.map_or_else(String::new, |before| {
             let (number, hits) = (before.generation, hits(before.metrics.hit_10));
-            format!(", against {hits} of generation {number}")
+            let found = verdict.difference.map(|found| found.difference);
+            let interval = match found.and_then(|found| found.low.zip(found.high)) {
+                Some((low, high)) => format!(" (difference {low:+.4} to {high:+.4})"),
+                None => String::new(),
+            };
+            format!(", against {hits} of generation {number}{interval}")
         });
         let fate = if verdict.kept { "kept" } else { "rolled back" };
         let cases = counted(document["cases"].as_u64().unwrap_or(0), "case");

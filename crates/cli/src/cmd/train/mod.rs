@@ -16,7 +16,7 @@ mod youtube;
 
 pub use data::DataArgs;
 pub use flags::set;
-pub use run::{config_of, document_of, print_data, training_failure};
+pub use run::{config_of, document_of, print_baselines, print_data, training_failure};
 
 use clap::{Args, Subcommand};
 

@@ -125,6 +125,12 @@ impl RunArgs {
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(training_failure)?;
         print_baselines(report.baselines.as_ref(), output);
+        if report.metric.is_none() {
+            output.note(
+                "nothing was held out, so these towers are not compared with baselines: --patience N holds events \
+                 out, and `twinspire eval` judges on a test that --leave-out takes out",
+            );
+        }
         towers.save(&self.out)?;
         if let Some(path) = &self.report {
             let samples = samples(&towers, queries, &data.items, TOP)?;
