@@ -166,7 +166,7 @@ impl Database {
     /// >>> found = db.evaluate("by-price", events=[], users=users, test=events, k=(1, 2))
     /// >>> found.standing("by-price").metrics["hit@1"]
     /// Estimate(value=0.0, low=0.0, high=0.0)
-    /// >>> found.standing("by-price").metrics["mrr@2"].value
+    /// >>> found.standing("by-price").metrics["mrr@10"].value
     /// 0.5
     #[pyo3(signature = (names=None, *, events, users=None, test=None, split=None, ties="random", tie_seed=0, states=None,
         k=None, metric="hit@10", by=None, repeats=false, baselines=true, max_users=DEFAULT_MAX_USERS, history_field="history",

@@ -68,13 +68,13 @@ def test_models_are_judged_beside_baselines(empty: twinspire.Database) -> None:
     assert given.relevant == 100 and given.split == "given events"
     with pytest.raises(KeyError):
         report.standing("none")
-    wrong: dict[str, Any]
-    for wrong, says in [
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"split": "2030-01-01"}, "no held-out events"),
         ({"split": 0.9}, "split.latest is 0.9"),
         ({"metric": "auc"}, "there is no metric"),
         ({"by": "colour"}, "item.FIELD"),
-    ]:
+    ]
+    for wrong, says in refused:
         with pytest.raises(twinspire.TrainError, match=says):
             empty.evaluate("shop", **logs, **wrong)
     with pytest.raises(ValueError, match="argument 'split'"):
