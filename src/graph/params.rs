@@ -39,7 +39,8 @@ impl<'a> BeamParams<'a> {
         self.ef.max(self.k.saturating_add(self.k / 2))
     }
 
-    /// The width of a search of leaves, which hold many nodes each: less than the default is a wish for speed.
+    /// The width of a search of leaves. Below the default width the caller wants speed, and a leaf holds many nodes, so the
+    /// lower limit is smaller than for a walk.
     pub(crate) fn leaf_width(&self) -> usize {
         match self.ef < DEFAULT_EF {
             true => self.ef.max(self.k / 2),

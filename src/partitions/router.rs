@@ -8,7 +8,7 @@ use twinspire_core::kernel::{Level, MAX_TILE_CODE, Metric, TILE_ROWS, tile_bytes
 const MIDDLE: f32 = 64.0;
 /// The largest code of a query; the least is its negative.
 const LIMIT: f32 = 127.0;
-/// Leaves per group, of whose best scores the bound of few leaves is one. Large groups are compared sooner.
+/// Leaves per group. The bound for few leaves is one of the best scores of groups; larger groups are faster.
 const GROUPS: [usize; 2] = [16, 4];
 /// Buckets of the histogram that ranks many leaves.
 const BUCKETS: usize = 256;

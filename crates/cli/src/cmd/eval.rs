@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use twinspire::FeatureCheck;
 use twinspire::train::evaluate::{Bootstrap, Judge, Measure, SegmentBy, SplitBy};
 use twinspire::train::{DEFAULT_MAX_USERS, EvaluateError, EvaluationProgress, TrainError};
-use twinspire::{Error, FeatureCheck};
 
 use super::train::DataArgs;
 use crate::args::{DatabaseArg, StateArg, TieArgs, at_least_one, recall_share, split};
@@ -211,16 +211,7 @@ pub fn run(args: EvalArgs, output: &Output) -> Result<Exit, Failure> {
 /// Why an evaluation failed, and what to do.
 fn failure(error: EvaluateError) -> Failure {
     match error {
-        EvaluateError::Recall(error) => {
-            let concerns_user = matches!(error, Error::User { .. });
-            let failure = Failure::from(error);
-            match concerns_user {
-                true => failure.hint(
-                    "--lenient ignores fields that are not read, as `recall --check-features lenient` does",
-                ),
-                false => failure,
-            }
-        }
+        EvaluateError::Recall(error) => Failure::of_users(error),
         EvaluateError::Data(error @ TrainError::Empty { .. }) => Failure::failed(error).hint(
             "--split says which events are held out; --repeats looks for items that users had seen as well",
         ),

@@ -103,7 +103,7 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     }
     // Before anything is written or trained.
     if db.spaces().contains(space) {
-        cases.check(&db.towers(space)?).map_err(refused)?;
+        cases.check(&db.towers(space)?).map_err(Failure::of_users)?;
     }
     let (put, removed) = match args.replace {
         true => replace_all(&db, &data, args.yes)?,
@@ -126,21 +126,9 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
         .towers(towers)
         .retain(args.retain)
         .progress(|progress| stages.show(progress, output));
-    let verdict = release(publish, &cases, args.tolerance).map_err(refused)?;
+    let verdict = release(publish, &cases, args.tolerance).map_err(Failure::of_users)?;
     stages.finish();
     print_verdict(&verdict, &args, next, document, output)
-}
-
-/// An error of the trial; the hint names the flag that tolerates fields.
-fn refused(error: Error) -> Failure {
-    let concerns_user = matches!(error, Error::User { .. });
-    let failure = Failure::from(error);
-    match concerns_user {
-        true => failure.hint(
-            "--lenient ignores fields that are not read, as `recall --check-features lenient` does",
-        ),
-        false => failure,
-    }
 }
 
 /// Puts the items that are new or changed.

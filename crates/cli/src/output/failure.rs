@@ -85,6 +85,18 @@ impl Failure {
         self
     }
 
+    /// A failure of recalls for users of a file; the hint names the flag that tolerates their fields.
+    pub fn of_users(error: Error) -> Self {
+        let concerns_user = matches!(error, Error::User { .. });
+        let failure = Self::from(error);
+        match concerns_user {
+            true => failure.hint(
+                "--lenient ignores fields that are not read, as `recall --check-features lenient` does",
+            ),
+            false => failure,
+        }
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

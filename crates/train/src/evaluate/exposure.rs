@@ -122,20 +122,12 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_events::numbered as event;
     use super::*;
     use crate::dataset::Dataset;
     use proptest::prelude::*;
     use std::collections::HashSet;
     use twinspire_towers::Event;
-
-    fn event(user: usize, item: usize, at: i64) -> Event {
-        Event {
-            user: format!("u{user}"),
-            item: format!("i{item}"),
-            at,
-            weight: 1.0,
-        }
-    }
 
     /// Questions over ten items: item n has as many events as given.
     fn questions(counts: &[usize]) -> Questions {

@@ -46,6 +46,8 @@ mod ranks;
 mod report;
 mod segments;
 mod split;
+#[cfg(test)]
+mod test_events;
 
 pub use answers::Answers;
 pub use intervals::{Bootstrap, Estimate, PairedDifference};

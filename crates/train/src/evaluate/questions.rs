@@ -238,16 +238,8 @@ impl Questions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_events::event;
     use super::*;
-
-    fn event(user: &str, item: &str, at: i64) -> Event {
-        Event {
-            user: user.to_owned(),
-            item: item.to_owned(),
-            at,
-            weight: 1.0,
-        }
-    }
 
     #[test]
     fn questions_are_users_as_of_the_split_with_what_is_new_to_them() {

@@ -289,20 +289,11 @@ fn text(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_events::numbered as event;
     use super::*;
     use crate::dataset::Dataset;
     use proptest::prelude::*;
     use serde_json::json;
-    use twinspire_towers::Event;
-
-    fn event(user: usize, item: usize, at: i64) -> Event {
-        Event {
-            user: format!("u{user}"),
-            item: format!("i{item}"),
-            at,
-            weight: 1.0,
-        }
-    }
 
     fn any_value() -> impl Strategy<Value = Value> {
         prop_oneof![

@@ -220,17 +220,9 @@ pub fn latest(mut times: Vec<i64>, share: f64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_events::event;
     use super::*;
     use proptest::prelude::*;
-
-    fn event(user: &str, item: &str, at: i64) -> Event {
-        Event {
-            user: user.to_owned(),
-            item: item.to_owned(),
-            at,
-            weight: 1.0,
-        }
-    }
 
     fn items(events: &[Event]) -> Vec<&str> {
         events.iter().map(|event| &*event.item).collect()

@@ -1,3 +1,4 @@
+use super::super::test_events;
 use super::*;
 use crate::dataset::Dataset;
 use proptest::prelude::*;
@@ -6,12 +7,7 @@ use std::collections::HashMap;
 use twinspire_towers::Event;
 
 fn event(user: usize, item: usize, at: i64) -> Event {
-    Event {
-        user: format!("u{user:02}"),
-        item: format!("i{item}"),
-        at,
-        weight: 1.0,
-    }
+    test_events::event(&format!("u{user:02}"), &format!("i{item}"), at)
 }
 
 /// Thirty users with one item to be found each, item n of user n.
