@@ -69,7 +69,7 @@ pub use database::{
     DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export,
     ExportedItem, ExportedItems, FileProblem, GenerationInfo, Items, MinedPairs, Miner,
     OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced, Replacement, Rollback,
-    SpaceStats,
+    SpaceStats, StreamRecall,
 };
 pub use ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Normalisation, NormalisedSum, Quotas, RankFusion,

@@ -192,11 +192,11 @@ impl Options {
     pub fn run_many(
         &self,
         recall: Recall<'_>,
-        users: &[Value],
+        users: &mut dyn Iterator<Item = Value>,
     ) -> Result<Vec<Result<twinspire::Hits, twinspire::Error>>, twinspire::Error> {
         let recall = self
             .apply(recall)
-            .users(users)
+            .users_from(users)
             .exclude_each(&self.exclude_each);
         match self.keep_going {
             true => recall.top_each(self.k),

@@ -84,10 +84,9 @@ impl Pinned {
         options: Option<&Bound<'_, PyDict>>,
     ) -> Result<BatchHits, Failure> {
         let (state, options) = (self.state()?, Options::new(Call::Batch, options)?);
-        let users = Records::new(users, Kind::Any)?.all(py)?;
-        Ok(py
-            .detach(|| options.run_many(state.recall(name), &users))?
-            .into())
+        let users = Records::new(users, Kind::Any)?;
+        let answers = users.stream(py, |users| options.run_many(state.recall(name), users))?;
+        Ok(answers?.into())
     }
 
     /// The vectors of items in a space of this state; as `Database.vectors`.

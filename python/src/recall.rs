@@ -159,10 +159,9 @@ impl Database {
     ) -> Result<BatchHits, Failure> {
         let database = self.handle()?;
         let options = Options::new(Call::Batch, options)?;
-        let users = Records::new(users, Kind::Any)?.all(py)?;
-        Ok(py
-            .detach(|| options.run_many(database.recall(name), &users))?
-            .into())
+        let users = Records::new(users, Kind::Any)?;
+        let answers = users.stream(py, |users| options.run_many(database.recall(name), users))?;
+        Ok(answers?.into())
     }
 
     /// The vectors of items in a space, as recalls compare them.

@@ -8,8 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString};
 use serde_json::Value;
 use std::io::Cursor;
+use std::sync::mpsc::channel;
+use std::{panic, thread};
 use twinspire::Event;
 use twinspire::import::{ImportError, Lines, ReadOptions, arrow, jsonl};
+
+/// Dicts that are passed on together by [`Records::stream`].
+const STREAMED: usize = 64;
 
 /// What the rows of a frame are.
 #[derive(Clone, Copy)]
@@ -57,6 +62,49 @@ impl Records {
     /// All records.
     pub fn all(mut self, py: Python<'_>) -> Result<Vec<Value>, Failure> {
         self.take(py, usize::MAX)
+    }
+}
+
+impl Records {
+    /// Passes all records to `work`, which runs without the interpreter's lock while dicts are read under it.
+    pub fn stream<T: Send>(
+        mut self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut dyn Iterator<Item = Value>) -> T + Send,
+    ) -> Result<T, Failure> {
+        if let Self::Rows(rows) = &mut self {
+            return py.detach(|| {
+                let mut failed = None;
+                let result =
+                    work(&mut rows.map_while(|row| row.map_err(|e| failed = Some(e)).ok()));
+                failed.map_or(Ok(result), |error| Err(error.into()))
+            });
+        }
+        let first = self.take(py, STREAMED)?;
+        if first.len() < STREAMED {
+            return Ok(py.detach(|| work(&mut first.into_iter())));
+        }
+        thread::scope(|scope| {
+            let (sender, groups) = channel::<Vec<Value>>();
+            let worker =
+                scope.spawn(|| work(&mut first.into_iter().chain(groups.into_iter().flatten())));
+            let read = loop {
+                match self.take(py, STREAMED) {
+                    Ok(group) if group.is_empty() => break Ok(()),
+                    Ok(group) => {
+                        // The worker has failed, and has dropped the iterator.
+                        if sender.send(group).is_err() {
+                            break Ok(());
+                        }
+                    }
+                    Err(failure) => break Err(failure),
+                }
+            };
+            drop(sender);
+            let result = py.detach(|| worker.join());
+            read?;
+            Ok(result.unwrap_or_else(|panicked| panic::resume_unwind(panicked)))
+        })
     }
 }
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -33,9 +34,15 @@ def test_the_wheel_has_the_command() -> None:
 def test_the_wheel_has_the_licences_of_the_repository() -> None:
     package = Path(__file__).parents[1]
     licences = sorted(package.glob("LICENSE-*"))
-    assert [licence.name for licence in licences] == ["LICENSE-APACHE", "LICENSE-MIT"]
-    for licence in licences:
+    assert [licence.name for licence in licences] == ["LICENSE-APACHE", "LICENSE-MIT", "LICENSE-THIRD-PARTY"]
+    for licence in licences[:2]:
         assert licence.read_bytes() == (package.parent / licence.name).read_bytes()
+
+
+def test_the_notices_of_other_crates_are_those_of_the_lock_file() -> None:
+    package = Path(__file__).parents[1]
+    written = runpy.run_path(str(package / "notices.py"))["notices"]()
+    assert (package / "LICENSE-THIRD-PARTY").read_text(encoding="utf-8") == written, "run python/notices.py"
 
 
 def test_it_says_its_version_and_helps() -> None:

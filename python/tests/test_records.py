@@ -14,15 +14,15 @@ from twinspire import _records
 
 def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: set[str] = set()
-    original = _records.record
+    original = _records._made
 
-    def strict(name: str, given: dict[str, Any]) -> Any:
-        known = {field.name for field in dataclasses.fields(getattr(_records, name))}
-        assert set(given) <= known, f"{name} has no field for {set(given) - known}"
-        made.add(name)
-        return original(name, given)
+    def strict(cls: Any, given: dict[str, Any]) -> Any:
+        known = {field.name for field in dataclasses.fields(cls)}
+        assert set(given) <= known, f"{cls.__name__} has no field for {set(given) - known}"
+        made.add(cls.__name__)
+        return original(cls, given)
 
-    monkeypatch.setattr(_records, "record", strict)
+    monkeypatch.setattr(_records, "_made", strict)
     db.generations("clip")
     db.publish_vectors("text", ["B01", "B02"], [[1.0, 0.0], [0.0, 1.0]])
     db.publish_fused("both", ["clip", "text"])

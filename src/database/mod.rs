@@ -44,7 +44,7 @@ pub use mine::{DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, MinedPairs, M
 pub use open::OpenOptions;
 pub use pin::Pinned;
 pub use publish::{DEFAULT_RETAIN, Publish};
-pub use recall::{BatchRecall, Recall};
+pub use recall::{BatchRecall, Recall, StreamRecall};
 pub use removal::{DEFAULT_MAX_REMOVED, Replaced, Replacement};
 pub use repair::RepairReport;
 pub use rollback::Rollback;

@@ -3,7 +3,9 @@
 use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::recall::{Hits, Query, QueryInput, SearchParams, View, run, run_each, run_one};
+use crate::recall::{
+    BatchInputs, Hits, Query, QueryInput, SearchParams, View, run, run_each, run_one, run_stream,
+};
 use serde_json::Value;
 use std::ops::{ControlFlow, Range};
 use twinspire_towers::FeatureCheck;
@@ -21,7 +23,11 @@ pub struct Recall<'a, Q = OneQuery<'a>> {
 }
 
 /// A recall for many users; made by [`Recall::users`]. It takes the same options in any order.
-pub type BatchRecall<'a> = Recall<'a, ManyUsers<'a>>;
+pub type BatchRecall<'a> = Recall<'a, ManyUsers<'a, Given<'a>>>;
+
+/// A recall for users that are answered while later ones are read; made by [`Recall::users_from`]. It takes the
+/// same options in any order.
+pub type StreamRecall<'a, I> = Recall<'a, ManyUsers<'a, Read<I>>>;
 
 /// The query of a recall with one answer.
 #[derive(Clone)]
@@ -29,11 +35,19 @@ pub struct OneQuery<'a>(Option<QueryInput<'a>>);
 
 /// The queries of a recall with one answer for each user.
 #[derive(Clone)]
-pub struct ManyUsers<'a> {
-    users: &'a [Value],
+pub struct ManyUsers<'a, U> {
+    users: U,
     /// Ids that the user at the same place excludes.
     exclude: &'a [Vec<String>],
 }
+
+/// Users in memory.
+#[derive(Clone)]
+pub struct Given<'a>(&'a [Value]);
+
+/// Users from an iterator.
+#[derive(Clone)]
+pub struct Read<I>(I);
 
 /// Users that one step of [`Recall::each`] answers.
 const BATCH_USERS: usize = 256;
@@ -123,6 +137,29 @@ impl<'a> Recall<'a> {
     /// # }
     /// ```
     pub fn users(self, users: &'a [Value]) -> BatchRecall<'a> {
+        self.many(Given(users))
+    }
+
+    /// Searches for many users while they are read: this thread reads the iterator, the others answer the users
+    /// before. So the time that reading takes is shared among the cores. As [`users`](Self::users) otherwise.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), twinspire::Error> {
+    /// # let db = twinspire::Database::open("shop.twin")?;
+    /// use serde_json::json;
+    /// let users = (1..=1000).map(|n| json!({"user_id": format!("u{n}")}));
+    /// let answers = db.recall("unified").users_from(users).top(10)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn users_from<I>(self, users: I) -> StreamRecall<'a, I::IntoIter>
+    where
+        I: IntoIterator<Item = Value>,
+    {
+        self.many(Read(users.into_iter()))
+    }
+
+    fn many<U>(self, users: U) -> Recall<'a, ManyUsers<'a, U>> {
         Recall {
             state: self.state,
             name: self.name,
@@ -162,7 +199,7 @@ impl<'a> Recall<'a> {
     }
 }
 
-impl<'a> BatchRecall<'a> {
+impl BatchRecall<'_> {
     /// The best `k` items for each user.
     ///
     /// # Errors
@@ -170,7 +207,7 @@ impl<'a> BatchRecall<'a> {
     /// batch.
     pub fn top(mut self, k: usize) -> Result<Vec<Hits>, Error> {
         self.params.k = k;
-        let queries = self.queries(0..self.query.users.len());
+        let queries = self.queries(0..self.query.users.0.len());
         run(&self.state.view(), self.name, &queries, &self.params)
     }
 
@@ -181,7 +218,7 @@ impl<'a> BatchRecall<'a> {
     /// What concerns all users: as [`Recall::top`], without [`Error::User`].
     pub fn top_each(mut self, k: usize) -> Result<Vec<Result<Hits, Error>>, Error> {
         self.params.k = k;
-        let queries = self.queries(0..self.query.users.len());
+        let queries = self.queries(0..self.query.users.0.len());
         run_each(&self.state.view(), self.name, &queries, &self.params)
     }
 
@@ -214,8 +251,9 @@ impl<'a> BatchRecall<'a> {
     ) -> Result<(), Error> {
         self.params.k = k;
         let view = self.state.view();
-        for from in (0..self.query.users.len()).step_by(BATCH_USERS) {
-            let queries = self.queries(from..self.query.users.len().min(from + BATCH_USERS));
+        let count = self.query.users.0.len();
+        for from in (0..count).step_by(BATCH_USERS) {
+            let queries = self.queries(from..count.min(from + BATCH_USERS));
             let answers = run_each(&view, self.name, &queries, &self.params)?;
             for (at, answer) in (from..).zip(answers) {
                 if visit(at, answer.map_err(|error| error.further(from))).is_break() {
@@ -226,21 +264,15 @@ impl<'a> BatchRecall<'a> {
         Ok(())
     }
 
-    /// For each user, ids of items that are never among its hits, such as those that it has seen: at the same
-    /// place as the user. Users without a list exclude nothing of their own.
-    pub fn exclude_each(mut self, ids: &'a [Vec<String>]) -> Self {
-        self.query.exclude = ids;
-        self
-    }
-
     /// The queries of some of the users.
     fn queries(&self, users: Range<usize>) -> Vec<Query<'_>> {
-        let query = |at: usize| Query {
-            input: self.query.users.get(at).map(QueryInput::User),
+        let inputs = BatchInputs {
             by_space: &self.by_space,
-            exclude: self.query.exclude.get(at).map_or(&[], Vec::as_slice),
+            exclude: self.query.exclude,
         };
-        users.map(query).collect()
+        let given = self.query.users.0.get(users.clone()).unwrap_or_default();
+        let each = users.zip(given);
+        each.map(|(at, user)| inputs.query(at, user)).collect()
     }
 
     /// For each user every item that scores `min_score` or more; as [`Recall::all_at_least`].
@@ -249,6 +281,41 @@ impl<'a> BatchRecall<'a> {
     /// As [`top`](Self::top).
     pub fn all_at_least(self, min_score: f32) -> Result<Vec<Hits>, Error> {
         self.at_least(min_score).top(usize::MAX)
+    }
+}
+
+impl<I: Iterator<Item = Value>> StreamRecall<'_, I> {
+    /// The best `k` items for each user.
+    ///
+    /// # Errors
+    /// As [`Recall::top`]; [`Error::User`] has the position of the user. One user that fails fails the
+    /// batch.
+    pub fn top(self, k: usize) -> Result<Vec<Hits>, Error> {
+        self.top_each(k)?.into_iter().collect()
+    }
+
+    /// The best `k` items for each user, or why that user cannot be answered. The others are answered all
+    /// the same.
+    ///
+    /// # Errors
+    /// What concerns all users: as [`Recall::top`], without [`Error::User`].
+    pub fn top_each(mut self, k: usize) -> Result<Vec<Result<Hits, Error>>, Error> {
+        self.params.k = k;
+        let (view, users) = (self.state.view(), self.query.users.0);
+        let inputs = BatchInputs {
+            by_space: &self.by_space,
+            exclude: self.query.exclude,
+        };
+        run_stream(&view, self.name, users, inputs, &self.params)
+    }
+}
+
+impl<'a, U> Recall<'a, ManyUsers<'a, U>> {
+    /// For each user, ids of items that are never among its hits, such as those that it has seen: at the same
+    /// place as the user. Users without a list exclude nothing of their own.
+    pub fn exclude_each(mut self, ids: &'a [Vec<String>]) -> Self {
+        self.query.exclude = ids;
+        self
     }
 }
 

@@ -49,6 +49,7 @@ mod space_query;
 mod space_search;
 mod top_k;
 mod trace;
+mod user_stream;
 mod view;
 
 pub use compare::{ComparedItem, ComparedRank, Comparison, ComparisonSummary, RankChange};
@@ -64,7 +65,8 @@ pub(crate) use passing::passing;
 #[cfg(test)]
 pub(crate) use plan::{Plan, with_plan};
 pub use promise::{Promise, UnmeasuredReason};
-pub(crate) use query::{Query, QueryInput};
+pub(crate) use query::{BatchInputs, Query, QueryInput};
 pub(crate) use query_vectors::embed_shown;
 pub(crate) use search::{run, run_each, run_one};
+pub(crate) use user_stream::run_stream;
 pub(crate) use view::View;

@@ -38,3 +38,23 @@ impl<'a> Query<'a> {
         own.map(|(_, input)| *input)
     }
 }
+
+/// What the queries of a batch share besides parameters, and what is its own of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BatchInputs<'a> {
+    /// As [`Query::by_space`], of all queries.
+    pub(crate) by_space: &'a [(&'a str, QueryInput<'a>)],
+    /// As [`Query::exclude`], of the query at the same place.
+    pub(crate) exclude: &'a [Vec<String>],
+}
+
+impl<'a> BatchInputs<'a> {
+    /// The query of the user at a place in the batch.
+    pub(crate) fn query(&self, at: usize, user: &'a Value) -> Query<'a> {
+        Query {
+            input: Some(QueryInput::User(user)),
+            by_space: self.by_space,
+            exclude: self.exclude.get(at).map_or(&[], Vec::as_slice),
+        }
+    }
+}

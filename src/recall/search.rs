@@ -82,52 +82,7 @@ pub(crate) fn run_each(
     queries: &[Query<'_>],
     params: &SearchParams,
 ) -> Result<Vec<Result<Hits, Error>>, Error> {
-    let search = Search::new(view, name, params)?;
-    let started = params.explain.then(Instant::now);
-    let (mut items, mut vectors) = (Vec::new(), Vec::new());
-    for query in queries {
-        let item = query_item(view, query);
-        items.push(item.as_ref().ok().copied().flatten());
-        vectors.push(item.map(|_| Vec::new()));
-    }
-    let towers = search.user_towers(queries)?;
-    let reading = UserReading::shared(params.check, &towers);
-    for space in search.spaces() {
-        let found = query_vectors(view, space, (queries, &items), reading)?;
-        for (vectors, found) in vectors.iter_mut().zip(found) {
-            match (vectors, found) {
-                (Ok(vectors), Ok(vector)) => vectors.push(vector),
-                (vectors @ Ok(_), Err(error)) => *vectors = Err(error),
-                // Its error in an earlier space stands.
-                (Err(_), _) => {}
-            }
-        }
-    }
-    let query_micros = started.map_or(0.0, micros);
-    let each = vectors.into_par_iter().zip(queries).zip(items);
-    let each = each.map(|((vectors, query), item)| {
-        Ok(ReadQuery {
-            vectors: vectors?,
-            item,
-            exclude: items_of(view, query.exclude)?,
-        })
-    });
-    let space = search.scanned_space();
-    let share = queries.len().div_ceil(rayon::current_num_threads());
-    let together = space.map_or(1, |_| share.clamp(1, SCANNED_TOGETHER));
-    let answers = each.chunks(together).flat_map_iter(|group| match space {
-        Some(space) => search.answer_by_scan(space, group),
-        None => {
-            let answer = |read: Result<ReadQuery, Error>| {
-                let read = read?;
-                let vector_in = |space, _: &str| Ok(QueryVector::Borrowed(read.vector(space)));
-                let trace = search.trace(query_micros);
-                search.answer((read.item, &read.exclude), vector_in, trace)
-            };
-            group.into_iter().map(answer).collect()
-        }
-    });
-    Ok(answers.collect())
+    Search::new(view, name, params)?.answers(queries)
 }
 
 /// Maximum number of queries that are scanned for together.
@@ -221,6 +176,55 @@ impl<'a> Search<'a> {
             true => user_towers(self.view, self.spaces()),
             false => Ok(Vec::new()),
         }
+    }
+
+    /// Answers queries in their order, on all cores; as [`run_each`].
+    pub(super) fn answers(&self, queries: &[Query<'_>]) -> Result<Vec<Result<Hits, Error>>, Error> {
+        let started = self.params.explain.then(Instant::now);
+        let (mut items, mut vectors) = (Vec::new(), Vec::new());
+        for query in queries {
+            let item = query_item(self.view, query);
+            items.push(item.as_ref().ok().copied().flatten());
+            vectors.push(item.map(|_| Vec::new()));
+        }
+        let towers = self.user_towers(queries)?;
+        let reading = UserReading::shared(self.params.check, &towers);
+        for space in self.spaces() {
+            let found = query_vectors(self.view, space, (queries, &items), reading)?;
+            for (vectors, found) in vectors.iter_mut().zip(found) {
+                match (vectors, found) {
+                    (Ok(vectors), Ok(vector)) => vectors.push(vector),
+                    (vectors @ Ok(_), Err(error)) => *vectors = Err(error),
+                    // Its error in an earlier space stands.
+                    (Err(_), _) => {}
+                }
+            }
+        }
+        let query_micros = started.map_or(0.0, micros);
+        let each = vectors.into_par_iter().zip(queries).zip(items);
+        let each = each.map(|((vectors, query), item)| {
+            Ok(ReadQuery {
+                vectors: vectors?,
+                item,
+                exclude: items_of(self.view, query.exclude)?,
+            })
+        });
+        let space = self.scanned_space();
+        let share = queries.len().div_ceil(rayon::current_num_threads());
+        let together = space.map_or(1, |_| share.clamp(1, SCANNED_TOGETHER));
+        let answers = each.chunks(together).flat_map_iter(|group| match space {
+            Some(space) => self.answer_by_scan(space, group),
+            None => {
+                let answer = |read: Result<ReadQuery, Error>| {
+                    let read = read?;
+                    let vector_in = |space, _: &str| Ok(QueryVector::Borrowed(read.vector(space)));
+                    let trace = self.trace(query_micros);
+                    self.answer((read.item, &read.exclude), vector_in, trace)
+                };
+                group.into_iter().map(answer).collect()
+            }
+        });
+        Ok(answers.collect())
     }
 
     /// Answers one query. `vector_in` gives its vector in each of the [spaces](Self::spaces), by position

@@ -163,6 +163,19 @@ fn each_user_of_a_batch_is_answered_by_itself() {
                 other => panic!("{other:?}"),
             }
         }
+        // Users that come one by one have the same answers, errors and places.
+        let read = recall().users_from(users.iter().cloned()).top_each(2);
+        for (one, other) in all.iter().zip(read.unwrap()) {
+            match (one, other) {
+                (Ok(one), Ok(other)) => assert_eq!(*one, other),
+                (one, other) => assert_eq!(
+                    one.as_ref().unwrap_err().to_string(),
+                    other.unwrap_err().to_string()
+                ),
+            }
+        }
+        let error = recall().users_from(users.clone()).top(2).unwrap_err();
+        assert!(error.to_string().contains("user 8 of the batch"), "{error}");
         let mut seen = 0;
         let stopped = recall().users(&users).each(1, |_, _| {
             seen += 1;
@@ -176,6 +189,8 @@ fn each_user_of_a_batch_is_answered_by_itself() {
             .exclude_each(&exclude)
             .top(2)
             .unwrap();
+        let read = recall().users_from(users[..3].to_vec());
+        assert_eq!(read.exclude_each(&exclude).top(2).unwrap(), without);
         assert_eq!(without[0], *all[0].as_ref().unwrap());
         assert_eq!(without[1][0].id, all[1].as_ref().unwrap()[1].id);
         assert_eq!(without[2], *all[2].as_ref().unwrap());

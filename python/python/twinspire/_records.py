@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, is_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Callable
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -385,60 +387,35 @@ class Evaluation:
         raise KeyError(name)
 
 
-def _each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: [convert(value) for value in values]
-
-
-def _by_name(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: {name: convert(value) for name, value in values.items()}
-
-
-def _of(name: str) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else record(name, value)
-
-
-_NESTED: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("Calibration", "samples"): _each(_of("CalibrationSample")),
-    ("CalibrationSample", "points"): _each(_of("CalibrationPoint")),
-    ("Generation", "calibration"): _of("Calibration"),
-    ("Generation", "measured"): _of("MeasuredRecall"),
-    ("SpaceStats", "recall"): _of("MeasuredRecall"),
-    ("SpaceStats", "calibration"): _of("Calibration"),
-    ("Stats", "spaces"): lambda spaces: {name: record("SpaceStats", space) for name, space in spaces.items()},
-    ("FileProblem", "file"): Path,
-    ("CheckReport", "problems"): _each(_of("FileProblem")),
-    ("CheckReport", "unsupported"): _each(_of("FileProblem")),
-    ("RepairReport", "problems"): _each(_of("FileProblem")),
-    ("RepairReport", "lost_revisions"): _each(tuple),
-    ("RepairReport", "lost_generations"): _each(tuple),
-    ("RepairReport", "quarantined"): _each(Path),
-    ("Imported", "replaced"): _of("Replaced"),
-    ("Embedded", "features"): _each(_of("EmbeddedFeature")),
-    ("Evaluation", "results"): _each(_of("Standing")),
-    ("Evaluation", "differences"): _each(_of("Difference")),
-    ("Evaluation", "segments"): _each(_of("Segmentation")),
-    ("Standing", "metrics"): _by_name(_of("Estimate")),
-    ("Standing", "index"): _of("IndexReport"),
-    ("IndexReport", "of_exact"): _by_name(_of("Estimate")),
-    ("IndexReport", "metrics"): _by_name(_of("Estimate")),
-    ("IndexReport", "loss"): _of("PairedDifference"),
-    ("Segmentation", "segments"): _each(_of("Segment")),
-    ("Segment", "results"): _each(_of("SegmentResult")),
-    ("SegmentResult", "metrics"): _by_name(_of("Estimate")),
-    ("ComparedItem", "first"): _of("ComparedRank"),
-    ("ComparedItem", "second"): _of("ComparedRank"),
-    ("Comparison", "items"): _each(_of("ComparedItem")),
-}
-
-
 def record(name: str, given: dict[str, Any]) -> Any:
     """Make a record of this class from the serialised struct. The tests compare the fields of both."""
-    cls = globals()[name]
-    made = {}
-    for one in fields(cls):
-        if one.name in given:
-            convert = _NESTED.get((name, one.name))
-            made[one.name] = convert(given[one.name]) if convert else given[one.name]
-        elif one.default is MISSING and one.default_factory is MISSING:
-            raise TypeError(f"{name} lacks {one.name}")
-    return cls(**made)
+    return _made(globals()[name], given)
+
+
+def _made(cls: Any, given: dict[str, Any]) -> Any:
+    hints = _hints(cls)
+    return cls(**{name: _typed(hints[name], value) for name, value in given.items() if name in hints})
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """A serialised value as the type that it is annotated with."""
+    if value is None:
+        return None
+    if is_dataclass(hint):
+        return _made(hint, value)
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is UnionType:
+        # Of something and None.
+        return _typed(inner[0], value)
+    if kind is list:
+        return [_typed(inner[0], one) for one in value]
+    if kind is dict:
+        return {name: _typed(inner[1], one) for name, one in value.items()}
+    if kind is tuple:
+        return tuple(value)
+    return Path(value) if hint is Path else value
