@@ -1,8 +1,9 @@
-//! The library's side of `benches/python/overhead.py`, which writes the database and the queries, runs this in turn with
-//! the same calls in Python, and prints both.
+//! The library's side of `benches/python/overhead.py`, which writes the database and the queries, and takes turns with
+//! this process.
 //!
-//! `cargo bench --bench overhead -- DIR` reads `DIR/shop.twin`, `DIR/queries.f32` and `DIR/users.json`. It prints a JSON
-//! object: the median microseconds of a recall by vector and of one by user, and of a batch of all users.
+//! `cargo bench --bench overhead -- DIR` reads `DIR/shop.twin`, `DIR/queries.f32` and `DIR/users.json`, whose users are
+//! parsed before anything is timed. Each line of the input names what to do once: `vector` and `user` recall by each
+//! vector or user, `batch` by all users together. The answer is a line with the median microseconds of a call.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -10,7 +11,8 @@
     reason = "a benchmark that fails may panic, and reads what is no database"
 )]
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 use twinspire::Database;
@@ -20,8 +22,6 @@ const SPACE: &str = "shop";
 /// Hits of a single recall, and of each user of a batch.
 const K: usize = 10;
 const BATCH_K: usize = 100;
-/// Batches in a round.
-const BATCHES: usize = 8;
 
 fn main() {
     // `cargo bench` itself passes --bench.
@@ -39,32 +39,29 @@ fn main() {
         .collect();
     let queries: Vec<&[f32]> = numbers.chunks_exact(numbers.len() / users.len()).collect();
 
-    let vector = each(&queries, |query| {
-        std::hint::black_box(db.recall(SPACE).vector(query).top(K).unwrap());
-    });
-    let user = each(&users, |user| {
-        std::hint::black_box(db.recall(SPACE).user(user).top(K).unwrap());
-    });
-    let batches = [(); BATCHES];
-    let batch = each(&batches, |()| {
-        std::hint::black_box(db.recall(SPACE).users(&users).top(BATCH_K).unwrap());
-    });
-    println!(
-        "{}",
-        json!({"vector": vector, "user": user, "batch": batch})
-    );
+    for line in std::io::stdin().lines() {
+        let taken = match line.unwrap().as_str() {
+            "vector" => each(&queries, |query| {
+                black_box(db.recall(SPACE).vector(query).top(K).unwrap());
+            }),
+            "user" => each(&users, |user| {
+                black_box(db.recall(SPACE).user(user).top(K).unwrap());
+            }),
+            _ => each(&[()], |()| {
+                black_box(db.recall(SPACE).users(&users).top(BATCH_K).unwrap());
+            }),
+        };
+        println!("{taken}");
+    }
 }
 
-/// The median microseconds of a call, in the second of two rounds.
+/// The median microseconds of a call.
 fn each<T>(inputs: &[T], call: impl Fn(&T)) -> f64 {
-    let mut times = Vec::new();
-    for _ in 0..2 {
-        times.clear();
-        for input in inputs {
-            let started = Instant::now();
-            call(input);
-            times.push(started.elapsed().as_secs_f64() * 1e6);
-        }
-    }
+    let time = |input| {
+        let started = Instant::now();
+        call(input);
+        started.elapsed().as_secs_f64() * 1e6
+    };
+    let mut times: Vec<f64> = inputs.iter().map(time).collect();
     round(percentile(&mut times, 0.5), 1)
 }

@@ -2,10 +2,11 @@
 
     pip install ./python && pip install polars && python benches/python/overhead.py [ITEMS] [DIMENSION]
 
-The library's side is `benches/overhead.rs`, on the same database and queries; the sides take turns. Printed, each with
-both sides:
-- one recall by vector and one by user: median times;
-- `recall_many` of 1,000 users, from dicts: median times of a batch;
+The library's side is `benches/overhead.rs`, a process with the same database and queries; the sides take turns. Printed,
+each with both sides:
+- one recall by vector and one by user: median times of 1,000, the median of 5 turns;
+- `recall_many` of 1,000 users, k = 100: the median of 60 turns of a batch each. Python's side begins with dicts, the
+  library's with parsed `serde_json` values, so that only the binding reads anything;
 - rows a second of `put_many` of a polars frame of 100,000 rows, and of importing the same rows from Parquet.
 """
 
@@ -27,7 +28,8 @@ import polars as pl
 
 import twinspire
 
-SPACE, K, BATCH_K, BATCHES, HISTORY, USERS, ROUNDS = "shop", 10, 100, 8, 20, 1000, 5
+SPACE, K, BATCH_K, HISTORY, USERS = "shop", 10, 100, 20, 1000
+TURNS = {"vector": 5, "user": 5, "batch": 60}
 LIBRARY = ["cargo", "bench", "--quiet", "--workspace", "--all-features", "--bench", "overhead", "--"]
 
 
@@ -58,33 +60,35 @@ def prepare(directory: Path, items: int, dimension: int) -> tuple[list[dict[str,
 
 
 def each(inputs: Iterable[Any], call: Callable[[Any], object]) -> float:
-    """The median microseconds of a call, in the second of two rounds, as the library's side counts."""
-    inputs = list(inputs)
-    for _ in range(2):
-        times = []
-        for one in inputs:
-            began = time.perf_counter()
-            call(one)
-            times.append(time.perf_counter() - began)
+    """The median microseconds of a call."""
+    times = []
+    for one in inputs:
+        began = time.perf_counter()
+        call(one)
+        times.append(time.perf_counter() - began)
     return statistics.median(times) * 1e6
 
 
 def recalls(directory: Path, items: int, dimension: int) -> None:
     users, queries = prepare(directory, items, dimension)
-    sides: dict[str, dict[str, list[float]]] = {"Python": {}, "Rust": {}}
-    for _ in range(ROUNDS):
-        with twinspire.open(directory / "shop.twin", read_only=True) as db:
-            python = {
-                "vector": each(queries, lambda query: db.recall(SPACE, vector=query, k=K)),
-                "user": each(users, lambda user: db.recall(SPACE, user=user, k=K)),
-                "batch": each(range(BATCHES), lambda _: db.recall_many(SPACE, users, k=BATCH_K)),
-            }
-        done = subprocess.run([*LIBRARY, str(directory)], stdout=subprocess.PIPE, text=True, check=True)
-        for side, found in (("Python", python), ("Rust", json.loads(done.stdout))):
-            for name, taken in found.items():
-                sides[side].setdefault(name, []).append(taken)
-    # The least of the rounds: another program can only make a round slower.
-    python, rust = ({name: min(rounds) for name, rounds in side.items()} for side in sides.values())
+    with (
+        twinspire.open(directory / "shop.twin", read_only=True) as db,
+        subprocess.Popen([*LIBRARY, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as library,
+    ):
+        calls: dict[str, Callable[[], float]] = {
+            "vector": lambda: each(queries, lambda query: db.recall(SPACE, vector=query, k=K)),
+            "user": lambda: each(users, lambda user: db.recall(SPACE, user=user, k=K)),
+            "batch": lambda: each([users], lambda users: db.recall_many(SPACE, users, k=BATCH_K)),
+        }
+        python, rust = {}, {}
+        for name, call in calls.items():
+            turns = []
+            for _ in range(TURNS[name] + 1):
+                print(name, file=library.stdin, flush=True)
+                assert library.stdout is not None
+                turns.append((float(library.stdout.readline()), call()))
+            # The first turn warms both up.
+            rust[name], python[name] = (statistics.median(side) for side in zip(*turns[1:]))
     for name in ("vector", "user"):
         more = python[name] - rust[name]
         print(f"recall by {name}: {python[name]:.1f} µs in Python, {rust[name]:.1f} µs in Rust: {more:+.1f} µs")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field, is_dataclass
-from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -397,9 +396,14 @@ def _made(cls: Any, given: dict[str, Any]) -> Any:
     return cls(**{name: _typed(hints[name], value) for name, value in given.items() if name in hints})
 
 
-@cache
+#: The types of the fields of the classes that were made.
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
 def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+    if cls not in _HINTS:
+        _HINTS[cls] = get_type_hints(cls)
+    return _HINTS[cls]
 
 
 def _typed(hint: Any, value: Any) -> Any:
