@@ -10,7 +10,8 @@ use serde_json::Value;
 impl Database {
     /// Measures the recall of a space's graph at many beam widths, against exact answers, on all cores.
     /// The queries are a sample of the query vectors that this handle answered, once there were a few
-    /// thousand. Before that they are made up, of two kinds: between two items, and far from all items.
+    /// thousand. Before that they are made up: between two items, far from all items, and where many vectors are
+    /// near copies, of those.
     ///
     /// Reads every vector of the space several dozen times.
     ///

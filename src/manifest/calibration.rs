@@ -18,8 +18,6 @@ pub const CONFIDENCE: f32 = 0.95;
 /// Expanding one more node of a graph takes as long as scoring this many items by their codes in order.
 /// Measured with 128 components; fewer with more.
 const SCANNED_PER_EXPANSION: usize = 48;
-/// With a larger share of near copies, recall of partitions is not promised.
-const MOST_NEAR_COPIES: f32 = 0.1;
 /// Minimum number of queries of one real kind. From then on real kinds alone count, before that all kinds.
 const ENOUGH: u32 = 256;
 /// A measurement stands while the number of vectors is within these factors of what was measured.
@@ -77,6 +75,8 @@ pub enum QueryKind {
     Asked,
     /// Users that were given for the measurement.
     Given,
+    /// Made up: the best items of each are near copies of one another. Only for vectors of which many are.
+    Crowd,
 }
 
 /// Recall at one beam width.
@@ -130,6 +130,7 @@ impl fmt::Display for QueryKind {
             Self::Far => "made-up queries far from items",
             Self::Asked => "queries of users",
             Self::Given => "given users",
+            Self::Crowd => "made-up queries of near copies",
         })
     }
 }
@@ -164,13 +165,6 @@ impl CalibrationPoint {
 }
 
 impl Calibration {
-    /// Whether recall of partitions is unknown: so many vectors are near copies of each other that codes of four bits
-    /// cannot tell which of them are best. Made-up queries are far from crowds, and say too little of users who are
-    /// not. Enough queries of users tell.
-    pub(crate) fn is_blind_in_crowds(&self) -> bool {
-        self.near_copies > MOST_NEAR_COPIES && !self.is_real()
-    }
-
     /// Whether enough real queries were measured to replace made-up ones.
     #[must_use]
     pub fn is_real(&self) -> bool {

@@ -14,9 +14,6 @@ use twinspire_core::ids::GenerationNo;
 use twinspire_core::wire::checksum;
 use twinspire_towers::FeatureCheck;
 
-/// Given users are measured with this many times as many queries as each kind of made-up ones.
-const PER_MADE_UP: usize = 2;
-
 /// The query vectors of a uniform sample of users in the active generation of a space. Users that the tower
 /// cannot embed are counted and left out.
 pub(crate) fn given_queries(
@@ -27,7 +24,7 @@ pub(crate) fn given_queries(
     let base = &view.snapshot().space(space)?.base;
     let generation = &base.generation;
     let vectors = count_vectors(&base.parts);
-    let wanted = PER_MADE_UP * sample_size(vectors, generation.dimension as usize);
+    let wanted = sample_size(vectors, generation.dimension as usize);
     let random = |draw: u64| checksum(&draw.to_le_bytes());
     let mut chosen = sample(users.len(), wanted, random);
     // Files are often sorted, and the order of a sample must say nothing about its queries.

@@ -4,7 +4,6 @@ use super::view::View;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::graph::DEFAULT_EF;
-use crate::index::IndexKind;
 use crate::snapshot::{Base, count_vectors};
 use serde_json::Value;
 use twinspire_towers::FeatureCheck;
@@ -109,12 +108,8 @@ impl SearchParams {
             Some(target) => {
                 // A search for everything above a score has no k.
                 let k = if k == usize::MAX { DEFAULT_EF } else { k };
-                let (generation, vectors) = (&base.generation, count_vectors(&base.parts) as u64);
-                let calibration = &generation.calibration;
-                if generation.index == IndexKind::Partitions && calibration.is_blind_in_crowds() {
-                    return Effort::Scan;
-                }
-                let beam = calibration.beam(k, target, vectors);
+                let vectors = count_vectors(&base.parts) as u64;
+                let beam = base.generation.calibration.beam(k, target, vectors);
                 beam.map_or(Effort::Scan, Effort::Beam)
             }
             None => Effort::Beam(self.ef),

@@ -1,12 +1,15 @@
 //! Made-up queries, for a space without queries of users.
 //!
-//! There are two kinds, because users differ from items in two ways. A query *near* the items mixes two of
-//! them, as a user lies between interests; this is where most users of a well-trained model are. A query
-//! *far* from the items is a blend of many directions, as independent of each item as a random vector. Models whose users and items are embedded by unlike towers have such users,
-//! and a graph that was built between items serves them worst.
+//! There are several kinds, because users differ from items in several ways. A query *near* the items mixes two
+//! of them, as a user lies between interests; this is where most users of a well-trained model are. A query
+//! *far* from the items is a blend of many directions, as independent of each item as a random vector. Models
+//! whose users and items are embedded by unlike towers have such users, and a graph that was built between items
+//! serves them worst.
 //!
 //! Both kinds are made from vectors that are no near copies of each other. Otherwise most queries would lie
-//! where most copies are, and say nothing of the rest.
+//! where most copies are, and say nothing of the rest. Where many vectors are near copies, a third kind is the
+//! opposite: all its best items are copies of one another, and only small differences, in directions that the
+//! query is the first to weigh, tell which is best. Codes lose these first.
 
 use super::measure::QuerySample;
 use crate::error::Error;
@@ -19,9 +22,9 @@ use twinspire_core::kernel::{Metric, Row, prepare};
 use twinspire_core::wire::checksum;
 
 /// The fewest and the most queries of a kind.
-const QUERIES: (usize, usize) = (256, 512);
+const QUERIES: (usize, usize) = (512, 1024);
 /// Components compared by the exact searches of one kind, which bounds the number of queries.
-const BUDGET: usize = 12_000_000_000;
+const BUDGET: usize = 130_000_000_000;
 /// A query of each kind for this many items is enough: the answers of small spaces are scanned anyway.
 const ITEMS_PER_QUERY: usize = 16;
 /// Vectors that are looked at for each that is taken.
@@ -31,6 +34,11 @@ const LOOKED_AT: usize = 4;
 const NEAR_COPY: f32 = 0.04;
 /// Neighbours of a node in partitions: about as many as a graph links.
 const NEIGHBOURS: usize = 24;
+/// With a larger share of near copies there are queries of crowds.
+const MOST_NEAR_COPIES: f32 = 0.1;
+/// The length of what is added to the offset of a vector from the centre, over that of the offset, in a query of a
+/// crowd: the cosine of the two is 0.45 then, as far off as users of two-tower models have been met.
+const STRAY: f32 = 2.0;
 /// The weight of the second vector of a near query; the first has 1.
 const SECOND_WEIGHT: f32 = 0.5;
 /// Number of directions in a far query. With few, the blended items themselves would be among the best, and easier
@@ -134,6 +142,14 @@ pub(crate) fn simulate(segment: &SpaceSegment) -> Result<Simulation, Error> {
         }
         query
     };
+    let crowd = |at: u64| {
+        let member = all.get(random(at, 0) as usize % all.len().max(1));
+        let member = member.map_or(&[][..], Vec::as_slice);
+        let offset = squared_distance(member, &centre).sqrt();
+        let stray = STRAY * offset / (member.len().max(1) as f32).sqrt();
+        let each = (1..).zip(member);
+        each.map(|(draw, x)| x + stray * normal(at, draw)).collect()
+    };
     let prepared = |at: u64, mut query: Vec<f32>| {
         let failed = prepare(metric, &mut query).is_err();
         match failed || query.len() != rows.dimension() {
@@ -150,8 +166,12 @@ pub(crate) fn simulate(segment: &SpaceSegment) -> Result<Simulation, Error> {
             .flat_map(|at| prepared(at, make(at)))
             .collect(),
     };
+    let mut samples = vec![sample(QueryKind::Near, &near), sample(QueryKind::Far, &far)];
+    if near_copies > MOST_NEAR_COPIES {
+        samples.push(sample(QueryKind::Crowd, &crowd));
+    }
     Ok(Simulation {
-        samples: vec![sample(QueryKind::Near, &near), sample(QueryKind::Far, &far)],
+        samples,
         dimension: rows.dimension(),
         near_copies,
         length_ratio: length_ratio(&all),
@@ -283,8 +303,8 @@ mod tests {
     #[test]
     fn larger_spaces_are_measured_with_fewer_queries() {
         assert_eq!(sample_size(1_000, 16), QUERIES.0);
-        assert_eq!(sample_size(10_000, 16), QUERIES.1);
+        assert_eq!(sample_size(20_000, 16), QUERIES.1);
         assert_eq!(sample_size(10_000_000, 128), QUERIES.0);
-        assert!((QUERIES.0..QUERIES.1).contains(&sample_size(200_000, 128)));
+        assert!((QUERIES.0..QUERIES.1).contains(&sample_size(1_500_000, 128)));
     }
 }

@@ -32,7 +32,7 @@ class MeasuredRecall:
     """Lower confidence bound of the recall."""
     confidence: float
     kind: str
-    """``'near'`` and ``'far'`` are made-up queries, ``'asked'`` a sample of real ones, ``'given'`` users."""
+    """``'near'``, ``'far'`` and ``'crowd'`` are made-up queries, ``'asked'`` a sample of real ones, ``'given'`` users."""
     queries: int
 
 

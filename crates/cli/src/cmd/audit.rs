@@ -14,12 +14,12 @@ Examples:
   twinspire audit shop.twin movies
   twinspire audit shop.twin movies --users holdout.jsonl --store
 
-Searches the graph of the space with a range of beam widths and compares the answers with exact ones. The
+Searches the index of the space with a range of beam widths and compares the answers with exact ones. The
 bounds hold with 95 % confidence for queries that were never seen, of the same kind.
 
 With --users the queries are those of users: JSON lines, CSV or Parquet with the features that the user tower
-reads. Give users that the towers were not trained on. Otherwise queries are made up, of two kinds: between
-two items, and far from all items.
+reads. Give users that the towers were not trained on. Otherwise queries are made up: between two items, far
+from all items, and where many items are near copies, of those.
 
 With --store, recalls with --recall-target choose their beam width by this measurement. It replaces earlier
 ones of the same kind only: made-up queries never replace users. A publish stores a measurement as well.";

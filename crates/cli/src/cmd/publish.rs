@@ -29,7 +29,8 @@ to the new generation in one step: a recall sees the old generation or the new o
 old one is kept for `twinspire rollback`.
 
 The recall that is printed is that of the given users. Without --calibrate-users the queries are made up,
-and users may get less: the worse of two kinds is printed, between items and far from all items.
+and users may get less: the worst kind is printed, of those between items, far from all items, and of near
+copies where there are many.
 
 Vectors computed elsewhere replace the item tower: .npy, .fvecs and .bvecs (with ids in a file of their
 own, one per line, or else row numbers), JSON lines, Parquet. Without TOWERS such a space is searched by
