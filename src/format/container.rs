@@ -52,7 +52,7 @@ impl Kind {
     pub(crate) const fn last_section(self) -> u32 {
         match self {
             Self::Items => 11,
-            Self::Space => 24,
+            Self::Space => 25,
             Self::Manifest => 1,
             Self::Journal => 0,
         }

@@ -12,6 +12,7 @@
 //! | 22 | first blocks | u32 per leaf and one more |
 //! | 23 | centroid tiles | u8: codes of the centroids, in tiles of 16 |
 //! | 24 | leaf codes | u8: blocks of 32 codes of four bits per subspace |
+//! | 25 | leaf spreads | f32 per leaf: root mean square distance of its nodes from its centroid |
 
 use super::array::{array, array_range};
 use super::container::Sections;
@@ -29,6 +30,7 @@ pub(crate) const FIRST_NODES: u32 = 21;
 pub(crate) const FIRST_BLOCKS: u32 = 22;
 pub(crate) const CENTROID_TILES: u32 = 23;
 pub(crate) const LEAF_CODES: u32 = 24;
+pub(crate) const LEAF_SPREADS: u32 = 25;
 
 /// The ranges of the arrays of partitions.
 type Ranges = PartitionArrays<Range<usize>, Range<usize>, Range<usize>>;
@@ -65,6 +67,7 @@ impl PartitionLayout {
             centroids: 0,
             halves: 0,
             radii: 0,
+            spreads: 0,
             first_nodes: 0,
             first_blocks: 0,
             tiles: 0,
@@ -82,6 +85,7 @@ impl PartitionLayout {
             centroids: array(bytes, &ranges.centroids),
             halves: array(bytes, &ranges.halves),
             radii: array(bytes, &ranges.radii),
+            spreads: array(bytes, &ranges.spreads),
             first_nodes: array(bytes, &ranges.first_nodes),
             first_blocks: array(bytes, &ranges.first_blocks),
             tiles: array(bytes, &ranges.tiles),
@@ -106,6 +110,7 @@ fn ranges(
         centroids: floats(CENTROIDS, "centroids", lengths.centroids)?,
         halves: floats(CENTROID_HALVES, "centroid halves", lengths.halves)?,
         radii: floats(LEAF_RADII, "leaf radii", lengths.radii)?,
+        spreads: floats(LEAF_SPREADS, "leaf spreads", lengths.spreads)?,
         first_nodes: numbers(FIRST_NODES, "first nodes", lengths.first_nodes)?,
         first_blocks: numbers(FIRST_BLOCKS, "first blocks", lengths.first_blocks)?,
         tiles: bytes(CENTROID_TILES, "centroid tiles", lengths.tiles)?,

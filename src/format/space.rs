@@ -19,7 +19,7 @@
 //! | 13 | first slots | u32 per node and one more; empty if every node has one item |
 //! | 14 | slot nodes | u32 per item: its node; empty if every node has one item |
 //!
-//! A graph has its arrays in sections 5 to 8; [`partitions`](super::partitions) have theirs in sections 15 to 24.
+//! A graph has its arrays in sections 5 to 8; [`partitions`](super::partitions) have theirs in sections 15 to 25.
 //! Those of the other kind are empty.
 
 use super::array::{array, array_range};
@@ -27,7 +27,7 @@ use super::container::{Kind, Sections};
 use super::dense::{guess_dense, search_dense};
 use super::error::FormatError;
 use super::node_items::NodeItems;
-use super::partitions::{LEAF_CODES, PartitionLayout};
+use super::partitions::{LEAF_SPREADS, PartitionLayout};
 use crate::graph::{CodeBook, Codes, Graph, Layer, NodeVectors, Rows, StoredRows, code_stride};
 use crate::index::{Index, IndexKind};
 use bincode::{Decode, Encode};
@@ -50,7 +50,7 @@ pub(crate) const CODES: u32 = 12;
 pub(crate) const FIRST_SLOTS: u32 = 13;
 pub(crate) const SLOT_NODES: u32 = 14;
 
-const _: () = assert!(LEAF_CODES == Kind::Space.last_section());
+const _: () = assert!(LEAF_SPREADS == Kind::Space.last_section());
 
 /// Maximum number of upper layers.
 const MAX_LAYERS: usize = 64;
@@ -136,7 +136,7 @@ pub(crate) struct SpaceLayout {
 #[derive(Debug)]
 enum IndexLayout {
     Graph(GraphLayout),
-    Partitions(PartitionLayout),
+    Partitions(Box<PartitionLayout>),
 }
 
 /// The ranges of the arrays of a graph.
@@ -221,7 +221,8 @@ impl SpaceLayout {
             IndexShape::Partitions => {
                 GraphLayout::new(&sections, &no_graph, nodes)?;
                 let dimension = shape.dimension as usize;
-                IndexLayout::Partitions(PartitionLayout::decode(bytes, &sections, dimension)?)
+                let layout = PartitionLayout::decode(bytes, &sections, dimension)?;
+                IndexLayout::Partitions(Box::new(layout))
             }
         };
         Ok(Self {

@@ -20,6 +20,8 @@ const COMPONENTS: [usize; 2] = [4, 2];
 /// Codes that lose more than this share of the variance of residuals are too coarse: candidates would be too many.
 /// Of residuals without a preferred direction, one bit a component loses 0.3 and two bits 0.1.
 const MOST_LOST: f32 = 0.2;
+/// A leaf whose residuals are shorter than this share of its rows has no spread: rounding would decide the codes.
+const LEAST_SPREAD: f32 = 1e-4;
 /// Rows whose residuals the rotation is fitted to.
 const ROTATION_SAMPLE: usize = 32_768;
 /// Rows whose residuals the codebooks are trained on.
@@ -91,8 +93,9 @@ impl Quantiser {
     fn train(rows: Rows<'_>, centroids: Vec<f32>, params: PartitionParams) -> Self {
         let dimension = rows.dimension();
         let leaf_of = kmeans::assign(rows, &centroids);
-        let of_rotation = residuals(rows, &centroids, &leaf_of, ROTATION_SAMPLE);
-        let of_words = residuals(rows, &centroids, &leaf_of, CODEBOOK_SAMPLE);
+        let residuals = Residuals::new(rows, &centroids, &leaf_of);
+        let of_rotation = residuals.sample(ROTATION_SAMPLE);
+        let of_words = residuals.sample(CODEBOOK_SAMPLE);
         let fit = |components| {
             let count = subspaces(dimension, components);
             let (shape, matrix) = RotationShape::fit(Rows::new(&of_rotation, dimension), count);
@@ -171,8 +174,7 @@ impl Quantiser {
                 goes_on.then(|| buffers.encode(&encoder, rows, &order[members], centroid))
             },
         );
-        let leaves: Vec<(Vec<u8>, f32)> = leaves.collect::<Option<_>>()?;
-        let (codes, radii): (Vec<Vec<u8>>, Vec<f32>) = leaves.into_iter().unzip();
+        let leaves: Vec<EncodedLeaf> = leaves.collect::<Option<_>>()?;
         let tiles = CentroidTiles::quantise(Rows::new(&self.centroids, dimension));
         let first_blocks = first_blocks(&first_nodes);
         let partitions = OwnedPartitions {
@@ -188,11 +190,12 @@ impl Quantiser {
                 words: self.words.into_flattened(),
                 halves: half_squares(&self.centroids, dimension),
                 centroids: self.centroids,
-                radii,
+                radii: leaves.iter().map(|leaf| leaf.radius).collect(),
+                spreads: leaves.iter().map(|leaf| leaf.spread).collect(),
                 first_nodes,
                 first_blocks,
                 tiles: tiles.tiles,
-                codes: codes.concat(),
+                codes: leaves.into_iter().flat_map(|leaf| leaf.codes).collect(),
             },
         };
         Some((partitions, order))
@@ -217,25 +220,98 @@ pub(super) fn parallel_weight(metric: Metric, dimension: usize) -> f32 {
     }
 }
 
-/// The differences of rows from their centroids, of at most `most` rows evenly spread.
-fn residuals(rows: Rows<'_>, centroids: &[f32], leaf_of: &[u32], most: usize) -> Vec<f32> {
-    let step = (rows.count() as usize).div_ceil(most).max(1);
-    let dimension = rows.dimension();
-    let picked = (0..rows.count()).step_by(step);
-    let differences = picked.flat_map(|row| {
-        let leaf = leaf_of[row as usize] as usize;
-        let centroid = &centroids[leaf * dimension..][..dimension];
-        let row = rows.row(row).unwrap_or_default();
+/// The spread of a leaf, from the sums of the squared lengths of its residuals and of its rows: the root of the mean of
+/// the former, or 0 where the residuals are hardly more than rounding errors.
+pub(super) fn spread(residuals: f32, rows: f32, count: usize) -> f32 {
+    match residuals > LEAST_SPREAD * LEAST_SPREAD * rows {
+        true => (residuals / count.max(1) as f32).sqrt(),
+        false => 0.0,
+    }
+}
+
+/// What residuals are multiplied by before they are encoded: one over the spread of their leaf, 0 for no spread.
+pub(super) fn per_spread(spread: f32) -> f32 {
+    if spread.is_normal() {
+        1.0 / spread
+    } else {
+        0.0
+    }
+}
+
+/// The differences of rows from their centroids, in multiples of the spread of their leaf. So rows that differ little
+/// from each other have codes that tell them apart.
+struct Residuals<'a> {
+    rows: Rows<'a>,
+    centroids: &'a [f32],
+    leaf_of: &'a [u32],
+    /// One over the spread of each leaf.
+    factors: Vec<f32>,
+}
+
+impl<'a> Residuals<'a> {
+    fn new(rows: Rows<'a>, centroids: &'a [f32], leaf_of: &'a [u32]) -> Self {
+        let leaves = centroids.len() / rows.dimension().max(1);
+        let mut all = Self {
+            rows,
+            centroids,
+            leaf_of,
+            factors: Vec::new(),
+        };
+        let level = Level::best();
+        let mut sums = vec![(0.0, 0.0, 0); leaves];
+        let mut residual = Vec::new();
+        for (row, leaf) in (0..rows.count()).zip(leaf_of) {
+            residual.clear();
+            residual.extend(all.of(row));
+            let row = rows.row(row).unwrap_or_default();
+            let (residuals, lengths, count) = &mut sums[*leaf as usize];
+            *residuals += level.dot(&residual, &residual);
+            *lengths += level.dot(row, row);
+            *count += 1;
+        }
+        let spreads = sums
+            .into_iter()
+            .map(|(residuals, rows, count)| spread(residuals, rows, count));
+        all.factors = spreads.map(per_spread).collect();
+        all
+    }
+
+    /// The difference of a row from its centroid.
+    fn of(&self, row: u32) -> impl Iterator<Item = f32> {
+        let (dimension, leaf) = (self.rows.dimension(), self.leaf_of[row as usize] as usize);
+        let centroid = &self.centroids[leaf * dimension..][..dimension];
+        let row = self.rows.row(row).unwrap_or_default();
         row.iter().zip(centroid).map(|(x, c)| x - c)
-    });
-    differences.collect()
+    }
+
+    /// Those of at most `most` rows evenly spread.
+    fn sample(&self, most: usize) -> Vec<f32> {
+        let step = (self.rows.count() as usize).div_ceil(most).max(1);
+        let picked = (0..self.rows.count()).step_by(step);
+        let residuals = picked.flat_map(|row| {
+            let factor = self.factors[self.leaf_of[row as usize] as usize];
+            self.of(row).map(move |x| x * factor)
+        });
+        residuals.collect()
+    }
+}
+
+/// What is stored of a leaf.
+struct EncodedLeaf {
+    codes: Vec<u8>,
+    radius: f32,
+    spread: f32,
 }
 
 /// Buffers to encode the nodes of one leaf after another.
 struct LeafEncoder {
     level: Level,
+    dimension: usize,
+    /// The rotated vectors of the leaf.
+    vectors: Vec<f32>,
+    /// Their differences from the centroid, in multiples of the spread of the leaf.
+    residuals: Vec<f32>,
     vector: Vec<f32>,
-    residual: Vec<f32>,
     buffer: Vec<f32>,
     codes: Vec<u8>,
     scratch: EncoderScratch,
@@ -245,36 +321,51 @@ impl LeafEncoder {
     fn new(dimension: usize) -> Self {
         Self {
             level: Level::best(),
+            dimension,
+            vectors: Vec::new(),
+            residuals: Vec::new(),
             vector: Vec::with_capacity(dimension),
-            residual: Vec::with_capacity(dimension),
             buffer: Vec::with_capacity(dimension),
             codes: Vec::new(),
             scratch: EncoderScratch::default(),
         }
     }
 
-    /// The blocks of codes of a leaf's rows, and its radius.
+    /// Encodes the rows of a leaf.
     fn encode(
         &mut self,
         encoder: &Encoder<'_>,
         rows: Rows<'_>,
         members: &[u32],
         centroid: &[f32],
-    ) -> (Vec<u8>, f32) {
+    ) -> EncodedLeaf {
         let rotation = encoder.rotation;
-        let block = rotation.shape.subspaces() * FAST_SCAN_STEP;
-        let mut blocks = vec![0; blocks(members.len() as u32) * block];
-        let mut radius = 0.0f32;
-        self.codes.resize(rotation.shape.subspaces(), 0);
-        for (place, row) in members.iter().enumerate() {
+        self.vectors.clear();
+        self.residuals.clear();
+        let (mut squares, mut lengths, mut farthest) = (0.0, 0.0, 0.0f32);
+        for row in members {
             let row = rows.row(*row).unwrap_or_default();
             rotation.apply(self.level, row, &mut self.buffer, &mut self.vector);
-            self.residual.clear();
+            let from = self.residuals.len();
             let differences = self.vector.iter().zip(centroid).map(|(x, c)| x - c);
-            self.residual.extend(differences);
-            radius = radius.max(self.level.dot(&self.residual, &self.residual));
-            let (scratch, codes) = (&mut self.scratch, &mut self.codes);
-            encoder.encode(&self.residual, &self.vector, scratch, codes);
+            self.residuals.extend(differences);
+            self.vectors.extend_from_slice(&self.vector);
+            let residual = &self.residuals[from..];
+            let square = self.level.dot(residual, residual);
+            squares += square;
+            lengths += self.level.dot(&self.vector, &self.vector);
+            farthest = farthest.max(square);
+        }
+        let spread = spread(squares, lengths, members.len());
+        let factor = per_spread(spread);
+        self.residuals.iter_mut().for_each(|x| *x *= factor);
+        let block = rotation.shape.subspaces() * FAST_SCAN_STEP;
+        let mut blocks = vec![0; blocks(members.len() as u32) * block];
+        self.codes.resize(rotation.shape.subspaces(), 0);
+        let residuals = self.residuals.chunks_exact(self.dimension.max(1));
+        let each = residuals.zip(self.vectors.chunks_exact(self.dimension.max(1)));
+        for (place, (residual, vector)) in each.enumerate() {
+            encoder.encode(residual, vector, &mut self.scratch, &mut self.codes);
             let lane = place % FAST_SCAN_BLOCK;
             let shift = if lane < FAST_SCAN_STEP { 0 } else { 4 };
             let steps = blocks[place / FAST_SCAN_BLOCK * block..].chunks_exact_mut(FAST_SCAN_STEP);
@@ -282,6 +373,10 @@ impl LeafEncoder {
                 step[lane % FAST_SCAN_STEP] |= code << shift;
             }
         }
-        (blocks, radius.sqrt())
+        EncodedLeaf {
+            codes: blocks,
+            radius: farthest.sqrt(),
+            spread,
+        }
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct PartitionArrays<F, U, B> {
     pub(crate) halves: F,
     /// Distance of each centroid from the farthest node of its leaf.
     pub(crate) radii: F,
+    /// Spread of each leaf: the root of the mean squared distance of its nodes from the centroid. Words are
+    /// multiples of it.
+    pub(crate) spreads: F,
     /// The first node of each leaf, and the number of nodes.
     pub(crate) first_nodes: U,
     /// The first block of each leaf, and the number of blocks. Each leaf starts a block.
@@ -83,6 +86,7 @@ impl PartitionBook {
             centroids: leaves * dimension as u64,
             halves: leaves,
             radii: leaves,
+            spreads: leaves,
             first_nodes: leaves + 1,
             first_blocks: leaves + 1,
             tiles: leaves.div_ceil(TILE_ROWS as u64) * tile_bytes(dimension) as u64,
@@ -109,6 +113,7 @@ impl OwnedPartitions {
                 centroids: &arrays.centroids,
                 halves: &arrays.halves,
                 radii: &arrays.radii,
+                spreads: &arrays.spreads,
                 first_nodes: &arrays.first_nodes,
                 first_blocks: &arrays.first_blocks,
                 tiles: &arrays.tiles,
@@ -132,6 +137,7 @@ impl<'a> Partitions<'a> {
             (arrays.centroids.len(), lengths.centroids),
             (arrays.halves.len(), lengths.halves),
             (arrays.radii.len(), lengths.radii),
+            (arrays.spreads.len(), lengths.spreads),
             (arrays.first_nodes.len(), lengths.first_nodes),
             (arrays.first_blocks.len(), lengths.first_blocks),
             (arrays.tiles.len(), lengths.tiles),

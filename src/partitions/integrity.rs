@@ -1,6 +1,6 @@
 //! The check of stored partitions.
 
-use super::builder::{half_squares, parallel_weight};
+use super::builder::{half_squares, parallel_weight, per_spread, spread};
 use super::encoder::Encoder;
 use super::index::{Partitions, blocks, first_blocks};
 use super::router::tiles;
@@ -53,6 +53,7 @@ impl Partitions<'_> {
             arrays.centroids,
             arrays.halves,
             arrays.radii,
+            arrays.spreads,
         ];
         if numbers.iter().any(|all| all.iter().any(|x| !x.is_finite())) {
             problems.push("a number is not finite".to_owned());
@@ -93,8 +94,8 @@ impl Partitions<'_> {
         })
     }
 
-    /// What is wrong with a leaf: a node outside its radius, a code that is worse than the nearest words, or
-    /// a code of no node.
+    /// What is wrong with a leaf: a node outside its radius, a spread of other nodes, a code that is worse than the
+    /// nearest words, or a code of no node.
     fn check_leaf(&self, leaf: usize, vectors: &NodeVectors<'_>) -> Option<String> {
         let (level, nodes) = (Level::best(), self.nodes(leaf));
         let encoder = Encoder {
@@ -104,25 +105,37 @@ impl Partitions<'_> {
         };
         let (mut row, mut buffer, mut vector) = (Vec::new(), Vec::new(), Vec::new());
         let mut nearest = Vec::new();
+        let (mut squares, mut lengths) = (0.0, 0.0);
+        let stored = self.arrays.spreads[leaf];
+        let factor = per_spread(stored);
         for (place, node) in nodes.clone().enumerate() {
             row.clear();
             vectors.rows.row(node)?.append_to(&mut row);
             self.rotation().apply(level, &row, &mut buffer, &mut vector);
             let centroid = self.centroid(leaf).iter();
-            let residual: Vec<f32> = vector.iter().zip(centroid).map(|(x, c)| x - c).collect();
-            let distance = level.dot(&residual, &residual).sqrt();
-            let length = level.dot(&vector, &vector).sqrt();
+            let mut residual: Vec<f32> = vector.iter().zip(centroid).map(|(x, c)| x - c).collect();
+            let square = level.dot(&residual, &residual);
+            let squared_length = level.dot(&vector, &vector);
+            (squares, lengths) = (squares + square, lengths + squared_length);
+            let (distance, length) = (square.sqrt(), squared_length.sqrt());
             if distance > self.arrays.radii[leaf] * (1.0 + TOLERANCE) + TOLERANCE * length {
                 return Some(format!("node {node} is outside of its leaf {leaf}"));
             }
+            residual.iter_mut().for_each(|x| *x *= factor);
             let codes: Vec<u8> = self.codes_at(leaf, place)?.collect();
             let most = encoder.nearest_loss(&residual, &vector, &mut nearest);
             let loss = encoder.loss(&residual, &vector, &codes);
-            if loss > most * (1.0 + TOLERANCE) + TOLERANCE * distance * distance {
+            if loss > most * (1.0 + TOLERANCE) + TOLERANCE * square * factor * factor {
                 return Some(format!(
                     "the codes of node {node} in leaf {leaf} differ from its vector"
                 ));
             }
+        }
+        // By another order of sums the least spread may be none.
+        let right = spread(squares, lengths, nodes.len());
+        let length = (lengths / nodes.len().max(1) as f32).sqrt();
+        if (right - stored).abs() > TOLERANCE * (right + length) {
+            return Some(format!("the spread of leaf {leaf} is another"));
         }
         let padding = nodes.len()..blocks(nodes.len() as u32) * FAST_SCAN_BLOCK;
         let mut padding = padding.filter_map(|place| self.codes_at(leaf, place));

@@ -130,7 +130,7 @@ impl Scan<'_> {
     }
 
     /// Sets the tables to what each word adds to the negated squared distance of the query from a leaf's
-    /// centroid.
+    /// centroid, in multiples of the spread of the leaf.
     fn fill_l2_tables(
         &self,
         query: &[f32],
@@ -141,15 +141,16 @@ impl Scan<'_> {
         let (rotation, words) = (&self.partitions.book.rotation, self.partitions.words());
         offset.clear();
         let centroid = self.partitions.centroid(leaf);
+        let spread = self.partitions.arrays.spreads[leaf];
         offset.extend(query.iter().zip(centroid).map(|(q, c)| q - c));
         tables.clear();
         tables.extend((0..rotation.subspaces()).map(|subspace| {
-            // -|o - w|² = -|o|² + Σ w (2 o - w)
+            // -|o - s w|² = -|o|² + s Σ w (2 o - s w)
             let places = rotation.places(subspace);
             let mut sums = Entries::default();
             for (offset, words) in offset[places.clone()].iter().zip(&words[places]) {
                 for (sum, word) in sums.iter_mut().zip(words) {
-                    *sum += word * (2.0 * offset - word);
+                    *sum += word * (2.0 * offset - spread * word);
                 }
             }
             sums
@@ -166,13 +167,16 @@ impl Scan<'_> {
         candidates: &mut Candidates,
         filter: &mut impl NodeFilter,
     ) -> bool {
-        // A sum of 0 scores `base`.
-        let base = leaf.score + tables.base;
-        if candidates.least - base > tables.step * f32::from(u16::MAX) {
+        let spread = self.partitions.arrays.spreads.get(leaf.node as usize);
+        let spread = spread.copied().unwrap_or_default();
+        // A sum of 0 scores `base`, and each step more `step`.
+        let (base, step) = (leaf.score + spread * tables.base, spread * tables.step);
+        if candidates.least - base > step * f32::from(u16::MAX) {
             return true;
         }
-        // The casts saturate, and round down: no node that reaches the bound is lost.
-        let least_sum = |candidates: &Candidates| ((candidates.least - base) / tables.step) as u16;
+        // The casts saturate, and round down: no node that reaches the bound is lost. Without a spread all nodes score
+        // `base`, and the quotient is infinite or no number, which is cast to 0.
+        let least_sum = |candidates: &Candidates| ((candidates.least - base) / step) as u16;
         let nodes = self.partitions.nodes(leaf.node as usize);
         let codes = (self.partitions.leaf_codes(leaf.node as usize), next);
         let mut least = least_sum(candidates);
@@ -189,7 +193,7 @@ impl Scan<'_> {
                 mask &= mask - 1;
                 let sum = f32::from(sums[lane as usize]);
                 offered = true;
-                let scored = ScoredNode::new(first + lane, base + tables.step * sum);
+                let scored = ScoredNode::new(first + lane, base + step * sum);
                 if candidates.offer(scored, filter) {
                     least = least_sum(candidates);
                 }

@@ -152,7 +152,7 @@ proptest! {
 
     #[test]
     fn damaged_arrays_cause_no_panic_and_most_damage_is_found(
-        (dimension, data, query, leaves) in sets(), array in 0usize..9, place in any::<usize>(), bits in 1u32..,
+        (dimension, data, query, leaves) in sets(), array in 0usize..10, place in any::<usize>(), bits in 1u32..,
     ) {
         let mut built = Built::new(Metric::InnerProduct, dimension, &data, leaves);
         let arrays = &mut built.partitions.arrays;
@@ -174,6 +174,7 @@ proptest! {
             2 => flip_float(&mut arrays.centroids),
             3 => flip_float(&mut arrays.halves),
             4 => flip_float(&mut arrays.radii),
+            8 => flip_float(&mut arrays.spreads),
             5 => flip_number(&mut arrays.first_nodes),
             6 => flip_number(&mut arrays.first_blocks),
             7 => flip_byte(&mut arrays.tiles),
@@ -229,6 +230,7 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
             arrays.centroids,
             arrays.halves,
             arrays.radii,
+            arrays.spreads,
         ];
         let bits = floats.concat().into_iter().map(f32::to_bits);
         (

@@ -5,7 +5,7 @@ use super::segment::SegmentWriter;
 use crate::format::FormatError;
 use crate::format::partitions::{
     CENTROID_HALVES, CENTROID_TILES, CENTROIDS, CODEWORDS, FIRST_BLOCKS, FIRST_NODES, LEAF_CODES,
-    LEAF_RADII, PARTITION_BOOK, ROTATION,
+    LEAF_RADII, LEAF_SPREADS, PARTITION_BOOK, ROTATION,
 };
 use crate::format::space::{
     BASE_LINKS, GraphShape, IndexShape, LayerShape, UPPER_DOWN, UPPER_LINKS, UPPER_NODES,
@@ -65,7 +65,7 @@ pub(super) fn write_partitions(
     index: &OwnedIndex,
 ) -> Result<(), StoreError> {
     let OwnedIndex::Partitions(partitions) = index else {
-        for section in PARTITION_BOOK..=LEAF_CODES {
+        for section in PARTITION_BOOK..=LEAF_SPREADS {
             segment.section(section, &[])?;
         }
         return Ok(());
@@ -84,5 +84,6 @@ pub(super) fn write_partitions(
     segment.section(FIRST_NODES, cast_slice(&arrays.first_nodes))?;
     segment.section(FIRST_BLOCKS, cast_slice(&arrays.first_blocks))?;
     segment.section(CENTROID_TILES, &arrays.tiles)?;
-    segment.section(LEAF_CODES, &arrays.codes)
+    segment.section(LEAF_CODES, &arrays.codes)?;
+    segment.section(LEAF_SPREADS, cast_slice(&arrays.spreads))
 }

@@ -15,6 +15,7 @@ pub struct Partitions {
     centroids: Vec<f32>,
     halves: Vec<f32>,
     radii: Vec<f32>,
+    spreads: Vec<f32>,
     first_nodes: Vec<u32>,
     first_blocks: Vec<u32>,
     codes: Vec<u8>,
@@ -42,6 +43,7 @@ impl Partitions {
             centroids: floats(18),
             halves: floats(19),
             radii: floats(20),
+            spreads: floats(25),
             first_nodes: u32s(sections.section(21)),
             first_blocks: u32s(sections.section(22)),
             codes: sections.section(24).to_vec(),
@@ -57,8 +59,8 @@ impl Partitions {
         assert_eq!(partitions.matrices.len(), squares.sum::<usize>());
         assert_eq!(partitions.words.len(), 16 * dimension);
         assert_eq!(partitions.centroids.len(), leaves * dimension);
-        let of_leaves = [partitions.halves.len(), partitions.radii.len()];
-        assert_eq!(of_leaves, [leaves; 2]);
+        let of_leaves = [&partitions.halves, &partitions.radii, &partitions.spreads];
+        assert_eq!(of_leaves.map(Vec::len), [leaves; 3]);
         let firsts = [&partitions.first_nodes, &partitions.first_blocks];
         assert!(firsts.iter().all(|firsts| firsts.len() == leaves + 1));
         assert_eq!(partitions.first_blocks[leaves], blocks);
@@ -114,7 +116,8 @@ impl Partitions {
         for (subspace, places) in self.starts.windows(2).enumerate() {
             let byte = block[16 * subspace + at % 16];
             let code = if at % 32 < 16 { byte & 15 } else { byte >> 4 };
-            residual.extend((places[0]..places[1]).map(|at| self.words[16 * at + code as usize]));
+            let words = (places[0]..places[1]).map(|at| self.words[16 * at + code as usize]);
+            residual.extend(words.map(|word| self.spreads[leaf] * word));
         }
         residual
     }
@@ -135,10 +138,13 @@ impl Partitions {
             let centroid = self.centroid(leaf);
             let half = dot(centroid, centroid) / 2.0;
             assert!((half - self.halves[leaf]).abs() <= 1e-4 * half);
+            let (mut squares, mut lengths) = (0.0, 0.0);
             for at in 0..count {
                 let node = pair[0] as usize + at;
                 let vector = self.rotate(&vectors[node * self.dimension..][..self.dimension]);
                 let residual: Vec<f32> = vector.iter().zip(centroid).map(|(x, c)| x - c).collect();
+                squares += dot(&residual, &residual);
+                lengths += dot(&vector, &vector);
                 let distance = dot(&residual, &residual).sqrt();
                 assert!(distance <= self.radii[leaf] * 1.001 + 1e-5);
                 let loss = |words: &[f32]| {
@@ -146,26 +152,38 @@ impl Partitions {
                     let along = dot(&error, &vector).powi(2) / dot(&vector, &vector);
                     dot(&error, &error) + (weight - 1.0) * along
                 };
-                let most = loss(&self.nearest(&residual));
+                let most = loss(&self.nearest(leaf, &residual));
                 assert!(loss(&self.decoded(leaf, at)) <= most * 1.001 + 1e-6);
             }
+            let spread = match squares > 1e-8 * lengths {
+                true => (squares / count as f32).sqrt(),
+                false => 0.0,
+            };
+            assert!(
+                (spread - self.spreads[leaf]).abs()
+                    <= 1e-4 * (lengths / count.max(1) as f32).sqrt()
+            );
             for at in count..32 * blocks as usize {
                 let words = self
                     .starts
                     .windows(2)
                     .flat_map(|places| places[0]..places[1]);
-                let first: Vec<f32> = words.map(|at| self.words[16 * at]).collect();
+                let first: Vec<f32> = words
+                    .map(|at| self.spreads[leaf] * self.words[16 * at])
+                    .collect();
                 assert_eq!(self.decoded(leaf, at), first);
             }
         }
     }
 
-    /// The nearest codewords of a residual.
-    fn nearest(&self, residual: &[f32]) -> Vec<f32> {
+    /// The nearest codewords of a residual in a leaf.
+    fn nearest(&self, leaf: usize, residual: &[f32]) -> Vec<f32> {
         let mut words = Vec::new();
         for places in self.starts.windows(2) {
-            let word =
-                |code: usize| (places[0]..places[1]).map(move |at| self.words[16 * at + code]);
+            let word = |code: usize| {
+                (places[0]..places[1])
+                    .map(move |at| self.spreads[leaf] * self.words[16 * at + code])
+            };
             let far = |code: &usize| -> f32 {
                 let pairs = word(*code).zip(&residual[places[0]..places[1]]);
                 pairs.map(|(w, r)| (w - r) * (w - r)).sum()

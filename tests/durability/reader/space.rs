@@ -108,7 +108,7 @@ impl Segment {
         book.done();
         let index = match graph {
             Some((stride, entry, layers)) => {
-                assert!((15..=24).all(|id| sections.section(id).is_empty()));
+                assert!((15..=25).all(|id| sections.section(id).is_empty()));
                 Index::Graph(Graph::read(&sections, nodes, stride, entry, layers))
             }
             None => {
