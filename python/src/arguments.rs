@@ -1,13 +1,19 @@
 //! Arguments of calls: words, lists of strings, values by space.
 
 use crate::arrays;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use twinspire::FeatureCheck;
 
 /// The same exception, with the argument that it is about.
-pub fn of_argument(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
+pub fn of_argument(value: &Bound<'_, PyAny>, name: &str, error: PyErr) -> PyErr {
+    let py = value.py();
+    if error.is_instance_of::<PyOverflowError>(py) {
+        let message =
+            format!("argument '{name}': a whole number of 0 or more expected, found {value}");
+        return PyValueError::new_err(message);
+    }
     let message = format!("argument '{name}': {}", error.value(py));
     match error.is_instance_of::<PyTypeError>(py) {
         true => PyTypeError::new_err(message),

@@ -6,7 +6,7 @@ use crate::hits::Hits;
 use arrow_array::{ArrayRef, Float32Array, StringArray, UInt32Array};
 use arrow_schema::DataType;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList, PyString};
 use std::sync::Arc;
@@ -166,6 +166,12 @@ impl BatchHits {
             columns
         });
         frames::export(py, columns.into())
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "hits cannot be pickled; pickle `ids` and `scores`",
+        ))
     }
 
     fn __repr__(&self) -> String {

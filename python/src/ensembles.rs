@@ -23,8 +23,11 @@ impl Ensemble {
             return Ok(ensemble.get().0.clone());
         }
         let recipe = json::to_object(object)?;
-        serde_json::from_value(recipe)
-            .map_err(|error| Failure::new("EnsembleError", format!("not a recipe: {error}")))
+        serde_json::from_value(recipe).map_err(|error| {
+            let reason =
+                format!("not a recipe: {error}; `twinspire.weighted` and others make them");
+            Failure::new("EnsembleError", reason)
+        })
     }
 }
 

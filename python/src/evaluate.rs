@@ -207,7 +207,7 @@ impl Database {
         let listener = Listener::new(progress)?;
         let judge = Judge {
             ks: match k {
-                Some(k) => numbers(k).map_err(|error| of_argument(py, "k", error))?,
+                Some(k) => numbers(k).map_err(|error| of_argument(k, "k", error))?,
                 None => Judge::default().ks,
             },
             primary: metric.parse()?,
@@ -361,7 +361,7 @@ fn given_split(split: Option<&Bound<'_, PyAny>>) -> Result<SplitBy, Failure> {
     let Some(given) = split else {
         return Ok(SplitBy::Last);
     };
-    let split = split_by(given).map_err(|error| of_argument(given.py(), "split", error))?;
+    let split = split_by(given).map_err(|error| of_argument(given, "split", error))?;
     split.check()?;
     Ok(split)
 }

@@ -5,7 +5,7 @@ use crate::{frames, info, json};
 use arrow_array::{ArrayRef, Float32Array, StringArray, UInt32Array};
 use arrow_schema::DataType;
 use numpy::PyArray1;
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList, PySlice};
 use std::collections::BTreeMap;
@@ -173,6 +173,12 @@ impl Hits {
 
     fn __eq__(&self, other: &Self) -> bool {
         self.0 == other.0
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "hits cannot be pickled; pickle `to_dicts()`, or `ids` and `scores`",
+        ))
     }
 
     fn __repr__(&self) -> String {

@@ -323,6 +323,24 @@ impl Items {
         }
     }
 
+    fn __setitem__(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        item: &Bound<'_, PyAny>,
+    ) -> Result<(), Failure> {
+        let (database, mut item) = (self.handle()?, json::to_object(item)?);
+        if let Some(own) = item.get("id")
+            && own != id
+        {
+            let reason = format!("the record of item \"{id}\" has the id {own}; leave it out");
+            return Err(Failure::new("ItemError", reason));
+        }
+        item["id"] = id.into();
+        py.detach(|| database.items().put(&item))?;
+        Ok(())
+    }
+
     fn __delitem__(&self, py: Python<'_>, id: &str) -> Result<(), Failure> {
         match self.delete(py, id)? {
             true => Ok(()),

@@ -33,8 +33,8 @@ fn convert(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         let reason = format!("a record has more than {MAX_DEPTH} levels, or contains itself");
         return Err(PyValueError::new_err(reason));
     }
-    if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Value::String(text.to_cow()?.into_owned()));
+    if let Ok(string) = object.cast::<PyString>() {
+        return text(string);
     }
     if object.is_instance_of::<PyBool>() {
         return Ok(Value::Bool(object.is_truthy()?));
@@ -52,13 +52,33 @@ fn convert(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return mapping(dict, depth);
     }
     if let Ok(list) = object.cast::<PyList>() {
-        return sequence(list.iter(), depth);
+        return match strings(list)? {
+            Some(values) => Ok(values),
+            None => sequence(list.iter(), depth),
+        };
     }
     if let Ok(tuple) = object.cast::<PyTuple>() {
         return sequence(tuple.iter(), depth);
     }
     let module = PyModule::import(object.py(), "twinspire._convert")?;
     convert(&module.getattr("plain")?.call1((object,))?, depth + 1)
+}
+
+fn text(string: &Bound<'_, PyString>) -> PyResult<Value> {
+    Ok(Value::String(string.to_cow()?.into_owned()))
+}
+
+/// A list of strings, such as a history; `None` for any other.
+fn strings(list: &Bound<'_, PyList>) -> PyResult<Option<Value>> {
+    // The objects lie anywhere in memory: looking at all of them first lets the processor fetch many at a time.
+    if !list.iter().all(|one| one.is_instance_of::<PyString>()) {
+        return Ok(None);
+    }
+    let mut values = Vec::with_capacity(list.len());
+    for one in list {
+        values.push(text(one.cast()?)?);
+    }
+    Ok(Some(Value::Array(values)))
 }
 
 fn sequence<'py>(

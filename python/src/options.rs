@@ -87,7 +87,7 @@ impl Options {
         for (name, value) in arguments.into_iter().flatten() {
             let name = name.cast::<PyString>()?.to_cow()?.into_owned();
             let known = options.set(call, &name, &value);
-            if !known.map_err(|error| of_argument(value.py(), &name, error))? {
+            if !known.map_err(|error| of_argument(&value, &name, error))? {
                 let method = match call {
                     Call::Recall => "recall",
                     Call::Similar => "similar",

@@ -130,8 +130,10 @@ def test_what_cannot_be_pickled_says_so(db: twinspire.Database) -> None:
         pickle.dumps(db)
     with pytest.raises(TypeError):
         copy.copy(db)
-    with pytest.raises(TypeError, match="pickle"):
+    with pytest.raises(TypeError, match="hits cannot be pickled; pickle `to_dicts"):
         pickle.dumps(db.recall("clip", vector=[0.0, 1.0]))
+    with pytest.raises(TypeError, match="hits cannot be pickled; pickle `ids`"):
+        pickle.dumps(db.recall_many("by-price", [{"price": 1}]))
     generation = db.generations("clip")[0]
     assert pickle.loads(pickle.dumps(generation)) == generation
     error = twinspire.NotFoundError("there is no item")

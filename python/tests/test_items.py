@@ -35,6 +35,10 @@ def test_a_mapping(empty: twinspire.Database) -> None:
     assert list(items) == ["a", "b", "c"] == list(items.keys())
     assert [record["id"] for record in items.values()] == ["a", "b", "c"]
     assert dict(items.items()) == {"a": {"id": "a", "n": 1}, "b": {"id": "b"}, "c": {"id": "c"}}
+    items["b"] = {"n": 2}
+    assert items["b"] == {"id": "b", "n": 2}
+    with pytest.raises(twinspire.ItemError, match='item "b" has the id "c"; leave it out'):
+        items["b"] = {"id": "c"}
     del items["b"]
     assert items.delete("c") and not items.delete("c")
     with pytest.raises(KeyError, match="there is no item"):

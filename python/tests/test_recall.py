@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,25 @@ def test_users_that_fail_fail_the_batch_or_keep_their_reason(db: twinspire.Datab
         many[1]
 
 
+def test_users_that_are_read_while_others_are_answered(db: twinspire.Database) -> None:
+    prices = [n % 40 for n in range(500)]
+    many = db.recall_many("by-price", ({"price": price} for price in prices), k=2)
+    assert [hits[0].id for hits in many] == ["B01" if price <= 15 else "B02" for price in prices]
+
+    def users(last: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from ({"price": price} for price in prices)
+        yield last
+
+    with pytest.raises(twinspire.FeatureError, match="user 501 of the batch"):
+        db.recall_many("by-price", users({"price": "cheap"}))
+    with pytest.raises(TypeError, match="field `price`: a value of type object"):
+        db.recall_many("by-price", users({"price": object()}))
+    with pytest.raises(ZeroDivisionError):
+        db.recall_many("by-price", ({"price": 1 / (400 - n)} for n in range(500)))
+    with pytest.raises(twinspire.NotFoundError):
+        db.recall_many("nope", users({}))
+
+
 def test_every_option_of_a_recall(db: twinspire.Database) -> None:
     query = [0.0, 1.0]
     assert db.recall("clip", vector=query, k=1, offset=1).ids == ["B01"]
@@ -133,6 +153,7 @@ def test_wrong_arguments_are_named(db: twinspire.Database) -> None:
         ({"vector": [1.0, 0.0], "similar": "B01"}, ValueError, "one of `user`, `vector` and `similar`"),
         ({"vector": [1.0, 0.0], "k": 0}, twinspire.InvalidInputError, "top 0"),
         ({"vector": [1.0, 0.0], "k": "ten"}, TypeError, "argument 'k'"),
+        ({"vector": [1.0, 0.0], "k": -1}, ValueError, "argument 'k': a whole number of 0 or more expected, found -1"),
         ({"vector": [1.0, 0.0], "ef": 0}, twinspire.InvalidInputError, "beam width"),
         ({"vector": [1.0, 0.0], "recall_target": 2.0}, twinspire.InvalidInputError, "recall target 2"),
         ({"vector": [1.0, 0.0], "filter": "prize < 3"}, twinspire.FilterError, "did you mean `price`"),

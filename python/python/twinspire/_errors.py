@@ -101,3 +101,9 @@ class CancelledError(Error):
 
 class InternalError(Error):
     """Twinspire broke a rule of its own. Please report it."""
+
+
+# Tracebacks name the place from which they are imported.
+for _exception in (*globals().values(),):
+    if isinstance(_exception, type) and issubclass(_exception, Error):
+        _exception.__module__ = "twinspire"
