@@ -19,7 +19,9 @@ use twinspire::MinedPair;
 use twinspire::import::{ImportError, ReadOptions, Records, arrow, jsonl};
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 use twinspire::train::report::samples;
-use twinspire::train::{Dataset, Trained as Outcome, TrainingProgress, dssm, ebr, youtube};
+use twinspire::train::{
+    AutoParams, Dataset, Trained as Outcome, TrainingProgress, dssm, ebr, youtube,
+};
 
 /// Number of queries and of answers in the samples of a report.
 const SAMPLES: (usize, usize) = (5, 10);
@@ -104,7 +106,7 @@ impl Trained {
 
 /// Trains by a recipe; `twinspire.train` has a function for each.
 #[pyfunction]
-#[pyo3(signature = (recipe, items, users, events, earlier, mined, teacher, progress, settings))]
+#[pyo3(signature = (recipe, items, users, events, earlier, mined, teacher, progress, auto, settings))]
 #[expect(clippy::too_many_arguments, reason = "called by twinspire.train alone")]
 pub fn train(
     py: Python<'_>,
@@ -116,6 +118,7 @@ pub fn train(
     mined: Option<&Bound<'_, PyAny>>,
     teacher: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
+    auto: Option<f64>,
     settings: &Bound<'_, PyDict>,
 ) -> Result<Trained, Failure> {
     process::check()?;
@@ -141,13 +144,14 @@ pub fn train(
             inputs,
             youtube::queries,
             |inputs, config, job| {
-                let earlier = inputs.earlier.as_ref();
-                Ok(youtube::train_from(
-                    earlier,
-                    &inputs.data,
-                    config,
-                    on_batch(job),
-                )?)
+                let (data, earlier) = (&inputs.data, inputs.earlier.as_ref());
+                Ok(match auto {
+                    Some(seconds) => {
+                        let params = AutoParams { seconds };
+                        youtube::train_auto(data, config, params, on_batch(job))?
+                    }
+                    None => youtube::train_from(earlier, data, config, on_batch(job))?,
+                })
             },
         ),
         "dssm" => fit(
@@ -214,9 +218,13 @@ fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
     let config: C = serde_json::from_value(settings)
         .map_err(|error| Failure::new("TrainError", format!("settings: {error}")))?;
     let outcome = jobs::run(py, listener, |job| train(&inputs, &config, job))?;
+    let settings = match &outcome.report.auto {
+        Some(auto) => info::value(&auto.settings)?,
+        None => info::value(&config)?,
+    };
     Ok(Trained {
         outcome,
-        settings: info::value(&config)?,
+        settings,
         queries: py.detach(|| queries(&inputs.data, &config, SAMPLES.0)),
         items: inputs.data.items,
     })

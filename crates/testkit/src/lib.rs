@@ -4,6 +4,7 @@
 //! - [`towers`]: small towers whose vectors are easy to compute by hand.
 //! - [`database`]: opening a database without its background thread; reading its answers.
 //! - [`shop`]: a generated database of three spaces, and the plain model its recalls are compared with.
+//! - [`logs`]: simulated logs of shops and sites of several kinds.
 //! - [`vectors`], [`hard_sets`], [`random`]: generated vectors, sets that graph searches find hard, and the draws they
 //!   are made of.
 //! - [`measure`], [`allocator`]: medians, rounding, peak memory; an allocator that counts.
@@ -20,6 +21,7 @@ pub mod allocator;
 pub mod database;
 pub mod files;
 pub mod hard_sets;
+pub mod logs;
 pub mod measure;
 pub mod random;
 pub mod shop;

@@ -56,7 +56,7 @@ pub mod internals {
     pub mod schema {
         pub use crate::tower::schema::{
             Activation, FORMAT, FeatureKind, FeatureSchema, From, Grams, HashFunction, INPUT,
-            LayerKind, LayerSchema, LookupSchema, Missing, OtherFields, Pooling, Schema,
+            LayerKind, LayerSchema, LookupSchema, Missing, OtherFields, Pooling, Recency, Schema,
             TableSchema, TowerSchema, Unknown, Unreadable, Until,
         };
     }

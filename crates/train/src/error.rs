@@ -101,6 +101,12 @@ pub enum TrainError {
         /// The largest valid value.
         most: String,
     },
+    /// A setting of the wrong type.
+    #[error("settings: {found}")]
+    Settings {
+        /// What is wrong.
+        found: String,
+    },
     /// A metric that is not known.
     #[error(
         "there is no metric {found:?}; hit@10, recall@10, ndcg@10, mrr@10 or map@10 with any number expected"

@@ -98,9 +98,12 @@ impl Frequency {
         1.0 / f64::from(self.gap(item))
     }
 
-    /// Natural logarithm of the [`probability`](Self::probability).
-    pub(crate) fn ln_probability(&self, item: u64) -> f32 {
-        -self.gap(item).ln()
+    /// As [`probability`](Self::probability), but 0 for an item that has never been in a batch.
+    pub(crate) fn probability_if_seen(&self, item: u64) -> f64 {
+        match self.places(item).all(|at| self.last[at] > 0) {
+            true => self.probability(item),
+            false => 0.0,
+        }
     }
 
     /// The largest gap of all hash functions, at least 1.
@@ -175,7 +178,7 @@ mod tests {
 
     /// Mean absolute error of the logarithms.
     fn error(estimate: &Frequency, p: impl Fn(u64) -> f64) -> f64 {
-        let error = |item| (f64::from(estimate.ln_probability(item)) - p(item).ln()).abs();
+        let error = |item| (estimate.probability(item).ln() - p(item).ln()).abs();
         (0..200).map(error).sum::<f64>() / 200.0
     }
 

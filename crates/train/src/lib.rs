@@ -27,8 +27,10 @@
 //!    gradients of the vectors, and `nn` runs the backward pass and the optimiser.
 //! 6. `popularity` computes recall by popularity for the report.
 
+mod auto;
 mod baselines;
 mod chunks;
+mod cooccurrence;
 mod data_report;
 mod dataset;
 pub mod dssm;
@@ -59,6 +61,7 @@ mod training_progress;
 mod unknown_ids;
 pub mod youtube;
 
+pub use auto::{AutoCandidate, AutoParams, AutoReport};
 pub use baselines::{Baseline, Comparison, recommend as recommend_baselines};
 pub use data_report::{ColumnReport, DataReport};
 pub use dataset::Dataset;

@@ -24,6 +24,8 @@ pub struct LogParams {
     /// Lengths of the history: for each number given, the mean of the embeddings of that many most recent
     /// items is an input of its own. The default takes the last item, the last few, and the long run.
     pub history: Vec<usize>,
+    /// Weight of an item of a history relative to the next newer one, above 0; 1 averages all alike.
+    pub history_decay: f32,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
     /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
@@ -41,6 +43,7 @@ impl Default for LogParams {
             category_dimension: 8,
             text_dimension: 16,
             history: vec![1, 3, 20],
+            history_decay: 1.0,
             id_dropout: 0.1,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),
@@ -60,6 +63,7 @@ impl LogParams {
         for items in &self.history {
             check_range("history", *items, 1..=MAX_COUNT)?;
         }
+        check_range("history_decay", self.history_decay, 0.01..=1.0)?;
         check_range("id_dropout", self.id_dropout, 0.0..=0.9)?;
         self.hold_out.check()
     }

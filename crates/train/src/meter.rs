@@ -109,6 +109,7 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
             total: self.batches_total,
             loss,
             examples_per_second: self.examples_per_second(),
+            searching: false,
             validation: self.validations.last().copied(),
         };
         match (self.progress)(progress).into_control_flow() {
@@ -150,12 +151,18 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
             metric: self.metric,
             validations: self.validations,
             baselines: None,
+            auto: None,
             deciles: Vec::new(),
             examples: self.examples_per_epoch,
             parameters: towers.parameters(),
             seconds: self.started.elapsed().as_secs_f64(),
         };
         Ok(Trained { towers, report })
+    }
+
+    /// The validation metric after each epoch so far.
+    pub(crate) fn validations(&self) -> &[f64] {
+        &self.validations
     }
 
     fn mean_loss(&self) -> f32 {

@@ -7,6 +7,7 @@
 use super::error::TrainError;
 use super::evaluate::ranks;
 use super::hold_out::HeldOut;
+use super::log_params::LogParams;
 use super::nn::vectors;
 use super::popularity::{Decile, Popularity};
 use super::sampler::{Example, HISTORY, Logs};
@@ -29,6 +30,8 @@ pub(crate) struct Reader<'a> {
     items: Vec<Encoded>,
     /// Lengths of the histories, which are the first features of a user.
     histories: Vec<usize>,
+    /// Weight of an item of a history relative to the next newer one.
+    decay: f32,
     /// Rows of each item in the table that histories are read from; empty without such a table.
     rows: Vec<Rows>,
     /// Index of the user id among the features, if it is one, and the rows of each user.
@@ -72,15 +75,14 @@ fn encode_all(
 }
 
 impl<'a> Reader<'a> {
-    /// Encodes all records of the log; `dropout` is the share of ids that are dropped in training.
+    /// Encodes all records of the log, to be read by these settings.
     ///
     /// # Errors
     /// [`TrainError::Record`] names the record that cannot be read.
     pub(crate) fn new(
         model: &Model,
         logs: &'a Logs,
-        histories: &[usize],
-        dropout: f32,
+        params: &LogParams,
     ) -> Result<Self, TrainError> {
         let fields = || model.user.features.iter().map(|f| f.schema.field());
         let users = rows(model, USER_ID, &logs.users);
@@ -91,12 +93,13 @@ impl<'a> Reader<'a> {
             users: encode_all(model, Side::User, &logs.users)?,
             items: encode_all(model, Side::Item, &logs.items)?,
             histories: match reads_histories {
-                true => histories.to_vec(),
+                true => params.history.clone(),
                 false => Vec::new(),
             },
+            decay: params.history_decay,
             rows,
             user_id: user_id.map(|at| (at, users)),
-            dropout: f64::from(dropout),
+            dropout: f64::from(params.id_dropout),
             logs,
         })
     }
@@ -118,7 +121,7 @@ impl<'a> Reader<'a> {
         }
         for (feature, limit) in self.histories.iter().enumerate() {
             let from = history.len().saturating_sub(*limit);
-            user.set_rows(feature, &history[from..]);
+            user.set_rows(feature, &history[from..], self.decay);
         }
     }
 
@@ -142,7 +145,7 @@ impl<'a> Reader<'a> {
             let Some(example) = example else { return };
             self.user(example, history, user);
             if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| dropped) {
-                user.set_rows(*feature, &[rows[example.user as usize].unknown]);
+                user.set_rows(*feature, &[rows[example.user as usize].unknown], 1.0);
             }
         });
     }
@@ -160,7 +163,7 @@ impl<'a> Reader<'a> {
             if let Some(rows) = self.rows.get(*item as usize)
                 && self.drops_id(rng)
             {
-                encoded.set_rows(0, &[rows.unknown]);
+                encoded.set_rows(0, &[rows.unknown], 1.0);
             }
         }
     }
@@ -299,6 +302,14 @@ mod tests {
         }
     }
 
+    fn params(id_dropout: f32) -> LogParams {
+        LogParams {
+            history: vec![1, 3],
+            id_dropout,
+            ..LogParams::default()
+        }
+    }
+
     fn model(data: &Dataset, logs: &Logs, items: usize, users: usize) -> Model {
         let (said, history) = (Overrides::default(), [1, 3]);
         let widths = Widths {
@@ -311,6 +322,7 @@ mod tests {
             items,
             users,
             history: &history,
+            decay: 1.0,
             unknown: 2,
         };
         let mut draft = Draft::new(&said, widths);
@@ -331,7 +343,7 @@ mod tests {
         let data = data();
         let logs = logs(&data);
         let model = model(&data, &logs, 3, 2);
-        let reader = Reader::new(&model, &logs, &[1, 3], 0.0).unwrap();
+        let reader = Reader::new(&model, &logs, &params(0.0)).unwrap();
         let rows = |at: u32| -> Vec<Vec<u32>> {
             let user = user(&reader, Example { user: 7, at });
             user.inputs().map(|input| input.rows.to_vec()).collect()
@@ -349,7 +361,7 @@ mod tests {
         let data = data();
         let logs = logs(&data);
         let model = model(&data, &logs, 3, 2);
-        let reader = Reader::new(&model, &logs, &[1, 3], 0.2).unwrap();
+        let reader = Reader::new(&model, &logs, &params(0.2)).unwrap();
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let (mut users, mut items) = (0, [0usize; 5]);
         let rounds = 10_000;
@@ -417,7 +429,7 @@ mod tests {
         };
         let logs = logs(&data);
         let model = model(&data, &logs, 0, 0);
-        let reader = Reader::new(&model, &logs, &[1, 3], 0.9).unwrap();
+        let reader = Reader::new(&model, &logs, &params(0.9)).unwrap();
         let rng = &mut Pcg64Mcg::seed_from_u64(3);
         let example = Example { user: 0, at: 4 };
         for _ in 0..50 {

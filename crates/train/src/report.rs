@@ -3,6 +3,7 @@
 //! The page is one self-contained file: no network, no scripts, light and dark. Text from data or settings is
 //! escaped.
 
+use super::auto::AutoReport;
 use super::baselines::Comparison;
 use super::data_report::DataReport;
 use super::html::{add, begin, escaped, row};
@@ -38,6 +39,9 @@ pub struct TrainingReport {
     pub validations: Vec<f64>,
     /// The towers beside baselines on the holdout; `None` without one, and where the recipe has no logs.
     pub baselines: Option<Comparison>,
+    /// The search for settings, if there was one. The holdout of `validations` and `baselines` is then that of the
+    /// search; the towers learnt from it in the end.
+    pub auto: Option<AutoReport>,
     /// Recall by popularity: the items in ten parts, the least popular first. Empty if the data has no
     /// events, as when [`dssm`](crate::dssm) learns from documents alone.
     pub deciles: Vec<Decile>,
@@ -148,7 +152,17 @@ impl TrainingReport {
                 &chart(metric, &self.validations, Some(self.kept)),
             );
         }
+        if let Some(auto) = &self.auto {
+            search(&mut page, auto);
+        }
         baselines(&mut page, self.baselines.as_ref());
+        if self.metric.is_none() {
+            add(
+                &mut page,
+                "<h2>Validation</h2><p><strong>Nothing was held out</strong>, so these towers are not compared with \
+                 baselines. A patience above 0 holds events out, and so does a search for settings.",
+            );
+        }
         popularity(&mut page, &self.deciles);
         if !samples.is_empty() {
             add(
@@ -214,6 +228,28 @@ fn data_read(page: &mut String, data: &DataReport) {
     for unknown in &data.unknown_ids {
         add(page, &format!("<p>{}", escaped(&unknown.to_string())));
     }
+}
+
+/// A table of the candidates of a search for settings.
+fn search(page: &mut String, auto: &AutoReport) {
+    add(page, "<h2>Search for settings</h2>");
+    add(page, &format!("<p>{}.", escaped(&auto.why())));
+    let metric = escaped(auto.metric);
+    let head = format!(
+        "<table><tr><th>settings<th class=\"n\">{metric}<th class=\"n\">at epoch<th class=\"n\">of"
+    );
+    add(page, &head);
+    for of in &auto.candidates {
+        let cells = format!(
+            "<tr><td>{}<td class=\"n\">{:.4}<td class=\"n\">{}<td class=\"n\">{}",
+            escaped(&of.label()),
+            of.metric,
+            of.epochs,
+            of.trained
+        );
+        add(page, &cells);
+    }
+    add(page, "</table>");
 }
 
 /// A table of the towers beside the baselines.
@@ -383,6 +419,7 @@ mod tests {
                 unknown_ids: Vec::new(),
             },
             baselines: None,
+            auto: None,
             losses: vec![3.0, 2.0, 1.5],
             metric: Some("hit@10"),
             validations: vec![0.1, 0.3, 0.2],
@@ -440,6 +477,12 @@ mod tests {
         };
         let page = empty.to_html("x", &json!({}), &[]);
         assert!(page.contains("nothing was measured"), "{page}");
+        assert!(page.contains("Nothing was held out"), "{page}");
+        assert!(
+            !report()
+                .to_html("x", &json!({}), &[])
+                .contains("Nothing was held out")
+        );
         assert!(!page.contains("Answers") && !page.contains("By popularity"));
         let one = TrainingReport {
             losses: vec![2.0],

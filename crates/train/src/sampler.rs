@@ -124,6 +124,15 @@ impl Logs {
         self
     }
 
+    /// Keeps the interactions of every `step`-th user.
+    pub(crate) fn keep_every(&mut self, step: usize) {
+        for user in (0..self.seen.len()).filter(|user| user % step != 0) {
+            self.seen[user].clear();
+            self.times[user].clear();
+            self.links[user].clear();
+        }
+    }
+
     /// Minimum reward of interactions in histories and in the holdout.
     pub(crate) fn min_reward(&self) -> f32 {
         self.min_reward

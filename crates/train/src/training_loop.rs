@@ -37,8 +37,8 @@ pub(crate) trait Recipe {
         rng: &mut Pcg64Mcg,
     ) -> f32;
 
-    /// The validation metric of a model on the holdout; `None` without a holdout.
-    fn validate(&self, model: &Model) -> Option<f64>;
+    /// The validation metric of a model for each event of the holdout; empty without one.
+    fn validate(&self, model: &Model) -> Vec<f64>;
 
     /// Saves state of the recipe that belongs to the weights: called after the best epoch so far.
     fn checkpoint(&mut self) {}
@@ -82,47 +82,137 @@ impl<E, S> Stage<E, S> {
 /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`], [`TrainError::Towers`] if the model is not a valid
 /// pair of towers.
 pub(crate) fn fit<R: Recipe, C: IntoControlFlow>(
-    recipe: &mut R,
-    mut network: Network,
-    stages: &mut [Stage<R::Example, R::Settings>],
+    recipe: R,
+    network: Network,
+    stages: Vec<Stage<R::Example, R::Settings>>,
     params: &TrainParams,
-    rng: &mut Pcg64Mcg,
-    mut meter: Meter<impl FnMut(TrainingProgress) -> C>,
+    rng: Pcg64Mcg,
+    meter: Meter<impl FnMut(TrainingProgress) -> C>,
 ) -> Result<Trained, TrainError> {
-    let batches = |stage: &Stage<_, _>| stage.examples.len().div_ceil(params.batch) * stage.epochs;
-    let kept = stages.iter().filter(|stage| !stage.warm_up);
-    meter.begin(
-        stages.iter().map(|stage| stage.epochs).sum(),
-        stages.iter().map(batches).sum::<usize>() as u64,
-        kept.map(|stage| stage.examples.len() as u64).sum(),
-    )?;
-    let mut stopping = EarlyStopping::new(params.patience);
-    'stages: for stage in &mut *stages {
-        for _ in 0..stage.epochs {
-            shuffle(&mut stage.examples, rng);
-            for batch in stage.examples.chunks(params.batch) {
-                let loss = recipe.learn(&mut network, batch, &stage.settings, rng);
-                meter.end_batch(loss, batch.len())?;
-            }
-            let epoch = meter.end_epoch();
-            let Some(metric) = recipe.validate(network.trained_model()) else {
-                continue;
-            };
+    let mut course = Course::new(recipe, network, stages, *params, rng, meter)?;
+    while course.epoch()? {}
+    Ok(course.finish()?.0)
+}
+
+/// A training that runs an epoch at a time.
+pub(crate) struct Course<R: Recipe, P> {
+    recipe: R,
+    network: Network,
+    stages: Vec<Stage<R::Example, R::Settings>>,
+    params: TrainParams,
+    rng: Pcg64Mcg,
+    meter: Meter<P>,
+    stopping: EarlyStopping,
+    /// The stage of the next epoch, and the epochs of it that are done.
+    next: (usize, usize),
+    /// The validation metric of the best epoch for each event of the holdout.
+    best_values: Vec<f64>,
+}
+
+impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P> {
+    /// A training at its start.
+    ///
+    /// # Errors
+    /// [`TrainError::Cancelled`] if the caller cancels.
+    pub(crate) fn new(
+        recipe: R,
+        network: Network,
+        stages: Vec<Stage<R::Example, R::Settings>>,
+        params: TrainParams,
+        rng: Pcg64Mcg,
+        mut meter: Meter<P>,
+    ) -> Result<Self, TrainError> {
+        let batches =
+            |stage: &Stage<_, _>| stage.examples.len().div_ceil(params.batch) * stage.epochs;
+        let kept = stages.iter().filter(|stage| !stage.warm_up);
+        meter.begin(
+            stages.iter().map(|stage| stage.epochs).sum(),
+            stages.iter().map(batches).sum::<usize>() as u64,
+            kept.map(|stage| stage.examples.len() as u64).sum(),
+        )?;
+        Ok(Self {
+            stopping: EarlyStopping::new(params.patience),
+            next: (0, 0),
+            best_values: Vec::new(),
+            recipe,
+            network,
+            stages,
+            params,
+            rng,
+            meter,
+        })
+    }
+
+    /// Runs the next epoch and validates. Returns false, without running one, once all are done or early stopping
+    /// has ended the training.
+    ///
+    /// # Errors
+    /// As [`fit`].
+    pub(crate) fn epoch(&mut self) -> Result<bool, TrainError> {
+        let (mut at, mut done) = self.next;
+        while self
+            .stages
+            .get(at)
+            .is_some_and(|stage| done >= stage.epochs)
+        {
+            (at, done) = (at + 1, 0);
+        }
+        let Some(stage) = self.stages.get_mut(at) else {
+            return Ok(false);
+        };
+        self.next = (at, done + 1);
+        let Self {
+            recipe,
+            network,
+            rng,
+            meter,
+            stopping,
+            ..
+        } = self;
+        shuffle(&mut stage.examples, rng);
+        for batch in stage.examples.chunks(self.params.batch) {
+            let loss = recipe.learn(network, batch, &stage.settings, rng);
+            meter.end_batch(loss, batch.len())?;
+        }
+        let epoch = meter.end_epoch();
+        let values = recipe.validate(network.trained_model());
+        if !values.is_empty() {
+            let metric = values.iter().sum::<f64>() / values.len() as f64;
             meter.end_validation(R::METRIC, metric);
-            if stage.warm_up {
-                continue;
-            }
-            match stopping.observe(epoch, metric, &network) {
-                Verdict::Improved => recipe.checkpoint(),
-                Verdict::Waiting => {}
-                Verdict::Exhausted => break 'stages,
+            if !stage.warm_up {
+                match stopping.observe(epoch, metric, network) {
+                    Verdict::Improved => {
+                        recipe.checkpoint();
+                        self.best_values = values;
+                    }
+                    Verdict::Waiting => {}
+                    Verdict::Exhausted => self.next = (self.stages.len(), 0),
+                }
             }
         }
+        Ok(true)
     }
-    let (best, epoch) = stopping.into_best(&network);
-    let mut trained = meter.finish(&best, epoch)?;
-    let examples = stages.last().map_or(&[][..], |stage| &stage.examples);
-    trained.report.baselines = recipe.compare(&best.model);
-    trained.report.deciles = recipe.deciles(&best.model, examples);
-    Ok(trained)
+
+    /// The validation metric after each epoch so far.
+    pub(crate) fn validations(&self) -> &[f64] {
+        self.meter.validations()
+    }
+
+    /// The validation metric of the best epoch for each event of the holdout.
+    pub(crate) fn best_values(&self) -> &[f64] {
+        &self.best_values
+    }
+
+    /// The towers of the best epoch, or of the last one without a holdout, and the recipe.
+    ///
+    /// # Errors
+    /// [`TrainError::Towers`] if the model is not a valid pair of towers.
+    pub(crate) fn finish(self) -> Result<(Trained, R), TrainError> {
+        let (best, epoch) = self.stopping.into_best(&self.network);
+        let mut trained = self.meter.finish(&best, epoch)?;
+        let examples = self.stages.last().map_or(&[][..], |stage| &stage.examples);
+        trained.report.baselines = self.recipe.compare(&best.model);
+        trained.report.deciles = self.recipe.deciles(&best.model, examples);
+        Ok((trained, self.recipe))
+    }
 }

@@ -22,6 +22,8 @@ pub struct TrainingProgress {
     pub loss: Option<f32>,
     /// Training examples per second so far.
     pub examples_per_second: f64,
+    /// Whether this is a candidate of a search for settings, of which several run at a time. The numbers are its own.
+    pub searching: bool,
     /// Validation metric after the previous epoch, if events are held out.
     pub validation: Option<f64>,
 }

@@ -75,6 +75,7 @@ def train(
     mined: Iterable[Record] | None,
     teacher: Towers | Iterable[str] | None,
     progress: _Progress,
+    auto: float | None,
     settings: dict[str, Any],
 ) -> Trained: ...
 def run_command(arguments: list[str]) -> int: ...

@@ -45,6 +45,7 @@ def youtube(
     users: Source | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
+    auto: bool | float = False,
     **settings: Any,
 ) -> Trained:
     """Train by the in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
@@ -62,6 +63,9 @@ def youtube(
         Towers for a warm start.
     progress : bool or callable, optional
         Show a bar, or call this with a `Progress`. Ctrl-C, an exception or a returned False cancels.
+    auto : bool or float, optional
+        Choose the settings that are not given by validation, within this many seconds of 50,000 examples each (240 for
+        True), and train the best on everything. ``report["auto"]`` says what was tried and why.
     **settings
         Settings of the recipe, such as ``dimension=64, epochs=5, batch=512, learning_rate=0.05, hidden=[128]``.
 
@@ -75,7 +79,10 @@ def youtube(
     TrainError
         Names the record, event or setting at fault.
     """
-    return _warned("youtube", items, users, events, earlier, None, None, progress, settings)
+    seconds = (240.0 if auto else None) if isinstance(auto, bool) else float(auto)
+    if seconds is not None and earlier is not None:
+        raise TypeError("auto chooses the settings of a first training, and earlier towers have theirs")
+    return _warned("youtube", items, users, events, earlier, None, None, progress, seconds, settings)
 
 
 def dssm(
@@ -109,7 +116,7 @@ def dssm(
     >>> dssm(items=documents, dimension=8, epochs=1).towers.dimension
     8
     """
-    return _warned("dssm", items, users, events, earlier, None, None, progress, settings)
+    return _warned("dssm", items, users, events, earlier, None, None, progress, None, settings)
 
 
 def ebr(
@@ -135,7 +142,7 @@ def ebr(
     -------
     Trained
     """
-    return _warned("ebr", items, users, events, earlier, mined, None, progress, settings)
+    return _warned("ebr", items, users, events, earlier, mined, None, progress, None, settings)
 
 
 def mobius(
@@ -161,4 +168,4 @@ def mobius(
     -------
     Trained
     """
-    return _warned("mobius", items, users, events, earlier, None, teacher, progress, settings)
+    return _warned("mobius", items, users, events, earlier, None, teacher, progress, None, settings)

@@ -483,6 +483,61 @@ fn mobius_learns_clicks_under_a_teacher_and_ranks_by_bids() {
 }
 
 #[test]
+fn settings_are_chosen_by_validation_and_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let items: Vec<_> = (0..60)
+        .map(|id| json!({"id": id.to_string()}).to_string())
+        .collect();
+    write_file(dir.path(), "items.jsonl", items.join("\n"));
+    write_file(dir.path(), "log.csv", log());
+    let (items, events) = (path("items.jsonl"), path("log.csv"));
+    let (towers, page) = (path("towers"), path("report.html"));
+    let train = [
+        "train", "youtube", "--items", &items, "--events", &events, "--out", &towers,
+    ];
+    let arguments = [
+        &train[..],
+        &["--auto", "--dimension", "8", "--report", &page],
+    ]
+    .concat();
+    let shown = run(&arguments);
+    assert_eq!(shown.exit, 0, "{}", shown.err);
+    for part in [
+        "settings",
+        "ndcg",
+        "chosen of",
+        "on the holdout",
+        "popularity",
+    ] {
+        assert!(shown.err.contains(part), "{part}: {}", shown.err);
+    }
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("Search for settings") && page.contains("chosen of"),
+        "{page}"
+    );
+    let found = json_of(&[&train[..], &["--auto", "--dimension", "8"]].concat());
+    let auto = &found["auto"];
+    assert!(auto["candidates"].as_array().unwrap().len() > 9, "{auto}");
+    assert_eq!(
+        (&auto["settings"]["dimension"], &auto["cut_short"]),
+        (&json!(8), &json!(false))
+    );
+    assert!(
+        found["baselines"]["baselines"].as_array().unwrap().len() > 3,
+        "{found}"
+    );
+
+    let text = run(&[
+        "train", "dssm", "--items", &items, "--out", &towers, "--auto",
+    ]);
+    assert_eq!(text.exit, 2, "{}", text.err);
+    let both = run(&[&train[..], &["--auto", "--patience", "2"]].concat());
+    assert_eq!(both.exit, 2, "{}", both.err);
+}
+
+#[test]
 fn the_latest_events_are_held_out_and_reported_by_popularity() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
@@ -522,7 +577,7 @@ fn the_latest_events_are_held_out_and_reported_by_popularity() {
         let trained = json_of(&[&arguments[..], &["0.25"], teacher].concat());
         // Of twelve moments the last three.
         assert_eq!(trained["examples"], 360, "{recipe}");
-        assert_eq!(trained["validation"]["metric"], "hit@10");
+        assert_eq!(trained["validation"]["metric"], "ndcg");
         let last = json_of(&[&arguments[..], &["last"], teacher].concat());
         assert_eq!(last["examples"], 440, "{recipe}");
         let html = std::fs::read_to_string(&page).unwrap();

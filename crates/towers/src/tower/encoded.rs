@@ -116,9 +116,10 @@ impl Encoded {
         (self.rows, self.factors, self.ends) = (rows, factors, ends);
     }
 
-    /// Replaces the rows of a feature by these, averaged.
+    /// Replaces the rows of a feature by these, averaged. The last has weight 1, each one before it `decay` times the
+    /// weight of the next, as with [`Recency::Decay`](super::schema::Recency).
     #[inline]
-    pub fn set_rows(&mut self, feature: usize, rows: &[u32]) {
+    pub fn set_rows(&mut self, feature: usize, rows: &[u32], decay: f32) {
         let Some((to, _)) = self.ends.get(feature).copied() else {
             return;
         };
@@ -126,9 +127,23 @@ impl Encoded {
             .checked_sub(1)
             .and_then(|before| self.ends.get(before));
         let from = before.map_or(0, |(end, _)| *end);
-        let factor = 1.0 / rows.len().max(1) as f32;
         self.rows.splice(from..to, rows.iter().copied());
-        self.factors.splice(from..to, rows.iter().map(|_| factor));
+        let average = 1.0 / rows.len().max(1) as f32;
+        self.factors.splice(from..to, rows.iter().map(|_| average));
+        if decay < 1.0 {
+            let factors = self.factors.iter_mut().skip(from).take(rows.len());
+            let (mut weight, mut sum) = (1.0, 0.0);
+            let factors: Vec<&mut f32> = factors
+                .rev()
+                .map(|factor| {
+                    *factor = weight;
+                    sum += weight;
+                    weight *= decay;
+                    factor
+                })
+                .collect();
+            factors.into_iter().for_each(|factor| *factor /= sum);
+        }
         for (end, _) in self.ends.iter_mut().skip(feature) {
             *end = *end - (to - from) + rows.len();
         }

@@ -9,8 +9,8 @@ use crate::sampler::Logs;
 /// The baselines and their names, fitted on the logs.
 pub(super) fn scorers(logs: &Logs) -> Vec<(&'static str, Box<dyn Scorer>)> {
     let mut scorers: Vec<(&'static str, Box<dyn Scorer>)> = vec![
-        ("popularity", Box::new(Popularity::new(logs, 1.0))),
-        ("recent popularity", Box::new(Popularity::new(logs, 0.1))),
+        ("popularity", Box::new(Popularity::of_all_time(logs))),
+        ("recent popularity", Box::new(Popularity::recent(logs))),
         ("transitions", Box::new(Transitions::new(logs))),
     ];
     if let Some(ease) = Ease::new(logs) {

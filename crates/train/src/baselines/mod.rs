@@ -1,6 +1,6 @@
 //! Baselines: recommendations without towers, evaluated on the holdout as the towers are.
 //!
-//! - `popularity`: the items with the most events, of all time or of the latest tenth.
+//! - `popularity`: the items with the most events, of all time, or of late: halved by age.
 //! - `transitions`: items that followed the user's most recent ones in other histories.
 //! - `ease`: a linear model of all pairs of items (Steck, Embarrassingly Shallow Autoencoders, WWW 2019), for small
 //!   catalogues.

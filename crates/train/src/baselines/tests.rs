@@ -49,7 +49,7 @@ fn each_baseline_wins_on_logs_of_its_kind() {
         _ => 3 + (user * 31 + step * 17) % 47,
     });
     let mut scores = vec![0.0; popular.items.len()];
-    Popularity::new(&popular, 1.0).score(&popular, 0, &mut scores);
+    Popularity::of_all_time(&popular).score(&popular, 0, &mut scores);
     assert!(
         scores.iter().filter(|score| **score >= 60.0).count() == 3,
         "{scores:?}"
@@ -89,7 +89,7 @@ fn towers_are_below_a_baseline_only_if_it_is_better() {
 fn recent_popularity_follows_the_latest_events() {
     let (logs, _) = logs(|user, step| if step >= 6 { user % 2 } else { 10 + user % 30 });
     let mut scores = vec![0.0; logs.items.len()];
-    Popularity::new(&logs, 0.1).score(&logs, 0, &mut scores);
+    Popularity::recent(&logs).score(&logs, 0, &mut scores);
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
     let ids: Vec<&str> = order[..2]

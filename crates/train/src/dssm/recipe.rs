@@ -3,7 +3,7 @@
 use super::config::{Config, Pool};
 use super::examples::{Example, Examples};
 use super::negatives::{Negatives, of_batch, of_pool};
-use crate::evaluate::{mean_reciprocal_rank, ranks};
+use crate::evaluate::{ranks, reciprocal_ranks};
 use crate::loss::sampled::{Batch, softmax};
 use crate::nn::{Network, vectors};
 use crate::popularity::{Decile, Popularity};
@@ -131,9 +131,11 @@ impl Recipe for Dssm<'_> {
         })
     }
 
-    fn validate(&self, model: &Model) -> Option<f64> {
-        let held_out = !self.held_out.is_empty();
-        held_out.then(|| mean_reciprocal_rank(&self.ranks(model)))
+    fn validate(&self, model: &Model) -> Vec<f64> {
+        match self.held_out.is_empty() {
+            true => Vec::new(),
+            false => reciprocal_ranks(&self.ranks(model)),
+        }
     }
 
     /// Empty where documents alone are learnt from: none is more popular than another.

@@ -91,10 +91,10 @@ pub fn train_from<C: IntoControlFlow>(
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, config.shared)?;
     let network = network.with_average(config.average);
-    let mut stages = [Stage::new(examples, config.training.epochs, ())];
-    let mut recipe = Dssm::new(&texts, held_out, &pool, config);
+    let stages = vec![Stage::new(examples, config.training.epochs, ())];
+    let recipe = Dssm::new(&texts, held_out, &pool, config);
     let training = &config.training;
-    fit(&mut recipe, network, &mut stages, training, &mut rng, meter)
+    fit(recipe, network, stages, training, rng, meter)
 }
 
 /// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a

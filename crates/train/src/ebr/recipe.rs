@@ -6,7 +6,7 @@ use super::negatives::{self, Mix};
 use crate::baselines::{Comparison, compare};
 use crate::error::TrainError;
 use crate::error_reason::MinedFault;
-use crate::evaluate::hit_rate;
+use crate::evaluate::ndcg_of_ranking;
 use crate::loss::triplet::{Batch, triplets};
 use crate::nn::Network;
 use crate::popularity::Decile;
@@ -31,9 +31,8 @@ impl<'a> Ebr<'a> {
         examples: &'a Examples,
         config: &'a Config,
     ) -> Result<Self, TrainError> {
-        let (history, dropout) = (&config.log.history, config.log.id_dropout);
         Ok(Self {
-            reader: Reader::new(model, &examples.logs, history, dropout)?,
+            reader: Reader::new(model, &examples.logs, &config.log)?,
             given: encode_given(model, examples)?,
             scratch: Scratch::default(),
             examples,
@@ -53,7 +52,7 @@ impl Recipe for Ebr<'_> {
     type Example = Example;
     type Settings = Mix;
 
-    const METRIC: &'static str = "hit@10";
+    const METRIC: &'static str = "ndcg";
 
     fn learn(
         &mut self,
@@ -116,8 +115,8 @@ impl Recipe for Ebr<'_> {
         })
     }
 
-    fn validate(&self, model: &Model) -> Option<f64> {
-        hit_rate(&self.ranks(model))
+    fn validate(&self, model: &Model) -> Vec<f64> {
+        ndcg_of_ranking(&self.ranks(model))
     }
 
     fn compare(&self, model: &Model) -> Option<Comparison> {

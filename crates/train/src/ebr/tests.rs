@@ -255,7 +255,7 @@ fn early_stopping_ignores_warm_up_epochs_but_numbers_them() {
     let report = train_mined(None, &town(), mined(), &config, |_| {})
         .unwrap()
         .report;
-    assert_eq!((report.metric, report.examples), (Some("hit@10"), 180));
+    assert_eq!((report.metric, report.examples), (Some("ndcg"), 180));
     let passes = report.validations.len();
     assert!(passes < 41 && passes == report.losses.len(), "{report:?}");
     assert!(report.kept > 1 && passes - report.kept == 2, "{report:?}");

@@ -89,7 +89,7 @@ pub fn train_mined<C: IntoControlFlow>(
     let mut meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let examples = Examples::new(data, mined, config)?;
-    let mut stages = stages(&examples, config)?;
+    let stages = stages(&examples, config)?;
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &examples.logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
@@ -98,13 +98,13 @@ pub fn train_mined<C: IntoControlFlow>(
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
     let network = network.with_average(config.average);
-    let mut recipe = Ebr::new(&network.model, &examples, config)?;
+    let recipe = Ebr::new(&network.model, &examples, config)?;
     let training = &config.training;
-    fit(&mut recipe, network, &mut stages, training, &mut rng, meter)
+    fit(recipe, network, stages, training, rng, meter)
 }
 
 /// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.
-fn stages(examples: &Examples, config: &Config) -> Result<[Stage<Example, Mix>; 2], TrainError> {
+fn stages(examples: &Examples, config: &Config) -> Result<Vec<Stage<Example, Mix>>, TrainError> {
     let all = examples.all.iter().copied();
     let mined = all.filter(|example| !examples.mined(*example).is_empty());
     let mined: Vec<Example> = mined.collect();
@@ -130,7 +130,7 @@ fn stages(examples: &Examples, config: &Config) -> Result<[Stage<Example, Mix>; 
         warm_up: true,
         ..Stage::new(mined, config.hard_passes, mined_alone)
     };
-    Ok([warm_up, Stage::new(main, config.training.epochs, mix)])
+    Ok(vec![warm_up, Stage::new(main, config.training.epochs, mix)])
 }
 
 /// Sample queries for trained towers: the features, as they are now, of the `count` most active users.

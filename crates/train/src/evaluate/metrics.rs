@@ -126,9 +126,10 @@ pub struct Metrics {
     pub ndcg_10: f64,
 }
 
-/// The share of ranks below 10; `None` without ranks.
-pub(crate) fn hit_rate(ranks: &[Option<usize>]) -> Option<f64> {
-    (!ranks.is_empty()).then(|| mean(Measure::Hit(10), ranks))
+/// nDCG of the whole ranking, for each rank. Trainings validate by it: unlike a hit rate it changes with every rank, so
+/// its noise is small.
+pub(crate) fn ndcg_of_ranking(ranks: &[Option<usize>]) -> Vec<f64> {
+    values(Measure::Ndcg(usize::MAX), ranks).collect()
 }
 
 /// Metrics of ranks, from 0; `None` for an item without a rank.
@@ -143,9 +144,9 @@ pub fn metrics(ranks: &[Option<usize>]) -> Metrics {
     }
 }
 
-/// Mean reciprocal rank; an item without a rank counts 0.
-pub(crate) fn mean_reciprocal_rank(ranks: &[Option<usize>]) -> f64 {
-    mean(Measure::Mrr(usize::MAX), ranks)
+/// Reciprocal ranks; an item without a rank counts 0.
+pub(crate) fn reciprocal_ranks(ranks: &[Option<usize>]) -> Vec<f64> {
+    values(Measure::Mrr(usize::MAX), ranks).collect()
 }
 
 /// The mean of a measure over ranks of one relevant item each.
@@ -168,8 +169,11 @@ mod tests {
         let found = metrics(&[Some(0), Some(9), Some(60), None]);
         assert_eq!((found.hit_1, found.hit_10), (0.25, 0.5));
         assert_eq!((found.hit_50, found.hit_100), (0.5, 0.75));
-        let reciprocal = mean_reciprocal_rank(&[Some(0), Some(3), None]);
-        assert!((reciprocal - 1.25 / 3.0).abs() < 1e-12);
+        assert_eq!(
+            reciprocal_ranks(&[Some(0), Some(3), None]),
+            [1.0, 0.25, 0.0]
+        );
+        assert_eq!(ndcg_of_ranking(&[Some(0), Some(2), None]), [1.0, 0.5, 0.0]);
         assert!((found.ndcg_10 - (1.0 + 1.0 / 11f64.log2()) / 4.0).abs() < 1e-12);
     }
 

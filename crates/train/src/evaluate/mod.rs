@@ -53,7 +53,7 @@ pub use answers::Answers;
 pub use intervals::{Bootstrap, Estimate, PairedDifference};
 pub use judge::{Judge, judge};
 pub use metrics::{Measure, Metrics, metrics, values};
-pub(crate) use metrics::{hit_rate, mean_reciprocal_rank};
+pub(crate) use metrics::{ndcg_of_ranking, reciprocal_ranks};
 pub use questions::{Question, Questions};
 pub(crate) use ranks::ranks;
 pub(crate) use report::ADVICE;

@@ -4,7 +4,7 @@ use super::augment::{Candidate, draw};
 use super::config::Config;
 use super::teacher::Teacher;
 use crate::baselines::{Comparison, compare};
-use crate::evaluate::hit_rate;
+use crate::evaluate::ndcg_of_ranking;
 use crate::hold_out::HeldOut;
 use crate::loss::three_class::{Class, Pair, click_probabilities, softmax};
 use crate::nn::Network;
@@ -69,7 +69,7 @@ impl Recipe for Mobius<'_> {
     type Example = Example;
     type Settings = ();
 
-    const METRIC: &'static str = "hit@10";
+    const METRIC: &'static str = "ndcg";
 
     fn learn(
         &mut self,
@@ -109,8 +109,8 @@ impl Recipe for Mobius<'_> {
         })
     }
 
-    fn validate(&self, model: &Model) -> Option<f64> {
-        hit_rate(&self.ranks(model))
+    fn validate(&self, model: &Model) -> Vec<f64> {
+        ndcg_of_ranking(&self.ranks(model))
     }
 
     fn compare(&self, model: &Model) -> Option<Comparison> {

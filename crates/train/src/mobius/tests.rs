@@ -253,8 +253,7 @@ fn seen_and_relevant_pairs_are_not_candidates() {
     let model = random(schema, &mut Pcg64Mcg::seed_from_u64(1)).unwrap();
     let optimiser = config.training.optimiser(0.0);
     let network = Network::new(model, optimiser, false);
-    let (history, dropout) = (&config.log.history, config.log.id_dropout);
-    let reader = Reader::new(&network.model, &logs, history, dropout).unwrap();
+    let reader = Reader::new(&network.model, &logs, &config.log).unwrap();
     let mut recipe = Mobius::new(reader, &logs, Vec::new(), &teacher, &config);
     let batch: Vec<_> = (0..6).map(|user| Example { user, at: 0 }).collect();
     let items: Vec<u32> = (0..20).collect();
@@ -302,7 +301,7 @@ fn held_out_clicks_decide_when_to_stop() {
         ..small()
     };
     let report = learn(&config).report;
-    assert_eq!(report.metric, Some("hit@10"));
+    assert_eq!(report.metric, Some("ndcg"));
     assert_eq!(report.validations.len(), report.losses.len());
     let clicks = world()
         .events

@@ -99,7 +99,7 @@ pub fn train_from<C: IntoControlFlow>(
         let missing = MissingData::Clicks;
         return Err(TrainError::Empty { missing });
     }
-    let mut stages = [Stage::new(logs.interactions(), config.training.epochs, ())];
+    let stages = vec![Stage::new(logs.interactions(), config.training.epochs, ())];
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let (schema, trunks) = describe(data, &logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
@@ -107,12 +107,10 @@ pub fn train_from<C: IntoControlFlow>(
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
-    let (history, dropout) = (&config.log.history, config.log.id_dropout);
-    let reader = Reader::new(&network.model, &logs, history, dropout)?;
-    let mut recipe = Mobius::new(reader, &logs, held_out, teacher, config);
+    let reader = Reader::new(&network.model, &logs, &config.log)?;
+    let recipe = Mobius::new(reader, &logs, held_out, teacher, config);
     let training = &config.training;
-    let Trained { towers, report } =
-        fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    let Trained { towers, report } = fit(recipe, network, stages, training, rng, meter)?;
     Ok(Student {
         parts: towers,
         trunks,

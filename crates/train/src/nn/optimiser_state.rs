@@ -138,6 +138,7 @@ mod tests {
             items: 2,
             users: 0,
             history: &[3],
+            decay: 1.0,
             unknown: 1,
         };
         let mut draft = Draft::new(&said, widths);

@@ -13,7 +13,7 @@ use twinspire_towers::Towers;
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{
     Activation, FeatureKind, FeatureSchema, LayerKind, LayerSchema, Missing, OtherFields, Pooling,
-    Schema, TowerSchema, Unreadable,
+    Recency, Schema, TowerSchema, Unreadable,
 };
 
 /// The field of a user's id, and the name of its table.
@@ -32,6 +32,8 @@ pub(crate) struct Ids<'a> {
     pub(crate) users: usize,
     /// Length of each history: the number of most recent items.
     pub(crate) history: &'a [usize],
+    /// Weight of an item of a history relative to the next newer one; 1 for a plain mean.
+    pub(crate) decay: f32,
     /// Rows that unknown ids are hashed into, in each table.
     pub(crate) unknown: u32,
 }
@@ -43,6 +45,7 @@ impl<'a> Ids<'a> {
             items,
             users: log.user_dimension,
             history: &log.history,
+            decay: log.history_decay,
             unknown,
         }
     }
@@ -90,7 +93,7 @@ impl Draft<'_> {
                     table: table.clone(),
                     pooling: Pooling::Mean,
                     limit: *items as u32,
-                    recency: None,
+                    recency: (ids.decay < 1.0).then_some(Recency::Decay(ids.decay)),
                 })
             }));
             item.push(FeatureSchema {

@@ -22,6 +22,19 @@ pub const TRAINING: TrainParams = TrainParams {
     seed: 42,
 };
 
+/// What the weights are before the first step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Small random numbers.
+    #[default]
+    Random,
+    /// Items placed by the users that they share, and users at the mean of their items: a linear model of the leading
+    /// components of EASE (Steck, WWW 2019). Without hidden layers; ignored by a warm start. Small learning rates keep
+    /// close to it.
+    Cooccurrence,
+}
+
 /// Settings of the recipe. `docs/recipes.md` says how the defaults were chosen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
@@ -38,6 +51,15 @@ pub struct Config {
     pub frequency_hashes: usize,
     /// Cells of each hash function; best well above the number of items.
     pub frequency_cells: usize,
+    /// What the weights are before the first step.
+    pub start: Start,
+    /// Negatives drawn uniformly from all items for each batch, in addition to its positives (mixed negative
+    /// sampling, Yang et al., WWW 2020). Without them, items that nobody took are never negatives.
+    pub uniform_negatives: usize,
+    /// Half-life of an example's weight, in days before the latest event; 0 weighs old and new events alike.
+    pub half_life: f32,
+    /// Factor of the weight of examples whose item the user had taken before; 0 leaves them out.
+    pub repeat_weight: f32,
     /// Rows that unknown users are hashed into, and as many for unknown items.
     pub unknown_buckets: usize,
     /// Start of the new events (seconds since 1970): older ones are not learnt from and only make
@@ -77,6 +99,10 @@ impl Default for Config {
             frequency_rate: 0.02,
             frequency_hashes: 3,
             frequency_cells: 1 << 18,
+            start: Start::Random,
+            uniform_negatives: 0,
+            half_life: 0.0,
+            repeat_weight: 1.0,
             unknown_buckets: 1,
             since: None,
             window: 0,
@@ -97,6 +123,9 @@ impl Config {
         let (hashes, cells) = (MAX_HASHES as usize, MAX_CELLS as usize);
         check_range("frequency_hashes", self.frequency_hashes, 1..=hashes)?;
         check_range("frequency_cells", self.frequency_cells, 1..=cells)?;
+        check_range("uniform_negatives", self.uniform_negatives, 0..=MAX_COUNT)?;
+        check_range("half_life", self.half_life, 0.0..=1e6)?;
+        check_range("repeat_weight", self.repeat_weight, 0.0..=1000.0)?;
         check_range("unknown_buckets", self.unknown_buckets, 1..=1 << 24)?;
         let patience = if self.window > 0 { 0 } else { MAX_COUNT };
         check_range("patience", self.training.patience, 0..=patience)

@@ -17,12 +17,16 @@
 //! histories and the new ones are learnt from. New users and items get rows of their own, which start as
 //! copies of the rows that unknown ids shared. Users and items that are not in today's data are kept.
 
+mod auto;
 mod config;
 mod describe;
 mod recipe;
+mod start;
 mod train;
+mod weights;
 
-pub use config::{Config, TRAINING};
+pub use auto::train_auto;
+pub use config::{Config, Start, TRAINING};
 pub use train::{queries, train, train_from};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use crate::baselines::{Comparison, compare};
-use crate::evaluate::hit_rate;
+use crate::evaluate::ndcg_of_ranking;
 use crate::frequency::Frequency;
 use crate::hold_out::HeldOut;
 use crate::loss::in_batch::{Batch, softmax};
@@ -11,6 +11,7 @@ use crate::popularity::Decile;
 use crate::reader::{Columns, Reader, Scratch};
 use crate::sampler::{Example, Logs};
 use crate::training_loop::Recipe;
+use rand::seq::index::sample;
 use rand_pcg::Pcg64Mcg;
 use std::collections::{HashMap, HashSet};
 use twinspire_towers::internals::{FrequencyState, Model};
@@ -21,10 +22,12 @@ pub(super) struct Youtube<'a> {
     logs: &'a Logs,
     /// The distinct items of each user with the time of the first interaction, by item.
     first_times: Vec<Vec<(u32, i64)>>,
+    /// The weight of each example.
+    weights: Vec<Vec<f32>>,
     held_out: Vec<HeldOut>,
     /// The items that each user of the holdout has seen.
     seen: HashMap<u32, HashSet<u32>>,
-    config: &'a Config,
+    config: Config,
     /// The key of each item in the frequency estimator.
     keys: Vec<u64>,
     frequency: Frequency,
@@ -38,8 +41,9 @@ impl<'a> Youtube<'a> {
         reader: Reader<'a>,
         logs: &'a Logs,
         held_out: Vec<HeldOut>,
-        config: &'a Config,
+        config: Config,
         frequency: Frequency,
+        weights: Vec<Vec<f32>>,
     ) -> Self {
         let ids = logs.items.iter();
         let users = 0..logs.users.len() as u32;
@@ -48,6 +52,7 @@ impl<'a> Youtube<'a> {
         let seen = asked.into_iter().map(|user| (user, logs.seen_by(user)));
         Self {
             first_times: users.map(|user| logs.first_times(user)).collect(),
+            weights,
             seen: seen.collect(),
             keys: ids.map(|(id, _)| Frequency::key(id)).collect(),
             frequency,
@@ -77,7 +82,7 @@ impl Recipe for Youtube<'_> {
     /// Interactions after this time are not known yet, so their items may be negatives.
     type Settings = Option<i64>;
 
-    const METRIC: &'static str = "hit@10";
+    const METRIC: &'static str = "ndcg";
 
     fn learn(
         &mut self,
@@ -95,22 +100,30 @@ impl Recipe for Youtube<'_> {
         let mut positives = Vec::with_capacity(examples.len());
         let mut rewards = Vec::with_capacity(examples.len());
         for example in examples {
-            let (item, reward) = self.logs.seen[example.user as usize][example.at as usize];
-            positives.push(columns.insert(item) as usize);
-            rewards.push(reward);
+            let (user, at) = (example.user as usize, example.at as usize);
+            positives.push(columns.insert(self.logs.seen[user][at].0) as usize);
+            rewards.push(self.weights[user][at]);
         }
         let each = examples.iter().copied().map(Some);
         self.reader.encode_users(each, rng, users);
+        let positive_keys = columns.items.iter().map(|item| self.keys[*item as usize]);
+        let positive_keys: Vec<u64> = positive_keys.collect();
+        self.frequency.see(&positive_keys);
+        let catalogue = self.reader.items();
+        let uniform = self.config.uniform_negatives.min(catalogue);
+        for item in sample(rng, catalogue, uniform) {
+            columns.insert(item as u32);
+        }
         self.reader.encode_items(&columns.items, rng, items);
-        let keys = columns.items.iter().map(|item| self.keys[*item as usize]);
-        let keys: Vec<_> = keys.collect();
-        self.frequency.see(&keys);
-        let correct = self.config.frequency_rate > 0.0;
-        let ln = |item: &u64| match correct {
-            true => self.frequency.ln_probability(*item),
+        let drawn = uniform as f64 / catalogue as f64;
+        let ln = |item: &u32| match self.config.frequency_rate > 0.0 {
+            true => {
+                let key = self.keys[*item as usize];
+                ln_probability(self.frequency.probability_if_seen(key), drawn)
+            }
             false => 0.0,
         };
-        let ln_probability: Vec<_> = keys.iter().map(ln).collect();
+        let ln_probability: Vec<f32> = columns.items.iter().map(ln).collect();
 
         let batch = Batch {
             positives: &positives,
@@ -139,8 +152,8 @@ impl Recipe for Youtube<'_> {
         })
     }
 
-    fn validate(&self, model: &Model) -> Option<f64> {
-        hit_rate(&self.ranks(model))
+    fn validate(&self, model: &Model) -> Vec<f64> {
+        ndcg_of_ranking(&self.ranks(model))
     }
 
     fn checkpoint(&mut self) {
@@ -155,6 +168,11 @@ impl Recipe for Youtube<'_> {
         let ranks = self.ranks(model);
         self.reader.deciles(model, &self.held_out, &ranks, |_| {})
     }
+}
+
+/// Log probability that an item is among the positives of a batch, by this probability, or among its uniform negatives.
+fn ln_probability(positive: f64, uniform: f64) -> f32 {
+    (1.0 - (1.0 - positive) * (1.0 - uniform)).ln() as f32
 }
 
 /// The columns of a batch whose items a user has seen up to a time. The shorter of the two lists is walked: a

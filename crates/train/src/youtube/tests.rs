@@ -3,7 +3,7 @@ use crate::Trained;
 use crate::dataset::Dataset;
 use crate::log_params::LogParams;
 use crate::train_params::TrainParams;
-use crate::{HoldOut, Method};
+use crate::{AutoParams, HoldOut, Method, TrainingProgress};
 use serde_json::Value;
 use serde_json::json;
 use twinspire_towers::Event;
@@ -147,7 +147,7 @@ fn early_stopping_keeps_the_best_weights() {
     let report = train(&world(8), &config, |_| {}).unwrap().report;
     let passes = report.validations.len();
     assert!(passes < 40 && passes == report.losses.len(), "{report:?}");
-    assert_eq!((report.metric, passes - report.kept), (Some("hit@10"), 2));
+    assert_eq!((report.metric, passes - report.kept), (Some("ndcg"), 2));
     let best = report.validations.iter().copied().fold(0.0, f64::max);
     assert_eq!(report.validations[report.kept - 1], best);
     assert_eq!(report.examples, 210, "the last event of each is held out");
@@ -290,4 +290,137 @@ fn events_alone_suffice_and_invalid_data_is_rejected() {
         error.to_string(),
         "batch is 1; it must be between 2 and 65536"
     );
+}
+
+/// Forty items that nobody met, beside those of the world.
+fn with_unmet(mut data: Dataset) -> Dataset {
+    let unmet =
+        (0..40).map(|n| json!({"id": format!("n{n}"), "title": format!("other thing {n}")}));
+    data.items.extend(unmet);
+    data
+}
+
+#[test]
+fn uniform_negatives_keep_unmet_items_down_and_find_good_new_ones() {
+    let data = with_unmet(world(8));
+    let unmet = |uniform_negatives: usize| {
+        let config = Config {
+            uniform_negatives,
+            ..small()
+        };
+        let towers = train(&data, &config, |_| {}).unwrap().towers;
+        let items = data
+            .items
+            .iter()
+            .map(|item| towers.embed_item(item).unwrap());
+        let items: Vec<Vec<f32>> = items.collect();
+        let mut unmet = 0;
+        for user in &data.users {
+            let user = towers.embed_user(user).unwrap();
+            let dot = |n: &usize| items[*n].iter().zip(&user).map(|(a, b)| a * b).sum::<f32>();
+            let mut order: Vec<usize> = (0..items.len()).collect();
+            order.sort_by(|a, b| dot(b).total_cmp(&dot(a)));
+            unmet += order[..10].iter().filter(|n| **n >= 20).count();
+        }
+        (unmet, towers)
+    };
+    let ((without, _), (with, towers)) = (unmet(0), unmet(60));
+    assert!(with * 4 < without.max(4), "{with} of {without}");
+    // A new item of a taste is nearer to its users than one of the other taste.
+    let item =
+        |kind: &str| json!({"id": "new", "title": format!("{kind} thing"), "tags": [kind, "all"]});
+    let [day, night] = ["day", "night"].map(|kind| towers.embed_item(&item(kind)).unwrap());
+    let user = towers
+        .embed_user(&json!({"user_id": "u7", "city": "day", "history": ["i1", "i3"]}))
+        .unwrap();
+    let dot = |item: &[f32]| item.iter().zip(&user).map(|(a, b)| a * b).sum::<f32>();
+    assert!(dot(&day) > dot(&night));
+}
+
+#[test]
+fn a_start_by_cooccurrence_knows_tastes_before_it_learns() {
+    let data = Dataset {
+        users: Vec::new(),
+        ..world(8)
+    };
+    let config = Config {
+        start: Start::Cooccurrence,
+        log: LogParams {
+            user_dimension: 0,
+            ..small().log
+        },
+        training: TrainParams {
+            epochs: 1,
+            learning_rate: 1e-6,
+            ..small().training
+        },
+        ..small()
+    };
+    let towers = train(&data, &config, |_| {}).unwrap().towers;
+    let odd = |history: Value| odd_of_five(&towers, json!({ "history": history }));
+    assert_eq!(odd(json!(["i1", "i3", "i5"])), 5);
+    assert_eq!(odd(json!(["i2", "i8", "i4"])), 0);
+}
+
+#[test]
+fn a_search_is_deterministic_keeps_given_settings_and_says_what_it_tried() {
+    let data = world(6);
+    let params = AutoParams::default();
+    let mut searching = 0;
+    let auto = |progress: &mut dyn FnMut(TrainingProgress)| {
+        let config = Config {
+            dimension: 8,
+            ..Config::default()
+        };
+        train_auto(&data, &config, params, progress).unwrap()
+    };
+    let one = auto(&mut |at| searching += usize::from(at.searching));
+    let two = auto(&mut |_| {});
+    assert!(searching > 50);
+    assert_eq!(one.towers.hash(), two.towers.hash());
+    let report = one.report.auto.clone().unwrap();
+    assert_eq!(Some(&report), two.report.auto.as_ref());
+    assert_eq!(
+        (report.settings["dimension"].as_u64(), report.user_step),
+        (Some(8), 1)
+    );
+    assert_eq!(one.report.losses.len(), report.epochs);
+    assert_eq!(
+        one.report.examples, 180,
+        "the last training learns from everything"
+    );
+    let best = report
+        .candidates
+        .iter()
+        .map(|of| of.metric)
+        .fold(0.0, f64::max);
+    let chosen = report
+        .candidates
+        .iter()
+        .find(|of| of.settings == report.chosen)
+        .unwrap();
+    assert!(chosen.metric == best || report.passed_over.is_some());
+    assert!(
+        report.candidates.iter().any(|of| of.settings.is_empty()),
+        "the defaults"
+    );
+    assert!(
+        one.report
+            .baselines
+            .is_some_and(|found| found.held_out == report.held_out)
+    );
+}
+
+#[test]
+fn a_search_needs_a_holdout_and_can_be_cancelled() {
+    let config = Config::default();
+    let short = train_auto(&world(1), &config, AutoParams::default(), |_| {});
+    let missing = crate::MissingData::TestCases;
+    assert_eq!(short.unwrap_err(), crate::TrainError::Empty { missing });
+    let stop = |at: TrainingProgress| match at.loss {
+        Some(_) => std::ops::ControlFlow::Break(()),
+        None => std::ops::ControlFlow::Continue(()),
+    };
+    let cancelled = train_auto(&world(6), &config, AutoParams::default(), stop);
+    assert_eq!(cancelled.unwrap_err(), crate::TrainError::Cancelled);
 }

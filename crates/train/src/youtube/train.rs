@@ -1,21 +1,25 @@
 //! Entry points of the recipe.
 
-use super::config::Config;
+use super::config::{Config, Start};
 use super::describe::describe;
 use super::recipe::Youtube;
+use super::start::start;
+use super::weights::weights;
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
 use crate::frequency::Frequency;
+use crate::hold_out::HeldOut;
 use crate::meter::Meter;
 use crate::nn::{Network, random};
 use crate::reader::Reader;
 use crate::sampler::{Example, Logs};
 use crate::schema::extend_schema;
 use crate::trained::Trained;
-use crate::training_loop::{Stage, fit};
+use crate::training_loop::{Course, Stage};
 use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::unknown_ids::UnknownIds;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -78,30 +82,64 @@ pub fn train_from<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
-    let mut meter = Meter::start(progress);
+    let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?;
     let held_out = config
         .log
         .take_holdout(&mut logs, &config.training, config.since);
-    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
-    let schema = describe(data, &logs, config)?;
-    let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    meter.set_data(DataReport::new(data, &schema, unknown_ids));
-    let frequency = frequency(config, earlier)?;
-    let model = random(schema, &mut rng)?;
-    let optimiser = config.training.optimiser(config.weight_decay);
-    let network = Network::warm_start(model, earlier, optimiser, false)?;
-    let (history, dropout) = (&config.log.history, config.log.id_dropout);
-    let reader = Reader::new(&network.model, &logs, history, dropout)?;
-    let mut stages = stages(&logs, config)?;
-    let mut recipe = Youtube::new(reader, &logs, held_out, config, frequency);
-    let training = &config.training;
-    let mut trained = fit(&mut recipe, network, &mut stages, training, &mut rng, meter)?;
+    let source = Source {
+        data,
+        logs: &logs,
+        held_out: &held_out,
+        unknown_ids: &unknown_ids,
+    };
+    let mut course = course(source, earlier, config, meter)?;
+    while course.epoch()? {}
+    let (mut trained, recipe) = course.finish()?;
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
     }
     Ok(trained)
+}
+
+/// What a course learns from, besides its settings.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) data: &'a Dataset,
+    /// The logs without the holdout.
+    pub(super) logs: &'a Logs,
+    pub(super) held_out: &'a [HeldOut],
+    pub(super) unknown_ids: &'a [UnknownIds],
+}
+
+/// A course that has read everything and learnt nothing yet.
+pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
+    source: Source<'a>,
+    earlier: Option<&Towers>,
+    config: &Config,
+    mut meter: Meter<P>,
+) -> Result<Course<Youtube<'a>, P>, TrainError> {
+    let Source { data, logs, .. } = source;
+    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let schema = describe(data, logs, config)?;
+    let schema = extend_schema(schema, earlier, &config.log.schema)?;
+    meter.set_data(DataReport::new(data, &schema, source.unknown_ids.to_vec()));
+    let frequency = frequency(config, earlier)?;
+    let mut model = random(schema, &mut rng)?;
+    let weights = weights(logs, config);
+    if config.start == Start::Cooccurrence && config.log.hidden.is_empty() {
+        let longest = config.log.history.iter().zip(0..).max();
+        let longest = longest.map_or(0, |(_, at)| at);
+        start(&mut model, logs, &weights, longest, config.training.seed);
+    }
+    let optimiser = config.training.optimiser(config.weight_decay);
+    let network = Network::warm_start(model, earlier, optimiser, false)?;
+    let reader = Reader::new(&network.model, logs, &config.log)?;
+    let stages = stages(logs, &weights, config)?;
+    let held_out = source.held_out.to_vec();
+    let recipe = Youtube::new(reader, logs, held_out, config.clone(), frequency, weights);
+    Course::new(recipe, network, stages, config.training, rng, meter)
 }
 
 /// The frequency estimator, resumed from earlier towers that have one.
@@ -119,8 +157,13 @@ fn frequency(config: &Config, earlier: Option<&Towers>) -> Result<Frequency, Tra
 
 /// One stage for each window, or one of all new events. The settings of a stage are the time up to which
 /// events are known.
-fn stages(logs: &Logs, config: &Config) -> Result<Vec<Stage<Example, Option<i64>>>, TrainError> {
-    let mut examples = logs.examples();
+fn stages(
+    logs: &Logs,
+    weights: &[Vec<f32>],
+    config: &Config,
+) -> Result<Vec<Stage<Example, Option<i64>>>, TrainError> {
+    let mut examples = logs.interactions();
+    examples.retain(|example| weights[example.user as usize][example.at as usize] > 0.0);
     if let Some(since) = config.since {
         examples.retain(|example| logs.time(*example) >= since);
     }

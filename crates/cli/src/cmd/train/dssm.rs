@@ -95,6 +95,7 @@ impl DssmArgs {
         });
         set(&mut config.pool, pool);
         set(&mut config.word_dropout, self.word_dropout);
+        self.run.without_auto("dssm")?;
         let data = self.run.read(&self.data, output)?;
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());

@@ -109,6 +109,7 @@ impl EbrArgs {
         set(&mut config.margin, self.margin);
         set(&mut config.dimension, self.dimension);
         set(&mut config.item_dimension, self.item_dimension);
+        self.run.without_auto("ebr")?;
         let data = self.run.read(&self.data, output)?;
         let mined = match &self.mined {
             Some(path) => mined(path, self.data.skip_bad(), output)?,

@@ -51,6 +51,9 @@ pub struct LogFlags {
     /// Lengths of the history: that many most recent items are averaged, for each number given
     #[arg(long, value_name = "N", value_delimiter = ',')]
     history: Option<Vec<usize>>,
+    /// Weight of an item of a history relative to the next newer one; 1 averages all alike
+    #[arg(long, value_name = "X")]
+    history_decay: Option<f32>,
     /// Width of a user's embedding by its id; 0 for none
     #[arg(long, value_name = "N")]
     user_dimension: Option<usize>,
@@ -65,6 +68,7 @@ impl LogFlags {
     pub fn apply(self, params: &mut LogParams) {
         set(&mut params.hidden, self.hidden);
         set(&mut params.history, self.history);
+        set(&mut params.history_decay, self.history_decay);
         set(&mut params.user_dimension, self.user_dimension);
         set(&mut params.hold_out, self.hold_out);
     }

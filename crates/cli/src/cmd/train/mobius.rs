@@ -90,6 +90,7 @@ impl MobiusArgs {
         set(&mut config.gamma, self.gamma);
         set(&mut config.score.bad, self.less_bad);
         let towers = self.teacher.as_ref().map(Towers::open).transpose()?;
+        self.run.without_auto("mobius")?;
         let data = self.run.read(&self.data, output)?;
         let teacher: Box<dyn Teacher> = match &towers {
             Some(towers) => Box::new(Similarity::new(towers, &data).map_err(Failure::failed)?),

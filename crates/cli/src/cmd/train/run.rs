@@ -14,7 +14,9 @@ use twinspire::Towers;
 use twinspire::import::regular_file;
 use twinspire::train::evaluate::SplitBy;
 use twinspire::train::report::samples;
-use twinspire::train::{Comparison, DataReport, Dataset, TrainError, Trained, TrainingProgress};
+use twinspire::train::{
+    AutoParams, AutoReport, Comparison, DataReport, Dataset, TrainError, Trained, TrainingProgress,
+};
 
 use super::data::DataArgs;
 use crate::args::{TieArgs, split};
@@ -22,6 +24,8 @@ use crate::output::{Exit, Failure, Output, Table, Unit, counted, outline, short}
 
 /// Number of sample queries in a report.
 pub const SAMPLES: usize = 8;
+/// Number of candidates of a search that are printed.
+const CANDIDATES: usize = 10;
 /// Number of answers to each of them.
 const TOP: usize = 5;
 
@@ -46,6 +50,12 @@ pub struct RunArgs {
     /// Exit with 1, after saving, if the towers rank the holdout worse than the best baseline; needs a holdout
     #[arg(long)]
     require_better: bool,
+    /// Choose the settings that no flag and no file sets by validation, then train on everything
+    #[arg(long, conflicts_with_all = ["warm_start", "patience"])]
+    auto: bool,
+    /// Budget of --auto in seconds, each counted as 50,000 examples: larger logs are sampled for the search
+    #[arg(long, value_name = "SECONDS", requires = "auto", default_value_t = AutoParams::default().seconds)]
+    budget: f64,
     /// Write a page of HTML: settings, curves, recall by popularity, sample answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -86,6 +96,22 @@ impl RunArgs {
         Ok(self.warm_start.as_ref().map(Towers::open).transpose()?)
     }
 
+    /// The budget of a search for settings, if one was asked for.
+    pub fn auto(&self) -> Option<AutoParams> {
+        self.auto.then_some(AutoParams {
+            seconds: self.budget,
+        })
+    }
+
+    /// Rejects a search for settings.
+    pub fn without_auto(&self, recipe: &str) -> Result<(), Failure> {
+        if self.auto {
+            let message = format!("--auto chooses settings of youtube, not of {recipe}");
+            return Err(Failure::usage(message).hint("--patience N stops early by validation"));
+        }
+        Ok(())
+    }
+
     /// Trains, saves the towers and prints the result. `train` gets the towers of the warm start, if any.
     pub fn run<C: Serialize>(
         &self,
@@ -99,7 +125,7 @@ impl RunArgs {
             &mut dyn FnMut(TrainingProgress),
         ) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
-        if self.require_better && json!(config)["patience"] == 0 {
+        if self.require_better && !self.auto && json!(config)["patience"] == 0 {
             let message = "--require-better needs a holdout, and patience 0 holds nothing out";
             return Err(Failure::usage(message).hint("--patience N holds events out"));
         }
@@ -117,13 +143,19 @@ impl RunArgs {
                 examples_per_second: speed,
                 ..
             } = progress;
-            bar.set_message(format!(
-                "epoch {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s"
-            ));
+            bar.set_message(match progress.searching {
+                true => format!("comparing settings, loss {loss:.3}"),
+                false => {
+                    format!("epoch {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s")
+                }
+            });
         };
         let trained = train(earlier.as_ref(), &mut show);
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(training_failure)?;
+        if let Some(auto) = &report.auto {
+            print_auto(auto, output);
+        }
         print_baselines(report.baselines.as_ref(), output);
         if report.metric.is_none() {
             output.note(
@@ -135,7 +167,11 @@ impl RunArgs {
         if let Some(path) = &self.report {
             let samples = samples(&towers, queries, &data.items, TOP)?;
             let title = format!("twinspire train {recipe}");
-            write(path, &report.to_html(&title, config, &samples))?;
+            let settings = match &report.auto {
+                Some(auto) => json!(auto.settings),
+                None => json!(config),
+            };
+            write(path, &report.to_html(&title, &settings, &samples))?;
         }
         let losses: Vec<Value> = report.losses.iter().map(|loss| short(*loss)).collect();
         let mut document = json!({
@@ -163,6 +199,7 @@ impl RunArgs {
         let text = document.clone();
         document["data"] = columns;
         document["baselines"] = json!(report.baselines);
+        document["auto"] = json!(report.auto);
         output.result(&document, || {
             let document = text;
             format!(
@@ -237,6 +274,26 @@ pub fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
     if let Some(warning) = comparison.warning() {
         output.note(&format!("WARNING: {warning}"));
     }
+}
+
+/// Prints the best candidates of a search for settings, and what was chosen.
+fn print_auto(auto: &AutoReport, output: &Output) {
+    let metric = format!(">{}", auto.metric);
+    let mut table = Table::new(&["settings", &metric, ">at epoch", ">of"]);
+    for of in auto.candidates.iter().take(CANDIDATES) {
+        table.row([
+            of.label(),
+            format!("{:.4}", of.metric),
+            of.epochs.to_string(),
+            of.trained.to_string(),
+        ]);
+    }
+    table.render().lines().for_each(|line| output.note(line));
+    let more = auto.candidates.len().saturating_sub(CANDIDATES);
+    if more > 0 {
+        output.note(&format!("and {more} more, in --json and --report"));
+    }
+    output.note(&auto.why());
 }
 
 /// The same as JSON.

@@ -1,6 +1,6 @@
 //! `twinspire train youtube`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use twinspire::train::youtube;
 
 use super::data::DataArgs;
@@ -11,6 +11,7 @@ use crate::output::{Exit, Failure, Output};
 const EXAMPLES: &str = "\
 Examples:
   twinspire train youtube --movielens ml-100k --out models/movies
+  twinspire train youtube --items items.jsonl --events log.csv --auto --out models/shop
   twinspire train youtube --items items.jsonl --users users.csv --events log.csv --out models/shop
   twinspire train youtube --items items.csv --lists tags --events log.jsonl --out models/shop
   twinspire train youtube --items items.jsonl --events log.csv --out models/shop --window 86400 --epochs 1
@@ -46,6 +47,18 @@ pub struct YoutubeArgs {
     /// Temperature: scores are divided by it before the softmax
     #[arg(long, value_name = "X")]
     temperature: Option<f32>,
+    /// What the weights are before the first step
+    #[arg(long, value_name = "START")]
+    start: Option<StartArg>,
+    /// Negatives drawn uniformly from all items for each batch, in addition to the items of the batch
+    #[arg(long, value_name = "N")]
+    uniform_negatives: Option<usize>,
+    /// Half-life of an example's weight in days before the latest event; 0 weighs old and new events alike
+    #[arg(long, value_name = "DAYS")]
+    half_life: Option<f32>,
+    /// Factor of the weight of examples whose item the user had taken before; 0 leaves them out
+    #[arg(long, value_name = "X")]
+    repeat_weight: Option<f32>,
     /// Learning rate of the frequency estimate; 0 turns the sampling-bias correction off
     #[arg(long, value_name = "X")]
     frequency_rate: Option<f32>,
@@ -61,6 +74,15 @@ pub struct YoutubeArgs {
     training: TrainFlags,
 }
 
+/// What the weights are before the first step.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StartArg {
+    /// Small random numbers
+    Random,
+    /// Items placed by the users that they share, users at the mean of their items
+    Cooccurrence,
+}
+
 impl YoutubeArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
@@ -69,6 +91,14 @@ impl YoutubeArgs {
         self.training.apply(&mut config.training);
         set(&mut config.dimension, self.dimension);
         set(&mut config.temperature, self.temperature);
+        let start = self.start.map(|start| match start {
+            StartArg::Random => youtube::Start::Random,
+            StartArg::Cooccurrence => youtube::Start::Cooccurrence,
+        });
+        set(&mut config.start, start);
+        set(&mut config.uniform_negatives, self.uniform_negatives);
+        set(&mut config.half_life, self.half_life);
+        set(&mut config.repeat_weight, self.repeat_weight);
         set(&mut config.frequency_rate, self.frequency_rate);
         set(&mut config.window, self.window);
         set(&mut config.since, self.since.map(Some));
@@ -80,7 +110,10 @@ impl YoutubeArgs {
             &data,
             &queries,
             output,
-            |earlier, progress| youtube::train_from(earlier, &data, &config, progress),
+            |earlier, progress| match self.run.auto() {
+                Some(auto) => youtube::train_auto(&data, &config, auto, progress),
+                None => youtube::train_from(earlier, &data, &config, progress),
+            },
         )
     }
 }
@@ -100,6 +133,11 @@ mod tests {
             ("--batch", config.training.batch.to_string()),
             ("--temperature", config.temperature.to_string()),
             ("--learning-rate", config.training.learning_rate.to_string()),
+            ("--start", "random".to_owned()),
+            ("--uniform-negatives", config.uniform_negatives.to_string()),
+            ("--half-life", config.half_life.to_string()),
+            ("--repeat-weight", config.repeat_weight.to_string()),
+            ("--history-decay", config.log.history_decay.to_string()),
             ("--frequency-rate", config.frequency_rate.to_string()),
             ("--window", config.window.to_string()),
             ("--patience", config.training.patience.to_string()),
