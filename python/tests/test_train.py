@@ -98,8 +98,7 @@ def test_towers_below_a_baseline_are_warned_of() -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_settings_are_chosen_by_validation() -> None:
-    events = [{"user": f"u{n % 20}", "item": f"i{(n % 2) + 2 * (n * 7 % 15)}", "timestamp": n} for n in range(200)]
-    trained = train.youtube(items=[{"id": f"i{n}"} for n in range(30)], events=events, auto=5.0, dimension=8)
+    trained = train.youtube(**shop(), auto=5.0, dimension=8)
     auto = trained.report["auto"]
     assert len(auto["candidates"]) > 9 and auto["seconds"] == 5.0
     assert trained.settings == auto["settings"] and trained.settings["dimension"] == 8
