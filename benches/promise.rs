@@ -49,7 +49,8 @@ fn report(kind: Hard, metric: Metric, items: usize, dimension: usize) {
     for records in records.chunks(10_000) {
         db.items().put_many(records).unwrap();
     }
-    let towers = open(&identity(dimension, &metric.to_string()));
+    let name = json!(metric);
+    let towers = open(&identity(dimension, name.as_str().unwrap()));
     let start = Instant::now();
     db.publish(SPACE).towers(towers).run().unwrap();
     let published = start.elapsed().as_secs_f64();
