@@ -55,21 +55,10 @@ fn main() {
     if let Some(dir) = after("--movielens") {
         data.push(("movielens".to_owned(), movielens(dir)));
     }
+    let all = asked.is_empty() && data.is_empty();
     for seed in 0..seeds {
-        let simulated = kinds.iter().filter(|kind| match asked.is_empty() {
-            true => {
-                data.is_empty()
-                    || seed > 0
-                    || !kinds.contains(kind)
-                    || after("--movielens").is_none()
-            }
-            false => asked.contains(kind),
-        });
-        data.extend(
-            simulated
-                .map(|kind| (format!("{kind} {seed}"), simulate(kind, seed)))
-                .collect::<Vec<_>>(),
-        );
+        let simulated = kinds.iter().filter(|kind| all || asked.contains(*kind));
+        data.extend(simulated.map(|kind| (format!("{kind} {seed}"), simulate(kind, seed))));
     }
     println!(
         "{:<14} {:<20} {:>7} {:>7} {:>7}",

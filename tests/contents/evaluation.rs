@@ -8,19 +8,11 @@ use std::ops::ControlFlow;
 use twinspire::train::evaluate::{Bootstrap, Judge, Measure};
 use twinspire::train::{Dataset, EvaluateError, EvaluationProgress};
 use twinspire::{Database, Error, Event, FeatureCheck, GenerationNo, RankFusion};
+use twinspire_testkit::logs::event;
 use twinspire_testkit::towers::field_towers;
 
 const ITEMS: usize = 40;
 const USERS: usize = 25;
-
-fn event(user: usize, item: usize, at: i64) -> Event {
-    Event {
-        user: format!("u{user}"),
-        item: format!("i{item}"),
-        at,
-        weight: 1.0,
-    }
-}
 
 /// Items and users at random places; users took items at random.
 struct World {

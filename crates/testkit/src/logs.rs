@@ -84,7 +84,9 @@ fn taste(groups: usize, spread: f32, rng: &mut Pcg64Mcg) -> Vec<f64> {
         .collect()
 }
 
-fn event(user: usize, item: usize, at: i64) -> Event {
+/// An event of weight 1: user `u{user}`, item `i{item}`.
+#[must_use]
+pub fn event(user: usize, item: usize, at: i64) -> Event {
     Event {
         user: format!("u{user}"),
         item: format!("i{item}"),

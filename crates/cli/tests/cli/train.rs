@@ -2,6 +2,7 @@
 
 use crate::command::{json_of, run};
 use serde_json::{Value, json};
+use std::path::Path;
 use twinspire_testkit::write_file;
 
 /// A log in which every user takes only even or only odd items.
@@ -482,16 +483,20 @@ fn mobius_learns_clicks_under_a_teacher_and_ranks_by_bids() {
     assert!(wrong.err.contains("cannot be used with"), "{}", wrong.err);
 }
 
+/// Writes 60 items without fields and the log of them; returns the paths of both files.
+fn write_log(dir: &Path) -> (String, String) {
+    let items = (0..60).map(|id| json!({"id": id.to_string()}).to_string());
+    write_file(dir, "items.jsonl", items.collect::<Vec<_>>().join("\n"));
+    write_file(dir, "log.csv", log());
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    (path("items.jsonl"), path("log.csv"))
+}
+
 #[test]
 fn settings_are_chosen_by_validation_and_shown() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let items: Vec<_> = (0..60)
-        .map(|id| json!({"id": id.to_string()}).to_string())
-        .collect();
-    write_file(dir.path(), "items.jsonl", items.join("\n"));
-    write_file(dir.path(), "log.csv", log());
-    let (items, events) = (path("items.jsonl"), path("log.csv"));
+    let (items, events) = write_log(dir.path());
     let (towers, page) = (path("towers"), path("report.html"));
     let train = [
         "train", "youtube", "--items", &items, "--events", &events, "--out", &towers,
@@ -541,12 +546,8 @@ fn settings_are_chosen_by_validation_and_shown() {
 fn the_latest_events_are_held_out_and_reported_by_popularity() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let items: Vec<_> = (0..60)
-        .map(|id| json!({"id": id.to_string()}).to_string())
-        .collect();
-    write_file(dir.path(), "items.jsonl", items.join("\n"));
-    write_file(dir.path(), "log.csv", log());
-    let (items, log, page) = (path("items.jsonl"), path("log.csv"), path("report.html"));
+    let (items, log) = write_log(dir.path());
+    let page = path("report.html");
     for recipe in ["youtube", "ebr", "mobius"] {
         let towers = path(recipe);
         let teacher = path("youtube");
