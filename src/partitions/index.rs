@@ -62,6 +62,9 @@ pub(crate) struct OwnedPartitions {
 pub(crate) struct Partitions<'a> {
     pub(super) book: &'a PartitionBook,
     pub(super) arrays: PartitionArrays<&'a [f32], &'a [u32], &'a [u8]>,
+    /// The node at each place, if leaves and codes are those of [some nodes](super::Selection) only. Otherwise nodes
+    /// are places.
+    pub(super) selected: Option<&'a [u32]>,
 }
 
 impl<F: Copy, U: Copy, B: Copy> Copy for PartitionArrays<F, U, B> {}
@@ -119,6 +122,7 @@ impl OwnedPartitions {
                 tiles: &arrays.tiles,
                 codes: &arrays.codes,
             },
+            selected: None,
         }
     }
 }
@@ -144,7 +148,11 @@ impl<'a> Partitions<'a> {
             (arrays.codes.len(), lengths.codes),
         ];
         let fits = fits.iter().all(|(len, length)| *len as u64 == *length);
-        fits.then_some(Self { book, arrays })
+        fits.then_some(Self {
+            book,
+            arrays,
+            selected: None,
+        })
     }
 
     /// Number of leaves.
@@ -175,7 +183,7 @@ impl<'a> Partitions<'a> {
         &self.arrays.centroids[leaf * dimension..][..dimension]
     }
 
-    /// The nodes of a leaf; none for a leaf out of range. A leaf of a damaged file has no more nodes than codes.
+    /// The nodes of a leaf, or the places of its selected nodes; none for a leaf out of range. A leaf of a damaged file has no more nodes than codes.
     #[inline]
     pub(super) fn nodes(&self, leaf: usize) -> Range<u32> {
         match self.arrays.first_nodes.get(leaf..leaf + 2) {
@@ -185,6 +193,15 @@ impl<'a> Partitions<'a> {
                 *from..(*to).min(from.saturating_add(most))
             }
             _ => 0..0,
+        }
+    }
+
+    /// The node at a place of [`nodes`](Self::nodes); `None` out of range.
+    #[inline]
+    pub(super) fn node_at(&self, place: u32) -> Option<u32> {
+        match self.selected {
+            None => Some(place),
+            Some(nodes) => nodes.get(place as usize).copied(),
         }
     }
 

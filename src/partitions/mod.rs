@@ -16,7 +16,8 @@
 //! - `router` scores all centroids for a query.
 //! - `index` is the built structure and a view of a stored one; `builder` builds it, `extend`
 //!   builds it from another one; `integrity` checks it.
-//! - `search` finds the best k, `radius` everything above a score, without missing any.
+//! - `search` finds the best k, `radius` everything above a score, without missing any. `selection` gathers the codes
+//!   of the nodes that pass a filter.
 //!
 //! [`twinspire_core::kernel::Level::scan_blocks`] documents the layout of the codes.
 
@@ -32,6 +33,7 @@ mod radius;
 mod rotation;
 mod router;
 mod search;
+mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -40,3 +42,4 @@ pub(crate) use extend::{NO_LEAF, extend};
 pub(crate) use index::{OwnedPartitions, PartitionArrays, PartitionBook, Partitions};
 pub(crate) use radius::search_radius;
 pub(crate) use search::{LEAVES_PER_WIDTH, LeafScratch, search};
+pub(crate) use selection::Selection;

@@ -108,6 +108,15 @@ impl Router {
         }
     }
 
+    /// Gives leaves the least score of all.
+    pub(super) fn rule_out(&mut self, is_out: impl Fn(usize) -> bool) {
+        for (leaf, score) in self.scores.iter_mut().enumerate() {
+            if is_out(leaf) {
+                *score = f32::NEG_INFINITY;
+            }
+        }
+    }
+
     /// The best `count` leaves, best first; `leaves` is filled with their keys.
     pub(super) fn rank(&mut self, count: usize, leaves: &mut Vec<u64>) {
         leaves.clear();
@@ -152,7 +161,12 @@ impl Router {
 fn bound_by_histogram(scores: &[f32], count: usize) -> f32 {
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     for score in scores {
-        low = if *score < low { *score } else { low };
+        // Not that of leaves that are ruled out.
+        low = if *score < low && score.is_finite() {
+            *score
+        } else {
+            low
+        };
         high = if *score > high { *score } else { high };
     }
     let per_bucket = (high - low) / BUCKETS as f32;

@@ -1,7 +1,7 @@
 //! Top-k search: probe the nearest leaves, then re-rank.
 
 use super::codebooks::{ByteTables, Entries, products};
-use super::index::Partitions;
+use super::index::{Partitions, blocks};
 use super::router::Router;
 use crate::graph::{BeamParams, NodeFilter, NodeVectors, ScoredNode, Scratch, rerank};
 use twinspire_core::kernel::{FAST_SCAN_BLOCK, Level, Metric};
@@ -33,7 +33,8 @@ pub(crate) struct LeafScratch {
 /// The `k` best of the candidates are among them; all others that were re-ranked follow.
 ///
 /// `params.ef` is the width of the search: it decides how many leaves are scanned, more if they have fewer
-/// than `k` accepted nodes, and how many candidates are re-ranked.
+/// than `k` accepted nodes, and how many candidates are re-ranked. Of a [selection](super::Selection) as many
+/// blocks are scanned as without a filter, which are more leaves the fewer of their nodes are selected.
 pub(crate) fn search<'s>(
     partitions: &Partitions<'_>,
     vectors: &NodeVectors<'_>,
@@ -58,8 +59,13 @@ pub(crate) fn search<'s>(
         .apply(level, params.query, buffer, query);
     router.score(level, vectors.metric, partitions, query);
     let ef = params.leaf_width();
+    let work = Work::new(partitions, vectors.metric);
     let width = ef.saturating_mul(LEAVES_PER_WIDTH).max(1);
-    router.rank(width.min(partitions.leaves()), leaves);
+    let budget = width.saturating_mul(work.of_average_leaf);
+    if partitions.selected.is_some() {
+        router.rule_out(|leaf| partitions.nodes(leaf).is_empty());
+    }
+    router.rank(work.leaves(budget).min(partitions.leaves()), leaves);
     let (fewest, each) = CANDIDATES;
     let wanted = KS.into_iter().find(|k| params.k <= *k).unwrap_or(params.k);
     let more = wanted.saturating_mul(each).saturating_add(fewest);
@@ -69,7 +75,7 @@ pub(crate) fn search<'s>(
         bytes.set(tables);
     }
     // Leaves without accepted nodes do not count: those of a filter may be far from the query.
-    let (mut done, mut left) = (0, width);
+    let (mut done, mut left) = (0, budget);
     let (mut scanned, mut scored) = (0, 0);
     loop {
         while let Some(key) = leaves.get(done)
@@ -79,8 +85,14 @@ pub(crate) fn search<'s>(
             let place = leaf.node as usize;
             let nodes = partitions.nodes(place);
             done += 1;
-            if !filter.accepts_some(nodes.clone()) {
-                continue;
+            match partitions.selected {
+                None if !filter.accepts_some(nodes.clone()) => continue,
+                // Leaves without selected nodes are last.
+                Some(_) if nodes.is_empty() => {
+                    done = partitions.leaves();
+                    break;
+                }
+                _ => {}
             }
             if matches!(vectors.metric, Metric::L2) {
                 scan.fill_l2_tables(query, place, buffer, tables);
@@ -90,10 +102,12 @@ pub(crate) fn search<'s>(
                 partitions.leaf_codes(ScoredNode::from_key(*next).node as usize)
             });
             (scanned, scored) = (scanned + 1, scored + nodes.len() as u64);
-            left -= usize::from(scan.leaf(leaf, bytes, next, candidates, filter));
+            if scan.leaf(leaf, bytes, next, candidates, filter) {
+                left = left.saturating_sub(work.of(partitions, place));
+            }
         }
         if left == 0 && candidates.found() < params.k {
-            left = width;
+            left = budget;
         }
         if done < leaves.len() && left > 0 {
             continue;
@@ -110,6 +124,56 @@ pub(crate) fn search<'s>(
     let counters = scratch.counters();
     (counters.expanded, counters.scored) = (counters.expanded + scanned, counters.scored + scored);
     rerank(vectors, params, candidates.nodes(), scratch)
+}
+
+/// What the scan of a leaf takes, in blocks; without a selection, every leaf takes the same.
+struct Work {
+    /// Taken by a leaf in addition to its blocks.
+    each: usize,
+    /// Of an average leaf with all of its nodes.
+    of_average_leaf: usize,
+    /// Of an average leaf with the selected nodes.
+    of_selected_leaf: usize,
+    selected: bool,
+}
+
+impl Work {
+    fn new(partitions: &Partitions<'_>, metric: Metric) -> Self {
+        if partitions.selected.is_none() {
+            return Self {
+                each: 1,
+                of_average_leaf: 1,
+                of_selected_leaf: 1,
+                selected: false,
+            };
+        }
+        // Squared distances need tables for each leaf.
+        let each = match metric {
+            Metric::Cosine | Metric::InnerProduct => 1,
+            Metric::L2 => 4,
+        };
+        let leaves = partitions.leaves().max(1);
+        let blocks = partitions.arrays.codes.len() / partitions.book.block_bytes().max(1);
+        Self {
+            each,
+            of_average_leaf: each + (partitions.book.blocks as usize).div_ceil(leaves),
+            of_selected_leaf: each + blocks / leaves,
+            selected: true,
+        }
+    }
+
+    /// Of one leaf.
+    fn of(&self, partitions: &Partitions<'_>, leaf: usize) -> usize {
+        match self.selected {
+            true => self.each + blocks(partitions.nodes(leaf).len() as u32),
+            false => self.each,
+        }
+    }
+
+    /// The leaves that can be scanned for so much.
+    fn leaves(&self, budget: usize) -> usize {
+        budget.div_ceil(self.of_selected_leaf)
+    }
 }
 
 /// A search that scans one leaf after another.
@@ -193,7 +257,10 @@ impl Scan<'_> {
                 mask &= mask - 1;
                 let sum = f32::from(sums[lane as usize]);
                 offered = true;
-                let scored = ScoredNode::new(first + lane, base + step * sum);
+                let Some(node) = self.partitions.node_at(first + lane) else {
+                    continue;
+                };
+                let scored = ScoredNode::new(node, base + step * sum);
                 if candidates.offer(scored, filter) {
                     least = least_sum(candidates);
                 }

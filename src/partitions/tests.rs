@@ -77,6 +77,30 @@ impl Built {
         found[..k.min(found.len())].to_vec()
     }
 
+    /// As [`search`](Self::search), on a selection of the accepted nodes.
+    fn search_selected(
+        &self,
+        query: &[f32],
+        k: usize,
+        ef: usize,
+        accept: impl Fn(u32) -> bool,
+    ) -> Vec<ScoredNode> {
+        let (all, vectors) = (self.partitions.view(), self.vectors());
+        let accepted = (0..self.nodes()).filter(|node| accept(*node));
+        let most = Selection::most_bytes(&all, accepted.clone().count());
+        let selection = Selection::of(&all, accepted);
+        assert!(selection.bytes() <= most, "{} of {most}", selection.bytes());
+        let (mut leaves, mut scratch) = (LeafScratch::default(), Scratch::default());
+        let (view, params) = (selection.view(&all), BeamParams::new(query, k, ef));
+        // Nothing but selected nodes is tested.
+        let filter = &mut |node| {
+            assert!(accept(node));
+            true
+        };
+        let found = search(&view, &vectors, &params, filter, &mut leaves, &mut scratch);
+        found[..k.min(found.len())].to_vec()
+    }
+
     fn radius(&self, query: &[f32], least: f32, accept: impl Fn(u32) -> bool) -> Vec<ScoredNode> {
         let (mut leaves, mut scratch) = (LeafScratch::default(), Scratch::default());
         let (view, vectors) = (self.partitions.view(), self.vectors());
@@ -129,6 +153,8 @@ proptest! {
             prop_assert_eq!(&built.search(&query, k, wide, accept), &exact, "{}", metric);
             // A narrow search finds as many, if not the same.
             prop_assert_eq!(built.search(&query, k, 1, accept).len(), exact.len());
+            prop_assert_eq!(&built.search_selected(&query, k, wide, accept), &exact, "{}", metric);
+            prop_assert_eq!(built.search_selected(&query, k, 1, accept).len(), exact.len());
         }
     }
 
@@ -181,6 +207,7 @@ proptest! {
             _ => flip_byte(&mut arrays.codes),
         }
         built.search(&query, 5, 3, |_| true);
+        built.search_selected(&query, 5, 3, |node| node % 3 != 0);
         built.radius(&query, 0.0, |_| true);
         let problems = built.partitions.view().check(&built.vectors());
         if (5..8).contains(&array) {
@@ -263,6 +290,39 @@ fn half_of_the_leaves_hold_nearly_all_of_the_best() {
             found += exact.iter().filter(|scored| some.contains(scored)).count();
         }
         assert!(found * 100 >= 95 * wanted, "{metric}: {found} of {wanted}");
+    }
+}
+
+#[test]
+fn a_search_of_a_selection_finds_as_much_as_one_of_all_nodes() {
+    let data = clustered(6_000, 24);
+    for metric in METRICS {
+        let built = Built::new(metric, 24, &data, 60);
+        let (mut found_of_all, mut found_of_some, mut wanted) = (0, 0, 0);
+        for at in 0..50 {
+            let query = &data[at * 57 * 24..][..24];
+            let query: Vec<f32> = query
+                .iter()
+                .zip(noise(24))
+                .map(|(x, n)| x + 0.3 * n)
+                .collect();
+            let found = |exact: &[ScoredNode], some: &[ScoredNode]| {
+                exact.iter().filter(|scored| some.contains(scored)).count()
+            };
+            let all = |_: u32| true;
+            found_of_all += found(
+                &built.exact(&query, 10, all),
+                &built.search(&query, 10, 5, all),
+            );
+            // A share of the nodes, and those of some of the leaves.
+            for some in [|node: u32| node % 7 == 3, |node: u32| node / 500 % 4 == 1] {
+                let exact = built.exact(&query, 10, some);
+                found_of_some += found(&exact, &built.search_selected(&query, 10, 5, some));
+            }
+            wanted += 10;
+        }
+        let (all, some) = (found_of_all, found_of_some / 2);
+        assert!(some * 50 >= all * 49, "{metric}: {some}, {all} of {wanted}");
     }
 }
 

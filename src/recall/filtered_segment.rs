@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::format::NodeItems;
 use crate::graph::{BeamParams, NodeFilter, ScoredNode, WalkLimits, rerank};
 use crate::index::{Index, IndexKind};
-use crate::snapshot::{Part, SlotSet};
+use crate::snapshot::{Part, Passing, SlotSet};
 use std::ops::Range;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
@@ -61,15 +61,17 @@ pub(super) fn search(
             Index::Graph(_) => None,
             Index::Partitions(partitions) => Some(partitions.leaves()),
         },
+        selected: false,
         exact,
     };
     let mut chosen = plan(&inputs);
     let (cost, saving) = cache_economics(&inputs, &chosen);
-    search.cached = filter.cached_slots(part, cost, saving)?;
+    search.cached = filter.cached(part, inputs.may_select(), (cost, saving))?;
     if let Some(cached) = &search.cached {
-        inputs.candidates = cached.len();
-        inputs.selectivity = cached.len() as f64 / items.max(1) as f64;
+        inputs.candidates = cached.slots.len();
+        inputs.selectivity = cached.slots.len() as f64 / items.max(1) as f64;
         inputs.test = TestCost::Cached;
+        inputs.selected = cached.selection.is_some();
         chosen = plan(&inputs);
     }
     search.run(chosen, best)
@@ -81,8 +83,8 @@ struct FilteredSearch<'a> {
     query: &'a SpaceQuery<'a>,
     filter: &'a ResolvedFilter<'a>,
     effort: Effort,
-    /// The passing item slots, if the filter cache has them.
-    cached: Option<Arc<SlotSet>>,
+    /// What passes, if the filter cache has it.
+    cached: Option<Arc<Passing>>,
     /// Whether some passing items may be hidden: excluded, or replaced in the overlay.
     hides_items: bool,
 }
@@ -140,8 +142,8 @@ impl FilteredSearch<'_> {
 
     /// Whether the item of a slot passes, is current, and may be returned.
     fn passes(&self, slot: u32) -> Result<bool, Error> {
-        if let Some(slots) = &self.cached {
-            return Ok(slots.contains(slot) && self.may_return(slot));
+        if let Some(cached) = &self.cached {
+            return Ok(cached.slots.contains(slot) && self.may_return(slot));
         }
         let item = self.part.segment.items().get(slot as usize);
         match item.filter(|_| self.part.shows(slot) && self.may_return(slot)) {
@@ -152,8 +154,12 @@ impl FilteredSearch<'_> {
 
     /// Scores the vectors of the items that pass.
     fn scan_items(&self, best: &mut TopK<'_>) -> Result<(), Error> {
-        if let Some(slots) = &self.cached {
-            self.score(slots.slots().filter(|slot| self.may_return(*slot)), best);
+        if let Some(cached) = &self.cached {
+            let may_return = |slot: &u32| self.may_return(*slot);
+            match &cached.slots {
+                SlotSet::List(slots) => self.score(slots.iter().copied().filter(may_return), best),
+                SlotSet::Bits { .. } => self.score(cached.slots.slots().filter(may_return), best),
+            }
             return Ok(());
         }
         let (items, finder) = (self.filter.items()?.iter(), self.part.segment.finder());
@@ -236,6 +242,14 @@ impl FilteredSearch<'_> {
     ) -> Result<bool, Error> {
         let segment = &self.part.segment;
         let (index, vectors) = (segment.index()?, segment.node_vectors());
+        let selection = self
+            .cached
+            .as_ref()
+            .and_then(|cached| cached.selection.as_ref());
+        let index = match (index, selection) {
+            (Index::Partitions(all), Some(selection)) => Index::Partitions(selection.view(&all)),
+            (index, _) => index,
+        };
         let params = self.beam_params(ef, best);
         let mut filter = self.item_filter();
         let done = SCRATCH.with_borrow_mut(|scratch| {
@@ -294,7 +308,7 @@ impl NodeFilter for FallibleFilter<'_> {
 
     fn accepts_some(&self, nodes: Range<u32>) -> bool {
         match &self.search.cached {
-            Some(slots) => slots.contains_some(self.items.slots_of(nodes)),
+            Some(cached) => cached.slots.contains_some(self.items.slots_of(nodes)),
             None => true,
         }
     }

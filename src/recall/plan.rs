@@ -2,7 +2,8 @@
 //!
 //! A *scan* scores every node that passes. A *graph search* walks through nodes that do not pass until
 //! it has found enough that do; it evaluates the filter only for the nodes it expands. A *search of leaves* scans
-//! more leaves the fewer nodes pass, and evaluates the filter for those that score best.
+//! more leaves the fewer nodes pass, and evaluates the filter for those that score best; with a
+//! [selection](crate::partitions::Selection) it scans nothing but nodes that pass.
 //!
 //! Costs are in nanoseconds. They were set by hand from runs on an x86-64 server with 128 components
 //! (`cargo bench --bench filtered`); only their ratios matter. A wrong estimate costs time, never an
@@ -11,6 +12,7 @@
 
 use crate::graph::WalkLimits;
 use crate::partitions::LEAVES_PER_WIDTH;
+use twinspire_core::kernel::FAST_SCAN_BLOCK;
 
 /// The numbers that decide.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +35,19 @@ pub(super) struct PlanInputs {
     pub(super) dimension: usize,
     /// Number of leaves, if the segment has partitions; `None` for a graph.
     pub(super) leaves: Option<usize>,
+    /// Whether the codes of the passing nodes are selected, so that a search of leaves scans nothing else.
+    pub(super) selected: bool,
     /// Whether every passing node has to be scored.
     pub(super) exact: bool,
+}
+
+impl PlanInputs {
+    /// Whether searches of leaves are faster on a selection of the passing nodes: a leaf has enough of them.
+    pub(super) fn may_select(&self) -> bool {
+        let passing = self.nodes as f64 * self.selectivity;
+        let enough = |leaves: usize| passing >= LEAST_SELECTED * leaves as f64;
+        !self.exact && self.leaves.is_some_and(enough)
+    }
 }
 
 /// How the filter is evaluated for a row, which decides what that costs.
@@ -95,6 +108,12 @@ const LEAF_SCORE: f64 = 0.3;
 const LEAF_SCORE_COMPONENT: f64 = 0.008;
 /// Of the nodes of the scanned leaves, one in so many is tested by the filter.
 const NODES_PER_TEST: f64 = 20.0;
+/// Scan one more leaf.
+const LEAF: f64 = 30.0;
+/// Selected nodes per leaf from which a selection is made.
+const LEAST_SELECTED: f64 = 4.0;
+/// Copy the codes of a component into a selection.
+const SELECT_COMPONENT: f64 = 1.0;
 
 /// A graph search is abandoned when it has cost this many scans. Most searches that cost more than one
 /// scan are nearly done.
@@ -121,6 +140,7 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
     let expansion = VISITS_PER_EXPANSION * visit_cost(inputs) + node_test_cost(inputs);
     let search = match inputs.leaves {
         None => START + expansions * expansion + beam * score_cost(inputs),
+        Some(leaves) if inputs.selected => START + selected_search_cost(inputs, leaves),
         Some(leaves) => START + leaf_search_cost(inputs, expansions, leaves),
     };
     if inputs.exact || scan <= search {
@@ -135,10 +155,10 @@ fn cheapest(inputs: &PlanInputs) -> Plan {
         beam: beam as usize,
         score_budget: (SCANS_BEFORE_GIVING_UP * scan * VISITS_PER_EXPANSION / expansion) as u64,
     };
-    // Partitions have no limits: a wider search scans more leaves.
+    // Partitions have no limits: a wider search scans more leaves. On a selection it scans more by itself.
     let ef = match inputs.leaves {
-        None => inputs.ef,
-        Some(_) => expansions as usize,
+        Some(_) if !inputs.selected => expansions as usize,
+        _ => inputs.ef,
     };
     Plan::Index { ef, limits }
 }
@@ -151,8 +171,19 @@ fn leaf_search_cost(inputs: &PlanInputs, width: f64, leaves: usize) -> f64 {
     nodes * (score + node_test_cost(inputs) / NODES_PER_TEST) + width * visit_cost(inputs)
 }
 
-/// The cost of computing the passing nodes for the filter cache, and the cost that having them would
-/// save this plan.
+/// The cost of a search of the selected nodes of `leaves` leaves: it reads as many codes as a search of all nodes.
+fn selected_search_cost(inputs: &PlanInputs, leaves: usize) -> f64 {
+    let leaves = leaves.max(1) as f64;
+    let width = LEAVES_PER_WIDTH as f64 * inputs.ef.max(inputs.k / 2) as f64;
+    let scanned = inputs.nodes as f64 / leaves * width.min(leaves);
+    // A leaf takes a whole block at least.
+    let in_leaf = (inputs.nodes as f64 * inputs.selectivity / leaves).max(FAST_SCAN_BLOCK as f64);
+    let scanned = scanned.min(leaves * in_leaf);
+    let score = LEAF_SCORE + LEAF_SCORE_COMPONENT * inputs.dimension as f64;
+    scanned * (score + LEAF / in_leaf) + inputs.ef as f64 * visit_cost(inputs)
+}
+
+/// The cost of computing for the filter cache what passes, and the cost that having it would save this plan.
 pub(super) fn cache_economics(inputs: &PlanInputs, plan: &Plan) -> (f64, f64) {
     let find = find_cost(inputs);
     let saving = match plan {
@@ -160,7 +191,16 @@ pub(super) fn cache_economics(inputs: &PlanInputs, plan: &Plan) -> (f64, f64) {
         Plan::ScanNodes => inputs.items as f64 * test_cost(inputs),
         Plan::Index { limits, .. } => limits.expansions as f64 * node_test_cost(inputs),
     };
-    (find, saving)
+    match (plan, inputs.leaves) {
+        (Plan::Index { ef, .. }, Some(leaves)) if inputs.may_select() => {
+            let passing = inputs.nodes as f64 * inputs.selectivity;
+            let select = passing * SELECT_COMPONENT * inputs.dimension as f64;
+            let now = leaf_search_cost(inputs, *ef as f64, leaves);
+            let saving = saving.max(now - selected_search_cost(inputs, leaves));
+            (find + select, saving)
+        }
+        _ => (find, saving),
+    }
 }
 
 /// The cost of a scan of the passing items, and of a scan of all nodes.
@@ -246,6 +286,7 @@ mod tests {
                     k,
                     dimension,
                     leaves: (k % 2 == 1).then_some(1 + nodes / 200),
+                    selected: k % 4 == 1,
                     exact,
                 }
             },
@@ -303,6 +344,7 @@ mod tests {
                 k: 10,
                 dimension: 128,
                 leaves: None,
+                selected: false,
                 exact: false,
             })
         };

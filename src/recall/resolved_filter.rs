@@ -10,7 +10,11 @@ use crate::error::Error;
 use crate::filter::{Condition, FieldKinds, Filter, KnownFields};
 use crate::format::columns::Lookup;
 use crate::format::{guess_dense, search_dense};
-use crate::snapshot::{CacheLookup, FilterCache, FreshItems, Part, SlotSet, Snapshot};
+use crate::index::Index;
+use crate::partitions::Selection;
+use crate::snapshot::{
+    CacheLookup, FilterCache, FreshItems, MAX_SELECTION_BYTES, Part, Passing, SlotSet, Snapshot,
+};
 use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
@@ -157,25 +161,30 @@ impl<'a> ResolvedFilter<'a> {
         Ok(self.items.get_or_init(|| found))
     }
 
-    /// The passing item slots of a part, if the filter cache has them or it pays off to compute them: that
-    /// takes `cost`, and having them saves `saving`, both in nanoseconds.
-    pub(super) fn cached_slots(
+    /// What passes of a part, if the filter cache has it or it pays off to compute it: that takes `cost`, and having
+    /// it saves `saving`, both in nanoseconds. `select` says whether the codes of the passing nodes are selected too.
+    pub(super) fn cached(
         &self,
         part: &Part,
-        cost: f64,
-        saving: f64,
-    ) -> Result<Option<Arc<SlotSet>>, Error> {
+        select: bool,
+        (cost, saving): (f64, f64),
+    ) -> Result<Option<Arc<Passing>>, Error> {
         let segment = part.segment.pinned().file.number;
         match self.cache.lookup(&self.condition, segment, cost, saving) {
-            CacheLookup::Hit(slots) => Ok(Some(slots)),
+            CacheLookup::Hit(passing) => Ok(Some(passing)),
             CacheLookup::Miss => Ok(None),
             CacheLookup::Due => {
                 let finder = part.segment.finder();
                 let slots = self.items()?.iter().filter_map(|item| finder.find(*item));
                 let slots = slots.filter(|slot| part.shows(*slot)).collect();
-                let slots = Arc::new(SlotSet::of(slots, part.segment.items().len()));
-                self.cache.insert(&self.condition, segment, &slots);
-                Ok(Some(slots))
+                let slots = SlotSet::of(slots, part.segment.items().len());
+                let selection = match select {
+                    true => select_nodes(part, &slots)?,
+                    false => None,
+                };
+                let passing = Arc::new(Passing { slots, selection });
+                self.cache.insert(&self.condition, segment, &passing);
+                Ok(Some(passing))
             }
         }
     }
@@ -226,6 +235,21 @@ impl<'a> ResolvedFilter<'a> {
         }
         Ok(found)
     }
+}
+
+/// The selected nodes of these slots, if the segment has partitions and they are not too large.
+fn select_nodes(part: &Part, slots: &SlotSet) -> Result<Option<Selection>, Error> {
+    let Index::Partitions(partitions) = part.segment.index()? else {
+        return Ok(None);
+    };
+    if Selection::most_bytes(&partitions, slots.len()) > MAX_SELECTION_BYTES {
+        return Ok(None);
+    }
+    let (items, mut last) = (part.segment.node_items(), None);
+    // A node has its slots in a row.
+    let nodes = slots.slots().filter_map(|slot| items.node(slot));
+    let nodes = nodes.filter(|node| last.replace(*node) != Some(*node));
+    Ok(Some(Selection::of(&partitions, nodes)))
 }
 
 /// Refuses filters that do not fit the fields that items have or had. While there never was an item,

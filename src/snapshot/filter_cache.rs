@@ -6,14 +6,17 @@
 
 use super::slot_set::SlotSet;
 use crate::filter::Condition;
+use crate::partitions::Selection;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinspire_core::ids::FileNo;
 
 /// Maximum number of entries, over all spaces. An entry is one filter on one segment.
 const MAX_ENTRIES: usize = 64;
-/// Maximum size of all cached slot sets, in bytes.
-const MAX_BYTES: usize = 16 << 20;
+/// Maximum size of all that is cached, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+/// Maximum size of one selection, in bytes.
+pub(crate) const MAX_SELECTION_BYTES: usize = MAX_BYTES / 4;
 
 /// The slots that pass each filter in each segment, for one state of the segments. Most recently used
 /// entries come first.
@@ -26,13 +29,29 @@ struct Entry {
     segment: FileNo,
     /// The cost that earlier recalls would have saved, in nanoseconds.
     saved: f64,
-    slots: Option<Arc<SlotSet>>,
+    passing: Option<Arc<Passing>>,
+}
+
+/// What passes a filter in one segment.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    /// The slots.
+    pub(crate) slots: SlotSet,
+    /// The codes of their nodes, where searches of leaves are faster with them.
+    pub(crate) selection: Option<Selection>,
+}
+
+impl Passing {
+    fn bytes(&self) -> usize {
+        let selection = self.selection.as_ref();
+        self.slots.bytes() + selection.map_or(0, Selection::bytes)
+    }
 }
 
 /// The result of a cache lookup.
 pub(crate) enum CacheLookup {
     /// The slots are cached.
-    Hit(Arc<SlotSet>),
+    Hit(Arc<Passing>),
     /// The slots are not cached, and computing them pays off now: the caller should
     /// [insert](FilterCache::insert) them.
     Due,
@@ -57,7 +76,7 @@ impl FilterCache {
                 condition: condition.clone(),
                 segment,
                 saved: saving,
-                slots: None,
+                passing: None,
             };
             entries.insert(0, entry);
             return CacheLookup::Miss;
@@ -67,8 +86,9 @@ impl FilterCache {
         }
         match entries.first_mut() {
             Some(Entry {
-                slots: Some(slots), ..
-            }) => CacheLookup::Hit(Arc::clone(slots)),
+                passing: Some(passing),
+                ..
+            }) => CacheLookup::Hit(Arc::clone(passing)),
             Some(entry) if entry.saved >= cost => {
                 // Recalls that run meanwhile evaluate the filter themselves.
                 entry.saved = 0.0;
@@ -82,18 +102,18 @@ impl FilterCache {
         }
     }
 
-    /// Caches the slots of a segment that pass a filter. The least recently used slot sets are evicted
+    /// Caches the slots of a segment that pass a filter. The least recently used are evicted
     /// when the cache exceeds its size limit.
-    pub(crate) fn insert(&self, condition: &Condition, segment: FileNo, slots: &Arc<SlotSet>) {
+    pub(crate) fn insert(&self, condition: &Condition, segment: FileNo, passing: &Arc<Passing>) {
         let mut entries = self.entries();
         let mut each = entries.iter_mut();
         if let Some(entry) = each.find(|entry| entry.is_for(condition, segment)) {
-            entry.slots = Some(Arc::clone(slots));
+            entry.passing = Some(Arc::clone(passing));
         }
         let mut bytes = 0;
         entries.retain(|entry| {
-            bytes += entry.slots.as_ref().map_or(0, |slots| slots.bytes());
-            entry.slots.is_none() || bytes <= MAX_BYTES
+            bytes += entry.passing.as_ref().map_or(0, |passing| passing.bytes());
+            entry.passing.is_none() || bytes <= MAX_BYTES
         });
     }
 
@@ -126,6 +146,11 @@ mod tests {
         }
     }
 
+    fn passing(slots: SlotSet) -> Arc<Passing> {
+        let selection = None;
+        Arc::new(Passing { slots, selection })
+    }
+
     #[test]
     fn a_filter_used_often_enough_is_due_once_and_then_hits() {
         let cache = FilterCache::default();
@@ -137,9 +162,9 @@ mod tests {
         assert!(matches!(lookup(1, 2), CacheLookup::Miss));
         assert!(matches!(lookup(1, 1), CacheLookup::Due));
         assert!(matches!(lookup(1, 1), CacheLookup::Miss), "due once");
-        let slots = Arc::new(SlotSet::of(vec![3], 100));
-        cache.insert(&condition(1), FileNo(1), &slots);
-        assert!(matches!(lookup(1, 1), CacheLookup::Hit(found) if found.contains(3)));
+        let slots = SlotSet::of(vec![3], 100);
+        cache.insert(&condition(1), FileNo(1), &passing(slots));
+        assert!(matches!(lookup(1, 1), CacheLookup::Hit(found) if found.slots.contains(3)));
         assert!(matches!(lookup(1, 2), CacheLookup::Miss));
     }
 
@@ -148,7 +173,7 @@ mod tests {
         let cache = FilterCache::default();
         let lookup = |value| cache.lookup(&condition(value), FileNo(1), 0.0, 1.0);
         // Each set takes half of the size limit.
-        let large = Arc::new(SlotSet::full(MAX_BYTES * 4));
+        let large = passing(SlotSet::full(MAX_BYTES * 4));
         for value in 0..3 {
             lookup(value);
             cache.insert(&condition(value), FileNo(1), &large);

@@ -37,7 +37,7 @@ mod version_log;
 pub(crate) use base::Base;
 pub(crate) use batches::in_batches;
 pub(crate) use catch_up::{ProgressFn, WriteState, catch_up, embed};
-pub(crate) use filter_cache::{CacheLookup, FilterCache};
+pub(crate) use filter_cache::{CacheLookup, FilterCache, MAX_SELECTION_BYTES, Passing};
 pub(crate) use fresh_items::{FreshBlock, FreshItem, FreshItems};
 pub(crate) use item_ids::ItemIds;
 pub(crate) use known_fields::known_fields;
