@@ -15,6 +15,9 @@ use twinspire_core::kernel::Storage;
 const OTHER: &str = "other";
 /// Headers and footers: every bit of them is flipped, and every length within them tried.
 const EDGE: usize = 64;
+/// Elsewhere a bit of every so manieth byte is flipped, unless [everything](tries_all) is tried: a checksum covers each
+/// section, so one byte is like another.
+const FLIP_STRIDE: usize = 4;
 /// Elsewhere a file is cut at every so manieth length.
 const STRIDE: usize = 5;
 
@@ -204,7 +207,11 @@ fn a_flipped_byte_of_any_file_is_refused_found_or_harmless() {
         let small = path.ends_with(names::CURRENT) || whole.journal(path).is_some();
         for at in 0..bytes.len() {
             let edge = small || at < EDGE || at + EDGE >= bytes.len();
-            let bits = if edge { 0..8 } else { at % 8..at % 8 + 1 };
+            if !edge && !tries_all() && at % FLIP_STRIDE != 0 {
+                continue;
+            }
+            let bit = at / FLIP_STRIDE % 8;
+            let bits = if edge { 0..8 } else { bit..bit + 1 };
             cases.extend(bits.map(|bit| (file, at, bit)));
         }
     }
