@@ -129,6 +129,33 @@ def test_a_frame_of_dicts_gives_what_the_dicts_give(
     assert found == [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
+moments = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1))
+lengths = st.timedeltas(dt.timedelta(days=-99), dt.timedelta(days=99))
+
+
+@settings(max_examples=15, deadline=None)
+@given(rows=st.lists(st.tuples(moments, lengths), min_size=1, max_size=9))
+def test_times_of_a_frame_are_those_of_dicts(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[dt.datetime, dt.timedelta]]
+) -> None:
+    dicts: list[dict[str, Any]] = [{"id": f"i{n}", "at": at, "took": took} for n, (at, took) in enumerate(rows)]
+    frames: list[Any] = [
+        dicts,
+        pa.Table.from_pylist(dicts),
+        pl.DataFrame(dicts),
+        [{"id": one["id"], "at": pd.Timestamp(one["at"]), "took": pd.Timedelta(one["took"])} for one in dicts],
+        [{"id": one["id"], "at": np.datetime64(one["at"]), "took": np.timedelta64(one["took"])} for one in dicts],
+    ]
+    found = []
+    for frame in frames:
+        with twinspire.open(tmp_path_factory.mktemp("times") / "db", background=False) as db:
+            db.items.put_many(frame)
+            found.append(records_of(db))
+    assert all(one == found[0] for one in found)
+    for record, (_, took) in zip(found[0], rows):
+        assert record["took"] == pytest.approx(took.total_seconds(), rel=1e-15)
+
+
 def test_users_of_a_frame_and_hits_as_a_frame(db: twinspire.Database) -> None:
     users = pl.DataFrame({"price": [11, 19, 30]})
     many = db.recall_many("by-price", users, k=2)

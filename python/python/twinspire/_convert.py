@@ -29,6 +29,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         if value != value:  # pandas.NaT
             return None
+        if hasattr(value, "nanosecond"):  # pandas.Timestamp
+            return _of_pandas(value)
         aware = value if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)
         return _seconds(aware - _EPOCH)
     if isinstance(value, dt.date):
@@ -39,6 +41,8 @@ def plain(value: Any) -> Any:
         )
         return _seconds(parts)
     if isinstance(value, dt.timedelta):
+        if hasattr(value, "nanoseconds"):  # pandas.Timedelta
+            return _of_pandas(value)
         return _seconds(value)
     if isinstance(value, decimal.Decimal):
         if not value.is_finite():
@@ -62,8 +66,18 @@ def plain(value: Any) -> Any:
 
 
 def _seconds(duration: dt.timedelta) -> int | float:
-    whole, rest = divmod(duration // _MICROSECOND, 1_000_000)
-    return whole if rest == 0 else duration / dt.timedelta(seconds=1)
+    return _fraction(duration // _MICROSECOND, 1_000_000)
+
+
+def _fraction(units: int, units_per_second: int) -> int | float:
+    """Seconds as columns of files have them: whole ones and the rest apart, so that no digit is lost."""
+    whole, rest = divmod(abs(units), units_per_second)
+    seconds = whole if rest == 0 else whole + rest / units_per_second
+    return -seconds if units < 0 else seconds
+
+
+def _of_pandas(value: Any) -> int | float:
+    return _fraction(value.value, 1_000_000_000)
 
 
 def _numpy(value: Any) -> Any:
@@ -79,6 +93,4 @@ def _numpy(value: Any) -> Any:
 
     if np.isnat(value):
         return None
-    nanoseconds = int(value.astype(f"{value.dtype.kind}8[ns]").astype("int64"))
-    whole, rest = divmod(nanoseconds, 1_000_000_000)
-    return whole if rest == 0 else nanoseconds / 1e9
+    return _fraction(int(value.astype(f"{value.dtype.kind}8[ns]").astype("int64")), 1_000_000_000)
