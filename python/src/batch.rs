@@ -1,16 +1,16 @@
 //! The answers of a recall for many users.
 
 use crate::failure::Failure;
-use crate::frames;
 use crate::hits::Hits;
+use crate::{frames, info};
 use arrow_array::{ArrayRef, Float32Array, StringArray, UInt32Array};
 use arrow_schema::DataType;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList, PyString};
 use std::sync::Arc;
-use twinspire::Hit;
+use twinspire::{ComparisonSummary, Hit};
 
 /// The hits of many users, in their order: a sequence of `Hits`. With `on_error='keep'`, the place of a user that cannot
 /// be answered raises the reason.
@@ -138,6 +138,42 @@ impl BatchHits {
             errors.set_item(at, failure.copy(py).into_exception(py))?;
         }
         Ok(errors)
+    }
+
+    /// Compare these answers with others to the same users.
+    ///
+    /// Parameters
+    /// ----------
+    /// other : BatchHits
+    ///
+    /// Returns
+    /// -------
+    /// ComparisonSummary
+    ///     Means over users, and the items that moved most. Users that failed on a side are left out. `str()` of it is a
+    ///     table.
+    ///
+    /// Examples
+    /// --------
+    /// >>> users = [{"price": 11}, {"price": 18}]
+    /// >>> one, other = db.recall_many("by-price", users, k=1), db.recall_many("by-price", users, k=1, offset=1)
+    /// >>> summary = one.compare(other)
+    /// >>> summary.users, summary.mean_overlap_share, [mover.id for mover in summary.movers]
+    /// (2, 0.0, ['B01', 'B02'])
+    fn compare(&self, py: Python<'_>, other: &Self) -> Result<Py<PyAny>, Failure> {
+        let (count, others) = (self.answers.len(), other.answers.len());
+        if count != others {
+            let reason = format!("{others} users to compare with {count}");
+            return Err(PyValueError::new_err(reason).into());
+        }
+        let summary: ComparisonSummary = py.detach(|| {
+            let pairs = self.answers.iter().zip(&other.answers);
+            let pairs =
+                pairs.filter_map(|(one, other)| Some(one.as_ref()?.compare(other.as_ref()?)));
+            pairs.collect()
+        });
+        let mut fields = info::value(&summary)?;
+        fields["table"] = summary.to_string().into();
+        info::record(py, "ComparisonSummary", &fields)
     }
 
     /// The hits as a stream of record batches: `user`, `rank`, `id`, `score`.

@@ -1,5 +1,7 @@
 //! The command `twinspire`, for the script that the wheel installs.
 
+use crate::failure::Failure;
+use crate::process;
 use pyo3::prelude::*;
 use std::ffi::OsString;
 
@@ -10,6 +12,7 @@ use std::ffi::OsString;
 /// int
 ///     The exit code.
 #[pyfunction]
-pub fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
-    py.detach(|| twinspire_cli::run(arguments))
+pub fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> Result<u8, Failure> {
+    process::check()?;
+    Ok(py.detach(|| twinspire_cli::run(arguments)))
 }

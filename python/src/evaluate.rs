@@ -6,8 +6,7 @@ use crate::failure::Failure;
 use crate::jobs::{self, Listener, Report};
 use crate::pinned::Pinned;
 use crate::records::{Kind, Records};
-use crate::train::{read_events, read_users};
-use crate::{arrays, info, json};
+use crate::{arrays, info, json, process, sources};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -231,14 +230,14 @@ impl Database {
         let order = tie_order(ties, tie_seed)?;
         let mut data = Dataset {
             items: Vec::new(),
-            users: users.map(read_users).transpose()?.unwrap_or_default(),
-            events: read_events(events)?,
+            users: users.map(sources::users).transpose()?.unwrap_or_default(),
+            events: sources::events(events)?,
         };
         let (test, described) = match (test, split) {
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err("either 'test' or 'split' expected").into());
             }
-            (Some(test), None) => (read_events(test)?, "given events".to_owned()),
+            (Some(test), None) => (sources::events(test)?, "given events".to_owned()),
             (None, split) => {
                 let split = given_split(split)?;
                 (
@@ -325,9 +324,10 @@ pub fn split_events(
     ties: &str,
     tie_seed: u64,
 ) -> Result<(Py<PyAny>, Py<PyAny>), Failure> {
+    process::check()?;
     let (split, order) = (given_split(split)?, tie_order(ties, tie_seed)?);
     let mut data = Dataset {
-        events: read_events(events)?,
+        events: sources::events(events)?,
         ..Dataset::default()
     };
     let test = py.detach(|| split.hold_out(&mut data, order));

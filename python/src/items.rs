@@ -3,6 +3,7 @@
 use crate::arrays;
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::filters::Filter;
 use crate::json;
 use crate::loading::{self, Batches};
 use crate::records::{Kind, Records};
@@ -33,8 +34,9 @@ impl Items {
         self.database.get().handle()
     }
 
-    fn iterate(&self, shows: Shows) -> Result<ItemIterator, Failure> {
-        let items = self.handle()?.export().run()?;
+    fn iterate(&self, py: Python<'_>, shows: Shows) -> Result<ItemIterator, Failure> {
+        let database = self.handle()?;
+        let items = py.detach(|| database.export().run())?;
         let state = Mutex::new((items, Vec::new().into_iter()));
         Ok(ItemIterator { state, shows })
     }
@@ -144,7 +146,7 @@ impl Items {
     ///
     /// Parameters
     /// ----------
-    /// filter : str
+    /// filter : str or Filter
     ///
     /// Returns
     /// -------
@@ -155,14 +157,14 @@ impl Items {
     /// --------
     /// >>> db.items.delete_where("price > 15")
     /// 1
-    fn delete_where(&self, py: Python<'_>, filter: &str) -> Result<u64, Failure> {
-        let database = self.handle()?;
+    fn delete_where(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> Result<u64, Failure> {
+        let (database, filter) = (self.handle()?, Filter::of(filter)?);
         Ok(py.detach(|| database.items().delete_where(filter))?)
     }
 
     /// The number of items that pass a filter.
-    fn count_where(&self, py: Python<'_>, filter: &str) -> Result<u64, Failure> {
-        let database = self.handle()?;
+    fn count_where(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> Result<u64, Failure> {
+        let (database, filter) = (self.handle()?, Filter::of(filter)?);
         Ok(py.detach(|| database.items().count_where(filter))?)
     }
 
@@ -284,22 +286,22 @@ impl Items {
     }
 
     /// An iterator over the ids.
-    fn keys(&self) -> Result<ItemIterator, Failure> {
-        self.iterate(Shows::Ids)
+    fn keys(&self, py: Python<'_>) -> Result<ItemIterator, Failure> {
+        self.iterate(py, Shows::Ids)
     }
 
     /// An iterator over the records.
-    fn values(&self) -> Result<ItemIterator, Failure> {
-        self.iterate(Shows::Records)
+    fn values(&self, py: Python<'_>) -> Result<ItemIterator, Failure> {
+        self.iterate(py, Shows::Records)
     }
 
     /// An iterator over ids and records.
-    fn items(&self) -> Result<ItemIterator, Failure> {
-        self.iterate(Shows::Both)
+    fn items(&self, py: Python<'_>) -> Result<ItemIterator, Failure> {
+        self.iterate(py, Shows::Both)
     }
 
-    fn __iter__(&self) -> Result<ItemIterator, Failure> {
-        self.keys()
+    fn __iter__(&self, py: Python<'_>) -> Result<ItemIterator, Failure> {
+        self.keys(py)
     }
 
     fn __len__(&self, py: Python<'_>) -> Result<usize, Failure> {

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How often signals are handled and progress is reported.
-const INTERVAL: Duration = Duration::from_millis(50);
+pub const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a long call reports.
 #[derive(Clone, Copy)]

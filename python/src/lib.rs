@@ -4,8 +4,9 @@
 //! - `failure` turns errors into exceptions, `process` refuses a handle after a fork, `jobs` lets Ctrl-C and a
 //!   progress callback reach long calls.
 //! - `json`, `frames`, `records`, `arrays`, `arguments` and `options` convert what comes in, `info` what goes out.
-//! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `generations`, `maintenance` and
-//!   `mining` add its methods. `hits`, `batch`, `towers` and `train` are what they return and take.
+//! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `release`, `generations`,
+//!   `maintenance`, `evaluate` and `mining` add its methods. `hits`, `batch`, `towers`, `train`, `filters` and `sources`
+//!   are what they return and take. `limits` are those of ONNX models.
 //! - `command` is the command `twinspire`.
 //!
 //! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
@@ -23,6 +24,7 @@ mod database;
 mod ensembles;
 mod evaluate;
 mod failure;
+mod filters;
 mod frames;
 mod generations;
 mod hits;
@@ -30,6 +32,7 @@ mod info;
 mod items;
 mod jobs;
 mod json;
+mod limits;
 mod loading;
 mod maintenance;
 mod mining;
@@ -39,6 +42,8 @@ mod process;
 mod publish;
 mod recall;
 mod records;
+mod release;
+mod sources;
 mod towers;
 mod train;
 
@@ -60,11 +65,17 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<towers::Towers>()?;
     module.add_class::<mining::MinedPairs>()?;
     module.add_class::<train::Trained>()?;
+    module.add_class::<filters::Field>()?;
+    module.add_class::<filters::Filter>()?;
+    module.add_class::<sources::Source>()?;
     module.add_function(wrap_pyfunction!(database::open, module)?)?;
     module.add_function(wrap_pyfunction!(maintenance::restore, module)?)?;
     module.add_function(wrap_pyfunction!(maintenance::repair, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::split_events, module)?)?;
+    module.add_function(wrap_pyfunction!(filters::field, module)?)?;
+    module.add_function(wrap_pyfunction!(limits::model_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(limits::set_model_limits, module)?)?;
     module.add_function(wrap_pyfunction!(train::train, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     Ok(())

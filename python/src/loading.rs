@@ -3,7 +3,7 @@
 //! A batch is read, stored, and only then the next one is read; in between, signals are handled and progress is
 //! reported. So Ctrl-C ends an import between two batches.
 
-use crate::arguments::choice;
+use crate::arguments::{choice, of_argument};
 use crate::arrays;
 use crate::failure::Failure;
 use crate::info;
@@ -133,40 +133,75 @@ fn replaced(done: twinspire::Replaced) -> Value {
 
 /// A file, read with the options of a call.
 pub fn source(path: &Path, options: Option<&Bound<'_, PyDict>>) -> Result<Source, Failure> {
-    let (mut format, mut read) = (None, ReadOptions::new());
-    for (name, value) in options.into_iter().flatten() {
-        let name = name.cast::<PyString>()?.to_cow()?.into_owned();
-        if value.is_none() {
-            continue;
-        }
-        let text = || value.extract::<String>();
-        read = match &*name {
-            "format" => {
-                format = Some(format_of(&text()?)?);
-                read
-            }
-            "id" => read.id(text()?),
-            "user" => read.user(text()?),
-            "item" => read.item(text()?),
-            "time" => read.time(text()?),
-            "weight" => read.weight(text()?),
-            "columns" => read.columns(arrays::ids(&value)?),
-            "drop" => read.drop(arrays::ids(&value)?),
-            "lists" => read.lists(arrays::ids(&value)?),
-            "text" => read.text(arrays::ids(&value)?),
-            "delimiter" => read.delimiter(text()?),
-            "header" => read.header(arrays::ids(&value)?),
-            other => {
-                let reason = format!("unexpected keyword argument '{other}'");
-                return Err(PyTypeError::new_err(reason).into());
-            }
-        };
-    }
+    let (format, options) = read_options(options)?;
     let source = match format {
         Some(format) => Source::new(path, format),
         None => import::open(path)?,
     };
-    Ok(source.options(read))
+    Ok(source.options(options))
+}
+
+/// The names of all options.
+const OPTIONS: [&str; 12] = [
+    "format",
+    "id",
+    "user",
+    "item",
+    "time",
+    "weight",
+    "columns",
+    "drop",
+    "lists",
+    "text",
+    "delimiter",
+    "header",
+];
+
+/// How a file or a frame is read, as the keyword arguments of a call.
+pub fn read_options(
+    arguments: Option<&Bound<'_, PyDict>>,
+) -> Result<(Option<Format>, ReadOptions), Failure> {
+    let (mut format, mut options) = (None, ReadOptions::new());
+    for (name, value) in arguments.into_iter().flatten() {
+        let name = name.cast::<PyString>()?.to_str()?;
+        if !OPTIONS.contains(&name) {
+            let reason = format!("unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(reason).into());
+        }
+        if value.is_none() {
+            continue;
+        }
+        let read = read_option(name, &value, &mut format, options);
+        options = read.map_err(|error| of_argument(&value, name, error))?;
+    }
+    Ok((format, options))
+}
+
+fn read_option(
+    name: &str,
+    value: &Bound<'_, PyAny>,
+    format: &mut Option<Format>,
+    options: ReadOptions,
+) -> PyResult<ReadOptions> {
+    let text = || value.extract::<String>();
+    Ok(match name {
+        "format" => {
+            *format = Some(format_of(&text()?)?);
+            options
+        }
+        "id" => options.id(text()?),
+        "user" => options.user(text()?),
+        "item" => options.item(text()?),
+        "time" => options.time(text()?),
+        "weight" => options.weight(text()?),
+        "columns" => options.columns(arrays::ids(value)?),
+        "drop" => options.drop(arrays::ids(value)?),
+        "lists" => options.lists(arrays::ids(value)?),
+        "text" => options.text(arrays::ids(value)?),
+        "delimiter" => options.delimiter(text()?),
+        "header" => options.header(arrays::ids(value)?),
+        _ => options,
+    })
 }
 
 fn format_of(name: &str) -> PyResult<Format> {
@@ -288,7 +323,7 @@ pub fn export(
     spaces: Vec<String>,
 ) -> Result<u64, Failure> {
     let with_vectors = !spaces.is_empty();
-    let mut items = database.export().vectors(spaces).run()?;
+    let mut items = py.detach(|| database.export().vectors(spaces).run())?;
     // The file is the caller's: Python writes it.
     let module = PyModule::import(py, "twinspire._files")?;
     let file = module.getattr("AtomicFile")?.call1((path,))?;

@@ -1,16 +1,18 @@
 //! Mining hard negatives.
 
-use crate::arguments::{feature_check, strings};
+use crate::arguments::{feature_check, of_argument};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::records::{json_lines, read_text};
-use crate::{info, json, process};
+use crate::filters::Filter;
+use crate::pinned::Pinned;
+use crate::{info, json, process, sources};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
-use twinspire::import::jsonl;
 use twinspire::{
     DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, FeatureCheck, MinedPair, TrainingPair,
 };
@@ -28,12 +30,63 @@ struct Params {
     seed: u64,
     hard_beyond: Option<u32>,
     only_hard: bool,
-    filters: Vec<String>,
+    filters: Vec<twinspire::Filter>,
     check: FeatureCheck,
     recall_target: Option<f32>,
     ef: Option<usize>,
     exact: bool,
     skip_failures: bool,
+}
+
+impl Params {
+    /// Reads keyword arguments.
+    fn new(space: String, arguments: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut params = Self {
+            space,
+            ranks: (
+                *DEFAULT_NEGATIVE_RANKS.start(),
+                *DEFAULT_NEGATIVE_RANKS.end(),
+            ),
+            per_pair: Some(DEFAULT_NEGATIVES_PER_PAIR),
+            seed: 0,
+            hard_beyond: None,
+            only_hard: false,
+            filters: Vec::new(),
+            check: FeatureCheck::default(),
+            recall_target: None,
+            ef: None,
+            exact: false,
+            skip_failures: false,
+        };
+        for (name, value) in arguments.into_iter().flatten() {
+            let name = name.cast::<PyString>()?.to_str()?;
+            let known = params.set(name, &value);
+            if !known.map_err(|error| of_argument(&value, name, error))? {
+                let reason = format!("mine() got an unexpected keyword argument '{name}'");
+                return Err(PyTypeError::new_err(reason));
+            }
+        }
+        Ok(params)
+    }
+
+    /// Sets the argument of this name. False if there is none.
+    fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        match name {
+            "ranks" => self.ranks = value.extract()?,
+            "per_pair" => self.per_pair = value.extract()?,
+            "seed" => self.seed = value.extract()?,
+            "hard_beyond" => self.hard_beyond = value.extract()?,
+            "only_hard" => self.only_hard = value.extract()?,
+            "filter" => self.filters = Filter::each(value)?,
+            "check_features" => self.check = feature_check(&value.extract::<String>()?)?,
+            "recall_target" => self.recall_target = value.extract()?,
+            "ef" => self.ef = value.extract()?,
+            "exact" => self.exact = value.extract()?,
+            "skip_failures" => self.skip_failures = value.extract()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 /// What the miner sends.
@@ -59,7 +112,7 @@ impl Database {
     /// Parameters
     /// ----------
     /// space : str
-    /// pairs : iterable of dict
+    /// pairs : iterable of dict, frame or path of JSON lines
     ///     Each ``{"user": {…}, "positive": id}``, with ``"known"`` for ids that are never negatives.
     /// ranks : (int, int), default (101, 500)
     ///     The first and the last rank of negatives, from 1.
@@ -86,59 +139,58 @@ impl Database {
     /// >>> for mined in db.mine("by-price", pairs, ranks=(1, 5)):
     /// ...     print(mined["positive_rank"], [negative["id"] for negative in mined["negatives"]])
     /// 1 ['B02']
-    #[pyo3(signature = (space, pairs, *, ranks=(*DEFAULT_NEGATIVE_RANKS.start(), *DEFAULT_NEGATIVE_RANKS.end()),
-        per_pair=Some(DEFAULT_NEGATIVES_PER_PAIR), seed=0, hard_beyond=None, only_hard=false, filter=None,
-        check_features="described", recall_target=None, ef=None, exact=false, skip_failures=false),
-        text_signature = "($self, space, pairs, *, ranks=(101, 500), per_pair=4, seed=0, hard_beyond=None, \
-        only_hard=False, filter=None, check_features='described', recall_target=None, ef=None, exact=False, \
-        skip_failures=False)")]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
+    #[pyo3(signature = (space, pairs, **options), text_signature = "($self, space, pairs, *, ranks=(101, 500), \
+        per_pair=4, seed=0, hard_beyond=None, only_hard=False, filter=None, check_features='described', \
+        recall_target=None, ef=None, exact=False, skip_failures=False)")]
     fn mine(
         &self,
         py: Python<'_>,
         space: String,
         pairs: &Bound<'_, PyAny>,
-        ranks: (u32, u32),
-        per_pair: Option<usize>,
-        seed: u64,
-        hard_beyond: Option<u32>,
-        only_hard: bool,
-        filter: Option<&Bound<'_, PyAny>>,
-        check_features: &str,
-        recall_target: Option<f32>,
-        ef: Option<usize>,
-        exact: bool,
-        skip_failures: bool,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> Result<MinedPairs, Failure> {
-        let database = self.handle()?;
-        let params = Params {
-            space,
-            ranks,
-            per_pair,
-            seed,
-            hard_beyond,
-            only_hard,
-            filters: filter.map(strings).transpose()?.unwrap_or_default(),
-            check: feature_check(check_features)?,
-            recall_target,
-            ef,
-            exact,
-            skip_failures,
-        };
-        let text = json_lines(pairs)?;
-        let pairs = read_text(py, text, |text| jsonl::pairs_from(text, "pairs"))?;
-        start(py, &database, params, pairs)
+        let state = self.handle()?.pin();
+        start(
+            py,
+            state,
+            Params::new(space, options)?,
+            sources::pairs(pairs)?,
+        )
+    }
+}
+
+#[pymethods]
+impl Pinned {
+    /// Mine hard training examples from a space of this state; as `Database.mine`.
+    ///
+    /// Examples
+    /// --------
+    /// >>> pairs = [{"user": {"price": 15}, "positive": "B01"}]
+    /// >>> with db.pin() as state:
+    /// ...     [mined["positive_rank"] for mined in state.mine("by-price", pairs, ranks=(1, 5))]
+    /// [1]
+    #[pyo3(signature = (space, pairs, **options), text_signature = "($self, space, pairs, *, ranks=(101, 500), \
+        per_pair=4, seed=0, hard_beyond=None, only_hard=False, filter=None, check_features='described', \
+        recall_target=None, ef=None, exact=False, skip_failures=False)")]
+    fn mine(
+        &self,
+        py: Python<'_>,
+        space: String,
+        pairs: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> Result<MinedPairs, Failure> {
+        let params = Params::new(space, options)?;
+        start(py, self.state()?, params, sources::pairs(pairs)?)
     }
 }
 
 /// Starts to mine on a thread of its own, and waits until it began.
 fn start(
     py: Python<'_>,
-    database: &twinspire::Database,
+    state: twinspire::Pinned,
     params: Params,
     pairs: Vec<TrainingPair>,
 ) -> Result<MinedPairs, Failure> {
-    let state = database.pin();
     let (sender, mined) = sync_channel::<Sent>(AHEAD);
     let (began, generation) = sync_channel(1);
     let skipped = Arc::<Mutex<Vec<Failure>>>::default();
@@ -160,7 +212,7 @@ fn start(
             miner = miner.only_hard_positives();
         }
         for filter in &params.filters {
-            miner = miner.filter(filter.as_str());
+            miner = miner.filter(filter.clone());
         }
         if let Some(share) = params.recall_target {
             miner = miner.recall_target(share);

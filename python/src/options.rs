@@ -1,6 +1,7 @@
 //! The options that all recalls share.
 
-use crate::arguments::{by_space, choice, feature_check, of_argument, strings};
+use crate::arguments::{by_space, choice, feature_check, of_argument};
+use crate::filters::Filter;
 use crate::{arrays, json};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -31,7 +32,7 @@ pub struct Options {
     /// Number of hits; `usize::MAX` for all.
     k: usize,
     min_score: Option<f32>,
-    filters: Vec<String>,
+    filters: Vec<twinspire::Filter>,
     exclude: Vec<String>,
     exclude_each: Vec<Vec<String>>,
     recall_target: Option<f32>,
@@ -85,9 +86,9 @@ impl Options {
     pub fn new(call: Call, arguments: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut options = Self::default();
         for (name, value) in arguments.into_iter().flatten() {
-            let name = name.cast::<PyString>()?.to_cow()?.into_owned();
-            let known = options.set(call, &name, &value);
-            if !known.map_err(|error| of_argument(&value, &name, error))? {
+            let name = name.cast::<PyString>()?.to_str()?;
+            let known = options.set(call, name, &value);
+            if !known.map_err(|error| of_argument(&value, name, error))? {
                 let method = match call {
                     Call::Recall => "recall",
                     Call::Similar => "similar",
@@ -139,7 +140,7 @@ impl Options {
             }
             "k" => self.k = value.extract::<Option<usize>>()?.unwrap_or(usize::MAX),
             "min_score" => self.min_score = value.extract()?,
-            "filter" => self.filters = strings(value)?,
+            "filter" => self.filters = Filter::each(value)?,
             "exclude" => {
                 if !value.is_none() {
                     self.exclude = arrays::ids(value)?;
@@ -212,7 +213,7 @@ impl Options {
             recall = recall.vector_in(space, vector);
         }
         for filter in &self.filters {
-            recall = recall.filter(filter.as_str());
+            recall = recall.filter(filter.clone());
         }
         recall = recall
             .exclude(&self.exclude)

@@ -10,6 +10,7 @@ use crate::process;
 use crate::records::{Kind, Records};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::mem;
 use std::sync::{Mutex, PoisonError};
 
 /// One state of a database, held until it is closed; made by `Database.pin`. It takes the recalls of a database, and
@@ -36,6 +37,16 @@ impl Pinned {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let closed = || Failure::new("ClosedError", "the pinned state is closed; pin again");
         state.clone().ok_or_else(closed)
+    }
+
+    fn take(&self) -> Option<twinspire::Pinned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        Python::attach(|py| self.close(py));
     }
 }
 
@@ -131,9 +142,25 @@ impl Pinned {
         Ok(self.state()?.active_generation(space)?.0)
     }
 
+    /// Whether the user tower of a space, or of any space of an ensemble, reads a field of users.
+    ///
+    /// Examples
+    /// --------
+    /// >>> with db.pin() as state:
+    /// ...     state.reads_user_field("by-price", "price"), state.reads_user_field("by-price", "age")
+    /// (True, False)
+    fn reads_user_field(&self, name: &str, field: &str) -> Result<bool, Failure> {
+        Ok(self.state()?.reads_user_field(name, field)?)
+    }
+
     /// Let go of the state. Closing it again does nothing.
-    fn close(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    fn close(&self, py: Python<'_>) {
+        let Some(state) = self.take() else { return };
+        match process::is_fork() {
+            true => mem::forget(state),
+            // It may be the last owner of files.
+            false => py.detach(|| drop(state)),
+        }
     }
 
     fn __enter__(state: PyRef<'_, Self>) -> Result<PyRef<'_, Self>, Failure> {
@@ -142,8 +169,8 @@ impl Pinned {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyAny>) {
-        self.close();
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) {
+        self.close(py);
     }
 
     fn __repr__(&self) -> String {

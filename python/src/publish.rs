@@ -19,8 +19,8 @@ use twinspire::{
 };
 
 /// The options of a publish, as the keyword arguments of a call.
-struct Options {
-    retain: usize,
+pub struct Options {
+    pub retain: usize,
     storage: Storage,
     index: IndexChoice,
     graph: GraphBuilder,
@@ -38,7 +38,7 @@ struct LeftOut {
 
 impl Options {
     /// Reads keyword arguments. A fused space has no options for its vectors.
-    fn new(
+    pub fn new(
         py: Python<'_>,
         is_fused: bool,
         arguments: Option<&Bound<'_, PyDict>>,
@@ -105,7 +105,16 @@ impl Options {
         py: Python<'_>,
         publish: impl FnOnce(&Job) -> Result<GenerationInfo, Failure> + Send,
     ) -> Result<Py<PyAny>, Failure> {
-        let generation = jobs::run(py, &self.listener, publish)?;
+        info::record(py, "Generation", &self.complete(py, publish)?)
+    }
+
+    /// Does work that publishes, on a thread of its own, then tells what was left out.
+    pub fn complete<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&Job) -> Result<T, Failure> + Send,
+    ) -> Result<T, Failure> {
+        let done = jobs::run(py, &self.listener, work)?;
         if let Some(LeftOut {
             callback: Some(callback),
             errors,
@@ -117,7 +126,7 @@ impl Options {
                 callback.call1(py, (failure.into_exception(py),))?;
             }
         }
-        info::record(py, "Generation", &generation)
+        Ok(done)
     }
 
     /// The options that every publish has.
@@ -131,6 +140,21 @@ impl Options {
         match self.force {
             true => publish.force(),
             false => publish,
+        }
+    }
+}
+
+impl Options {
+    /// The options of a publish of towers.
+    pub fn of_towers<'a>(
+        &'a self,
+        publish: Publish<'a, twinspire::Towers>,
+        job: &'a Job,
+    ) -> Publish<'a, twinspire::Towers> {
+        let publish = self.apply(publish, job).storage(self.storage);
+        match &self.left_out {
+            Some(left_out) => publish.leave_out(|error| left_out.add(error)),
+            None => publish,
         }
     }
 }
@@ -232,12 +256,7 @@ impl Database {
         let towers = Towers::of(towers)?;
         options.run(py, |job| {
             let publish = database.publish(space).towers(towers);
-            let publish = options.apply(publish, job).storage(options.storage);
-            let publish = match &options.left_out {
-                Some(left_out) => publish.leave_out(|error| left_out.add(error)),
-                None => publish,
-            };
-            Ok(publish.run()?)
+            Ok(options.of_towers(publish, job).run()?)
         })
     }
 

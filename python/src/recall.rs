@@ -30,8 +30,9 @@ impl Database {
     ///     Number of hits; with None every item, which makes sense with `min_score`.
     /// min_score : float, optional
     ///     Only items with this exact score or more.
-    /// filter : str or list of str, optional
-    ///     Only items that pass, such as ``"price < 30 and tags has 'red'"``; of several, all.
+    /// filter : str or Filter, or a list of them, optional
+    ///     Only items that pass, such as ``"price < 30 and tags has 'red'"``; of several, all. `field` makes filters of
+    ///     values that are not constants.
     /// exclude : iterable of str, optional
     ///     Ids that are never hits, such as those the user has seen.
     /// recall_target : float, optional

@@ -1,6 +1,8 @@
 //! Records of a caller: dicts, or the rows of a frame.
 
 use crate::failure::Failure;
+use crate::jobs::INTERVAL;
+use crate::sources::{self, Given, Source};
 use crate::{frames, json};
 use arrow_array::RecordBatchReader;
 use pyo3::exceptions::PyTypeError;
@@ -8,13 +10,17 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString};
 use serde_json::Value;
 use std::io::Cursor;
-use std::sync::mpsc::channel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
 use std::{panic, thread};
-use twinspire::Event;
-use twinspire::import::{ImportError, Lines, ReadOptions, arrow, jsonl};
+use twinspire::import::{ImportError, Lines, arrow};
 
 /// Dicts that are passed on together by [`Records::stream`].
 const STREAMED: usize = 64;
+/// Groups of them that are read ahead.
+const GROUPS_AHEAD: usize = 16;
 
 /// What the rows of a frame are.
 #[derive(Clone, Copy)]
@@ -36,13 +42,21 @@ pub enum Records {
 impl Records {
     /// The records of a frame, or of an iterable of dicts.
     pub fn new(object: &Bound<'_, PyAny>, kind: Kind) -> Result<Self, Failure> {
-        if let Some(reader) = frames::reader(object)? {
-            let (schema, options) = (reader.schema(), ReadOptions::new());
+        let given = Given::new(object);
+        if let Some(reader) = frames::reader(&given.object)? {
+            let (schema, options) = (reader.schema(), &given.options);
             let rows = match kind {
-                Kind::Items => arrow::items_from(reader, &schema, frames::NAME, &options)?,
-                Kind::Any => arrow::records_from(reader, &schema, frames::NAME, &options)?,
+                Kind::Items => arrow::items_from(reader, &schema, frames::NAME, options)?,
+                Kind::Any => arrow::records_from(reader, &schema, frames::NAME, options)?,
             };
             return Ok(Self::Rows(Box::new(Locked::new(rows))));
+        }
+        if object.is_instance_of::<Source>() {
+            let all = match kind {
+                Kind::Items => sources::items(object)?,
+                Kind::Any => sources::users(object)?,
+            };
+            return Ok(Self::Rows(Box::new(all.into_iter().map(Ok))));
         }
         Ok(Self::Dicts(dicts(object)?.unbind()))
     }
@@ -66,45 +80,100 @@ impl Records {
 }
 
 impl Records {
-    /// Passes all records to `work`, which runs without the interpreter's lock while dicts are read under it.
+    /// Passes all records to `work`, which runs on a thread of its own while dicts are read under the interpreter's lock.
+    /// Ctrl-C ends the records, and so the work.
     pub fn stream<T: Send>(
         mut self,
         py: Python<'_>,
         work: impl FnOnce(&mut dyn Iterator<Item = Value>) -> T + Send,
     ) -> Result<T, Failure> {
-        if let Self::Rows(rows) = &mut self {
-            return py.detach(|| {
-                let mut failed = None;
-                let result =
-                    work(&mut rows.map_while(|row| row.map_err(|e| failed = Some(e)).ok()));
-                failed.map_or(Ok(result), |error| Err(error.into()))
-            });
-        }
         let first = self.take(py, STREAMED)?;
         if first.len() < STREAMED {
             return Ok(py.detach(|| work(&mut first.into_iter())));
         }
-        thread::scope(|scope| {
-            let (sender, groups) = channel::<Vec<Value>>();
-            let worker =
-                scope.spawn(|| work(&mut first.into_iter().chain(groups.into_iter().flatten())));
-            let read = loop {
-                match self.take(py, STREAMED) {
-                    Ok(group) if group.is_empty() => break Ok(()),
-                    Ok(group) => {
-                        // The worker has failed, and has dropped the iterator.
-                        if sender.send(group).is_err() {
-                            break Ok(());
-                        }
-                    }
-                    Err(failure) => break Err(failure),
-                }
+        match self {
+            Self::Dicts(_) => {
+                let (sender, groups) = sync_channel(GROUPS_AHEAD);
+                let rest = groups.into_iter().flatten();
+                attend(
+                    py,
+                    || work(&mut first.into_iter().chain(rest)),
+                    move |_| {
+                        let sent = self.send(py, &sender);
+                        drop(sender);
+                        sent
+                    },
+                )
+            }
+            Self::Rows(rows) => {
+                let (stopped, mut failed) = (AtomicBool::new(false), None);
+                let rest = rows.map_while(|row| match stopped.load(Ordering::Relaxed) {
+                    false => row.map_err(|error| failed = Some(error)).ok(),
+                    true => None,
+                });
+                let result = attend(
+                    py,
+                    || work(&mut first.into_iter().chain(rest)),
+                    |done| {
+                        let waited = wait(py, done);
+                        stopped.store(waited.is_err(), Ordering::Relaxed);
+                        waited
+                    },
+                )?;
+                failed.map_or(Ok(result), |error| Err(error.into()))
+            }
+        }
+    }
+
+    /// Reads dicts and sends them on, until there are no more or nobody takes them.
+    fn send(&mut self, py: Python<'_>, groups: &SyncSender<Vec<Value>>) -> Result<(), Failure> {
+        loop {
+            let group = self.take(py, STREAMED)?;
+            if group.is_empty() {
+                return Ok(());
+            }
+            let sent = match groups.try_send(group) {
+                Err(TrySendError::Full(group)) => py.detach(|| groups.send(group).is_ok()),
+                sent => sent.is_ok(),
             };
-            drop(sender);
-            let result = py.detach(|| worker.join());
-            read?;
-            Ok(result.unwrap_or_else(|panicked| panic::resume_unwind(panicked)))
-        })
+            // The worker has failed, and has dropped the iterator.
+            if !sent {
+                return Ok(());
+            }
+            py.check_signals()?;
+        }
+    }
+}
+
+/// Does `work` on a thread of its own, while this one does `meanwhile`, which gets what is closed at the end of the
+/// work.
+fn attend<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> T + Send,
+    meanwhile: impl FnOnce(&mut Receiver<()>) -> Result<(), Failure>,
+) -> Result<T, Failure> {
+    let (working, mut done) = channel::<()>();
+    thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            let _working = working;
+            work()
+        });
+        let attended = meanwhile(&mut done);
+        let waited = attended.and_then(|()| wait(py, &mut done));
+        let result = py.detach(|| worker.join());
+        waited?;
+        Ok(result.unwrap_or_else(|panicked| panic::resume_unwind(panicked)))
+    })
+}
+
+/// Handles signals until what is waited for is closed.
+fn wait(py: Python<'_>, done: &mut Receiver<()>) -> Result<(), Failure> {
+    loop {
+        let done = &mut *done;
+        if py.detach(move || done.recv_timeout(INTERVAL)) != Err(RecvTimeoutError::Timeout) {
+            return Ok(());
+        }
+        py.check_signals()?;
     }
 }
 
@@ -144,11 +213,15 @@ impl<T: Iterator> Iterator for Locked<T> {
 pub fn json_lines(object: &Bound<'_, PyAny>) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
     for dict in dicts(object)? {
-        let record = json::to_object(&dict?)?;
-        text.extend(record.to_string().into_bytes());
-        text.push(b'\n');
+        add_line(&mut text, &json::to_object(&dict?)?);
     }
     Ok(text)
+}
+
+/// Adds a record to text of JSON lines.
+pub fn add_line(text: &mut Vec<u8>, record: &Value) {
+    text.extend(record.to_string().into_bytes());
+    text.push(b'\n');
 }
 
 /// Reads text without the interpreter's lock, to its end or its first bad record.
@@ -158,17 +231,4 @@ pub fn read_text<T: Send>(
     read: impl FnOnce(Cursor<Vec<u8>>) -> Lines<T> + Send,
 ) -> Result<Vec<T>, Failure> {
     Ok(py.detach(|| read(Cursor::new(text)).collect::<Result<_, _>>())?)
-}
-
-/// The events of a frame, or of an iterable of dicts.
-pub fn events(object: &Bound<'_, PyAny>, options: &ReadOptions) -> Result<Vec<Event>, Failure> {
-    let py = object.py();
-    if let Some(reader) = frames::reader(object)? {
-        let schema = reader.schema();
-        let rows = arrow::events_from(reader, &schema, frames::NAME, options)?;
-        let mut rows = Locked::new(rows);
-        return Ok(py.detach(|| rows.by_ref().collect::<Result<_, _>>())?);
-    }
-    let text = json_lines(object)?;
-    read_text(py, text, |text| jsonl::events_from(text, "events", options))
 }

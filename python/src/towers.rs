@@ -8,7 +8,7 @@ use crate::{info, json, process};
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use twinspire::{Metric, TowersError};
 
@@ -109,6 +109,7 @@ impl Towers {
         user: &Self,
         item: &Self,
     ) -> Result<Self, Failure> {
+        process::check()?;
         Ok(Self(
             py.detach(|| twinspire::Towers::combine(&user.0, &item.0))?,
         ))
@@ -120,6 +121,7 @@ impl Towers {
     /// ----------
     /// path : str or os.PathLike
     fn save(&self, py: Python<'_>, path: PathBuf) -> Result<(), Failure> {
+        process::check()?;
         Ok(py.detach(|| self.0.save(path))?)
     }
 
@@ -164,11 +166,13 @@ impl Towers {
     /// >>> twinspire.Towers.open(models / "price").describe()["user"]["example"]
     /// {'price': 0.0}
     fn describe<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Failure> {
+        process::check()?;
         Ok(json::to_python(py, &info::value(&self.0.describe())?)?)
     }
 
     /// All that is wrong with the features of a user, taken strictly: a list of problems.
     fn check_user(&self, user: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
+        process::check()?;
         let problems = self.0.check_user(&json::to_object(user)?);
         Ok(problems.iter().map(ToString::to_string).collect())
     }
@@ -190,6 +194,45 @@ impl Towers {
     /// The vectors of items; as `embed_users`.
     fn embed_items(&self, items: &Bound<'_, PyAny>) -> Result<Py<PyArray2<f32>>, Failure> {
         self.embed(items, twinspire::Towers::embed_items_into)
+    }
+
+    /// Embed a user, and show what each feature gave to the first layer.
+    ///
+    /// Parameters
+    /// ----------
+    /// user : dict
+    ///
+    /// Returns
+    /// -------
+    /// Embedded
+    ///
+    /// Examples
+    /// --------
+    /// >>> twinspire.Towers.open(models / "price").embed_user({"price": 3}).features[0].numbers
+    /// [3.0]
+    fn embed_user(&self, py: Python<'_>, user: &Bound<'_, PyAny>) -> Result<Py<PyAny>, Failure> {
+        process::check()?;
+        let user = json::to_object(user)?;
+        let shown = py.detach(|| self.0.embed_user_shown(&user))?;
+        info::record(py, "Embedded", &shown)
+    }
+
+    /// Embed an item, and show what each feature gave to the first layer; as `embed_user`.
+    fn embed_item(&self, py: Python<'_>, item: &Bound<'_, PyAny>) -> Result<Py<PyAny>, Failure> {
+        process::check()?;
+        let item = json::to_object(item)?;
+        let shown = py.detach(|| self.0.embed_item_shown(&item))?;
+        info::record(py, "Embedded", &shown)
+    }
+
+    /// The self-test that the towers passed when they were opened; None if they have none.
+    #[getter]
+    fn self_test(&self, py: Python<'_>) -> Result<Option<Py<PyAny>>, Failure> {
+        let Some(test) = self.0.self_test() else {
+            return Ok(None);
+        };
+        let fields = json!({"cases": test.cases, "difference": test.difference});
+        Ok(Some(info::record(py, "SelfTest", &fields)?))
     }
 
     fn __repr__(&self) -> String {

@@ -2,11 +2,8 @@
 
 use crate::failure::Failure;
 use crate::jobs::{self, Job, Listener, Report};
-use crate::loading;
-use crate::records::{self, json_lines, read_text};
 use crate::towers::Towers;
-use crate::{frames, info, json, process};
-use arrow_array::RecordBatchReader;
+use crate::{info, json, process, sources};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,9 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use twinspire::MinedPair;
-use twinspire::import::{ImportError, ReadOptions, Records, arrow, jsonl};
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 use twinspire::train::report::samples;
 use twinspire::train::{
@@ -85,6 +80,7 @@ impl Trained {
     /// title : str
     #[pyo3(signature = (title="Training"))]
     fn to_html(&self, py: Python<'_>, title: &str) -> Result<String, Failure> {
+        process::check()?;
         let Outcome { towers, report, .. } = &self.outcome;
         let page = py.detach(|| {
             let samples = samples(towers, &self.queries, &self.items, SAMPLES.1)?;
@@ -127,12 +123,12 @@ pub fn train(
     };
     let inputs = Inputs {
         data: Dataset {
-            items: items.map(read_items).transpose()?.unwrap_or_default(),
-            users: users.map(read_users).transpose()?.unwrap_or_default(),
-            events: events.map(read_events).transpose()?.unwrap_or_default(),
+            items: items.map(sources::items).transpose()?.unwrap_or_default(),
+            users: users.map(sources::users).transpose()?.unwrap_or_default(),
+            events: events.map(sources::events).transpose()?.unwrap_or_default(),
         },
         earlier: earlier.map(Towers::of).transpose()?,
-        mined: mined.map(read_mined).transpose()?.unwrap_or_default(),
+        mined: mined.map(sources::mined).transpose()?.unwrap_or_default(),
         teacher: given_teacher(teacher)?,
         settings,
     };
@@ -250,64 +246,4 @@ fn given_teacher(teacher: Option<&Bound<'_, PyAny>>) -> Result<GivenTeacher, Fai
         return Ok(GivenTeacher::Towers(Towers::of(teacher)?));
     }
     Ok(GivenTeacher::Fields(crate::arguments::strings(teacher)?))
-}
-
-/// The path of a file, if this is one.
-fn path(object: &Bound<'_, PyAny>) -> Option<PathBuf> {
-    object.extract().ok()
-}
-
-/// All records of a file.
-fn read_file<T: Send>(
-    py: Python<'_>,
-    open: impl FnOnce() -> Result<Records<T>, ImportError> + Send,
-) -> Result<Vec<T>, Failure> {
-    Ok(py.detach(|| open()?.collect::<Result<Vec<T>, _>>())?)
-}
-
-fn read_items(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
-    let (py, options) = (object.py(), ReadOptions::new());
-    if let Some(path) = path(object) {
-        let source = loading::source(&path, None)?;
-        return read_file(py, || source.items());
-    }
-    if let Some(reader) = frames::reader(object)? {
-        let schema = reader.schema();
-        let rows = arrow::items_from(reader, &schema, frames::NAME, &options)?;
-        let mut rows = records::Locked::new(rows);
-        return Ok(py.detach(|| rows.by_ref().collect::<Result<_, _>>())?);
-    }
-    let text = json_lines(object)?;
-    read_text(py, text, |text| jsonl::items_from(text, "items", &options))
-}
-
-/// Users of a file, a frame or dicts.
-pub fn read_users(object: &Bound<'_, PyAny>) -> Result<Vec<Value>, Failure> {
-    let (py, options) = (object.py(), ReadOptions::new());
-    if let Some(path) = path(object) {
-        let source = loading::source(&path, None)?;
-        return read_file(py, || source.users());
-    }
-    if let Some(reader) = frames::reader(object)? {
-        let schema = reader.schema();
-        let rows = arrow::users_from(reader, &schema, frames::NAME, &options)?;
-        let mut rows = records::Locked::new(rows);
-        return Ok(py.detach(|| rows.by_ref().collect::<Result<_, _>>())?);
-    }
-    let text = json_lines(object)?;
-    read_text(py, text, |text| jsonl::users_from(text, "users", &options))
-}
-
-/// Events of a file, a frame or dicts.
-pub fn read_events(object: &Bound<'_, PyAny>) -> Result<Vec<twinspire::Event>, Failure> {
-    if let Some(path) = path(object) {
-        let source = loading::source(&path, None)?;
-        return read_file(object.py(), || source.events());
-    }
-    records::events(object, &ReadOptions::new())
-}
-
-fn read_mined(object: &Bound<'_, PyAny>) -> Result<Vec<MinedPair>, Failure> {
-    let text = json_lines(object)?;
-    read_text(object.py(), text, |text| jsonl::mined_from(text, "mined"))
 }

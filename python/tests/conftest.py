@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +36,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if name in sys.modules:
             called.record(sys.modules[name])
     # The tests of what was called come last.
-    items.sort(key=lambda item: item.name.startswith("test_every_public_name_is_called"))
+    last = ("test_every_public_name_is_called",)
+    items.sort(key=lambda item: (item.name.startswith(last), item.get_closest_marker("beside") is not None))
+
+
+#: One at a time, so that other tests are not starved.
+BESIDE = ThreadPoolExecutor(1)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tests that only wait for processes of their own begin now, and wait beside the others: they are last."""
+    for item in session.items:
+        if item.get_closest_marker("beside") and not session.config.option.collectonly:
+            assert isinstance(item, pytest.Function)
+            item.obj = _begun(item.obj, item.callspec.params if hasattr(item, "callspec") else {})
+
+
+def _begun(test: Callable[..., None], parameters: dict[str, Any]) -> Callable[..., None]:
+    running = BESIDE.submit(test, **parameters)
+    return lambda **_: running.result()
 
 
 def write_price_towers(directory: Path) -> Path:

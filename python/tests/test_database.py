@@ -233,12 +233,16 @@ FORK = """
 import os, sys, twinspire
 db = twinspire.open(sys.argv[1])
 items, state, towers = db.items, db.pin(), db.towers("by-price")
+trained = twinspire.train.youtube(items=[{"id": "a"}, {"id": "b"}], dimension=4, epochs=1,
+    events=[{"user": f"u{n % 3}", "item": "ab"[n % 2], "timestamp": n} for n in range(12)])
 child = os.fork()
 if child == 0:
     uses = [
         lambda: db.recall("by-price", user={"price": 1}), lambda: items.put({"id": "forked"}), lambda: len(items),
         lambda: state.recall("by-price", user={"price": 1}), lambda: towers.embed_users([{"price": 1}]),
         lambda: twinspire.open(sys.argv[1], read_only=True), lambda: db.publish_vectors("x", ["B01"], [[1.0]]),
+        trained.to_html, lambda: twinspire.split_events([]), lambda: twinspire.Towers.combine(towers, towers),
+        lambda: towers.save(sys.argv[1] + ".towers"), lambda: towers.check_user({}), lambda: list(items),
     ]
     raised = 0
     for use in uses:
@@ -247,7 +251,8 @@ if child == 0:
         except twinspire.ForkedError:
             raised += 1
     db.close()
-    del db, items, state, towers
+    state.close()
+    del db, items, state, towers, trained
     os._exit(0 if raised == len(uses) else 1)
 _, status = os.waitpid(child, 0)
 assert os.waitstatus_to_exitcode(status) == 0, status

@@ -61,7 +61,12 @@ def test_onnx_models_give_the_vectors_of_the_trained_model() -> None:
     for side, embed in (("user", made.embed_users), ("item", made.embed_items)):
         found = embed([record for record, _ in examples[side]])
         np.testing.assert_allclose(found, [vector for _, vector in examples[side]], atol=1e-5)
+    assert made.self_test is not None and made.self_test.cases == sum(map(len, examples.values()))
+    assert made.self_test.difference < 1e-5
+    record, vector = examples["item"][0]
+    np.testing.assert_allclose(made.embed_item(record).vector, vector, atol=1e-5)
     record, vector = examples["user"][0]
+    assert made.embed_user(record).features
     wrong = {"user": [(record, [-component for component in vector])]}
     with pytest.raises(twinspire.TowersError, match="self-test"):
         export.onnx(**shape, **towers, tables=tables, examples=wrong)

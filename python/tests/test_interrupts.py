@@ -42,6 +42,9 @@ CALLS = {
     " epochs=60_000, progress=lambda p: began())",
     "mine": "began(); print(sum(1 for _ in db.mine('by-price', [{'user': {'price': 1}, 'positive': 'i1'}] * 200_000,"
     " exact=True)))",
+    "recall_many": "began(); db.recall_many('by-price', [{'price': 1}] * 1_000_000, k=1, exact=True)",
+    "recall_many of a frame": "import pyarrow; users = pyarrow.table({'price': [1] * 1_000_000}); began();"
+    " db.recall_many('by-price', users, k=1, exact=True)",
 }
 
 

@@ -76,6 +76,21 @@ def test_a_batch_answers_as_single_recalls(db: twinspire.Database) -> None:
     assert repr(many) == "BatchHits(3 users, up to 2 hits each)"
 
 
+def test_batches_are_compared(db: twinspire.Database) -> None:
+    users = [{"price": 11}, {"price": 19}]
+    one = db.recall_many("by-price", users, k=2)
+    assert one.compare(one).same_order == 1.0 and one.compare(one).movers == []
+    other = db.recall_many("by-price", [{"price": 11}, {"price": 11}], k=2)
+    summary = one.compare(other)
+    assert (summary.users, summary.same_first, summary.mean_overlap_share) == (2, 0.5, 1.0)
+    assert [(mover.id, mover.rose, mover.fell) for mover in summary.movers] == [("B01", 1, 0), ("B02", 0, 1)]
+    assert "B01" in str(summary) and "users=2" in repr(summary)
+    kept = db.recall_many("by-price", [{"price": 11}, {"price": "cheap"}], k=2, on_error="keep")
+    assert one.compare(kept).users == 1
+    with pytest.raises(ValueError, match="1 users to compare with 2"):
+        one.compare(db.recall_many("by-price", users[:1]))
+
+
 def test_users_that_fail_fail_the_batch_or_keep_their_reason(db: twinspire.Database) -> None:
     users: list[dict[str, Any]] = [{"price": 11}, {"price": "cheap"}, {"price": 19}]
     with pytest.raises(twinspire.FeatureError, match="user 2 of the batch"):

@@ -32,6 +32,11 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.embed_user("by-price", {"price": 1})
     hits = db.recall("clip", vector=[1.0, 0.0])
     hits.compare(hits)
+    one, other = (db.recall_many("by-price", [{"price": 1}], k=1, offset=offset) for offset in (0, 1))
+    one.compare(other)
+    db.release("by-price", db.towers("by-price"), events=[], test=[{"user": "u", "item": "B01", "timestamp": 1}],
+               users=[{"user_id": "u", "price": 1}], check_features="lenient")  # fmt: skip
+    twinspire.model_limits()
     events = [{"user": f"u{n}", "item": f"B0{n % 2 + 1}", "timestamp": n} for n in range(8)]
     test = [{"user": f"u{n}", "item": "B02", "timestamp": 9} for n in range(8)]
     users = [{"user_id": f"u{n}", "price": n} for n in range(8)]
@@ -43,7 +48,8 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.close()
     twinspire.repair(path)
     names = {name for name in twinspire.__all__ if dataclasses.is_dataclass(getattr(twinspire, name))}
-    assert names - made == {"FileProblem", "Progress"}
+    # `test_export` sees the self-test.
+    assert names - made == {"FileProblem", "Progress", "SelfTest"}
 
 
 def test_the_page_lists_every_exception() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import twinspire
@@ -124,6 +125,82 @@ def test_mined_negatives_and_earlier_towers(empty: twinspire.Database) -> None:
     mined = empty.mine("easy", pairs, ranks=(2, 9), per_pair=2, check_features="lenient")
     hard = train.ebr(**data, **SMALL, mined=mined, earlier=easy).towers
     assert hard.hash != easy.hash
+
+
+def test_pairs_are_dicts_frames_or_files_and_states_are_mined(db: twinspire.Database, tmp_path: Path) -> None:
+    pairs = [{"user": {"price": price}, "positive": "B01"} for price in (11, 19)]
+    frame, file = pa.Table.from_pylist(pairs), tmp_path / "pairs.jsonl"
+    file.write_text("".join(f"{json.dumps(pair)}\n" for pair in pairs))
+    with db.pin() as state:
+        del db.items["B02"]
+        mined = [list(state.mine("by-price", given, ranks=(1, 5))) for given in (pairs, frame, file, str(file))]
+        with pytest.raises(TypeError, match="unexpected keyword argument 'rank'"):
+            state.mine("by-price", pairs, rank=3)  # type: ignore[call-arg]
+        with pytest.raises(ValueError, match="argument 'check_features'"):
+            state.mine("by-price", pairs, check_features="never")  # type: ignore[arg-type]
+    assert all(one == mined[0] for one in mined)
+    assert [pair["negatives"][0]["id"] for pair in mined[0]] == ["B02", "B02"]
+    assert [pair["negatives"] for pair in db.mine("by-price", pairs, ranks=(1, 5))] == [[], []]
+
+
+def test_a_source_has_the_options_of_a_reader(empty: twinspire.Database, tmp_path: Path) -> None:
+    data = shop()
+    renamed = [{"visitor": one["user"], "sku": one["item"], "at": one["timestamp"]} for one in data["events"]]
+    names: dict[str, Any] = {"user": "visitor", "item": "sku", "time": "at"}
+    rows = [f"{one['visitor']};{one['sku']};{one['at']}" for one in renamed]
+    (tmp_path / "log.txt").write_text("\n".join(["visitor;sku;at", *rows]))
+    before = [
+        twinspire.split_events(twinspire.Source(renamed, **names)),
+        twinspire.split_events(twinspire.Source(pa.Table.from_pylist(renamed), **names)),
+        twinspire.split_events(twinspire.Source(tmp_path / "log.txt", format="csv", delimiter=";", **names)),
+    ]
+    assert before[0] == before[1] == before[2] == twinspire.split_events(data["events"])
+    products = [{"sku": item["id"], "colour": item["colour"], "secret": 1} for item in data["items"]]
+    items = twinspire.Source(products, id="sku", drop=["secret"])
+    trained = train.youtube(items=items, events=twinspire.Source(renamed, **names), **SMALL)
+    read = {column["field"] for column in trained.report["data"]["columns"]}
+    assert "colour" in read and "secret" not in read
+    empty.items.put_many(twinspire.Source(pa.Table.from_pylist(products), id="sku"))
+    first = empty.items["i0"]
+    (tmp_path / "products.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in products))
+    for source in (products, tmp_path / "products.jsonl"):
+        empty.items.put_many(twinspire.Source(source, id="sku"))
+        assert empty.items["i0"] == first == {"id": "i0", "colour": "red", "secret": 1} and len(empty.items) == 24
+    assert repr(twinspire.Source("log.csv", user="who")) == "Source('log.csv')"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'users'"):
+        twinspire.Source([], users="visitor")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="argument 'format'"):
+        twinspire.Source([], format="xml")  # type: ignore[arg-type]
+    with pytest.raises(twinspire.ReadError, match="visitor"):
+        train.youtube(items=data["items"], events=twinspire.Source(tmp_path / "log.txt", format="csv", user="visitor"))
+
+
+def test_towers_are_released_on_trial(db: twinspire.Database, price_towers: Path) -> None:
+    users = [{"user_id": f"u{n}", "price": 11} for n in range(12)]
+    test = [{"user": f"u{n}", "item": "B01", "timestamp": n} for n in range(12)]
+    logs: dict[str, Any] = {"events": [], "test": test, "users": users, "check_features": "lenient"}
+    stages: list[str] = []
+    verdict = db.release("by-price", price_towers, **logs, progress=lambda p: stages.append(p.stage))
+    assert verdict.kept and verdict.before is not None and verdict.before.metrics == verdict.after.metrics
+    assert verdict.difference is not None and verdict.difference.value == 0.0 and verdict.after.metrics["hit@1"] == 1.0
+    assert stages
+    # Towers that look for items that are dearer by fifty.
+    db.items.put_many({"id": f"dear{n}", "price": 60} for n in range(12))
+    described = json.loads((price_towers / "tower.json").read_text())
+    described["user"]["features"][0]["mean"] = -50.0
+    worse = price_towers.with_name("worse")
+    worse.mkdir()
+    (worse / "tower.json").write_text(json.dumps(described))
+    verdict = db.release("by-price", worse, **logs)
+    assert not verdict.kept and verdict.after.metrics["hit@10"] == 0.0
+    assert verdict.difference is not None and verdict.difference.value == -1.0
+    assert db.release("by-price", worse, **logs, tolerance=1.0).kept
+    db.rollback("by-price", to=2)
+    with pytest.raises(twinspire.InvalidInputError, match="a trial needs 2 generations"):
+        db.release("by-price", price_towers, **logs, retain=1)
+    with pytest.raises(twinspire.TrainError):
+        db.release("by-price", price_towers, events=test, test=[])
+    assert db.pin().active_generation("by-price") == 2
 
 
 def test_a_teacher_of_fields_or_towers() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 TESTS = Path(__file__).parent
+
+pytestmark = pytest.mark.beside
 
 
 def run(*command: str) -> None:
@@ -25,12 +28,14 @@ def test_the_tests_are_typed_and_so_is_the_package() -> None:
     run("mypy", "--strict", *examples, *(f"../benches/python/{name}.py" for name in ("alternative", "overhead")))
 
 
-def test_the_stubs_are_those_of_the_module(tmp_path: Path) -> None:
+def test_the_stubs_are_those_of_the_module() -> None:
     pytest.importorskip("mypy")
     # The module lists its names; stubs need not. stubtest takes a Literal for a function. Exporters are imported with
     # their frameworks alone.
     exporters = [rf"twinspire\.export\.{name}.*" for name in ("keras", "rechub", "torch")]
     allowed = ["twinspire._twinspire.__all__", "twinspire.export._towers.Metric", *exporters]
-    (tmp_path / "allowed").write_text("\n".join(allowed))
-    options = ["--allowlist", str(tmp_path / "allowed"), "--ignore-unused-allowlist"]
-    run("mypy.stubtest", "twinspire", *options, "--mypy-config-file", "pyproject.toml")
+    with TemporaryDirectory() as directory:
+        listed = Path(directory) / "allowed"
+        listed.write_text("\n".join(allowed))
+        options = ["--allowlist", str(listed), "--ignore-unused-allowlist"]
+        run("mypy.stubtest", "twinspire", *options, "--mypy-config-file", "pyproject.toml")

@@ -141,7 +141,8 @@ impl<'a> Recall<'a> {
     }
 
     /// Searches for many users while they are read: this thread reads the iterator, the others answer the users
-    /// before. So the time that reading takes is shared among the cores. As [`users`](Self::users) otherwise.
+    /// before. So the time that reading takes is shared among the cores, and an iterator that ends soon ends the
+    /// recall: a few hundred users for each core are read ahead. As [`users`](Self::users) otherwise.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), twinspire::Error> {

@@ -197,6 +197,23 @@ fn each_user_of_a_batch_is_answered_by_itself() {
     }
 }
 
+/// More users than are read ahead, by the only thread that could answer them.
+#[test]
+fn users_are_read_by_a_thread_that_answers_them_too() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let records: Vec<Value> = (0..40).map(|at| json!({"id": id(at), "x": at})).collect();
+    db.items().put_many(&records).unwrap();
+    let towers = field_towers("l2", &["x"]);
+    db.publish("line").towers(towers).run().unwrap();
+    let users: Vec<Value> = (0..2000).map(|at| json!({"x": at % 40})).collect();
+    let expected = db.recall("line").users(&users).top(1).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let read = || db.recall("line").users_from(users.iter().cloned()).top(1);
+    assert_eq!(pool.unwrap().install(read).unwrap(), expected);
+    assert_eq!(read().unwrap(), expected);
+}
+
 #[test]
 fn an_item_is_not_similar_to_itself_in_any_space_of_an_ensemble() {
     let (_dir, path) = directory();

@@ -15,8 +15,9 @@ Where to go
 - `open` gives a `Database`; `Database.items` is a mapping from ids to records.
 - `Towers` embed users and items. `twinspire.train` trains them from logs; `Database.publish` and
   `Database.publish_vectors` make them the active `Generation` of a space, and `Database.rollback` an earlier one.
+- `Database.release` publishes on trial, and rolls back what recalls worse.
 - `Database.recall` answers one query, `Database.recall_many` a frame of users, `Database.similar` an item. Answers are
-  sequences and frames: ``polars.DataFrame(hits)``.
+  sequences and frames: ``polars.DataFrame(hits)``. `field` builds filters.
 - `twinspire.export` makes towers of models that were trained elsewhere.
 - `Database.ensembles` fuse several spaces: `weighted`, `cascade`, `rank_fusion`, `normalised`, `quotas`.
 - `Database.evaluate` judges models on held-out events, beside baselines and with confidence intervals.
@@ -67,6 +68,7 @@ from twinspire._records import (
     ComparedItem,
     ComparedRank,
     Comparison,
+    ComparisonSummary,
     Difference,
     Embedded,
     EmbeddedFeature,
@@ -77,35 +79,46 @@ from twinspire._records import (
     Imported,
     IndexReport,
     MeasuredRecall,
+    ModelLimits,
     PairedDifference,
     Progress,
+    RankChange,
     RepairReport,
     Replaced,
     Segment,
-    Segmentation,
     SegmentResult,
+    Segmentation,
+    SelfTest,
     SpaceStats,
     Standing,
     Stats,
+    Trial,
+    Verdict,
 )
 from twinspire._twinspire import (
     BatchHits,
     Database,
     Ensemble,
     Ensembles,
+    Field,
+    Filter,
     Hit,
     Hits,
     ItemIterator,
     Items,
     MinedPairs,
     Pinned,
+    Source,
     Towers,
     Trained,
     __version__,
     evaluate,
+    field,
+    model_limits,
     open,
     repair,
     restore,
+    set_model_limits,
     split_events,
 )
 
@@ -124,14 +137,15 @@ else:
 
 __all__ = [
     "BatchHits", "Calibration", "CalibrationPoint", "CalibrationSample", "CancelledError", "CheckReport", "ClosedError",
-    "ComparedItem", "ComparedRank", "Comparison", "ConflictError", "CorruptError", "Database", "Difference", "Embedded",
-    "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "Estimate", "Evaluation", "ExportError", "FeatureError", "FileProblem", "FilterError",
-    "ForkedError", "Generation", "Hit", "Hits", "Imported", "IndexReport", "InternalError", "InvalidInputError", "ItemError",
-    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "NotFoundError", "PairedDifference", "Pinned", "Progress",
-    "PublishError", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "Segment", "SegmentResult", "Segmentation",
-    "SpaceStats", "Standing", "Stats", "StorageError",
-    "Towers", "TowersError", "TrainError", "Trained", "UncertainError", "UnsupportedError", "VectorError",
-    "__version__", "cascade", "evaluate", "export", "normalised", "open", "quotas", "rank_fusion", "repair", "restore",
-    "split_events", "train",
-    "weighted",
+    "ComparedItem", "ComparedRank", "Comparison", "ComparisonSummary", "ConflictError", "CorruptError", "Database",
+    "Difference", "Embedded", "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "Estimate",
+    "Evaluation", "ExportError", "FeatureError", "Field", "FileProblem", "Filter", "FilterError", "ForkedError",
+    "Generation", "Hit", "Hits", "Imported", "IndexReport", "InternalError", "InvalidInputError", "ItemError",
+    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "ModelLimits", "NotFoundError",
+    "PairedDifference", "Pinned", "Progress", "PublishError", "RankChange", "ReadError", "ReadOnlyError",
+    "RepairReport", "Replaced", "Segment", "SegmentResult", "Segmentation", "SelfTest", "Source", "SpaceStats",
+    "Standing", "Stats", "StorageError", "Towers", "TowersError", "TrainError", "Trained", "Trial", "UncertainError",
+    "UnsupportedError", "VectorError", "Verdict", "__version__", "cascade", "evaluate", "export", "field",
+    "model_limits", "normalised", "open", "quotas", "rank_fusion", "repair", "restore", "set_model_limits",
+    "split_events", "train", "weighted",
 ]  # fmt: skip

@@ -260,6 +260,61 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class RankChange:
+    """The changes of one item's rank over many users."""
+
+    id: str
+    change: float
+    """The sum over users of 1/rank in the second answer minus 1/rank in the first."""
+    entered: int
+    """Users for whom only the second answer has the item."""
+    left: int
+    rose: int
+    fell: int
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """The answers of two batches side by side: means over users."""
+
+    users: int
+    mean_overlap_share: float
+    mean_jaccard: float
+    mean_rbo: float
+    same_first: float
+    """Share of users whose answers begin with the same item."""
+    same_order: float
+    """Share of users whose answers are the same."""
+    movers: list[RankChange] = field(repr=False)
+    """The items whose ranks differ for any user, the largest change first."""
+    table: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.table
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """The self-test that towers passed when they were opened."""
+
+    cases: int
+    """Number of records."""
+    difference: float
+    """The largest difference of a component, relative to the largest component of its vector or to 1."""
+
+
+@dataclass(frozen=True)
+class ModelLimits:
+    """Limits of one run of an ONNX model."""
+
+    memory: int
+    """Bytes, in addition to eight times the size of the file."""
+    operations: int
+    """Multiplications and additions."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A mean with its confidence interval."""
 
@@ -292,6 +347,28 @@ class PairedDifference:
     low: float | None
     high: float | None
     p_value: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A generation on trial, or the one before it."""
+
+    generation: int
+    metrics: dict[str, float]
+    """``hit@1``, ``hit@10``, ``hit@50``, ``hit@100`` and ``ndcg@10``."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a release."""
+
+    before: Trial | None
+    """None for the first generation of a space."""
+    after: Trial
+    difference: PairedDifference | None
+    """hit@10 of the new generation minus that of the earlier one, with an interval of 95 %."""
+    kept: bool
+    """Whether the new generation was kept. Otherwise the earlier one is active again."""
 
 
 @dataclass(frozen=True)

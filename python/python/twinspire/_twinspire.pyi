@@ -16,16 +16,20 @@ from twinspire._records import (
     Calibration,
     CheckReport,
     Comparison,
+    ComparisonSummary,
     Embedded,
     Evaluation,
     Generation,
     Imported,
+    ModelLimits,
     RepairReport,
     Replaced,
+    SelfTest,
     Stats,
+    Verdict,
 )
 from twinspire._typing import Path as PathArgument
-from twinspire._typing import Record, Records, Source
+from twinspire._typing import Data, Pairs, Record, Records
 
 _T = TypeVar("_T")
 _Check = Literal["described", "strict", "lenient"]
@@ -64,21 +68,26 @@ def evaluate(
     exclude_each: Iterable[Iterable[str]] | None = None,
 ) -> dict[str, float]: ...
 def split_events(
-    events: Source, *, split: str | float | dt.date = "last", ties: _Ties = "random", tie_seed: int = 0
+    events: Data, *, split: str | float | dt.date = "last", ties: _Ties = "random", tie_seed: int = 0
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]: ...
 def train(
     recipe: str,
-    items: Source | None,
-    users: Source | None,
-    events: Source | None,
+    items: Data | None,
+    users: Data | None,
+    events: Data | None,
     earlier: Towers | PathArgument | None,
-    mined: Iterable[Record] | None,
+    mined: Pairs | None,
     teacher: Towers | Iterable[str] | None,
     progress: _Progress,
     auto: float | None,
     settings: dict[str, Any],
 ) -> Trained: ...
 def run_command(arguments: list[str]) -> int: ...
+def field(path: str) -> Field: ...
+def model_limits() -> ModelLimits: ...
+def set_model_limits(
+    *, memory: int | None = None, operations: int | None = None, seconds: float | None = None
+) -> None: ...
 @final
 class Database:
     @property
@@ -107,7 +116,7 @@ class Database:
         vectors_in: Mapping[str, npt.ArrayLike] | None = None,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         recall_target: float | None = None,
         ef: int | None = None,
@@ -125,7 +134,7 @@ class Database:
         *,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         recall_target: float | None = None,
         ef: int | None = None,
@@ -145,7 +154,7 @@ class Database:
         vectors_in: Mapping[str, npt.ArrayLike] | None = None,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         exclude_each: Iterable[Iterable[str]] | None = None,
         recall_target: float | None = None,
@@ -202,6 +211,26 @@ class Database:
         force: bool = False,
         progress: _Progress = None,
     ) -> Generation: ...
+    def release(
+        self,
+        space: str,
+        towers: Towers | PathArgument,
+        *,
+        events: Data,
+        test: Data,
+        users: Data | None = None,
+        tolerance: float = 0.0,
+        most: int = 10000,
+        check_features: _Check = "described",
+        retain: int = 3,
+        storage: _Storage = "full",
+        index: _Index = "auto",
+        graph: _Graph = "batches",
+        calibrate_users: Records | None = None,
+        force: bool = False,
+        leave_out: _LeaveOut = False,
+        progress: _Progress = None,
+    ) -> Verdict: ...
     def spaces(self) -> list[str]: ...
     def generations(self, space: str) -> list[Generation]: ...
     def rollback(self, space: str, to: int | None = None, *, progress: _Progress = None) -> Generation: ...
@@ -219,9 +248,9 @@ class Database:
         self,
         names: str | Iterable[str] | None = None,
         *,
-        events: Source,
-        users: Source | None = None,
-        test: Source | None = None,
+        events: Data,
+        users: Data | None = None,
+        test: Data | None = None,
         split: str | float | dt.date = "last",
         ties: _Ties = "random",
         tie_seed: int = 0,
@@ -250,14 +279,14 @@ class Database:
     def mine(
         self,
         space: str,
-        pairs: Iterable[Record],
+        pairs: Pairs,
         *,
         ranks: tuple[int, int] = (101, 500),
         per_pair: int | None = 4,
         seed: int = 0,
         hard_beyond: int | None = None,
         only_hard: bool = False,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         check_features: _Check = "described",
         recall_target: float | None = None,
         ef: int | None = None,
@@ -276,8 +305,8 @@ class Items:
     def get(self, id: str, default: _T) -> dict[str, Any] | _T: ...
     def delete(self, id: str) -> bool: ...
     def delete_many(self, ids: Iterable[str]) -> int: ...
-    def delete_where(self, filter: str) -> int: ...
-    def count_where(self, filter: str) -> int: ...
+    def delete_where(self, filter: str | Filter) -> int: ...
+    def count_where(self, filter: str | Filter) -> int: ...
     def replace_all(
         self,
         items: Records,
@@ -369,6 +398,7 @@ class BatchHits:
     def counts(self) -> npt.NDArray[np.uint64]: ...
     @property
     def errors(self) -> dict[int, Error]: ...
+    def compare(self, other: BatchHits) -> ComparisonSummary: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Hits]: ...
@@ -387,7 +417,7 @@ class Pinned:
         vectors_in: Mapping[str, npt.ArrayLike] | None = None,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         recall_target: float | None = None,
         ef: int | None = None,
@@ -405,7 +435,7 @@ class Pinned:
         *,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         recall_target: float | None = None,
         ef: int | None = None,
@@ -425,7 +455,7 @@ class Pinned:
         vectors_in: Mapping[str, npt.ArrayLike] | None = None,
         k: int | None = 10,
         min_score: float | None = None,
-        filter: str | Iterable[str] | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
         exclude: Iterable[str] | None = None,
         exclude_each: Iterable[Iterable[str]] | None = None,
         recall_target: float | None = None,
@@ -440,6 +470,24 @@ class Pinned:
     ) -> BatchHits: ...
     def vectors(self, space: str, ids: Iterable[str]) -> _Vectors: ...
     def generation(self, space: str, number: int) -> Pinned: ...
+    def mine(
+        self,
+        space: str,
+        pairs: Pairs,
+        *,
+        ranks: tuple[int, int] = (101, 500),
+        per_pair: int | None = 4,
+        seed: int = 0,
+        hard_beyond: int | None = None,
+        only_hard: bool = False,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
+        check_features: _Check = "described",
+        recall_target: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        skip_failures: bool = False,
+    ) -> MinedPairs: ...
+    def reads_user_field(self, name: str, field: str) -> bool: ...
     def active_generation(self, space: str) -> int: ...
     def close(self) -> None: ...
     def __enter__(self) -> Pinned: ...
@@ -491,6 +539,10 @@ class Towers:
     def hash(self) -> int: ...
     def describe(self) -> dict[str, Any]: ...
     def check_user(self, user: Record) -> list[str]: ...
+    @property
+    def self_test(self) -> SelfTest | None: ...
+    def embed_user(self, user: Record) -> Embedded: ...
+    def embed_item(self, item: Record) -> Embedded: ...
     def embed_users(self, users: Records) -> _Vectors: ...
     def embed_items(self, items: Records) -> _Vectors: ...
 
@@ -514,3 +566,57 @@ class Trained:
     @property
     def warning(self) -> str | None: ...
     def to_html(self, title: str = "Training") -> str: ...
+
+@final
+class Field:
+    def __lt__(self, value: object, /) -> Filter: ...
+    def __le__(self, value: object, /) -> Filter: ...
+    def __eq__(self, value: object, /) -> Filter: ...  # type: ignore[override]
+    def __ne__(self, value: object, /) -> Filter: ...  # type: ignore[override]
+    def __gt__(self, value: object, /) -> Filter: ...
+    def __ge__(self, value: object, /) -> Filter: ...
+    def between(self, low: object, high: object) -> Filter: ...
+    def one_of(self, values: Iterable[object]) -> Filter: ...
+    def has(self, value: object) -> Filter: ...
+    def has_any(self, values: Iterable[object]) -> Filter: ...
+    def has_all(self, values: Iterable[object]) -> Filter: ...
+    def starts_with(self, prefix: str) -> Filter: ...
+    def is_null(self) -> Filter: ...
+    def is_not_null(self) -> Filter: ...
+    def within(self, lat: float, lon: float, km: float) -> Filter: ...
+
+@final
+class Filter:
+    @staticmethod
+    def parse(text: str) -> Filter: ...
+    @staticmethod
+    def all(filters: Iterable[str | Filter]) -> Filter: ...
+    @staticmethod
+    def any(filters: Iterable[str | Filter]) -> Filter: ...
+    def __and__(self, other: str | Filter, /) -> Filter: ...
+    def __or__(self, other: str | Filter, /) -> Filter: ...
+    def __rand__(self, value: str | Filter, /) -> Filter: ...
+    def __ror__(self, value: str | Filter, /) -> Filter: ...
+    def __invert__(self) -> Filter: ...
+    def __bool__(self) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Source:
+    def __new__(
+        cls,
+        data: PathArgument | Records,
+        *,
+        format: _Format | None = None,
+        id: str | None = None,
+        user: str | None = None,
+        item: str | None = None,
+        time: str | None = None,
+        weight: str | None = None,
+        columns: Iterable[str] | None = None,
+        drop: Iterable[str] | None = None,
+        lists: Iterable[str] | None = None,
+        text: Iterable[str] | None = None,
+        delimiter: str | None = None,
+        header: Iterable[str] | None = None,
+    ) -> Source: ...

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import Any, Protocol, Union, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
+
+if TYPE_CHECKING:
+    from twinspire._twinspire import Source
 
 
 @runtime_checkable
@@ -18,11 +21,14 @@ class Frame(Protocol):
 Record = Mapping[str, Any]
 """A record: JSON values by field, and those that `twinspire._convert.plain` makes JSON."""
 
-Records = Union[Frame, Iterable[Record]]
-"""A frame, or an iterable of dicts."""
+Records = Union[Frame, Iterable[Record], "Source"]
+"""A frame, or an iterable of dicts; or either as a `Source`."""
 
 Path = Union[str, PathLike[str]]
 """A path of the file system."""
 
-Source = Union[Path, Records]
-"""A file, a frame, or an iterable of dicts."""
+Data = Union[Path, Records]
+"""A file, a frame, or an iterable of dicts; a `Source` has options by which it is read."""
+
+Pairs = Union[Path, Records]
+"""Pairs of a user and an item, with or without negatives: a file of JSON lines, a frame, or an iterable of dicts."""

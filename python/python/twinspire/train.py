@@ -1,7 +1,8 @@
 """Training towers from raw logs, by four recipes. docs/recipes.md describes them and their settings.
 
 Items, users and events are files (JSON lines, CSV, Parquet, a MovieLens directory), frames, or iterables of dicts. An
-event has the fields ``user``, ``item``, ``timestamp`` and, if it has one, ``weight``.
+event has the fields ``user``, ``item``, ``timestamp`` and, if it has one, ``weight``; `twinspire.Source` names them
+where they are called otherwise.
 
 Examples
 --------
@@ -23,7 +24,7 @@ from twinspire._twinspire import train as _train
 
 if TYPE_CHECKING:
     from twinspire._progress import ProgressCallback
-    from twinspire._typing import Path, Record, Source
+    from twinspire._typing import Data, Pairs, Path
 
     _OpenTowers = Union[Towers, Path]
 
@@ -40,9 +41,9 @@ def _warned(*given: Any) -> Trained:
 
 def youtube(
     *,
-    items: Source,
-    events: Source,
-    users: Source | None = None,
+    items: Data,
+    events: Data,
+    users: Data | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
     auto: bool | float = False,
@@ -87,9 +88,9 @@ def youtube(
 
 def dssm(
     *,
-    items: Source,
-    users: Source | None = None,
-    events: Source | None = None,
+    items: Data,
+    users: Data | None = None,
+    events: Data | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
     **settings: Any,
@@ -121,10 +122,10 @@ def dssm(
 
 def ebr(
     *,
-    items: Source,
-    events: Source,
-    users: Source | None = None,
-    mined: Iterable[Record] | None = None,
+    items: Data,
+    events: Data,
+    users: Data | None = None,
+    mined: Pairs | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
     **settings: Any,
@@ -133,7 +134,7 @@ def ebr(
 
     Parameters
     ----------
-    mined : iterable of dict, optional
+    mined : iterable of dict, frame or path of JSON lines, optional
         Pairs with hard negatives, as `Database.mine` gives them.
     items, events, users, earlier, progress, **settings
         As those of `youtube`.
@@ -147,9 +148,9 @@ def ebr(
 
 def mobius(
     *,
-    items: Source,
-    events: Source,
-    users: Source | None = None,
+    items: Data,
+    events: Data,
+    users: Data | None = None,
     teacher: Towers | Iterable[str] | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
