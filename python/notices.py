@@ -48,13 +48,14 @@ def texts(package: dict[str, Any]) -> list[str]:
     """The licence and notice files of a crate: of a choice, those of the MIT licence alone."""
     root = Path(package["manifest_path"]).parent
     # C sources have theirs in a folder of their own.
-    files = [path for pattern in ("*", "*/*") for path in sorted(root.glob(pattern))]
+    files = [path for pattern in ("*", "*/*", "c_src/*/*/*") for path in sorted(root.glob(pattern))]
     named = [path for path in files if path.is_file() and re.match(r"(?i)(un)?licen[cs]e|copying|notice", path.name)]
     of_mit = [path for path in named if "MIT" in path.name.upper()]
     licence = package["license"] or ""
     if of_mit and re.search(r"\bMIT\b", licence) and re.search(r" OR |/", licence) and " AND " not in licence:
         named = [*of_mit, *(path for path in named if path.name.upper().startswith("NOTICE"))]
-    return [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
+    found = [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
+    return list(dict.fromkeys(found))
 
 
 def notices() -> str:

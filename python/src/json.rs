@@ -69,16 +69,23 @@ fn text(string: &Bound<'_, PyString>) -> PyResult<Value> {
 }
 
 /// A list of strings, such as a history; `None` for any other.
+///
+/// The strings lie anywhere in memory. Each pass reads one part of all of them, so that the processor fetches many at a
+/// time; the last one copies what is in the cache.
 fn strings(list: &Bound<'_, PyList>) -> PyResult<Option<Value>> {
-    // The objects lie anywhere in memory: looking at all of them first lets the processor fetch many at a time.
-    if !list.iter().all(|one| one.is_instance_of::<PyString>()) {
-        return Ok(None);
+    let mut objects = Vec::with_capacity(list.len());
+    for object in list {
+        match object.cast_into::<PyString>() {
+            Ok(string) => objects.push(string),
+            Err(_) => return Ok(None),
+        }
     }
-    let mut values = Vec::with_capacity(list.len());
-    for one in list {
-        values.push(text(one.cast()?)?);
+    let mut texts = Vec::with_capacity(objects.len());
+    for object in &objects {
+        texts.push(object.to_str()?);
     }
-    Ok(Some(Value::Array(values)))
+    let values = texts.into_iter().map(|text| Value::String(text.to_owned()));
+    Ok(Some(Value::Array(values.collect())))
 }
 
 fn sequence<'py>(

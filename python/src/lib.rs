@@ -47,7 +47,13 @@ mod sources;
 mod towers;
 mod train;
 
+use mimalloc::MiMalloc;
 use pyo3::prelude::*;
+
+/// The threads of a batch allocate its hits, and the thread that runs Python frees them. The allocators of C libraries
+/// take a lock for each of those.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The native part of the package `twinspire`.
 #[pymodule]
