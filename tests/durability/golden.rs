@@ -64,7 +64,7 @@ fn users() -> Vec<Value> {
         json!({}),
         json!({"user_id": 7, "age": 31, "likes": "red", "history": ["B001", "B150", "B999", 12]}),
         json!({"user_id": "Ünal", "age": -2.5, "likes": ["lamp", "cars", "x"], "query": "ROTE Lampe, x"}),
-        json!({"history": ["B010"], "region": "not read, but allowed", "age": null}),
+        json!({"history": ["B002", "B010", "B003", "B010"], "region": "not read, but allowed", "age": null}),
     ]
 }
 
@@ -81,7 +81,7 @@ fn towers(shift: usize) -> TowerFiles {
         },
         "user": {
             "features": [
-                {"kind": "ids", "field": "history", "table": "items", "limit": 3, "missing": "zero"},
+                {"kind": "ids", "field": "history", "table": "items", "limit": 3, "distinct": true, "missing": "zero"},
                 {"kind": "id", "field": "user_id", "table": "users", "missing": "zero"},
                 {"kind": "categories", "field": "likes", "table": "tags", "pooling": "sqrtn", "missing": "zero"},
                 {"kind": "text", "field": "query", "table": "trigrams", "pooling": "mean", "missing": "zero"},

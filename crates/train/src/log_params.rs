@@ -26,6 +26,8 @@ pub struct LogParams {
     pub history: Vec<usize>,
     /// Weight of an item of a history relative to the next newer one, above 0; 1 averages all alike.
     pub history_decay: f32,
+    /// Whether an item that occurs several times in a history counts once, in its newest place.
+    pub history_distinct: bool,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
     /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
@@ -44,6 +46,7 @@ impl Default for LogParams {
             text_dimension: 16,
             history: vec![1, 3, 20],
             history_decay: 1.0,
+            history_distinct: false,
             id_dropout: 0.1,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),

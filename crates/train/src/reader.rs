@@ -32,6 +32,8 @@ pub(crate) struct Reader<'a> {
     histories: Vec<usize>,
     /// Weight of an item of a history relative to the next newer one.
     decay: f32,
+    /// Whether an item of a history counts once.
+    distinct: bool,
     /// Rows of each item in the table that histories are read from; empty without such a table.
     rows: Vec<Rows>,
     /// Index of the user id among the features, if it is one, and the rows of each user.
@@ -97,6 +99,7 @@ impl<'a> Reader<'a> {
                 false => Vec::new(),
             },
             decay: params.history_decay,
+            distinct: params.history_distinct,
             rows,
             user_id: user_id.map(|at| (at, users)),
             dropout: f64::from(params.id_dropout),
@@ -121,7 +124,7 @@ impl<'a> Reader<'a> {
         }
         for (feature, limit) in self.histories.iter().enumerate() {
             let from = history.len().saturating_sub(*limit);
-            user.set_rows(feature, &history[from..], self.decay);
+            user.set_rows(feature, &history[from..], self.decay, self.distinct);
         }
     }
 
@@ -145,7 +148,7 @@ impl<'a> Reader<'a> {
             let Some(example) = example else { return };
             self.user(example, history, user);
             if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| dropped) {
-                user.set_rows(*feature, &[rows[example.user as usize].unknown], 1.0);
+                user.set_rows(*feature, &[rows[example.user as usize].unknown], 1.0, false);
             }
         });
     }
@@ -163,7 +166,7 @@ impl<'a> Reader<'a> {
             if let Some(rows) = self.rows.get(*item as usize)
                 && self.drops_id(rng)
             {
-                encoded.set_rows(0, &[rows.unknown], 1.0);
+                encoded.set_rows(0, &[rows.unknown], 1.0, false);
             }
         }
     }
@@ -277,6 +280,7 @@ mod tests {
     use super::super::nn::random;
     use super::super::schema::{Draft, Ids, Overrides, Widths, to_unit_vector};
     use super::*;
+    use proptest::prelude::*;
     use rand::SeedableRng;
     use serde_json::json;
     use twinspire_towers::Event;
@@ -311,7 +315,12 @@ mod tests {
     }
 
     fn model(data: &Dataset, logs: &Logs, items: usize, users: usize) -> Model {
-        let (said, history) = (Overrides::default(), [1, 3]);
+        model_of(data, logs, (items, users), &params(0.0))
+    }
+
+    fn model_of(data: &Dataset, logs: &Logs, widths: (usize, usize), params: &LogParams) -> Model {
+        let said = Overrides::default();
+        let (items, users) = widths;
         let widths = Widths {
             category: 2,
             text: 2,
@@ -321,8 +330,9 @@ mod tests {
         let ids = Ids {
             items,
             users,
-            history: &history,
-            decay: 1.0,
+            history: &params.history,
+            decay: params.history_decay,
+            distinct: params.history_distinct,
             unknown: 2,
         };
         let mut draft = Draft::new(&said, widths);
@@ -330,6 +340,43 @@ mod tests {
         (user.layers, item.layers) = (to_unit_vector(&[], 4), to_unit_vector(&[], 4));
         let schema = draft.finish("test", 4, user, item).unwrap();
         random(schema, &mut Pcg64Mcg::seed_from_u64(1)).unwrap()
+    }
+
+    proptest! {
+        /// Repeated items and weights by age mean the same in a training and in a recall.
+        #[test]
+        fn a_history_is_read_in_training_as_it_is_served(
+            taken in prop::collection::vec(0u8..6, 0..20), lengths in prop::collection::vec(1usize..12, 1..4),
+            decay in prop::sample::select(vec![1.0f32, 0.9, 0.3]), distinct: bool,
+        ) {
+            let event = |(at, item): (i64, &u8)| Event {
+                user: "u".to_owned(),
+                item: format!("i{item}"),
+                at,
+                weight: 1.0,
+            };
+            let mut data = data();
+            data.events.extend((0..).zip(&taken).map(event));
+            let logs = logs(&data);
+            let params = LogParams {
+                history: lengths,
+                history_decay: decay,
+                history_distinct: distinct,
+                ..params(0.0)
+            };
+            let model = model_of(&data, &logs, (3, 2), &params);
+            let reader = Reader::new(&model, &logs, &params).unwrap();
+            for of in [0, logs.users.len() as u32 - 1] {
+                let trained = user(&reader, logs.now(of));
+                let record = logs.record(logs.now(of), params.longest_history());
+                let served = model.tower(Side::User).encode_alone(&model.tables, &record).unwrap();
+                for (trained, served) in trained.inputs().zip(served.inputs()) {
+                    prop_assert_eq!(trained.rows, served.rows);
+                    let off = trained.factors.iter().zip(served.factors).map(|(a, b)| (a - b).abs());
+                    prop_assert!(off.fold(0.0, f32::max) < 1e-6);
+                }
+            }
+        }
     }
 
     fn user(reader: &Reader<'_>, example: Example) -> Encoded {

@@ -122,9 +122,15 @@ impl Towers {
             "ids" => {
                 let all = list(value);
                 let limit = feature["limit"].as_u64().unwrap() as usize;
-                all[all.len().saturating_sub(limit)..]
+                let read: Vec<String> = all[all.len().saturating_sub(limit)..]
                     .iter()
                     .map(id)
+                    .collect();
+                let counts =
+                    |at: usize| feature["distinct"] != true || !read[at + 1..].contains(&read[at]);
+                (0..read.len())
+                    .filter(|at| counts(*at))
+                    .map(|at| read[at].clone())
                     .collect()
             }
             "categories" => list(value).iter().map(id).collect(),

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 /// An encoded record: for each feature, in the schema's order, rows of its table with a factor each, or numbers.
 /// Everything is in three flat lists, so that one value can be reused without allocating.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,9 +119,10 @@ impl Encoded {
     }
 
     /// Replaces the rows of a feature by these, averaged. The last has weight 1, each one before it `decay` times the
-    /// weight of the next, as with [`Recency::Decay`](super::schema::Recency).
+    /// weight of the next, as with [`Recency::Decay`](super::schema::Recency). With `distinct` a row that occurs several
+    /// times counts once, in its last place.
     #[inline]
-    pub fn set_rows(&mut self, feature: usize, rows: &[u32], decay: f32) {
+    pub fn set_rows(&mut self, feature: usize, rows: &[u32], decay: f32, distinct: bool) {
         let Some((to, _)) = self.ends.get(feature).copied() else {
             return;
         };
@@ -127,11 +130,19 @@ impl Encoded {
             .checked_sub(1)
             .and_then(|before| self.ends.get(before));
         let from = before.map_or(0, |(end, _)| *end);
-        self.rows.splice(from..to, rows.iter().copied());
-        let average = 1.0 / rows.len().max(1) as f32;
-        self.factors.splice(from..to, rows.iter().map(|_| average));
+        let mut seen = HashSet::new();
+        let newest = rows.iter().rev().copied();
+        let mut counted: Vec<u32> = newest
+            .filter(|row| !distinct || seen.insert(*row))
+            .collect();
+        counted.reverse();
+        let count = counted.len();
+        self.rows.splice(from..to, counted);
+        let average = 1.0 / count.max(1) as f32;
+        self.factors
+            .splice(from..to, std::iter::repeat_n(average, count));
         if decay < 1.0 {
-            let factors = self.factors.iter_mut().skip(from).take(rows.len());
+            let factors = self.factors.iter_mut().skip(from).take(count);
             let (mut weight, mut sum) = (1.0, 0.0);
             let factors: Vec<&mut f32> = factors
                 .rev()
@@ -145,7 +156,7 @@ impl Encoded {
             factors.into_iter().for_each(|factor| *factor /= sum);
         }
         for (end, _) in self.ends.iter_mut().skip(feature) {
-            *end = *end - (to - from) + rows.len();
+            *end = *end - (to - from) + count;
         }
     }
 }

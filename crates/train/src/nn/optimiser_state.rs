@@ -139,6 +139,7 @@ mod tests {
             users: 0,
             history: &[3],
             decay: 1.0,
+            distinct: false,
             unknown: 1,
         };
         let mut draft = Draft::new(&said, widths);

@@ -34,6 +34,8 @@ pub(crate) struct Ids<'a> {
     pub(crate) history: &'a [usize],
     /// Weight of an item of a history relative to the next newer one; 1 for a plain mean.
     pub(crate) decay: f32,
+    /// Whether an item counts once in a history.
+    pub(crate) distinct: bool,
     /// Rows that unknown ids are hashed into, in each table.
     pub(crate) unknown: u32,
 }
@@ -46,6 +48,7 @@ impl<'a> Ids<'a> {
             users: log.user_dimension,
             history: &log.history,
             decay: log.history_decay,
+            distinct: log.history_distinct,
             unknown,
         }
     }
@@ -94,6 +97,7 @@ impl Draft<'_> {
                     pooling: Pooling::Mean,
                     limit: *items as u32,
                     recency: (ids.decay < 1.0).then_some(Recency::Decay(ids.decay)),
+                    distinct: ids.distinct,
                 })
             }));
             item.push(FeatureSchema {

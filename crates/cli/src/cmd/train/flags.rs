@@ -54,6 +54,9 @@ pub struct LogFlags {
     /// Weight of an item of a history relative to the next newer one; 1 averages all alike
     #[arg(long, value_name = "X")]
     history_decay: Option<f32>,
+    /// Whether an item that occurs several times in a history counts once, in its newest place
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    history_distinct: Option<bool>,
     /// Width of a user's embedding by its id; 0 for none
     #[arg(long, value_name = "N")]
     user_dimension: Option<usize>,
@@ -69,6 +72,7 @@ impl LogFlags {
         set(&mut params.hidden, self.hidden);
         set(&mut params.history, self.history);
         set(&mut params.history_decay, self.history_decay);
+        set(&mut params.history_distinct, self.history_distinct);
         set(&mut params.user_dimension, self.user_dimension);
         set(&mut params.hold_out, self.hold_out);
     }

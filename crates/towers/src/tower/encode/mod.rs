@@ -3,6 +3,7 @@
 //! - `record` reads all features of a record, `features` one of them.
 //! - `strings` looks strings up in tables, `indices` only numbers them, `texts` cuts texts into grams, `numbers`
 //!   reads numbers, points and times.
+//! - `ages` counts the elements of a list from its newest one, repeated ones once if a feature wants that.
 //! - [`Reading`] and [`FeatureCheck`] say how strictly; `encoder` holds what all of them share.
 //!
 //! Nothing is ignored silently, unless [`FeatureCheck`] says so. A field of the wrong type, a missing field
@@ -10,6 +11,7 @@
 //! Once an [`Encoder`] and an [`Encoded`](super::Encoded) have been used for a few records, reading allocates
 //! nothing.
 
+mod ages;
 mod encoder;
 mod features;
 mod indices;

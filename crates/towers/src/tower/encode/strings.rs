@@ -1,5 +1,6 @@
 //! Lookups: strings in tables, items in the generation.
 
+use super::ages::Ages;
 use super::encoder::{Encoder, expected, wrong};
 use super::reading::IDS_PER_LOOKUP;
 use super::texts;
@@ -11,6 +12,7 @@ use crate::tower::schema::{FeatureKind, FeatureSchema, Pooling, Recency};
 use serde_json::Value;
 use std::fmt::Write;
 use twinspire_core::kernel::{Level, Row, Weights};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The maximum number of pairs of a cross feature.
 const MAX_PAIRS: usize = 1 << 16;
@@ -96,9 +98,12 @@ impl Encoder<'_> {
         match (&schema.kind, value) {
             (FeatureKind::Ids { limit, .. }, Value::Array(list)) => {
                 let newest = newest(list, *limit);
-                for (age, value) in (0..newest.len()).rev().zip(newest) {
-                    let weight = weight_at(age, schema.recency());
-                    reader.add(text_of(schema, value, &mut texts.one)?, weight)?;
+                let ages = ages(schema, newest, &mut texts.ages, &mut texts.one)?;
+                for (value, age) in newest.iter().zip(ages) {
+                    if let Some(age) = age {
+                        let weight = weight_at(*age, schema.recency());
+                        reader.add(text_of(schema, value, &mut texts.one)?, weight)?;
+                    }
                 }
             }
             (FeatureKind::Id { .. }, value) => {
@@ -213,17 +218,24 @@ impl Encoder<'_> {
         let pooled = encoded.zeros(feature.width);
         let mut found = WeightSums::default();
         let newest = newest(list, *limit);
-        let mut left = newest.len();
-        for values in newest.chunks(IDS_PER_LOOKUP) {
+        let texts = &mut *self.texts;
+        let ages = ages(schema, newest, &mut texts.ages, &mut texts.one)?;
+        let chunks = newest
+            .chunks(IDS_PER_LOOKUP)
+            .zip(ages.chunks(IDS_PER_LOOKUP));
+        for (values, ages) in chunks {
             let mut ids = [""; IDS_PER_LOOKUP];
             let ids = ids.get_mut(..values.len()).unwrap_or_default();
-            texts_of(schema, values, &mut self.texts.one, ids)?;
+            texts_of(schema, values, &mut texts.one, ids)?;
             items(ids, &mut |at, row| {
+                let Some(age) = ages.get(at).copied().flatten() else {
+                    return;
+                };
                 let row = match row {
                     Row::Full(row) => Weights::F32(row),
                     Row::Half(row) => Weights::F16(row),
                 };
-                let weight = weight_at(left.saturating_sub(at + 1), schema.recency());
+                let weight = weight_at(age, schema.recency());
                 match pooling {
                     Pooling::Max if found.sum == 0.0 => {
                         pooled.iter_mut().zip(row.iter()).for_each(|(x, y)| *x = y);
@@ -240,7 +252,6 @@ impl Encoder<'_> {
                 }
                 found.add(weight);
             });
-            left -= values.len();
         }
         let scale = found.scale(pooling);
         pooled.iter_mut().for_each(|x| *x *= scale);
@@ -254,13 +265,25 @@ fn newest(list: &[Value], limit: u32) -> &[Value] {
     newest.unwrap_or_default()
 }
 
+/// The age of each element of a list that counts.
+fn ages<'a>(
+    feature: &FeatureSchema,
+    list: &[Value],
+    ages: &'a mut Ages,
+    digits: &mut String,
+) -> Result<&'a [Option<u32>], RecordError> {
+    ages.of(list, feature.distinct(), |value| {
+        Ok(xxh3_64(text_of(feature, value, digits)?.as_bytes()))
+    })
+}
+
 /// The weight of an element that is followed by `age` newer ones.
-fn weight_at(age: usize, recency: Option<&Recency>) -> f32 {
+fn weight_at(age: u32, recency: Option<&Recency>) -> f32 {
     match recency {
         None => 1.0,
         Some(Recency::Decay(decay)) => decay.powi(age.try_into().unwrap_or(i32::MAX)),
         Some(Recency::Weights(weights)) => {
-            let weight = weights.get(age).or(weights.last());
+            let weight = weights.get(age as usize).or(weights.last());
             weight.copied().unwrap_or_default()
         }
     }

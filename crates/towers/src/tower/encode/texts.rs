@@ -1,5 +1,6 @@
 //! Texts to grams.
 
+use super::ages::Ages;
 use crate::tower::schema::Grams;
 use std::ops::Range;
 
@@ -10,6 +11,8 @@ pub(crate) struct Texts {
     pub(super) one: String,
     /// A string that is composed of others.
     pub(super) gram: String,
+    /// The ages of the elements of a list.
+    pub(super) ages: Ages,
     lower: String,
     /// The ranges of the words in `lower`.
     words: Vec<Range<usize>>,

@@ -53,6 +53,9 @@ pub enum FeatureKind {
         /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recency: Option<Recency>,
+        /// Whether a string that occurs several times counts once, in its newest place.
+        #[serde(default, skip_serializing_if = "is_false")]
+        distinct: bool,
     },
     /// A list of item ids, the newest last, whose vectors in the same generation are pooled.
     Items {
@@ -66,6 +69,9 @@ pub enum FeatureKind {
         /// Weights by age; without them all elements count alike.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recency: Option<Recency>,
+        /// Whether a string that occurs several times counts once, in its newest place.
+        #[serde(default, skip_serializing_if = "is_false")]
+        distinct: bool,
     },
     /// One string or a set of them, embedded and pooled.
     Categories {
@@ -390,6 +396,14 @@ impl FeatureSchema {
             }
             _ => None,
         }
+    }
+
+    /// Whether a string of its list counts once, however often it occurs.
+    pub(crate) fn distinct(&self) -> bool {
+        matches!(
+            &self.kind,
+            FeatureKind::Ids { distinct: true, .. } | FeatureKind::Items { distinct: true, .. }
+        )
     }
 
     /// How its number is scaled, if it gives one, and whether a second number flags a missing field.
