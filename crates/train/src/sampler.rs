@@ -495,6 +495,33 @@ mod tests {
         assert!(rewarded.is_empty());
     }
 
+    #[test]
+    fn every_nth_user_is_kept_whole_and_the_others_have_no_events() {
+        let events: Vec<_> = (0..7u8)
+            .flat_map(|user| (0..4i64).map(move |at| (user, at as u8, at)))
+            .collect();
+        for step in 1..9 {
+            let mut logs = logs(&events);
+            let (items, users) = (logs.items.len(), logs.users.len());
+            logs.keep_every(step);
+            assert_eq!((logs.items.len(), logs.users.len()), (items, users));
+            for user in 0..users {
+                let kept = if user % step == 0 { 4 } else { 0 };
+                let lengths = [
+                    logs.seen[user].len(),
+                    logs.times[user].len(),
+                    logs.links[user].len(),
+                ];
+                assert_eq!(lengths, [kept; 3]);
+                let mut history = Vec::new();
+                logs.history(logs.now(user as u32), 9, &mut history);
+                assert_eq!(history.len(), kept);
+            }
+            let held_out = logs.hold_out(HoldOut::Last, None);
+            assert_eq!(held_out.len(), users.div_ceil(step));
+        }
+    }
+
     /// Of a user with a history of one item, or of one below the least reward, a naive walk would look at all
     /// earlier events for each: 4·10¹⁰ in total.
     #[test]

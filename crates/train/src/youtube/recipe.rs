@@ -111,8 +111,8 @@ impl Recipe for Youtube<'_> {
         self.frequency.see(&positive_keys);
         let catalogue = self.reader.items();
         let uniform = self.config.uniform_negatives.min(catalogue);
-        for item in sample(rng, catalogue, uniform) {
-            columns.insert(item as u32);
+        for item in uniform_negatives(rng, catalogue, uniform) {
+            columns.insert(item);
         }
         self.reader.encode_items(&columns.items, rng, items);
         let drawn = uniform as f64 / catalogue as f64;
@@ -170,6 +170,16 @@ impl Recipe for Youtube<'_> {
     }
 }
 
+/// Draws some distinct items of the catalogue, each with the same probability.
+fn uniform_negatives(
+    rng: &mut Pcg64Mcg,
+    catalogue: usize,
+    count: usize,
+) -> impl Iterator<Item = u32> {
+    let drawn = sample(rng, catalogue, count).into_iter();
+    drawn.map(|item| item as u32)
+}
+
 /// Log probability that an item is among the positives of a batch, by this probability, or among its uniform negatives.
 fn ln_probability(positive: f64, uniform: f64) -> f32 {
     (1.0 - (1.0 - positive) * (1.0 - uniform)).ln() as f32
@@ -195,6 +205,35 @@ fn known(first_times: &[(u32, i64)], columns: &Columns, until: Option<i64>) -> V
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rand::SeedableRng;
+
+    /// χ² of the counts. Draws without replacement vary less than independent ones: by 1 − p, and their sum is fixed.
+    #[test]
+    fn uniform_negatives_are_distinct_and_each_item_is_drawn_alike() {
+        const ITEMS: usize = 50;
+        let rng = &mut Pcg64Mcg::seed_from_u64(7);
+        for (count, rounds) in [(1, 20_000), (10, 5000), (40, 5000)] {
+            let mut counts = [0u32; ITEMS];
+            for _ in 0..rounds {
+                let drawn: Vec<u32> = uniform_negatives(rng, ITEMS, count).collect();
+                let distinct: HashSet<u32> = drawn.iter().copied().collect();
+                assert_eq!((drawn.len(), distinct.len()), (count, count));
+                drawn.iter().for_each(|item| counts[*item as usize] += 1);
+            }
+            let share = count as f64 / ITEMS as f64;
+            let expected = f64::from(rounds) * share;
+            let squares = counts.map(|found| (f64::from(found) - expected).powi(2));
+            let variance = expected * (1.0 - share);
+            let degrees = (ITEMS - 1) as f64;
+            let statistic = squares.iter().sum::<f64>() / variance * degrees / ITEMS as f64;
+            // Five standard deviations of χ² with 49 degrees of freedom.
+            assert!(
+                (statistic - degrees).abs() < 5.0 * (2.0 * degrees).sqrt(),
+                "{statistic}"
+            );
+        }
+        assert_eq!(uniform_negatives(rng, ITEMS, ITEMS).count(), ITEMS);
+    }
 
     proptest! {
         #[test]
