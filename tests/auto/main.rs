@@ -1,4 +1,4 @@
-//! `train_auto` is never below the best baseline: on logs of two kinds, judged on events that neither the search nor the
+//! `train_auto` is never below the best baseline: on logs of three kinds, judged on events that neither the search nor the
 //! training saw. `cargo bench --bench auto` shows larger logs of more kinds.
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
@@ -34,6 +34,11 @@ fn check(log: Log) {
 #[test]
 fn households_that_buy_again_are_served_as_well_as_by_any_baseline() {
     check(logs::groceries(70, 120, 0, 3));
+}
+
+#[test]
+fn popular_items_are_recommended_as_well_as_by_any_baseline() {
+    check(logs::popular(120, 100, 3));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Cooccurrence {
     pub(crate) items: Array2<f64>,
     /// F: the share of each component that is kept.
     pub(crate) filter: Array1<f64>,
+    /// What the row of each item was divided by.
+    pub(crate) own: Array1<f64>,
 }
 
 impl Cooccurrence {
@@ -51,11 +53,15 @@ impl Cooccurrence {
         let filter = order.iter().map(|at| values[*at].max(0.0));
         let filter: Array1<f64> = filter.map(|s| s / (s + REGULARISATION)).collect();
         let mut items = basis.dot(&vectors.select(Axis(1), &order));
-        for mut item in items.rows_mut() {
+        let own = items.rows().into_iter().map(|item| {
             let kept: f64 = item.iter().zip(&filter).map(|(x, f)| x * x * f).sum();
-            item /= 1.0 - kept.min(0.99);
+            1.0 - kept.min(0.99)
+        });
+        let own: Array1<f64> = own.collect();
+        for (mut item, own) in items.rows_mut().into_iter().zip(&own) {
+            item /= *own;
         }
-        Self { items, filter }
+        Self { items, filter, own }
     }
 }
 
@@ -90,7 +96,7 @@ fn gram(rows: &[Vec<(u32, f64)>], basis: &Array2<f64>) -> Array2<f64> {
 
 /// Makes the columns orthonormal by the Cholesky factor of their Gram matrix. A second round removes the rounding
 /// errors of the first (Yamamoto et al., ETNA 2015). Columns that depend on the others become small.
-fn orthonormalise(basis: &mut Array2<f64>) {
+pub(crate) fn orthonormalise(basis: &mut Array2<f64>) {
     for _ in 0..2 {
         let mut factor = basis.t().dot(basis);
         let size = factor.nrows();
@@ -117,7 +123,7 @@ fn orthonormalise(basis: &mut Array2<f64>) {
 }
 
 /// Eigenvalues and eigenvectors (columns) of a symmetric matrix, by the cyclic Jacobi method.
-fn eigen(mut matrix: Array2<f64>) -> (Array1<f64>, Array2<f64>) {
+pub(crate) fn eigen(mut matrix: Array2<f64>) -> (Array1<f64>, Array2<f64>) {
     let size = matrix.nrows();
     let mut vectors = Array2::eye(size);
     let rotate = |of: &mut Array2<f64>, [p, q]: [[usize; 2]; 2], (sin, cos): (f64, f64)| {

@@ -29,6 +29,7 @@
 
 mod auto;
 mod baselines;
+mod blend;
 mod chunks;
 mod cooccurrence;
 mod data_report;
@@ -63,6 +64,7 @@ pub mod youtube;
 
 pub use auto::{AutoCandidate, AutoParams, AutoReport};
 pub use baselines::{Baseline, Comparison, recommend as recommend_baselines};
+pub use blend::{Blend, BlendChoice};
 pub use data_report::{ColumnReport, DataReport};
 pub use dataset::Dataset;
 pub use error::TrainError;

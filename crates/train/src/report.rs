@@ -24,7 +24,7 @@ const HEIGHT: f64 = 180.0;
 const MARGIN: f64 = 44.0;
 
 /// How a training went.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TrainingReport {
     /// What was read of the data.

@@ -22,6 +22,6 @@ mod trial;
 
 pub use plan::AutoParams;
 pub use report::{AutoCandidate, AutoReport};
-pub(crate) use search::{Tunable, search};
-pub(crate) use space::{Space, settings};
+pub(crate) use search::{Found, Tunable, search};
+pub(crate) use space::{Space, all as all_settings, settings};
 pub(crate) use trial::{ProgressFn, Trial};

@@ -1,6 +1,7 @@
 //! What a search tried and chose.
 
 use super::space::Settings;
+use crate::blend::BlendChoice;
 use serde::Serialize;
 
 /// A search for settings.
@@ -23,6 +24,9 @@ pub struct AutoReport {
     pub passed_over: Option<Settings>,
     /// The chosen number of epochs.
     pub epochs: usize,
+    /// The baselines that the vectors hold beside what is learnt, and what they are worth on the holdout; `None` where
+    /// none were tried.
+    pub blend: Option<BlendChoice>,
     /// All settings of the final training.
     pub settings: Settings,
     /// Whether the search ended early, because it took more than four times its budget: the choice may then differ
@@ -74,6 +78,10 @@ impl AutoReport {
             1 => String::new(),
             step => format!(", each learning from one user in {step}"),
         };
+        let blend = match &self.blend {
+            Some(blend) => format!(". {blend}"),
+            None => String::new(),
+        };
         let early = match self.cut_short {
             true => {
                 ". The search ended early, at four times its budget: this machine is slow or busy, and the choice \
@@ -82,7 +90,7 @@ impl AutoReport {
             false => "",
         };
         format!(
-            "chosen of {} candidates{sample}: {}, {} epochs, with {} {metric:.4} on {} held-out events{beside}{caution}. The \
+            "chosen of {} candidates{sample}: {}, {} epochs, with {} {metric:.4} on {} held-out events{beside}{caution}{blend}. The \
              final training learns from all events{early}",
             self.candidates.len(),
             label(&self.chosen),

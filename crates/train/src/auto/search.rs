@@ -54,8 +54,8 @@ pub(crate) struct Found<C> {
     /// The best settings, with the best number of epochs and without a holdout.
     pub(crate) config: C,
     /// The towers of the best candidate, which did not learn from the holdout.
-    judged: Trained,
-    report: AutoReport,
+    pub(crate) judged: Trained,
+    pub(crate) report: AutoReport,
 }
 
 impl<C> Found<C> {
@@ -325,10 +325,137 @@ impl<'a, T: Tunable> Rounds<'a, T> {
                 passed_over,
                 epochs,
                 settings: all(&config),
+                blend: None,
                 cut_short: self.late,
             },
             config,
             judged,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::space::settings;
+    use super::*;
+    use crate::report::TrainingReport;
+    use crate::youtube;
+    use std::time::Duration;
+    use twinspire_core::kernel::Metric;
+    use twinspire_towers::Towers;
+
+    /// Candidates whose metric is their temperature, give or take 0.1 from event to event.
+    struct Made {
+        /// The cautious candidate; the other one has a temperature of 0.4.
+        cautious: f32,
+        held_out: usize,
+        /// What a pass takes.
+        pass: Duration,
+    }
+
+    struct MadeTrial {
+        values: Vec<f64>,
+        passes: Vec<f64>,
+        pass: Duration,
+    }
+
+    impl Trial for MadeTrial {
+        fn advance(&mut self, passes: usize) -> Result<bool, TrainError> {
+            std::thread::sleep(self.pass * passes as u32);
+            let mean = self.values.iter().sum::<f64>() / self.values.len() as f64;
+            self.passes.extend(vec![mean; passes.min(3)]);
+            Ok(true)
+        }
+
+        fn validations(&self) -> &[f64] {
+            &self.passes
+        }
+
+        fn best_values(&self) -> &[f64] {
+            &self.values
+        }
+
+        fn finish(self: Box<Self>) -> Result<Trained, TrainError> {
+            Ok(Trained {
+                towers: Towers::vectors_only("made", 2, Metric::Cosine)?,
+                report: TrainingReport::default(),
+            })
+        }
+    }
+
+    impl Tunable for Made {
+        type Config = youtube::Config;
+
+        fn space(&self) -> Space {
+            let at = |temperature: f32| settings(json!({"temperature": temperature}));
+            Space {
+                cautious: vec![at(self.cautious)],
+                starts: vec![at(0.4)],
+                axes: Vec::new(),
+            }
+        }
+
+        fn held_out(&self) -> usize {
+            self.held_out
+        }
+
+        fn open<'a>(
+            &'a self,
+            config: &youtube::Config,
+            _: ProgressFn<'a>,
+        ) -> Result<Box<dyn Trial + 'a>, TrainError> {
+            let temperature = f64::from(config.temperature);
+            // Events on which one candidate is ahead are not those of the other.
+            let phase = usize::from(config.temperature < 0.4);
+            let value = |at: usize| temperature + if at / 2 % 2 == phase { 0.1 } else { -0.1 };
+            Ok(Box::new(MadeTrial {
+                values: (0..self.held_out).map(value).collect(),
+                passes: Vec::new(),
+                pass: self.pass,
+            }))
+        }
+    }
+
+    fn found(made: &Made, seconds: f64) -> AutoReport {
+        let params = AutoParams { seconds };
+        let config = youtube::Config::default();
+        let mut ignored = |_| ControlFlow::Continue(());
+        search(made, &config, params, 1, &mut ignored)
+            .unwrap()
+            .report
+    }
+
+    /// Differences are the lead ± 0.2, so the standard error over n events is about 0.2 / √n.
+    #[test]
+    fn a_candidate_needs_a_lead_of_two_standard_errors_over_a_cautious_one() {
+        for (lead, held_out, is_chosen) in [
+            (0.02, 40, false),
+            (0.02, 1000, true),
+            (0.07, 40, true),
+            (0.06, 40, false),
+        ] {
+            let made = Made {
+                cautious: 0.4 - lead,
+                held_out,
+                pass: Duration::ZERO,
+            };
+            let report = found(&made, 60.0);
+            let chosen = report.chosen["temperature"].as_f64().unwrap();
+            assert_eq!((chosen - 0.4).abs() < 1e-6, is_chosen, "{lead} {held_out}");
+            assert_eq!(report.passed_over.is_some(), !is_chosen);
+            assert!(!report.cut_short);
+        }
+    }
+
+    #[test]
+    fn a_search_far_beyond_its_budget_ends_early_and_says_so() {
+        let made = Made {
+            cautious: 0.3,
+            held_out: 20,
+            pass: Duration::from_millis(30),
+        };
+        let report = found(&made, 0.005);
+        assert!(report.cut_short && report.why().contains("ended early"));
+        assert!(!found(&made, 60.0).cut_short);
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn with_settings(point: &Settings, other: &Settings, named: &[&str]) 
 }
 
 /// All settings of a configuration.
-pub(super) fn all<C: Serialize>(config: &C) -> Settings {
+pub(crate) fn all<C: Serialize>(config: &C) -> Settings {
     settings(serde_json::to_value(config).unwrap_or_default())
 }
 

@@ -22,13 +22,25 @@ use super::evaluate::{ADVICE, Bootstrap, Measure, Metrics, PairedDifference, met
 use super::hold_out::HeldOut;
 use super::sampler::Logs;
 use fitted::scorers;
+use popularity::Popularity;
 use rayon::prelude::*;
 use scorer::Scorer;
 use serde::Serialize;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use ties::Ties;
 
 pub use recommend::recommend;
+pub(crate) use transitions::{DECAY as TRANSITIONS_DECAY, RECENT as TRANSITIONS_RECENT};
+
+/// The number of events of each item, of all time and of late.
+pub(crate) fn popularity_counts(logs: &Logs) -> [Vec<f64>; 2] {
+    [Popularity::of_all_time(logs), Popularity::recent(logs)].map(Popularity::into_counts)
+}
+
+/// For each item the items that follow it and their shares, and how often each item occurs.
+pub(crate) fn transition_shares(logs: &Logs) -> (Vec<BTreeMap<u32, f32>>, Vec<f64>) {
+    transitions::shares(logs)
+}
 
 /// Maximum number of held-out events that baselines rank.
 const MAX_RANKED: usize = 2000;
@@ -84,6 +96,17 @@ impl Comparison {
 /// What metrics are compared by.
 fn order(metrics: &Metrics) -> (f64, f64) {
     (metrics.hit_10, metrics.ndcg_10)
+}
+
+/// The rank of each held-out item by each baseline.
+#[cfg(test)]
+pub(crate) fn rank_by_baselines(
+    logs: &Logs,
+    held_out: &[HeldOut],
+) -> Vec<(&'static str, Vec<Option<usize>>)> {
+    let each = scorers(logs).into_iter();
+    each.map(|(name, scorer)| (name, rank(logs, held_out, &*scorer)))
+        .collect()
 }
 
 /// Compares the towers' ranks of held-out events with those of the baselines; `None` without a holdout. The logs are

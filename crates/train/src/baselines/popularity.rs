@@ -13,6 +13,11 @@ pub(super) struct Popularity {
 }
 
 impl Popularity {
+    /// The count of each item.
+    pub(super) fn into_counts(self) -> Vec<f64> {
+        self.counts
+    }
+
     /// Counts all events alike.
     pub(super) fn of_all_time(logs: &Logs) -> Self {
         Self::count(logs, |_| 1.0)

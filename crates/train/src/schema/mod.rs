@@ -19,7 +19,7 @@ pub(crate) use draft::{Draft, Widths};
 #[cfg(test)]
 pub(crate) use log::to_unit_vector;
 pub(crate) use log::{ITEMS, Ids, USER_ID, extend_schema, hidden};
-pub(crate) use lookup::hashed;
+pub(crate) use lookup::{hashed, optional, vocabulary};
 pub use overrides::{Overrides, TowerOverrides};
 pub use unread::Unread;
 

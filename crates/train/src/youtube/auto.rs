@@ -2,7 +2,11 @@
 
 use super::config::Config;
 use super::train::{Source, course, train};
-use crate::auto::{AutoParams, ProgressFn, Space, Trial, Tunable, search, settings};
+use crate::auto::{
+    AutoParams, Found, ProgressFn, Space, Trial, Tunable, all_settings, search, settings,
+};
+use crate::baselines::compare;
+use crate::blend::{HISTORY, Parts, attach, choose, fits, ranks_of};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -37,8 +41,29 @@ pub fn train_auto<C: IntoControlFlow>(
     let step = params.user_step(data.events.len());
     let tuning = Tuning::new(data, config, step)?;
     let found = search(&tuning, config, params, step, &mut progress)?;
+    let found = blend(&tuning, found)?;
     let trained = train(data, &found.config, progress)?;
     Ok(found.report_in(trained))
+}
+
+/// Adds the baselines that help on the holdout to what was found.
+fn blend(tuning: &Tuning<'_>, mut found: Found<Config>) -> Result<Found<Config>, TrainError> {
+    let config = &mut found.config;
+    let towers = &found.judged.towers;
+    if config.blend.is_some() || config.factors == 0 || !fits(&towers.model().schema) {
+        return Ok(found);
+    }
+    let (logs, held_out) = (&tuning.logs, &tuning.held_out);
+    let parts = Parts::new(logs, config.factors, config.training.seed);
+    let longest = config.log.longest_history();
+    let choice = choose(towers, logs, &parts, held_out, longest);
+    config.blend = Some(choice.weights);
+    let towers = attach(towers, logs, &parts, &choice.weights)?;
+    let ranks = ranks_of(&towers, logs, held_out, HISTORY.max(longest));
+    found.judged.report.baselines = compare(logs, held_out, &ranks);
+    found.report.settings = all_settings(config);
+    found.report.blend = Some(choice);
+    Ok(found)
 }
 
 /// The data of a search.
@@ -142,6 +167,7 @@ impl Tunable for Tuning<'_> {
                     ],
                 ),
                 ("history_decay", [1.0, 0.9, 0.7].map(float).into()),
+                ("history_distinct", [false, true].map(|x| json!(x)).into()),
                 (
                     "start",
                     ["random", "cooccurrence"].map(|start| json!(start)).into(),
@@ -167,7 +193,7 @@ impl Tunable for Tuning<'_> {
         };
         let needless = |setting: &str| match setting {
             "half_life" => days == 0.0,
-            "repeat_weight" => !self.has_repeats(),
+            "repeat_weight" | "history_distinct" => !self.has_repeats(),
             _ => false,
         };
         space.axes.retain(|(setting, _)| !needless(setting));

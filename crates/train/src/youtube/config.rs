@@ -1,5 +1,6 @@
 //! Settings of the recipe.
 
+use crate::blend::Blend;
 use crate::error::TrainError;
 use crate::log_params::LogParams;
 use crate::nn::Method;
@@ -39,7 +40,7 @@ pub enum Start {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Config {
-    /// Width of the vectors, and of the items' embeddings.
+    /// Width of what is learnt of the vectors, and of the items' embeddings.
     pub dimension: usize,
     /// What scores are divided by before the softmax.
     pub temperature: f32,
@@ -60,6 +61,12 @@ pub struct Config {
     pub half_life: f32,
     /// Factor of the weight of examples whose item the user had taken before; 0 leaves them out.
     pub repeat_weight: f32,
+    /// Baselines in the vectors, beside what is learnt; none by default. They are computed anew by each training, from
+    /// all events that it is given. The vectors are then wider than `dimension`: by 2, and by `factors` for each of
+    /// transitions and co-occurrence.
+    pub blend: Option<Blend>,
+    /// Largest number of factors of transitions, and of co-occurrence. With 0, `train_auto` blends nothing.
+    pub factors: usize,
     /// Rows that unknown users are hashed into, and as many for unknown items.
     pub unknown_buckets: usize,
     /// Start of the new events (seconds since 1970): older ones are not learnt from and only make
@@ -103,6 +110,8 @@ impl Default for Config {
             uniform_negatives: 0,
             half_life: 0.0,
             repeat_weight: 1.0,
+            blend: None,
+            factors: 64,
             unknown_buckets: 1,
             since: None,
             window: 0,
@@ -126,6 +135,8 @@ impl Config {
         check_range("uniform_negatives", self.uniform_negatives, 0..=MAX_COUNT)?;
         check_range("half_life", self.half_life, 0.0..=1e6)?;
         check_range("repeat_weight", self.repeat_weight, 0.0..=1000.0)?;
+        self.blend.map_or(Ok(()), |blend| blend.check())?;
+        check_range("factors", self.factors, 0..=1024)?;
         check_range("unknown_buckets", self.unknown_buckets, 1..=1 << 24)?;
         let patience = if self.window > 0 { 0 } else { MAX_COUNT };
         check_range("patience", self.training.patience, 0..=patience)

@@ -5,6 +5,8 @@ use super::describe::describe;
 use super::recipe::Youtube;
 use super::start::start;
 use super::weights::weights;
+use crate::baselines::compare;
+use crate::blend::{HISTORY, Parts, attach, detach, ranks_of};
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -94,11 +96,22 @@ pub fn train_from<C: IntoControlFlow>(
         held_out: &held_out,
         unknown_ids: &unknown_ids,
     };
-    let mut course = course(source, earlier, config, meter)?;
+    let learnt = match (earlier, config.blend) {
+        (Some(earlier), Some(_)) => detach(earlier)?,
+        _ => None,
+    };
+    let mut course = course(source, learnt.as_ref().or(earlier), config, meter)?;
     while course.epoch()? {}
     let (mut trained, recipe) = course.finish()?;
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
+    }
+    if let Some(blend) = &config.blend {
+        let parts = Parts::new(&logs, config.factors, config.training.seed);
+        trained.towers = attach(&trained.towers, &logs, &parts, blend)?;
+        let longest = HISTORY.max(config.log.longest_history());
+        let ranks = ranks_of(&trained.towers, &logs, &held_out, longest);
+        trained.report.baselines = compare(&logs, &held_out, &ranks);
     }
     Ok(trained)
 }

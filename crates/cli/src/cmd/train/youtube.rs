@@ -41,7 +41,7 @@ pub struct YoutubeArgs {
     data: DataArgs,
     #[command(flatten)]
     run: RunArgs,
-    /// Width of the vectors
+    /// Width of what is learnt; baselines in the vectors (setting `blend`) come on top
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
     /// Temperature: scores are divided by it before the softmax
