@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::frames;
-use crate::loading;
-use crate::records::{self, Locked, json_lines, read_text};
+use crate::read_options::read_options;
+use crate::rows::{Locked, add_line, json_lines, read_text};
 use arrow_array::RecordBatchReader;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -52,7 +52,7 @@ impl Source {
     #[pyo3(signature = (data, **options), text_signature = "(data, *, format=None, id=None, user=None, item=None, \
         time=None, weight=None, columns=None, drop=None, lists=None, text=None, delimiter=None, header=None)")]
     fn new(data: Py<PyAny>, options: Option<&Bound<'_, PyDict>>) -> Result<Self, Failure> {
-        let (format, options) = loading::read_options(options)?;
+        let (format, options) = read_options(options)?;
         Ok(Self {
             data,
             format,
@@ -189,7 +189,7 @@ fn text_of(object: &Bound<'_, PyAny>) -> Result<Vec<u8>, Failure> {
     let text = object.py().detach(|| {
         let mut text = Vec::new();
         for row in rows.by_ref() {
-            records::add_line(&mut text, &row?);
+            add_line(&mut text, &row?);
         }
         Ok::<_, ImportError>(text)
     });
