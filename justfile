@@ -20,7 +20,7 @@ python-models:
 wheel:
     pip wheel --no-deps --wheel-dir target/wheels ./python
 
-# The crash tests with every loss after two interruptions instead of a sixth of them, and with every byte flipped.
+# The crash tests with every loss after two interruptions instead of a sixth of them, and with every bit of headers and a bit of every byte flipped.
 crashes:
     TWINSPIRE_ALL_LOSSES=1 cargo test --all-features --lib database::tests -- --nocapture
 
