@@ -260,13 +260,18 @@ impl ItemsLayout {
     }
 
     /// Hints to the processor that the row of an item number will soon be looked for, and its id offset read.
-    pub(crate) fn prefetch_item(&self, bytes: &[u8], item: ItemNo) {
+    pub(crate) fn prefetch_row(&self, bytes: &[u8], item: ItemNo) {
         let numbers = self.numbers(bytes);
         if let Some(row) = guess_dense(numbers, item.0) {
             prefetch(numbers.get(row..=row).unwrap_or_default());
             let offsets = array::<u64>(bytes, &self.id_offsets);
             prefetch(offsets.get(row..row + 2).unwrap_or_default());
         }
+    }
+
+    /// Hints to the processor that the id of a row will soon be read.
+    pub(crate) fn prefetch_id(&self, bytes: &[u8], row: usize) {
+        prefetch(self.id_bytes(bytes, row).unwrap_or_default());
     }
 
     /// Problems with the order of rows, the offsets, the ids and the columns.

@@ -39,12 +39,13 @@ impl<'a> BeamParams<'a> {
         self.ef.max(self.k.saturating_add(self.k / 2))
     }
 
-    /// The width of a search of leaves. Below the default width the caller wants speed, and a leaf holds many nodes, so the
-    /// lower limit is smaller than for a walk.
+    /// The width of a search of leaves. A leaf holds many nodes, so the lower limit is smaller than for a walk, and still
+    /// smaller below the default width, where the caller wants speed.
     pub(crate) fn leaf_width(&self) -> usize {
-        match self.ef < DEFAULT_EF {
-            true => self.ef.max(self.k / 2),
-            false => self.beam(),
-        }
+        let least = match self.ef < DEFAULT_EF {
+            true => self.k / 2,
+            false => self.k,
+        };
+        self.ef.max(least)
     }
 }

@@ -62,5 +62,5 @@ fn rerank_by(
     }
     score(walk, ahead.get(..count).unwrap_or_default());
     score(walk, &[]);
-    walk.rerank_pool(scorer, exact, params.k);
+    walk.rerank_pool(scorer, exact);
 }

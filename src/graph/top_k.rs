@@ -25,13 +25,6 @@ impl TopK {
         self.heap.len() < self.k || self.heap.peek().is_some_and(|worst| scored > worst.0)
     }
 
-    /// The k-th best node, once there are `k`.
-    #[inline]
-    pub(super) fn kth(&self) -> Option<ScoredNode> {
-        let worst = self.heap.peek().filter(|_| self.heap.len() >= self.k);
-        worst.map(|Reverse(scored)| *scored)
-    }
-
     /// Adds a node that was admitted; it replaces the worst if there is no room.
     #[inline]
     pub(super) fn push(&mut self, scored: ScoredNode) {

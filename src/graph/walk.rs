@@ -150,14 +150,9 @@ impl Walk {
         self.counters.ranked += self.ranked.len() as u64;
     }
 
-    /// Re-ranks the candidate pool by exact scores, down to the last candidate that may be among the best `k`.
-    pub(super) fn rerank_pool(
-        &mut self,
-        scorer: &impl NodeScorer,
-        exact: &impl NodeScorer,
-        k: usize,
-    ) {
-        let (first, rest) = self.pool.split_at_kth(k);
+    /// Re-ranks the candidate pool by exact scores, down to the last candidate that may be among its best.
+    pub(super) fn rerank_pool(&mut self, scorer: &impl NodeScorer, exact: &impl NodeScorer) {
+        let (first, rest) = self.pool.split_at_kth();
         let (first, rest) = (first.iter().copied(), rest.iter().copied());
         rerank(&mut self.ranked, first, rest, scorer, exact);
         self.counters.ranked += self.ranked.len() as u64;

@@ -12,6 +12,10 @@ const LIMIT: f32 = 127.0;
 const GROUPS: [usize; 2] = [16, 4];
 /// Buckets of the histogram that ranks many leaves.
 const BUCKETS: usize = 256;
+/// From here on a float is an integer: 2^23.
+const INTEGERS: f32 = 8_388_608.0;
+/// Scores that are compared at a time.
+const LANES: usize = 16;
 
 /// The centroids as codes of 7 bits, in tiles of 16.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,13 +123,18 @@ impl Router {
 
     /// The best `count` leaves, best first; `leaves` is filled with their keys.
     pub(super) fn rank(&mut self, count: usize, leaves: &mut Vec<u64>) {
-        leaves.clear();
         let least = self.bound_of_best(count);
-        for (leaf, score) in self.scores.iter().enumerate() {
-            if *score >= least {
-                leaves.push(ScoredNode::new(leaf as u32, *score).key());
+        // Written and overwritten without a branch: which leaves reach the bound cannot be predicted.
+        leaves.clear();
+        leaves.resize(self.scores.len(), 0);
+        let mut found = 0;
+        for (leaf, score) in (0u32..).zip(&self.scores) {
+            if let Some(place) = leaves.get_mut(found) {
+                *place = ScoredNode::new(leaf, *score).key();
             }
+            found += usize::from(*score >= least);
         }
+        leaves.truncate(found);
         leaves.sort_unstable_by(|a, b| b.cmp(a));
         leaves.truncate(count);
     }
@@ -157,28 +166,40 @@ impl Router {
     }
 }
 
+/// The least and the greatest of the scores, without those of leaves that are ruled out.
+fn range(scores: &[f32]) -> (f32, f32) {
+    let (mut lows, mut highs) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    for scores in scores.chunks(LANES) {
+        for ((low, high), score) in lows.iter_mut().zip(&mut highs).zip(scores) {
+            let in_rank = if *score > f32::NEG_INFINITY {
+                *score
+            } else {
+                f32::INFINITY
+            };
+            *low = if in_rank < *low { in_rank } else { *low };
+            *high = if *score > *high { *score } else { *high };
+        }
+    }
+    let low = lows.into_iter().fold(f32::INFINITY, f32::min);
+    (low, highs.into_iter().fold(f32::NEG_INFINITY, f32::max))
+}
+
 /// A score that the best `count` reach, and few others: by a histogram, because most scores are far below.
 fn bound_by_histogram(scores: &[f32], count: usize) -> f32 {
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for score in scores {
-        // Not that of leaves that are ruled out.
-        low = if *score < low && score.is_finite() {
-            *score
-        } else {
-            low
-        };
-        high = if *score > high { *score } else { high };
-    }
+    let (low, high) = range(scores);
     let per_bucket = (high - low) / BUCKETS as f32;
     if !per_bucket.is_normal() {
         return f32::NEG_INFINITY;
     }
     let mut counts = [0u32; BUCKETS];
-    let buckets_per = 1.0 / per_bucket;
+    let (buckets_per, last) = (1.0 / per_bucket, (BUCKETS - 1) as f32);
     for score in scores {
-        // The cast saturates; the best are in the first buckets.
-        let bucket = ((high - score) * buckets_per) as usize;
-        counts[bucket.min(BUCKETS - 1)] += 1;
+        let place = (high - score) * buckets_per;
+        // The best are in the first buckets.
+        let place = if place < last { place } else { last };
+        // The sum is at least 2^23, and so has its integer part in its lowest bits.
+        let bucket = (place + INTEGERS).to_bits();
+        counts[bucket as usize % BUCKETS] += 1;
     }
     let mut seen = 0;
     for (bucket, inside) in counts.iter().enumerate() {

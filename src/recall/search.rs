@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 use twinspire_core::ids::ItemNo;
-use twinspire_towers::internals::{IDS_PER_LOOKUP, Model};
+use twinspire_towers::internals::Model;
 
 /// A recall that is set up: names, ids and filters are resolved against one snapshot.
 pub(crate) struct Search<'a> {
@@ -321,14 +321,11 @@ impl<'a> Search<'a> {
     fn hits(&self, query: &SpaceQuery<'_>, best: &[(f32, ItemNo)]) -> Result<Vec<Hit>, Error> {
         let (view, params) = (self.view, self.params);
         let best = best.get(params.offset..).unwrap_or_default();
-        let first = best.iter().take(IDS_PER_LOOKUP);
-        first.for_each(|(_, item)| view.prefetch_id(*item));
         let ranks = match params.exact_ranks {
             true => exact_ranks(query, best)?,
             false => HashMap::new(),
         };
-        let hit = |(score, item): &(f32, ItemNo)| -> Result<Hit, Error> {
-            let id = view.item_id(*item)?;
+        let hit = |(score, item): &(f32, ItemNo), id: String| -> Result<Hit, Error> {
             let rank = ranks.get(item).map(|rank| (query.space.to_owned(), *rank));
             Ok(Hit {
                 record: params.record(view, &id)?,
@@ -339,8 +336,8 @@ impl<'a> Search<'a> {
             })
         };
         let mut hits = Vec::with_capacity(best.len());
-        for best in best {
-            hits.push(hit(best)?);
+        for (best, id) in best.iter().zip(view.item_ids(best)) {
+            hits.push(hit(best, id?)?);
         }
         Ok(hits)
     }

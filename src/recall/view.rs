@@ -6,6 +6,9 @@ use serde_json::Value;
 use std::sync::Arc;
 use twinspire_core::ids::{GenerationNo, ItemNo};
 
+/// Ids that are prefetched before they are read, in two steps of this length.
+const IDS_AHEAD: usize = 8;
+
 /// One state of a database, with look-up of ids and records. Cloning is cheap.
 #[derive(Clone)]
 pub(crate) struct View {
@@ -95,9 +98,25 @@ impl View {
         self.snapshot.find_items(ids, items)
     }
 
-    /// Hints to the processor that the [id](Self::item_id) of an item will soon be read.
-    pub(super) fn prefetch_id(&self, item: ItemNo) {
-        self.snapshot.sealed.prefetch_id(item);
+    /// The ids of a ranking's items, in its order. What an id is read from is prefetched while those before it are read.
+    pub(super) fn item_ids<'v>(
+        &'v self,
+        ranking: &'v [(f32, ItemNo)],
+    ) -> impl Iterator<Item = Result<String, Error>> + 'v {
+        let sealed = &self.snapshot.sealed;
+        let item = |at: usize| ranking.get(at).map(|(_, item)| *item);
+        let first = |count: usize| ranking.iter().take(count).map(|(_, item)| *item);
+        first(2 * IDS_AHEAD).for_each(|item| sealed.prefetch_row(item));
+        first(IDS_AHEAD).for_each(|item| sealed.prefetch_id(item));
+        ranking.iter().enumerate().map(move |(at, (_, own))| {
+            if let Some(later) = item(at + 2 * IDS_AHEAD) {
+                sealed.prefetch_row(later);
+            }
+            if let Some(next) = item(at + IDS_AHEAD) {
+                sealed.prefetch_id(next);
+            }
+            self.item_id(*own)
+        })
     }
 
     /// The id of an item.

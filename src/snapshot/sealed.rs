@@ -109,11 +109,17 @@ impl Sealed {
         Ok(())
     }
 
-    /// Hints to the processor that the [id](Self::id) of an item will soon be read.
-    pub(crate) fn prefetch_id(&self, item: ItemNo) {
+    /// Hints to the processor that [`prefetch_id`](Self::prefetch_id) will soon read where the id of an item is.
+    pub(crate) fn prefetch_row(&self, item: ItemNo) {
         self.items
             .iter()
-            .for_each(|segment| segment.prefetch_item(item));
+            .for_each(|segment| segment.prefetch_row(item));
+    }
+
+    /// Hints to the processor that the [id](Self::id) of an item will soon be read.
+    pub(crate) fn prefetch_id(&self, item: ItemNo) {
+        let mut segments = self.items.iter().rev();
+        segments.find(|segment| segment.prefetch_id(item));
     }
 
     /// The newest record of a sealed id; `None` if it is deleted or unknown.

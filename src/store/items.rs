@@ -116,9 +116,16 @@ impl ItemsSegment {
         found.map_err(StoreError::reading(&self.path))
     }
 
-    /// Hints to the processor that the [row](Self::row_of) and the [id](Self::id) of an item will soon be read.
-    pub(crate) fn prefetch_item(&self, item: ItemNo) {
-        self.layout.prefetch_item(&self.blob, item);
+    /// Hints to the processor that the [row](Self::row_of) of an item will soon be looked for.
+    pub(crate) fn prefetch_row(&self, item: ItemNo) {
+        self.layout.prefetch_row(&self.blob, item);
+    }
+
+    /// Hints to the processor that the [id](Self::id) of an item will soon be read. False if it has no row here.
+    pub(crate) fn prefetch_id(&self, item: ItemNo) -> bool {
+        let row = self.layout.find_item(&self.blob, item);
+        row.inspect(|row| self.layout.prefetch_id(&self.blob, *row))
+            .is_some()
     }
 
     /// Position of the row of an item.

@@ -188,8 +188,8 @@ impl<'a> EnsembleSearch<'a> {
         } else {
             ranks
         };
-        let hit = |(score, item): &(f32, ItemNo)| {
-            let id = view.item_id(*item)?;
+        let hit = |((score, item), id): (&(f32, ItemNo), Result<String, Error>)| {
+            let id = id?;
             let scores = channels
                 .iter()
                 .filter_map(|channel| Some((channel.name.to_owned(), channel.score(*item)?)));
@@ -205,6 +205,6 @@ impl<'a> EnsembleSearch<'a> {
                 ranks: ranks.collect(),
             })
         };
-        best.iter().map(hit).collect()
+        best.iter().zip(view.item_ids(best)).map(hit).collect()
     }
 }
