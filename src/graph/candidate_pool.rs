@@ -88,7 +88,7 @@ mod tests {
             nodes.clone().for_each(|scored| pool.offer(scored, lower_bound));
             let mut wanted: Vec<u64> = nodes
                 .filter(|scored| scored.score >= -0.9)
-                .map(|scored| scored.key())
+                .map(ScoredNode::key)
                 .collect();
             wanted.sort_unstable_by_key(|key| Reverse(*key));
             let (best, others) = pool.split_at_kth();
