@@ -9,7 +9,9 @@
 //!
 //! The last event of each user is the test, which neither the search nor the training sees. Prints for each log the
 //! hit rates and nDCG of the towers, of towers with default settings, of the baselines and, where it is known, of the
-//! best possible ranking; then the paired difference of `--auto` and the best baseline with an interval of 95 %.
+//! best possible ranking; then the paired difference of `--auto` and the best baseline with an interval of 95 %. At the
+//! end, these differences as a table.
+//! `--first-seed` makes other logs than those that the rules of the search were chosen on (0 to 9).
 //! `--tried` prints the candidates, and `--config` trains by these settings instead of a search.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
@@ -36,6 +38,7 @@ fn main() {
     let after = |flag: &str| words.iter().skip_while(|word| *word != flag).nth(1);
     let seconds = after("--seconds").map_or(AutoParams::default().seconds, |n| n.parse().unwrap());
     let seeds: u64 = after("--seeds").map_or(1, |n| n.parse().unwrap());
+    let first: u64 = after("--first-seed").map_or(0, |n| n.parse().unwrap());
     let config = after("--config").map(|text| serde_json::from_str(text).unwrap());
     let tried = words.iter().any(|word| word == "--tried");
     let kinds = [
@@ -46,6 +49,13 @@ fn main() {
         "small",
         "bare",
         "cold",
+        "tiny",
+        "giant",
+        "repeats",
+        "attributes",
+        "news",
+        "courses",
+        "short",
     ];
     let asked: Vec<&str> = kinds
         .into_iter()
@@ -56,7 +66,7 @@ fn main() {
         data.push(("movielens".to_owned(), movielens(dir)));
     }
     let all = asked.is_empty() && data.is_empty();
-    for seed in 0..seeds {
+    for seed in first..first + seeds {
         let simulated = kinds.iter().filter(|kind| all || asked.contains(*kind));
         data.extend(simulated.map(|kind| (format!("{kind} {seed}"), simulate(kind, seed))));
     }
@@ -64,14 +74,17 @@ fn main() {
         "{:<14} {:<20} {:>7} {:>7} {:>7}",
         "log", "", "hit@10", "ndcg@10", "hit@100"
     );
+    let mut rows = Vec::new();
     for (name, log) in data {
         let how = How {
             seconds,
             config: config.as_ref(),
             tried,
         };
-        compare(&name, log, &how);
+        rows.push(compare(&name, log, &how));
     }
+    println!("\n| log | events asked | hit@10 | nDCG@10 | hit@100 |\n|---|---|---|---|---|");
+    rows.iter().for_each(|row| println!("{row}"));
 }
 
 /// How towers are trained.
@@ -89,6 +102,13 @@ fn simulate(kind: &str, seed: u64) -> Log {
         "drift" => logs::drift(800, 500, seed),
         "popular" => logs::popular(800, 1000, seed),
         "small" => logs::small(seed),
+        "tiny" => logs::tiny(seed),
+        "giant" => logs::giant(500, 400, seed),
+        "repeats" => logs::repeats(600, 400, seed),
+        "attributes" => logs::attributes(800, 2500, seed),
+        "news" => logs::news(800, 600, seed),
+        "courses" => logs::courses(600, 300, seed),
+        "short" => logs::short(600, 300, seed),
         _ => logs::bare(800, 600, seed),
     }
 }
@@ -103,7 +123,8 @@ fn movielens(dir: &str) -> Log {
     }
 }
 
-fn compare(name: &str, log: Log, how: &How<'_>) {
+/// Trains, prints, and returns the row of the table.
+fn compare(name: &str, log: Log, how: &How<'_>) -> String {
     let best = log.best.clone();
     let (data, questions) = split(log);
     let defaults = youtube::Config::default();
@@ -156,12 +177,18 @@ fn compare(name: &str, log: Log, how: &How<'_>) {
         ..Judge::default()
     };
     let report = judge(&questions, &answers, &settings).unwrap();
-    print(name, &report);
+    let differences = print(name, &report);
     cold_items(&data, &questions, &answers);
+    format!(
+        "| {name} | {} | {} |",
+        questions.len(),
+        differences.join(" | ")
+    )
 }
 
-/// Prints the metrics, and the differences of the first model and the best baseline by each.
-fn print(name: &str, report: &Report) {
+/// Prints the metrics, and the differences of the first model and the best baseline by each. Returns these.
+fn print(name: &str, report: &Report) -> Vec<String> {
+    let mut differences = Vec::new();
     for of in &report.results {
         print!("{name:<14} {:<20}", of.name);
         for measure in MEASURES {
@@ -184,6 +211,16 @@ fn print(name: &str, report: &Report) {
             .find(|of| of.metric == measure && of.first == "auto" && of.second == best.name);
         let Some(found) = found else { continue };
         let of = found.found.difference;
+        let own = report
+            .results
+            .iter()
+            .find(|of| of.name == "auto")
+            .map_or(0.0, value);
+        let (low, high) = (of.low.unwrap_or(of.value), of.high.unwrap_or(of.value));
+        differences.push(format!(
+            "{own:.3}, {:+.3} on {} ({low:+.3} to {high:+.3})",
+            of.value, best.name
+        ));
         let below = if of.high.unwrap_or(0.0) < 0.0 {
             "  BELOW"
         } else {
@@ -197,6 +234,7 @@ fn print(name: &str, report: &Report) {
             of.high.unwrap_or(of.value)
         );
     }
+    differences
 }
 
 /// Prints the share of the first ten answers that nobody had met before the split, if there are any.

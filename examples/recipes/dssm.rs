@@ -9,8 +9,8 @@ use crate::cranfield::{Cranfield, DEPTH, Quality};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
-use twinspire::train::TrainParams;
-use twinspire::train::dssm::{Config, train};
+use twinspire::train::dssm::{Config, train, train_auto};
+use twinspire::train::{AutoParams, TrainParams};
 use twinspire::train::{Dataset, TrainingReport};
 use twinspire::{Database, Towers};
 
@@ -75,6 +75,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     );
     let bm25 = cranfield.judge(&cranfield.bm25());
     line("BM25", None, bm25);
+    let is_built_in = settings.is_none();
     let settings: Vec<(String, Value)> = match settings {
         None => {
             let built_in = built_in().into_iter();
@@ -124,6 +125,12 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
         if best.as_ref().is_none_or(|(least, _)| mrr > *least) {
             best = Some((mrr, name));
         }
+    }
+    if is_built_in {
+        let auto = train_auto(&data, &Config::default(), AutoParams::default(), |_| {})?;
+        let mrr = auto.report.validations.iter().copied().fold(0.0, f64::max);
+        let quality = judge(&cranfield, auto.towers)?;
+        line("train dssm --auto", Some((mrr, &auto.report)), quality);
     }
     if let Some((mrr, name)) = best {
         println!("\nBest by the held-out documents, mean reciprocal rank {mrr:.4}: {name}.");

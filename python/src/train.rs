@@ -15,7 +15,8 @@ use twinspire::MinedPair;
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 use twinspire::train::report::samples;
 use twinspire::train::{
-    AutoParams, Dataset, Trained as Outcome, TrainingProgress, dssm, ebr, youtube,
+    AutoParams, Dataset, MissingData, TrainError, Trained as Outcome, TrainingProgress, dssm, ebr,
+    youtube,
 };
 
 /// Number of queries and of answers in the samples of a report.
@@ -28,6 +29,15 @@ struct Inputs {
     mined: Vec<MinedPair>,
     teacher: GivenTeacher,
     settings: Map<String, Value>,
+}
+
+/// Where the settings of a training come from.
+#[derive(Clone, Copy)]
+enum How {
+    /// Those that are not given are chosen by validation.
+    Auto(AutoParams),
+    /// As given.
+    Given,
 }
 
 /// The teacher of Mobius, as it is given.
@@ -100,7 +110,8 @@ impl Trained {
     }
 }
 
-/// Trains by a recipe; `twinspire.train` has a function for each.
+/// Trains by a recipe; `twinspire.train` has a function for each. `auto` is the budget of a search for settings, and
+/// whether it was asked for: without being asked, a log that is too small for one is trained on with the defaults.
 #[pyfunction]
 #[pyo3(signature = (recipe, items, users, events, earlier, mined, teacher, progress, auto, settings))]
 #[expect(clippy::too_many_arguments, reason = "called by twinspire.train alone")]
@@ -114,7 +125,7 @@ pub fn train(
     mined: Option<&Bound<'_, PyAny>>,
     teacher: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
-    auto: Option<f64>,
+    auto: Option<(f64, bool)>,
     settings: &Bound<'_, PyDict>,
 ) -> Result<Trained, Failure> {
     process::check()?;
@@ -138,64 +149,77 @@ pub fn train(
             py,
             &listener,
             inputs,
+            auto,
             youtube::queries,
-            |inputs, config, job| {
-                let (data, earlier) = (&inputs.data, inputs.earlier.as_ref());
-                Ok(match auto {
-                    Some(seconds) => {
-                        let params = AutoParams { seconds };
-                        youtube::train_auto(data, config, params, on_batch(job))?
+            |inputs, config, how, job| {
+                let data = &inputs.data;
+                match how {
+                    How::Auto(params) => youtube::train_auto(data, config, params, on_batch(job)),
+                    How::Given => {
+                        youtube::train_from(inputs.earlier.as_ref(), data, config, on_batch(job))
                     }
-                    None => youtube::train_from(earlier, data, config, on_batch(job))?,
-                })
+                }
             },
         ),
         "dssm" => fit(
             py,
             &listener,
             inputs,
+            auto,
             dssm::queries,
-            |inputs, config, job| {
-                let earlier = inputs.earlier.as_ref();
-                Ok(dssm::train_from(
-                    earlier,
-                    &inputs.data,
-                    config,
-                    on_batch(job),
-                )?)
+            |inputs, config, how, job| {
+                let data = &inputs.data;
+                match how {
+                    How::Auto(params) => dssm::train_auto(data, config, params, on_batch(job)),
+                    How::Given => {
+                        dssm::train_from(inputs.earlier.as_ref(), data, config, on_batch(job))
+                    }
+                }
             },
         ),
         "ebr" => fit(
             py,
             &listener,
             inputs,
+            auto,
             ebr::queries,
-            |inputs, config, job| {
-                let (earlier, mined) = (inputs.earlier.as_ref(), inputs.mined.iter().cloned());
-                Ok(ebr::train_mined(
-                    earlier,
-                    &inputs.data,
-                    mined,
-                    config,
-                    on_batch(job),
-                )?)
+            |inputs, config, how, job| {
+                let (data, mined) = (&inputs.data, inputs.mined.iter().cloned());
+                match how {
+                    How::Auto(params) => {
+                        ebr::train_auto(data, mined, config, params, on_batch(job))
+                    }
+                    How::Given => {
+                        let earlier = inputs.earlier.as_ref();
+                        ebr::train_mined(earlier, data, mined, config, on_batch(job))
+                    }
+                }
             },
         ),
         "mobius" => fit(
             py,
             &listener,
             inputs,
+            auto,
             mobius::queries,
-            |inputs, config, job| {
-                let (data, earlier) = (&inputs.data, inputs.earlier.as_ref());
+            |inputs, config, how, job| {
+                let data = &inputs.data;
                 let teacher: Box<dyn Teacher> = match &inputs.teacher {
                     GivenTeacher::Fields(fields) => {
                         Box::new(Categories::new(data, fields, config.click)?)
                     }
                     GivenTeacher::Towers(towers) => Box::new(Similarity::new(towers, data)?),
                 };
-                let student = mobius::train_from(earlier, data, &*teacher, config, on_batch(job))?;
-                Ok(student.trained()?)
+                let student = match how {
+                    How::Auto(params) => {
+                        mobius::train_auto(data, &*teacher, config, params, on_batch(job))
+                    }
+                    How::Given => {
+                        let earlier = inputs.earlier.as_ref();
+                        mobius::train_from(earlier, data, &*teacher, config, on_batch(job))
+                    }
+                };
+                student?.trained()
             },
         ),
         other => Err(PyValueError::new_err(format!("no recipe '{other}'")).into()),
@@ -207,13 +231,25 @@ fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
     py: Python<'_>,
     listener: &Listener,
     mut inputs: Inputs,
+    auto: Option<(f64, bool)>,
     queries: fn(&Dataset, &C, usize) -> Vec<Value>,
-    train: impl FnOnce(&Inputs, &C, &Job) -> Result<Outcome, Failure> + Send,
+    train: impl Fn(&Inputs, &C, How, &Job) -> Result<Outcome, TrainError> + Send + Sync,
 ) -> Result<Trained, Failure> {
     let settings = Value::Object(std::mem::take(&mut inputs.settings));
     let config: C = serde_json::from_value(settings)
         .map_err(|error| Failure::new("TrainError", format!("settings: {error}")))?;
-    let outcome = jobs::run(py, listener, |job| train(&inputs, &config, job))?;
+    let outcome = jobs::run(py, listener, |job| {
+        let Some((seconds, is_asked)) = auto else {
+            return train(&inputs, &config, How::Given, job);
+        };
+        let params = AutoParams { seconds };
+        match train(&inputs, &config, How::Auto(params), job) {
+            Err(TrainError::Empty {
+                missing: MissingData::TestCases,
+            }) if !is_asked => train(&inputs, &config, How::Given, job),
+            outcome => outcome,
+        }
+    })?;
     let settings = match &outcome.report.auto {
         Some(auto) => info::value(&auto.settings)?,
         None => info::value(&config)?,

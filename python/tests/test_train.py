@@ -108,6 +108,24 @@ def test_settings_are_chosen_by_validation() -> None:
         train.youtube(items=[], events=[], auto=True, earlier=trained.towers)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_recipe_chooses_settings_and_does_so_if_none_is_given() -> None:
+    data = shop()
+    documents = [{"id": str(n), "title": f"{COLOURS[n % 4]} shoes. Fine {COLOURS[n % 4]} hats"} for n in range(24)]
+    trained = [
+        train.ebr(**data, auto=0.5, dimension=8),
+        train.mobius(**data, teacher=["colour"], auto=0.5, part=4),
+        train.dssm(items=documents, auto=0.5, dimension=8, buckets=256),
+    ]
+    assert all(of.report["auto"]["candidates"] for of in trained)
+    assert trained[2].report["baselines"]["baselines"][0]["name"] == "BM25"
+    tiny = {"items": [{"id": "a"}, {"id": "b"}], "events": [{"user": "u", "item": "a", "timestamp": 1}] * 2}
+    assert train.youtube(**tiny).report["auto"] is None
+    with pytest.raises(twinspire.TrainError):
+        train.youtube(**tiny, auto=True)
+    assert train.youtube(**data, auto=False).report["auto"] is None
+
+
 def test_documents_train_text_towers() -> None:
     documents = [{"id": str(n), "title": f"{COLOURS[n % 4]} shoes. Fine {COLOURS[n % 4]} shoes"} for n in range(16)]
     trained = train.dssm(items=documents, **SMALL)

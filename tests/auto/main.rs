@@ -1,4 +1,4 @@
-//! `train_auto` is never below the best baseline: on logs of three kinds, judged on events that neither the search nor the
+//! No baseline is better than `train_auto` with confidence: on logs of three kinds, judged on events that neither the search nor the
 //! training saw. `cargo bench --bench auto` shows larger logs of more kinds.
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]

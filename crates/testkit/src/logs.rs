@@ -6,6 +6,13 @@
 //! - [`popular`]: few items take most events, and tastes hardly matter.
 //! - [`small`]: a hundred users with two tastes each.
 //! - [`bare`]: tastes in a log without fields of users and items, and without times.
+//! - [`tiny`]: two dozen users.
+//! - [`giant`]: nothing but popularity, by a steep law.
+//! - [`repeats`]: a few favourites, taken again and again.
+//! - [`attributes`]: items with a handful of events each, wanted for their colour and maker.
+//! - [`news`]: items that live for days.
+//! - [`courses`]: items taken in a fixed order.
+//! - [`short`]: users with two to five events.
 
 use crate::random::normal;
 use rand::{RngExt, SeedableRng};
@@ -268,4 +275,146 @@ pub fn bare(users: usize, items: usize, seed: u64) -> Log {
     }
     log.events.iter_mut().for_each(|event| event.at = 0);
     log
+}
+
+/// Very few users and items.
+pub fn tiny(seed: u64) -> Log {
+    tastes(24, 30, 3, (0.8, 1.5), 8, seed)
+}
+
+/// Popularity by a steep law, and nothing else to learn.
+pub fn giant(users: usize, items: usize, seed: u64) -> Log {
+    tastes(users, items, 1, (1.8, 0.0), 14, seed)
+}
+
+/// Listeners who go round a few favourites and now and then find a new one, near the latest.
+pub fn repeats(users: usize, items: usize, seed: u64) -> Log {
+    let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+    let groups = Groups::new(items, 20, 0.9);
+    let mut events = Vec::new();
+    for user in 0..users {
+        let of_groups = taste(20, 1.4, rng);
+        let mut favourites: Vec<usize> = Vec::new();
+        let mut at = START + rng.random_range(0..20) * DAY;
+        for n in 0..rng.random_range(20..80) {
+            let again = favourites.len() > 2 && rng.random_bool(0.8);
+            let item = match again {
+                true => favourites[favourites.len() - 1 - (n * 7) % favourites.len().min(6)],
+                false => groups.draw(draw(of_groups.iter().copied(), rng), rng),
+            };
+            if !again {
+                favourites.push(item);
+            }
+            events.push(event(user, item, at));
+            at += rng.random_range(60..DAY);
+        }
+    }
+    let items = (0..items).map(|item| json!({"id": format!("i{item}")}));
+    Log {
+        items: items.collect(),
+        events,
+        ..Log::default()
+    }
+}
+
+/// Attributes decide: each item has a handful of events, and users like one colour and one maker.
+pub fn attributes(users: usize, items: usize, seed: u64) -> Log {
+    let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+    let of: Vec<[usize; 2]> = (0..items)
+        .map(|_| [rng.random_range(0..12), rng.random_range(0..30)])
+        .collect();
+    let records = of.iter().zip(0..).map(|([colour, maker], item)| {
+        json!({"id": format!("i{item}"), "colour": format!("c{colour}"), "maker": format!("m{maker}"),
+               "price": rng.random_range(1..100)})
+    });
+    let items_of: Vec<Value> = records.collect();
+    let (mut events, mut people) = (Vec::new(), Vec::new());
+    for user in 0..users {
+        let (colour, maker) = (rng.random_range(0..12), rng.random_range(0..30));
+        people.push(json!({"user_id": format!("u{user}"), "city": format!("t{}", colour)}));
+        let mut at = START + rng.random_range(0..90) * DAY;
+        for _ in 0..rng.random_range(3..12) {
+            let weights = of.iter().map(|[c, m]| match (*c == colour, *m == maker) {
+                (true, true) => 60.0,
+                (true, false) | (false, true) => 8.0,
+                _ => 0.3,
+            });
+            events.push(event(user, draw(weights, rng), at));
+            at += rng.random_range(0..5 * DAY);
+        }
+    }
+    Log {
+        items: items_of,
+        users: people,
+        events,
+        best: Vec::new(),
+    }
+}
+
+/// Articles that live for a few days.
+pub fn news(users: usize, items: usize, seed: u64) -> Log {
+    let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+    let groups = Groups::new(items, 8, 0.5);
+    let records = described(&groups, rng);
+    let born: Vec<f64> = (0..items).map(|_| rng.random_range(0.0..60.0)).collect();
+    let mut events = Vec::new();
+    for user in 0..users {
+        let of_groups = taste(8, 1.0, rng);
+        let mut days: Vec<f64> = (0..rng.random_range(5..30))
+            .map(|_| rng.random_range(1.0..60.0))
+            .collect();
+        days.sort_by(f64::total_cmp);
+        for day in days {
+            let weights = (0..items).map(|item| {
+                let age = day - born[item];
+                if age < 0.0 {
+                    0.0
+                } else {
+                    groups.weights[item] * of_groups[groups.of[item]] * (-age / 1.5).exp()
+                }
+            });
+            events.push(event(
+                user,
+                draw(weights, rng),
+                START + (day * DAY as f64) as i64,
+            ));
+        }
+    }
+    Log {
+        items: records,
+        events,
+        ..Log::default()
+    }
+}
+
+/// Courses taken one after the other in a fixed order, by users who begin anywhere.
+pub fn courses(users: usize, items: usize, seed: u64) -> Log {
+    let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+    let mut events = Vec::new();
+    for user in 0..users {
+        let mut item = rng.random_range(0..items);
+        let mut at = START + rng.random_range(0..90) * DAY;
+        for _ in 0..rng.random_range(3..10) {
+            events.push(event(user, item, at));
+            item = (item
+                + if rng.random_bool(0.8) {
+                    1
+                } else {
+                    rng.random_range(2..9)
+                })
+                % items;
+            at += rng.random_range(DAY..9 * DAY);
+        }
+    }
+    let items = (0..items).map(|item| json!({"id": format!("i{item}"), "level": item / 20}));
+    Log {
+        items: items.collect(),
+        events,
+        ..Log::default()
+    }
+}
+
+/// Users with two to five events each.
+pub fn short(users: usize, items: usize, seed: u64) -> Log {
+    tastes(users, items, 10, (1.0, 1.2), 4, seed)
 }

@@ -95,20 +95,25 @@ fn gram(rows: &[Vec<(u32, f64)>], basis: &Array2<f64>) -> Array2<f64> {
 }
 
 /// Makes the columns orthonormal by the Cholesky factor of their Gram matrix. A second round removes the rounding
-/// errors of the first (Yamamoto et al., ETNA 2015). Columns that depend on the others become small.
+/// errors of the first (Yamamoto et al., ETNA 2015). Columns that depend on those before become 0.
 pub(crate) fn orthonormalise(basis: &mut Array2<f64>) {
     for _ in 0..2 {
         let mut factor = basis.t().dot(basis);
         let size = factor.nrows();
         let least = factor.diag().sum().max(f64::MIN_POSITIVE) * 1e-14;
+        let mut depends = vec![false; size];
         // The upper factor R with RᵀR = BᵀB, row by row.
         for at in 0..size {
-            for column in at..size {
+            let above: f64 = (0..at).map(|k| factor[[k, at]].powi(2)).sum();
+            let left = factor[[at, at]] - above;
+            // What is left is rounding errors, which later columns would multiply.
+            depends[at] = left <= least || left.is_nan();
+            factor[[at, at]] = left.max(least).sqrt();
+            for column in at + 1..size {
                 let dot: f64 = (0..at).map(|k| factor[[k, at]] * factor[[k, column]]).sum();
-                let left = factor[[at, column]] - dot;
-                factor[[at, column]] = match column == at {
-                    true => left.max(least).sqrt(),
-                    false => left / factor[[at, at]],
+                factor[[at, column]] = match depends[at] {
+                    true => 0.0,
+                    false => (factor[[at, column]] - dot) / factor[[at, at]],
                 };
             }
         }
@@ -116,7 +121,10 @@ pub(crate) fn orthonormalise(basis: &mut Array2<f64>) {
         for mut row in basis.rows_mut() {
             for column in 0..size {
                 let dot: f64 = (0..column).map(|k| row[k] * factor[[k, column]]).sum();
-                row[column] = (row[column] - dot) / factor[[column, column]];
+                row[column] = match depends[column] {
+                    true => 0.0,
+                    false => (row[column] - dot) / factor[[column, column]],
+                };
             }
         }
     }
@@ -157,6 +165,26 @@ mod tests {
     use crate::dataset::Dataset;
     use serde_json::json;
     use twinspire_towers::Event;
+
+    /// The product with a matrix of rank 3 has 3 independent columns; 37 would be rounding errors of rounding errors.
+    #[test]
+    fn columns_that_depend_on_others_become_zero() {
+        let left = Array2::from_shape_fn((60, 3), |(a, b)| ((a * 7 + b * 13) % 11) as f64 - 5.0);
+        let right = Array2::from_shape_fn((3, 40), |(a, b)| ((a * 5 + b * 3) % 7) as f64 - 3.0);
+        let mut basis = left.dot(&right);
+        orthonormalise(&mut basis);
+        let found = basis.t().dot(&basis);
+        let lengths: Vec<f64> = found.diag().to_vec();
+        assert!(
+            lengths
+                .iter()
+                .all(|x| x.abs() < 1e-9 || (x - 1.0).abs() < 1e-9),
+            "{lengths:?}"
+        );
+        assert_eq!(lengths.iter().filter(|x| **x > 0.5).count(), 3);
+        let others = &found - &Array2::from_diag(&found.diag());
+        assert!(others.iter().all(|x| x.abs() < 1e-9));
+    }
 
     #[test]
     fn with_all_components_the_model_is_ease() {

@@ -153,18 +153,26 @@ impl Logs {
 
     /// The last interaction of each user with three or more, unless the item was seen before.
     fn hold_out_last(&mut self) -> Vec<HeldOut> {
+        self.hold_out_earlier(0)
+    }
+
+    /// The same as of `steps` interactions ago of each user. Users who had fewer than three then keep theirs, and none of
+    /// them is held out.
+    pub(crate) fn hold_out_earlier(&mut self, steps: usize) -> Vec<HeldOut> {
         let mut out = Vec::new();
-        for (user, met) in (0..).zip(&mut self.seen) {
-            if let [before @ .., (item, reward)] = &met[..]
-                && before.len() > 1
-                && *reward >= self.min_reward
-                && !before.iter().any(|(other, _)| other == item)
-            {
+        for (user, met) in (0u32..).zip(&mut self.seen) {
+            let mut left = met.len().saturating_sub(steps);
+            let Some([before @ .., (item, reward)]) = met.get(..left).filter(|met| met.len() > 2)
+            else {
+                continue;
+            };
+            if *reward >= self.min_reward && !before.iter().any(|(other, _)| other == item) {
                 out.push(HeldOut { user, item: *item });
-                met.pop();
-                self.times[user as usize].pop();
-                self.links[user as usize].pop();
+                left -= 1;
             }
+            met.truncate(left);
+            self.times[user as usize].truncate(left);
+            self.links[user as usize].truncate(left);
         }
         out
     }
@@ -386,6 +394,40 @@ mod tests {
             events: events.collect(),
         };
         Logs::new(&data).unwrap()
+    }
+
+    #[test]
+    fn earlier_holdouts_are_what_a_holdout_was_then() {
+        let events = [
+            (0, 1, 1),
+            (0, 2, 2),
+            (0, 3, 3),
+            (0, 4, 4),
+            (0, 4, 5),
+            (1, 1, 1),
+            (1, 2, 2),
+            (1, 3, 3),
+        ];
+        let held_out = |steps: usize| {
+            let mut logs = logs(&events);
+            let out = logs.hold_out_earlier(steps).into_iter();
+            let out = out.map(|out| {
+                (
+                    logs.users[out.user as usize].0.clone(),
+                    logs.items[out.item as usize].0.clone(),
+                )
+            });
+            (
+                out.collect::<Vec<_>>(),
+                logs.seen.iter().map(Vec::len).collect::<Vec<_>>(),
+            )
+        };
+        let pair = |user: &str, item: &str| (user.to_owned(), item.to_owned());
+        // The last event of the first user is a repeat.
+        assert_eq!(held_out(0), (vec![pair("u1", "i3")], vec![5, 2]));
+        assert_eq!(held_out(1), (vec![pair("u0", "i4")], vec![3, 3]));
+        assert_eq!(held_out(2), (vec![pair("u0", "i3")], vec![2, 3]));
+        assert_eq!(held_out(3), (vec![], vec![5, 3]));
     }
 
     #[test]

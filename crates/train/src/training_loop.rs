@@ -2,7 +2,7 @@
 //! stopping.
 //!
 //! A [`Recipe`] supplies what differs: the examples, the negatives and the loss of a batch, and how a
-//! model is validated. [`fit`] does the rest. Calls into a recipe are per batch and per epoch, never per
+//! model is validated. A [`Course`] does the rest. Calls into a recipe are per batch and per epoch, never per
 //! example, and are statically dispatched.
 
 use super::baselines::Comparison;
@@ -75,26 +75,7 @@ impl<E, S> Stage<E, S> {
     }
 }
 
-/// Trains `network` on the stages, one after the other, and returns the towers of the best epoch, or of
-/// the last one without a holdout.
-///
-/// # Errors
-/// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`], [`TrainError::Towers`] if the model is not a valid
-/// pair of towers.
-pub(crate) fn fit<R: Recipe, C: IntoControlFlow>(
-    recipe: R,
-    network: Network,
-    stages: Vec<Stage<R::Example, R::Settings>>,
-    params: &TrainParams,
-    rng: Pcg64Mcg,
-    meter: Meter<impl FnMut(TrainingProgress) -> C>,
-) -> Result<Trained, TrainError> {
-    let mut course = Course::new(recipe, network, stages, *params, rng, meter)?;
-    while course.epoch()? {}
-    Ok(course.finish()?.0)
-}
-
-/// A training that runs an epoch at a time.
+/// A training that runs an epoch at a time, over one stage after the other.
 pub(crate) struct Course<R: Recipe, P> {
     recipe: R,
     network: Network,
@@ -147,7 +128,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
     /// has ended the training.
     ///
     /// # Errors
-    /// As [`fit`].
+    /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`] if the caller cancels.
     pub(crate) fn epoch(&mut self) -> Result<bool, TrainError> {
         let (mut at, mut done) = self.next;
         while self

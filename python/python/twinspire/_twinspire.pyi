@@ -79,7 +79,7 @@ def train(
     mined: Pairs | None,
     teacher: Towers | Iterable[str] | None,
     progress: _Progress,
-    auto: float | None,
+    auto: tuple[float, bool] | None,
     settings: dict[str, Any],
 ) -> Trained: ...
 def run_command(arguments: list[str]) -> int: ...

@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["dssm", "ebr", "mobius", "youtube"]
 
 
+#: Settings of the data and not of the model.
+_OF_DATA = {"click", "document", "held_out", "hold_out", "max_unknown_ids", "query", "relevance", "score", "seed"}
+
+
+def _search(auto: bool | float | None, earlier: object, settings: dict[str, Any]) -> tuple[float, bool] | None:
+    """The budget of a search for settings and whether it was asked for, or None for the settings as they are."""
+    if auto is None:
+        return (240.0, False) if earlier is None and settings.keys() <= _OF_DATA else None
+    if auto is False:
+        return None
+    if earlier is not None:
+        raise TypeError("auto chooses the settings of a first training, and earlier towers have theirs")
+    return (240.0 if auto is True else float(auto), True)
+
+
 def _warned(*given: Any) -> Trained:
     """Train, and warn of towers below the best baseline on the holdout."""
     trained = _train(*given)
@@ -46,12 +61,12 @@ def youtube(
     users: Data | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
-    auto: bool | float = False,
+    auto: bool | float | None = None,
     **settings: Any,
 ) -> Trained:
     """Train by the in-batch softmax corrected for sampling bias (Yi et al., RecSys 2019).
 
-    With ``patience`` above 0, events are held out, and a `UserWarning` says if the towers rank them worse than
+    Without settings, they are chosen by validation: see ``auto``. With ``patience`` above 0, events are held out, and a `UserWarning` says if the towers rank them worse than
     popularity, transitions or EASE.
 
     Parameters
@@ -66,7 +81,8 @@ def youtube(
         Show a bar, or call this with a `Progress`. Ctrl-C, an exception or a returned False cancels.
     auto : bool or float, optional
         Choose the settings that are not given by validation, within this many seconds of 50,000 examples each (240 for
-        True), and train the best on everything. ``report["auto"]`` says what was tried and why.
+        True; 8,000 pairs of texts for `dssm`), and train the best on everything. ``report["auto"]`` says what was tried
+        and why. This is the default if no setting and no earlier towers are given; False trains with the defaults.
     **settings
         Settings of the recipe, such as ``dimension=64, epochs=5, batch=512, learning_rate=0.05, hidden=[128]``.
 
@@ -80,10 +96,8 @@ def youtube(
     TrainError
         Names the record, event or setting at fault.
     """
-    seconds = (240.0 if auto else None) if isinstance(auto, bool) else float(auto)
-    if seconds is not None and earlier is not None:
-        raise TypeError("auto chooses the settings of a first training, and earlier towers have theirs")
-    return _warned("youtube", items, users, events, earlier, None, None, progress, seconds, settings)
+    search = _search(auto, earlier, settings)
+    return _warned("youtube", items, users, events, earlier, None, None, progress, search, settings)
 
 
 def dssm(
@@ -93,6 +107,7 @@ def dssm(
     events: Data | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
+    auto: bool | float | None = None,
     **settings: Any,
 ) -> Trained:
     """Train text to text: softmax over a clicked document and negatives (Huang et al., CIKM 2013).
@@ -103,7 +118,7 @@ def dssm(
         Documents. Without events the towers learn from the documents alone.
     users, events : path, frame or iterable of dict, optional
         Queries and clicks.
-    earlier, progress, **settings
+    earlier, progress, auto, **settings
         As those of `youtube`.
 
     Returns
@@ -117,7 +132,8 @@ def dssm(
     >>> dssm(items=documents, dimension=8, epochs=1).towers.dimension
     8
     """
-    return _warned("dssm", items, users, events, earlier, None, None, progress, None, settings)
+    search = _search(auto, earlier, settings)
+    return _warned("dssm", items, users, events, earlier, None, None, progress, search, settings)
 
 
 def ebr(
@@ -128,6 +144,7 @@ def ebr(
     mined: Pairs | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
+    auto: bool | float | None = None,
     **settings: Any,
 ) -> Trained:
     """Train unified features by triplets with random and mined negatives (Huang et al., KDD 2020).
@@ -136,14 +153,15 @@ def ebr(
     ----------
     mined : iterable of dict, frame or path of JSON lines, optional
         Pairs with hard negatives, as `Database.mine` gives them.
-    items, events, users, earlier, progress, **settings
+    items, events, users, earlier, progress, auto, **settings
         As those of `youtube`.
 
     Returns
     -------
     Trained
     """
-    return _warned("ebr", items, users, events, earlier, mined, None, progress, None, settings)
+    search = _search(auto, earlier, settings)
+    return _warned("ebr", items, users, events, earlier, mined, None, progress, search, settings)
 
 
 def mobius(
@@ -154,6 +172,7 @@ def mobius(
     teacher: Towers | Iterable[str] | None = None,
     earlier: _OpenTowers | None = None,
     progress: bool | ProgressCallback | None = None,
+    auto: bool | float | None = None,
     **settings: Any,
 ) -> Trained:
     """Train on clicks under a teacher of relevance, to be ranked by bids (Fan et al., KDD 2019).
@@ -162,11 +181,12 @@ def mobius(
     ----------
     teacher : Towers or iterable of str, optional
         Towers whose similarity is relevance, or fields whose categories are; all category fields by default.
-    items, events, users, earlier, progress, **settings
+    items, events, users, earlier, progress, auto, **settings
         As those of `youtube`.
 
     Returns
     -------
     Trained
     """
-    return _warned("mobius", items, users, events, earlier, None, teacher, progress, None, settings)
+    search = _search(auto, earlier, settings)
+    return _warned("mobius", items, users, events, earlier, None, teacher, progress, search, settings)

@@ -522,7 +522,21 @@ fn settings_are_chosen_by_validation_and_shown() {
         page.contains("Search for settings") && page.contains("chosen of"),
         "{page}"
     );
-    let found = json_of(&[&train[..], &["--auto", "--dimension", "8"]].concat());
+    let settings = path("settings.json");
+    let found = json_of(
+        &[
+            &train[..],
+            &["--auto", "--dimension", "8", "--write-config", &settings],
+        ]
+        .concat(),
+    );
+    // With its settings the next training continues.
+    let next = [
+        &train[..],
+        &["--config", &settings, "--warm-start", &towers],
+    ]
+    .concat();
+    assert_eq!(json_of(&next)["dimension"], found["dimension"]);
     let auto = &found["auto"];
     assert!(auto["candidates"].as_array().unwrap().len() > 9, "{auto}");
     assert_eq!(
@@ -534,12 +548,44 @@ fn settings_are_chosen_by_validation_and_shown() {
         "{found}"
     );
 
-    let text = run(&[
-        "train", "dssm", "--items", &items, "--out", &towers, "--auto",
-    ]);
-    assert_eq!(text.exit, 2, "{}", text.err);
+    // Without a setting, they are chosen too; a seed is none.
+    let nothing = run(&[&train[..], &["--seed", "1", "--budget", "1"]].concat());
+    assert_eq!(nothing.exit, 0, "{}", nothing.err);
+    for part in ["No setting is given", "--no-auto", "chosen of"] {
+        assert!(nothing.err.contains(part), "{part}: {}", nothing.err);
+    }
+    for more in [&["--no-auto"][..], &["--epochs", "5"]] {
+        let plain = run(&[&train[..], more].concat());
+        assert_eq!(plain.exit, 0, "{}", plain.err);
+        assert!(!plain.err.contains("chosen of"), "{}", plain.err);
+    }
+    let pairs = path("pairs.jsonl");
+    let ebr = [
+        "train", "ebr", "--items", &items, "--events", &events, "--out", &towers, "--pairs", &pairs,
+    ];
+    assert_eq!(run(&[&ebr[..], &["--auto"]].concat()).exit, 2);
     let both = run(&[&train[..], &["--auto", "--patience", "2"]].concat());
     assert_eq!(both.exit, 2, "{}", both.err);
+}
+
+#[test]
+fn a_log_too_small_for_a_holdout_is_trained_on_with_the_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    write_file(
+        dir.path(),
+        "items.jsonl",
+        "{\"id\": \"a\"}\n{\"id\": \"b\"}",
+    );
+    write_file(dir.path(), "log.csv", "user,item,at\nu,a,1\nu,b,2\nv,b,3");
+    let (items, events, towers) = (path("items.jsonl"), path("log.csv"), path("towers"));
+    let train = [
+        "train", "youtube", "--items", &items, "--events", &events, "--out", &towers,
+    ];
+    let trained = run(&train);
+    assert_eq!(trained.exit, 0, "{}", trained.err);
+    assert!(trained.err.contains("too small"), "{}", trained.err);
+    assert_eq!(run(&[&train[..], &["--auto"]].concat()).exit, 1);
 }
 
 #[test]

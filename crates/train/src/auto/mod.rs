@@ -21,7 +21,8 @@ mod space;
 mod trial;
 
 pub use plan::AutoParams;
+pub(crate) use plan::EVENTS_PER_SECOND;
 pub use report::{AutoCandidate, AutoReport};
 pub(crate) use search::{Found, Tunable, search};
-pub(crate) use space::{Space, all as all_settings, settings};
+pub(crate) use space::{Space, all as all_settings, float, settings};
 pub(crate) use trial::{ProgressFn, Trial};

@@ -6,6 +6,7 @@ use super::space::{Settings, Space, all, with, with_settings};
 use super::trial::{ProgressFn, Trial};
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
+use crate::report::TrainingReport;
 use crate::trained::Trained;
 use crate::training_progress::TrainingProgress;
 use rayon::prelude::*;
@@ -60,13 +61,12 @@ pub(crate) struct Found<C> {
 
 impl<C> Found<C> {
     /// The final training, with the report of the search and the comparison on the holdout.
-    pub(crate) fn report_in(self, mut trained: Trained) -> Trained {
+    pub(crate) fn report_in(self, last: &mut TrainingReport) {
         let judged = self.judged.report;
-        trained.report.metric = judged.metric;
-        trained.report.validations = judged.validations;
-        trained.report.baselines = judged.baselines;
-        trained.report.auto = Some(self.report);
-        trained
+        last.metric = judged.metric;
+        last.validations = judged.validations;
+        last.baselines = judged.baselines;
+        last.auto = Some(self.report);
     }
 }
 
@@ -338,7 +338,6 @@ impl<'a, T: Tunable> Rounds<'a, T> {
 mod tests {
     use super::super::space::settings;
     use super::*;
-    use crate::report::TrainingReport;
     use crate::youtube;
     use std::time::Duration;
     use twinspire_core::kernel::Metric;

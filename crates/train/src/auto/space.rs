@@ -28,6 +28,11 @@ fn shortest(value: Value) -> Value {
     }
 }
 
+/// A setting of single precision.
+pub(crate) fn float(value: f32) -> Value {
+    Value::from(value)
+}
+
 /// What is tried for a recipe.
 pub(crate) struct Space {
     /// Cautious settings, close to a model in closed form. A candidate replaces the best of them only if it is better

@@ -42,6 +42,12 @@ pub(crate) fn transition_shares(logs: &Logs) -> (Vec<BTreeMap<u32, f32>>, Vec<f6
     transitions::shares(logs)
 }
 
+/// The baseline of texts.
+pub(crate) const BM25: &str = "BM25";
+/// What to try where towers of texts are below it.
+const ADVICE_FOR_TEXTS: &str = "Try --auto, words beside the trigrams (words 1), no hidden layers, or wider vectors \
+                                (dimension)";
+
 /// Maximum number of held-out events that baselines rank.
 const MAX_RANKED: usize = 2000;
 
@@ -70,6 +76,33 @@ pub struct Baseline {
 }
 
 impl Comparison {
+    /// Compares the towers' ranks of held-out events, from 0, with those of baselines. `users` are those of the events.
+    pub(crate) fn new(
+        users: &[u32],
+        model: &[Option<usize>],
+        baselines: Vec<(&'static str, Vec<Option<usize>>)>,
+    ) -> Self {
+        let ranked = baselines.into_iter().map(|(name, ranks)| {
+            let metrics = metrics(&ranks);
+            (Baseline { name, metrics }, ranks)
+        });
+        let mut ranked: Vec<(Baseline, Vec<Option<usize>>)> = ranked.collect();
+        ranked.sort_by(|(a, _), (b, _)| {
+            let [a, b] = [a, b].map(|baseline| order(&baseline.metrics));
+            b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let hits = |ranks| values(Measure::Hit(10), ranks).collect::<Vec<f64>>();
+        let best = ranked.first().map(|(_, ranks)| hits(ranks));
+        let difference =
+            best.map(|best| Bootstrap::default().difference(users, &hits(model), &best));
+        Self {
+            held_out: model.len(),
+            model: metrics(model),
+            baselines: ranked.into_iter().map(|(baseline, _)| baseline).collect(),
+            difference: difference.unwrap_or_default(),
+        }
+    }
+
     /// The best baseline, if the towers are below it.
     #[must_use]
     pub fn better_baseline(&self) -> Option<&Baseline> {
@@ -86,8 +119,12 @@ impl Comparison {
             (Some(low), Some(high)) => format!(", interval {low:+.4} to {high:+.4}"),
             _ => String::new(),
         };
+        let advice = match better {
+            BM25 => ADVICE_FOR_TEXTS,
+            _ => ADVICE,
+        };
         Some(format!(
-            "these towers rank held-out items worse than {better}: hit@10 {:+.4}{interval}. {ADVICE}",
+            "these towers rank held-out items worse than {better}: hit@10 {:+.4}{interval}. {advice}",
             found.value
         ))
     }
@@ -122,28 +159,10 @@ pub(crate) fn compare(
     let step = held_out.len().div_ceil(MAX_RANKED).max(1);
     let compared: Vec<HeldOut> = held_out.iter().step_by(step).copied().collect();
     let model: Vec<Option<usize>> = ranks.iter().step_by(step).copied().collect();
-    let ranked = scorers(logs).into_iter();
-    let mut ranked: Vec<(Baseline, Vec<Option<usize>>)> = ranked
-        .map(|(name, scorer)| {
-            let ranks = rank(logs, &compared, &*scorer);
-            let metrics = metrics(&ranks);
-            (Baseline { name, metrics }, ranks)
-        })
-        .collect();
-    ranked.sort_by(|(a, _), (b, _)| {
-        let [a, b] = [a, b].map(|baseline| order(&baseline.metrics));
-        b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal)
-    });
     let users: Vec<u32> = compared.iter().map(|out| out.user).collect();
-    let hits = |ranks| values(Measure::Hit(10), ranks).collect::<Vec<f64>>();
-    let best = ranked.first().map(|(_, ranks)| hits(ranks));
-    let difference = best.map(|best| Bootstrap::default().difference(&users, &hits(&model), &best));
-    Some(Comparison {
-        held_out: compared.len(),
-        model: metrics(&model),
-        baselines: ranked.into_iter().map(|(baseline, _)| baseline).collect(),
-        difference: difference.unwrap_or_default(),
-    })
+    let ranked = scorers(logs).into_iter();
+    let ranked = ranked.map(|(name, scorer)| (name, rank(logs, &compared, &*scorer)));
+    Some(Comparison::new(&users, &model, ranked.collect()))
 }
 
 /// The rank, from 0, of each held-out item.

@@ -25,7 +25,7 @@ pub use components::Blend;
 pub(crate) use embed::ranks_of;
 pub(crate) use parts::{HISTORY, Parts};
 pub use weights::BlendChoice;
-pub(crate) use weights::choose;
+pub(crate) use weights::{Backtest, choose};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::components::{Blend, Component};
-use super::weights::choose;
+use super::weights::{Backtest, choose};
 use super::{HISTORY, Parts, attach, detach, embed::embed, fits};
 use crate::baselines::rank_by_baselines;
 use crate::dataset::Dataset;
@@ -199,21 +199,28 @@ fn the_choice_is_no_worse_than_any_single_model() {
     let held_out: Vec<HeldOut> = logs.hold_out(HoldOut::Latest(0.15), None);
     let parts = Parts::new(&logs, 20, 1);
     let towers = learnt(&data);
-    let choice = choose(&towers, &logs, &parts, &held_out, HISTORY);
-    let again = choose(&towers, &logs, &parts, &held_out, HISTORY);
-    assert_eq!(choice, again);
+    let backtest = || Backtest {
+        towers: &towers,
+        logs: &logs,
+        parts: &parts,
+        held_out: &held_out,
+    };
+    let choice = choose(&[backtest()], HISTORY);
+    assert_eq!(choice, choose(&[backtest()], HISTORY));
+    let twice = choose(&[backtest(), backtest()], HISTORY);
+    assert_eq!(twice.held_out, 2 * choice.held_out);
     let best = choice
         .baselines
         .values()
         .copied()
         .fold(choice.learnt, f64::max);
-    // An equal mix is taken if no single model is better by a quarter of a standard error.
     assert!(choice.metric > best - 0.02, "{choice:?}");
     let blended = attach(&towers, &logs, &parts, &choice.weights).unwrap();
     let ranks = super::ranks_of(&blended, &logs, &held_out, HISTORY);
     let values = ndcg_of_ranking(&ranks);
     let found = values.iter().sum::<f64>() / values.len() as f64;
-    assert!((found - choice.metric).abs() < 0.01, "{found} {choice:?}");
+    // The metric of a mix is that of weights from other users.
+    assert!((found - choice.metric).abs() < 0.02, "{found} {choice:?}");
     let text = choice.to_string();
     assert!(text.contains("alone"), "{text}");
 }

@@ -1,8 +1,15 @@
-//! The weights of the baselines, chosen on a holdout.
+//! The weights of the baselines, chosen on holdouts.
 //!
-//! Each baseline is tried alone, what is learnt too, and what is learnt with the one or two best baselines. From there the weights
-//! change one at a time, as long as that helps. Many changes are tried, so the best one is a little lucky: it has to be
-//! better by a share of its standard error.
+//! `fit` finds weights: each baseline is tried alone, what is learnt too, and what is learnt with the one or
+//! two best baselines. From there the weights change one at a time, as long as that helps.
+//!
+//! Weights that were fitted to a holdout look better on it than they are. So they are judged by cross-fitting: those of a
+//! fifth of the users come from the other four fifths. The mean of the five fits is what is taken: it depends less on single
+//! users than one fit to all.
+//!
+//! Where one baseline is clearly the best of them, and the mix does not lead it clearly, the towers rank as that baseline
+//! does. Small logs have several holdouts, one behind the other in time ([`Backtest`]): a hundred held-out events can
+//! hardly tell baselines apart.
 
 use super::components::{Blend, Component};
 use super::embed::embed;
@@ -31,10 +38,12 @@ const LEAST: f32 = 0.01;
 const FIRST: [f32; 5] = [0.1, 0.25, 0.5, 1.0, 2.0];
 /// Factors by which a weight changes.
 const FACTORS: [f32; 5] = [0.0, 0.5, 0.75, 1.33, 2.0];
-/// Standard errors by which a single model has to be better than several together.
-const ALONE: f64 = 2.0;
 /// Standard errors by which a change of a weight has to be better.
 const CONFIDENCE: f64 = 1.0;
+/// Standard errors that count as a clear lead in the choice between one baseline and the mix.
+const AHEAD: f64 = 1.0;
+/// Parts of the users in cross-fitting.
+const FOLDS: u32 = 5;
 /// Largest number of changes.
 const MAX_STEPS: usize = 40;
 
@@ -44,8 +53,15 @@ const MAX_STEPS: usize = 40;
 pub struct BlendChoice {
     /// The weights.
     pub weights: Blend,
-    /// nDCG of the whole ranking on the holdout.
+    /// Number of held-out events that they were chosen by.
+    pub held_out: usize,
+    /// nDCG of the whole ranking on these.
     pub metric: f64,
+    /// The same of the best mix, by weights that were fitted to other users.
+    pub mixed: f64,
+    /// The baseline that the towers rank by, with what is learnt as a tie-breaker, if it is clearly the best baseline and
+    /// no mix leads it clearly.
+    pub alone: Option<&'static str>,
     /// The same of what is learnt alone.
     pub learnt: f64,
     /// The same of each baseline alone, as vectors of these factors.
@@ -59,12 +75,18 @@ impl fmt::Display for BlendChoice {
         let used: Vec<String> = used
             .map(|(component, weight)| format!("{} {weight:.3}", component.name()))
             .collect();
-        let alone = format!("{:.4} by what is learnt alone", self.learnt);
-        match used.is_empty() {
-            true => write!(f, "No baseline beside it helps ({alone})"),
-            false => write!(
+        let learnt = format!("{:.4} by what is learnt alone", self.learnt);
+        let events = self.held_out;
+        match self.alone {
+            Some(name) => write!(
                 f,
-                "Baselines beside it, by weight: {}; {:.4} with them, {alone}",
+                "The vectors rank by {name} alone, {:.4} on {events} held-out events: a mix does not lead it clearly ({:.4}; {learnt})",
+                self.metric, self.mixed
+            ),
+            None if used.is_empty() => write!(f, "No baseline beside it helps ({learnt})"),
+            None => write!(
+                f,
+                "Baselines beside it, by weight: {}; {:.4} with them on {events} held-out events, {learnt}",
                 used.join(", "),
                 self.metric
             ),
@@ -74,6 +96,7 @@ impl fmt::Display for BlendChoice {
 
 /// One held-out event: the scores of the compared items by each component, those of the item to be found first.
 struct Case {
+    user: u32,
     scores: [Vec<f32>; COMPONENTS],
 }
 
@@ -97,86 +120,178 @@ impl Case {
     }
 }
 
-/// Chooses the weights beside what these towers learnt, from logs without their holdout. `longest` is the history that
-/// the towers read.
-pub(crate) fn choose(
-    towers: &Towers,
-    logs: &Logs,
-    parts: &Parts,
-    held_out: &[HeldOut],
-    longest: usize,
-) -> BlendChoice {
-    let kept = match parts.items() {
-        items if items <= SMALL => items,
-        _ => COMPONENTS * MAX_ITEMS,
+/// Towers, the logs that they learnt from, and the events that follow.
+pub(crate) struct Backtest<'a> {
+    pub(crate) towers: &'a Towers,
+    pub(crate) logs: &'a Logs,
+    pub(crate) parts: &'a Parts,
+    pub(crate) held_out: &'a [HeldOut],
+}
+
+/// Chooses the weights beside what towers learnt. All backtests are of one log and of towers with the same settings;
+/// `longest` is the history that these read.
+pub(crate) fn choose(backtests: &[Backtest<'_>], longest: usize) -> BlendChoice {
+    let (cases, deviations) = Cases::new(backtests, longest);
+    let alone: [Vec<f64>; COMPONENTS] = std::array::from_fn(|at| cases.values(&single(at)));
+    let metrics = alone.each_ref().map(|values| mean(values));
+    let order = |a: &usize, b: &usize| metrics[*a].total_cmp(&metrics[*b]);
+    let best = (1..COMPONENTS).max_by(order).unwrap_or(1);
+    let (mixed, weights) = cases.cross_fit();
+    // Several baselines that are alike are better together.
+    let mut others = (1..COMPONENTS).filter(|other| *other != best);
+    let is_first = others.all(|other| cases.lead(&alone[best], &alone[other], &|_| true) > AHEAD);
+    let is_mixed = !is_first || cases.lead(&mixed, &alone[best], &|_| true) > AHEAD;
+    let mixed = mean(&mixed);
+    let (weights, metric) = match is_mixed {
+        true => (weights, mixed),
+        false => (single(best), metrics[best]),
     };
-    let step = (held_out.len() * kept).div_ceil(MAX_CELLS).max(1);
-    let asked: Vec<HeldOut> = held_out.iter().step_by(step).copied().collect();
-    let users: Vec<u32> = asked.iter().map(|out| out.user).collect();
-    let [users, items] = embed(towers, logs, &users, longest);
-    let each = asked.par_iter().zip(0usize..asked.len()).map(|(out, at)| {
-        let learnt = items.dot(&users.row(at));
-        case(logs, parts, *out, learnt)
-    });
-    let mut cases: Vec<Case> = each.collect();
-    let deviations = standardise(&mut cases);
-    let values = |weights: &[f32; COMPONENTS]| -> Vec<f64> {
-        let each = cases.par_iter().with_min_len(8);
-        let ranks = each.map_init(Vec::new, |sums, case| Some(case.rank(weights, sums)));
-        ndcg_of_ranking(&ranks.collect::<Vec<_>>())
-    };
-    let alone = |component: usize| {
-        let mut weights = [0.0; COMPONENTS];
-        weights[0] = LEAST;
-        weights[component] = 1.0;
-        let values = values(&weights);
-        (mean(&values), weights, values)
-    };
-    let all: Vec<_> = (0..COMPONENTS).map(alone).collect();
-    let mut metrics = all.iter().map(|(metric, ..)| *metric);
-    let learnt = metrics.next().unwrap_or(0.0);
-    let mut singles = [0.0; 4];
-    singles
-        .iter_mut()
-        .zip(metrics)
-        .for_each(|(single, metric)| *single = metric);
-    let mut best = all
-        .into_iter()
-        .reduce(|best, other| if other.0 > best.0 { other } else { best })
-        .unwrap_or((0.0, [0.0; COMPONENTS], Vec::new()));
-    // Models of several kinds together are rarely worse than one, and their lead depends less on luck: what is learnt is
-    // the best of many that were tried on this holdout.
-    for count in [1, 2] {
-        let weights = equal(&singles, count);
-        let values = values(&weights);
-        if !is_better(&best.2, &values, ALONE) {
-            best = (mean(&values), weights, values);
-        }
-    }
-    for _ in 0..MAX_STEPS {
-        let changed = changes(&best.1).into_iter().filter_map(|weights| {
-            let values = values(&weights);
-            is_better(&values, &best.2, CONFIDENCE).then(|| (mean(&values), weights, values))
-        });
-        let changed = changed.reduce(|best, other| if other.0 > best.0 { other } else { best });
-        let Some(changed) = changed else { break };
-        best = changed;
-    }
-    let (metric, weights, _) = best;
     let of_learnt = weights[0] / deviations[0];
     let mut relative = [0.0; 4];
     for (at, relative) in relative.iter_mut().enumerate() {
         *relative = weights[at + 1] / deviations[at + 1] / of_learnt;
     }
+    let baselines = Component::ALL.map(Component::name).into_iter();
     BlendChoice {
         weights: Blend::from_weights(relative),
+        held_out: cases.all.len(),
         metric,
-        learnt,
-        baselines: Component::ALL
+        mixed,
+        alone: (!is_mixed).then(|| Component::ALL[best - 1].name()),
+        learnt: metrics[0],
+        baselines: baselines.zip(metrics.into_iter().skip(1)).collect(),
+    }
+}
+
+/// Weights of each component, in standard deviations.
+type Weights = [f32; COMPONENTS];
+
+/// A component alone; what is learnt orders equal scores.
+fn single(component: usize) -> Weights {
+    let mut weights = [0.0; COMPONENTS];
+    weights[0] = LEAST;
+    weights[component] = 1.0;
+    weights
+}
+
+/// Which events count.
+type Filter<'a> = dyn Fn(&Case) -> bool + 'a;
+
+/// Held-out events.
+struct Cases {
+    all: Vec<Case>,
+}
+
+impl Cases {
+    /// The held-out events of backtests, and the standard deviations that scores were divided by.
+    fn new(backtests: &[Backtest<'_>], longest: usize) -> (Self, [f32; COMPONENTS]) {
+        let kept = match backtests.first().map_or(0, |of| of.parts.items()) {
+            items if items <= SMALL => items,
+            _ => COMPONENTS * MAX_ITEMS,
+        };
+        let count: usize = backtests.iter().map(|of| of.held_out.len()).sum();
+        let step = (count * kept).div_ceil(MAX_CELLS).max(1);
+        let mut all = Vec::new();
+        for of in backtests {
+            let asked: Vec<HeldOut> = of.held_out.iter().step_by(step).copied().collect();
+            let users: Vec<u32> = asked.iter().map(|out| out.user).collect();
+            let [users, items] = embed(of.towers, of.logs, &users, longest);
+            let each = asked.par_iter().zip(0usize..asked.len());
+            let each = each.map(|(out, at)| case(of, *out, items.dot(&users.row(at))));
+            all.par_extend(each);
+        }
+        let deviations = standardise(&mut all);
+        (Self { all }, deviations)
+    }
+
+    /// nDCG of each event.
+    fn values(&self, weights: &Weights) -> Vec<f64> {
+        let each = self.all.par_iter().with_min_len(8);
+        let ranks = each.map_init(Vec::new, |sums, case| Some(case.rank(weights, sums)));
+        ndcg_of_ranking(&ranks.collect::<Vec<_>>())
+    }
+
+    /// By how many standard errors the first values are better on average, over some of the events. Errors of the events
+    /// of a user depend on each other.
+    fn lead(&self, one: &[f64], other: &[f64], is_asked: &Filter<'_>) -> f64 {
+        let mut of_users: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        for ((case, one), other) in self.all.iter().zip(one).zip(other) {
+            if is_asked(case) {
+                let of_user = of_users.entry(case.user).or_default();
+                *of_user = (of_user.0 + one - other, of_user.1 + 1.0);
+            }
+        }
+        let count = of_users
+            .values()
+            .map(|(_, count)| count)
+            .sum::<f64>()
+            .max(1.0);
+        let mean = of_users.values().map(|(sum, _)| sum).sum::<f64>() / count;
+        let squares = of_users
+            .values()
+            .map(|(sum, count)| (sum - mean * count).powi(2));
+        let users = of_users.len().max(2) as f64;
+        let error = (squares.sum::<f64>() * users / (users - 1.0)).sqrt() / count;
+        mean / error.max(f64::MIN_POSITIVE)
+    }
+
+    /// The best weights on some of the events, and the nDCG of all events by them.
+    fn fit(&self, is_asked: &Filter<'_>) -> (Weights, Vec<f64>) {
+        let evaluate = |weights: Weights| {
+            let values = self.values(&weights);
+            let asked = self
+                .all
+                .iter()
+                .zip(&values)
+                .filter(|(case, _)| is_asked(case));
+            let asked: Vec<f64> = asked.map(|(_, value)| *value).collect();
+            (mean(&asked), weights, values)
+        };
+        let all: Vec<_> = (0..COMPONENTS).map(|at| evaluate(single(at))).collect();
+        let mut singles = [0.0; 4];
+        let metrics = all.iter().skip(1).map(|(metric, ..)| *metric);
+        singles
+            .iter_mut()
+            .zip(metrics)
+            .for_each(|(single, metric)| *single = metric);
+        let mut best = all
             .into_iter()
-            .map(Component::name)
-            .zip(singles)
-            .collect(),
+            .reduce(|best, other| if other.0 > best.0 { other } else { best })
+            .unwrap_or((0.0, [0.0; COMPONENTS], Vec::new()));
+        for count in [1, 2] {
+            let mixed = evaluate(equal(&singles, count));
+            if mixed.0 >= best.0 {
+                best = mixed;
+            }
+        }
+        for _ in 0..MAX_STEPS {
+            let changed = changes(&best.1).into_iter().map(&evaluate);
+            let changed =
+                changed.filter(|changed| self.lead(&changed.2, &best.2, is_asked) > CONFIDENCE);
+            let changed = changed.reduce(|best, other| if other.0 > best.0 { other } else { best });
+            let Some(changed) = changed else { break };
+            best = changed;
+        }
+        (best.1, best.2)
+    }
+
+    /// The nDCG of each event by weights that were fitted to events of other users, and the mean of these weights.
+    fn cross_fit(&self) -> (Vec<f64>, Weights) {
+        let mut crossed = vec![0.0; self.all.len()];
+        let mut mixed = [0.0; COMPONENTS];
+        for fold in 0..FOLDS {
+            let is_own = |case: &Case| case.user % FOLDS == fold;
+            let (weights, values) = self.fit(&|case: &Case| !is_own(case));
+            let sum: f32 = weights.iter().sum();
+            let each = mixed.iter_mut().zip(weights);
+            each.for_each(|(mixed, weight)| *mixed += weight / sum / FOLDS as f32);
+            for ((case, crossed), value) in self.all.iter().zip(&mut crossed).zip(values) {
+                if is_own(case) {
+                    *crossed = value;
+                }
+            }
+        }
+        (crossed, mixed)
     }
 }
 
@@ -194,7 +309,8 @@ fn equal(singles: &[f64; 4], count: usize) -> [f32; COMPONENTS] {
 }
 
 /// The scores of one held-out event.
-fn case(logs: &Logs, parts: &Parts, out: HeldOut, learnt: Array1<f32>) -> Case {
+fn case(backtest: &Backtest<'_>, out: HeldOut, learnt: Array1<f32>) -> Case {
+    let (logs, parts) = (backtest.logs, backtest.parts);
     let of_baselines = Component::ALL.map(|component| parts.scores(component, logs, out.user));
     let mut all = vec![learnt];
     all.extend(of_baselines);
@@ -222,6 +338,7 @@ fn case(logs: &Logs, parts: &Parts, out: HeldOut, learnt: Array1<f32>) -> Case {
         items.map(|item| scores[item as usize]).collect()
     });
     Case {
+        user: out.user,
         scores: std::array::from_fn(|_| all.next().unwrap_or_default()),
     }
 }
@@ -269,13 +386,4 @@ fn changes(weights: &[f32; COMPONENTS]) -> Vec<[f32; COMPONENTS]> {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// Whether some values are better than others of the same events by this many standard errors.
-fn is_better(values: &[f64], others: &[f64], confidence: f64) -> bool {
-    let differences: Vec<f64> = values.iter().zip(others).map(|(a, b)| a - b).collect();
-    let mean = mean(&differences);
-    let squares: f64 = differences.iter().map(|x| (x - mean).powi(2)).sum();
-    let count = differences.len().max(2) as f64;
-    mean > confidence * (squares / (count - 1.0) / count).sqrt()
 }

@@ -136,10 +136,7 @@ impl Examples {
     /// Splits the examples into training and holdout, by query, or by document where sentences are the
     /// queries.
     pub(super) fn split(&self, share: f64, rng: &mut Pcg64Mcg) -> (Vec<Example>, Vec<Example>) {
-        let of = |example: &Example| match example.query {
-            Query::Logged(query) => query,
-            Query::Sentence(_) => example.document,
-        };
+        let of = |example: &Example| self.group(*example);
         let mut groups: Vec<u32> = self.all.iter().map(of).collect();
         groups.dedup();
         groups.sort_unstable();
@@ -153,6 +150,54 @@ impl Examples {
             .partition(|example| out.contains(&of(example)));
         held_out.shuffle(rng);
         (learnt, held_out)
+    }
+
+    /// What an example depends on: its query, or its document where sentences are the queries.
+    pub(super) fn group(&self, example: Example) -> u32 {
+        match example.query {
+            Query::Logged(query) => query,
+            Query::Sentence(_) => example.document,
+        }
+    }
+
+    /// Number of examples of a holdout of this share.
+    pub(super) fn count_held_out(&self, share: f64, seed: u64) -> usize {
+        let (_, held_out) = self.split(share, &mut Pcg64Mcg::seed_from_u64(seed));
+        held_out.len()
+    }
+
+    /// Number of examples.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The words of the query of an example.
+    pub(super) fn query_words(&self, example: Example) -> impl Iterator<Item = &str> {
+        let asked = match example.query {
+            Query::Logged(query) => &self.queries[query as usize][..],
+            Query::Sentence(at) => {
+                let sentences = &self.documents[example.document as usize];
+                std::slice::from_ref(&sentences[at as usize])
+            }
+        };
+        asked
+            .iter()
+            .flat_map(|part| part.words.iter().map(|word| &**word))
+    }
+
+    /// The words of a document; with an example, without the sentence that is its query.
+    pub(super) fn document_words(
+        &self,
+        document: u32,
+        without: Option<Example>,
+    ) -> impl Iterator<Item = &str> {
+        let parts = &self.documents[document as usize];
+        let asked = without.and_then(|example| match example.query {
+            Query::Logged(_) => None,
+            Query::Sentence(at) => parts.get(at as usize).map(|sentence| &sentence.words),
+        });
+        let rest = parts.iter().filter(move |part| Some(&part.words) != asked);
+        rest.flat_map(|part| part.words.iter().map(|word| &**word))
     }
 
     /// Documents with words, without those that are held out.

@@ -17,6 +17,8 @@
 //! is a query for the rest of its document. That, word dropout and the running mean of the weights are
 //! additions to the paper.
 
+mod auto;
+mod bm25;
 mod config;
 mod describe;
 mod examples;
@@ -25,6 +27,7 @@ mod recipe;
 mod texts;
 mod train;
 
+pub use auto::train_auto;
 pub use config::{Activation, Config, Pool, TRAINING};
 pub use train::{queries, train, train_from};
 

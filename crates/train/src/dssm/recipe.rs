@@ -1,8 +1,10 @@
 //! Examples, negatives and loss of a batch.
 
+use super::bm25;
 use super::config::{Config, Pool};
 use super::examples::{Example, Examples};
 use super::negatives::{Negatives, of_batch, of_pool};
+use crate::baselines::{BM25, Comparison};
 use crate::evaluate::{ranks, reciprocal_ranks};
 use crate::loss::sampled::{Batch, softmax};
 use crate::nn::{Network, vectors};
@@ -20,8 +22,8 @@ pub(super) struct Dssm<'a> {
     texts: &'a Examples,
     held_out: Vec<Example>,
     /// Documents that negatives are drawn from.
-    pool: &'a [u32],
-    config: &'a Config,
+    pool: Vec<u32>,
+    config: Config,
     step: u64,
 }
 
@@ -29,8 +31,8 @@ impl<'a> Dssm<'a> {
     pub(super) fn new(
         texts: &'a Examples,
         held_out: Vec<Example>,
-        pool: &'a [u32],
-        config: &'a Config,
+        pool: Vec<u32>,
+        config: Config,
     ) -> Self {
         Self {
             texts,
@@ -47,7 +49,7 @@ impl<'a> Dssm<'a> {
             (Pool::Batch, count) | (Pool::All, count @ 0) => {
                 of_batch(self.texts, batch, count, rng)
             }
-            (Pool::All, count) => of_pool(self.texts, self.pool, batch, count, rng),
+            (Pool::All, count) => of_pool(self.texts, &self.pool, batch, count, rng),
         }
     }
 
@@ -136,6 +138,20 @@ impl Recipe for Dssm<'_> {
             true => Vec::new(),
             false => reciprocal_ranks(&self.ranks(model)),
         }
+    }
+
+    fn compare(&self, model: &Model) -> Option<Comparison> {
+        if self.held_out.is_empty() {
+            return None;
+        }
+        let groups = self
+            .held_out
+            .iter()
+            .map(|example| self.texts.group(*example));
+        let groups: Vec<u32> = groups.collect();
+        let baseline = bm25::ranks(self.texts, &self.held_out);
+        let baselines = vec![(BM25, baseline)];
+        Some(Comparison::new(&groups, &self.ranks(model), baselines))
     }
 
     /// Empty where documents alone are learnt from: none is more popular than another.

@@ -366,3 +366,35 @@ fn invalid_data_and_settings_are_named() {
         "{letters}"
     );
 }
+
+#[test]
+fn settings_are_chosen_by_validation_beside_bm25() {
+    let (clicks, config) = (shop(), small());
+    let documents = Dataset {
+        items: shop_of_fields().items,
+        ..Dataset::default()
+    };
+    let given = Config {
+        dimension: 8,
+        ..Config::default()
+    };
+    for (data, config) in [(&clicks, &config), (&documents, &given)] {
+        let params = crate::AutoParams { seconds: 2.0 };
+        let auto = || train_auto(data, config, params, |_| {}).unwrap();
+        let (one, two) = (auto(), auto());
+        assert_eq!(one.towers.hash(), two.towers.hash());
+        assert_eq!(one.towers.dimension(), 8);
+        let report = one.report.auto.unwrap();
+        assert!(report.candidates.len() > 3 && report.held_out > 0);
+        assert_eq!(one.report.baselines.unwrap().baselines[0].name, "BM25");
+    }
+}
+
+#[test]
+fn large_logs_are_sampled_for_the_search() {
+    let data = shop();
+    let params = crate::AutoParams { seconds: 0.2 };
+    let trained = train_auto(&data, &small(), params, |_| {}).unwrap();
+    assert_eq!(trained.report.auto.unwrap().user_step, 5);
+    assert_eq!(trained.report.examples, 60);
+}

@@ -11,8 +11,9 @@ use crate::error_reason::MissingData;
 use crate::meter::Meter;
 use crate::nn::{Network, random};
 use crate::trained::Trained;
-use crate::training_loop::{Stage, fit};
+use crate::training_loop::{Course, Stage};
 use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::unknown_ids::UnknownIds;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -68,14 +69,39 @@ pub fn train_from<C: IntoControlFlow>(
 ) -> Result<Trained, TrainError> {
     config.check()?;
     let config = &config.with_fields(data, earlier)?;
-    let mut meter = Meter::start(progress);
-    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let texts = Examples::new(data, config)?;
-    let share = if config.training.patience > 0 {
-        config.held_out
-    } else {
-        0.0
+    let source = Source {
+        data,
+        texts: &texts,
+        unknown_ids: &unknown_ids,
+    };
+    let mut course = course(source, earlier, config, meter)?;
+    while course.epoch()? {}
+    Ok(course.finish()?.0)
+}
+
+/// What a course learns from, besides its settings.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) texts: &'a Examples,
+    pub(super) unknown_ids: &'a [UnknownIds],
+}
+
+/// A course that has read everything and learnt nothing yet.
+pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
+    source: Source<'a>,
+    earlier: Option<&Towers>,
+    config: &Config,
+    mut meter: Meter<P>,
+) -> Result<Course<Dssm<'a>, P>, TrainError> {
+    let Source { data, texts, .. } = source;
+    let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
+    let share = match config.training.patience {
+        0 => 0.0,
+        _ => config.held_out,
     };
     let (examples, mut held_out) = texts.split(share, &mut rng);
     if examples.is_empty() {
@@ -85,16 +111,15 @@ pub fn train_from<C: IntoControlFlow>(
     let pool = texts.pool(&held_out);
     held_out.truncate(MAX_HELD_OUT);
     let schema = describe(config)?;
-    meter.set_data(DataReport::new(data, &schema, unknown_ids));
+    meter.set_data(DataReport::new(data, &schema, source.unknown_ids.to_vec()));
     let mut model = random(schema, &mut rng)?;
     init_tables(&mut model, &mut rng);
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, config.shared)?;
     let network = network.with_average(config.average);
     let stages = vec![Stage::new(examples, config.training.epochs, ())];
-    let recipe = Dssm::new(&texts, held_out, &pool, config);
-    let training = &config.training;
-    fit(recipe, network, stages, training, rng, meter)
+    let recipe = Dssm::new(texts, held_out, pool, config.clone());
+    Course::new(recipe, network, stages, config.training, rng, meter)
 }
 
 /// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a

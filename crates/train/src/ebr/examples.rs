@@ -75,7 +75,18 @@ impl Examples {
         mined: impl IntoIterator<Item = MinedPair>,
         config: &Config,
     ) -> Result<Self, TrainError> {
+        Self::sampled(data, mined, config, 1)
+    }
+
+    /// The same of every `step`-th user of the log.
+    pub(super) fn sampled(
+        data: &Dataset,
+        mined: impl IntoIterator<Item = MinedPair>,
+        config: &Config,
+        step: usize,
+    ) -> Result<Self, TrainError> {
         let mut logs = Logs::new(data)?;
+        logs.keep_every(step);
         let held_out = config.log.take_holdout(&mut logs, &config.training, None);
         let seen = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
         let mut examples = Self {

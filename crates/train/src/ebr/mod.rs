@@ -19,6 +19,7 @@
 //! A model trained on random negatives and one trained on hard negatives complement each other. The
 //! database's `Blend` publishes both and recalls from both (section 6.2).
 
+mod auto;
 mod config;
 mod describe;
 mod examples;
@@ -26,6 +27,7 @@ mod negatives;
 mod recipe;
 mod train;
 
+pub use auto::train_auto;
 pub use config::{Config, TRAINING};
 pub use examples::pairs;
 pub use train::{queries, train, train_from, train_mined};

@@ -19,7 +19,7 @@ use twinspire_towers::internals::{Encoded, Model};
 pub(super) struct Ebr<'a> {
     reader: Reader<'a>,
     examples: &'a Examples,
-    config: &'a Config,
+    config: Config,
     /// Users of mined pairs that the log does not have.
     given: Vec<Encoded>,
     scratch: Scratch,
@@ -29,14 +29,14 @@ impl<'a> Ebr<'a> {
     pub(super) fn new(
         model: &Model,
         examples: &'a Examples,
-        config: &'a Config,
+        config: &Config,
     ) -> Result<Self, TrainError> {
         Ok(Self {
             reader: Reader::new(model, &examples.logs, &config.log)?,
             given: encode_given(model, examples)?,
             scratch: Scratch::default(),
             examples,
-            config,
+            config: config.clone(),
         })
     }
 

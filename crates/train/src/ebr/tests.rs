@@ -417,3 +417,23 @@ fn invalid_data_and_settings_are_named() {
         "mined pair 0: its user: field `query`: expected a string, found a number (5)"
     );
 }
+
+#[test]
+fn settings_are_chosen_by_validation_and_fixed_by_the_seed() {
+    let (data, config) = (town(), small());
+    let params = crate::AutoParams { seconds: 1.0 };
+    let auto = || train_auto(&data, mined(), &config, params, |_| {}).unwrap();
+    let (one, two) = (auto(), auto());
+    assert_eq!(one.towers.hash(), two.towers.hash());
+    let report = one.report.auto.unwrap();
+    assert!(report.candidates.len() > 5 && report.held_out > 0);
+    // What is given stays.
+    assert_eq!(one.towers.dimension(), 8);
+    assert!(
+        report
+            .candidates
+            .iter()
+            .all(|of| !of.settings.contains_key("margin"))
+    );
+    assert!(!one.report.baselines.unwrap().baselines.is_empty());
+}

@@ -14,8 +14,9 @@ use crate::nn::{Network, random};
 use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
-use crate::training_loop::{Stage, fit};
+use crate::training_loop::{Course, Stage};
 use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::unknown_ids::UnknownIds;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -86,21 +87,46 @@ pub fn train_mined<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Trained, TrainError> {
     config.check()?;
-    let mut meter = Meter::start(progress);
+    let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let examples = Examples::new(data, mined, config)?;
-    let stages = stages(&examples, config)?;
+    let source = Source {
+        data,
+        examples: &examples,
+        unknown_ids: &unknown_ids,
+    };
+    let mut course = course(source, earlier, config, meter)?;
+    while course.epoch()? {}
+    Ok(course.finish()?.0)
+}
+
+/// What a course learns from, besides its settings.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) examples: &'a Examples,
+    pub(super) unknown_ids: &'a [UnknownIds],
+}
+
+/// A course that has read everything and learnt nothing yet.
+pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
+    source: Source<'a>,
+    earlier: Option<&Towers>,
+    config: &Config,
+    mut meter: Meter<P>,
+) -> Result<Course<Ebr<'a>, P>, TrainError> {
+    let Source { data, examples, .. } = source;
+    let stages = stages(examples, config)?;
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
     let schema = describe(data, &examples.logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    meter.set_data(DataReport::new(data, &schema, unknown_ids));
+    meter.set_data(DataReport::new(data, &schema, source.unknown_ids.to_vec()));
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(0.0);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
     let network = network.with_average(config.average);
-    let recipe = Ebr::new(&network.model, &examples, config)?;
-    let training = &config.training;
-    fit(recipe, network, stages, training, rng, meter)
+    let recipe = Ebr::new(&network.model, examples, config)?;
+    Course::new(recipe, network, stages, config.training, rng, meter)
 }
 
 /// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.

@@ -24,6 +24,7 @@
 //! **Cost.** That of two towers, and B² inner products and relevances for a batch of B events.
 
 mod augment;
+mod auto;
 mod config;
 mod describe;
 mod recipe;
@@ -32,6 +33,7 @@ mod student;
 mod teacher;
 mod train;
 
+pub use auto::train_auto;
 pub use config::{Config, Draw, TRAINING};
 pub use score::Score;
 pub use student::{Outcome, Student};

@@ -32,7 +32,7 @@ pub(super) struct Pairing<'a> {
     /// Items that each user has seen, clicked or not.
     pub(super) seen: Vec<HashSet<u32>>,
     pub(super) teacher: &'a dyn Teacher,
-    config: &'a Config,
+    config: Config,
 }
 
 impl<'a> Mobius<'a> {
@@ -41,7 +41,7 @@ impl<'a> Mobius<'a> {
         logs: &'a Logs,
         held_out: Vec<HeldOut>,
         teacher: &'a dyn Teacher,
-        config: &'a Config,
+        config: &Config,
     ) -> Self {
         let seen = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
         Self {
@@ -51,7 +51,7 @@ impl<'a> Mobius<'a> {
                 seen: seen.collect(),
                 logs,
                 teacher,
-                config,
+                config: config.clone(),
             },
             scratch: Scratch::default(),
         }
@@ -83,7 +83,7 @@ impl Recipe for Mobius<'_> {
             items,
             columns,
         } = &mut self.scratch;
-        let Pairing { logs, config, .. } = self.pairing;
+        let Pairing { logs, config, .. } = &self.pairing;
         columns.clear(self.reader.items());
         let mut pairs = Vec::with_capacity(examples.len() * 2);
         for (row, example) in examples.iter().enumerate() {

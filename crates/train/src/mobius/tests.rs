@@ -336,3 +336,24 @@ fn logs_without_a_click_and_invalid_settings_are_rejected() {
     let read = serde_json::from_str::<Config>(r#"{"score": {"bad": 1}, "draw": "top"}"#).unwrap();
     assert_eq!((read.score.bad, read.draw), (1.0, Draw::Top));
 }
+
+#[test]
+fn settings_are_chosen_by_validation_and_bad_cases_stay() {
+    let (data, config) = (world(), small());
+    let teacher = Categories::new(&data, &["kind".to_owned()], config.click).unwrap();
+    let params = crate::AutoParams { seconds: 1.0 };
+    let auto = || train_auto(&data, &teacher, &config, params, |_| {}).unwrap();
+    let (one, two) = (auto(), auto());
+    assert_eq!(one.parts().hash(), two.parts().hash());
+    let found = one.report().auto.clone().unwrap();
+    assert!(found.candidates.len() > 3 && found.held_out > 0);
+    assert!(found.settings["bad"].as_f64().unwrap() > 0.0);
+    assert!(
+        !one.report()
+            .baselines
+            .as_ref()
+            .unwrap()
+            .baselines
+            .is_empty()
+    );
+}

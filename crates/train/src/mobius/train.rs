@@ -1,7 +1,7 @@
 //! Entry points of the recipe.
 
 use super::config::Config;
-use super::describe::describe;
+use super::describe::{Trunks, describe};
 use super::recipe::Mobius;
 use super::student::Student;
 use super::teacher::Teacher;
@@ -9,14 +9,16 @@ use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
+use crate::hold_out::HeldOut;
 use crate::meter::Meter;
 use crate::nn::{Network, random};
 use crate::reader::Reader;
 use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
-use crate::training_loop::{Stage, fit};
+use crate::training_loop::{Course, Stage};
 use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::unknown_ids::UnknownIds;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;
@@ -90,10 +92,47 @@ pub fn train_from<C: IntoControlFlow>(
     progress: impl FnMut(TrainingProgress) -> C,
 ) -> Result<Student, TrainError> {
     config.check()?;
-    let mut meter = Meter::start(progress);
+    let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
     let mut logs = Logs::new(data)?.with_min_reward(config.click);
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
+    let source = Source {
+        data,
+        logs: &logs,
+        held_out: &held_out,
+        unknown_ids: &unknown_ids,
+        teacher,
+    };
+    let (mut course, trunks) = course(source, earlier, config, meter)?;
+    while course.epoch()? {}
+    let Trained { towers, report } = course.finish()?.0;
+    Ok(Student {
+        parts: towers,
+        trunks,
+        config: config.clone(),
+        report,
+    })
+}
+
+/// What a course learns from, besides its settings.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) data: &'a Dataset,
+    /// The logs without the holdout.
+    pub(super) logs: &'a Logs,
+    pub(super) held_out: &'a [HeldOut],
+    pub(super) unknown_ids: &'a [UnknownIds],
+    pub(super) teacher: &'a dyn Teacher,
+}
+
+/// A course that has read everything and learnt nothing yet, and the layers before the three parts.
+pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
+    source: Source<'a>,
+    earlier: Option<&Towers>,
+    config: &Config,
+    mut meter: Meter<P>,
+) -> Result<(Course<Mobius<'a>, P>, Trunks), TrainError> {
+    let Source { data, logs, .. } = source;
     let mut weights = logs.seen.iter().flatten().map(|(_, weight)| *weight);
     if !weights.any(|weight| weight >= config.click) {
         let missing = MissingData::Clicks;
@@ -101,22 +140,17 @@ pub fn train_from<C: IntoControlFlow>(
     }
     let stages = vec![Stage::new(logs.interactions(), config.training.epochs, ())];
     let mut rng = Pcg64Mcg::seed_from_u64(config.training.seed);
-    let (schema, trunks) = describe(data, &logs, config)?;
+    let (schema, trunks) = describe(data, logs, config)?;
     let schema = extend_schema(schema, earlier, &config.log.schema)?;
-    meter.set_data(DataReport::new(data, &schema, unknown_ids));
+    meter.set_data(DataReport::new(data, &schema, source.unknown_ids.to_vec()));
     let model = random(schema, &mut rng)?;
     let optimiser = config.training.optimiser(config.weight_decay);
     let network = Network::warm_start(model, earlier, optimiser, false)?;
-    let reader = Reader::new(&network.model, &logs, &config.log)?;
-    let recipe = Mobius::new(reader, &logs, held_out, teacher, config);
-    let training = &config.training;
-    let Trained { towers, report } = fit(recipe, network, stages, training, rng, meter)?;
-    Ok(Student {
-        parts: towers,
-        trunks,
-        config: config.clone(),
-        report,
-    })
+    let reader = Reader::new(&network.model, logs, &config.log)?;
+    let held_out = source.held_out.to_vec();
+    let recipe = Mobius::new(reader, logs, held_out, source.teacher, config);
+    let course = Course::new(recipe, network, stages, config.training, rng, meter)?;
+    Ok((course, trunks))
 }
 
 /// Sample queries for trained towers: the features, as they are now, of the `count` users with the most

@@ -28,6 +28,8 @@ pub(crate) enum Column {
     Categories(Vec<String>),
     /// Lists of integers: ids. With a vocabulary if there are few enough.
     Ids(Option<Vec<String>>),
+    /// Lists of this many numbers, such as the vectors of an encoder.
+    Vector(usize),
     /// Texts.
     Text,
     /// Points on the Earth.
@@ -160,13 +162,25 @@ fn profile(field: &str, values: &[&Value]) -> Profile {
         *counts.entry(Kind::of(value)).or_default() += 1;
     }
     let main = counts.iter().max_by_key(|(_, count)| **count);
-    let main = main.map_or(Kind::Strings, |(kind, _)| *kind);
-    let (mut own, mut strays): (Vec<&Value>, Vec<&Value>) =
-        values.iter().partition(|value| Kind::of(value) == main);
+    let mut main = main.map_or(Kind::Strings, |(kind, _)| *kind);
+    // Some lists of numbers with fractions have none.
+    if main == Kind::Integers && counts.contains_key(&Kind::Floats) {
+        main = Kind::Floats;
+    }
+    let length = common_length(values).filter(|_| main == Kind::Floats);
+    let is_own = |value: &&&Value| match length {
+        Some(length) => is_vector(value, length),
+        None => Kind::of(value) == main,
+    };
+    let (mut own, mut strays): (Vec<&Value>, Vec<&Value>) = values.iter().partition(is_own);
     let column = match strays.len() as f64 > MAX_STRAYS * values.len() as f64 {
+        true if values.iter().all(|value| is_list_of_numbers(value)) => Err(Unread::Floats),
         true => Err(Unread::Mixed),
         false => {
-            let found = column(field, main, &own);
+            let found = match length {
+                Some(length) => Ok(Column::Vector(length)),
+                None => column(field, main, &own),
+            };
             if let Ok(Column::Time { .. }) = found {
                 let (times, others) = own.iter().partition(|v| Moment::of(v).is_some());
                 own = times;
@@ -181,6 +195,26 @@ fn profile(field: &str, values: &[&Value]) -> Profile {
         strays: values.len() - own.len(),
         example: strays.first().map(|value| describe(value)),
     }
+}
+
+/// The length that most lists have.
+fn common_length(values: &[&Value]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for list in values.iter().filter_map(|value| value.as_array()) {
+        *counts.entry(list.len()).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.map(|(length, _)| length).filter(|length| *length > 0)
+}
+
+/// Whether a value is a list of this many numbers.
+fn is_vector(value: &Value, length: usize) -> bool {
+    is_list_of_numbers(value) && value.as_array().is_some_and(|list| list.len() == length)
+}
+
+fn is_list_of_numbers(value: &Value) -> bool {
+    let list = value.as_array();
+    list.is_some_and(|list| list.iter().all(Value::is_number))
 }
 
 /// The kind of a column whose values are all of one type.

@@ -168,6 +168,7 @@ impl<'a> Draft<'a> {
                 standardise(&mut derived, days);
             }
             ("buckets" | "vector", Some(Column::Number(of))) => derived["range"] = json!(of.range),
+            ("vector", Some(Column::Vector(length))) => derived["dimension"] = json!(length),
             ("geo", _) => derived["scales"] = json!(SCALES),
             ("ids", _) => derived["limit"] = json!(LIMIT),
             ("text", _) if self.widths.words > 0 => {
@@ -274,5 +275,6 @@ fn kind_of(column: &Column) -> &'static str {
         Column::Categories(_) => "categories",
         Column::Text => "text",
         Column::Place => "geo",
+        Column::Vector(_) => "vector",
     }
 }

@@ -281,7 +281,7 @@ fn booleans_integer_lists_and_times_are_read() {
         json!({
             "id": n.to_string(), "new": n.is_multiple_of(2), "tag_ids": [n % 5, 7], "rare_ids": [n * 3, n * 7],
             "created_at": 1_700_000_000_000_u64 + n as u64 * 86_400_000, "day": format!("2024-01-{:02}", 1 + n % 28),
-            "date": 20_240_101 + n, "seller": {"city": "x"}, "weights": [0.5, n], "brand": format!("b{n}"),
+            "date": 20_240_101 + n, "seller": {"city": "x"}, "weights": [0.5, n], "ragged": vec![0.5; 1 + n % 3], "brand": format!("b{n}"),
         })
     };
     let records: Vec<Value> = (0..60).map(record).collect();
@@ -300,8 +300,10 @@ fn booleans_integer_lists_and_times_are_read() {
             ("new", "categories"),
             ("rare_ids", "ids"),
             ("tag_ids", "ids"),
+            ("weights", "vector"),
         ]
     );
+    assert_eq!(read["weights"]["dimension"], 2);
     assert_eq!(
         read["created_at"]["until"],
         json!(1_700_000_000.0 + 59.0 * 86_400.0)
@@ -313,7 +315,7 @@ fn booleans_integer_lists_and_times_are_read() {
             .unwrap_err()
     };
     assert_eq!(unread("seller"), Unread::Nested);
-    assert_eq!(unread("weights"), Unread::Floats);
+    assert_eq!(unread("ragged"), Unread::Floats);
     assert_eq!(unread("brand"), Unread::Distinct { found: 60 });
 }
 

@@ -32,8 +32,10 @@ pub enum Unread {
         /// Number of distinct values.
         found: usize,
     },
-    /// Lists of numbers with fractions.
-    #[error("lists of numbers; the kind `vector` with its `dimension` reads it")]
+    /// Lists of numbers with fractions, without a length that nearly all of them have.
+    #[error(
+        "lists of numbers of several lengths; the kind `vector` with its `dimension` reads those of one"
+    )]
     Floats,
     /// Objects, or lists of them.
     #[error("objects or nested lists; put their members into columns of their own")]

@@ -3,14 +3,15 @@
 use super::config::Config;
 use super::train::{Source, course, train};
 use crate::auto::{
-    AutoParams, Found, ProgressFn, Space, Trial, Tunable, all_settings, search, settings,
+    AutoParams, EVENTS_PER_SECOND, Found, ProgressFn, Space, Trial, Tunable, all_settings, float,
+    search, settings,
 };
 use crate::baselines::compare;
-use crate::blend::{HISTORY, Parts, attach, choose, fits, ranks_of};
+use crate::blend::{Backtest, HISTORY, Parts, attach, choose, fits, ranks_of};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
-use crate::hold_out::HeldOut;
+use crate::hold_out::{HeldOut, HoldOut};
 use crate::meter::Meter;
 use crate::sampler::Logs;
 use crate::trained::Trained;
@@ -18,9 +19,16 @@ use crate::training_progress::{IntoControlFlow, TrainingProgress};
 use crate::unknown_ids::UnknownIds;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::ops::ControlFlow;
+use twinspire_towers::Towers;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
+/// Held-out events that the weights of baselines are chosen by, if there are as many: of smaller logs, those of several
+/// holdouts.
+const BACKTEST_EVENTS: usize = 2000;
+/// Largest number of holdouts.
+const MAX_BACKTESTS: usize = 5;
 /// Largest number of uniform negatives that are tried.
 const MAX_UNIFORM: usize = 512;
 
@@ -38,25 +46,60 @@ pub fn train_auto<C: IntoControlFlow>(
     config.check()?;
     params.check()?;
     let mut progress = |at: TrainingProgress| progress(at).into_control_flow();
-    let step = params.user_step(data.events.len());
+    let step = params.step(data.events.len(), EVENTS_PER_SECOND);
     let tuning = Tuning::new(data, config, step)?;
     let found = search(&tuning, config, params, step, &mut progress)?;
-    let found = blend(&tuning, found)?;
-    let trained = train(data, &found.config, progress)?;
-    Ok(found.report_in(trained))
+    let found = blend(&tuning, found, step, &mut progress)?;
+    let mut trained = train(data, &found.config, progress)?;
+    found.report_in(&mut trained.report);
+    Ok(trained)
 }
 
-/// Adds the baselines that help on the holdout to what was found.
-fn blend(tuning: &Tuning<'_>, mut found: Found<Config>) -> Result<Found<Config>, TrainError> {
+/// Adds the baselines that help on holdouts to what was found.
+fn blend(
+    tuning: &Tuning<'_>,
+    mut found: Found<Config>,
+    step: usize,
+    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+) -> Result<Found<Config>, TrainError> {
     let config = &mut found.config;
     let towers = &found.judged.towers;
     if config.blend.is_some() || config.factors == 0 || !fits(&towers.model().schema) {
         return Ok(found);
     }
     let (logs, held_out) = (&tuning.logs, &tuning.held_out);
-    let parts = Parts::new(logs, config.factors, config.training.seed);
+    let parts_of = |logs: &Logs| Parts::new(logs, config.factors, config.training.seed);
+    let parts = parts_of(logs);
+    let mut earlier = Vec::new();
+    let count = match config.log.hold_out {
+        HoldOut::Last => BACKTEST_EVENTS.div_ceil(held_out.len()).min(MAX_BACKTESTS),
+        HoldOut::Latest(_) => 1,
+    };
+    for steps in 1..count {
+        let mut logs = Logs::new(tuning.data)?;
+        logs.keep_every(step);
+        let held_out = logs.hold_out_earlier(steps);
+        let towers = tuning.train(&logs, config, progress)?;
+        let parts = parts_of(&logs);
+        earlier.push((towers, logs, parts, held_out));
+    }
+    let mut backtests = vec![Backtest {
+        towers,
+        logs,
+        parts: &parts,
+        held_out,
+    }];
+    let of_earlier = earlier
+        .iter()
+        .map(|(towers, logs, parts, held_out)| Backtest {
+            towers,
+            logs,
+            parts,
+            held_out,
+        });
+    backtests.extend(of_earlier);
     let longest = config.log.longest_history();
-    let choice = choose(towers, logs, &parts, held_out, longest);
+    let choice = choose(&backtests, longest);
     config.blend = Some(choice.weights);
     let towers = attach(towers, logs, &parts, &choice.weights)?;
     let ranks = ranks_of(&towers, logs, held_out, HISTORY.max(longest));
@@ -86,6 +129,30 @@ impl<'a> Tuning<'a> {
             held_out,
             unknown_ids,
         })
+    }
+
+    /// What the towers learn from some logs, by these settings.
+    fn train(
+        &self,
+        logs: &Logs,
+        config: &Config,
+        progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+    ) -> Result<Towers, TrainError> {
+        let source = Source {
+            data: self.data,
+            logs,
+            held_out: &[],
+            unknown_ids: &self.unknown_ids,
+        };
+        let searching = |at| {
+            progress(TrainingProgress {
+                searching: true,
+                ..at
+            })
+        };
+        let mut course = course(source, None, config, Meter::start(searching))?;
+        while course.epoch()? {}
+        Ok(course.finish()?.0.towers)
     }
 
     /// Whether users take items again.
@@ -224,9 +291,4 @@ impl Tunable for Tuning<'_> {
             Meter::start(progress),
         )?))
     }
-}
-
-/// A setting of single precision.
-fn float(value: f32) -> Value {
-    json!(value)
 }

@@ -5,7 +5,7 @@ use twinspire::train::dssm;
 
 use super::data::DataArgs;
 use super::flags::{TrainFlags, set, show_default};
-use super::run::{RunArgs, SAMPLES};
+use super::run::{How, RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -26,8 +26,8 @@ Files (JSON lines, CSV or Parquet, by extension):
           without an object has its id as its text
 
 Without events the towers learn from the documents alone: each sentence is a query for the rest of its
-document. Settings without a flag go into the --config file. With few documents, no hidden layers and
-{\"activation\": \"linear\"} do better than the paper's layers.";
+document. Settings without a flag go into the --config file. With --no-auto the settings are the paper's,
+which are for millions of documents.";
 
 /// Text to text, softmax over a clicked document and negatives.
 #[derive(Debug, Args)]
@@ -81,21 +81,21 @@ impl DssmArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: dssm::Config = self.run.config()?;
-        self.training.apply(&mut config.training);
+        // Which fields are texts belongs to the data.
         set(&mut config.query, self.query);
         set(&mut config.document, self.document);
-        set(&mut config.dimension, self.dimension);
-        set(&mut config.hidden, self.hidden.map(units).transpose()?);
-        set(&mut config.words, self.words);
-        set(&mut config.gamma, self.gamma);
-        set(&mut config.negatives, self.negatives);
         let pool = self.pool.map(|pool| match pool {
             PoolArg::All => dssm::Pool::All,
             PoolArg::Batch => dssm::Pool::Batch,
         });
-        set(&mut config.pool, pool);
-        set(&mut config.word_dropout, self.word_dropout);
-        self.run.without_auto("dssm")?;
+        let is_given = self.training.apply(&mut config.training)
+            | set(&mut config.dimension, self.dimension)
+            | set(&mut config.hidden, self.hidden.map(units).transpose()?)
+            | set(&mut config.words, self.words)
+            | set(&mut config.gamma, self.gamma)
+            | set(&mut config.negatives, self.negatives)
+            | set(&mut config.pool, pool)
+            | set(&mut config.word_dropout, self.word_dropout);
         let data = self.run.read(&self.data, output)?;
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());
@@ -106,8 +106,12 @@ impl DssmArgs {
             &config,
             &data,
             &queries,
+            self.run.is_auto(is_given),
             output,
-            |earlier, progress| dssm::train_from(earlier, &data, &config, progress),
+            |how, progress| match how {
+                How::Auto(params) => dssm::train_auto(&data, &config, params, progress),
+                How::Given(earlier) => dssm::train_from(earlier, &data, &config, progress),
+            },
         )
     }
 }

@@ -15,7 +15,7 @@ use twinspire::{MinedPair, TrainingPair};
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SAMPLES};
+use super::run::{How, RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output, thousands};
 use crate::reading::read;
 
@@ -98,18 +98,22 @@ impl EbrArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: ebr::Config = self.run.config()?;
-        self.log.apply(&mut config.log);
-        self.training.apply(&mut config.training);
-        set(&mut config.easy, self.mix.map(|(easy, _)| easy));
-        set(&mut config.hard, self.mix.map(|(_, hard)| hard));
-        set(&mut config.negatives, self.negatives);
-        set(&mut config.nearest, self.nearest);
-        set(&mut config.hard_passes, self.hard_passes);
-        set(&mut config.hard_positive_weight, self.hard_positive_weight);
-        set(&mut config.margin, self.margin);
-        set(&mut config.dimension, self.dimension);
-        set(&mut config.item_dimension, self.item_dimension);
-        self.run.without_auto("ebr")?;
+        let is_given = self.log.apply(&mut config.log)
+            | self.training.apply(&mut config.training)
+            | set(&mut config.easy, self.mix.map(|(easy, _)| easy))
+            | set(&mut config.hard, self.mix.map(|(_, hard)| hard))
+            | set(&mut config.negatives, self.negatives)
+            | set(&mut config.nearest, self.nearest)
+            | set(&mut config.hard_passes, self.hard_passes)
+            | set(&mut config.hard_positive_weight, self.hard_positive_weight)
+            | set(&mut config.margin, self.margin)
+            | set(&mut config.dimension, self.dimension)
+            | set(&mut config.item_dimension, self.item_dimension);
+        if self.pairs.is_some() && self.run.asks_for_auto() {
+            let message = "--pairs writes the histories of given settings, and --auto chooses them";
+            return Err(Failure::usage(message).hint("--no-auto trains with the defaults"));
+        }
+        let is_auto = self.run.is_auto(is_given || self.pairs.is_some());
         let data = self.run.read(&self.data, output)?;
         let mined = match &self.mined {
             Some(path) => mined(path, self.data.skip_bad(), output)?,
@@ -124,8 +128,17 @@ impl EbrArgs {
             &config,
             &data,
             &queries,
+            is_auto,
             output,
-            |earlier, progress| ebr::train_mined(earlier, &data, mined, &config, progress),
+            |how, progress| {
+                let mined = mined.iter().cloned();
+                match how {
+                    How::Auto(params) => ebr::train_auto(&data, mined, &config, params, progress),
+                    How::Given(earlier) => {
+                        ebr::train_mined(earlier, &data, mined, &config, progress)
+                    }
+                }
+            },
         )
     }
 }

@@ -30,15 +30,16 @@ pub struct TrainFlags {
 }
 
 impl TrainFlags {
-    /// Overrides settings by the flags that are given.
-    pub fn apply(self, params: &mut TrainParams) {
-        set(&mut params.epochs, self.epochs);
-        set(&mut params.batch, self.batch);
-        set(&mut params.learning_rate, self.learning_rate);
-        set(&mut params.patience, self.patience);
+    /// Overrides settings by the flags that are given. Returns whether one of them is a setting of the model: neither
+    /// the seed nor the limit of unknown ids.
+    pub fn apply(self, params: &mut TrainParams) -> bool {
         set(&mut params.seed, self.seed);
         let share = self.max_unknown_ids.map(|share| share as f32);
         set(&mut params.max_unknown_ids, share);
+        set(&mut params.epochs, self.epochs)
+            | set(&mut params.batch, self.batch)
+            | set(&mut params.learning_rate, self.learning_rate)
+            | set(&mut params.patience, self.patience)
     }
 }
 
@@ -67,22 +68,25 @@ pub struct LogFlags {
 }
 
 impl LogFlags {
-    /// Overrides settings by the flags that are given.
-    pub fn apply(self, params: &mut LogParams) {
-        set(&mut params.hidden, self.hidden);
-        set(&mut params.history, self.history);
-        set(&mut params.history_decay, self.history_decay);
-        set(&mut params.history_distinct, self.history_distinct);
-        set(&mut params.user_dimension, self.user_dimension);
+    /// Overrides settings by the flags that are given. Returns whether one of them is a setting of the model, which the
+    /// holdout is not.
+    pub fn apply(self, params: &mut LogParams) -> bool {
         set(&mut params.hold_out, self.hold_out);
+        set(&mut params.hidden, self.hidden)
+            | set(&mut params.history, self.history)
+            | set(&mut params.history_decay, self.history_decay)
+            | set(&mut params.history_distinct, self.history_distinct)
+            | set(&mut params.user_dimension, self.user_dimension)
     }
 }
 
-/// Overrides a setting by a flag that is given.
-pub fn set<T>(setting: &mut T, flag: Option<T>) {
+/// Overrides a setting by a flag. Returns whether it is given.
+pub fn set<T>(setting: &mut T, flag: Option<T>) -> bool {
+    let is_given = flag.is_some();
     if let Some(flag) = flag {
         *setting = flag;
     }
+    is_given
 }
 
 /// Parses a holdout: `last`, or a share of the latest events.

@@ -8,7 +8,7 @@ use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SAMPLES};
+use super::run::{How, RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -81,16 +81,16 @@ impl MobiusArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: mobius::Config = self.run.config()?;
-        self.log.apply(&mut config.log);
-        self.training.apply(&mut config.training);
+        // What a click is, and what is relevant, belongs to the data.
         set(&mut config.click, self.click);
         set(&mut config.relevance, self.relevance);
-        set(&mut config.bad, self.bad);
-        set(&mut config.part, self.part);
-        set(&mut config.gamma, self.gamma);
         set(&mut config.score.bad, self.less_bad);
+        let is_given = self.log.apply(&mut config.log)
+            | self.training.apply(&mut config.training)
+            | set(&mut config.bad, self.bad)
+            | set(&mut config.part, self.part)
+            | set(&mut config.gamma, self.gamma);
         let towers = self.teacher.as_ref().map(Towers::open).transpose()?;
-        self.run.without_auto("mobius")?;
         let data = self.run.read(&self.data, output)?;
         let teacher: Box<dyn Teacher> = match &towers {
             Some(towers) => Box::new(Similarity::new(towers, &data).map_err(Failure::failed)?),
@@ -106,9 +106,18 @@ impl MobiusArgs {
             &config,
             &data,
             &queries,
+            self.run.is_auto(is_given),
             output,
-            |earlier, progress| {
-                let student = mobius::train_from(earlier, &data, &*teacher, &config, progress)?;
+            |how, progress| {
+                let (data, teacher) = (&data, &*teacher);
+                let student = match how {
+                    How::Auto(params) => {
+                        mobius::train_auto(data, teacher, &config, params, progress)?
+                    }
+                    How::Given(earlier) => {
+                        mobius::train_from(earlier, data, teacher, &config, progress)?
+                    }
+                };
                 parts = Some(student.parts().clone());
                 student.trained()
             },

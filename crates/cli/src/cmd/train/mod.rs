@@ -30,6 +30,8 @@ Examples:
   twinspire train ebr --movielens ml-100k --out models/hard --hard mined.jsonl
   twinspire train mobius --items ads.jsonl --events log.csv --click 4 --out models/ads
 
+Without settings, they are chosen by validation; --no-auto trains with the defaults.
+
 Then:
   twinspire publish movies.twin movies models/movies";
 

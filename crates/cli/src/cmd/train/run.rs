@@ -15,7 +15,8 @@ use twinspire::import::regular_file;
 use twinspire::train::evaluate::SplitBy;
 use twinspire::train::report::samples;
 use twinspire::train::{
-    AutoParams, AutoReport, Comparison, DataReport, Dataset, TrainError, Trained, TrainingProgress,
+    AutoParams, AutoReport, Comparison, DataReport, Dataset, MissingData, TrainError, Trained,
+    TrainingProgress,
 };
 
 use super::data::DataArgs;
@@ -28,6 +29,15 @@ pub const SAMPLES: usize = 8;
 const CANDIDATES: usize = 10;
 /// Number of answers to each of them.
 const TOP: usize = 5;
+
+/// Where the settings of a training come from.
+#[derive(Clone, Copy)]
+pub enum How<'a> {
+    /// Those that are not given are chosen by validation.
+    Auto(AutoParams),
+    /// As given, with a warm start from these towers if there are any.
+    Given(Option<&'a Towers>),
+}
 
 /// Flags of every recipe.
 #[derive(Debug, Args)]
@@ -50,12 +60,20 @@ pub struct RunArgs {
     /// Exit with 1, after saving, if the towers rank the holdout worse than the best baseline; needs a holdout
     #[arg(long)]
     require_better: bool,
-    /// Choose the settings that no flag and no file sets by validation, then train on everything
+    /// Choose the settings that no flag and no file sets by validation, then train on everything: the default if no
+    /// setting is given
     #[arg(long, conflicts_with_all = ["warm_start", "patience"])]
     auto: bool,
-    /// Budget of --auto in seconds, each counted as 50,000 examples: larger logs are sampled for the search
-    #[arg(long, value_name = "SECONDS", requires = "auto", default_value_t = AutoParams::default().seconds)]
+    /// Train with the default settings if none is given
+    #[arg(long, conflicts_with = "auto")]
+    no_auto: bool,
+    /// Budget of --auto in seconds, each counted as 50,000 examples (dssm: 8,000): larger logs are sampled for the
+    /// search
+    #[arg(long, value_name = "SECONDS", conflicts_with = "no_auto", default_value_t = AutoParams::default().seconds)]
     budget: f64,
+    /// Write the settings of the training as JSON, for --config of a later one or of `twinspire loop`
+    #[arg(long, value_name = "FILE.json")]
+    write_config: Option<PathBuf>,
     /// Write a page of HTML: settings, curves, recall by popularity, sample answers
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -96,36 +114,31 @@ impl RunArgs {
         Ok(self.warm_start.as_ref().map(Towers::open).transpose()?)
     }
 
-    /// The budget of a search for settings, if one was asked for.
-    pub fn auto(&self) -> Option<AutoParams> {
-        self.auto.then_some(AutoParams {
-            seconds: self.budget,
-        })
+    /// Whether the settings are to be chosen by validation: if that is asked for, or if neither a flag nor a file gives
+    /// one.
+    pub fn is_auto(&self, is_given: bool) -> bool {
+        let nothing = !is_given && self.config.is_none() && self.warm_start.is_none();
+        self.auto || (nothing && !self.no_auto)
     }
 
-    /// Rejects a search for settings.
-    pub fn without_auto(&self, recipe: &str) -> Result<(), Failure> {
-        if self.auto {
-            let message = format!("--auto chooses settings of youtube, not of {recipe}");
-            return Err(Failure::usage(message).hint("--patience N stops early by validation"));
-        }
-        Ok(())
+    /// Whether a search for settings was asked for.
+    pub fn asks_for_auto(&self) -> bool {
+        self.auto
     }
 
     /// Trains, saves the towers and prints the result. `train` gets the towers of the warm start, if any.
+    #[expect(clippy::too_many_arguments, reason = "called once by each recipe")]
     pub fn run<C: Serialize>(
         &self,
         recipe: &str,
         config: &C,
         data: &Dataset,
         queries: &[Value],
+        is_auto: bool,
         output: &Output,
-        train: impl FnOnce(
-            Option<&Towers>,
-            &mut dyn FnMut(TrainingProgress),
-        ) -> Result<Trained, TrainError>,
+        mut train: impl FnMut(How<'_>, &mut dyn FnMut(TrainingProgress)) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
-        if self.require_better && !self.auto && json!(config)["patience"] == 0 {
+        if self.require_better && !is_auto && json!(config)["patience"] == 0 {
             let message = "--require-better needs a holdout, and patience 0 holds nothing out";
             return Err(Failure::usage(message).hint("--patience N holds events out"));
         }
@@ -150,7 +163,32 @@ impl RunArgs {
                 }
             });
         };
-        let trained = train(earlier.as_ref(), &mut show);
+        let params = AutoParams {
+            seconds: self.budget,
+        };
+        if is_auto && !self.auto {
+            output.note(&format!(
+                "No setting is given: they are chosen by validation, within {} seconds of {} examples each (--budget). \
+                 --no-auto trains with the defaults.",
+                params.seconds,
+                if recipe == "dssm" { "8,000" } else { "50,000" },
+            ));
+        }
+        let trained = match is_auto {
+            true => train(How::Auto(params), &mut show),
+            false => train(How::Given(earlier.as_ref()), &mut show),
+        };
+        let trained = match trained {
+            Err(TrainError::Empty {
+                missing: MissingData::TestCases,
+            }) if is_auto && !self.auto => {
+                output.note(
+                    "The log is too small to choose settings by validation: the defaults are used.",
+                );
+                train(How::Given(None), &mut show)
+            }
+            trained => trained,
+        };
         bar.finish_and_clear();
         let Trained { towers, report, .. } = trained.map_err(training_failure)?;
         if let Some(auto) = &report.auto {
@@ -164,13 +202,16 @@ impl RunArgs {
             );
         }
         towers.save(&self.out)?;
+        let settings = match &report.auto {
+            Some(auto) => json!(auto.settings),
+            None => json!(config),
+        };
+        if let Some(path) = &self.write_config {
+            write(path, &format!("{settings:#}\n"))?;
+        }
         if let Some(path) = &self.report {
             let samples = samples(&towers, queries, &data.items, TOP)?;
             let title = format!("twinspire train {recipe}");
-            let settings = match &report.auto {
-                Some(auto) => json!(auto.settings),
-                None => json!(config),
-            };
             write(path, &report.to_html(&title, &settings, &samples))?;
         }
         let losses: Vec<Value> = report.losses.iter().map(|loss| short(*loss)).collect();

@@ -5,13 +5,13 @@ use twinspire::train::youtube;
 
 use super::data::DataArgs;
 use super::flags::{LogFlags, TrainFlags, set, show_default};
-use super::run::{RunArgs, SAMPLES};
+use super::run::{How, RunArgs, SAMPLES};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire train youtube --movielens ml-100k --out models/movies
-  twinspire train youtube --items items.jsonl --events log.csv --auto --out models/shop
+  twinspire train youtube --movielens ml-100k --no-auto --out models/movies
   twinspire train youtube --items items.jsonl --users users.csv --events log.csv --out models/shop
   twinspire train youtube --items items.csv --lists tags --events log.jsonl --out models/shop
   twinspire train youtube --items items.jsonl --events log.csv --out models/shop --window 86400 --epochs 1
@@ -87,21 +87,21 @@ impl YoutubeArgs {
     /// Runs the recipe.
     pub fn run(self, output: &Output) -> Result<Exit, Failure> {
         let mut config: youtube::Config = self.run.config()?;
-        self.log.apply(&mut config.log);
-        self.training.apply(&mut config.training);
-        set(&mut config.dimension, self.dimension);
-        set(&mut config.temperature, self.temperature);
         let start = self.start.map(|start| match start {
             StartArg::Random => youtube::Start::Random,
             StartArg::Cooccurrence => youtube::Start::Cooccurrence,
         });
-        set(&mut config.start, start);
-        set(&mut config.uniform_negatives, self.uniform_negatives);
-        set(&mut config.half_life, self.half_life);
-        set(&mut config.repeat_weight, self.repeat_weight);
-        set(&mut config.frequency_rate, self.frequency_rate);
-        set(&mut config.window, self.window);
-        set(&mut config.since, self.since.map(Some));
+        let is_given = self.log.apply(&mut config.log)
+            | self.training.apply(&mut config.training)
+            | set(&mut config.dimension, self.dimension)
+            | set(&mut config.temperature, self.temperature)
+            | set(&mut config.start, start)
+            | set(&mut config.uniform_negatives, self.uniform_negatives)
+            | set(&mut config.half_life, self.half_life)
+            | set(&mut config.repeat_weight, self.repeat_weight)
+            | set(&mut config.frequency_rate, self.frequency_rate)
+            | set(&mut config.window, self.window)
+            | set(&mut config.since, self.since.map(Some));
         let data = self.run.read(&self.data, output)?;
         let queries = youtube::queries(&data, &config, SAMPLES);
         self.run.run(
@@ -109,10 +109,11 @@ impl YoutubeArgs {
             &config,
             &data,
             &queries,
+            self.run.is_auto(is_given),
             output,
-            |earlier, progress| match self.run.auto() {
-                Some(auto) => youtube::train_auto(&data, &config, auto, progress),
-                None => youtube::train_from(earlier, &data, &config, progress),
+            |how, progress| match how {
+                How::Auto(params) => youtube::train_auto(&data, &config, params, progress),
+                How::Given(earlier) => youtube::train_from(earlier, &data, &config, progress),
             },
         )
     }
