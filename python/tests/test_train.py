@@ -119,7 +119,7 @@ def test_every_recipe_chooses_settings_and_does_so_if_none_is_given() -> None:
     ]
     assert all(of.report["auto"]["candidates"] for of in trained)
     assert trained[2].report["baselines"]["baselines"][0]["name"] == "BM25"
-    tiny = {"items": [{"id": "a"}, {"id": "b"}], "events": [{"user": "u", "item": "a", "timestamp": 1}] * 2}
+    tiny: dict[str, Any] = {"items": [{"id": "a"}, {"id": "b"}], "events": [{"user": "u", "item": "a", "timestamp": 1}] * 2}
     assert train.youtube(**tiny).report["auto"] is None
     with pytest.raises(twinspire.TrainError):
         train.youtube(**tiny, auto=True)
