@@ -1,5 +1,6 @@
 //! How long user towers take: `cargo bench --bench towers -- DIR` writes towers into `DIR` and measures
-//! them; `python3 benches/towers_onnx.py DIR` measures ONNX Runtime on the weights of the first.
+//! them; `python3 benches/towers_onnx.py DIR` measures ONNX Runtime on the weights of the first, and
+//! `python3 benches/sequences_torch.py DIR` PyTorch on those of the encoders of sequences.
 //!
 //! Prints a JSON object a line: what was evaluated, records in a batch, microseconds for a record (the
 //! median of many repetitions).
@@ -19,6 +20,7 @@ use twinspire::Towers;
 use twinspire_testkit::measure::percentile;
 use twinspire_testkit::random::uniform;
 use twinspire_testkit::towers::{Tensor, save, tower_files};
+use twinspire_towers::internals::schema::SequenceEncoder;
 
 /// Units of the layers after the input.
 const UNITS: [usize; 3] = [512, 256, 128];
@@ -109,6 +111,47 @@ fn real(dir: &Path, rng: &mut Pcg64Mcg) -> Towers {
     )
 }
 
+/// Encoders of a history, by name.
+fn encoders() -> [(&'static str, Value); 3] {
+    let attention = |blocks: u32| json!({"attention": {"units": 64, "blocks": blocks}});
+    [
+        ("attention-1", attention(1)),
+        ("attention-2", attention(2)),
+        ("gru", json!({"gru": {"units": 64}})),
+    ]
+}
+
+/// Towers that encode the last fifty items of a user, each an embedding of 64 components.
+fn sequence(dir: &Path, rng: &mut Pcg64Mcg, encoder: &Value) -> Towers {
+    let (items, width, length) = (200_000, 64, 50);
+    let schema = json!({
+        "format": 1, "name": "sequence", "dimension": width, "metric": "inner_product",
+        "tables": {"item": {"dimension": width, "lookup": {"hash": {"buckets": items}}}},
+        "user": {
+            "features": [{"kind": "sequence", "field": "history", "table": "item", "limit": length, "encoder": encoder}],
+            "layers": []
+        },
+        "item": {
+            "features": [{"kind": "vector", "field": "x", "dimension": width}], "layers": []
+        }
+    });
+    let described: SequenceEncoder = serde_json::from_value(encoder.clone()).unwrap();
+    let mut tensors = vec![(
+        "table.item".to_owned(),
+        vec![items, width],
+        uniform(rng, items * width, 1.0),
+    )];
+    for tensor in described.tensors(length, width) {
+        let bound = (3.0 / width as f32).sqrt();
+        let numbers = uniform(rng, tensor.shape.iter().product(), bound);
+        tensors.push((format!("feature.0.{}", tensor.name), tensor.shape, numbers));
+    }
+    save(
+        dir,
+        &tower_files(&schema, &[("user.safetensors", &tensors)]),
+    )
+}
+
 fn user(rng: &mut Pcg64Mcg) -> Value {
     let mut id = |most: u32| format!("B{:06}", rng.random_range(0..most));
     let history: Vec<_> = (0..50).map(|_| id(200_000)).collect();
@@ -166,4 +209,10 @@ fn main() {
     let users: Vec<_> = (0..ROWS).map(|_| user(&mut rng)).collect();
     let name = "3 ids, 50 items, 6 words, 10 numbers; 234-512-256-128";
     report(name, &towers, &users);
+    let histories = users.iter().map(|user| json!({"history": user["history"]}));
+    let histories: Vec<_> = histories.collect();
+    for (name, encoder) in encoders() {
+        let towers = sequence(&dir.join(name), &mut rng, &encoder);
+        report(&format!("50 items of 64, {name}"), &towers, &histories);
+    }
 }

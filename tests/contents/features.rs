@@ -193,8 +193,9 @@ fn the_example_record_of_any_towers_can_be_embedded() {
         let learnt = user.parameters + item.parameters;
         let tables = info.tables.iter().map(|table| table.rows * table.dimension);
         assert_eq!(learnt + tables.sum::<usize>(), info.parameters);
+        let features = user.features.iter().map(|feature| feature.parameters);
         let layers = user.layers.iter().map(|layer| layer.parameters);
-        assert_eq!(layers.sum::<usize>(), user.parameters);
+        assert_eq!(features.chain(layers).sum::<usize>(), user.parameters);
         tried += 1;
     }
     assert!(tried >= 12);

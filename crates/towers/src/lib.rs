@@ -47,17 +47,19 @@ pub mod internals {
         TimeUnit, check_id, check_integers, check_item, describe, misread_places,
     };
     pub use crate::tower::{
-        Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, IDS_PER_LOOKUP, Input, Layer,
-        Lookup, MAX_CELLS, MAX_HASHES, Matrix, Model, NamedBlob, OptimiserMethod, OptimiserState,
-        OtherReaders, Pass, Reading, Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
+        BlockPass, Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, GruPass,
+        IDS_PER_LOOKUP, Input, Layer, Lookup, MAX_CELLS, MAX_HASHES, Matrix, Model, NamedBlob,
+        OptimiserMethod, OptimiserState, OtherReaders, Pass, Reading, SequenceModel, SequencePass,
+        Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
     };
 
     /// The description of towers.
     pub mod schema {
         pub use crate::tower::schema::{
-            Activation, FORMAT, FeatureKind, FeatureSchema, From, Grams, HashFunction, INPUT,
-            LayerKind, LayerSchema, LookupSchema, Missing, OtherFields, Pooling, Recency, Schema,
-            TableSchema, TowerSchema, Unknown, Unreadable, Until,
+            Activation, AttentionSchema, EncoderTensor, FORMAT, FeatureKind, FeatureSchema, From,
+            Grams, GruSchema, HashFunction, INPUT, LayerKind, LayerSchema, LookupSchema, Missing,
+            OtherFields, Pooling, Positions, Recency, Schema, SequenceEncoder, TableSchema,
+            TowerSchema, Unknown, Unreadable, Until,
         };
     }
 }

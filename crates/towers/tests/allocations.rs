@@ -37,7 +37,16 @@ static ALLOCATOR: Counting = Counting;
 fn embedding_users_allocates_nothing_after_the_first_batch() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     for name in [
-        "dssm", "places", "mobius", "hashes", "numbers", "times", "residual", "half", "texts",
+        "dssm",
+        "places",
+        "mobius",
+        "hashes",
+        "numbers",
+        "times",
+        "residual",
+        "half",
+        "texts",
+        "sequences",
     ] {
         let path = root.join(name);
         let towers = Towers::open(&path).unwrap();

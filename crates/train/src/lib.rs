@@ -41,6 +41,7 @@ mod error;
 mod error_reason;
 pub mod evaluate;
 pub mod frequency;
+mod history_encoder;
 mod hold_out;
 mod html;
 mod log_params;
@@ -71,6 +72,7 @@ pub use error::TrainError;
 pub use error_reason::{
     MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
 };
+pub use history_encoder::{Attention, Gru, HistoryEncoder};
 pub use hold_out::HoldOut;
 pub use log_params::LogParams;
 pub use nn::Method;

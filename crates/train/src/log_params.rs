@@ -1,6 +1,7 @@
 //! Settings of the recipes that learn from users, items and events.
 
 use super::error::TrainError;
+use super::history_encoder::HistoryEncoder;
 use super::hold_out::{HeldOut, HoldOut};
 use super::range::{MAX_COUNT, check_range};
 use super::sampler::Logs;
@@ -28,6 +29,8 @@ pub struct LogParams {
     pub history_decay: f32,
     /// Whether an item that occurs several times in a history counts once, in its newest place.
     pub history_distinct: bool,
+    /// How the order of the history is read, beside the means.
+    pub history_encoder: HistoryEncoder,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
     /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
@@ -47,6 +50,7 @@ impl Default for LogParams {
             history: vec![1, 3, 20],
             history_decay: 1.0,
             history_distinct: false,
+            history_encoder: HistoryEncoder::Mean,
             id_dropout: 0.1,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),
@@ -67,6 +71,7 @@ impl LogParams {
             check_range("history", *items, 1..=MAX_COUNT)?;
         }
         check_range("history_decay", self.history_decay, 0.01..=1.0)?;
+        self.history_encoder.check()?;
         check_range("id_dropout", self.id_dropout, 0.0..=0.9)?;
         self.hold_out.check()
     }
@@ -87,6 +92,7 @@ impl LogParams {
 
     /// The number of most recent items that the longest history needs.
     pub(crate) fn longest_history(&self) -> usize {
-        self.history.iter().copied().max().unwrap_or(0)
+        let longest = self.history.iter().copied().max().unwrap_or(0);
+        longest.max(self.history_encoder.length())
     }
 }

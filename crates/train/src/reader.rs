@@ -30,6 +30,8 @@ pub(crate) struct Reader<'a> {
     items: Vec<Encoded>,
     /// Lengths of the histories, which are the first features of a user.
     histories: Vec<usize>,
+    /// Length of the history that is read in order, the feature after these; 0 without one.
+    sequence: usize,
     /// Weight of an item of a history relative to the next newer one.
     decay: f32,
     /// Whether an item of a history counts once.
@@ -98,6 +100,10 @@ impl<'a> Reader<'a> {
                 true => params.history.clone(),
                 false => Vec::new(),
             },
+            sequence: match reads_histories {
+                true => params.history_encoder.length(),
+                false => 0,
+            },
             decay: params.history_decay,
             distinct: params.history_distinct,
             rows,
@@ -112,12 +118,16 @@ impl<'a> Reader<'a> {
         self.items.len()
     }
 
-    /// The user as of an example; `history` is a scratch buffer.
-    fn user(&self, example: Example, history: &mut Vec<u32>, user: &mut Encoded) {
+    /// The user as of an example; `history` is a scratch buffer. With `aligned`, the history that is read in order starts
+    /// where those of examples nearby start, so that each continues the one before it: it has between half of its length
+    /// and all of it.
+    fn user(&self, example: Example, aligned: bool, history: &mut Vec<u32>, user: &mut Encoded) {
         user.copy_from(&self.users[example.user as usize]);
-        let Some(longest) = self.histories.iter().copied().max() else {
+        let longest = self.histories.iter().copied().max().unwrap_or(0);
+        let longest = longest.max(self.sequence);
+        if longest == 0 {
             return;
-        };
+        }
         self.logs.history(example, longest, history);
         for item in &mut *history {
             *item = self.rows[*item as usize].own;
@@ -125,6 +135,15 @@ impl<'a> Reader<'a> {
         for (feature, limit) in self.histories.iter().enumerate() {
             let from = history.len().saturating_sub(*limit);
             user.set_rows(feature, &history[from..], self.decay, self.distinct);
+        }
+        if self.sequence > 0 {
+            let half = (self.sequence / 2).max(1);
+            let length = match example.at as usize {
+                at if aligned && at > self.sequence => half + at % half,
+                _ => self.sequence,
+            };
+            let from = history.len().saturating_sub(length);
+            user.set_rows(self.histories.len(), &history[from..], 1.0, false);
         }
     }
 
@@ -146,7 +165,7 @@ impl<'a> Reader<'a> {
         let each = users.par_iter_mut().zip(examples).with_min_len(MIN_CHUNK);
         each.for_each_init(Vec::new, |history, (user, (example, dropped))| {
             let Some(example) = example else { return };
-            self.user(example, history, user);
+            self.user(example, true, history, user);
             if let Some((feature, rows)) = self.user_id.as_ref().filter(|_| dropped) {
                 user.set_rows(*feature, &[rows[example.user as usize].unknown], 1.0, false);
             }
@@ -180,7 +199,7 @@ impl<'a> Reader<'a> {
         let each = users.par_iter().with_min_len(MIN_CHUNK);
         let users = each.map_init(Vec::new, |history, user| {
             let mut encoded = Encoded::default();
-            self.user(self.logs.now(*user), history, &mut encoded);
+            self.user(self.logs.now(*user), false, history, &mut encoded);
             encoded
         });
         let users: Vec<_> = users.collect();
@@ -277,6 +296,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::super::dataset::Dataset;
+    use super::super::history_encoder::{Gru, HistoryEncoder};
     use super::super::nn::random;
     use super::super::schema::{Draft, Ids, Overrides, Widths, to_unit_vector};
     use super::*;
@@ -333,6 +353,7 @@ mod tests {
             history: &params.history,
             decay: params.history_decay,
             distinct: params.history_distinct,
+            encoder: params.history_encoder,
             unknown: 2,
         };
         let mut draft = Draft::new(&said, widths);
@@ -347,7 +368,7 @@ mod tests {
         #[test]
         fn a_history_is_read_in_training_as_it_is_served(
             taken in prop::collection::vec(0u8..6, 0..20), lengths in prop::collection::vec(1usize..12, 1..4),
-            decay in prop::sample::select(vec![1.0f32, 0.9, 0.3]), distinct: bool,
+            decay in prop::sample::select(vec![1.0f32, 0.9, 0.3]), distinct: bool, length in 0usize..9,
         ) {
             let event = |(at, item): (i64, &u8)| Event {
                 user: "u".to_owned(),
@@ -362,6 +383,10 @@ mod tests {
                 history: lengths,
                 history_decay: decay,
                 history_distinct: distinct,
+                history_encoder: match length {
+                    0 => HistoryEncoder::Mean,
+                    length => HistoryEncoder::Gru(Gru { length, units: 3, layers: 1 }),
+                },
                 ..params(0.0)
             };
             let model = model_of(&data, &logs, (3, 2), &params);
@@ -370,8 +395,13 @@ mod tests {
                 let trained = user(&reader, logs.now(of));
                 let record = logs.record(logs.now(of), params.longest_history());
                 let served = model.tower(Side::User).encode_alone(&model.tables, &record).unwrap();
-                for (trained, served) in trained.inputs().zip(served.inputs()) {
+                let encoded = params.history.len();
+                for (at, (trained, served)) in trained.inputs().zip(served.inputs()).enumerate() {
                     prop_assert_eq!(trained.rows, served.rows);
+                    // An encoder reads the rows alone.
+                    if length > 0 && at == encoded {
+                        continue;
+                    }
                     let off = trained.factors.iter().zip(served.factors).map(|(a, b)| (a - b).abs());
                     prop_assert!(off.fold(0.0, f32::max) < 1e-6);
                 }
@@ -381,7 +411,7 @@ mod tests {
 
     fn user(reader: &Reader<'_>, example: Example) -> Encoded {
         let mut user = Encoded::default();
-        reader.user(example, &mut Vec::new(), &mut user);
+        reader.user(example, false, &mut Vec::new(), &mut user);
         user
     }
 

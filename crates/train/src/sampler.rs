@@ -332,6 +332,20 @@ pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
     examples.shuffle(rng);
 }
 
+/// Shuffles runs of up to `length` consecutive examples of a user.
+pub(crate) fn shuffle_runs(examples: &mut [Example], length: usize, rng: &mut Pcg64Mcg) {
+    examples.sort_unstable_by_key(|example| (example.user, example.at));
+    let users = examples.chunk_by(|one, next| one.user == next.user);
+    let mut runs: Vec<Vec<Example>> = users
+        .flat_map(|of_user| of_user.chunks(length.max(1)))
+        .map(<[Example]>::to_vec)
+        .collect();
+    runs.shuffle(rng);
+    for (to, from) in examples.iter_mut().zip(runs.into_iter().flatten()) {
+        *to = from;
+    }
+}
+
 /// Numbers for ids.
 struct Names {
     side: Side,
@@ -428,6 +442,23 @@ mod tests {
         assert_eq!(held_out(1), (vec![pair("u0", "i4")], vec![3, 3]));
         assert_eq!(held_out(2), (vec![pair("u0", "i3")], vec![2, 3]));
         assert_eq!(held_out(3), (vec![], vec![5, 3]));
+    }
+
+    #[test]
+    fn runs_of_a_user_stay_together_and_every_example_occurs_once() {
+        let all = (0..40u32).flat_map(|user| (0..user % 9).map(move |at| Example { user, at }));
+        let all: Vec<Example> = all.collect();
+        let mut shuffled = all.clone();
+        shuffle_runs(&mut shuffled, 4, &mut Pcg64Mcg::seed_from_u64(5));
+        assert_ne!(shuffled, all);
+        let follows =
+            |pair: &[Example]| pair[0].user == pair[1].user && pair[0].at + 1 == pair[1].at;
+        let together = shuffled.windows(2).filter(|pair| follows(pair)).count();
+        // Runs start at multiples of four; only those may have another neighbour.
+        let within = all.iter().filter(|example| example.at % 4 != 0).count();
+        assert!(together >= within, "{together} of {within}");
+        shuffled.sort_by_key(|example| (example.user, example.at));
+        assert_eq!(shuffled, all);
     }
 
     #[test]

@@ -37,6 +37,11 @@ pub(crate) trait Recipe {
         rng: &mut Pcg64Mcg,
     ) -> f32;
 
+    /// Shuffles the examples of an epoch.
+    fn shuffle(&self, examples: &mut [Self::Example], rng: &mut Pcg64Mcg) {
+        shuffle(examples, rng);
+    }
+
     /// The validation metric of a model for each event of the holdout; empty without one.
     fn validate(&self, model: &Model) -> Vec<f64>;
 
@@ -150,7 +155,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             stopping,
             ..
         } = self;
-        shuffle(&mut stage.examples, rng);
+        recipe.shuffle(&mut stage.examples, rng);
         for batch in stage.examples.chunks(self.params.batch) {
             let loss = recipe.learn(network, batch, &stage.settings, rng);
             meter.end_batch(loss, batch.len())?;

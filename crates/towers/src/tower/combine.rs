@@ -93,8 +93,9 @@ impl Model {
             tables,
             |side, description: &TowerSchema, schema, _| {
                 let of = if side == Side::User { user } else { item };
-                let layers = of.tower(side).layers.clone();
-                Ok(Tower::new(side, description, layers, schema))
+                let of = of.tower(side);
+                let (sequences, layers) = (of.sequences(), of.layers.clone());
+                Ok(Tower::new(side, description, sequences, layers, schema))
             },
         )
     }

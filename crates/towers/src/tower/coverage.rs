@@ -50,6 +50,7 @@ impl<'a> Coverage<'a> {
             let lookup = match feature.schema.kind {
                 FeatureKind::Id { .. }
                 | FeatureKind::Ids { .. }
+                | FeatureKind::Sequence { .. }
                 | FeatureKind::Categories { .. }
                 | FeatureKind::Index { .. }
                 | FeatureKind::Indices { .. } => table.map(|table| &table.lookup),

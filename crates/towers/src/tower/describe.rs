@@ -1,7 +1,6 @@
 //! A description of towers for people and tools: features, layers, tables, sizes, an example record.
 
 use super::files::NamedBlob;
-use super::layer::Layer;
 use super::model::{Model, Tower};
 use super::schema::{
     FeatureKind, FeatureSchema, LookupSchema, Missing, Schema, To, TowerSchema, Until,
@@ -80,6 +79,8 @@ pub struct FeatureInfo {
     pub width: usize,
     /// Whether its field may be missing.
     pub optional: bool,
+    /// Number of learned weights, without its table.
+    pub parameters: usize,
     /// Its description in `tower.json`.
     pub description: Value,
 }
@@ -154,6 +155,7 @@ impl TowerInfo {
                 table: feature.schema.table().map(str::to_owned),
                 width: feature.width,
                 optional: feature.schema.missing != Missing::Error,
+                parameters: feature.parameters(),
                 description: described,
             }
         });
@@ -170,7 +172,7 @@ impl TowerInfo {
         Self {
             features: features.collect(),
             layers: layers.collect(),
-            parameters: tower.layers.iter().map(Layer::parameters).sum(),
+            parameters: tower.parameters(),
             example: example(tower.side, description, schema),
         }
     }
@@ -224,6 +226,7 @@ fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Vec<Value>) {
     match &feature.kind {
         FeatureKind::Id { .. } | FeatureKind::Index { .. } => (first, vec![]),
         FeatureKind::Ids { limit, .. }
+        | FeatureKind::Sequence { limit, .. }
         | FeatureKind::Items { limit, .. }
         | FeatureKind::Indices { limit, .. } => {
             let newest = strings.into_iter().take(*limit as usize);

@@ -6,7 +6,7 @@ use super::encode::{Encoder, FeatureCheck, OtherReaders, Reading, Texts};
 use super::encoded::Encoded;
 use super::error::EmbedError;
 use super::forward::Pass;
-use super::model::Model;
+use super::model::{Model, Tower};
 use super::side::Side;
 use crate::record::RecordError;
 use serde_json::Value;
@@ -28,6 +28,13 @@ thread_local! {
 
 /// Records per forward pass.
 const BATCH: usize = 64;
+/// The most numbers that the encoders of sequences compute in a forward pass of several records.
+const MAX_SEQUENCE_NUMBERS: usize = 1 << 24;
+
+/// Records per forward pass of a tower.
+fn batch_size(tower: &Tower) -> usize {
+    (MAX_SEQUENCE_NUMBERS / tower.sequence_numbers().max(1)).clamp(1, BATCH)
+}
 
 impl Model {
     /// The vector of one record, ready to be stored or searched with: finite, and of length 1 under cosine.
@@ -105,8 +112,9 @@ impl Model {
         if tower.features.is_empty() && !records.is_empty() {
             return Err((0, EmbedError::NoTower { side }));
         }
-        for (batch, records) in records.chunks(BATCH).enumerate() {
-            let first = batch * BATCH;
+        let size = batch_size(tower);
+        for (batch, records) in records.chunks(size).enumerate() {
+            let first = batch * size;
             if scratch.encoded.len() < records.len() {
                 scratch.encoded.resize_with(records.len(), Encoded::default);
             }

@@ -5,6 +5,7 @@ use super::files::{self, DESCRIPTION, NamedBlob, aligned};
 use super::layer::{Layer, Step};
 use super::matrix::Matrix;
 use super::model::Model;
+use super::sequence::SequenceModel;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +61,16 @@ impl Model {
         for tower in [&self.user, &self.item] {
             let file = files::weights_of(tower.side);
             models.extend(tower.onnx());
+            for (at, feature) in tower.features.iter().enumerate() {
+                let sequence = feature.sequence.iter().flat_map(SequenceModel::tensors);
+                for (described, weights) in sequence {
+                    tensors.entry(file).or_default().push(Tensor {
+                        name: format!("feature.{at}.{}", described.name),
+                        shape: described.shape.clone(),
+                        bytes: bytes(weights.weights().iter()),
+                    });
+                }
+            }
             for (at, layer) in tower.layers.iter().enumerate() {
                 let named = tensors_of(file, at, layer)?;
                 if !named.is_empty() {

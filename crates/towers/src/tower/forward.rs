@@ -5,6 +5,7 @@ use super::error::LayerError;
 use super::layer::LayerScratch;
 use super::model::{Feature, Table, Tower};
 use super::schema::Pooling;
+use super::sequence::SequencePass;
 use twinspire_core::kernel::{Aligned, Level, Weights};
 
 /// Tables up to this many weights stay in the cache and are not prefetched.
@@ -18,6 +19,8 @@ pub struct Pass {
     outputs: Vec<Aligned>,
     /// The number of layers of the last forward pass.
     layers: usize,
+    /// The sequences of each feature that has an encoder.
+    sequences: Vec<SequencePass>,
     scratch: LayerScratch,
 }
 
@@ -26,6 +29,12 @@ impl Pass {
     #[inline]
     pub fn output(&self, at: usize) -> &[f32] {
         self.outputs.get(at).map_or(&[], |output| &**output)
+    }
+
+    /// The sequences of a feature.
+    #[inline]
+    pub fn sequence(&self, feature: usize) -> Option<&SequencePass> {
+        self.sequences.get(feature)
     }
 
     /// The last output: the vectors.
@@ -49,6 +58,15 @@ impl Tower {
             pass.outputs
                 .resize_with(self.layers.len() + 1, Aligned::default);
         }
+        let has_sequences = self
+            .features
+            .iter()
+            .any(|feature| feature.sequence.is_some());
+        if has_sequences && pass.sequences.len() < self.features.len() {
+            let count = self.features.len();
+            pass.sequences.resize_with(count, SequencePass::default);
+        }
+        pass.sequences.iter_mut().for_each(SequencePass::clear);
         let mut rows = 0;
         if let Some(input) = pass.outputs.first_mut() {
             input.clear();
@@ -58,9 +76,26 @@ impl Tower {
                 if let Some(next) = batch.peek() {
                     self.prefetch(tables, next);
                 }
-                for (feature, read) in self.features.iter().zip(encoded.inputs()) {
-                    feature.append(tables, read, input);
+                for (at, (feature, read)) in self.features.iter().zip(encoded.inputs()).enumerate()
+                {
+                    match (&feature.sequence, pass.sequences.get_mut(at)) {
+                        (Some(model), Some(sequences)) => {
+                            input.zeros(feature.width);
+                            if let Some(table) = feature.table.and_then(|at| tables.get(at)) {
+                                sequences.push(model, &table.weights, read.rows);
+                            }
+                        }
+                        _ => feature.append(tables, read, input),
+                    }
                 }
+            }
+            let width = input.len().checked_div(rows).unwrap_or_default();
+            let mut from = 0;
+            for (feature, sequences) in self.features.iter().zip(&mut pass.sequences) {
+                if let Some(model) = &feature.sequence {
+                    sequences.encode(model, input, (from, width));
+                }
+                from += feature.width;
             }
         }
         for (at, layer) in self.layers.iter().enumerate() {

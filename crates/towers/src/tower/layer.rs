@@ -213,7 +213,7 @@ impl Layer {
     }
 
     /// The learned weights by tensor name. Those inside an ONNX model are not listed.
-    pub fn weights(&self) -> Vec<(&'static str, Weights<'_>)> {
+    pub fn weights(&self) -> Vec<(&str, Weights<'_>)> {
         match &self.step {
             Step::Dense { weight, bias, .. } => {
                 let bias = bias.iter().map(|bias| ("bias", Weights::F32(bias)));
@@ -318,7 +318,7 @@ fn affine(row: &mut [f32], scale: &[f32], shift: &[f32]) {
 }
 
 /// Ba, Kiros and Hinton, 2016.
-fn layer_norm(row: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
+pub(super) fn layer_norm(row: &mut [f32], weight: &[f32], bias: &[f32], epsilon: f32) {
     let count = row.len().max(1) as f32;
     let mean = row.iter().sum::<f32>() / count;
     row.iter_mut().for_each(|x| *x -= mean);

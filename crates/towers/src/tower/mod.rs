@@ -7,6 +7,7 @@
 //!   vectors. `embed` does both. Training runs the same code and differentiates the [`Pass`] that `forward` leaves, so
 //!   the tower that serves is the tower that was trained.
 //! - [`Coverage`]: whether records have what a tower reads.
+//! - `sequence`: encoders of lists in order, by attention or a GRU.
 //! - `onnx`: layers that are ONNX models, behind a crate feature.
 //! - `training_state`: what a later training continues from.
 //!
@@ -36,6 +37,7 @@ mod model_limits;
 mod onnx;
 pub(crate) mod schema;
 mod selftest;
+mod sequence;
 mod side;
 #[cfg(test)]
 mod tests;
@@ -58,6 +60,7 @@ pub use matrix::Matrix;
 pub use model::{Feature, Model, Table, Tower};
 pub use model_limits::{ModelLimits, model_limits, set_model_limits};
 pub use selftest::SelfTest;
+pub use sequence::{BlockPass, GruPass, SequenceModel, SequencePass};
 pub use side::Side;
 pub(crate) use training_state::check_training_state;
 pub use training_state::{

@@ -5,6 +5,7 @@ use super::lookup::Lookup;
 use super::matrix::Matrix;
 use super::onnx::OnnxModel;
 use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
+use super::sequence::SequenceModel;
 use super::side::Side;
 use std::sync::Arc;
 use twinspire_core::kernel::Weights;
@@ -55,6 +56,16 @@ pub struct Feature {
     pub table: Option<usize>,
     /// Width of its output.
     pub width: usize,
+    /// The encoder of its sequence, if it has one.
+    pub sequence: Option<SequenceModel>,
+}
+
+impl Feature {
+    /// Number of learned weights, without the table.
+    pub(super) fn parameters(&self) -> usize {
+        let weights = self.sequence.iter().flat_map(SequenceModel::weights);
+        weights.map(|(_, all)| all.len()).sum()
+    }
 }
 
 impl Model {
@@ -98,8 +109,8 @@ impl Model {
             Some((a, ours.tables.get(&a.name), b, theirs.tables.get(&b.name)))
         });
         let same = |a: Weights<'_>, b: Weights<'_>| a.len() == b.len() && a.iter().eq(b.iter());
-        let layers = self.item.layers.iter().flat_map(Layer::weights);
-        let mut layers = layers.zip(other.item.layers.iter().flat_map(Layer::weights));
+        let layers = self.item.weights().into_iter().flatten();
+        let mut layers = layers.zip(other.item.weights().into_iter().flatten());
         let file = |model: &Self| model.item.onnx().map(|onnx| Arc::clone(onnx.blob()));
         let models = match (file(self), file(other)) {
             (Some(a), Some(b)) => **a == **b,
@@ -132,6 +143,9 @@ impl Model {
         for tower in [&mut model.user, &mut model.item] {
             let layers = tower.layers.iter().map(Layer::in_memory);
             tower.layers = layers.collect();
+            for feature in &mut tower.features {
+                feature.sequence = feature.sequence.as_ref().map(SequenceModel::in_memory);
+            }
         }
         model
     }
@@ -147,17 +161,26 @@ impl Model {
     /// Number of learned weights. Of an ONNX model, its floating-point tensors count.
     pub fn parameters(&self) -> usize {
         let tables = self.tables.iter().map(|table| table.weights.len());
-        let layers = self.user.layers.iter().chain(&self.item.layers);
-        tables.chain(layers.map(Layer::parameters)).sum()
+        let towers = [&self.user, &self.item].map(Tower::parameters);
+        tables.chain(towers).sum()
     }
 }
 
 impl Tower {
-    /// A tower of these layers. Its tables are found in `schema`.
-    pub fn new(side: Side, description: &TowerSchema, layers: Vec<Layer>, schema: &Schema) -> Self {
+    /// A tower of these layers. Its tables are found in `schema`. `sequences` are the encoders of the features, in
+    /// their order; behind the last there are none.
+    pub fn new(
+        side: Side,
+        description: &TowerSchema,
+        sequences: Vec<Option<SequenceModel>>,
+        layers: Vec<Layer>,
+        schema: &Schema,
+    ) -> Self {
         let widths = schema.widths(description);
-        let features = description.features.iter().zip(widths);
-        let features = features.map(|(feature, width)| Feature {
+        let sequences = sequences.into_iter().chain(std::iter::repeat(None));
+        let features = description.features.iter().zip(widths).zip(sequences);
+        let features = features.map(|((feature, width), sequence)| Feature {
+            sequence,
             table: feature
                 .table()
                 .and_then(|named| schema.tables.keys().position(|name| name == named)),
@@ -170,6 +193,53 @@ impl Tower {
             layers,
             other_fields: description.other_fields.clone(),
         }
+    }
+
+    /// The encoders of its features, in their order.
+    pub fn sequences(&self) -> Vec<Option<SequenceModel>> {
+        let features = self.features.iter();
+        features.map(|feature| feature.sequence.clone()).collect()
+    }
+
+    /// The learned weights by tensor name: those of each feature, then those of each layer.
+    pub fn weights(&self) -> Vec<Vec<(&str, Weights<'_>)>> {
+        let sequences = self.features.iter().map(|feature| &feature.sequence);
+        let sequences =
+            sequences.map(|of| of.as_ref().map_or_else(Vec::new, SequenceModel::weights));
+        let layers = self.layers.iter().map(Layer::weights);
+        sequences.chain(layers).collect()
+    }
+
+    /// The trainable weights, in the order of [`weights`](Self::weights).
+    pub fn weights_mut(&mut self) -> Vec<Vec<&mut [f32]>> {
+        let sequences = self
+            .features
+            .iter_mut()
+            .map(|feature| &mut feature.sequence);
+        let sequences = sequences.map(|of| {
+            of.as_mut()
+                .map_or_else(Vec::new, SequenceModel::weights_mut)
+        });
+        let layers = self.layers.iter_mut().map(Layer::weights_mut);
+        sequences.chain(layers).collect()
+    }
+
+    /// Number of learned weights, without tables. Of an ONNX model, its floating-point tensors count.
+    pub(super) fn parameters(&self) -> usize {
+        let features = self.features.iter().map(Feature::parameters);
+        let layers = self.layers.iter().map(Layer::parameters);
+        features.chain(layers).sum()
+    }
+
+    /// The largest number of numbers that the encoders of its features compute for a record.
+    pub(super) fn sequence_numbers(&self) -> usize {
+        let sequences = self
+            .features
+            .iter()
+            .filter_map(|feature| feature.sequence.as_ref());
+        sequences
+            .map(|of| of.schema.numbers(of.limit, of.input))
+            .sum()
     }
 
     /// Its ONNX model, if it has one.

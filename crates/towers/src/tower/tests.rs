@@ -77,7 +77,13 @@ fn model() -> Model {
     let user = vec![user, layer(1, Step::L2Normalise)];
     let assembled = Model::assemble::<()>(schema, tables, |side, description, schema, _| {
         let layers = if side == Side::User { &user } else { &item };
-        Ok(Tower::new(side, description, layers.clone(), schema))
+        Ok(Tower::new(
+            side,
+            description,
+            Vec::new(),
+            layers.clone(),
+            schema,
+        ))
     });
     assembled.unwrap()
 }

@@ -1,7 +1,7 @@
 //! Reads a model from the files of a towers directory, checked against the schema.
 //!
 //! `shared.safetensors` holds the tables that both towers read, `user.safetensors` and `item.safetensors` the
-//! layers and the other tables. Tensors: `table.NAME` `[rows, dimension]`, and `layer.N.…` for layer N (all layers
+//! layers and the other tables. Tensors: `table.NAME` `[rows, dimension]`, `feature.N.…` for the encoder of feature N, and `layer.N.…` for layer N (all layers
 //! of a tower counted, from 0) by PyTorch's names. Matrices stay where the file has them, in its precision.
 //! Vectors, one number per unit, are copied.
 
@@ -16,7 +16,10 @@ use super::lookup::Lookup;
 use super::matrix::{Matrix, Precision};
 use super::model::{Model, Table, Tower};
 use super::onnx::{OnnxLayer, OnnxModel};
-use super::schema::{LayerKind, LayerSchema, Missing, Schema, Wiring};
+use super::schema::{
+    EncoderTensor, FeatureSchema, LayerKind, LayerSchema, Missing, Schema, Wiring,
+};
+use super::sequence::SequenceModel;
 use super::side::Side;
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
@@ -149,15 +152,18 @@ impl Model {
         let model = Self::assemble(schema, tables, |side, description, schema, tables| {
             let wiring = schema.wiring(side, description)?;
             let widths = schema.widths(description);
-            let mut layers = Vec::new();
+            let (mut layers, mut sequences) = (Vec::new(), Vec::new());
             if let Some(file) = opened.get_mut(files::weights_of(side)) {
+                for (at, feature) in description.features.iter().enumerate() {
+                    sequences.push(read_sequence(file, at, feature, schema)?);
+                }
                 let each = description.layers.iter().zip(wiring).enumerate();
                 for (at, (layer, wiring)) in each {
                     let place = (side, at);
                     layers.push(read_layer(file, parts, place, layer, wiring, &widths)?);
                 }
             }
-            let tower = Tower::new(side, description, layers, schema);
+            let tower = Tower::new(side, description, sequences, layers, schema);
             tower.check_defaults(tables)?;
             Ok(tower)
         })?;
@@ -193,14 +199,46 @@ impl Model {
         }
         for tower in [&self.user, &self.item] {
             let file = files::weights_of(tower.side);
-            for (at, layer) in tower.layers.iter().enumerate() {
-                for (name, weights) in layer.weights() {
-                    check(file, format!("layer.{at}.{name}"), weights)?;
+            for (at, part) in tower.weights().into_iter().enumerate() {
+                for (name, weights) in part {
+                    let tensor = match at.checked_sub(tower.features.len()) {
+                        Some(layer) => format!("layer.{layer}.{name}"),
+                        None => format!("feature.{at}.{name}"),
+                    };
+                    check(file, tensor, weights)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Reads the encoder of a feature, if it has one.
+fn read_sequence(
+    file: &mut File<'_>,
+    at: usize,
+    feature: &FeatureSchema,
+    schema: &Schema,
+) -> Result<Option<SequenceModel>, TowerError> {
+    let (Some(encoder), Some((limit, _))) = (feature.encoder(), feature.limit()) else {
+        return Ok(None);
+    };
+    let table = feature.table().and_then(|table| schema.tables.get(table));
+    let input = table.and_then(|table| table.dimension).unwrap_or(0) as usize;
+    let read = |tensor: &EncoderTensor| {
+        let name = format!("feature.{at}.{}", tensor.name);
+        match tensor.shape[..] {
+            [rows, columns] => file.matrix(&name, rows, columns),
+            _ => {
+                let list = file.list(&name, tensor.shape.iter().product())?;
+                Ok(Array2::from_shape_fn((1, list.len()), |(_, at)| {
+                    list.get(at).copied().unwrap_or_default()
+                })
+                .into())
+            }
+        }
+    };
+    SequenceModel::new(*encoder, limit as usize, input, read).map(Some)
 }
 
 /// Reads the weights of one layer.

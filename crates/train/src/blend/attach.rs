@@ -18,7 +18,7 @@ use twinspire_towers::internals::schema::{
     Missing, Pooling, Recency, Schema, TableSchema, TowerSchema, Unknown, Unreadable,
 };
 use twinspire_towers::internals::{
-    Layer, Lookup, Matrix, Model, OptimiserState, Side, Step, Table, Tower,
+    Layer, Lookup, Matrix, Model, OptimiserState, SequenceModel, Side, Step, Table, Tower,
 };
 
 /// The tables of the baselines: what items are worth, and what items of a history say.
@@ -148,7 +148,13 @@ pub(crate) fn attach(
             .iter_mut()
             .for_each(|layer| set_inputs(layer, inputs + added));
         layers.extend(added_layers(&layers, (inputs, added), width, bias));
-        Ok::<Tower, TrainError>(Tower::new(side, described, layers, schema))
+        Ok::<Tower, TrainError>(Tower::new(
+            side,
+            described,
+            tower.sequences(),
+            layers,
+            schema,
+        ))
     };
     let model = Model::assemble(schema, all, build)?;
     with_state(towers, &before, &model)
@@ -313,7 +319,13 @@ pub(crate) fn detach(towers: &Towers) -> Result<Option<Towers>, TrainError> {
             .layers
             .iter_mut()
             .for_each(|layer| set_inputs(layer, inputs));
-        Ok::<Tower, TrainError>(Tower::new(side, described, tower.layers, schema))
+        Ok::<Tower, TrainError>(Tower::new(
+            side,
+            described,
+            tower.sequences(),
+            tower.layers,
+            schema,
+        ))
     };
     let model = Model::assemble(schema, tables.collect(), build)?;
     with_state(towers, &before, &model).map(Some)
@@ -376,16 +388,23 @@ fn squares(known: &[f32], before: &Model, model: &Model) -> Vec<f32> {
     all
 }
 
-/// The tensors of all layers in the order of the optimiser: their key, the width of a row, and their size.
-fn each_tensor(model: &Model, mut each: impl FnMut((bool, usize, usize), usize, usize)) {
+/// The tensors of all features and layers in the order of the optimiser: their key, the width of a row, and their size.
+fn each_tensor(model: &Model, mut each: impl FnMut((bool, bool, usize, usize), usize, usize)) {
     for side in [Side::User, Side::Item] {
+        let user = side == Side::User;
+        for (at, feature) in model.tower(side).features.iter().enumerate() {
+            let weights = feature.sequence.iter().flat_map(SequenceModel::weights);
+            for (tensor, (_, weights)) in weights.enumerate() {
+                each((user, false, at, tensor), weights.len(), weights.len());
+            }
+        }
         for (at, layer) in model.tower(side).layers.iter().enumerate() {
             for (tensor, (_, weights)) in layer.weights().into_iter().enumerate() {
                 let width = match (&layer.step, tensor) {
                     (Step::Dense { weight, .. }, 0) => weight.columns(),
                     _ => weights.len(),
                 };
-                each((side == Side::User, at, tensor), width, weights.len());
+                each((user, true, at, tensor), width, weights.len());
             }
         }
     }

@@ -120,7 +120,11 @@ fn cut(
     model.tables = whole.tables;
     let sides = [(Side::User, &whole.user), (Side::Item, &whole.item)];
     for ((side, from), trunk) in sides.into_iter().zip(&trunks.0) {
-        let layers = &mut model.tower_mut(side).layers;
+        let tower = model.tower_mut(side);
+        for (to, from) in tower.features.iter_mut().zip(&from.features) {
+            to.sequence.clone_from(&from.sequence);
+        }
+        let layers = &mut tower.layers;
         let (before, parts) = from.layers.split_at(trunk.len());
         layers[..before.len()].clone_from_slice(before);
         let all: Vec<&Layer> = parts.iter().filter(|layer| is_dense(layer)).collect();

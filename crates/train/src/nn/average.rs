@@ -39,11 +39,10 @@ impl Average {
             }
         }
         for side in [Side::User, Side::Item] {
-            let layers = self.model.tower_mut(side).layers.iter_mut();
-            for (mean, layer) in layers.zip(&model.tower(side).layers) {
-                for (mean, (_, weights)) in mean.weights_mut().into_iter().zip(layer.weights()) {
-                    approach(mean, weights, share);
-                }
+            let means = self.model.tower_mut(side).weights_mut().into_iter();
+            let weights = model.tower(side).weights().into_iter();
+            for (mean, (_, weights)) in means.flatten().zip(weights.flatten()) {
+                approach(mean, weights, share);
             }
         }
     }

@@ -5,11 +5,15 @@
 //! ([`trainable`](super::trainable)).
 
 use super::gradients::{Part, Reads, Tensors, side_index};
-use super::slope::{depends_on_output_only, slope};
+use super::operations::{
+    activation_backward, add_columns, layer_norm_backward, normalise_backward, view,
+};
+use super::sequence::sequence_backward;
+use super::slope::depends_on_output_only;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::borrow::Borrow;
-use twinspire_towers::internals::schema::{Activation, Pooling};
+use twinspire_towers::internals::schema::Pooling;
 use twinspire_towers::internals::{
     Encoded, Feature, Input, Layer, Matrix, Model, Pass, Side, Step, Table,
 };
@@ -24,7 +28,7 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
     into: &mut Part,
 ) {
     let tower = model.tower(side);
-    let tensors = &mut into.layers[side_index(side)];
+    let (of_features, tensors) = into.layers[side_index(side)].split_at_mut(tower.features.len());
     let rows = batch.len();
     // Gradient of each output, summed over the layers that read it.
     let mut gradients: Vec<Option<Array2<f32>>> = vec![None; tower.layers.len() + 1];
@@ -61,24 +65,32 @@ pub(crate) fn backward<E: Borrow<Encoded>>(
     let Some(gradient) = &gradients[0] else {
         return;
     };
+    let mut from = 0;
+    for (at, (feature, sums)) in tower.features.iter().zip(of_features).enumerate() {
+        if let (Some(model), Some(table), Some(pass)) =
+            (&feature.sequence, feature.table, pass.sequence(at))
+        {
+            let present = pass.present.iter().enumerate().filter(|(_, there)| **there);
+            let present: Vec<usize> = present.map(|(row, _)| row).collect();
+            if !present.is_empty() {
+                let columns = gradient.slice(s![.., from..from + feature.width]);
+                let own = columns.select(Axis(0), &present);
+                sequence_backward(model, pass, own, sums, &mut into.tables[table]);
+            }
+        }
+        from += feature.width;
+    }
     for (record, gradient) in batch.iter().zip(gradient.rows()) {
         let mut rest = gradient.to_slice().unwrap_or_default();
         for (feature, input) in tower.features.iter().zip(record.borrow().inputs()) {
             let (part, after) = rest.split_at(feature.width.min(rest.len()));
             rest = after;
-            if let Some(table) = feature.table {
+            if let Some(table) = feature.table.filter(|_| feature.sequence.is_none()) {
                 let reads = &mut into.tables[table];
                 feature_backward(feature, &model.tables[table], input, part, reads);
             }
         }
     }
-}
-
-/// An output of a pass as a matrix, one row for each record.
-pub(crate) fn view(output: &[f32], rows: usize) -> ArrayView2<'_, f32> {
-    let width = output.len() / rows.max(1);
-    let all = ArrayView2::from_shape((rows, width), output);
-    all.unwrap_or_else(|_| ArrayView2::from(&[] as &[[f32; 0]]))
 }
 
 fn accumulate(sum: &mut Option<Array2<f32>>, gradient: Array2<f32>) {
@@ -129,7 +141,11 @@ fn layer_backward(
             .for_each(|bias| add_columns(bias, &gradient)),
         Step::LayerNorm {
             weight, epsilon, ..
-        } => layer_norm_backward(weight, *epsilon, input, &mut gradient, sums),
+        } => {
+            if let [weights, biases] = &mut sums[..] {
+                layer_norm_backward(weight, *epsilon, input, &mut gradient, weights, biases);
+            }
+        }
         Step::L2Normalise => normalise_backward(input, output, &mut gradient),
         Step::Scale(factor) => gradient *= *factor,
         // Layers of several inputs are handled by the caller, the others are rejected before training.
@@ -141,78 +157,6 @@ fn layer_backward(
         | Step::Onnx(_) => {}
     }
     gradient
-}
-
-fn add_columns(sums: &mut [f32], gradient: &Array2<f32>) {
-    for (sum, column) in sums.iter_mut().zip(gradient.sum_axis(Axis(0))) {
-        *sum += column;
-    }
-}
-
-fn activation_backward(
-    activation: Activation,
-    input: ArrayView2<'_, f32>,
-    output: ArrayView2<'_, f32>,
-    gradient: &mut Array2<f32>,
-) {
-    if activation == Activation::Linear {
-        return;
-    }
-    let each = gradient.iter_mut().zip(input).zip(output);
-    each.for_each(|((g, x), y)| *g *= slope(activation, *x, *y));
-}
-
-/// Backward pass of y = x / |x|: the component of the gradient orthogonal to y, divided by |x|. Zero vectors stay
-/// zero and get no gradient.
-fn normalise_backward(
-    input: ArrayView2<'_, f32>,
-    output: ArrayView2<'_, f32>,
-    gradient: &mut Array2<f32>,
-) {
-    let rows = gradient.rows_mut().into_iter().zip(input.rows());
-    for ((mut g, x), y) in rows.zip(output.rows()) {
-        let length = x.dot(&x).sqrt();
-        if length > 0.0 {
-            let along = g.dot(&y);
-            g.scaled_add(-along, &y);
-            g /= length;
-        } else {
-            g.fill(0.0);
-        }
-    }
-}
-
-/// Backward pass of y = w · (x − mean) / deviation + b.
-fn layer_norm_backward(
-    weight: &[f32],
-    epsilon: f32,
-    input: ArrayView2<'_, f32>,
-    gradient: &mut Array2<f32>,
-    sums: &mut Tensors,
-) {
-    let [weights, biases] = &mut sums[..] else {
-        return;
-    };
-    let count = weight.len().max(1) as f32;
-    let mut centred = vec![0.0; weight.len()];
-    for (mut g, x) in gradient.rows_mut().into_iter().zip(input.rows()) {
-        let mean = x.sum() / count;
-        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / count;
-        let factor = 1.0 / (variance + epsilon).sqrt();
-        let (mut all, mut along) = (0.0, 0.0);
-        for (at, (g, x)) in g.iter_mut().zip(x).enumerate() {
-            let normal = (x - mean) * factor;
-            weights[at] += *g * normal;
-            biases[at] += *g;
-            *g *= weight[at];
-            centred[at] = normal;
-            all += *g;
-            along += *g * normal;
-        }
-        for (g, normal) in g.iter_mut().zip(&centred) {
-            *g = factor * (*g - (all + normal * along) / count);
-        }
-    }
 }
 
 /// Adds the gradients of the rows that a feature read.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use twinspire_core::kernel::{Level, Weights};
 use twinspire_towers::internals::{Model, Side};
 
-/// Numbers in the shape of the weights of one layer, by tensor.
+/// Numbers in the shape of the weights of one feature or layer, by tensor.
 pub(crate) type Tensors = Vec<Vec<f32>>;
 
 /// Rows of a table that one task sums.
@@ -20,7 +20,7 @@ const WEIGHTS: usize = 4096;
 pub(crate) struct Gradients {
     /// In the order of the model's tables.
     pub(crate) tables: Vec<RowGradients>,
-    /// Layers of the user tower and of the item tower.
+    /// Parts of the user tower and of the item tower: first its features, then its layers.
     pub(crate) layers: [Vec<Tensors>; 2],
 }
 
@@ -72,15 +72,15 @@ pub(crate) fn side_index(side: Side) -> usize {
     }
 }
 
-/// Zeros in the shape of the weights of each layer.
+/// Zeros in the shape of the weights of each feature and layer.
 pub(super) fn like_layers(model: &Model) -> [Vec<Tensors>; 2] {
     [Side::User, Side::Item].map(|side| {
-        let layers = model.tower(side).layers.iter();
         let zeros = |weights: Vec<(&str, Weights<'_>)>| {
             let each = weights.into_iter();
             each.map(|(_, all)| vec![0.0; all.len()]).collect()
         };
-        layers.map(|layer| zeros(layer.weights())).collect()
+        let parts = model.tower(side).weights().into_iter();
+        parts.map(zeros).collect()
     })
 }
 

@@ -6,10 +6,13 @@ use ndarray::Array2;
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use twinspire_towers::internals::schema::{
-    FeatureSchema, LayerKind, LookupSchema, Schema, TableSchema,
+    EncoderTensor, FeatureKind, FeatureSchema, LayerKind, LookupSchema, Schema, TableSchema,
 };
-use twinspire_towers::internals::{Layer, Lookup, Matrix, Model, Step, Table, Tower};
+use twinspire_towers::internals::{
+    Layer, Lookup, Matrix, Model, SequenceModel, Step, Table, Tower,
+};
 
 /// A model with random weights, of a schema that was [checked](super::trainable::checked). Embeddings are uniform
 /// with a norm of about 0.1; dense layers follow Glorot and Bengio (AISTATS 2010), ±√(6 / (inputs + units)).
@@ -64,8 +67,42 @@ pub(crate) fn random(schema: Schema, rng: &mut Pcg64Mcg) -> Result<Model, TrainE
                 step,
             }
         });
-        Ok(Tower::new(side, description, layers.collect(), schema))
+        let layers = layers.collect();
+        let features = description.features.iter();
+        let sequences = features.map(|feature| random_sequence(feature, schema, &mut uniform));
+        let sequences = sequences.collect();
+        Ok(Tower::new(side, description, sequences, layers, schema))
     })
+}
+
+/// A random encoder of a feature, if it has one: matrices as those of dense layers, positions as embeddings, factors of
+/// normalisations 1 and all biases 0.
+fn random_sequence(
+    feature: &FeatureSchema,
+    schema: &Schema,
+    uniform: &mut impl FnMut(usize, usize, f32) -> Matrix,
+) -> Option<SequenceModel> {
+    let (FeatureKind::Sequence { limit, encoder, .. }, Some(table)) =
+        (&feature.kind, feature.table())
+    else {
+        return None;
+    };
+    let input = schema.tables.get(table)?.dimension? as usize;
+    let read = |tensor: &EncoderTensor| {
+        Ok::<_, Infallible>(match tensor.shape[..] {
+            [rows, columns] if tensor.name == "positions" => {
+                uniform(rows, columns, (3.0 / columns.max(1) as f32).sqrt() * 0.1)
+            }
+            [rows, columns] => uniform(rows, columns, (6.0 / (rows + columns) as f32).sqrt()),
+            _ => {
+                let factor = tensor.name.contains("norm") && tensor.name.ends_with("weight");
+                let count = tensor.shape.iter().product();
+                Array2::from_elem((1, count), f32::from(u8::from(factor))).into()
+            }
+        })
+    };
+    let Ok(model) = SequenceModel::new(*encoder, *limit as usize, input, read);
+    Some(model)
 }
 
 /// Copies the weights of `before`: the layers, and the rows of tables, those of a vocabulary by their strings.
@@ -116,8 +153,15 @@ pub(super) fn copy_weights(model: &mut Model, before: &Model) -> Result<(), Trai
             to.row_mut(row).assign(&from.row(earlier));
         }
     }
-    model.user.layers = before.user.layers;
-    model.item.layers = before.item.layers;
+    for (now, before) in [
+        (&mut model.user, before.user),
+        (&mut model.item, before.item),
+    ] {
+        now.layers = before.layers;
+        for (now, before) in now.features.iter_mut().zip(before.features) {
+            now.sequence = before.sequence;
+        }
+    }
     Ok(())
 }
 

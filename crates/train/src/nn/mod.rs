@@ -8,7 +8,7 @@
 //! - `initial`: random initial weights, and the warm start.
 //! - `trainable`: rejects features and layers without a gradient.
 //! - `vectors`: the forward pass.
-//! - `backward`, `slope`: the backward pass.
+//! - `backward`, `sequence`, `slope`: the backward pass, of encoders of sequences too.
 //! - `gradients`: sums of gradients over the records of a batch.
 //! - `optimiser`, `optimiser_state`: Adagrad and Adam, and the state kept for a warm start.
 //! - `average`: a running mean of the weights.
@@ -27,8 +27,10 @@ mod backward;
 mod gradients;
 mod initial;
 mod network;
+mod operations;
 mod optimiser;
 mod optimiser_state;
+mod sequence;
 mod slope;
 mod trainable;
 mod vectors;

@@ -103,12 +103,12 @@ impl Optimiser {
             steps: 0,
             tables: tables.map(|table| new(table.weights.len())).collect(),
             layers: [Side::User, Side::Item].map(|side| {
-                let layers = model.tower(side).layers.iter();
-                let layers = layers.map(|layer| {
-                    let tensors = layer.weights().into_iter();
+                let parts = model.tower(side).weights().into_iter();
+                let parts = parts.map(|part| {
+                    let tensors = part.into_iter();
                     tensors.map(|(_, all)| new(all.len())).collect()
                 });
-                layers.collect()
+                parts.collect()
             }),
         }
     }
@@ -143,10 +143,10 @@ impl Optimiser {
         });
         for side in [Side::User, Side::Item] {
             let at = side_index(side);
-            let layers = model.tower_mut(side).layers.iter_mut();
+            let parts = model.tower_mut(side).weights_mut().into_iter();
             let moments = self.layers[at].iter_mut().zip(&gradients.layers[at]);
-            for (layer, (moments, gradients)) in layers.zip(moments) {
-                let tensors = layer.weights_mut().into_iter().zip(moments).zip(gradients);
+            for (part, (moments, gradients)) in parts.zip(moments) {
+                let tensors = part.into_iter().zip(moments).zip(gradients);
                 for ((weights, moments), gradient) in tensors {
                     update.tensor(weights, moments.all(), gradient);
                 }

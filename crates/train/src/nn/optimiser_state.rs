@@ -140,6 +140,7 @@ mod tests {
             history: &[3],
             decay: 1.0,
             distinct: false,
+            encoder: crate::HistoryEncoder::Mean,
             unknown: 1,
         };
         let mut draft = Draft::new(&said, widths);
@@ -165,7 +166,7 @@ mod tests {
         optimiser.steps = 9;
         // Three items and the row of unknown ones.
         optimiser.tables[0].squares = vec![1.0, 3.0, 4.0, 4.0, 5.0, 7.0, 0.0, 0.5];
-        let layer = &mut optimiser.layers[1][0][1].squares;
+        let layer = &mut optimiser.layers[1][1][1].squares;
         layer.copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
         let state = optimiser.state(&before);
         assert_eq!(state.squares.len(), OptimiserState::count(&before));
@@ -180,10 +181,10 @@ mod tests {
         let new = INITIAL;
         let expected = [2.0, 2.0, 4.0, 4.0, 6.0, 6.0, new, new, new, new, 0.25, 0.25];
         assert_eq!(next.tables[0].squares, expected);
-        assert_eq!(next.layers[1][0][1].squares, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(next.layers[1][1][1].squares, [1.0, 2.0, 3.0, 4.0]);
         // State that was never updated stays at its initial value.
         assert!(
-            next.layers[0][0][0]
+            next.layers[0][1][0]
                 .squares
                 .iter()
                 .all(|square| *square == INITIAL)

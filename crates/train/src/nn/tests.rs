@@ -22,6 +22,7 @@ fn schema() -> Value {
         let feature = json!({"kind": "ids", "field": "ids", "table": "ids", "limit": 3});
         with(feature, "pooling", json!(pooling))
     };
+    let sequence = |encoder: Value| json!({"kind": "sequence", "field": "ids", "table": "ids", "limit": 3, "encoder": encoder});
     let number = json!({"kind": "number", "field": "n", "missing": "zero", "missing_flag": true});
     let activations = json!([
         "linear", "relu", {"leaky_relu": 0.2}, "gelu", "gelu_tanh", "selu", "tanh", "sigmoid", "swish"
@@ -57,6 +58,10 @@ fn schema() -> Value {
             "features": [
                 history("mean"), history("sqrtn"), history("max"), history("sum"),
                 with(history("mean"), "recency", json!({"decay": 0.5})),
+                sequence(json!({"attention": {"units": 4, "activation": "gelu", "scale": 1.5}})),
+                sequence(json!({"attention": {"heads": 3, "blocks": 2, "units": 2,
+                                              "activation": "tanh", "positions": "newest"}})),
+                sequence(json!({"gru": {"units": 4, "layers": 2}})),
                 field("text", "grams"),
                 with(field("text", "grams"), "grams", json!({"words": [1, 2]})),
                 number,
@@ -92,8 +97,8 @@ fn model(schema: Value) -> Model {
         *table.weights.owned_mut().unwrap() *= 6.0;
     }
     for side in [Side::User, Side::Item] {
-        for layer in &mut model.tower_mut(side).layers {
-            for (at, weights) in layer.weights_mut().into_iter().enumerate().skip(1) {
+        for part in model.tower_mut(side).weights_mut() {
+            for (at, weights) in part.into_iter().enumerate().skip(1) {
                 let each = weights.iter_mut().enumerate();
                 each.for_each(|(n, x)| *x += ((n + at) as f32).sin() * 0.3);
             }
@@ -107,6 +112,7 @@ fn records() -> [Vec<Value>; 2] {
         {"ids": ["a", "b", "a", "new"], "text": "red shoes", "n": 0.5, "geo": {"lat": 3, "lon": 4},
          "at": 100_000, "v": [0.5, -1]},
         {"ids": [], "at": 7200, "v": [1, 2]},
+        {"ids": ["c"], "at": 7300, "v": [0.3, 0.2]},
         {"ids": ["c", "d"], "text": "red, red roses", "n": -2, "at": 50_000, "v": [0, 0.1]}
     ]);
     let items = json!([
@@ -197,8 +203,7 @@ fn every_gradient_of_every_layer_and_feature_agrees_with_finite_differences() {
                         format!("{side} {at} {tensor} {n}"),
                         *found,
                         &|model, delta| {
-                            let layer = &mut model.tower_mut(side).layers[at];
-                            layer.weights_mut()[tensor][n] += delta;
+                            model.tower_mut(side).weights_mut()[at][tensor][n] += delta;
                         },
                     );
                 }

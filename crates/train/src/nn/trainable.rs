@@ -43,6 +43,7 @@ fn untrainable_feature(kind: &FeatureKind) -> Option<Untrainable> {
         FeatureKind::Index { .. } | FeatureKind::Indices { .. } => Some(Untrainable::RowNumbers),
         FeatureKind::Id { .. }
         | FeatureKind::Ids { .. }
+        | FeatureKind::Sequence { .. }
         | FeatureKind::Categories { .. }
         | FeatureKind::Cross { .. }
         | FeatureKind::Text { .. }

@@ -1,6 +1,6 @@
 //! The forward pass: from encoded records to vectors.
 
-use super::backward::view;
+use super::operations::view;
 use crate::chunks::chunks;
 use ndarray::{Array2, s};
 use rayon::prelude::*;

@@ -6,6 +6,7 @@ use super::lookup::{optional, vocabulary};
 use super::overrides::Overrides;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
+use crate::history_encoder::HistoryEncoder;
 use crate::log_params::LogParams;
 use crate::sampler::{HISTORY, Logs};
 use serde_json::Value;
@@ -36,6 +37,8 @@ pub(crate) struct Ids<'a> {
     pub(crate) decay: f32,
     /// Whether an item counts once in a history.
     pub(crate) distinct: bool,
+    /// How the order of the history is read.
+    pub(crate) encoder: HistoryEncoder,
     /// Rows that unknown ids are hashed into, in each table.
     pub(crate) unknown: u32,
 }
@@ -49,6 +52,7 @@ impl<'a> Ids<'a> {
             history: &log.history,
             decay: log.history_decay,
             distinct: log.history_distinct,
+            encoder: log.history_encoder,
             unknown,
         }
     }
@@ -75,8 +79,8 @@ impl Draft<'_> {
         self.finish(name, dimension, user, item)
     }
 
-    /// The features of the user tower and the item tower, without layers. Histories come first, then the
-    /// user's id; in the item tower the id comes first.
+    /// The features of the user tower and the item tower, without layers. Histories come first, the encoded
+    /// one last of them, then the user's id; in the item tower the id comes first.
     ///
     /// # Errors
     /// [`TrainError::Override`] names the field with an invalid override.
@@ -100,6 +104,14 @@ impl Draft<'_> {
                     distinct: ids.distinct,
                 })
             }));
+            if let Some(encoder) = ids.encoder.schema() {
+                user.push(optional(FeatureKind::Sequence {
+                    field: HISTORY.to_owned(),
+                    table: table.clone(),
+                    limit: ids.encoder.length() as u32,
+                    encoder,
+                }));
+            }
             item.push(FeatureSchema {
                 missing: Missing::Error,
                 unreadable: Unreadable::Error,

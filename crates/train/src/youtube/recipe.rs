@@ -4,17 +4,21 @@ use super::config::Config;
 use crate::baselines::{Comparison, compare};
 use crate::evaluate::ndcg_of_ranking;
 use crate::frequency::Frequency;
+use crate::history_encoder::HistoryEncoder;
 use crate::hold_out::HeldOut;
 use crate::loss::in_batch::{Batch, softmax};
 use crate::nn::Network;
 use crate::popularity::Decile;
 use crate::reader::{Columns, Reader, Scratch};
-use crate::sampler::{Example, Logs};
+use crate::sampler::{Example, Logs, shuffle, shuffle_runs};
 use crate::training_loop::Recipe;
 use rand::seq::index::sample;
 use rand_pcg::Pcg64Mcg;
 use std::collections::{HashMap, HashSet};
 use twinspire_towers::internals::{FrequencyState, Model};
+
+/// Consecutive examples of a user in a batch, if histories are read in order.
+const RUN: usize = 16;
 
 /// The recipe at work.
 pub(super) struct Youtube<'a> {
@@ -83,6 +87,16 @@ impl Recipe for Youtube<'_> {
     type Settings = Option<i64>;
 
     const METRIC: &'static str = "ndcg";
+
+    /// With an encoder of histories, examples of a user stay together: each continues the history of the one before.
+    fn shuffle(&self, examples: &mut [Example], rng: &mut Pcg64Mcg) {
+        match self.config.log.history_encoder {
+            HistoryEncoder::Mean => shuffle(examples, rng),
+            HistoryEncoder::Attention(_) | HistoryEncoder::Gru(_) => {
+                shuffle_runs(examples, RUN, rng);
+            }
+        }
+    }
 
     fn learn(
         &mut self,

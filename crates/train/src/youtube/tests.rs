@@ -424,3 +424,69 @@ fn a_search_needs_a_holdout_and_can_be_cancelled() {
     let cancelled = train_auto(&world(6), &config, AutoParams::default(), stop);
     assert_eq!(cancelled.unwrap_err(), crate::TrainError::Cancelled);
 }
+
+/// Half of the users take three steps up a ring of items, half of them down: the same two items in the other order have
+/// another successor.
+#[test]
+fn encoders_of_histories_learn_their_order() {
+    const ITEMS: usize = 20;
+    let events = (0..4 * ITEMS).flat_map(|user| {
+        (0..3usize).map(move |step| {
+            let item = match user % 2 {
+                0 => user / 2 + step,
+                _ => user / 2 + ITEMS - step,
+            };
+            Event {
+                user: format!("u{user}"),
+                item: format!("i{}", item % ITEMS),
+                at: step as i64,
+                weight: 1.0,
+            }
+        })
+    });
+    let data = Dataset {
+        items: (0..ITEMS).map(|n| json!({"id": format!("i{n}")})).collect(),
+        users: Vec::new(),
+        events: events.collect(),
+    };
+    for encoder in [
+        json!({"attention": {"length": 6, "units": 16}}),
+        json!({"attention": {"length": 6, "units": 16, "heads": 2, "blocks": 2}}),
+        json!({"gru": {"length": 6, "units": 16}}),
+    ] {
+        let config = json!({
+            "dimension": 16, "user_dimension": 0, "history": [], "history_encoder": encoder,
+            "id_dropout": 0, "optimiser": "adam", "learning_rate": 0.01, "batch": 64, "epochs": 60
+        });
+        let config: Config = serde_json::from_value(config).unwrap();
+        let towers = train(&data, &config, |_| {}).unwrap().towers;
+        let items: Vec<_> = data
+            .items
+            .iter()
+            .map(|item| towers.embed_item(item).unwrap())
+            .collect();
+        let next = |history: [usize; 2]| {
+            let ids = history.map(|n| format!("i{n}"));
+            let user = towers.embed_user(&json!({ "history": ids })).unwrap();
+            let score = |n: usize| user.iter().zip(&items[n]).map(|(a, b)| a * b).sum::<f32>();
+            let unseen = (0..ITEMS).filter(|n| !history.contains(n));
+            unseen
+                .max_by(|a, b| score(*a).total_cmp(&score(*b)))
+                .unwrap()
+        };
+        let found: usize = (0..ITEMS)
+            .map(|n| {
+                let up = next([n, (n + 1) % ITEMS]) == (n + 2) % ITEMS;
+                let down = next([(n + 1) % ITEMS, n]) == (n + ITEMS - 1) % ITEMS;
+                usize::from(up) + usize::from(down)
+            })
+            .sum();
+        assert!(found >= 34, "{encoder}: {found} of {}", 2 * ITEMS);
+    }
+    let wrong: Result<Config, _> =
+        serde_json::from_value(json!({"history_encoder": {"gru": {"unit": 3}}}));
+    assert!(wrong.unwrap_err().to_string().contains("`history_encoder`"));
+    let config = serde_json::from_value(json!({"history_encoder": {"gru": {"units": 0}}})).unwrap();
+    let error = train(&data, &config, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("history_encoder units"), "{error}");
+}

@@ -141,7 +141,8 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
     let frequency = frequency(config, earlier)?;
     let mut model = random(schema, &mut rng)?;
     let weights = weights(logs, config);
-    if config.start == Start::Cooccurrence && config.log.hidden.is_empty() {
+    let has_means = !config.log.history.is_empty();
+    if config.start == Start::Cooccurrence && config.log.hidden.is_empty() && has_means {
         let longest = config.log.history.iter().zip(0..).max();
         let longest = longest.map_or(0, |(_, at)| at);
         start(&mut model, logs, &weights, longest, config.training.seed);

@@ -19,9 +19,10 @@ pub(crate) struct Encoder<'a> {
 pub(super) fn expected(feature: &FeatureSchema) -> Cow<'static, str> {
     let expected = match &feature.kind {
         FeatureKind::Id { .. } | FeatureKind::Index { .. } => "a string or an integer",
-        FeatureKind::Ids { .. } | FeatureKind::Items { .. } | FeatureKind::Indices { .. } => {
-            "a list of strings or integers"
-        }
+        FeatureKind::Ids { .. }
+        | FeatureKind::Sequence { .. }
+        | FeatureKind::Items { .. }
+        | FeatureKind::Indices { .. } => "a list of strings or integers",
         FeatureKind::Categories { .. } | FeatureKind::Cross { .. } => {
             "a string or a list of strings"
         }
@@ -88,6 +89,7 @@ fn described(feature: &FeatureSchema, value: &Value) -> String {
     let readable: &dyn Fn(&Value) -> bool = match &feature.kind {
         FeatureKind::Vector { .. } => &is_number,
         FeatureKind::Ids { .. }
+        | FeatureKind::Sequence { .. }
         | FeatureKind::Items { .. }
         | FeatureKind::Indices { .. }
         | FeatureKind::Categories { .. }

@@ -97,6 +97,7 @@ impl Encoder<'_> {
         match &feature.schema.kind {
             FeatureKind::Id { .. }
             | FeatureKind::Ids { .. }
+            | FeatureKind::Sequence { .. }
             | FeatureKind::Categories { .. }
             | FeatureKind::Cross { .. }
             | FeatureKind::Geo { .. } => self.embedded(feature, value, other, encoded),

@@ -161,6 +161,7 @@ mod tests {
             width: schema.width(&std::collections::BTreeMap::new(), 1),
             schema,
             table: None,
+            sequence: None,
         })
     }
 

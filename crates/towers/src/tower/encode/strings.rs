@@ -106,6 +106,11 @@ impl Encoder<'_> {
                     }
                 }
             }
+            (FeatureKind::Sequence { limit, .. }, Value::Array(list)) => {
+                for value in newest(list, *limit) {
+                    reader.add(text_of(schema, value, &mut texts.one)?, 1.0)?;
+                }
+            }
             (FeatureKind::Id { .. }, value) => {
                 reader.add(text_of(schema, value, &mut texts.one)?, 1.0)?;
             }

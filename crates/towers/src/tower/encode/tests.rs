@@ -25,7 +25,13 @@ fn model(feature: &Value) -> Model {
         lookup,
     };
     let assembled = Model::assemble::<()>(schema, vec![table], |side, description, schema, _| {
-        Ok(Tower::new(side, description, Vec::new(), schema))
+        Ok(Tower::new(
+            side,
+            description,
+            Vec::new(),
+            Vec::new(),
+            schema,
+        ))
     });
     assembled.unwrap()
 }

@@ -2,9 +2,10 @@
 
 use super::description::{FORMAT, Schema, TowerSchema};
 use super::features::{FeatureKind, FeatureSchema};
+use super::layers::MAX_WIDTH;
 use super::options::{Grams, Missing, Pooling, Recency, To, Unreadable, Until};
 use super::table::{HashFunction, LookupSchema, TableSchema};
-use super::wiring::{MAX_PARTS, MAX_WIDTH, check_size};
+use super::wiring::{MAX_PARTS, check_size};
 use crate::tower::error::TowerError;
 use crate::tower::side::Side;
 use std::collections::HashSet;
@@ -77,6 +78,14 @@ impl Schema {
                 return Err(format!(
                     "max pooling does not work with several hashes, which table {named:?} has: their rows are summed"
                 ));
+            }
+            if let FeatureKind::Sequence { limit, encoder, .. } = &feature.kind {
+                if table.lookup.hashes() > 1 {
+                    return Err(format!(
+                        "an element of a sequence has one embedding, but table {named:?} has several hashes"
+                    ));
+                }
+                encoder.validate(*limit, table.dimension.unwrap_or(0))?;
             }
             if let Some(rows) = feature.indices() {
                 match table.lookup {

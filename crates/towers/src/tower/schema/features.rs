@@ -3,6 +3,7 @@
 use super::options::{
     Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, Unreadable, Until,
 };
+use super::sequence::SequenceEncoder;
 use super::table::TableSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -56,6 +57,17 @@ pub enum FeatureKind {
         /// Whether a string that occurs several times counts once, in its newest place.
         #[serde(default, skip_serializing_if = "is_false")]
         distinct: bool,
+    },
+    /// A list of strings in chronological order, the newest last, embedded and encoded in order.
+    Sequence {
+        /// The field of the record.
+        field: String,
+        /// The embedding table.
+        table: String,
+        /// Maximum number of elements read; the newest count.
+        limit: u32,
+        /// How the embeddings become one vector.
+        encoder: SequenceEncoder,
     },
     /// A list of item ids, the newest last, whose vectors in the same generation are pooled.
     Items {
@@ -289,6 +301,7 @@ impl FeatureSchema {
         match &self.kind {
             FeatureKind::Id { field, .. }
             | FeatureKind::Ids { field, .. }
+            | FeatureKind::Sequence { field, .. }
             | FeatureKind::Items { field, .. }
             | FeatureKind::Categories { field, .. }
             | FeatureKind::Text { field, .. }
@@ -338,6 +351,7 @@ impl FeatureSchema {
     pub(crate) fn limit(&self) -> Option<(u32, &'static str)> {
         match &self.kind {
             FeatureKind::Ids { limit, .. }
+            | FeatureKind::Sequence { limit, .. }
             | FeatureKind::Items { limit, .. }
             | FeatureKind::Indices { limit, .. } => Some((*limit, "ids")),
             FeatureKind::Text { limit, .. } => Some(((*limit)?, "words")),
@@ -358,6 +372,7 @@ impl FeatureSchema {
         match &self.kind {
             FeatureKind::Id { table, .. }
             | FeatureKind::Ids { table, .. }
+            | FeatureKind::Sequence { table, .. }
             | FeatureKind::Categories { table, .. }
             | FeatureKind::Cross { table, .. }
             | FeatureKind::Text { table, .. }
@@ -385,6 +400,14 @@ impl FeatureSchema {
             | FeatureKind::Text { pooling, .. }
             | FeatureKind::Geo { pooling, .. } => *pooling,
             _ => Pooling::Sum,
+        }
+    }
+
+    /// The encoder of its sequence, if it has one.
+    pub fn encoder(&self) -> Option<&SequenceEncoder> {
+        match &self.kind {
+            FeatureKind::Sequence { encoder, .. } => Some(encoder),
+            _ => None,
         }
     }
 
@@ -477,7 +500,9 @@ impl FeatureSchema {
         let table = self.table().filter(|_| self.numbering().is_none());
         if let Some(table) = table {
             let dimension = tables.get(table).and_then(|table| table.dimension);
-            return dimension.unwrap_or(0) as usize;
+            let dimension = dimension.unwrap_or(0) as usize;
+            let encoder = self.encoder();
+            return encoder.map_or(dimension, |encoder| encoder.width(dimension));
         }
         match &self.kind {
             FeatureKind::Indices { limit, .. } => *limit as usize,

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The name by which layers refer to the output of the features.
 pub const INPUT: &str = "input";
 
+/// The largest width of an output, which bounds the memory that a hostile description can ask for.
+pub(super) const MAX_WIDTH: u32 = 1 << 16;
+
 /// One layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerSchema {

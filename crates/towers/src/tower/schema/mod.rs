@@ -2,6 +2,7 @@
 //!
 //! - [`Schema`] is the description of both towers, [`TableSchema`] that of an embedding table.
 //! - [`FeatureSchema`]: what a tower reads of a record; `options` holds the types of its options.
+//! - [`SequenceEncoder`]: how a sequence of embeddings becomes one vector.
 //! - [`LayerSchema`]: what a tower computes; [`Wiring`]: which outputs each layer reads.
 //! - `check` and `wiring` refuse descriptions from which no tower can be built, and bound the memory that a
 //!   hostile one can ask for.
@@ -11,6 +12,7 @@ mod description;
 mod features;
 mod layers;
 mod options;
+mod sequence;
 mod table;
 mod wiring;
 
@@ -18,5 +20,6 @@ pub use description::{FORMAT, OtherFields, Schema, TowerSchema};
 pub use features::{FeatureKind, FeatureSchema};
 pub use layers::{Activation, From, INPUT, LayerKind, LayerSchema, OnnxInput};
 pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, Unreadable, Until};
+pub use sequence::{AttentionSchema, EncoderTensor, GruSchema, Positions, SequenceEncoder};
 pub use table::{HashFunction, LookupSchema, RowsAt, TableSchema, Unknown, UnknownHash};
 pub use wiring::Wiring;

@@ -1,13 +1,11 @@
 //! Which outputs each layer reads, and how wide they are.
 
 use super::description::{Schema, TowerSchema};
-use super::layers::{From, INPUT, LayerKind, OnnxInput};
+use super::layers::{From, INPUT, LayerKind, MAX_WIDTH, OnnxInput};
 use crate::tower::error::TowerError;
 use crate::tower::side::Side;
 use std::collections::{HashMap, HashSet};
 
-/// The largest width of an output, which bounds the memory that a hostile description can ask for.
-pub(super) const MAX_WIDTH: u32 = 1 << 16;
 /// The largest number of features, layers, tables or names in a list.
 pub(super) const MAX_PARTS: usize = 1024;
 /// The largest width of the input and all outputs of a tower together: all are kept until the vector is computed.

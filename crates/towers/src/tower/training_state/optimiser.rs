@@ -19,7 +19,7 @@ pub struct OptimiserState {
     /// Number of steps taken.
     pub steps: u32,
     /// The accumulators, none below 0: one per row of each table with embeddings, tables sorted by name, then one
-    /// per weight of the user tower's layers, then of the item tower's.
+    /// per weight of the user tower's features and layers, then of the item tower's.
     pub squares: Vec<f32>,
 }
 
@@ -43,8 +43,7 @@ impl OptimiserState {
                 _ => table.weights.rows(),
             });
         let layers = [Side::User, Side::Item].map(|side| {
-            let layers = model.tower(side).layers.iter();
-            let weights = layers.flat_map(super::super::layer::Layer::weights);
+            let weights = model.tower(side).weights().into_iter().flatten();
             weights.map(|(_, all)| all.len()).sum::<usize>()
         });
         tables.chain(layers).sum()
