@@ -176,7 +176,7 @@ impl Filter {
         Ok(Self(filter.map_err(twinspire::Error::from)?))
     }
 
-    /// What all of these filters match; everything if there is none.
+    /// A filter that matches an item if all of `filters` do. An empty list matches every item.
     ///
     /// Parameters
     /// ----------
@@ -186,7 +186,7 @@ impl Filter {
         Ok(Self(twinspire::Filter::all(Self::each(filters)?)))
     }
 
-    /// What any of these filters matches; nothing if there is none.
+    /// A filter that matches an item if any of `filters` does. An empty list matches no item.
     ///
     /// Parameters
     /// ----------

@@ -69,7 +69,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Sets the argument of this name. False if there is none.
+    /// Sets the option `name`. Returns false if there is no such option.
     fn set(&mut self, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         match name {
             "ranks" => self.ranks = value.extract()?,

@@ -21,7 +21,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Bytes that a selection of so many nodes takes at most.
+    /// The most bytes that a selection of `nodes` nodes takes.
     pub(crate) fn most_bytes(partitions: &Partitions<'_>, nodes: usize) -> usize {
         let blocks = nodes.div_ceil(FAST_SCAN_BLOCK) + partitions.leaves().min(nodes);
         let of_leaves = 2 * (partitions.leaves() + 1) * size_of::<u32>();

@@ -21,7 +21,7 @@
 //! 1. `sampler` numbers users and items of a log and takes out the holdout.
 //! 2. `schema` derives the description of the towers from columns and [`Overrides`].
 //! 3. `nn` initialises the weights, or takes them from earlier towers.
-//! 4. `training_loop` runs epochs of batches; `early_stopping` keeps the best checkpoint; `meter` reports
+//! 4. `training_loop` runs epochs of batches, in the order of `shuffle`; `early_stopping` keeps the best checkpoint; `meter` reports
 //!    progress.
 //! 5. For each batch, `reader` encodes users and items, `nn` runs the forward pass, a `loss` gives
 //!    gradients of the vectors, and `nn` runs the backward pass and the optimiser.
@@ -48,6 +48,7 @@ mod log_params;
 mod loss;
 mod meter;
 pub mod mobius;
+mod names;
 mod nn;
 mod popularity;
 mod range;
@@ -56,6 +57,7 @@ pub mod report;
 mod sampler;
 mod schema;
 mod settings;
+mod shuffle;
 mod train_params;
 mod trained;
 mod training_loop;

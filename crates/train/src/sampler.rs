@@ -5,11 +5,10 @@ use super::error::TrainError;
 use super::error_reason::MissingData;
 use super::evaluate::latest;
 use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
+use super::names::Names;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use twinspire_towers::Side;
 use twinspire_towers::internals::{check_id, check_item};
 
@@ -327,72 +326,14 @@ fn last(met: &[(u32, f32)], links: &[Link], at: usize, min_reward: f32) -> u32 {
     }
 }
 
-/// Shuffles the examples.
-pub(crate) fn shuffle<T>(examples: &mut [T], rng: &mut Pcg64Mcg) {
-    examples.shuffle(rng);
-}
-
-/// Shuffles runs of up to `length` consecutive examples of a user.
-pub(crate) fn shuffle_runs(examples: &mut [Example], length: usize, rng: &mut Pcg64Mcg) {
-    examples.sort_unstable_by_key(|example| (example.user, example.at));
-    let users = examples.chunk_by(|one, next| one.user == next.user);
-    let mut runs: Vec<Vec<Example>> = users
-        .flat_map(|of_user| of_user.chunks(length.max(1)))
-        .map(<[Example]>::to_vec)
-        .collect();
-    runs.shuffle(rng);
-    for (to, from) in examples.iter_mut().zip(runs.into_iter().flatten()) {
-        *to = from;
-    }
-}
-
-/// Numbers for ids.
-struct Names {
-    side: Side,
-    numbers: HashMap<String, u32>,
-    records: Vec<(String, Value)>,
-}
-
-impl Names {
-    fn new(side: Side) -> Self {
-        Self {
-            side,
-            numbers: HashMap::new(),
-            records: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, at: usize, id: &str, record: &Value) -> Result<(), TrainError> {
-        let number = self.records.len() as u32;
-        if let Some(first) = self.numbers.insert(id.to_owned(), number) {
-            return Err(TrainError::Duplicate {
-                side: self.side,
-                id: id.to_owned(),
-                first: first as usize,
-                second: at,
-            });
-        }
-        self.records.push((id.to_owned(), record.clone()));
-        Ok(())
-    }
-
-    fn number(&mut self, id: &str, record: impl FnOnce() -> Value) -> u32 {
-        if let Some(number) = self.numbers.get(id) {
-            return *number;
-        }
-        let number = self.records.len() as u32;
-        self.numbers.insert(id.to_owned(), number);
-        self.records.push((id.to_owned(), record()));
-        number
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::frequency::Frequency;
+    use super::super::shuffle::shuffle;
     use super::*;
     use proptest::prelude::*;
     use rand::SeedableRng;
+    use rand_pcg::Pcg64Mcg;
     use twinspire_towers::Event;
 
     fn logs(events: &[(u8, u8, i64)]) -> Logs {
@@ -442,41 +383,6 @@ mod tests {
         assert_eq!(held_out(1), (vec![pair("u0", "i4")], vec![3, 3]));
         assert_eq!(held_out(2), (vec![pair("u0", "i3")], vec![2, 3]));
         assert_eq!(held_out(3), (vec![], vec![5, 3]));
-    }
-
-    #[test]
-    fn runs_of_a_user_stay_together_and_every_example_occurs_once() {
-        let all = (0..40u32).flat_map(|user| (0..user % 9).map(move |at| Example { user, at }));
-        let all: Vec<Example> = all.collect();
-        let mut shuffled = all.clone();
-        shuffle_runs(&mut shuffled, 4, &mut Pcg64Mcg::seed_from_u64(5));
-        assert_ne!(shuffled, all);
-        let follows =
-            |pair: &[Example]| pair[0].user == pair[1].user && pair[0].at + 1 == pair[1].at;
-        let together = shuffled.windows(2).filter(|pair| follows(pair)).count();
-        // Runs start at multiples of four; only those may have another neighbour.
-        let within = all.iter().filter(|example| example.at % 4 != 0).count();
-        assert!(together >= within, "{together} of {within}");
-        shuffled.sort_by_key(|example| (example.user, example.at));
-        assert_eq!(shuffled, all);
-    }
-
-    #[test]
-    fn shuffles_are_uniform() {
-        let mut rng = Pcg64Mcg::seed_from_u64(1);
-        let mut found: HashMap<[u8; 4], usize> = HashMap::new();
-        for _ in 0..24_000 {
-            let mut order = [0, 1, 2, 3];
-            shuffle(&mut order, &mut rng);
-            *found.entry(order).or_default() += 1;
-        }
-        assert_eq!(found.len(), 24);
-        // The 0.999 quantile of the chi-square distribution with 23 degrees of freedom.
-        let chi: f64 = found
-            .values()
-            .map(|n| (*n as f64 - 1000.0).powi(2) / 1000.0)
-            .sum();
-        assert!(chi < 49.7, "{chi}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::error::TrainError;
 use super::meter::Meter;
 use super::nn::Network;
 use super::popularity::Decile;
-use super::sampler::shuffle;
+use super::shuffle::shuffle;
 use super::train_params::TrainParams;
 use super::trained::Trained;
 use super::training_progress::{IntoControlFlow, TrainingProgress};
@@ -187,6 +187,15 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
     /// The validation metric of the best epoch for each event of the holdout.
     pub(crate) fn best_values(&self) -> &[f64] {
         &self.best_values
+    }
+
+    /// Trains to the end, and [finishes](Self::finish).
+    ///
+    /// # Errors
+    /// As [`epoch`](Self::epoch) and [`finish`](Self::finish).
+    pub(crate) fn run(mut self) -> Result<(Trained, R), TrainError> {
+        while self.epoch()? {}
+        self.finish()
     }
 
     /// The towers of the best epoch, or of the last one without a holdout, and the recipe.

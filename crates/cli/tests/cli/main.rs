@@ -13,4 +13,5 @@ mod learning_loop;
 mod reading;
 mod recall;
 mod train;
+mod train_settings;
 mod upkeep;

@@ -13,8 +13,8 @@ use twinspire_towers::internals::{Reading, Side};
 /// Users or items that one task embeds.
 const CHUNK: usize = 64;
 
-/// Vectors of users, as of now with up to `longest` items of history, and of all items. Zeros where there is none, as of
-/// a user without anything that the towers read.
+/// Vectors of the users, who have their latest `longest` items as history, and of all items. A user who has nothing that
+/// the towers read gets zeros.
 pub(crate) fn embed(
     towers: &Towers,
     logs: &Logs,

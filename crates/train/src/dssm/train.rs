@@ -77,9 +77,7 @@ pub fn train_from<C: IntoControlFlow>(
         texts: &texts,
         unknown_ids: &unknown_ids,
     };
-    let mut course = course(source, earlier, config, meter)?;
-    while course.epoch()? {}
-    Ok(course.finish()?.0)
+    Ok(course(source, earlier, config, meter)?.run()?.0)
 }
 
 /// What a course learns from, besides its settings.

@@ -95,9 +95,7 @@ pub fn train_mined<C: IntoControlFlow>(
         examples: &examples,
         unknown_ids: &unknown_ids,
     };
-    let mut course = course(source, earlier, config, meter)?;
-    while course.epoch()? {}
-    Ok(course.finish()?.0)
+    Ok(course(source, earlier, config, meter)?.run()?.0)
 }
 
 /// What a course learns from, besides its settings.

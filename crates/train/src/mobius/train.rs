@@ -103,9 +103,8 @@ pub fn train_from<C: IntoControlFlow>(
         unknown_ids: &unknown_ids,
         teacher,
     };
-    let (mut course, trunks) = course(source, earlier, config, meter)?;
-    while course.epoch()? {}
-    let Trained { towers, report } = course.finish()?.0;
+    let (course, trunks) = course(source, earlier, config, meter)?;
+    let (Trained { towers, report }, _) = course.run()?;
     Ok(Student {
         parts: towers,
         trunks,

@@ -41,7 +41,7 @@ pub(super) fn sequence_backward(
     }
 }
 
-/// A tensor as a matrix of so many columns.
+/// Tensor `at` of the encoder as a matrix with `columns` columns.
 fn matrix(model: &SequenceModel, at: usize, columns: usize) -> ArrayView2<'_, f32> {
     let all = match model.tensor(at) {
         Weights::F32(all) => all,

@@ -150,9 +150,8 @@ impl<'a> Tuning<'a> {
                 ..at
             })
         };
-        let mut course = course(source, None, config, Meter::start(searching))?;
-        while course.epoch()? {}
-        Ok(course.finish()?.0.towers)
+        let course = course(source, None, config, Meter::start(searching))?;
+        Ok(course.run()?.0.towers)
     }
 
     /// Whether users take items again.

@@ -100,9 +100,8 @@ pub fn train_from<C: IntoControlFlow>(
         (Some(earlier), Some(_)) => detach(earlier)?,
         _ => None,
     };
-    let mut course = course(source, learnt.as_ref().or(earlier), config, meter)?;
-    while course.epoch()? {}
-    let (mut trained, recipe) = course.finish()?;
+    let course = course(source, learnt.as_ref().or(earlier), config, meter)?;
+    let (mut trained, recipe) = course.run()?;
     if config.frequency_rate > 0.0 {
         trained.towers = trained.towers.with_frequency(&recipe.into_frequency());
     }
