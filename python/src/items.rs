@@ -168,6 +168,17 @@ impl Items {
         Ok(py.detach(|| database.items().count_where(filter))?)
     }
 
+    /// The ids of all items that pass a filter, sorted.
+    ///
+    /// Examples
+    /// --------
+    /// >>> db.items.ids_where("price < 10")
+    /// ['B01']
+    fn ids_where(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
+        let (database, filter) = (self.handle()?, Filter::of(filter)?);
+        Ok(py.detach(|| database.items().ids_where(filter))?)
+    }
+
     /// Put a whole new catalogue: store its records, then remove every item that is not among them.
     ///
     /// Parameters

@@ -143,6 +143,7 @@ def test_batches_are_whole_or_not_at_all(empty: twinspire.Database) -> None:
 def test_deleting_by_filter_and_replacing_all(empty: twinspire.Database) -> None:
     empty.items.put_many({"id": f"i{n}", "n": n} for n in range(10))
     assert empty.items.count_where("n < 3") == 3
+    assert empty.items.ids_where("n < 3") == ["i0", "i1", "i2"]
     assert empty.items.delete_where("n < 3") == 3
     assert empty.items.delete_many(["i3", "i3", "nope"]) == 1
     with pytest.raises(twinspire.ItemError, match="5 of 6 items"):

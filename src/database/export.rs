@@ -113,29 +113,57 @@ impl ExportedItems {
         sealed.copied().map(ItemNo).chain(fresh).min()
     }
 
-    /// Passes over all versions of the item that comes next; gives the newest, unless it is a delete.
-    fn take(&mut self, item: ItemNo) -> Result<Option<ExportedItem>, Error> {
-        let mut newest = None;
-        for (segment, next) in self.snapshot.sealed.items.iter().zip(&mut self.rows) {
-            if segment.numbers().get(*next) == Some(&item.0) {
-                newest = Some((segment, *next));
+    /// Passes over all versions of the item that comes next; gives the newest.
+    fn newest(&mut self, item: ItemNo) -> Newest {
+        let mut newest = Newest::None;
+        let segments = self.snapshot.sealed.items.iter().zip(&mut self.rows);
+        for (segment, (items, next)) in segments.enumerate() {
+            if items.numbers().get(*next) == Some(&item.0) {
+                let row = *next;
+                newest = Newest::Sealed { segment, row };
                 *next += 1;
             }
         }
-        let fresh = self.fresh.next_if(|fresh| fresh.version.item == item);
-        let record = match (fresh, newest) {
-            (Some(fresh), _) => match &fresh.version.record {
+        match self.fresh.next_if(|fresh| fresh.version.item == item) {
+            Some(fresh) => Newest::Fresh(fresh),
+            None => newest,
+        }
+    }
+
+    /// Passes over the item that comes next. Returns whether `next` would have given something for it.
+    fn skip_item(&mut self, item: ItemNo) -> bool {
+        match self.newest(item) {
+            Newest::Fresh(fresh) => fresh.version.record.is_some(),
+            Newest::Sealed { segment, row } => {
+                let segment = self.snapshot.sealed.items.get(segment);
+                // An unreadable row is given as an error.
+                segment.is_some_and(|segment| {
+                    segment.row(row).map_or(true, |row| row.record.is_some())
+                })
+            }
+            Newest::None => false,
+        }
+    }
+
+    /// Passes over the item that comes next, and gives it unless it is deleted.
+    fn take(&mut self, item: ItemNo) -> Result<Option<ExportedItem>, Error> {
+        let newest = self.newest(item);
+        let record = match &newest {
+            Newest::Fresh(fresh) => match &fresh.version.record {
                 Some(text) => parse(Path::new(names::JOURNAL), &fresh.id, text)?,
                 None => return Ok(None),
             },
-            (None, Some((segment, row))) => {
-                let row = segment.row(row)?;
+            Newest::Sealed { segment, row } => {
+                let Some(segment) = self.snapshot.sealed.items.get(*segment) else {
+                    return Ok(None);
+                };
+                let row = segment.row(*row)?;
                 match row.record {
                     Some(text) => parse(segment.path(), row.id, text)?,
                     None => return Ok(None),
                 }
             }
-            (None, None) => return Ok(None),
+            Newest::None => return Ok(None),
         };
         let mut vectors = BTreeMap::new();
         for (space, serving) in &self.spaces {
@@ -154,8 +182,29 @@ impl ExportedItems {
     }
 }
 
+/// Where the newest version of an item is.
+enum Newest {
+    Fresh(Arc<FreshItem>),
+    /// The place of the segment and the row in it.
+    Sealed {
+        segment: usize,
+        row: usize,
+    },
+    None,
+}
+
 impl Iterator for ExportedItems {
     type Item = Result<ExportedItem, Error>;
+
+    /// Passes over items without reading their records.
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        let mut left = n;
+        while left > 0 {
+            let item = self.lowest()?;
+            left -= usize::from(self.skip_item(item));
+        }
+        self.next()
+    }
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(item) = self.lowest() {

@@ -101,15 +101,36 @@ impl<'a> Items<'a> {
     /// # Errors
     /// As [`delete_where`](Self::delete_where).
     pub fn count_where(&self, filter: impl Into<Filter>) -> Result<u64, Error> {
+        self.ids_where(filter).map(|ids| ids.len() as u64)
+    }
+
+    /// The ids of all items that pass a filter, sorted.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = twinspire::Database::open(dir.path().join("shop.twin"))?;
+    /// # use serde_json::json;
+    /// db.items().put_many(&[json!({"id": "B01", "price": 5}), json!({"id": "B02", "price": 50})])?;
+    /// assert_eq!(db.items().ids_where("price < 30")?, ["B01"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`delete_where`](Self::delete_where).
+    pub fn ids_where(&self, filter: impl Into<Filter>) -> Result<Vec<String>, Error> {
         let (live, filter) = (self.database.live(), filter.into());
         let condition = filter.any_condition();
-        let mut count = 0;
+        let mut ids = Vec::new();
         for id in passing(&View::now(self.database.live()), &filter)? {
             let record = live.record(&id)?;
-            count +=
-                u64::from(record.is_some_and(|record| condition.matches(&Fields::of(&record))));
+            if record.is_some_and(|record| condition.matches(&Fields::of(&record))) {
+                ids.push(id);
+            }
         }
-        Ok(count)
+        ids.sort();
+        Ok(ids)
     }
 
     /// Begins to put a whole new catalogue. Put all of its items, then [`finish`](Replacement::finish)

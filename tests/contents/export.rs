@@ -178,6 +178,8 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
     db.publish(SPACE).towers(scaled_towers(1.0)).run().unwrap();
     let mut export = db.export().vectors([SPACE]).run().unwrap();
     let first: Vec<_> = export.by_ref().take(50).map(Result::unwrap).collect();
+    let far = db.export().run().unwrap().nth(70).unwrap().unwrap();
+    assert_eq!(far.record, item(70, 73), "items are passed over once each");
     for id in 0..100 {
         db.items().delete(&format!("B{id:03}")).unwrap();
     }
@@ -186,6 +188,12 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
     db.retain(SPACE, 1).unwrap();
     db.merge().unwrap();
     assert_eq!(db.export().run().unwrap().count(), 1);
+    let left = db.export().run().unwrap().nth(0).unwrap().unwrap();
+    assert_eq!(left.record, item(500, 5));
+    assert!(
+        db.export().run().unwrap().nth(1).is_none(),
+        "deleted items do not count"
+    );
     let all: Vec<_> = first
         .into_iter()
         .chain(export.map(Result::unwrap))
