@@ -30,6 +30,10 @@ check:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
 
+# The studio in a headless Chromium.
+studio *arguments:
+    crates/studio/e2e/run {{arguments}}
+
 # The order of rooms and import rings.
 floors:
     cargo test --test floors

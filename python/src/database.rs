@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::process;
 use pyo3::prelude::*;
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// An open database: one directory on disk. Made by `twinspire.open`.
@@ -125,6 +125,11 @@ impl Database {
                 format!("the database {path} is closed; open it again"),
             )
         })
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.path
     }
 
     fn take(&self) -> Option<Arc<twinspire::Database>> {

@@ -172,7 +172,7 @@ impl Items {
     ///
     /// Examples
     /// --------
-    /// >>> db.items.ids_where("price < 10")
+    /// >>> db.items.ids_where("price < 15")
     /// ['B01']
     fn ids_where(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> Result<Vec<String>, Failure> {
         let (database, filter) = (self.handle()?, Filter::of(filter)?);

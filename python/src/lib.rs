@@ -7,7 +7,7 @@
 //! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `release`, `generations`,
 //!   `maintenance`, `evaluate` and `mining` add its methods. `hits`, `batch`, `towers`, `train`, `filters` and `sources`
 //!   are what they return and take. `limits` are those of ONNX models.
-//! - `command` is the command `twinspire`.
+//! - `studio` is the local page, `command` the command `twinspire`.
 //!
 //! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
 
@@ -46,6 +46,7 @@ mod records;
 mod release;
 mod rows;
 mod sources;
+mod studio;
 mod towers;
 mod train;
 
@@ -70,6 +71,7 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pinned::Pinned>()?;
     module.add_class::<ensembles::Ensembles>()?;
     module.add_class::<ensembles::Ensemble>()?;
+    module.add_class::<studio::Studio>()?;
     module.add_class::<towers::Towers>()?;
     module.add_class::<mining::MinedPairs>()?;
     module.add_class::<train::Trained>()?;

@@ -188,7 +188,7 @@ fn an_export_stays_at_its_moment_while_others_write_and_merge() {
     db.retain(SPACE, 1).unwrap();
     db.merge().unwrap();
     assert_eq!(db.export().run().unwrap().count(), 1);
-    let left = db.export().run().unwrap().nth(0).unwrap().unwrap();
+    let left = db.export().run().unwrap().next().unwrap().unwrap();
     assert_eq!(left.record, item(500, 5));
     assert!(
         db.export().run().unwrap().nth(1).is_none(),

@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "studio")]
+use crate::cmd::studio;
 use crate::cmd::{
     audit, check, delete, diff, embed, ensembles, eval, export, gc, generations, import, merge,
     mine, publish, recall, repair, restore, retain, rollback, seal, similar, snapshot, stats,
@@ -84,6 +86,9 @@ pub enum Command {
     Merge(merge::MergeArgs),
     /// Remove files that the database no longer names
     Gc(gc::GcArgs),
+    /// Open a local page that shows what a database holds and why it answers as it does
+    #[cfg(feature = "studio")]
+    Studio(studio::StudioArgs),
     /// Show what a database holds
     Stats(stats::StatsArgs),
     /// Measure what share of the exact answer recalls find
@@ -122,6 +127,8 @@ impl Command {
             Self::Seal(args) => seal::run(args, output),
             Self::Merge(args) => merge::run(args, output),
             Self::Gc(args) => gc::run(args, output),
+            #[cfg(feature = "studio")]
+            Self::Studio(args) => studio::run(args, output),
             Self::Stats(args) => stats::run(args, output),
             Self::Audit(args) => audit::run(args, output),
             Self::Check(args) => check::run(args, output),

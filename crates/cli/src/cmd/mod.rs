@@ -26,6 +26,8 @@ pub mod seal;
 pub mod similar;
 pub mod snapshot;
 pub mod stats;
+#[cfg(feature = "studio")]
+pub mod studio;
 pub mod towers;
 pub mod train;
 pub mod train_loop;
