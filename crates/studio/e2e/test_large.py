@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import struct
 import subprocess
 import time
@@ -76,7 +77,7 @@ def test_the_map_moves_smoothly(browser: Browser, large: Studio) -> None:
     page = tab.page
     page.goto(large.url + "/map?colour=group")
     canvas = page.locator(".plot canvas").first
-    page.wait_for_function("Number(document.querySelector('.plot canvas')?.dataset.frames) > 0", timeout=60_000)
+    expect(canvas).to_have_attribute("data-frames", re.compile("[1-9]"), timeout=60_000)
     first = time.perf_counter() - since
     expect(page.get_by_text("100,000 of 200,000 items")).to_be_visible()
     page.wait_for_load_state("networkidle")

@@ -2,6 +2,7 @@
 import { html, useEffect, useId, useMemo, useRef, useState } from '/assets/vendor/preact-htm.js';
 import { get } from '/assets/lib/api.js';
 import { counted, number } from '/assets/lib/format.js';
+import { Text } from '/assets/lib/ui.js';
 
 let known = null;
 
@@ -85,6 +86,6 @@ export function FilterBox({ value, onChange, problem, placeholder = "price < 30 
       onInput=${(event) => { onChange(event.target.value); setCursor(event.target.selectionStart); setOpen(true); setChosen(-1); }}
       onClick=${(event) => setCursor(event.target.selectionStart)} onKeyDown=${keys} onBlur=${() => setTimeout(() => setOpen(false), 150)} />
     ${shown.length > 0 && html`<ul id=${`${id}-list`} role="listbox">${shown.map((option, at) => html`<li key=${option.text} id=${`${id}-${at}`} role="option" aria-selected=${String(at === chosen)} onMouseDown=${(event) => { event.preventDefault(); take(option); }}><span class="mono clip">${option.text}</span><span class="muted small nowrap">${option.more}</span></li>`)}</ul>`}
-    ${span && html`<div id=${`${id}-problem`} role="alert"><div class="at-place">${value.slice(0, span[0])}<mark>${value.slice(...span) || '␣'}</mark>${value.slice(span[1])}</div><p class="hint" style=${{ color: 'var(--bad)' }}>${problem.message}</p></div>`}
+    ${span && html`<div id=${`${id}-problem`} role="alert"><div class="at-place">${value.slice(0, span[0])}<mark>${value.slice(...span) || '␣'}</mark>${value.slice(span[1])}</div><p class="hint" style=${{ color: 'var(--bad)' }}><${Text} of=${problem.message} /></p></div>`}
   </div>`;
 }

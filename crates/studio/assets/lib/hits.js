@@ -16,15 +16,16 @@ export function columnsOf(records, most = 4) {
   for (const record of records) {
     for (const [name, value] of Object.entries(record ?? {})) {
       if (name === 'id' || value === null || (typeof value === 'object' && !Array.isArray(value))) continue;
-      const field = seen.get(name) ?? { name, count: 0, length: 0, title: false };
+      const field = seen.get(name) ?? { name, count: 0, length: 0, titles: 0 };
       field.count += 1;
       field.length += plain(value).length;
-      field.title ||= title(record) === plain(value);
+      field.titles += typeof value === 'string' && title(record) === plain(value);
       seen.set(name, field);
     }
   }
-  const fields = [...seen.values()].filter((field) => field.length / field.count <= 120);
-  fields.sort((one, other) => other.title - one.title || other.count - one.count || one.length / one.count - other.length / other.count);
+  const enough = records.length / 10;
+  const fields = [...seen.values()].filter((field) => field.length / field.count <= 120 && field.count >= enough);
+  fields.sort((one, other) => (other.titles > other.count / 2) - (one.titles > one.count / 2) || other.count - one.count || one.length / one.count - other.length / other.count);
   return fields.slice(0, most).map((field) => field.name);
 }
 

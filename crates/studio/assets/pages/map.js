@@ -77,7 +77,7 @@ function Content({ space, spaces, params }) {
         ${colours.problem && html`<${Failed} problem=${colours.problem} />`}
         ${map && html`<${Legend} of=${colours.value} hidden=${hidden} setHidden=${setHidden} />`}
       </div><//>
-      <${QueryCard} space=${space} map=${map} query=${query} setQuery=${setQuery} />
+      <${QueryCard} space=${space} map=${map} query=${query} setQuery=${setQuery} setChosen=${setChosen} />
     </div>
     <div class="stack">
       ${problem ? html`<${Card}><${Failed} problem=${problem} /><//>`
@@ -309,10 +309,10 @@ function Chosen({ space, at, setChosen }) {
 
 const PlacedHits = ({ hits, setChosen }) => html`<div class="scroll" style=${{ margin: 0, padding: 0 }}><table>
   <thead><tr><th class="num">Rank</th><th>Item</th><th class="num">Score</th></tr></thead>
-  <tbody>${hits.map((hit, at) => html`<tr key=${hit.id}><td class="num">${at + 1}</td><td><div class="cell">${setChosen && hit.at !== null ? html`<button class="plain" style=${{ padding: 0, whiteSpace: 'normal', textAlign: 'left', overflowWrap: 'anywhere' }} onClick=${() => setChosen(hit.at)}>${title(hit.record) || visible(hit.id)}</button>` : title(hit.record) || visible(hit.id)}${hit.at === null && html` <span class="muted small">not on the map</span>`}</div></td><td class="num">${score(hit.score)}</td></tr>`)}</tbody>
+  <tbody>${hits.map((hit, at) => html`<tr key=${hit.id}><td class="num">${at + 1}</td><td><div class="cell">${setChosen && hit.at !== null ? html`<button type="button" class="plain" style=${{ padding: 0, whiteSpace: 'normal', textAlign: 'left', overflowWrap: 'anywhere' }} onClick=${() => setChosen(hit.at)}>${title(hit.record) || visible(hit.id)}</button>` : title(hit.record) || visible(hit.id)}${hit.at === null && html` <span class="muted small">not on the map</span>`}</div></td><td class="num">${score(hit.score)}</td></tr>`)}</tbody>
 </table></div>`;
 
-function QueryCard({ space, map, query, setQuery }) {
+function QueryCard({ space, map, query, setQuery, setChosen }) {
   const form = useLoaded((signal) => get('form', { name: space }, signal), [space]);
   const [text, setText] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -329,7 +329,7 @@ function QueryCard({ space, map, query, setQuery }) {
       <details><summary>Features</summary><${UserForm} form=${form} text=${text ?? JSON.stringify(form.example)} onChange=${setText} problem=${problem} /></details>
       ${problem && problem.part !== 'user' && html`<${Note} level="error" title=${problem.message} />`}
       <div class="row"><button class="primary" disabled=${!map}>Show</button><${Link} to="/recall" params=${{ from: space, user: text ?? JSON.stringify(form.example) }}>Explain this recall<//></div>
-      ${query && html`<${PlacedHits} hits=${query.hits} /><p class="hint">★ is the user, rings are the hits. Distances in the plane are not those of the space.</p>`}
+      ${query && html`<${PlacedHits} hits=${query.hits} setChosen=${setChosen} /><p class="hint">★ is the user, rings are the hits. Distances in the plane are not those of the space.</p>`}
     </form>`}<//>
   <//>`;
 }
