@@ -9,9 +9,10 @@
 //! ```
 //!
 //! Prints a JSON object for each number of items: seconds to publish, megabytes of the generation, the
-//! most megabytes this process held so far, milliseconds from a closed database to the first answer,
-//! and for each efSearch the share of the exact top 10 found and the queries answered in a second, one
-//! at a time by one thread; in separate rows the default efSearch, and the efSearch that a recall target picks.
+//! most megabytes this process held so far, those that the recalls of the curve hold (heap and mapped pages),
+//! milliseconds from a closed database to the first answer, and for each efSearch the share of the exact
+//! top 10 found and the queries answered in a second, one at a time by one thread; in separate rows the
+//! default efSearch, and the efSearch that a recall target picks. `peers.py` runs other engines beside it.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where it fails")]
 
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use std::path::Path;
 use std::time::Instant;
 use twinspire::{DEFAULT_EF, Database, Hits, IndexChoice, IndexKind, Storage};
 use twinspire_testkit::database::ids;
-use twinspire_testkit::measure::{peak_mb, round};
+use twinspire_testkit::measure::{anonymous_kb, mapped_kb, peak_mb, round};
 use twinspire_testkit::vectors::VectorSet;
 
 const SPACE: &str = "vectors";
@@ -66,7 +67,13 @@ fn report(set: &VectorSet) {
             ids(&recall.top(K).unwrap()).into_iter().collect()
         })
         .collect();
+    // A handle of its own: the exact answers mapped every vector.
+    drop(db);
+    let heap = anonymous_kb();
+    let db = Database::open_read_only(&path).unwrap();
     let curve = sweep(&db, set, &truth);
+    let heap = heap.and_then(|before| Some(anonymous_kb()?.saturating_sub(before)));
+    let resident = heap.and_then(|heap| Some(heap + mapped_kb(&path)?));
     let target = |share| {
         measure(set, &truth, |query| {
             db.recall(SPACE)
@@ -83,6 +90,7 @@ fn report(set: &VectorSet) {
         "build_s": round(publish_s, 2),
         "file_mb": round(db.stats().unwrap().spaces[SPACE].bytes as f64 / f64::from(1 << 20), 1),
         "peak_mb": peak_mb(),
+        "resident_mb": resident.map(|kilobytes| round(kilobytes as f64 / 1024.0, 1)),
         "open_ms": round(open_ms, 1),
         "kernels": db.stats().unwrap().kernels,
         "default": curve.iter().find(|(ef, ..)| *ef == DEFAULT_EF),

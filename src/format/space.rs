@@ -277,7 +277,13 @@ impl SpaceLayout {
             metric: self.shape.metric,
             rows: self.rows(bytes),
             codes: self.codes(bytes),
+            paged: None,
         }
+    }
+
+    /// Where the vectors lie in the file.
+    pub(crate) fn vectors(&self) -> Range<usize> {
+        self.vectors.clone()
     }
 
     /// The map from items to item slots.

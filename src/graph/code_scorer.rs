@@ -4,6 +4,7 @@ use super::code_book::LIMIT;
 use super::codes::Codes;
 use super::node_scorer::NodeScorer;
 use super::rotation::rotate;
+use twinspire_core::files::Blob;
 use twinspire_core::kernel::{CodeBatch, CodeQuery, Level, Metric, ScoreScale, prefetch};
 
 /// Early stop: a walk ends at the first node whose squared distance exceeds that of the k-th best by this
@@ -15,6 +16,9 @@ const STOP: f32 = 0.3;
 const ROUNDING: f32 = 1e-5;
 /// Relative rounding error of a rotation.
 const ROTATION: f32 = 4e-6;
+/// The part of an error along the query has a standard deviation of its length over the root of the dimension, if it
+/// has any direction; one in 370 is larger than this many deviations.
+const DEVIATIONS: f32 = 3.0;
 /// Queries that exceed the code range by more than this many steps are scored on floats.
 const MAX_EXCESS: f32 = 4.0;
 
@@ -39,6 +43,8 @@ pub(super) struct CodeScorer<'a> {
     error: f32,
     /// No node scores more than this.
     top: f32,
+    /// The file of the codes, if it is larger than memory.
+    pub(super) paged: Option<&'a Blob>,
 }
 
 impl<'a> CodeScorer<'a> {
@@ -113,7 +119,24 @@ impl<'a> CodeScorer<'a> {
             scale: ScoreScale { factor, term },
             error,
             top,
+            paged: None,
         })
+    }
+}
+
+impl CodeScorer<'_> {
+    /// The least score by codes if the exact one is `score`, and codes are off by no more than `error`.
+    #[inline]
+    fn lower_by(&self, score: f32, error: f32) -> f32 {
+        match self.metric {
+            Metric::Cosine | Metric::InnerProduct => {
+                score - error - ROUNDING * (self.top + score.abs())
+            }
+            Metric::L2 => {
+                let distance = (-score).max(0.0).sqrt() + error;
+                -distance * distance * (1.0 + ROUNDING)
+            }
+        }
     }
 }
 
@@ -158,21 +181,22 @@ impl NodeScorer for CodeScorer<'_> {
     #[inline]
     fn prefetch(&self, node: u32) {
         if let Some(row) = self.codes.rows.row(node) {
-            prefetch(row);
+            match self.paged {
+                Some(file) => file.will_need(bytemuck::cast_slice(row)),
+                None => prefetch(row),
+            }
         }
     }
 
     #[inline]
     fn lower_bound(&self, score: f32) -> f32 {
-        match self.metric {
-            Metric::Cosine | Metric::InnerProduct => {
-                score - self.error - ROUNDING * (self.top + score.abs())
-            }
-            Metric::L2 => {
-                let distance = (-score).max(0.0).sqrt() + self.error;
-                -distance * distance * (1.0 + ROUNDING)
-            }
-        }
+        self.lower_by(score, self.error)
+    }
+
+    #[inline]
+    fn likely_lower_bound(&self, score: f32) -> f32 {
+        let dimension = self.codes.book.centre.len() as f32;
+        self.lower_by(score, self.error * (DEVIATIONS / dimension.sqrt()).min(1.0))
     }
 
     #[inline]

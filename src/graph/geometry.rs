@@ -144,6 +144,7 @@ impl View {
             metric: self.metric,
             rows: Rows::new(&self.data, self.dimension).into(),
             codes: self.codes.as_ref().map(OwnedCodes::view),
+            paged: None,
         }
     }
 

@@ -10,8 +10,12 @@ pub(super) trait NodeScorer {
     fn score_all(&self, nodes: &[u32], scores: &mut Vec<f32>);
     /// Prefetches what scoring a node reads.
     fn prefetch(&self, node: u32);
+    /// Says that what scoring a node read will not be read again soon.
+    fn release(&self, _: u32) {}
     /// The least score that a node can have here if its exact score is `score`.
     fn lower_bound(&self, score: f32) -> f32;
+    /// The same for [`Margin::Likely`](super::Margin::Likely).
+    fn likely_lower_bound(&self, score: f32) -> f32;
     /// The score below which no node is worth expanding, given the score of the k-th best.
     fn expansion_cutoff(&self, kth: f32) -> f32;
 }

@@ -4,6 +4,7 @@ use super::code_scorer::{CodeScorer, QueryBuffer};
 use super::codes::Codes;
 use super::row_scorer::RowScorer;
 use super::rows::{Rows, StoredRows};
+use twinspire_core::files::Blob;
 use twinspire_core::kernel::Metric;
 
 /// The vectors of a graph's nodes.
@@ -15,6 +16,8 @@ pub(crate) struct NodeVectors<'a> {
     pub(crate) rows: StoredRows<'a>,
     /// The codes that a walk scores in their place, if there are any.
     pub(crate) codes: Option<Codes<'a>>,
+    /// The file they lie in, if it is larger than memory: what a search will read is then asked of the disk in time.
+    pub(crate) paged: Option<&'a Blob>,
 }
 
 impl<'a> NodeVectors<'a> {
@@ -24,12 +27,13 @@ impl<'a> NodeVectors<'a> {
             metric,
             rows: rows.into(),
             codes: None,
+            paged: None,
         }
     }
 
     /// Scores nodes exactly.
     pub(super) fn row_scorer(&self, query: &'a [f32]) -> RowScorer<'a> {
-        RowScorer::new(self.rows, self.metric, query)
+        RowScorer::new(self, query)
     }
 
     /// Scores nodes by their codes. `buffer` receives the codes of the query. `None` where there are no
@@ -42,6 +46,8 @@ impl<'a> NodeVectors<'a> {
     where
         'a: 'b,
     {
-        CodeScorer::new(self.codes?, self.metric, query, buffer)
+        let mut scorer = CodeScorer::new(self.codes?, self.metric, query, buffer)?;
+        scorer.paged = self.paged;
+        Some(scorer)
     }
 }

@@ -20,6 +20,18 @@ pub(crate) struct BeamParams<'a> {
     pub(crate) ef: usize,
     /// The k-th best score found elsewhere, in other segments: a walk that does not come near it ends.
     pub(crate) threshold: f32,
+    /// Which candidates are scored exactly.
+    pub(crate) margin: Margin,
+}
+
+/// How far the score by codes may be off, for the choice of the candidates that are scored exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Margin {
+    /// No more than the largest error of any code: no better candidate is missed.
+    Proven,
+    /// As the errors of codes come to: that of a row has any direction, so that its part along the query is a small
+    /// fraction of its length. For searches that may miss nodes anyway.
+    Likely,
 }
 
 impl<'a> BeamParams<'a> {
@@ -30,6 +42,7 @@ impl<'a> BeamParams<'a> {
             k,
             ef,
             threshold: f32::NEG_INFINITY,
+            margin: Margin::Proven,
         }
     }
 

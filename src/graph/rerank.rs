@@ -2,7 +2,7 @@
 
 use super::node_scorer::NodeScorer;
 use super::node_vectors::NodeVectors;
-use super::params::BeamParams;
+use super::params::{BeamParams, Margin};
 use super::scored_node::ScoredNode;
 use super::scratch::Scratch;
 use super::walk::Walk;
@@ -14,7 +14,7 @@ const PREFETCHED: usize = 8;
 /// were re-ranked follow.
 ///
 /// Each candidate is scored by its codes, if there are any. Those that may be among the best by their
-/// codes are scored exactly, so none of the best is missed. Candidates that cannot exceed the threshold
+/// codes are scored exactly: with [`Margin::Proven`] none of the best is missed. Candidates that cannot exceed the threshold
 /// may be left out.
 pub(crate) fn rerank<'s>(
     vectors: &NodeVectors<'_>,
@@ -43,7 +43,11 @@ fn rerank_by(
         .reset(params.k, scorer.lower_bound(params.threshold));
     // By its codes, the exact k-th score may be as low as the first bound. What is better than that may
     // have codes that score lower still: the second bound.
-    let least = |kth: f32| scorer.lower_bound(scorer.lower_bound(kth));
+    let bound = |score: f32| match params.margin {
+        Margin::Proven => scorer.lower_bound(score),
+        Margin::Likely => scorer.likely_lower_bound(score),
+    };
+    let least = |kth: f32| bound(bound(kth));
     let score = |walk: &mut Walk, ahead: &[u32]| {
         walk.score_batch(scorer, |walk, scored| walk.pool.offer(scored, least));
         walk.set_batch(ahead);
@@ -62,5 +66,5 @@ fn rerank_by(
     }
     score(walk, ahead.get(..count).unwrap_or_default());
     score(walk, &[]);
-    walk.rerank_pool(scorer, exact);
+    walk.rerank_pool(bound, exact);
 }

@@ -1,8 +1,10 @@
 //! Exact scores, from the stored vectors.
 
 use super::node_scorer::NodeScorer;
+use super::node_vectors::NodeVectors;
 use super::rows::StoredRows;
-use twinspire_core::kernel::{Metric, Scorer};
+use twinspire_core::files::Blob;
+use twinspire_core::kernel::Scorer;
 
 /// Scores nodes by their vectors.
 #[derive(Clone, Copy)]
@@ -10,14 +12,16 @@ pub(super) struct RowScorer<'a> {
     rows: StoredRows<'a>,
     query: &'a [f32],
     scorer: Scorer,
+    paged: Option<&'a Blob>,
 }
 
 impl<'a> RowScorer<'a> {
-    pub(super) fn new(rows: StoredRows<'a>, metric: Metric, query: &'a [f32]) -> Self {
+    pub(super) fn new(vectors: &NodeVectors<'a>, query: &'a [f32]) -> Self {
         Self {
-            rows,
+            rows: vectors.rows,
             query,
-            scorer: metric.scorer(),
+            scorer: vectors.metric.scorer(),
+            paged: vectors.paged,
         }
     }
 }
@@ -44,12 +48,27 @@ impl NodeScorer for RowScorer<'_> {
     #[inline]
     fn prefetch(&self, node: u32) {
         if let Some(row) = self.rows.row(node) {
-            row.prefetch();
+            match self.paged {
+                Some(file) => file.will_need(row.bytes()),
+                None => row.prefetch(),
+            }
+        }
+    }
+
+    #[inline]
+    fn release(&self, node: u32) {
+        if let (Some(file), Some(row)) = (self.paged, self.rows.row(node)) {
+            file.release(row.bytes());
         }
     }
 
     #[inline]
     fn lower_bound(&self, score: f32) -> f32 {
+        score
+    }
+
+    #[inline]
+    fn likely_lower_bound(&self, score: f32) -> f32 {
         score
     }
 

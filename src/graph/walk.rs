@@ -146,15 +146,17 @@ impl Walk {
         k: usize,
     ) {
         let (first, rest) = (self.beam.keys().take(k), self.beam.keys().skip(k));
-        rerank(&mut self.ranked, first, rest, scorer, exact);
+        let least = |kth| scorer.likely_lower_bound(kth);
+        rerank(&mut self.ranked, first, rest, least, exact);
         self.counters.ranked += self.ranked.len() as u64;
     }
 
     /// Re-ranks the candidate pool by exact scores, down to the last candidate that may be among its best.
-    pub(super) fn rerank_pool(&mut self, scorer: &impl NodeScorer, exact: &impl NodeScorer) {
+    /// `least` gives the score by codes of these, from the exact score of the worst.
+    pub(super) fn rerank_pool(&mut self, least: impl Fn(f32) -> f32, exact: &impl NodeScorer) {
         let (first, rest) = self.pool.split_at_kth();
         let (first, rest) = (first.iter().copied(), rest.iter().copied());
-        rerank(&mut self.ranked, first, rest, scorer, exact);
+        rerank(&mut self.ranked, first, rest, least, exact);
         self.counters.ranked += self.ranked.len() as u64;
     }
 
@@ -172,13 +174,13 @@ impl Walk {
     }
 }
 
-/// Re-ranks by exact scores, best first: all of `first`, and those of `rest` that may be better than the
-/// worst of `first` by their approximate scores.
+/// Re-ranks by exact scores, best first: all of `first`, and those of `rest` whose approximate score is at least what
+/// `least` gives for the worst of `first`.
 fn rerank(
     ranked: &mut Vec<ScoredNode>,
     first: impl Iterator<Item = u64> + Clone,
     rest: impl Iterator<Item = u64> + Clone,
-    scorer: &impl NodeScorer,
+    least: impl Fn(f32) -> f32,
     exact: &impl NodeScorer,
 ) {
     let score = |scored: ScoredNode| {
@@ -189,12 +191,13 @@ fn rerank(
     first.clone().for_each(|scored| exact.prefetch(scored.node));
     ranked.extend(first.filter_map(score));
     if let Some(kth) = ranked.iter().min() {
-        let least = scorer.lower_bound(kth.score);
+        let least = least(kth.score);
         let close = rest
             .map(ScoredNode::from_key)
             .filter(|scored| scored.score >= least);
         close.clone().for_each(|scored| exact.prefetch(scored.node));
         ranked.extend(close.filter_map(score));
     }
+    ranked.iter().for_each(|scored| exact.release(scored.node));
     ranked.sort_unstable_by(|a, b| b.cmp(a));
 }

@@ -3,7 +3,7 @@
 use super::codebooks::{ByteTables, Entries, products};
 use super::index::{Partitions, blocks};
 use super::router::Router;
-use crate::graph::{BeamParams, NodeFilter, NodeVectors, ScoredNode, Scratch, rerank};
+use crate::graph::{BeamParams, Margin, NodeFilter, NodeVectors, ScoredNode, Scratch, rerank};
 use twinspire_core::kernel::{FAST_SCAN_BLOCK, Level, Metric};
 
 /// Leaves scanned for each step of the width of a search.
@@ -123,7 +123,13 @@ pub(crate) fn search<'s>(
     }
     let counters = scratch.counters();
     (counters.expanded, counters.scored) = (counters.expanded + scanned, counters.scored + scored);
-    rerank(vectors, params, candidates.nodes(), scratch)
+    let margin = Margin::Likely;
+    rerank(
+        vectors,
+        &BeamParams { margin, ..*params },
+        candidates.nodes(),
+        scratch,
+    )
 }
 
 /// What the scan of a leaf takes, in blocks; without a selection, every leaf takes the same.

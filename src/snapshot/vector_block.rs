@@ -74,6 +74,7 @@ impl VectorBlock {
             metric: self.metric,
             rows: self.stored_rows(),
             codes: self.codes.as_ref().map(OwnedCodes::view),
+            paged: None,
         }
     }
 

@@ -14,11 +14,13 @@ use crate::graph::{NodeVectors, OwnedCodes, Rows, StoredRows};
 use crate::index::{Index, IndexKind, OwnedIndex};
 use crate::manifest::SpaceFile;
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{Blob, IoAction, names};
+use twinspire_core::files::{Blob, IoAction, memory_limit, names};
 use twinspire_core::ids::{FileNo, ItemNo};
 use twinspire_core::kernel::{Level, Metric, Storage};
 use twinspire_core::wire::pack;
 
+/// Smaller files stay in memory anywhere; the limit is not read for them.
+const LEAST_PAGED: u64 = 64 << 20;
 /// Components converted to half precision at a time.
 const BLOCK: usize = 4096;
 
@@ -29,6 +31,8 @@ pub(crate) struct SpaceSegment {
     pinned: SpaceFile,
     blob: Blob,
     layout: SpaceLayout,
+    /// Whether the file is too large to stay in memory.
+    paged: bool,
 }
 
 impl SpaceSegment {
@@ -61,11 +65,16 @@ impl SpaceSegment {
         }
         layout.index(&blob).map_err(&wrong)?;
         let pinned = *pinned;
+        let paged = is_paged(&blob);
+        if paged {
+            blob.advise_scattered(layout.vectors());
+        }
         Ok(Self {
             path,
             pinned,
             blob,
             layout,
+            paged,
         })
     }
 
@@ -116,7 +125,10 @@ impl SpaceSegment {
 
     /// What a search of the index needs of the vectors.
     pub(crate) fn node_vectors(&self) -> NodeVectors<'_> {
-        self.layout.node_vectors(&self.blob)
+        NodeVectors {
+            paged: self.paged.then_some(&self.blob),
+            ..self.layout.node_vectors(&self.blob)
+        }
     }
 
     /// The kind of index over the nodes.
@@ -152,6 +164,12 @@ impl SpaceSegment {
         let problems = damaged.into_iter().chain(self.layout.check(&self.blob));
         problems.map(StoreError::reading(&self.path)).collect()
     }
+}
+
+/// Whether a file takes too much of the memory for all of it to stay there.
+fn is_paged(blob: &Blob) -> bool {
+    let length = blob.len() as u64;
+    length >= LEAST_PAGED && memory_limit().is_some_and(|limit| length > limit / 2)
 }
 
 /// Content of a space segment. `items` and `rows` are in node order; no two rows are equal.

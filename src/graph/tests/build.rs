@@ -65,6 +65,7 @@ fn recall(count: usize, dimension: usize, k: usize, metric: Metric, builder: Gra
         metric,
         rows: rows.into(),
         codes: Some(codes.view()),
+        paged: None,
     };
     let mut hits = 0;
     for query in queries.chunks_exact(dimension) {

@@ -61,6 +61,7 @@ fn recall(
         metric,
         rows: rows.into(),
         codes: codes.as_ref().map(OwnedCodes::view),
+        paged: None,
     };
     let scratch = &mut Scratch::default();
     [10, 100].map(|k| {

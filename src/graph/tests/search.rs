@@ -53,7 +53,7 @@ proptest! {
         let codes = OwnedCodes::quantise(rows, metric);
         prop_assert_eq!(codes.and_then(|codes| codes.view().first_mismatch(halves)), None);
         let graph = ring(rows.count(), &chords);
-        let vectors = NodeVectors { metric, rows: halves, codes: None };
+        let vectors = NodeVectors { metric, rows: halves, codes: None, paged: None };
         let scratch = &mut Scratch::default();
         let found = search(&graph, &vectors, &BeamParams::new(&query, k, 60), scratch);
         // Another kernel adds in another order: scores are near, and near ones may change places.
@@ -82,7 +82,7 @@ proptest! {
         let accept = |node: u32| node.is_multiple_of(every);
         let codes = OwnedCodes::quantise(rows, metric).filter(|_| coded);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let vectors = NodeVectors { metric, rows: rows.into(), codes };
+        let vectors = NodeVectors { metric, rows: rows.into(), codes, paged: None };
         // The radius is the very score of one of them.
         let all = brute_force(rows, metric, &query, 60, |_| true);
         let least = all[at.index(all.len())].score;
@@ -104,7 +104,7 @@ proptest! {
         let accept = |node: u32| node % 5 == 4;
         let codes = OwnedCodes::quantise(rows, metric);
         let codes = codes.as_ref().map(OwnedCodes::view);
-        let vectors = NodeVectors { metric, rows: rows.into(), codes };
+        let vectors = NodeVectors { metric, rows: rows.into(), codes, paged: None };
         let found = search_accepted(&graph, &vectors, (&[1.0, 0.5], 3, ef), accept);
         prop_assert_eq!(found.len(), 3);
         prop_assert!(found.iter().all(|scored| accept(scored.node)));

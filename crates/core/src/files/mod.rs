@@ -13,6 +13,7 @@ mod file_system;
 mod io_action;
 #[cfg(any(test, fuzzing, feature = "memory-files"))]
 mod memory;
+mod memory_limit;
 pub mod names;
 mod network;
 mod os;
@@ -25,5 +26,6 @@ pub use io_action::IoAction;
 pub use memory::Operation;
 #[cfg(any(test, fuzzing, feature = "memory-files"))]
 pub use memory::{Failure, Fault, Loss, MemoryFiles};
+pub use memory_limit::memory_limit;
 pub use os::OsFiles;
 pub use regular::open_regular;

@@ -273,7 +273,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[expect(unsafe_code, reason = "another process could change a mapped file")]
-fn map(file: &File) -> io::Result<memmap2::Mmap> {
+pub(super) fn map(file: &File) -> io::Result<memmap2::Mmap> {
     // SAFETY: the map is read-only, and Twinspire never writes to or truncates a published file:
     // files are appended to under a new name and later only unlinked. A foreign process that
     // truncates the file can end this one by a signal, as the documentation of `Database::open`

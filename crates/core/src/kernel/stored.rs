@@ -123,6 +123,15 @@ impl<'a> Row<'a> {
             Self::Half(row) => prefetch(row),
         }
     }
+
+    /// The bytes of the components, as they are stored.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Full(row) => bytemuck::cast_slice(row),
+            Self::Half(row) => bytemuck::cast_slice(row),
+        }
+    }
 }
 
 impl<'a> From<&'a [f32]> for Row<'a> {
