@@ -32,6 +32,7 @@
 //! - A *generation* is what a space serves: towers, a vector of every item and an index over the vectors. They
 //!   are [published](Database::publish) and [rolled back](Database::rollback) together.
 //! - An *ensemble* is a stored recipe that fuses several spaces over the same items ([`Ensemble`]).
+//! - A *lexical space* ranks items by the words of their fields ([`Lexical`]). An ensemble takes it like any other.
 //! - A *filter* selects items by their fields ([`Filter`]).
 //! - A write is *fresh* while it is only in the journal, until it is *sealed* into a segment.
 //!
@@ -55,6 +56,7 @@ mod format;
 pub mod fuzzing;
 mod graph;
 mod index;
+mod lexical;
 mod maintain;
 mod manifest;
 mod partitions;
@@ -67,9 +69,9 @@ pub mod train;
 pub use database::{
     BatchRecall, CheckReport, DEFAULT_MAX_REMOVED, DEFAULT_NEGATIVE_RANKS,
     DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export,
-    ExportedItem, ExportedItems, FileProblem, GenerationInfo, Items, MinedPairs, Miner,
-    OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced, Replacement, Rollback,
-    SpaceStats, StreamRecall,
+    ExportedItem, ExportedItems, FileProblem, GenerationInfo, Items, LexicalInfo, LexicalSpaces,
+    MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced, Replacement,
+    Rollback, SpaceStats, StreamRecall,
 };
 pub use ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Normalisation, NormalisedSum, Quotas, RankFusion,
@@ -79,6 +81,7 @@ pub use error::{Error, ErrorKind};
 pub use filter::{Filter, FilterError, FilterErrorKind, FilterField, FilterLiteral};
 pub use graph::{DEFAULT_EF, GraphBuilder};
 pub use index::{IndexChoice, IndexKind, IndexReason, IndexTimes};
+pub use lexical::{Language, Lexical};
 pub use maintain::{Progress, ProgressStage};
 pub use manifest::{
     CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, MeasuredRecall, QueryKind,
@@ -107,6 +110,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/ensembles.md")]
 struct EnsemblesGuide;
+
+/// The examples of the guide to full text, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lexical.md")]
+struct LexicalGuide;
 
 /// The examples of the guide to mining, compiled.
 #[cfg(doctest)]

@@ -9,12 +9,26 @@ use crate::cranfield::{Cranfield, DEPTH, Quality};
 use serde_json::{Map, Value, json};
 use std::error::Error;
 use std::path::Path;
+use tempfile::TempDir;
 use twinspire::train::dssm::{Config, train, train_auto};
 use twinspire::train::{AutoParams, TrainParams};
 use twinspire::train::{Dataset, TrainingReport};
-use twinspire::{Database, Towers};
+use twinspire::{Database, Ensemble, Lexical, Normalisation, NormalisedSum, RankFusion, Towers};
 
 const SPACE: &str = "text";
+/// The lexical space: the words of the same texts.
+const WORDS: &str = "words";
+
+/// Ensembles of both spaces at equal weights: nothing about them is tuned.
+fn ensembles() -> [(&'static str, Ensemble); 3] {
+    let sum = |by| NormalisedSum::new(by).space(SPACE, 1.0).space(WORDS, 1.0);
+    let ranks = RankFusion::new().space(SPACE, 1.0).space(WORDS, 1.0);
+    [
+        ("rank fusion", ranks.into()),
+        ("normalised, min_max", sum(Normalisation::MinMax).into()),
+        ("normalised, z_score", sum(Normalisation::ZScore).into()),
+    ]
+}
 
 /// Patience of early stopping, in epochs.
 const PATIENCE: usize = 3;
@@ -64,8 +78,19 @@ fn built_in() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Tries settings: the built-in ones, or those of a file.
-pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
+/// What is tried.
+#[derive(Clone, Copy)]
+pub enum Settings<'a> {
+    /// The settings that are built in, then those that are chosen by the data.
+    BuiltIn,
+    /// Those that are chosen by the data.
+    Auto,
+    /// Those of a file.
+    File(&'a Path),
+}
+
+/// Tries settings.
+pub fn run(dir: &Path, tried: Settings<'_>) -> Result<(), Box<dyn Error>> {
     let cranfield = Cranfield::read(dir)?;
     let (documents, queries) = (cranfield.documents.len(), cranfield.queries.len());
     println!("Cranfield: {documents} documents, {queries} queries with relevant documents.\n");
@@ -75,15 +100,21 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     );
     let bm25 = cranfield.judge(&cranfield.bm25());
     line("BM25", None, bm25);
-    let is_built_in = settings.is_none();
-    let settings: Vec<(String, Value)> = match settings {
-        None => {
+    let words = open(&cranfield, None)?;
+    line(
+        "lexical space: BM25 of stems without stop words",
+        None,
+        answer(&words.1, &cranfield, WORDS)?,
+    );
+    let settings: Vec<(String, Value)> = match tried {
+        Settings::Auto => Vec::new(),
+        Settings::BuiltIn => {
             let built_in = built_in().into_iter();
             built_in
                 .map(|(name, settings)| (name.to_owned(), settings))
                 .collect()
         }
-        Some(file) => {
+        Settings::File(file) => {
             let all: Map<String, Value> = serde_json::from_slice(&std::fs::read(file)?)?;
             all.into_iter().collect()
         }
@@ -117,20 +148,16 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
             ..config
         };
         let trained = train(&data, &whole, |_| {})?;
-        line(
-            &name,
-            Some((mrr, &trained.report)),
-            judge(&cranfield, trained.towers)?,
-        );
+        judge(&cranfield, &name, (mrr, &trained.report), trained.towers)?;
         if best.as_ref().is_none_or(|(least, _)| mrr > *least) {
             best = Some((mrr, name));
         }
     }
-    if is_built_in {
+    if !matches!(tried, Settings::File(_)) {
         let auto = train_auto(&data, &Config::default(), AutoParams::default(), |_| {})?;
         let mrr = auto.report.validations.iter().copied().fold(0.0, f64::max);
-        let quality = judge(&cranfield, auto.towers)?;
-        line("train dssm --auto", Some((mrr, &auto.report)), quality);
+        let name = "train dssm --auto";
+        judge(&cranfield, name, (mrr, &auto.report), auto.towers)?;
     }
     if let Some((mrr, name)) = best {
         println!("\nBest by the held-out documents, mean reciprocal rank {mrr:.4}: {name}.");
@@ -138,18 +165,46 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Publishes the towers into a database and judges its answers.
-fn judge(cranfield: &Cranfield, towers: Towers) -> Result<Quality, Box<dyn Error>> {
+/// A database of the documents, with the lexical space and the towers if there are any.
+fn open(
+    cranfield: &Cranfield,
+    towers: Option<Towers>,
+) -> Result<(TempDir, Database), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let db = Database::open(dir.path().join("cranfield.twin"))?;
     db.items().put_many(&cranfield.documents)?;
-    // Two of the documents are empty.
-    db.publish(SPACE).towers(towers).leave_out(|_| {}).run()?;
+    db.seal()?;
+    db.lexical()
+        .define(WORDS, Lexical::new().field("text", 1.0))?;
+    if let Some(towers) = towers {
+        // Two of the documents are empty.
+        db.publish(SPACE).towers(towers).leave_out(|_| {}).run()?;
+    }
+    Ok((dir, db))
+}
+
+/// Publishes towers, and prints a line for them and for each ensemble with the words.
+fn judge(
+    cranfield: &Cranfield,
+    name: &str,
+    report: (f64, &TrainingReport),
+    towers: Towers,
+) -> Result<(), Box<dyn Error>> {
+    let (_dir, db) = open(cranfield, Some(towers))?;
+    line(name, Some(report), answer(&db, cranfield, SPACE)?);
+    for (method, ensemble) in ensembles() {
+        db.ensembles().define("both", ensemble)?;
+        let quality = answer(&db, cranfield, "both")?;
+        line(&format!("    and words, {method}"), None, quality);
+    }
+    Ok(())
+}
+
+/// Judges the answers of a space or an ensemble.
+fn answer(db: &Database, cranfield: &Cranfield, name: &str) -> Result<Quality, Box<dyn Error>> {
     let each = cranfield.queries.iter().map(|query| {
-        let hits = db
-            .recall(SPACE)
-            .user(&json!({"query": query.text}))
-            .top(DEPTH)?;
+        let user = json!({"query": query.text});
+        let hits = db.recall(name).user(&user).top(DEPTH)?;
         Ok(hits.iter().map(|hit| hit.id.clone()).collect())
     });
     let answers: Vec<Vec<String>> = each.collect::<Result<_, twinspire::Error>>()?;

@@ -21,19 +21,21 @@ use std::error::Error;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-usage: recipes dssm CRANFIELD_DIR [--config FILE]
+usage: recipes dssm CRANFIELD_DIR [--auto | --config FILE]
        recipes ebr MOVIELENS_DIR [--config FILE]
        recipes mobius MOVIELENS_DIR [--config FILE]
        recipes youtube MOVIELENS_DIR [--grid]
 
   dssm     text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from
-           the documents alone: no query and no judgement is seen in training
+           the documents alone: no query and no judgement is seen in training; with a lexical space
+           beside, and ensembles of both
   ebr      films by triplets on MovieLens-100K (u.data, u.item, u.user): random and mined negatives,
            hard then easy, ensembles
   mobius   clicks under a teacher of relevance, ranked by bids, on MovieLens-100K
   youtube  two towers on MovieLens-100K: with and without the correction, by popularity, in order of
            time; the estimator of frequencies on a simulated stream
 
+  --auto         settings chosen by the data alone, in place of all that are built in
   --grid         how the settings were chosen, by validation alone
   --config FILE  what to try in place of what is built in; dssm: a JSON object of name to settings; ebr:
                  an object of `settings`, `runs` and `ensembles`";
@@ -42,8 +44,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome: Result<(), Box<dyn Error>> = match arguments[..] {
-        ["dssm", dir] => dssm::run(dir.as_ref(), None),
-        ["dssm", dir, "--config", file] => dssm::run(dir.as_ref(), Some(file.as_ref())),
+        ["dssm", dir] => dssm::run(dir.as_ref(), dssm::Settings::BuiltIn),
+        ["dssm", dir, "--auto"] => dssm::run(dir.as_ref(), dssm::Settings::Auto),
+        ["dssm", dir, "--config", file] => {
+            dssm::run(dir.as_ref(), dssm::Settings::File(file.as_ref()))
+        }
         ["ebr", dir] => ebr::run(dir.as_ref(), None),
         ["ebr", dir, "--config", file] => ebr::run(dir.as_ref(), Some(file.as_ref())),
         ["youtube", dir] => youtube::run(dir.as_ref()),

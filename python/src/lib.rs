@@ -4,7 +4,7 @@
 //! - `failure` turns errors into exceptions, `process` refuses a handle after a fork, `jobs` lets Ctrl-C and a
 //!   progress callback reach long calls.
 //! - `json`, `frames`, `records`, `arrays`, `arguments` and `options` convert what comes in, `info` what goes out.
-//! - `database` is the handle; `items`, `ensembles`, `pinned`, `recall`, `publish`, `release`, `generations`,
+//! - `database` is the handle; `items`, `ensembles`, `lexical`, `pinned`, `recall`, `publish`, `release`, `generations`,
 //!   `maintenance`, `evaluate` and `mining` add its methods. `hits`, `batch`, `towers`, `train`, `filters` and `sources`
 //!   are what they return and take. `limits` are those of ONNX models.
 //! - `studio` is the local page, `command` the command `twinspire`.
@@ -32,6 +32,7 @@ mod info;
 mod items;
 mod jobs;
 mod json;
+mod lexical;
 mod limits;
 mod loading;
 mod maintenance;
@@ -71,6 +72,7 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pinned::Pinned>()?;
     module.add_class::<ensembles::Ensembles>()?;
     module.add_class::<ensembles::Ensemble>()?;
+    module.add_class::<lexical::LexicalSpaces>()?;
     module.add_class::<studio::Studio>()?;
     module.add_class::<towers::Towers>()?;
     module.add_class::<mining::MinedPairs>()?;

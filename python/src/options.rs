@@ -29,6 +29,7 @@ pub struct Options {
     input: Input,
     users_in: Vec<(String, Value)>,
     vectors_in: Vec<(String, Vec<f32>)>,
+    text: Option<String>,
     /// Number of hits; `usize::MAX` for all.
     k: usize,
     min_score: Option<f32>,
@@ -54,6 +55,7 @@ impl Default for Options {
             input: Input::None,
             users_in: Vec::new(),
             vectors_in: Vec::new(),
+            text: None,
             k: DEFAULT_K,
             min_score: None,
             filters: Vec::new(),
@@ -138,6 +140,7 @@ impl Options {
             "vectors_in" if call != Call::Similar => {
                 self.vectors_in = by_space(value, arrays::vector)?;
             }
+            "text" if call != Call::Similar => self.text = value.extract()?,
             "k" => self.k = value.extract::<Option<usize>>()?.unwrap_or(usize::MAX),
             "min_score" => self.min_score = value.extract()?,
             "filter" => self.filters = Filter::each(value)?,
@@ -211,6 +214,9 @@ impl Options {
         }
         for (space, vector) in &self.vectors_in {
             recall = recall.vector_in(space, vector);
+        }
+        if let Some(text) = &self.text {
+            recall = recall.text(text);
         }
         for filter in &self.filters {
             recall = recall.filter(filter.clone());

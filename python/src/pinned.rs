@@ -54,7 +54,7 @@ impl Drop for Pinned {
 impl Pinned {
     /// Find the best items of a space or an ensemble for one query in this state; as `Database.recall`.
     #[pyo3(signature = (name, **options), text_signature = "($self, name, *, user=None, vector=None, similar=None, \
-        users_in=None, vectors_in=None, k=10, min_score=None, filter=None, exclude=None, recall_target=None, ef=None, \
+        users_in=None, vectors_in=None, text=None, k=10, min_score=None, filter=None, exclude=None, recall_target=None, ef=None, \
         exact=False, offset=0, records=False, exact_ranks=False, check_features='described', explain=False)")]
     fn recall(
         &self,
@@ -84,7 +84,7 @@ impl Pinned {
 
     /// Find the best items for many users in this state; as `Database.recall_many`.
     #[pyo3(signature = (name, users, **options), text_signature = "($self, name, users, *, users_in=None, \
-        vectors_in=None, k=10, min_score=None, filter=None, exclude=None, exclude_each=None, recall_target=None, \
+        vectors_in=None, text=None, k=10, min_score=None, filter=None, exclude=None, exclude_each=None, recall_target=None, \
         ef=None, exact=False, offset=0, records=False, exact_ranks=False, check_features='described', explain=False, \
         on_error='raise')")]
     fn recall_many(

@@ -26,6 +26,8 @@ impl Database {
     ///     The id of an item, which is not among the hits itself.
     /// users_in, vectors_in : dict, optional
     ///     Of an ensemble: features or vectors for single spaces, by name.
+    /// text : str, optional
+    ///     The text that lexical spaces search for, in place of one of the user.
     /// k : int or None, default 10
     ///     Number of hits; with None every item, which makes sense with `min_score`.
     /// min_score : float, optional
@@ -72,7 +74,7 @@ impl Database {
     /// >>> [hit.id for hit in hits]
     /// ['B02', 'B01']
     #[pyo3(signature = (name, **options), text_signature = "($self, name, *, user=None, vector=None, similar=None, \
-        users_in=None, vectors_in=None, k=10, min_score=None, filter=None, exclude=None, recall_target=None, ef=None, \
+        users_in=None, vectors_in=None, text=None, k=10, min_score=None, filter=None, exclude=None, recall_target=None, ef=None, \
         exact=False, offset=0, records=False, exact_ranks=False, check_features='described', explain=False)")]
     fn recall(
         &self,
@@ -148,7 +150,7 @@ impl Database {
     /// >>> many.ids.tolist()
     /// [['B01'], ['B02']]
     #[pyo3(signature = (name, users, **options), text_signature = "($self, name, users, *, users_in=None, \
-        vectors_in=None, k=10, min_score=None, filter=None, exclude=None, exclude_each=None, recall_target=None, \
+        vectors_in=None, text=None, k=10, min_score=None, filter=None, exclude=None, exclude_each=None, recall_target=None, \
         ef=None, exact=False, offset=0, records=False, exact_ranks=False, check_features='described', explain=False, \
         on_error='raise')")]
     fn recall_many(

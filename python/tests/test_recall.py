@@ -211,6 +211,7 @@ def test_calls_return_what_they_say(db: twinspire.Database) -> None:
         (iter(db.items), twinspire.ItemIterator),
         (db.ensembles, twinspire.Ensembles),
         (db.ensembles["home"], twinspire.Ensemble),
+        (db.lexical, twinspire.LexicalSpaces),
         (db.towers("by-price"), twinspire.Towers),
         (db.mine("by-price", []), twinspire.MinedPairs),
         (db.stats(), twinspire.Stats),
@@ -249,6 +250,39 @@ def test_a_pinned_state_stays(db: twinspire.Database) -> None:
         state.recall("clip", vector=[0.0, 1.0])
     with pytest.raises(twinspire.NotFoundError):
         now.generation("clip", 7)
+
+
+def test_lexical_spaces_are_a_mapping(db: twinspire.Database) -> None:
+    db.items.put_many([{"id": "W1", "title": "Running shoes", "price": 9}, {"id": "W2", "title": "A shoe rack", "price": 5}])
+    db.lexical["words"] = {"fields": {"title": 2}}
+    assert list(db.lexical) == ["words"] == db.lexical.keys() and len(db.lexical) == 1
+    assert db.lexical["words"]["fields"] == {"title": 2.0} and db.lexical["words"]["language"] == "english"
+    assert db.lexical.values() == [db.lexical["words"]] == [dict(db.lexical.items())["words"]]
+    assert "words" in db.lexical and 3 not in db.lexical and "words: BM25" in repr(db.lexical)
+    assert db.recall("words", text="shoes for running").ids == ["W1", "W2"]
+    assert db.recall("words", user={"query": "racks"}, filter="price < 9").ids == ["W2"]
+    assert db.pin().recall("words", text="racks").ids == ["W2"]
+    many = db.recall_many("words", [{"query": "racks"}, {"query": "running"}])
+    assert [hits.ids for hits in many] == [["W2"], ["W1"]]
+    db.ensembles["both"] = twinspire.normalised({"words": 1, "by-price": 1}, by="z_score")
+    hits = db.recall("both", user={"price": 5}, text="shoe")
+    assert set(hits[0].channels) == {"by-price", "words"}
+    db.lexical["words"] = {"fields": ["title"], "language": "none"}
+    assert db.recall("words", text="shoe").ids == ["W2"]
+    assert db.lexical.rollback("words") == 1 and db.lexical.rollback("words", to=2) == 2
+    assert [kept["active"] for kept in db.lexical.generations("words")] == [False, True]
+    with pytest.raises(twinspire.InvalidInputError, match="not a lexical space"):
+        db.lexical["words"] = {"fields": ["title"], "boost": 2}
+    with pytest.raises(twinspire.InvalidInputError, match="it has 0 fields"):
+        db.lexical["words"] = {"fields": []}
+    with pytest.raises(twinspire.InvalidInputError, match="used by both"):
+        del db.lexical["words"]
+    del db.ensembles["both"]
+    del db.lexical["words"]
+    assert db.lexical.get("words") is None and db.lexical.get("words", 3) == 3
+    for wrong in (lambda: db.lexical["words"], lambda: db.lexical.__delitem__("words")):
+        with pytest.raises(KeyError, match='no lexical space "words"'):
+            wrong()
 
 
 def test_ensembles_are_a_mapping(db: twinspire.Database) -> None:

@@ -3,6 +3,7 @@
 use super::{Database, Recall};
 use crate::error::Error;
 use crate::maintain::is_gone;
+use crate::manifest::LexicalSpace;
 use crate::recall::View;
 use crate::store;
 use std::fmt;
@@ -93,6 +94,13 @@ impl Pinned {
             None => vec![name],
         };
         for space in spaces {
+            let lexical = snapshot.sealed.manifest.lexical.get(space);
+            if let Some(active) = lexical.and_then(LexicalSpace::active) {
+                if active.lexical.query() == field {
+                    return Ok(true);
+                }
+                continue;
+            }
             let base = &snapshot.space(space)?.base;
             // The towers of a fused space are those of its members.
             let members = base.generation.members.keys().map(String::as_str);

@@ -19,6 +19,7 @@ pub struct Recall<'a, Q = OneQuery<'a>> {
     name: &'a str,
     query: Q,
     by_space: Vec<(&'a str, QueryInput<'a>)>,
+    text: Option<&'a str>,
     params: SearchParams,
 }
 
@@ -98,6 +99,7 @@ impl<'a> Recall<'a> {
             name,
             query: OneQuery(None),
             by_space: Vec::new(),
+            text: None,
             params: SearchParams::default(),
         }
     }
@@ -169,6 +171,7 @@ impl<'a> Recall<'a> {
                 exclude: &[],
             },
             by_space: self.by_space,
+            text: self.text,
             params: self.params,
         }
     }
@@ -185,6 +188,7 @@ impl<'a> Recall<'a> {
         let query = Query {
             input: self.query.0,
             by_space: &self.by_space,
+            text: self.text,
             exclude: &[],
         };
         run_one(&self.state.view(), self.name, &query, &self.params)
@@ -269,6 +273,7 @@ impl BatchRecall<'_> {
     fn queries(&self, users: Range<usize>) -> Vec<Query<'_>> {
         let inputs = BatchInputs {
             by_space: &self.by_space,
+            text: self.text,
             exclude: self.query.exclude,
         };
         let given = self.query.users.0.get(users.clone()).unwrap_or_default();
@@ -305,6 +310,7 @@ impl<I: Iterator<Item = Value>> StreamRecall<'_, I> {
         let (view, users) = (self.state.view(), self.query.users.0);
         let inputs = BatchInputs {
             by_space: &self.by_space,
+            text: self.text,
             exclude: self.query.exclude,
         };
         run_stream(&view, self.name, users, inputs, &self.params)
@@ -331,6 +337,13 @@ impl<'a, Q> Recall<'a, Q> {
     /// In a recall of an ensemble: a vector for one of its spaces.
     pub fn vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
         self.by_space.push((space, QueryInput::Vector(vector)));
+        self
+    }
+
+    /// The text that [lexical spaces](crate::Lexical) search for, in place of the one that they read from the user.
+    /// Other spaces do not see it.
+    pub fn text(mut self, text: &'a str) -> Self {
+        self.text = Some(text);
         self
     }
 

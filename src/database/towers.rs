@@ -1,6 +1,7 @@
 //! The towers of a database's generations.
 
 use super::Database;
+use crate::ensemble::Ensemble;
 use crate::error::{Error, Unsupported};
 use crate::recall::{View, embed_shown};
 use crate::store::read_towers;
@@ -72,10 +73,17 @@ impl Database {
         let live = self.live();
         let snapshot = live.snapshot.load();
         let ensemble = snapshot.sealed.manifest.ensembles.get(name);
+        let lexical = &snapshot.sealed.manifest.lexical;
+        let texts = ensemble.into_iter().flat_map(Ensemble::spaces);
+        let texts = texts.filter_map(|space| Some(lexical.get(space)?.active()?.lexical.query()));
+        let texts: Vec<&str> = texts.collect();
         let mut models = BTreeMap::new();
         match ensemble {
             Some(ensemble) => {
-                for space in ensemble.spaces() {
+                for space in ensemble
+                    .spaces()
+                    .filter(|space| !lexical.contains_key(*space))
+                {
                     models.insert(space, snapshot.space(space)?.base.model()?);
                 }
             }
@@ -89,7 +97,10 @@ impl Database {
                 }
             }
         }
-        let reads = |field: &str| models.values().any(|model| model.reads(Side::User, field));
+        let reads = |field: &str| {
+            let mut models = models.values();
+            texts.contains(&field) || models.any(|model| model.reads(Side::User, field))
+        };
         let problems = models.iter().flat_map(|(space, model)| {
             let found = model.problems(Side::User, features, Some(&reads));
             found

@@ -113,6 +113,14 @@ pub enum EnsembleError {
         /// The space.
         space: String,
     },
+    /// A lexical space where vectors or a calibration are needed.
+    #[error("space {space:?} is lexical and {role}")]
+    Lexical {
+        /// The space.
+        space: String,
+        /// What it was to be.
+        role: LexicalRole,
+    },
     /// The fused space has other members than the ensemble has spaces.
     #[error(
         "fused space {space:?} has the members {}; give weights to exactly these",
@@ -133,6 +141,28 @@ pub enum EnsembleError {
     /// A business weight of L2 scores, which are never above 0.
     #[error("L2 scores are never above 0, so that a larger value would rank lower; normalise them")]
     NegativeScores,
+}
+
+/// What a lexical space cannot be in an ensemble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LexicalRole {
+    /// The space whose vectors diversity compares.
+    Diversity,
+    /// The fused space.
+    Fused,
+    /// A member of a sum that is normalised by calibrations.
+    Calibrated,
+}
+
+impl fmt::Display for LexicalRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Diversity => "has no vectors to compare for diversity; name another",
+            Self::Fused => "cannot be a fused space; name one made by a publish",
+            Self::Calibrated => "has no calibration; normalise by `min_max` or `z_score`",
+        })
+    }
 }
 
 /// The parts of an ensemble that are counted.

@@ -30,7 +30,7 @@ pub use business_weight::BusinessWeight;
 pub use cascade::Cascade;
 pub use diversity::Diversity;
 pub use ensemble::Ensemble;
-pub use error::{DepthOf, EnsembleError, Parts};
+pub use error::{DepthOf, EnsembleError, LexicalRole, Parts};
 pub use normalisation::Normalisation;
 pub use normalised_sum::NormalisedSum;
 pub use quotas::Quotas;

@@ -51,6 +51,11 @@ impl Error {
             | Self::NoScore { .. }
             | Self::Filter { .. }
             | Self::NoQuery
+            | Self::NoText { .. }
+            | Self::QueryText { .. }
+            | Self::Lexical { .. }
+            | Self::NoVectors { .. }
+            | Self::SpaceInUse { .. }
             | Self::NoItems
             | Self::Doubtful { .. }
             | Self::NotASpace { .. }

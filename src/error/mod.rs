@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`Error`](enum@Error) | every failure of a call on a database |
 //! | [`ErrorKind`] | its coarse kinds, for callers that decide by them |
-//! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`NameOwner`] | why input was rejected |
+//! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`LexicalError`], [`NameOwner`] | why input was rejected |
 //! | [`Damage`] | what is wrong with stored bytes |
 //! | [`IoAction`] | what the operating system refused |
 //! | [`Unsupported`] | what stored bytes need that this build does not have |
@@ -25,9 +25,10 @@ mod reason;
 mod tests;
 mod variants;
 
-pub use crate::ensemble::{DepthOf, EnsembleError, Parts};
+pub use crate::ensemble::{DepthOf, EnsembleError, LexicalRole, Parts};
 pub use crate::format::{Damage, FORMAT_VERSION, Unsupported};
 pub use crate::graph::GraphError;
+pub use crate::lexical::LexicalError;
 pub use crate::manifest::{StaleMember, TransitionError};
 pub use crate::store::WriteOperation;
 pub use invariant::Invariant;

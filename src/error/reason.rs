@@ -103,6 +103,8 @@ pub enum NameOwner {
     FusedSpace,
     /// An ensemble.
     Ensemble,
+    /// A lexical space.
+    LexicalSpace,
 }
 
 impl fmt::Display for NameOwner {
@@ -111,6 +113,7 @@ impl fmt::Display for NameOwner {
             Self::Space => "a space with vectors of its own",
             Self::FusedSpace => "a fused space",
             Self::Ensemble => "an ensemble",
+            Self::LexicalSpace => "a lexical space",
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::ensemble::EnsembleError;
 use crate::filter::FilterError;
 use crate::format::{Damage, Unsupported};
 use crate::graph::GraphError;
+use crate::lexical::LexicalError;
 use crate::manifest::{StaleMember, TransitionError};
 use crate::store::WriteOperation;
 use std::path::PathBuf;
@@ -120,6 +121,48 @@ pub enum Error {
     /// A recall without a query.
     #[error("the recall has no query; give it a user, a vector or an item to be similar to")]
     NoQuery,
+    /// A recall of a lexical space without a text.
+    #[error(
+        "lexical space {space:?} has no text to search for; give the user a {field:?}, or the recall a text"
+    )]
+    NoText {
+        /// The space.
+        space: String,
+        /// The field of the user that it reads.
+        field: String,
+    },
+    /// The field that a lexical space reads of the user is no text.
+    #[error("lexical space {space:?} reads the user's {field:?}, which is {found}; give a text")]
+    QueryText {
+        /// The space.
+        space: String,
+        /// The field.
+        field: String,
+        /// What it is.
+        found: String,
+    },
+    /// A lexical space with an invalid definition.
+    #[error("lexical space {name:?} cannot be defined: {source}")]
+    Lexical {
+        /// Its name.
+        name: String,
+        /// What is wrong with the definition.
+        source: LexicalError,
+    },
+    /// A space that cannot be removed because ensembles name it.
+    #[error("space {name:?} is used by {}; remove them first", ensembles.join(", "))]
+    SpaceInUse {
+        /// The space.
+        name: String,
+        /// The ensembles.
+        ensembles: Vec<String>,
+    },
+    /// A lexical space where a space of vectors is needed.
+    #[error("space {name:?} is lexical: it has words and no vectors or towers; name another space")]
+    NoVectors {
+        /// Its name.
+        name: String,
+    },
     /// A publish needs an item tower, and these towers have none.
     #[error("these towers have no item tower; publish them with the items' vectors")]
     NoItemTower,

@@ -51,9 +51,9 @@ impl Kind {
     /// The highest section id of this kind of file. All lower ones from 1 on exist too.
     pub(crate) const fn last_section(self) -> u32 {
         match self {
-            Self::Items => 11,
+            Self::Items => 13,
             Self::Space => 25,
-            Self::Manifest => 1,
+            Self::Manifest => 2,
             Self::Journal => 0,
         }
     }
@@ -151,6 +151,8 @@ pub(crate) struct Section {
     pub(crate) length: u64,
     /// The checksum of those bytes.
     pub(crate) checksum: u64,
+    /// Whether a reader that does not know it must refuse the file.
+    pub(crate) must_be_understood: bool,
 }
 
 /// The header and the section table of a whole file.
@@ -206,6 +208,11 @@ impl Sections {
             footer_checksum: checksum(footer.get(..HEADER_BYTES - 8).unwrap_or_default()),
             entries,
         })
+    }
+
+    /// Whether there is a section `id`.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.entries.iter().any(|entry| entry.id == id)
     }
 
     /// The range of section `id`; `name` is its name in errors.
@@ -296,6 +303,7 @@ fn decode_table(
             offset: reader.u64("offset").map_err(&read)?,
             length: reader.u64("length").map_err(&read)?,
             checksum: reader.u64("checksum").map_err(&read)?,
+            must_be_understood: flags & SECTION_MUST_BE_UNDERSTOOD != 0,
         };
         let past = entry
             .offset
@@ -320,7 +328,11 @@ pub(crate) fn encode_table(sections: &[Section]) -> Vec<u8> {
     let mut out = Vec::with_capacity(sections.len() * ENTRY_BYTES);
     for section in sections {
         out.extend(section.id.to_le_bytes());
-        out.extend(0u32.to_le_bytes());
+        let flags = match section.must_be_understood {
+            true => SECTION_MUST_BE_UNDERSTOOD,
+            false => 0,
+        };
+        out.extend(flags.to_le_bytes());
         out.extend(section.offset.to_le_bytes());
         out.extend(section.length.to_le_bytes());
         out.extend(section.checksum.to_le_bytes());

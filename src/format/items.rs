@@ -13,6 +13,8 @@
 //! | 9 | column table | the packed table of [columns](super::columns) |
 //! | 10 | columns | the arrays of the columns |
 //! | 11 | lives | two u64 for each row whose item was put again after a delete: the row, and the revision of that put |
+//! | 12 | lexical table | the packed table of [lexical indexes](super::lexical); absent if there are none |
+//! | 13 | lexical indexes | the arrays of these indexes; absent if there are none |
 
 use super::array::{array, array_range};
 use super::columns::{self, ColumnsBuilder, ColumnsLayout};
@@ -21,6 +23,7 @@ use super::damage::Damage;
 use super::dense::{guess_dense, search_dense};
 use super::error::FormatError;
 use super::id_table;
+use super::lexical::{self, LEXICAL, LexicalBuilder, LexicalLayout};
 use serde_json::Value;
 use std::ops::Range;
 use twinspire_core::ids::{ItemNo, Revision};
@@ -38,7 +41,7 @@ pub(crate) const RECORDS: u32 = 8;
 
 pub(crate) const LIVES: u32 = 11;
 
-const _: () = assert!(LIVES == Kind::Items.last_section());
+const _: () = assert!(LEXICAL == Kind::Items.last_section());
 
 /// One row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,8 @@ pub(crate) struct ItemsLayout {
     pub(crate) sections: Sections,
     /// The columns; empty if their table is damaged.
     pub(crate) columns: ColumnsLayout,
+    /// The lexical indexes; none if their table is damaged.
+    pub(crate) lexical: LexicalLayout,
     rows: usize,
     numbers: Range<usize>,
     revisions: Range<usize>,
@@ -113,8 +118,9 @@ impl ItemsLayout {
         let places = rows.saturating_add(1);
         let numbers = array_range::<u32>(&sections, NUMBERS, "item numbers", rows)?;
         Ok(Self {
-            // Columns only repeat the records, so damage to them is no error here.
+            // Columns and indexes only repeat the records, so damage to them is no error here.
             columns: ColumnsLayout::decode(bytes, &sections, rows).unwrap_or_default(),
+            lexical: LexicalLayout::decode(bytes, &sections, rows).unwrap_or_default(),
             numbers,
             revisions: array_range::<u64>(&sections, REVISIONS, "revisions", rows)?,
             id_offsets: array_range::<u64>(&sections, ID_OFFSETS, "id offsets", places)?,
@@ -285,10 +291,14 @@ impl ItemsLayout {
             ));
         }
         let mut built = ColumnsBuilder::omitting(self.columns.omitted());
+        let mut indexes = LexicalBuilder::new(self.lexical.analyses().cloned());
         for row in 0..self.rows {
             let fields = self.row(bytes, row).and_then(|row| row.fields());
             match fields {
-                Ok(fields) => built.push(&fields),
+                Ok(fields) => {
+                    built.push(&fields);
+                    indexes.push(&fields);
+                }
                 Err(problem) => {
                     problems.push(problem);
                     return problems;
@@ -296,6 +306,7 @@ impl ItemsLayout {
             }
         }
         problems.extend(columns::check(bytes, &self.sections, built).err());
+        problems.extend(lexical::check(bytes, &self.sections, indexes).err());
         let lives = self.lives(bytes);
         let is_later = |[row, born]: &[u64; 2]| {
             let version = self.version(bytes, *row as usize);

@@ -23,6 +23,7 @@ mod error;
 pub(crate) mod id_table;
 pub(crate) mod items;
 pub(crate) mod journal;
+pub(crate) mod lexical;
 pub(crate) mod manifest;
 mod node_items;
 pub(crate) mod partitions;

@@ -9,6 +9,7 @@ use crate::format::space::SpaceLayout;
 use crate::format::{journal, manifest};
 use crate::graph::{BeamParams, WalkLimits, search_exact};
 use crate::index::Scratch;
+use crate::lexical::{Lexical, RowScorer, TermQuery, search};
 use std::ops::Bound;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Metric;
@@ -40,7 +41,29 @@ fn items_segment(bytes: &[u8]) {
         }
     }
     columns(&layout, &bytes);
+    words(&layout, &bytes);
     layout.check(&bytes);
+}
+
+/// Searches every lexical index.
+fn words(layout: &ItemsLayout, bytes: &[u8]) {
+    let lexical = Lexical::new().field("title", 1.0);
+    let terms = ["lamp", "red", "b001"].map(|term| (term.to_owned(), 1));
+    for analysis in layout.lexical.analyses() {
+        let Some(index) = layout.lexical.index(bytes, analysis) else {
+            continue;
+        };
+        let query = TermQuery::new(&terms.clone().into(), &lexical, analysis, &[index]);
+        let mut pushed = 0f32;
+        search(index, &query, f32::NEG_INFINITY, |_, score| {
+            pushed += 1.0;
+            score.min(pushed)
+        });
+        let scorer = RowScorer::new(index, &query);
+        for row in 0..layout.rows().min(100) as u32 {
+            scorer.score(row);
+        }
+    }
 }
 
 /// Runs every kind of test on every column.

@@ -6,11 +6,13 @@ use crate::ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Quotas, RankFusion, WeightedSum,
 };
 use crate::error::Error;
+use crate::lexical::Lexical;
 use crate::store;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::path::Path;
+use twinspire_core::files::names;
 
 /// A few bytes changed, cut out, doubled or set to telling values.
 fn mutate(bytes: &mut Vec<u8>, rng: &mut Pcg64Mcg) {
@@ -50,6 +52,28 @@ fn files(part: &str) -> Vec<Vec<u8>> {
     found
 }
 
+/// Items segments and manifests of the golden database with a lexical space, each after its kind.
+fn with_words() -> Vec<Vec<u8>> {
+    let directory = load(&golden());
+    let files = directory.files.clone();
+    let root = directory.root.clone();
+    let db = open(directory, false).unwrap();
+    let words = Lexical::new().field("title", 2.0).field("tags", 1.0);
+    db.lexical().define("words", words).unwrap();
+    assert!(!db.recall("words").text("lamp").top(3).unwrap().is_empty());
+    let all = |directory: &Path, part: &str, kind: u8| {
+        let names = files.list(directory).unwrap();
+        let names = names.into_iter().filter(|name| name.starts_with(part));
+        let read = |name: String| [vec![kind], files.read(&directory.join(name)).unwrap()].concat();
+        Vec::from_iter(names.map(read))
+    };
+    [
+        all(&root.join(names::SEGMENTS), "items-", 0),
+        all(&root, "manifest-", 2),
+    ]
+    .concat()
+}
+
 #[test]
 fn hostile_segments_are_errors_or_segments() {
     let kinds = ["items-", "space-", "manifest-", "journal-", "CURRENT"];
@@ -58,7 +82,9 @@ fn hostile_segments_are_errors_or_segments() {
         let with_kind = move |bytes: Vec<u8>| [vec![kind as u8], bytes].concat();
         files(part).into_iter().map(with_kind)
     });
-    attack(segment, &seeds.collect::<Vec<_>>(), 10_000);
+    let mut seeds: Vec<Vec<u8>> = seeds.collect();
+    seeds.extend(with_words());
+    attack(segment, &seeds, 10_000);
 }
 
 #[test]

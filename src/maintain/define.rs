@@ -2,7 +2,7 @@
 
 use super::commit::commit;
 use super::writing::Writing;
-use crate::ensemble::Ensemble;
+use crate::ensemble::{Diversity, Ensemble, LexicalRole, Method, Normalisation};
 use crate::error::{EnsembleError, Error, NameOwner};
 use crate::manifest::Manifest;
 use crate::snapshot::{Live, NumberField, Snapshot};
@@ -54,6 +54,10 @@ fn check(before: &Snapshot, name: &str, ensemble: &Ensemble) -> Result<(), Error
         let name = name.to_owned();
         return Err(Error::NameTaken { name, owner });
     }
+    if manifest.lexical.contains_key(name) {
+        let (name, owner) = (name.to_owned(), NameOwner::LexicalSpace);
+        return Err(Error::NameTaken { name, owner });
+    }
     let refused = |source| Error::Ensemble {
         name: name.to_owned(),
         source,
@@ -62,13 +66,45 @@ fn check(before: &Snapshot, name: &str, ensemble: &Ensemble) -> Result<(), Error
         return Err(refused(source));
     }
     for space in ensemble.required_spaces() {
-        before.kept(space)?;
+        if !manifest.lexical.contains_key(space) {
+            before.kept(space)?;
+        }
+    }
+    if let Some(source) = lexical_problem(ensemble, manifest) {
+        return Err(refused(source));
     }
     let problem = match fused_space_problem(ensemble, manifest) {
         Some(problem) => Some(problem),
         None => business_problem(ensemble, before)?,
     };
     problem.map_or(Ok(()), |source| Err(refused(source)))
+}
+
+/// What a lexical space cannot be in an ensemble, if it is that.
+fn lexical_problem(ensemble: &Ensemble, manifest: &Manifest) -> Option<EnsembleError> {
+    let recipe = ensemble.recipe();
+    let is_lexical = |space: &str| manifest.lexical.contains_key(space);
+    let problem = |space: &str, role| {
+        let space = space.to_owned();
+        Some(EnsembleError::Lexical { space, role })
+    };
+    let diversity = recipe.diversity.as_ref().map(Diversity::space);
+    if let Some(space) = diversity.filter(|space| is_lexical(space)) {
+        return problem(space, LexicalRole::Diversity);
+    }
+    if let Some(space) = recipe.method.fused().filter(|space| is_lexical(space)) {
+        return problem(space, LexicalRole::Fused);
+    }
+    let by = match &recipe.method {
+        Method::Normalised { by, .. } => Some(*by),
+        _ => None,
+    };
+    let mut spaces = ensemble.spaces();
+    let space = spaces.find(|space| is_lexical(space))?;
+    match by {
+        Some(Normalisation::Calibration) => problem(space, LexicalRole::Calibrated),
+        _ => None,
+    }
 }
 
 /// Why the fused space of an ensemble cannot replace its spaces, if so.
@@ -104,6 +140,9 @@ fn business_problem(
     let (mut spaces, mut distances) = (0, 0);
     for space in ensemble.score_spaces() {
         spaces += 1;
+        if snapshot.sealed.manifest.lexical.contains_key(space) {
+            continue;
+        }
         let metric = snapshot.kept(space)?.active().map(|active| active.metric);
         distances += usize::from(metric == Some(Metric::L2));
     }

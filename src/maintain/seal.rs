@@ -114,11 +114,9 @@ fn seal_items<'a>(
     pending: &mut Vec<PendingFile<'a>>,
 ) -> Result<ItemsFile, Error> {
     let manifest = &before.sealed.manifest;
-    let unfiltered = manifest.fields.unfiltered();
     let (number, guard) = writing.reserve_items()?;
     pending.push(guard);
-    let database = manifest.database;
-    let segment = ItemsWriter::create(&live.directory, number, database, unfiltered)?;
+    let segment = ItemsWriter::create(&live.directory, number, manifest)?;
     long_work::run(before.fresh.len(), || write_fresh(before, segment))
 }
 

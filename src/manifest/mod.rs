@@ -5,14 +5,18 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod apart;
 mod calibration;
 mod error;
 mod files;
 mod generation;
+mod lexical_space;
+mod lexical_transition;
 mod space;
 mod state;
 mod transition;
 
+pub(crate) use apart::Apart;
 pub use calibration::{
     CONFIDENCE, Calibration, CalibrationPoint, CalibrationSample, MeasuredRecall, QueryKind,
 };
@@ -20,6 +24,7 @@ pub(crate) use calibration::{EFS, KS, is_cheaper_than_scan};
 pub use error::{StaleMember, TransitionError};
 pub(crate) use files::{FileRef, ItemsFile, SpaceFile, TowerFile};
 pub(crate) use generation::Generation;
+pub(crate) use lexical_space::{LexicalGeneration, LexicalSpace};
 pub(crate) use space::Space;
 pub(crate) use state::Manifest;
 pub(crate) use transition::Sealing;

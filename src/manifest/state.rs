@@ -1,8 +1,10 @@
 //! The state of a database at one commit.
 
+use super::apart::Apart;
 use super::error::StaleMember;
 use super::files::ItemsFile;
 use super::generation::Generation;
+use super::lexical_space::LexicalSpaces;
 use super::space::Space;
 use crate::ensemble::Ensemble;
 use crate::filter::KnownFields;
@@ -35,6 +37,8 @@ pub(crate) struct Manifest {
     pub(crate) ensembles: BTreeMap<String, Ensemble>,
     /// Every field that a sealed item has or had: filters are checked against them.
     pub(crate) fields: Arc<KnownFields>,
+    /// Lexical spaces by name; no other space and no ensemble has the same name.
+    pub(crate) lexical: Apart<LexicalSpaces>,
 }
 
 impl Manifest {
@@ -50,6 +54,7 @@ impl Manifest {
             spaces: BTreeMap::new(),
             ensembles: BTreeMap::new(),
             fields: Arc::default(),
+            lexical: Apart::default(),
         }
     }
 

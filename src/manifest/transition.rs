@@ -31,7 +31,7 @@ pub(crate) struct Sealing {
 
 impl Manifest {
     /// The next commit. File numbers below `next_file` are used up.
-    fn advanced(&self, next_file: FileNo) -> Self {
+    pub(super) fn advanced(&self, next_file: FileNo) -> Self {
         Self {
             number: self.number + 1,
             next_file: self.next_file.max(next_file),

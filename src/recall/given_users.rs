@@ -33,11 +33,12 @@ pub(crate) fn given_queries(
         .par_iter()
         .filter_map(|at| Some((*at, users.get(*at)?)));
     let towers = user_towers(view, std::iter::once(space))?;
-    let reading = UserReading::shared(FeatureCheck::default(), &towers);
+    let reading = UserReading::shared(FeatureCheck::default(), &towers, &[]);
     let vectors = each.map(|(at, user)| {
         let query = Query {
             input: Some(QueryInput::User(user)),
             by_space: &[],
+            text: None,
             exclude: &[],
         };
         let vector = query_vector(view, space, (&query, None), reading);

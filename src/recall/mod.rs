@@ -29,6 +29,7 @@ mod fusion;
 mod given_users;
 mod hits;
 mod item_vectors;
+mod lexical_space;
 mod mine;
 mod node_hits;
 mod pages;

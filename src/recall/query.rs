@@ -21,6 +21,8 @@ pub(crate) struct Query<'a> {
     pub(crate) input: Option<QueryInput<'a>>,
     /// Inputs for single spaces, by name. The last one of a name counts.
     pub(crate) by_space: &'a [(&'a str, QueryInput<'a>)],
+    /// The text that lexical spaces search for, in place of one of the user.
+    pub(crate) text: Option<&'a str>,
     /// Ids of items that this query must not return, besides those that no query may.
     pub(crate) exclude: &'a [String],
 }
@@ -44,6 +46,8 @@ impl<'a> Query<'a> {
 pub(crate) struct BatchInputs<'a> {
     /// As [`Query::by_space`], of all queries.
     pub(crate) by_space: &'a [(&'a str, QueryInput<'a>)],
+    /// As [`Query::text`], of all queries.
+    pub(crate) text: Option<&'a str>,
     /// As [`Query::exclude`], of the query at the same place.
     pub(crate) exclude: &'a [Vec<String>],
 }
@@ -54,6 +58,7 @@ impl<'a> BatchInputs<'a> {
         Query {
             input: Some(QueryInput::User(user)),
             by_space: self.by_space,
+            text: self.text,
             exclude: self.exclude.get(at).map_or(&[], Vec::as_slice),
         }
     }

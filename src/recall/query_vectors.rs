@@ -40,17 +40,31 @@ pub(crate) struct UserReading<'a> {
     check: FeatureCheck,
     /// All towers that get the features of one user. A field that one of them reads is right in all.
     towers: &'a [Arc<Model>],
+    /// The fields that lexical spaces read of the same user.
+    texts: &'a [&'a str],
 }
 
 impl<'a> UserReading<'a> {
     /// The features are for one tower.
     pub(crate) fn alone(check: FeatureCheck) -> Self {
-        Self { check, towers: &[] }
+        Self {
+            check,
+            towers: &[],
+            texts: &[],
+        }
     }
 
-    /// The features are for these towers.
-    pub(crate) fn shared(check: FeatureCheck, towers: &'a [Arc<Model>]) -> Self {
-        Self { check, towers }
+    /// The features are for these towers, and lexical spaces read the fields `texts`.
+    pub(crate) fn shared(
+        check: FeatureCheck,
+        towers: &'a [Arc<Model>],
+        texts: &'a [&'a str],
+    ) -> Self {
+        Self {
+            check,
+            towers,
+            texts,
+        }
     }
 
     /// The features are for the tower of this space alone, if the query has features for it alone.
@@ -61,10 +75,10 @@ impl<'a> UserReading<'a> {
         }
     }
 
-    /// Whether one of the towers reads a field.
+    /// Whether one of the towers or of the lexical spaces reads a field.
     fn reads(&self, field: &str) -> bool {
         let mut towers = self.towers.iter();
-        towers.any(|tower| tower.reads(Side::User, field))
+        self.texts.contains(&field) || towers.any(|tower| tower.reads(Side::User, field))
     }
 }
 
@@ -236,7 +250,7 @@ pub(super) fn with_item_vectors<T>(
     let result = embed(Reading {
         items: Some(&items),
         check: reading.check,
-        others: (!reading.towers.is_empty()).then_some(others),
+        others: (!reading.towers.is_empty() || !reading.texts.is_empty()).then_some(others),
     });
     failed.take().map_or(Ok(result), Err)
 }
@@ -250,8 +264,15 @@ pub(crate) fn embed_shown(
     let snapshot = view.snapshot();
     let ensemble = snapshot.sealed.manifest.ensembles.get(name);
     let named: Vec<&str> = ensemble.map_or_else(|| vec![name], |found| found.spaces().collect());
+    let lexical = &snapshot.sealed.manifest.lexical;
+    // A lexical space alone embeds nothing, and says so.
+    let texts = named.iter().filter(|_| ensemble.is_some());
+    let texts: Vec<&str> = texts
+        .filter_map(|name| Some(lexical.get(*name)?.active()?.lexical.query()))
+        .collect();
     let mut spaces = Vec::new();
-    for space in named {
+    let is_lexical = |space: &&str| ensemble.is_some() && lexical.contains_key(*space);
+    for space in named.into_iter().filter(|space| !is_lexical(space)) {
         let members = &snapshot.space(space)?.base.generation.members;
         match members.is_empty() {
             true => spaces.push(space),
@@ -259,7 +280,7 @@ pub(crate) fn embed_shown(
         }
     }
     let towers = user_towers(view, spaces.iter().copied())?;
-    let reading = UserReading::shared(FeatureCheck::Described, &towers);
+    let reading = UserReading::shared(FeatureCheck::Described, &towers, &texts);
     let mut all = BTreeMap::new();
     for space in spaces {
         let serving = snapshot.space(space)?;

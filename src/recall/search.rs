@@ -4,8 +4,9 @@ use super::excluded::{Excluded, items_of};
 use super::explain::StageMicros;
 use super::fusion::EnsembleSearch;
 use super::hits::{Hit, Hits};
+use super::lexical_space::{LexicalLimits, LexicalQuery, LexicalSpace};
 use super::params::SearchParams;
-use super::promise;
+use super::promise::{self, Promise};
 use super::query::{Query, QueryInput};
 use super::query_vector::QueryVector;
 use super::query_vectors::{UserReading, query_item, query_vector, query_vectors, user_towers};
@@ -43,6 +44,7 @@ pub(crate) struct Search<'a> {
 enum Target<'a> {
     Space { name: &'a str, serving: &'a Serving },
     Ensemble(EnsembleSearch<'a>),
+    Lexical(LexicalSpace<'a>),
 }
 
 /// Answers one query.
@@ -57,10 +59,11 @@ pub(crate) fn run_one(
     let item = query_item(view, query)?;
     let own = items_of(view, query.exclude)?;
     let towers = search.user_towers(std::slice::from_ref(query))?;
-    let reading = UserReading::shared(params.check, &towers);
+    let texts = search.texts();
+    let reading = UserReading::shared(params.check, &towers, &texts);
     let vector_in =
         |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
-    search.answer((item, &own), vector_in, trace)
+    search.answer(query, (item, &own), vector_in, trace)
 }
 
 /// Answers queries in their order, on all cores: all of them or none.
@@ -89,7 +92,9 @@ pub(crate) fn run_each(
 const SCANNED_TOGETHER: usize = 16;
 
 /// A query of a batch, with its vectors.
-struct ReadQuery {
+struct ReadQuery<'q> {
+    /// The query itself.
+    query: &'q Query<'q>,
     /// Its vector in each of the [spaces](Search::spaces).
     vectors: Vec<Vec<f32>>,
     /// The item it is made from.
@@ -98,7 +103,7 @@ struct ReadQuery {
     exclude: HashSet<ItemNo>,
 }
 
-impl ReadQuery {
+impl ReadQuery<'_> {
     fn vector(&self, space: usize) -> &[f32] {
         self.vectors
             .get(space)
@@ -121,9 +126,12 @@ impl<'a> Search<'a> {
             Some((name, ensemble)) => {
                 Target::Ensemble(EnsembleSearch::new(snapshot, name, ensemble, params)?)
             }
-            None => Target::Space {
-                name,
-                serving: snapshot.space(name)?,
+            None => match LexicalSpace::of(snapshot, name)? {
+                Some(space) => Target::Lexical(space),
+                None => Target::Space {
+                    name,
+                    serving: snapshot.space(name)?,
+                },
             },
         };
         let mut search = Self {
@@ -144,9 +152,22 @@ impl<'a> Search<'a> {
     fn spaces(&self) -> impl Iterator<Item = &str> {
         let (space, ensemble) = match &self.target {
             Target::Space { name, .. } => (Some(*name), None),
-            Target::Ensemble(ensemble) => (None, Some(ensemble.spaces())),
+            Target::Ensemble(ensemble) => (None, Some(ensemble.vector_spaces())),
+            Target::Lexical(_) => (None, None),
         };
         space.into_iter().chain(ensemble.into_iter().flatten())
+    }
+
+    /// The fields of users that lexical spaces read.
+    fn texts(&self) -> Vec<&str> {
+        match &self.target {
+            Target::Space { .. } => Vec::new(),
+            Target::Lexical(space) => vec![space.field()],
+            Target::Ensemble(ensemble) => {
+                let spaces = ensemble.lexical_spaces().iter();
+                spaces.map(LexicalSpace::field).collect()
+            }
+        }
     }
 
     /// The space in which many queries are best answered by one scan: all items are to be scored, whatever
@@ -188,7 +209,8 @@ impl<'a> Search<'a> {
             vectors.push(item.map(|_| Vec::new()));
         }
         let towers = self.user_towers(queries)?;
-        let reading = UserReading::shared(self.params.check, &towers);
+        let texts = self.texts();
+        let reading = UserReading::shared(self.params.check, &towers, &texts);
         for space in self.spaces() {
             let found = query_vectors(self.view, space, (queries, &items), reading)?;
             for (vectors, found) in vectors.iter_mut().zip(found) {
@@ -204,6 +226,7 @@ impl<'a> Search<'a> {
         let each = vectors.into_par_iter().zip(queries).zip(items);
         let each = each.map(|((vectors, query), item)| {
             Ok(ReadQuery {
+                query,
                 vectors: vectors?,
                 item,
                 exclude: items_of(self.view, query.exclude)?,
@@ -215,11 +238,11 @@ impl<'a> Search<'a> {
         let answers = each.chunks(together).flat_map_iter(|group| match space {
             Some(space) => self.answer_by_scan(space, group),
             None => {
-                let answer = |read: Result<ReadQuery, Error>| {
+                let answer = |read: Result<ReadQuery<'_>, Error>| {
                     let read = read?;
                     let vector_in = |space, _: &str| Ok(QueryVector::Borrowed(read.vector(space)));
                     let trace = self.trace(query_micros);
-                    self.answer((read.item, &read.exclude), vector_in, trace)
+                    self.answer(read.query, (read.item, &read.exclude), vector_in, trace)
                 };
                 group.into_iter().map(answer).collect()
             }
@@ -231,6 +254,7 @@ impl<'a> Search<'a> {
     /// and name; `item` is the item it is made from, `own` are the items that it excludes.
     fn answer<'v>(
         &self,
+        query: &Query<'_>,
         (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
@@ -254,16 +278,58 @@ impl<'a> Search<'a> {
             }
             Target::Ensemble(ensemble) => {
                 let filter = self.filter.as_ref();
-                ensemble.answer(self.view, filter, excluded, vector_in, trace)
+                ensemble.answer(self.view, query, filter, excluded, vector_in, trace)
+            }
+            Target::Lexical(space) => {
+                if !space.has_text(query) {
+                    return Err(Error::NoText {
+                        space: space.name.to_owned(),
+                        field: space.field().to_owned(),
+                    });
+                }
+                self.answer_by_words(&space.query(self.view, query)?, excluded, trace)
             }
         }
+    }
+
+    /// Answers a query of a lexical space.
+    fn answer_by_words(
+        &self,
+        query: &LexicalQuery<'_>,
+        excluded: Excluded<'_>,
+        trace: Trace,
+    ) -> Result<Hits, Error> {
+        trace.end_stage(|micros| &mut micros.query);
+        let limits = LexicalLimits {
+            excluded,
+            filter: self.filter.as_ref(),
+            at_least: self.params.at_least,
+        };
+        let depth = self.params.k.saturating_add(self.params.offset);
+        let best = query.top_k(&limits, &self.ids, depth)?;
+        trace.end_stage(|micros| &mut micros.search);
+        let shown = best.get(self.params.offset..).unwrap_or_default();
+        let ranks = match self.params.exact_ranks {
+            true => query.exact_ranks(&limits, &self.ids, shown)?,
+            false => HashMap::new(),
+        };
+        let hits = self.with_records(query.space(), shown, &ranks)?;
+        return_list(best);
+        trace.end_stage(|micros| &mut micros.answer);
+        let promise = self.params.recall_target.map(|_| Promise::Exact);
+        Ok(Hits::of_space(
+            query.generation(),
+            hits,
+            promise,
+            trace.finish(),
+        ))
     }
 
     /// Answers queries of a [scanned space](Self::scanned_space) by one scan.
     fn answer_by_scan(
         &self,
         (name, serving): (&str, &Serving),
-        group: Vec<Result<ReadQuery, Error>>,
+        group: Vec<Result<ReadQuery<'_>, Error>>,
     ) -> Vec<Result<Hits, Error>> {
         let (generation, trace) = (serving.base.generation.number, Trace::default());
         let queries = group.iter().flatten().map(|read| {
@@ -319,14 +385,24 @@ impl<'a> Search<'a> {
 
     /// The hits of a query in a space, of its best items.
     fn hits(&self, query: &SpaceQuery<'_>, best: &[(f32, ItemNo)]) -> Result<Vec<Hit>, Error> {
-        let (view, params) = (self.view, self.params);
-        let best = best.get(params.offset..).unwrap_or_default();
-        let ranks = match params.exact_ranks {
+        let best = best.get(self.params.offset..).unwrap_or_default();
+        let ranks = match self.params.exact_ranks {
             true => exact_ranks(query, best)?,
             false => HashMap::new(),
         };
+        self.with_records(query.space, best, &ranks)
+    }
+
+    /// The hits of the best items of a space, which have these ranks in it.
+    fn with_records(
+        &self,
+        space: &str,
+        best: &[(f32, ItemNo)],
+        ranks: &HashMap<ItemNo, u32>,
+    ) -> Result<Vec<Hit>, Error> {
+        let (view, params) = (self.view, self.params);
         let hit = |(score, item): &(f32, ItemNo), id: String| -> Result<Hit, Error> {
-            let rank = ranks.get(item).map(|rank| (query.space.to_owned(), *rank));
+            let rank = ranks.get(item).map(|rank| (space.to_owned(), *rank));
             Ok(Hit {
                 record: params.record(view, &id)?,
                 id,

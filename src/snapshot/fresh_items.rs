@@ -6,7 +6,9 @@ use super::version_log::{Block, FULL_BLOCK, Shared, VersionLog};
 use crate::catalog::Fresh;
 use crate::format::columns::OwnedColumns;
 use crate::format::journal::Op;
+use crate::lexical::{Analyser, Analysis, IndexBuilder, IndexCache, OwnedIndex};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 use twinspire_core::ids::{ItemNo, Revision};
@@ -41,6 +43,8 @@ pub(crate) struct FreshBlock {
     revisions: Vec<u64>,
     items: Vec<Arc<FreshItem>>,
     columns: OnceLock<OwnedColumns>,
+    /// Lexical indexes, each built when it is first asked for.
+    lexical: IndexCache,
     /// Whether columns are built together with the block, or only when a filter needs them.
     eager: bool,
 }
@@ -206,6 +210,7 @@ impl FreshBlock {
             revisions: Vec::new(),
             items: Vec::new(),
             columns: OnceLock::new(),
+            lexical: IndexCache::default(),
             eager,
         }
     }
@@ -229,6 +234,19 @@ impl FreshBlock {
         }
         let build = || OwnedColumns::of(self.items.iter().map(|item| item.fields()));
         Some(self.columns.get_or_init(build))
+    }
+
+    /// The lexical index of the versions by an analysis.
+    pub(crate) fn lexical(&self, analysis: &Analysis) -> Arc<OwnedIndex> {
+        let build = || {
+            let (analyser, mut index) = (Analyser::new(analysis), IndexBuilder::default());
+            for item in &self.items {
+                index.push(&analyser.document(item.fields()));
+            }
+            Ok::<_, Infallible>(index.build())
+        };
+        let Ok(index) = self.lexical.get_or_build(analysis, build);
+        index
     }
 }
 

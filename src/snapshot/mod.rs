@@ -31,6 +31,7 @@ mod serving;
 mod simulate;
 mod slot_set;
 mod state;
+mod text_indexes;
 mod vector_block;
 mod version_log;
 
@@ -55,5 +56,6 @@ pub(crate) use serving::{Serving, Spaces, fuse};
 pub(crate) use simulate::{Simulation, sample_size, simulate};
 pub(crate) use slot_set::SlotSet;
 pub(crate) use state::Snapshot;
+pub(crate) use text_indexes::TextIndexes;
 pub(crate) use vector_block::VectorBlock;
 pub(crate) use version_log::Shared;

@@ -262,6 +262,10 @@ impl Snapshot {
                     what,
                 };
             }
+            if self.sealed.manifest.lexical.contains_key(name) {
+                let name = name.to_owned();
+                return Error::NoVectors { name };
+            }
             let kept = self.sealed.manifest.spaces.get(name);
             let active = kept.and_then(Space::active);
             let checked = active.map_or(Ok(()), |active| self.check_members(name, active));
@@ -285,15 +289,24 @@ impl Snapshot {
     /// The manifest's entry of a space.
     pub(crate) fn kept(&self, name: &str) -> Result<&Space, Error> {
         let spaces = &self.sealed.manifest.spaces;
-        spaces.get(name).ok_or_else(|| self.unknown(name))
+        let lexical = &self.sealed.manifest.lexical;
+        spaces
+            .get(name)
+            .ok_or_else(|| match lexical.contains_key(name) {
+                true => Error::NoVectors {
+                    name: name.to_owned(),
+                },
+                false => self.unknown(name),
+            })
     }
 
     fn unknown(&self, name: &str) -> Error {
         let spaces = self.spaces.keys().map(ToString::to_string);
         let ensembles = self.sealed.manifest.ensembles.keys().cloned();
+        let lexical = self.sealed.manifest.lexical.keys().cloned();
         Error::UnknownSpace {
             name: name.to_owned(),
-            known: spaces.chain(ensembles).collect(),
+            known: spaces.chain(lexical).chain(ensembles).collect(),
         }
     }
 

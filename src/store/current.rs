@@ -68,6 +68,7 @@ pub(crate) fn commit_over(
     }
     let path = directory.root.join(names::manifest(manifest.number));
     let state = bytes_of::encode(manifest).map_err(StoreError::format(&path))?;
+    let lexical = bytes_of::encode_lexical(manifest).map_err(StoreError::format(&path))?;
     let number = FileNo(manifest.number);
     // Creating fails if the file exists: another writer is about to commit it.
     let mut segment = SegmentWriter::create(
@@ -78,6 +79,9 @@ pub(crate) fn commit_over(
         manifest.database,
     )?;
     segment.section(bytes_of::STATE, &state)?;
+    if let Some(lexical) = lexical {
+        segment.mandatory_section(bytes_of::LEXICAL_SPACES, &lexical)?;
+    }
     segment.finish_unnamed()?;
     let committed = replace_current(directory, manifest.number, before);
     if let Err(error) = &committed

@@ -12,9 +12,11 @@ use crate::format::items::{
     ID_OFFSETS, ID_TABLE, IDS, ItemsLayout, LIVES, NUMBERS, RECORD_OFFSETS, RECORDS, REVISIONS,
     ROWS, Row,
 };
-use crate::manifest::ItemsFile;
-use std::collections::BTreeSet;
+use crate::format::lexical::{self, LEXICAL, LEXICAL_TABLE, LexicalBuilder};
+use crate::lexical::{Analyser, Analysis, IndexBuilder, IndexCache, LexicalIndex, OwnedIndex};
+use crate::manifest::{ItemsFile, Manifest};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use twinspire_core::files::{Blob, IoAction, names};
 use twinspire_core::ids::{FileNo, ItemNo, Revision};
 use twinspire_towers::internals::Fields;
@@ -26,6 +28,31 @@ pub(crate) struct ItemsSegment {
     pinned: ItemsFile,
     blob: Blob,
     layout: ItemsLayout,
+    /// Lexical indexes that the file lacks.
+    built: IndexCache,
+}
+
+/// A lexical index of an items segment.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each segment of a recall"
+)]
+pub(crate) enum SegmentIndex<'a> {
+    /// In the file.
+    Stored(LexicalIndex<'a>),
+    /// In memory: the segment was written before the index was wanted, or its bytes are damaged.
+    Built(Arc<OwnedIndex>),
+}
+
+impl SegmentIndex<'_> {
+    /// The index, to read.
+    pub(crate) fn view(&self) -> LexicalIndex<'_> {
+        match self {
+            Self::Stored(index) => *index,
+            Self::Built(index) => index.view(),
+        }
+    }
 }
 
 impl ItemsSegment {
@@ -62,6 +89,7 @@ impl ItemsSegment {
             pinned,
             blob,
             layout,
+            built: IndexCache::default(),
         })
     }
 
@@ -157,6 +185,29 @@ impl ItemsSegment {
         self.layout.columns.lookup(&self.blob, path)
     }
 
+    /// The lexical index by an analysis. If the file has none, the first call builds it in memory.
+    pub(crate) fn lexical(&self, analysis: &Analysis) -> Result<SegmentIndex<'_>, StoreError> {
+        if let Some(stored) = self.layout.lexical.index(&self.blob, analysis) {
+            return Ok(SegmentIndex::Stored(stored));
+        }
+        let build = || {
+            let (analyser, mut index) = (Analyser::new(analysis), IndexBuilder::default());
+            for row in 0..self.rows() {
+                index.push(&analyser.document(&self.fields_of(row)?));
+            }
+            Ok::<_, StoreError>(index.build())
+        };
+        let built = self.built.get_or_build(analysis, build)?;
+        Ok(SegmentIndex::Built(built))
+    }
+
+    /// Whether the file has the lexical indexes by these analyses.
+    pub(crate) fn has_lexical(&self, analyses: &[Analysis]) -> bool {
+        let stored =
+            |analysis: &Analysis| self.layout.lexical.analyses().any(|own| own == analysis);
+        analyses.iter().all(stored)
+    }
+
     /// The fields that have columns, with the kinds of values in them.
     pub(crate) fn fields(&self) -> KnownFields {
         KnownFields::of_columns(self.layout.columns.fields())
@@ -179,19 +230,22 @@ impl ItemsSegment {
         problems.map(StoreError::reading(&self.path)).collect()
     }
 
-    /// Whether the rows are undamaged. Their columns may be damaged: the records yield them again.
+    /// Whether the rows are undamaged. Their columns and lexical indexes may be damaged: the records yield them again.
     pub(crate) fn has_sound_rows(&self) -> bool {
         let mut damaged = self.layout.sections.damaged(&self.blob).into_iter();
         let problems = self.layout.check(&self.blob);
-        damaged.all(|section| [COLUMN_TABLE, COLUMNS].contains(&section))
-            && problems.iter().all(columns::is_about_columns)
+        let derived = [COLUMN_TABLE, COLUMNS, LEXICAL_TABLE, LEXICAL];
+        let is_derived = |problem: &FormatError| {
+            columns::is_about_columns(problem) || lexical::is_about_indexes(problem)
+        };
+        damaged.all(|section| derived.contains(&section)) && problems.iter().all(is_derived)
     }
 }
 
 /// Writes an items segment from rows in item order.
 ///
-/// Records are streamed. Memory holds a few dozen bytes a row, the distinct terms of the columns, and
-/// eight bytes for each term of each row.
+/// Records are streamed. Memory holds a few dozen bytes a row, the distinct terms of the columns,
+/// eight bytes for each term of each row, and the packed postings of lexical indexes.
 pub(crate) struct ItemsWriter {
     segment: SegmentWriter,
     numbers: Vec<u32>,
@@ -201,16 +255,18 @@ pub(crate) struct ItemsWriter {
     ids: Vec<u8>,
     record_offsets: Vec<u64>,
     columns: ColumnsBuilder,
+    lexical: LexicalBuilder,
 }
 
 impl ItemsWriter {
-    /// Creates the file. Fields within the paths `omitted` get no columns.
+    /// Creates the file. Fields that the manifest keeps out of filters get no columns; each way in which it indexes
+    /// texts gets a lexical index.
     pub(crate) fn create(
         directory: &Directory,
         number: FileNo,
-        database: u64,
-        omitted: &BTreeSet<String>,
+        manifest: &Manifest,
     ) -> Result<Self, StoreError> {
+        let database = manifest.database;
         let path = directory.path(names::SEGMENTS, &names::items(number));
         let mut segment = SegmentWriter::create(directory, path, Kind::Items, number, database)?;
         segment.start_section(RECORDS)?;
@@ -222,7 +278,8 @@ impl ItemsWriter {
             id_offsets: vec![0],
             ids: Vec::new(),
             record_offsets: vec![0],
-            columns: ColumnsBuilder::omitting(omitted),
+            columns: ColumnsBuilder::omitting(manifest.fields.unfiltered()),
+            lexical: LexicalBuilder::new(manifest.analyses()),
         })
     }
 
@@ -247,6 +304,7 @@ impl ItemsWriter {
             )));
         }
         self.columns.push(fields);
+        self.lexical.push(fields);
         let record = row.record.unwrap_or_default();
         self.segment.append(record)?;
         let end = self.record_offsets.last().copied().unwrap_or_default() + record.len() as u64;
@@ -272,6 +330,7 @@ impl ItemsWriter {
             ids,
             record_offsets,
             columns,
+            lexical,
         } = self;
         let each = id_offsets.windows(2).map(|ends| match ends {
             [from, to] => ids.get(*from as usize..*to as usize).unwrap_or_default(),
@@ -291,6 +350,12 @@ impl ItemsWriter {
         let columns = columns.finish(|bytes| segment.append(bytes))?.encode();
         segment.section(COLUMN_TABLE, &columns.map_err(wrong)?)?;
         segment.section(LIVES, bytemuck::cast_slice(&lives))?;
+        if !lexical.is_empty() {
+            segment.start_section(LEXICAL)?;
+            let wrong = StoreError::format(segment.path());
+            let table = lexical.finish(|bytes| segment.append(bytes))?.encode();
+            segment.section(LEXICAL_TABLE, &table.map_err(wrong)?)?;
+        }
         Ok(ItemsFile {
             file: segment.finish()?,
             rows,
@@ -318,7 +383,7 @@ mod tests {
     #[test]
     fn a_segment_answers_from_the_columns_of_its_records() {
         let directory = directory();
-        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7, &BTreeSet::new()).unwrap();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), &Manifest::new(7)).unwrap();
         let record = |item: u32| json!({"id": item.to_string(), "bucket": item % 10});
         // Every third item is missing, and the seventh deleted.
         let items = (5..500).filter(|item| item % 3 != 0);
@@ -374,7 +439,7 @@ mod tests {
     #[test]
     fn a_record_that_is_not_json_is_refused() {
         let directory = directory();
-        let mut writer = ItemsWriter::create(&directory, FileNo(1), 7, &BTreeSet::new()).unwrap();
+        let mut writer = ItemsWriter::create(&directory, FileNo(1), &Manifest::new(7)).unwrap();
         let row = Row {
             item: ItemNo(3),
             revision: Revision(1),

@@ -21,7 +21,7 @@ pub(crate) use directory::Directory;
 pub(crate) use error::StoreError;
 pub use error::WriteOperation;
 pub(crate) use gc::{collect, garbage, highest_number};
-pub(crate) use items::{ItemsSegment, ItemsWriter};
+pub(crate) use items::{ItemsSegment, ItemsWriter, SegmentIndex};
 pub(crate) use segment::{RESERVED, fresh_identity};
 pub(crate) use space::{SpaceContent, SpaceSegment, write_space};
 pub(crate) use towers::{open_towers, read_towers, verify_towers, write_towers};

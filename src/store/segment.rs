@@ -85,6 +85,7 @@ impl SegmentWriter {
             offset: self.written,
             length: 0,
             checksum: 0,
+            must_be_understood: false,
         });
         self.sum = Checksum::default();
         Ok(())
@@ -100,6 +101,15 @@ impl SegmentWriter {
     pub(crate) fn section(&mut self, id: u32, bytes: &[u8]) -> Result<(), StoreError> {
         self.start_section(id)?;
         self.append(bytes)
+    }
+
+    /// Writes a whole section that a reader must understand.
+    pub(crate) fn mandatory_section(&mut self, id: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        self.section(id, bytes)?;
+        if let Some(section) = self.sections.last_mut() {
+            section.must_be_understood = true;
+        }
+        Ok(())
     }
 
     /// Completes the file: content and name are durable then, and the file is read-only.

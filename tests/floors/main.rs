@@ -25,12 +25,13 @@ use sources::Crate;
 use std::path::Path;
 
 /// The rooms of the database, lowest first.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "filter",
     "graph",
     "partitions",
     "index",
     "ensemble",
+    "lexical",
     "manifest",
     "format",
     "store",

@@ -14,6 +14,7 @@ mod filter_fields;
 mod filters;
 mod fused;
 mod fusion;
+mod lexical;
 mod mine;
 mod options;
 mod pages;

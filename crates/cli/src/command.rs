@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "studio")]
 use crate::cmd::studio;
 use crate::cmd::{
-    audit, check, delete, diff, embed, ensembles, eval, export, gc, generations, import, merge,
-    mine, publish, recall, repair, restore, retain, rollback, seal, similar, snapshot, stats,
-    towers, train, train_loop,
+    audit, check, delete, diff, embed, ensembles, eval, export, gc, generations, import, lexical,
+    merge, mine, publish, recall, repair, restore, retain, rollback, seal, similar, snapshot,
+    stats, towers, train, train_loop,
 };
 use crate::output::{Exit, Failure, Output};
 
@@ -80,6 +80,8 @@ pub enum Command {
     Retain(retain::RetainArgs),
     /// List, define or remove ensembles: recipes that fuse several spaces
     Ensembles(ensembles::EnsemblesArgs),
+    /// List, define, roll back or remove lexical spaces: full text by BM25
+    Lexical(lexical::LexicalArgs),
     /// Move the writes of the journal into segments
     Seal(seal::SealArgs),
     /// Merge segments, dropping overwritten and deleted items
@@ -124,6 +126,7 @@ impl Command {
             Self::Rollback(args) => rollback::run(args, output),
             Self::Retain(args) => retain::run(args, output),
             Self::Ensembles(args) => ensembles::run(args, output),
+            Self::Lexical(args) => lexical::run(args, output),
             Self::Seal(args) => seal::run(args, output),
             Self::Merge(args) => merge::run(args, output),
             Self::Gc(args) => gc::run(args, output),

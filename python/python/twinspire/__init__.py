@@ -20,6 +20,7 @@ Where to go
   sequences and frames: ``polars.DataFrame(hits)``. `field` builds filters.
 - `twinspire.export` makes towers of models that were trained elsewhere.
 - `Database.ensembles` fuse several spaces: `weighted`, `cascade`, `rank_fusion`, `normalised`, `quotas`.
+- `Database.lexical` are spaces of full text: BM25 over fields, alone or as members of ensembles.
 - `Database.evaluate` judges models on held-out events, beside baselines and with confidence intervals.
 - `Database.mine`, `Hits.compare`, `evaluate` and `Database.audit` look closer and improve a model.
 - Every exception is an `Error`, and says what failed, the offending value and what to do.
@@ -106,6 +107,7 @@ from twinspire._twinspire import (
     Hits,
     ItemIterator,
     Items,
+    LexicalSpaces,
     MinedPairs,
     Pinned,
     Source,
@@ -142,7 +144,7 @@ __all__ = [
     "Difference", "Embedded", "EmbeddedFeature", "Ensemble", "EnsembleError", "Ensembles", "Error", "Estimate",
     "Evaluation", "ExportError", "FeatureError", "Field", "FileProblem", "Filter", "FilterError", "ForkedError",
     "Generation", "Hit", "Hits", "Imported", "IndexReport", "InternalError", "InvalidInputError", "ItemError",
-    "ItemIterator", "Items", "LockedError", "MeasuredRecall", "MinedPairs", "ModelLimits", "NotFoundError",
+    "ItemIterator", "Items", "LexicalSpaces", "LockedError", "MeasuredRecall", "MinedPairs", "ModelLimits", "NotFoundError",
     "PairedDifference", "Pinned", "Progress", "PublishError", "RankChange", "ReadError", "ReadOnlyError",
     "RepairReport", "Replaced", "Segment", "SegmentResult", "Segmentation", "SelfTest", "Source", "SpaceStats",
     "Standing", "Stats", "StorageError", "Studio", "Towers", "TowersError", "TrainError", "Trained", "Trial", "UncertainError",

@@ -1,13 +1,13 @@
 //! Bytes that changed on the disk, files cut short or gone, and files that nobody asked for.
 //!
-//! The database has everything in it: two spaces, one of two generations and one of halves, several segments in each,
+//! The database has everything in it: two spaces, one of two generations and one of halves, several segments in each, a
+//! lexical space,
 //! lists of what is gone, two journal files of which the later begins with a copy of the earlier
 //! one's last call, both manifests. Whatever is damaged is refused at opening, or found by a check,
 //! or does no harm; what may do no harm is listed here, and what is shown then is complete.
 
 use super::*;
 use crate::format::journal::Frame;
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 use twinspire_core::ids::Revision;
 use twinspire_core::kernel::Storage;
@@ -46,6 +46,7 @@ fn whole() -> Whole {
             .unwrap();
     };
     let db = open(&files).unwrap();
+    Step::Words(1.0).run(&db).unwrap();
     Step::PutMany(6).run(&db).unwrap();
     Step::Publish(2.0).run(&db).unwrap();
     publish_other(&db, 3.0);
@@ -188,6 +189,7 @@ fn use_all(db: &Database) {
         let _ = (recall().top(100), recall().exact().top(100));
         let _ = db.recall(space).similar("B01").top(3);
     }
+    let _ = db.recall(WORDS).text("b01 b02").top(3);
     for id in 0..10 {
         let _ = db.items().get(&format!("B{id:02}"));
     }

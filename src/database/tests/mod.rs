@@ -24,10 +24,11 @@ use super::*;
 use crate::ensemble::WeightedSum;
 use crate::error::{Error, ErrorKind};
 use crate::index::{IndexChoice, IndexKind};
+use crate::lexical::{Language, Lexical};
 use crate::snapshot::Base;
 use crate::store::{self, Directory};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use twinspire_testkit::towers;
 const ROOT: &str = "shop.twin";
 const SPACE: &str = "by-price";
 const ENSEMBLE: &str = "home";
+const WORDS: &str = "words";
 
 /// What a database should hold: items, and the scale of each generation that was published, the
 /// active one's place among them.
@@ -52,6 +54,8 @@ struct Model {
     active: usize,
     /// The weight of the space in the one ensemble, if it is defined.
     ensemble: Option<f32>,
+    /// The boost of the lexical space's second field, if the space is defined.
+    words: Option<f32>,
 }
 
 /// Towers whose vectors are the fields v0, v1 and so on.
@@ -85,6 +89,7 @@ enum Step {
     Merge,
     Define(f32),
     Undefine,
+    Words(f32),
     Retain,
     PutLong(usize),
     Publish(f32),
@@ -94,11 +99,12 @@ enum Step {
 
 /// The script that is interrupted. The long record spans blocks of a disk; the last publish drops a
 /// generation that a rollback had skipped.
-const SCRIPT: [Step; 28] = [
+const SCRIPT: [Step; 30] = [
     Step::Put(1, 10),
     Step::PutMany(5),
     Step::Delete(2),
     Step::Seal,
+    Step::Words(1.0),
     Step::Put(1, 11),
     Step::Delete(3),
     Step::Publish(1.0),
@@ -122,6 +128,7 @@ const SCRIPT: [Step; 28] = [
     Step::Seal,
     Step::Merge,
     Step::Put(3, 30),
+    Step::Words(2.0),
     Step::Retain,
 ];
 
@@ -145,6 +152,7 @@ impl Step {
             scales,
             active,
             ensemble,
+            words,
         } = model;
         let mut put = |item: Value| items.insert(item["id"].as_str().unwrap().to_owned(), item);
         match self {
@@ -155,6 +163,7 @@ impl Step {
             Self::Seal | Self::Merge | Self::Calibrate => {}
             Self::Define(weight) => *ensemble = Some(weight),
             Self::Undefine => *ensemble = None,
+            Self::Words(boost) => *words = Some(boost),
             Self::Retain => {
                 *scales = scales.get(*active).copied().into_iter().collect();
                 *active = 0;
@@ -188,6 +197,7 @@ impl Step {
                 db.ensembles().define(ENSEMBLE, ensemble)
             }
             Self::Undefine => db.ensembles().remove(ENSEMBLE).map(drop),
+            Self::Words(boost) => db.lexical().define(WORDS, words(boost)).map(drop),
             Self::Retain => db.retain(SPACE, 1),
             Self::Publish(scale) => {
                 let towers = Towers::from_bytes(towers::scaled(scale)).unwrap();
@@ -208,6 +218,19 @@ impl Step {
     }
 }
 
+/// A lexical space of the ids; another boost of a field that no item has is another index.
+fn words(boost: f32) -> Lexical {
+    let ids = Lexical::new().field("id", 1.0).field("none", boost.into());
+    ids.language(Language::None)
+}
+
+/// The ids of the items that a recall of the lexical space finds.
+fn found_by_words(db: &Database) -> BTreeSet<String> {
+    let ids = Vec::from_iter((0..10).map(|id| format!("B{id:02}")));
+    let hits = db.recall(WORDS).text(&ids.join(" ")).top(100).unwrap();
+    hits.iter().map(|hit| hit.id.clone()).collect()
+}
+
 /// Everything a database holds: by id, and, as one generation sees it, by recall.
 fn contents(db: &Database) -> Model {
     let ids = (0..10).map(|id| format!("B{id:02}"));
@@ -218,6 +241,17 @@ fn contents(db: &Database) -> Model {
     };
     if let Some(ensemble) = db.ensembles().get(ENSEMBLE) {
         model.ensemble = ensemble.weights().next().map(|(_, weight)| weight);
+    }
+    let lexical = db.lexical().get(WORDS);
+    model.words = [1.0, 2.0]
+        .into_iter()
+        .find(|boost| lexical == Some(words(*boost)));
+    if model.words.is_some() {
+        let found = found_by_words(db);
+        assert!(
+            found.iter().eq(model.items.keys()),
+            "words find all: {found:?}"
+        );
     }
     if let Ok(generations) = db.generations(SPACE) {
         for generation in generations {

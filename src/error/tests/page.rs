@@ -45,6 +45,7 @@ fn listed(name: &str) -> BTreeSet<&'static str> {
 fn the_page_of_errors_lists_every_variant() {
     let all = [
         variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero BeamWidthZero NoUsers RecallTarget NoScore Filter NoQuery
+            NoText QueryText Lexical NoVectors SpaceInUse
             NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Doubtful Graph SpaceName Ensemble
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
             Fused NoEarlierGeneration Towers ReadOnly NoDatabase NotADatabase PathTooLong NetworkFileSystem
@@ -54,7 +55,8 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(InvalidVector: Dimension Component UnknownItem Duplicate),
         variants!(EnsembleError: Count Depth Weight MissingScore MissingBesideFused LeastScore
             RepeatedSpace Share ShareSum SharesAndCounts BusinessBesideQuotas FieldPath DefaultValue Exponent
-            Lambda NotFused OtherMembers NoNumbers NegativeScores),
+            Lambda NotFused Lexical OtherMembers NoNumbers NegativeScores),
+        variants!(LexicalError: Fields Path Boost K1 B StopWords),
         variants!(PublishDoubt: EqualVectors AbsentFeatures UnknownIds),
         variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Schema),
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),

@@ -56,6 +56,7 @@ fn file(table: &[u8], data: &[u8]) -> Blob {
             offset: bytes.len() as u64,
             length: part.len() as u64,
             checksum: checksum(part),
+            must_be_understood: false,
         });
         bytes.extend_from_slice(part);
         bytes.resize(bytes.len().next_multiple_of(64), 0);

@@ -32,6 +32,29 @@ pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Res
         _ => Revision(0),
     };
     let inputs = sealed.items.get(range).unwrap_or_default();
+    replace(live, writing, inputs, drop_up_to)
+}
+
+/// Writes each items segment again that lacks a lexical index. The caller holds the merge lock: segments are only added
+/// meanwhile, and those have their indexes.
+pub(crate) fn index_texts(live: &Live, writing: &Writing) -> Result<(), Error> {
+    let sealed = Arc::clone(&live.snapshot.load().sealed);
+    let analyses = sealed.manifest.analyses();
+    let mut due = sealed.items.iter();
+    due.try_for_each(|segment| match segment.has_lexical(&analyses) {
+        true => Ok(()),
+        false => replace(live, writing, std::slice::from_ref(segment), Revision(0)),
+    })
+}
+
+/// Replaces adjacent items segments by one with the newest row of every item, except for tombstones up to
+/// `drop_up_to`.
+fn replace(
+    live: &Live,
+    writing: &Writing,
+    inputs: &[Arc<ItemsSegment>],
+    drop_up_to: Revision,
+) -> Result<(), Error> {
     let (output, _pending) = write_newest(live, writing, inputs, drop_up_to)?;
     let numbers: Vec<FileNo> = inputs.iter().map(|s| s.pinned().file.number).collect();
 
@@ -93,11 +116,7 @@ fn write_newest<'a>(
     });
     let (number, pending) = writing.reserve_items()?;
     let sealed = Arc::clone(&live.snapshot.load().sealed);
-    let (database, omitted) = (
-        sealed.manifest.database,
-        sealed.manifest.fields.unfiltered(),
-    );
-    let mut writer = ItemsWriter::create(&live.directory, number, database, omitted)?;
+    let mut writer = ItemsWriter::create(&live.directory, number, &sealed.manifest)?;
     let mut any = false;
     let write = |(_, (_, at, row)): (usize, &(u32, u32, u32))| -> Result<(), Error> {
         let Some(segment) = inputs.get(*at as usize) else {

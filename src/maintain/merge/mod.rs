@@ -9,5 +9,6 @@ mod plan;
 mod run;
 mod space;
 
+pub(crate) use items::index_texts;
 pub(crate) use plan::Extent;
 pub(crate) use run::{merge, merge_beyond_bound};

@@ -1,6 +1,6 @@
 //! One merge of the whole database.
 
-use super::items::merge_items;
+use super::items::{index_texts, merge_items};
 use super::plan::{Extent, MAX_SEGMENTS};
 use super::space::merge_space;
 use crate::error::Error;
@@ -30,6 +30,7 @@ pub(crate) fn merge(live: &Live, writing: &Writing, extent: Extent) -> Result<()
     let _merge = writing.lock_merge();
     writing.check_writable()?;
     merge_items(live, writing, extent)?;
+    index_texts(live, writing)?;
     let spaces = live.snapshot.load().spaces.clone();
     for space in spaces.keys() {
         merge_space(live, writing, space, extent)?;

@@ -69,6 +69,7 @@ fn check(publish: &Publish<'_>, manifest: &Manifest, source: &Source<'_>) -> Res
     let is_fused = matches!(source, Source::Members(_));
     let taken = match manifest.spaces.get(publish.space) {
         _ if manifest.ensembles.contains_key(publish.space) => Some(NameOwner::Ensemble),
+        _ if manifest.lexical.contains_key(publish.space) => Some(NameOwner::LexicalSpace),
         Some(space) if space.is_fused() && !is_fused => Some(NameOwner::FusedSpace),
         Some(space) if !space.is_fused() && is_fused => Some(NameOwner::Space),
         _ => None,

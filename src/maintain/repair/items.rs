@@ -79,8 +79,7 @@ impl Repairer<'_> {
         self.quarantine(names::SEGMENTS, &names::items(pinned.file.number))?;
         let number = salvage.take_file_number();
         let manifest = &mut salvage.manifest;
-        let (database, omitted) = (manifest.database, manifest.fields.unfiltered());
-        let mut writer = ItemsWriter::create(self.directory, number, database, omitted)?;
+        let mut writer = ItemsWriter::create(self.directory, number, manifest)?;
         let (mut kept, mut before) = (0, None);
         for row in (0..segment.rows()).filter_map(|row| segment.row(row).ok()) {
             let in_order = before.is_none_or(|before| before < row.item);

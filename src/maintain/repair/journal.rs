@@ -66,8 +66,8 @@ impl Repairer<'_> {
         if !rows.is_empty() {
             let sealed = Sealed::open(self.directory, salvage.manifest.clone(), None)?;
             let number = salvage.take_file_number();
-            let omitted = salvage.manifest.fields.unfiltered();
-            let mut writer = ItemsWriter::create(self.directory, number, database, omitted)?;
+            let manifest = &salvage.manifest;
+            let mut writer = ItemsWriter::create(self.directory, number, manifest)?;
             for (id, fresh) in rows.values() {
                 writer.push(&Row {
                     item: fresh.item,

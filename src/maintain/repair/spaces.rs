@@ -21,12 +21,15 @@ impl Repairer<'_> {
     /// Drops every ensemble that needs a space which is lost.
     pub(super) fn keep_whole_ensembles(&mut self, manifest: &mut Manifest) {
         let Manifest {
-            spaces, ensembles, ..
+            spaces,
+            ensembles,
+            lexical,
+            ..
         } = manifest;
         ensembles.retain(|name, ensemble| {
             let is_whole = ensemble
                 .required_spaces()
-                .all(|space| spaces.contains_key(space));
+                .all(|space| spaces.contains_key(space) || lexical.contains_key(space));
             if !is_whole {
                 self.report.lost_ensembles.push(name.clone());
             }

@@ -1,18 +1,21 @@
 //! One query of an ensemble while it is answered, and the primitives that fusion methods use.
 
 use super::business_value::BusinessValues;
-use super::channel::Channel;
+use super::channel::{Channel, Source};
 use super::ranking::Ranking;
 use crate::error::Error;
 use crate::recall::excluded::Excluded;
 use crate::recall::explain::{FusionStep, FusionStepKind};
+use crate::recall::lexical_space::LexicalLimits;
 use crate::recall::params::{Effort, SearchParams};
+use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::space_query::SpaceQuery;
 use crate::recall::space_search::{score_all, top_k, top_pages};
 use crate::recall::top_k::TopK;
 use crate::recall::trace::Trace;
 use crate::snapshot::{ItemIds, Serving, Snapshot};
+use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
 
 /// One query of an ensemble while it is answered.
@@ -35,9 +38,9 @@ pub(super) struct FusionContext<'a> {
     pub(super) trace: &'a Trace,
 }
 
-impl FusionContext<'_> {
+impl<'c> FusionContext<'c> {
     /// The channel of a space.
-    pub(super) fn channel(&self, space: &str) -> Result<&Channel<'_>, Error> {
+    pub(super) fn channel(&self, space: &str) -> Result<&Channel<'c>, Error> {
         let found = self.channels.iter().find(|channel| channel.name == space);
         found.ok_or(Error::NoQuery)
     }
@@ -47,9 +50,28 @@ impl FusionContext<'_> {
         self.params.effort(&serving.base, k)
     }
 
+    /// How hard to search a channel for its best `k` items.
+    pub(super) fn channel_effort(&self, channel: &Channel<'_>, k: usize) -> Effort {
+        match &channel.source {
+            Source::Vectors { serving, .. } => self.effort(serving, k),
+            Source::Words(_) if self.params.exact => Effort::Exact,
+            // Lists of words are exact whatever their length.
+            Source::Words(_) => Effort::Scan,
+        }
+    }
+
+    /// What a search of a lexical space may return.
+    fn limits(&self, at_least: Option<f32>) -> LexicalLimits<'_> {
+        LexicalLimits {
+            excluded: self.excluded,
+            filter: self.filter,
+            at_least,
+        }
+    }
+
     /// Number of items in the largest channel.
     pub(super) fn most_items(&self) -> usize {
-        let items = self.channels.iter().map(|c| c.serving.items() as usize);
+        let items = self.channels.iter().map(|c| c.items() as usize);
         items.max().unwrap_or(0)
     }
 
@@ -60,7 +82,13 @@ impl FusionContext<'_> {
         at_least: Option<f32>,
         k: usize,
     ) -> Result<Ranking, Error> {
-        top_k(&self.space_query(channel, at_least), k)
+        match &channel.source {
+            Source::Vectors { serving, vector } => top_k(
+                &self.space_query((channel.name, serving), vector, at_least),
+                k,
+            ),
+            Source::Words(query) => query.top_k(&self.limits(at_least), self.ids, k),
+        }
     }
 
     /// The first `depth` items of a channel, for pages of size `page`.
@@ -70,24 +98,52 @@ impl FusionContext<'_> {
         page: usize,
         depth: usize,
     ) -> Result<Ranking, Error> {
-        top_pages(&self.space_query(channel, None), page, depth)
+        match &channel.source {
+            Source::Vectors { serving, vector } => top_pages(
+                &self.space_query((channel.name, serving), vector, None),
+                page,
+                depth,
+            ),
+            Source::Words(query) => query.top_k(&self.limits(None), self.ids, depth),
+        }
     }
 
     /// Every item of a channel that may be returned, with its score, in no particular order.
     pub(super) fn score_all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
-        score_all(&self.space_query(channel, None))
+        match &channel.source {
+            Source::Vectors { serving, vector } => {
+                score_all(&self.space_query((channel.name, serving), vector, None))
+            }
+            Source::Words(query) => query.score_all(&self.limits(None)),
+        }
     }
 
-    /// The query in the space of a channel.
+    /// The exact ranks of items in a channel.
+    pub(super) fn exact_ranks(
+        &self,
+        channel: &Channel<'_>,
+        items: &[(f32, ItemNo)],
+    ) -> Result<HashMap<ItemNo, u32>, Error> {
+        match &channel.source {
+            Source::Vectors { serving, vector } => exact_ranks(
+                &self.space_query((channel.name, serving), vector, None),
+                items,
+            ),
+            Source::Words(query) => query.exact_ranks(&self.limits(None), self.ids, items),
+        }
+    }
+
+    /// A query in a space of vectors.
     pub(super) fn space_query<'a>(
         &'a self,
-        channel: &'a Channel<'_>,
+        (space, serving): (&'a str, &'a Serving),
+        vector: &'a [f32],
         at_least: Option<f32>,
     ) -> SpaceQuery<'a> {
         SpaceQuery {
-            space: channel.name,
-            serving: channel.serving,
-            vector: &channel.vector,
+            space,
+            serving,
+            vector,
             params: self.params,
             excluded: self.excluded,
             filter: self.filter,

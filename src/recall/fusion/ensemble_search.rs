@@ -1,7 +1,7 @@
 //! A recall of an ensemble: the set-up that all queries share, and the answer to one query.
 
 use super::business_value::BusinessValues;
-use super::channel::Channel;
+use super::channel::{Channel, Source};
 use super::context::FusionContext;
 use super::ranking::{Fused, Ranking};
 use super::threshold::Scoring;
@@ -11,11 +11,12 @@ use crate::error::Error;
 use crate::recall::excluded::Excluded;
 use crate::recall::explain::FusionStepKind;
 use crate::recall::hits::{Hit, Hits};
+use crate::recall::lexical_space::LexicalSpace;
 use crate::recall::pages::stable_list;
 use crate::recall::params::SearchParams;
 use crate::recall::promise;
+use crate::recall::query::Query;
 use crate::recall::query_vector::QueryVector;
-use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::trace::Trace;
 use crate::recall::view::View;
@@ -29,6 +30,8 @@ pub(crate) struct EnsembleSearch<'a> {
     ensemble: &'a Ensemble,
     params: &'a SearchParams,
     business: Option<BusinessValues<'a>>,
+    /// The lexical spaces of the ensemble.
+    lexical: Vec<LexicalSpace<'a>>,
     ids: ItemIds<'a>,
 }
 
@@ -46,39 +49,57 @@ impl<'a> EnsembleSearch<'a> {
             return Err(Error::NoScore { name });
         }
         let business = recipe.business.as_ref();
+        let mut lexical = Vec::new();
+        for space in ensemble.spaces() {
+            lexical.extend(LexicalSpace::of(snapshot, space)?);
+        }
         Ok(Self {
             snapshot,
             ensemble,
             params,
             business: business.map(|business| BusinessValues::of(snapshot, business)),
+            lexical,
             ids: ItemIds::of(snapshot),
         })
     }
 
-    /// The spaces of the ensemble.
-    pub(crate) fn spaces(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.ensemble.spaces()
+    /// The spaces of the ensemble that have vectors.
+    pub(crate) fn vector_spaces(&self) -> impl Iterator<Item = &'a str> {
+        let names = self.ensemble.spaces();
+        names.filter(|name| !self.lexical.iter().any(|space| space.name == *name))
     }
 
-    /// Answers one query. `vector_in` gives its vector in each space, by position and name.
+    /// The lexical spaces of the ensemble.
+    pub(crate) fn lexical_spaces(&self) -> &[LexicalSpace<'a>] {
+        &self.lexical
+    }
+
+    /// Answers one query. `vector_in` gives its vector in each of the [spaces of vectors](Self::vector_spaces), by
+    /// position and name.
     pub(crate) fn answer<'v>(
         &self,
         view: &View,
+        query: &Query<'_>,
         filter: Option<&ResolvedFilter<'_>>,
         excluded: Excluded<'_>,
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
         let mut channels = Vec::new();
-        for (at, name) in self.spaces().enumerate() {
+        let mut vectors = 0;
+        for name in self.ensemble.spaces() {
+            let mut lexical = self.lexical.iter();
+            if let Some(space) = lexical.find(|space| space.name == name) {
+                let source = Source::Words(space.query(view, query)?);
+                channels.push(Channel { name, source });
+                continue;
+            }
             let serving = &**self.snapshot.space(name)?;
-            let vector = vector_in(at, name)?;
+            let vector = vector_in(vectors, name)?;
+            vectors += 1;
             view.sample_query(name, serving.base.generation.number, &vector);
-            channels.push(Channel {
-                name,
-                serving,
-                vector,
-            });
+            let source = Source::Vectors { serving, vector };
+            channels.push(Channel { name, source });
         }
         trace.end_stage(|micros| &mut micros.query);
         let context = FusionContext {
@@ -97,7 +118,7 @@ impl<'a> EnsembleSearch<'a> {
         let hits = self.hits(view, &context, fused)?;
         trace.end_stage(|micros| &mut micros.answer);
         let generations = context.channels.iter().map(|channel| {
-            let number = channel.serving.base.generation.number;
+            let number = channel.generation();
             (channel.name.to_owned(), number)
         });
         let generations = generations.collect();
@@ -183,7 +204,7 @@ impl<'a> EnsembleSearch<'a> {
         let (params, channels) = (self.params, &context.channels);
         let best = best.get(params.offset..).unwrap_or_default();
         let ranks: Vec<HashMap<ItemNo, u32>> = if params.exact_ranks {
-            let of_channel = |channel| exact_ranks(&context.space_query(channel, None), best);
+            let of_channel = |channel| context.exact_ranks(channel, best);
             channels.iter().map(of_channel).collect::<Result<_, _>>()?
         } else {
             ranks

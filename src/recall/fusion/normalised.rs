@@ -1,5 +1,6 @@
 //! Normalised scores: the scores of all channels on one scale, and their weighted sum.
 
+use super::channel::Source;
 use super::context::FusionContext;
 use super::ranking::Ranking;
 use super::threshold::Scoring;
@@ -20,8 +21,10 @@ pub(super) fn best(
     let mut scales: Vec<(f64, Scale)> = Vec::with_capacity(context.channels.len());
     for channel in &context.channels {
         let weight = weights.get(channel.name).copied().unwrap_or_default();
-        let scale = if by == Normalisation::Calibration {
-            let (hundredth, best) = channel.serving.base.generation.calibration.scale();
+        let scale = if let (Normalisation::Calibration, Source::Vectors { serving, .. }) =
+            (by, &channel.source)
+        {
+            let (hundredth, best) = serving.base.generation.calibration.scale();
             Scale::between(hundredth, best)
         } else {
             let list = context.top_k(channel, None, depth as usize)?;

@@ -3,6 +3,7 @@
 //! Its vectors are those of the members, concatenated. The inner product with the weighted and
 //! concatenated query vectors is the weighted sum of the members' scores.
 
+use super::channel::Source;
 use super::context::FusionContext;
 use super::ranking::Ranking;
 use super::threshold::{Candidates, Scoring, search_until_certain};
@@ -36,7 +37,9 @@ pub(super) fn best(
 ) -> Result<Ranking, Error> {
     let mut vector = Vec::with_capacity(fused.base.generation.dimension as usize);
     for (channel, weight) in context.channels.iter().zip(weights) {
-        vector.extend(channel.vector.iter().map(|x| weight * x));
+        if let Source::Vectors { vector: query, .. } = &channel.source {
+            vector.extend(query.iter().map(|x| weight * x));
+        }
     }
     // Beyond the length of a query, scores of the graph could overflow.
     if prepare(Metric::InnerProduct, &mut vector).is_err() {

@@ -78,14 +78,16 @@ pub(super) fn score_everything(
     k: usize,
 ) -> Result<Ranking, Error> {
     let channels = &context.channels;
-    // An item with a vector in every space is in the smallest space too.
-    let smallest = (0..channels.len()).min_by_key(|at| {
-        let channel = channels.get(*at);
-        channel.map_or(0, |channel| channel.serving.items())
-    });
+    // An item with a vector in every space is in the smallest space of vectors too.
+    let sized = channels.iter().enumerate();
+    let sized = sized.filter(|(_, channel)| channel.has_vectors());
+    let smallest = sized.min_by_key(|(_, channel)| channel.items());
+    let smallest = smallest
+        .map(|(at, _)| at)
+        .filter(|_| scoring.missing.is_none());
     let mut all = Vec::new();
     for (at, channel) in channels.iter().enumerate() {
-        if scoring.missing.is_none() && smallest != Some(at) {
+        if smallest.is_some_and(|smallest| smallest != at) {
             continue;
         }
         let items = context.score_all(channel)?;
@@ -98,8 +100,8 @@ pub(super) fn score_everything(
 }
 
 impl Scoring<'_> {
-    /// The fused scores of items. Sorts the items and removes duplicates. Items without a fused score
-    /// are left out.
+    /// The fused scores of items. Sorts the items and removes duplicates. Items without a fused score, and those of no
+    /// space, are left out.
     pub(super) fn score(&self, context: &FusionContext<'_>, items: &mut Vec<ItemNo>) -> Ranking {
         items.sort_unstable();
         items.dedup();
@@ -112,17 +114,19 @@ impl Scoring<'_> {
             rows.clear();
             for item in items {
                 rows.extend(channels.iter().map(|channel| {
-                    let row = channel.serving.vector(*item);
+                    let row = channel.row(*item);
                     row.inspect(|row| row.prefetch())
                 }));
             }
             for (item, rows) in items.iter().zip(rows.chunks(channels.len())) {
                 scores.clear();
+                let mut is_listed = false;
                 for (channel, row) in channels.iter().zip(rows) {
-                    let score = row.and_then(|row| channel.score_vector(row));
+                    let score = channel.score_row(*item, *row);
+                    is_listed |= score.is_some_and(|score| channel.lists(score));
                     scores.extend(score.or(self.missing));
                 }
-                if scores.len() == channels.len() {
+                if is_listed && scores.len() == channels.len() {
                     scored.push(((self.fuse)(&scores), *item));
                 }
             }

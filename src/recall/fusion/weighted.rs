@@ -34,7 +34,7 @@ pub(super) fn best(
     let depth = |channel: &Channel<'_>| {
         // A search for all items above a score may find few.
         let k = if k == usize::MAX { 1 } else { k };
-        match context.effort(channel.serving, k) {
+        match context.channel_effort(channel, k) {
             Effort::Exact => None,
             Effort::Scan => Some(k.saturating_mul(CANDIDATES_PER_HIT)),
             Effort::Beam(ef) => Some(ef.max(k.saturating_mul(CANDIDATES_PER_HIT))),
@@ -54,10 +54,10 @@ pub(super) fn best(
             // `at_least` applies to the fused score, not to that of a channel.
             let list = context.top_k(channel, None, depth)?;
             context.record(FusionStepKind::List, Some(channel.name), None, list.len());
-            // A shorter list holds every item of the space.
+            // A shorter list holds every item of the space, or every one with a word of the query.
             let last = list.last().filter(|_| list.len() >= depth);
             exhausted += usize::from(last.is_none());
-            let last = last.map_or(f32::NEG_INFINITY, |(score, _)| *score);
+            let last = last.map_or(channel.unlisted_score(), |(score, _)| *score);
             worst.push(scoring.missing.map_or(last, |missing| missing.max(last)));
             found.extend(list.into_iter().map(|(_, item)| item));
         }

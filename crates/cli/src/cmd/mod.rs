@@ -14,6 +14,7 @@ pub mod export;
 pub mod gc;
 pub mod generations;
 pub mod import;
+pub mod lexical;
 pub mod merge;
 pub mod mine;
 pub mod publish;

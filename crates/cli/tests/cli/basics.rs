@@ -28,6 +28,7 @@ fn help_teaches_every_command() {
         "rollback",
         "retain",
         "ensembles",
+        "lexical",
         "seal",
         "merge",
         "gc",

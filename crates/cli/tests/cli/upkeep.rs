@@ -299,6 +299,52 @@ fn ensembles_are_defined_recalled_and_removed() {
 }
 
 #[test]
+fn lexical_spaces_are_defined_recalled_rolled_back_and_removed() {
+    let (_dir, path) = paths();
+    let db = path("shop.twin");
+    fill(&db);
+    let words = r#"{"fields":{"id":1},"language":"none"}"#;
+    let listed = json_of(&["lexical", &db, "--define", "words", words]);
+    let first = &listed["lexical"]["words"][0];
+    assert_eq!(
+        (&first["number"], &first["active"]),
+        (&json!(1), &json!(true))
+    );
+    let shown = run(&["lexical", &db]).out;
+    assert!(shown.contains("BM25 of id, none"), "{shown}");
+    let found = json_of(&["recall", &db, "words", "--text", "b001 or b002"]);
+    let ids = |found: &Value| {
+        let hits = found["hits"].as_array().unwrap().iter();
+        Vec::from_iter(hits.map(|hit| hit["id"].as_str().unwrap().to_owned()))
+    };
+    assert_eq!(ids(&found), ["B001", "B002"]);
+    let user = r#"{"query": "b002"}"#;
+    assert_eq!(
+        ids(&json_of(&["recall", &db, "words", "--user", user])),
+        ["B002"]
+    );
+    let both = json_of(&["recall", &db, "words", "--user", user, "--text", "b004"]);
+    assert_eq!(ids(&both), ["B004"]);
+    assert_eq!(run(&["recall", &db, "words", "--user", "{}"]).exit, 1);
+    let other = r#"{"fields":["id"],"language":"none","b":0}"#;
+    json_of(&["lexical", &db, "--define", "words", other]);
+    let back = json_of(&["lexical", &db, "--rollback", "words"]);
+    assert_eq!(back["lexical"]["words"][0]["active"], true);
+    json_of(&["lexical", &db, "--rollback", "words", "--to", "2"]);
+    assert_eq!(
+        run(&["lexical", &db, "--rollback", "words", "--to", "9"]).exit,
+        3
+    );
+    assert_eq!(run(&["lexical", &db, "--define", "words", "{}"]).exit, 2);
+    let none = r#"{"fields":[]}"#;
+    assert_eq!(run(&["lexical", &db, "--define", "words", none]).exit, 1);
+    assert_eq!(run(&["generations", &db, "words"]).exit, 1);
+    let none = run(&["lexical", &db, "--remove", "words"]);
+    assert_eq!(none.out.trim(), "no lexical spaces");
+    assert_eq!(run(&["lexical", &db, "--remove", "words"]).exit, 3);
+}
+
+#[test]
 fn retain_removes_the_oldest_generations() {
     let (_dir, path) = paths();
     let (db, models) = (path("shop.twin"), path("towers"));

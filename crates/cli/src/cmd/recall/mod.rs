@@ -23,6 +23,7 @@ Examples:
   twinspire recall shop.twin movies --user @user.json --check-features
   twinspire recall shop.twin movies --user @user.json --show-features
   twinspire recall shop.twin movies --vector '[0.1, 0.7, …]' --exact
+  twinspire recall shop.twin words --text 'red running shoes'
   some-program | twinspire recall shop.twin movies --user - --json
 
 The features of a user are those the user tower was trained on: `twinspire towers inspect` lists them
@@ -36,7 +37,7 @@ An id that begins with a dash is excluded by --exclude=-id.";
 /// Find the best items for users or a vector.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[command(group = ArgGroup::new("query").required(true).args(["user", "vector"]))]
+#[command(group = ArgGroup::new("query").required(true).multiple(true).args(["user", "vector", "text"]))]
 pub struct RecallArgs {
     #[command(flatten)]
     target: SpaceArgs,
@@ -44,8 +45,16 @@ pub struct RecallArgs {
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     user: Option<String>,
     /// A vector of the space, in place of a user: a JSON list of numbers, @file, or -
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "JSON",
+        allow_hyphen_values = true,
+        conflicts_with = "user"
+    )]
     vector: Option<String>,
+    /// The text that lexical spaces search for, in place of one of the user
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    text: Option<String>,
     /// Check the features of all users first and list every problem: then answer nothing (strict), or
     /// ignore the wrong features (lenient)
     #[arg(
@@ -93,14 +102,28 @@ impl From<CheckArg> for FeatureCheck {
 /// Runs the command.
 pub fn run(args: RecallArgs, output: &Output) -> Result<Exit, Failure> {
     let space = &args.target.space;
-    let query = Query::new(
-        args.user.as_deref(),
-        args.vector.as_deref(),
-        output.is_json(),
-    )?;
+    let query = match (&args.user, &args.vector) {
+        (None, None) => None,
+        (user, vector) => Some(Query::new(
+            user.as_deref(),
+            vector.as_deref(),
+            output.is_json(),
+        )?),
+    };
     let db = args.target.open_to_read()?;
-    let recall = || args.show.apply(args.search.apply(db.recall(space)));
+    let recall = || {
+        let recall = args.show.apply(args.search.apply(db.recall(space)));
+        match &args.text {
+            Some(text) => recall.text(text),
+            None => recall,
+        }
+    };
     let records = args.show.shows_records();
+    let Some(query) = query else {
+        let found = recall().top(args.search.top)?;
+        hits::print_one(space, &found, records, output)?;
+        return Ok(Exit::Done);
+    };
     if let Query::Vector(vector) = &query {
         let found = recall().vector(vector).top(args.search.top)?;
         hits::print_one(space, &found, records, output)?;

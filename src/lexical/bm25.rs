@@ -1,0 +1,103 @@
+//! The scores of BM25.
+
+use super::analysis::Analysis;
+use super::index::LexicalIndex;
+use super::lexical::Lexical;
+use std::collections::BTreeMap;
+
+/// The terms of a query with their weights, and how lengths count: the same for every index that is searched.
+#[derive(Clone, Debug)]
+pub(crate) struct TermQuery {
+    /// Each term with what its score is multiplied by, in order of terms.
+    pub(super) terms: Vec<(String, f32)>,
+    /// How lengths count.
+    pub(super) lengths: Lengths,
+}
+
+/// How the length of an item counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lengths {
+    /// The part that counts for every item.
+    base: f32,
+    /// What each unit of the length adds.
+    slope: f32,
+}
+
+/// Statistics of all indexes that a query searches. Rows that a newer version hides count until a merge drops them, as in other
+/// engines: leaving them out would take a pass over the postings of every term.
+#[derive(Clone, Copy, Debug, Default)]
+struct Statistics {
+    documents: u64,
+    length: u64,
+}
+
+impl Statistics {
+    /// Adds an index.
+    fn add(&mut self, index: &LexicalIndex<'_>) {
+        let shape = index.shape();
+        self.documents += u64::from(shape.documents);
+        self.length = self.length.saturating_add(shape.length);
+    }
+
+    /// ln(1 + (N − n + ½) / (n + ½)): above 0 for every n.
+    fn rarity(&self, with_term: u64) -> f64 {
+        let (all, with) = (self.documents as f64, with_term as f64);
+        ((all - with + 0.5).max(0.5) / (with + 0.5)).ln_1p()
+    }
+
+    /// The mean length of an item, at least 1.
+    fn mean_length(&self) -> f64 {
+        (self.length as f64 / (self.documents as f64).max(1.0)).max(1.0)
+    }
+}
+
+impl TermQuery {
+    /// A query of terms and how often it has each, over these indexes.
+    pub(crate) fn new(
+        counts: &BTreeMap<String, u32>,
+        lexical: &Lexical,
+        analysis: &Analysis,
+        indexes: &[LexicalIndex<'_>],
+    ) -> Self {
+        let mut statistics = Statistics::default();
+        indexes.iter().for_each(|index| statistics.add(index));
+        let (k1, b) = lexical.parameters();
+        let terms = counts.iter().filter_map(|(term, times)| {
+            let with: u64 = indexes
+                .iter()
+                .map(|index| u64::from(index.count(term)))
+                .sum();
+            let weight = f64::from(*times) * statistics.rarity(with) * (k1 + 1.0);
+            (with > 0).then(|| (term.clone(), weight as f32))
+        });
+        // Frequencies are stored in units of tenths: the saturation is brought to the same.
+        let k1 = k1 * 10.0 / f64::from(analysis.unit());
+        Self {
+            terms: terms.collect(),
+            lengths: Lengths {
+                base: (k1 * (1.0 - b)) as f32,
+                slope: (k1 * b / statistics.mean_length()) as f32,
+            },
+        }
+    }
+
+    /// How rare a term is.
+    pub(crate) fn weight_of(term: &str, indexes: &[LexicalIndex<'_>]) -> f64 {
+        let mut statistics = Statistics::default();
+        indexes.iter().for_each(|index| statistics.add(index));
+        let with: u64 = indexes
+            .iter()
+            .map(|index| u64::from(index.count(term)))
+            .sum();
+        statistics.rarity(with)
+    }
+}
+
+impl Lengths {
+    /// What a term of this weight adds to the score of an item.
+    #[inline]
+    pub(super) fn part(self, weight: f32, frequency: u32, length: u32) -> f32 {
+        let frequency = frequency as f32;
+        weight * (frequency / (frequency + self.base + self.slope * length as f32))
+    }
+}
