@@ -33,7 +33,9 @@ impl<'a> NodeVectors<'a> {
 
     /// Scores nodes exactly.
     pub(super) fn row_scorer(&self, query: &'a [f32]) -> RowScorer<'a> {
-        RowScorer::new(self, query)
+        let mut scorer = RowScorer::new(self.rows, self.metric, query);
+        scorer.paged = self.paged;
+        scorer
     }
 
     /// Scores nodes by their codes. `buffer` receives the codes of the query. `None` where there are no

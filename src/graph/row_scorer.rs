@@ -1,10 +1,9 @@
 //! Exact scores, from the stored vectors.
 
 use super::node_scorer::NodeScorer;
-use super::node_vectors::NodeVectors;
 use super::rows::StoredRows;
 use twinspire_core::files::Blob;
-use twinspire_core::kernel::Scorer;
+use twinspire_core::kernel::{Metric, Scorer};
 
 /// Scores nodes by their vectors.
 #[derive(Clone, Copy)]
@@ -12,16 +11,17 @@ pub(super) struct RowScorer<'a> {
     rows: StoredRows<'a>,
     query: &'a [f32],
     scorer: Scorer,
-    paged: Option<&'a Blob>,
+    /// The file of the rows, if it is larger than memory.
+    pub(super) paged: Option<&'a Blob>,
 }
 
 impl<'a> RowScorer<'a> {
-    pub(super) fn new(vectors: &NodeVectors<'a>, query: &'a [f32]) -> Self {
+    pub(super) fn new(rows: StoredRows<'a>, metric: Metric, query: &'a [f32]) -> Self {
         Self {
-            rows: vectors.rows,
+            rows,
             query,
-            scorer: vectors.metric.scorer(),
-            paged: vectors.paged,
+            scorer: metric.scorer(),
+            paged: None,
         }
     }
 }

@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Unpacks a block of the term, from 0; the end if there is none.
+    /// Unpacks a block of the term, from 0; the end after the last block.
     fn load(&mut self, block: usize) {
         self.block = block.min(self.blocks.len());
         self.at = 0;

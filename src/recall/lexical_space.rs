@@ -41,7 +41,7 @@ pub(super) struct LexicalQuery<'s> {
     views: Vec<LexicalIndex<'s>>,
     /// Scores single rows of each view.
     scorers: OnceCell<Vec<RowScorer<'s>>>,
-    /// The score of every item that has one, once so many were asked for.
+    /// The score of every item that has one, cached once enough of them were asked for.
     all: OnceCell<HashMap<ItemNo, f32>>,
     /// Number of items that were scored one by one.
     lookups: Cell<usize>,
@@ -59,7 +59,7 @@ pub(super) struct LexicalLimits<'q> {
 }
 
 impl<'a> LexicalSpace<'a> {
-    /// The lexical space of a name; `None` if there is none.
+    /// The lexical space of a name; `None` for a name without one.
     pub(super) fn of(snapshot: &'a Snapshot, name: &str) -> Result<Option<Self>, Error> {
         let spaces = &snapshot.sealed.manifest.lexical;
         let Some((name, space)) = spaces.get_key_value(name) else {

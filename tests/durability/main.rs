@@ -11,6 +11,7 @@ mod damage;
 mod golden;
 #[cfg(unix)]
 mod kill;
+mod lexical;
 mod lives;
 mod newer;
 mod reader;

@@ -38,7 +38,7 @@ const ThemeList = ({ theme, setTheme }) => html`<label for="theme">Theme</label>
   ${Object.entries(THEMES).map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}
 </select>`;
 
-/** Where there is none: light and dark by turns. */
+/** Where a list has no room: switches between light and dark. */
 function ThemeButton({ theme, setTheme }) {
   const dark = theme === 'dark' || (theme === 'system' && matchMedia('(prefers-color-scheme: dark)').matches);
   return html`<button class="theme-short" aria-label=${dark ? 'Light theme' : 'Dark theme'} onClick=${() => setTheme(dark ? 'light' : 'dark')}>${dark ? '☀' : '☾'}</button>`;

@@ -108,7 +108,7 @@ impl Guard {
             .strip_prefix('[')
             .and_then(|name| name.strip_suffix(']'));
         match bare.unwrap_or(name).parse::<IpAddr>() {
-            // Bound to all addresses, it has several; a name that someone chose is none of them.
+            // Bound to all addresses, it has several; a name that someone chose is not among them.
             Ok(address) => {
                 self.address.ip().is_unspecified()
                     || address == self.address.ip()

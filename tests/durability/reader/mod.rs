@@ -3,6 +3,7 @@
 //! It shares no code with the library. Whatever is not as the document says, it panics over.
 
 mod columns;
+mod lexical;
 mod partitions;
 mod recipe;
 mod space;
@@ -14,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use lexical::{Index, indexes};
 pub use space::{Segment, rounded, score};
 pub use towers::{Tower, Towers};
 
@@ -46,6 +48,8 @@ pub struct Manifest {
     /// The kinds that occur in each known field: booleans, numbers, texts, places, lists, long lists of
     /// numbers.
     pub fields: BTreeMap<String, [bool; 6]>,
+    /// The active definition of each lexical space.
+    pub lexical: BTreeMap<String, lexical::Definition>,
 }
 
 pub struct Space {
@@ -269,9 +273,11 @@ impl<'a> Sections<'a> {
 
         let (mut packed, mut sections, mut free) = (Packed(table), BTreeMap::new(), 64);
         for _ in 0..entries {
-            let (id, zero) = (packed.u32(), packed.u32());
+            let (id, flags) = (packed.u32(), packed.u32());
+            // Of all that this reader knows, lexical spaces have to be understood.
+            let due = u32::from((kind, id) == (3, 2));
             let (offset, length) = (packed.u64() as usize, packed.u64() as usize);
-            assert_eq!((zero, offset % 64), (0, 0));
+            assert_eq!((flags, offset % 64), (due, 0));
             assert!(offset >= free && bytes[free..offset].iter().all(|byte| *byte == 0));
             free = offset + length;
             assert_eq!(packed.u64(), xxh3_64(&bytes[offset..free]), "section {id}");
@@ -371,6 +377,10 @@ impl Reader {
             spaces: spaces.into_iter().collect(),
             ensembles,
             fields: fields.into_iter().collect(),
+            lexical: match sections.table.contains_key(&2) {
+                true => lexical::spaces(sections.section(2)),
+                false => BTreeMap::new(),
+            },
         }
     }
 

@@ -101,7 +101,7 @@ export class Grid {
     return this.column(y, 1) * this.side + this.column(x, 0);
   }
 
-  /** The point nearest to x and y within a radius; −1 if there is none. */
+  /** The point nearest to x and y within a radius; −1 without a point there. */
   nearest(x, y, radius) {
     let [best, least] = [-1, radius * radius];
     const [low, high] = [this.column(x - radius, 0), this.column(x + radius, 0)];

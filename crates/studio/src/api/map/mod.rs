@@ -75,7 +75,7 @@ pub struct PlacedQuery {
     pub hits: Vec<PlacedHit>,
 }
 
-/// The map of a space, or how far it is; starts it if there is none of the active generation.
+/// The map of a space, or how far it is; starts it if the active generation has no map yet.
 pub fn get(state: &State, space: &str) -> Result<MapView, Problem> {
     match job(state, space)?.status()? {
         Status::Working(share) => Ok(MapView::Working { share }),

@@ -66,7 +66,7 @@ pub struct Frequent {
 pub struct Hard {
     pub at: usize,
     pub recall: f64,
-    /// Score of the best item; none if there is none.
+    /// Score of the best item, if the user gets any.
     pub best: Option<f32>,
 }
 
