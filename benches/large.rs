@@ -7,7 +7,7 @@
 //!
 //! PREFIX.base.f32 and PREFIX.query.f32 hold rows of little-endian floats; `dim` of PREFIX.json is their
 //! dimension. The second call moves itself into a memory cgroup (version 1 or 2), whose limit counts the page
-//! cache too, and drops the caches of the machine. Every query is asked once.
+//! cache too, and drops the caches of the machine. A timed query is asked once.
 //!
 //! Prints a JSON object for each step. Publishing: seconds, peak memory and bytes of the generation. Recalls: the
 //! milliseconds to open and to answer the first query; for the recall target and each efSearch the share of the

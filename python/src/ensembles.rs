@@ -91,11 +91,7 @@ impl Ensembles {
 /// The failure of a name that no ensemble has.
 fn unknown(name: &str, database: &twinspire::Database) -> Failure {
     let known = database.ensembles().list().into_keys().collect::<Vec<_>>();
-    let message = format!(
-        "there is no ensemble {name:?}; there is {}",
-        known.join(", ")
-    );
-    Failure::new("NotFoundError", message)
+    Failure::unknown_name("ensemble", name, &known)
 }
 
 #[pymethods]

@@ -34,6 +34,13 @@ impl Failure {
         Self::new("InvalidInputError", message)
     }
 
+    /// A name that a mapping lacks: `what` is a noun, `known` are the names that it has.
+    pub fn unknown_name(what: &str, name: &str, known: &[String]) -> Self {
+        let known = known.join(", ");
+        let message = format!("there is no {what} {name:?}; there is {known}");
+        Self::new("NotFoundError", message)
+    }
+
     /// The exception for an error.
     pub fn of(error: &Error) -> Self {
         Self::new(class(error), with_causes(error))

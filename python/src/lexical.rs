@@ -42,11 +42,7 @@ fn definition<'py>(
 /// The failure of a name that no lexical space has.
 fn unknown(name: &str, database: &twinspire::Database) -> Failure {
     let known = database.lexical().list().into_keys().collect::<Vec<_>>();
-    let message = format!(
-        "there is no lexical space {name:?}; there is {}",
-        known.join(", ")
-    );
-    Failure::new("NotFoundError", message)
+    Failure::unknown_name("lexical space", name, &known)
 }
 
 #[pymethods]

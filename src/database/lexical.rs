@@ -79,7 +79,7 @@ impl LexicalSpaces<'_> {
         maintain::rollback_lexical(&database.live(), database.writing()?, name, to)
     }
 
-    /// Removes a lexical space. Returns false if there is none of this name.
+    /// Removes a lexical space. Returns false for an unknown name.
     ///
     /// # Errors
     /// [`Error::SpaceInUse`] while an ensemble names it; [`Error::Io`] when the commit fails.

@@ -211,6 +211,8 @@ mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_pcg::Pcg64Mcg;
 
     fn metric() -> impl Strategy<Value = Metric> {
         prop_oneof![
@@ -283,6 +285,35 @@ mod tests {
                     prop_assert!(scores.into_iter().all(|score| score.is_some()));
                 }
             }
+        }
+    }
+
+    /// One in 740 errors is larger, if errors have any direction: they are bounded on one side. The largest error is
+    /// that of the worst row, so that fewer are.
+    #[test]
+    fn few_scores_are_below_the_likely_bound_and_none_is_below_the_proven_one() {
+        const DIMENSION: usize = 128;
+        let random = &mut Pcg64Mcg::seed_from_u64(5);
+        let mut draw = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| random.random_range(-1.0..1.0)).collect()
+        };
+        let (data, queries) = (draw(1_000 * DIMENSION), draw(20 * DIMENSION));
+        let rows = Rows::new(&data, DIMENSION);
+        for metric in [Metric::InnerProduct, Metric::L2] {
+            let codes = OwnedCodes::encode(rows, metric, false).unwrap();
+            let (mut unlikely, mut wide, mut buffer) = (0, 0, QueryBuffer::default());
+            for query in queries.chunks(DIMENSION) {
+                let scorer = CodeScorer::new(codes.view(), metric, query, &mut buffer).unwrap();
+                for node in 0..rows.count() {
+                    let exact = metric.score(query, rows.row(node).unwrap());
+                    let score = scorer.score(node).unwrap();
+                    assert!(score >= scorer.lower_bound(exact), "{score} for {exact}");
+                    unlikely += usize::from(score < scorer.likely_lower_bound(exact));
+                    wide += usize::from(score < scorer.lower_by(exact, 0.1 * scorer.error));
+                }
+            }
+            assert!(unlikely <= 20_000 / 740, "{unlikely} of 20,000");
+            assert!(wide > unlikely, "a narrower bound is exceeded");
         }
     }
 

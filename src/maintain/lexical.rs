@@ -7,6 +7,7 @@
 use super::collect::collect_or_warn;
 use super::commit::commit;
 use super::merge::index_texts;
+use super::rollback::rollback_target;
 use super::writing::Writing;
 use crate::error::{Error, NameOwner};
 use crate::lexical::Lexical;
@@ -62,22 +63,8 @@ pub(crate) fn rollback_lexical(
         let mut writer = writing.lock_writer(live)?;
         let before = live.snapshot.load_full();
         let kept = lexical_space(&before, name)?;
-        let generation = match to {
-            Some(number) => kept
-                .generation(number)
-                .ok_or_else(|| Error::UnknownGeneration {
-                    space: name.to_owned(),
-                    generation: number,
-                    kept: kept.generations.iter().map(|g| g.number).collect(),
-                }),
-            None => kept
-                .before_active()
-                .ok_or_else(|| Error::NoEarlierGeneration {
-                    space: name.to_owned(),
-                    active: kept.active,
-                }),
-        };
-        let number = generation?.number;
+        let generation = rollback_target(name, to, kept.active, &kept.generations, |g| g.number)?;
+        let number = generation.number;
         let manifest = &before.sealed.manifest;
         let manifest = manifest.with_active_lexical(name, number)?;
         commit(live, &mut writer, before.with_manifest(manifest))?;
@@ -87,7 +74,7 @@ pub(crate) fn rollback_lexical(
     Ok(number)
 }
 
-/// Removes a lexical space. Returns false if there is none of this name. Its indexes go with the next merge.
+/// Removes a lexical space. Returns false for an unknown name. The next merge drops its indexes.
 pub(crate) fn remove_lexical(live: &Live, writing: &Writing, name: &str) -> Result<bool, Error> {
     let _state = writing.lock_state();
     let mut writer = writing.lock_writer(live)?;

@@ -23,22 +23,7 @@ pub(crate) fn rollback(
     writing.check_writable()?;
     let before = live.snapshot.load_full();
     let kept = before.kept(space)?;
-    let generation = match to {
-        Some(number) => kept
-            .generation(number)
-            .ok_or_else(|| Error::UnknownGeneration {
-                space: space.to_owned(),
-                generation: number,
-                kept: kept.generations.iter().map(|g| g.number).collect(),
-            }),
-        None => kept
-            .before_active()
-            .ok_or_else(|| Error::NoEarlierGeneration {
-                space: space.to_owned(),
-                active: kept.active,
-            }),
-    };
-    let generation = generation?;
+    let generation = rollback_target(space, to, kept.active, &kept.generations, |g| g.number)?;
     before.check_members(space, generation)?;
     let serving = before.spaces.get(space).map(|serving| &*serving.base);
     let base = Base::open_whole(&live.directory, space, generation, serving)?;
@@ -50,4 +35,30 @@ pub(crate) fn rollback(
     // Recalls scan the items that the generation lacks until they are sealed into it.
     writing.signal.request(Task::Upkeep);
     Ok(generation.clone())
+}
+
+/// The kept generation that a rollback makes active: `to`, or by default the newest one before the active one.
+pub(super) fn rollback_target<'a, T>(
+    space: &str,
+    to: Option<GenerationNo>,
+    active: GenerationNo,
+    kept: &'a [T],
+    number: impl Fn(&T) -> GenerationNo,
+) -> Result<&'a T, Error> {
+    let mut newest_first = kept.iter().rev();
+    match to {
+        Some(wanted) => newest_first
+            .find(|generation| number(generation) == wanted)
+            .ok_or_else(|| Error::UnknownGeneration {
+                space: space.to_owned(),
+                generation: wanted,
+                kept: kept.iter().map(number).collect(),
+            }),
+        None => newest_first
+            .find(|generation| number(generation) < active)
+            .ok_or_else(|| Error::NoEarlierGeneration {
+                space: space.to_owned(),
+                active,
+            }),
+    }
 }

@@ -40,10 +40,4 @@ impl LexicalSpace {
     pub(crate) fn generation(&self, number: GenerationNo) -> Option<&LexicalGeneration> {
         self.generations.iter().find(|g| g.number == number)
     }
-
-    /// The newest generation older than the active one.
-    pub(crate) fn before_active(&self) -> Option<&LexicalGeneration> {
-        let mut older = self.generations.iter().rev();
-        older.find(|g| g.number < self.active)
-    }
 }

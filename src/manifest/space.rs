@@ -30,12 +30,4 @@ impl Space {
     pub(crate) fn generation(&self, number: GenerationNo) -> Option<&Generation> {
         self.generations.iter().find(|g| g.number == number)
     }
-
-    /// The newest generation older than the active one.
-    pub(crate) fn before_active(&self) -> Option<&Generation> {
-        self.generations
-            .iter()
-            .rev()
-            .find(|g| g.number < self.active)
-    }
 }

@@ -184,7 +184,7 @@ pub fn indexes(table: &[u8], mut arrays: &[u8]) -> Vec<Index> {
     indexes
 }
 
-/// A value of so many bits, the lowest first.
+/// Value number `place` of values that are packed in `width` bits each, lowest bit first.
 fn bits(bytes: &[u8], width: usize, place: usize) -> u32 {
     let bit = |at: usize| u32::from(bytes[at / 8] >> (at % 8) & 1);
     (0..width).map(|at| bit(width * place + at) << at).sum()

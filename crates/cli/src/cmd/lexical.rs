@@ -17,7 +17,7 @@ Examples:
   twinspire lexical   shop.twin --remove words
 
 A lexical space ranks items by BM25 over the words of some of their fields. Its definition as JSON:
-  fields      paths with boosts, or a list of paths: a word in a field counts so many times
+  fields      paths with boosts, or a list of paths: a boost of 2 counts a word twice
   language    how words are stemmed: english (the default), german, french, … or none
   stop_words  words that are left out, in place of those of the language
   k1, b       how slowly the frequency of a word saturates (1.2), how much length counts (0.75)

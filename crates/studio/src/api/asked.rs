@@ -53,6 +53,17 @@ impl Side {
     }
 }
 
+/// Refuses no users, and more than a page answers; `command` does it for all of them.
+pub fn check_users(count: usize, most: usize, command: &str) -> Result<(), Problem> {
+    match count {
+        0 => Err(Problem::bad_request("give a user or more")),
+        count if count > most => Err(Problem::bad_request(format!(
+            "{count} users are too many for a page; give at most {most}, or use `{command}`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// How to search.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

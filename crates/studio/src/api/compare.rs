@@ -1,6 +1,6 @@
 //! Two generations or ensembles side by side, for one user or many.
 
-use super::asked::{Search, Side};
+use super::asked::{Search, Side, check_users};
 use super::problem::Problem;
 use super::state::State;
 use serde::{Deserialize, Serialize};
@@ -67,15 +67,7 @@ pub struct Shown {
 
 /// Compares two sides.
 pub fn post(state: &State, request: &CompareRequest) -> Result<Compared, Problem> {
-    match request.users.len() {
-        0 => return Err(Problem::bad_request("a comparison needs a user")),
-        count if count > MAX_USERS => {
-            return Err(Problem::bad_request(format!(
-                "{count} users are too many for a page; compare at most {MAX_USERS}, or use `twinspire diff`"
-            )));
-        }
-        _ => {}
-    }
+    check_users(request.users.len(), MAX_USERS, "twinspire diff")?;
     let database = state.database();
     let first = request.first.state(database)?;
     let second = request.second.state(database)?;

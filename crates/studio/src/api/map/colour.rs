@@ -20,7 +20,8 @@ pub enum Colours {
         most: f64,
         values: Vec<Option<f64>>,
     },
-    /// Categories, most frequent first. A code beyond the labels is any other value; −1 is none.
+    /// Categories, most frequent first. A code of a point is the place of its label, one past the labels for
+    /// rarer values, and −1 without a value.
     Category {
         labels: Vec<Label>,
         codes: Vec<i16>,

@@ -1,6 +1,6 @@
 //! What given users get: how much of the exact answer, how much of the catalogue, and who gets poor answers.
 
-use crate::api::asked::Side;
+use crate::api::asked::{Side, check_users};
 use crate::api::problem::Problem;
 use crate::api::state::State;
 use serde::{Deserialize, Serialize};
@@ -72,15 +72,7 @@ pub struct Hard {
 
 /// Answers the users, once as recalls do and once exactly.
 pub fn post(state: &State, request: &UsersRequest) -> Result<UsersReport, Problem> {
-    match request.users.len() {
-        0 => return Err(Problem::bad_request("give a user or more")),
-        count if count > MAX_USERS => {
-            return Err(Problem::bad_request(format!(
-                "{count} users are too many for a page; give at most {MAX_USERS}, or use `twinspire audit --users`"
-            )));
-        }
-        _ => {}
-    }
+    check_users(request.users.len(), MAX_USERS, "twinspire audit --users")?;
     let database = state.database();
     let pinned = request.side.state(database)?;
     let k = request.k.clamp(1, 100);
