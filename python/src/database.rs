@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::process;
 use pyo3::prelude::*;
+use std::any::Any;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Database {
     path: PathBuf,
     read_only: bool,
+    /// The epoch that it is of, and what keeps the files of that epoch.
+    epoch: Option<u64>,
+    lease: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     /// `None` once it is closed.
     handle: Mutex<Option<Arc<twinspire::Database>>>,
 }
@@ -106,11 +110,35 @@ pub fn open(
     Ok(Database {
         path,
         read_only,
+        epoch: None,
+        lease: Mutex::new(None),
         handle: Mutex::new(Some(Arc::new(handle))),
     })
 }
 
 impl Database {
+    /// The database of an epoch, which `lease` keeps.
+    pub fn of_epoch(
+        path: PathBuf,
+        handle: Arc<twinspire::Database>,
+        epoch: u64,
+        lease: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
+        Self {
+            path,
+            read_only: true,
+            epoch: Some(epoch),
+            lease: Mutex::new(Some(lease)),
+            handle: Mutex::new(Some(handle)),
+        }
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        handle.is_none()
+    }
+
     /// The database.
     ///
     /// # Errors
@@ -132,11 +160,15 @@ impl Database {
         &self.path
     }
 
+    /// Takes the handle, and lets the files of its epoch go.
     fn take(&self) -> Option<Arc<twinspire::Database>> {
-        self.handle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let lease = lease.take();
+        if process::is_fork() {
+            mem::forget(lease);
+        }
+        handle.take()
     }
 }
 
@@ -169,8 +201,13 @@ impl Database {
     /// Whether it is closed.
     #[getter]
     fn closed(&self) -> bool {
-        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        handle.is_none()
+        self.is_closed()
+    }
+
+    /// The epoch of an object store that it is of; None if it was opened by its path.
+    #[getter]
+    fn epoch(&self) -> Option<u64> {
+        self.epoch
     }
 
     /// Close the database. Closing it again does nothing.

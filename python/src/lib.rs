@@ -7,7 +7,7 @@
 //! - `database` is the handle; `items`, `ensembles`, `lexical`, `pinned`, `recall`, `publish`, `release`, `generations`,
 //!   `maintenance`, `evaluate` and `mining` add its methods. `hits`, `batch`, `towers`, `train`, `filters` and `sources`
 //!   are what they return and take. `limits` are those of ONNX models.
-//! - `studio` is the local page, `command` the command `twinspire`.
+//! - `remote` are replicas over an object store, `studio` is the local page, `command` the command `twinspire`.
 //!
 //! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
 
@@ -45,6 +45,7 @@ mod read_options;
 mod recall;
 mod records;
 mod release;
+mod remote;
 mod rows;
 mod sources;
 mod studio;
@@ -73,6 +74,8 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ensembles::Ensembles>()?;
     module.add_class::<ensembles::Ensemble>()?;
     module.add_class::<lexical::LexicalSpaces>()?;
+    module.add_class::<remote::Fetched>()?;
+    module.add_class::<remote::Follower>()?;
     module.add_class::<studio::Studio>()?;
     module.add_class::<towers::Towers>()?;
     module.add_class::<mining::MinedPairs>()?;
@@ -83,6 +86,10 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(database::open, module)?)?;
     module.add_function(wrap_pyfunction!(maintenance::restore, module)?)?;
     module.add_function(wrap_pyfunction!(maintenance::repair, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::fetch, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::follow, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::heads, module)?)?;
+    module.add_function(wrap_pyfunction!(remote::push, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::split_events, module)?)?;
     module.add_function(wrap_pyfunction!(filters::field, module)?)?;

@@ -74,6 +74,12 @@ impl Database {
         maintain::garbage(&self.live(), self.writing()?)
     }
 
+    /// The directory of the database.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.live().directory.root.clone()
+    }
+
     /// The state that this handle sees now.
     pub(crate) fn live(&self) -> Arc<Live> {
         self.live.load_full()

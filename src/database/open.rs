@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::maintain::{Limits, OpenSettings, Opened, open_reader, open_writer};
+use crate::maintain::{Known, Limits, OpenSettings, Opened, open_reader, open_writer};
 use crate::store::Directory;
 use arc_swap::ArcSwap;
 use std::path::Path;
@@ -155,7 +155,7 @@ impl OpenOptions {
         }
         if self.read_only {
             return Ok(Database {
-                live: ArcSwap::new(open_reader(&directory, None)?),
+                live: ArcSwap::new(open_reader(&directory, Known::Nothing)?),
                 writing: None,
                 background: None,
             });
@@ -212,8 +212,47 @@ impl Database {
         if self.writing.is_none() {
             let before = self.live();
             self.live
-                .store(open_reader(&before.directory, Some(&before))?);
+                .store(open_reader(&before.directory, Known::Before(&before))?);
         }
         Ok(())
+    }
+
+    /// Opens another directory of the same database read-only, such as a [snapshot](Self::snapshot). Segments and
+    /// towers that both directories have are shared with this handle: they are neither opened nor parsed again.
+    /// Either handle can be dropped first.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let (path, copy) = (dir.path().join("shop.twin"), dir.path().join("copy"));
+    /// # let db = twinspire::Database::open(path)?;
+    /// db.items().put(&serde_json::json!({"id": "B01"}))?;
+    /// db.snapshot(&copy)?;
+    /// let then = db.open_beside(&copy)?;
+    /// db.items().delete("B01")?;
+    /// assert!(then.items().contains("B01")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open_read_only`](Self::open_read_only).
+    pub fn open_beside(&self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let live = self.live();
+        let directory = Directory {
+            files: Arc::clone(&live.directory.files),
+            root: path.as_ref().to_owned(),
+        };
+        if !directory.fits() {
+            let (bytes, limit) = (directory.root.as_os_str().len(), names::MAX_ROOT_BYTES);
+            return Err(Error::PathTooLong { bytes, limit });
+        }
+        let snapshot = live.snapshot.load_full();
+        let opened = open_reader(&directory, Known::Elsewhere(&snapshot))?;
+        Ok(Self {
+            live: ArcSwap::new(opened),
+            writing: None,
+            background: None,
+        })
     }
 }

@@ -61,7 +61,7 @@ pub(crate) use define::{define_ensemble, remove_ensemble};
 pub(crate) use filter_fields::set_unfiltered;
 pub(crate) use lexical::{define_lexical, lexical_space, remove_lexical, rollback_lexical};
 pub(crate) use merge::{Extent, merge};
-pub(crate) use open::{OpenSettings, Opened, hold_files, is_gone, open_reader, open_writer};
+pub(crate) use open::{Known, OpenSettings, Opened, hold_files, is_gone, open_reader, open_writer};
 pub use problem::FileProblem;
 pub(crate) use progress::{Monitor, ProgressCallback};
 pub use progress::{Progress, ProgressStage};

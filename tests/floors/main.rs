@@ -50,13 +50,14 @@ const ROOMS: [&str; 18] = [
 const FORBIDDEN: [(&str, &str); 1] = [("recall", "maintain")];
 
 /// The crates of the workspace: name, and where its sources are.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 10] = [
     ("twinspire", "src"),
     ("twinspire_core", "crates/core/src"),
     ("twinspire_towers", "crates/towers/src"),
     ("twinspire_train", "crates/train/src"),
     ("twinspire_import", "crates/import/src"),
     ("twinspire_cli", "crates/cli/src"),
+    ("twinspire_remote", "crates/remote/src"),
     ("twinspire_studio", "crates/studio/src"),
     ("twinspire_testkit", "crates/testkit/src"),
     ("_twinspire", "python/src"),

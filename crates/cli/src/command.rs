@@ -9,6 +9,8 @@ use crate::cmd::{
     merge, mine, publish, recall, repair, restore, retain, rollback, seal, similar, snapshot,
     stats, towers, train, train_loop,
 };
+#[cfg(feature = "remote")]
+use crate::cmd::{follow, push};
 use crate::output::{Exit, Failure, Output};
 
 const EXAMPLES: &str = "\
@@ -88,6 +90,12 @@ pub enum Command {
     Merge(merge::MergeArgs),
     /// Remove files that the database no longer names
     Gc(gc::GcArgs),
+    /// Push a database to an object store, for followers
+    #[cfg(feature = "remote")]
+    Push(push::PushArgs),
+    /// Keep a directory at the newest epoch of an object store
+    #[cfg(feature = "remote")]
+    Follow(follow::FollowArgs),
     /// Open a local page that shows what a database holds and why it answers as it does
     #[cfg(feature = "studio")]
     Studio(studio::StudioArgs),
@@ -130,6 +138,10 @@ impl Command {
             Self::Seal(args) => seal::run(args, output),
             Self::Merge(args) => merge::run(args, output),
             Self::Gc(args) => gc::run(args, output),
+            #[cfg(feature = "remote")]
+            Self::Push(args) => push::run(args, output),
+            #[cfg(feature = "remote")]
+            Self::Follow(args) => follow::run(args, output),
             #[cfg(feature = "studio")]
             Self::Studio(args) => studio::run(args, output),
             Self::Stats(args) => stats::run(args, output),

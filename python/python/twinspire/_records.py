@@ -150,6 +150,86 @@ class Stats:
 
 
 @dataclass(frozen=True)
+class Collected:
+    """What a push removed from a store: old epochs, and what only they needed."""
+
+    heads: int
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did."""
+
+    epoch: int
+    """The epoch that now has the state of the database."""
+    unchanged: bool
+    """Whether that epoch was there before, because nothing was written since."""
+    files: int
+    bytes: int
+    uploaded_files: int
+    uploaded_bytes: int
+    collected: Collected
+
+
+@dataclass(frozen=True)
+class HeadSpace:
+    """What a space serves in an epoch."""
+
+    generation: int
+    towers: str
+    """The hash of its towers, in hexadecimal."""
+
+
+@dataclass(frozen=True)
+class HeadFile:
+    """A file of the database of an epoch."""
+
+    path: str
+    length: int
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """An epoch of an object store: one state of a database, and the files that it consists of."""
+
+    epoch: int
+    database: str
+    """The identity of the database, in hexadecimal."""
+    created_unix_ms: int
+    state: str
+    """Pushes of one state have the same."""
+    spaces: dict[str, HeadSpace]
+    files: list[HeadFile] = field(repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(file.length for file in self.files)
+
+    @property
+    def created(self) -> dt.datetime:
+        """When it was pushed."""
+        return dt.datetime.fromtimestamp(self.created_unix_ms / 1000, dt.timezone.utc)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a follower is behind its store."""
+
+    heads: int
+    """Heads of the store that are newer than the served epoch, when it was last reached."""
+    seconds: float
+    """Seconds since the first of these heads that the follower saw was pushed; 0 without such heads."""
+    checked_seconds: float | None
+    """Seconds since the store was last reached; None if it was not reached yet."""
+    error: str | None
+    """Why the last look failed; None if it did not."""
+
+
+@dataclass(frozen=True)
 class FileProblem:
     """A problem in one file."""
 

@@ -19,5 +19,5 @@ mod writer;
 pub(crate) use lock::{hold_files, lock_directory};
 pub(crate) use missing::{is_gone, missing};
 pub(crate) use newer::refuse_any_newer;
-pub(crate) use reader::open_reader;
+pub(crate) use reader::{Known, open_reader};
 pub(crate) use writer::{OpenSettings, Opened, open_writer};

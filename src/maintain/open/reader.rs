@@ -15,18 +15,26 @@ use std::sync::Arc;
 /// Maximum number of attempts when a writer commits while a reader opens.
 const ATTEMPTS: usize = 64;
 
-/// Opens the current state. Reads only what is new since `before`, and keeps its query samples.
+/// What a reader has open already.
+#[derive(Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// Nothing.
+    Nothing,
+    /// An earlier state of the same directory: only what is new since is read, and its query samples are kept.
+    Before(&'a Arc<Live>),
+    /// A state of another directory: files that both have are shared.
+    Elsewhere(&'a Snapshot),
+}
+
+/// Opens the current state.
 ///
 /// Damage in the journal is only logged: what can be read is served.
-pub(crate) fn open_reader(
-    directory: &Directory,
-    before: Option<&Arc<Live>>,
-) -> Result<Arc<Live>, Error> {
+pub(crate) fn open_reader(directory: &Directory, known: Known<'_>) -> Result<Arc<Live>, Error> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         let is_last = attempt == ATTEMPTS;
-        match try_open(directory, before) {
+        match try_open(directory, known) {
             Ok(attempt) if attempt.is_stable || is_last => return attempt.live.map_err(missing),
             Err(error) if is_last || !is_gone(&error) => return Err(missing(error)),
             _ => {}
@@ -45,7 +53,7 @@ struct Attempt {
 ///
 /// A writer unlinks sealed journal files after its commit: a listed file may be gone although CURRENT
 /// has not changed since.
-fn try_open(directory: &Directory, before: Option<&Arc<Live>>) -> Result<Attempt, Error> {
+fn try_open(directory: &Directory, known: Known<'_>) -> Result<Attempt, Error> {
     let _held = hold_files(directory)?;
     let Some(manifest) = store::load(directory)? else {
         refuse_without_current(directory)?;
@@ -54,10 +62,10 @@ fn try_open(directory: &Directory, before: Option<&Arc<Live>>) -> Result<Attempt
         });
     };
     let number = manifest.number;
-    if before.is_none() {
+    if !matches!(known, Known::Before(_)) {
         refuse_newer_segments(directory, &manifest)?;
     }
-    let live = open_state(directory, manifest, before);
+    let live = open_state(directory, manifest, known);
     let after = store::load(directory)?.map(|manifest| manifest.number);
     let gone = live.as_ref().err().is_some_and(is_gone);
     Ok(Attempt {
@@ -69,9 +77,9 @@ fn try_open(directory: &Directory, before: Option<&Arc<Live>>) -> Result<Attempt
 fn open_state(
     directory: &Directory,
     manifest: Manifest,
-    before: Option<&Arc<Live>>,
+    known: Known<'_>,
 ) -> Result<Arc<Live>, Error> {
-    if let Some(before) = before
+    if let Known::Before(before) = known
         && let Some(live) = follow(before, &manifest)?
     {
         return Ok(live);
@@ -88,13 +96,23 @@ fn open_state(
     let tail = Tail::of(&recovered);
     let fields = known_fields(&manifest, &recovered.ops);
     let fresh = FreshItems::of(newest(recovered.ops), !manifest.spaces.is_empty());
-    let snapshot = before.map(|before| before.snapshot.load_full());
-    let snapshot = Snapshot::open(directory, manifest, (fresh, fields), snapshot.as_deref())?;
+    let (held, query_samples) = match known {
+        Known::Before(before) => {
+            let samples = Arc::clone(&before.query_samples);
+            (Some(before.snapshot.load_full()), samples)
+        }
+        Known::Nothing | Known::Elsewhere(_) => (None, Arc::default()),
+    };
+    let open = match known {
+        Known::Elsewhere(snapshot) => Some(snapshot),
+        _ => held.as_deref(),
+    };
+    let snapshot = Snapshot::open(directory, manifest, (fresh, fields), open)?;
     Ok(Arc::new(Live {
         directory: directory.clone(),
         snapshot: ArcSwap::from_pointee(snapshot),
         tail,
-        query_samples: before.map_or_else(Arc::default, |before| Arc::clone(&before.query_samples)),
+        query_samples,
     }))
 }
 

@@ -50,9 +50,14 @@ impl SpaceArgs {
     }
 }
 
-/// Opens an existing database read-only; another process may be writing to it.
+/// Opens an existing database read-only; another process may be writing to it. In the directory of a follower: the
+/// database that it serves.
 pub fn open_to_read(path: &Path) -> Result<Database, Failure> {
     check_exists(path)?;
+    #[cfg(feature = "remote")]
+    if let Some(state) = twinspire_remote::FollowState::read(path)? {
+        return Ok(Database::open_read_only(state.database(path))?);
+    }
     Ok(Database::open_read_only(path)?)
 }
 

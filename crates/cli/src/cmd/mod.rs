@@ -11,6 +11,8 @@ pub mod embed;
 pub mod ensembles;
 pub mod eval;
 pub mod export;
+#[cfg(feature = "remote")]
+pub mod follow;
 pub mod gc;
 pub mod generations;
 pub mod import;
@@ -18,6 +20,8 @@ pub mod lexical;
 pub mod merge;
 pub mod mine;
 pub mod publish;
+#[cfg(feature = "remote")]
+pub mod push;
 pub mod recall;
 pub mod repair;
 pub mod restore;

@@ -173,6 +173,31 @@ impl From<Error> for Failure {
     }
 }
 
+#[cfg(feature = "remote")]
+impl From<twinspire_remote::RemoteError> for Failure {
+    fn from(error: twinspire_remote::RemoteError) -> Self {
+        use twinspire_remote::{RemoteError as E, StoreFault};
+        let messages = with_causes(&error);
+        match error {
+            E::Database(error) => (*error).into(),
+            E::Url { .. } => Self::new(Exit::Usage, messages),
+            E::Empty { .. } | E::UnknownEpoch { .. } => Self::new(Exit::NotFound, messages),
+            E::Damaged { .. } | E::Mismatch { .. } => Self::new(Exit::Corrupt, messages)
+                .hint("`push --all` from the database uploads every object again"),
+            E::Unsupported { .. } => Self::new(Exit::Unsupported, messages),
+            E::Store {
+                fault: StoreFault::Denied,
+                ..
+            } => Self::new(Exit::Failed, messages)
+                .hint("set the credentials in the environment, such as AWS_ACCESS_KEY_ID"),
+            E::OtherDatabase { .. } => {
+                Self::new(Exit::Failed, messages).hint("`push --replace` replaces it")
+            }
+            _ => Self::new(Exit::Failed, messages),
+        }
+    }
+}
+
 impl From<TowersError> for Failure {
     fn from(error: TowersError) -> Self {
         Error::from(error).into()

@@ -32,6 +32,8 @@ fn help_teaches_every_command() {
         "seal",
         "merge",
         "gc",
+        "push",
+        "follow",
         "stats",
         "check",
         "repair",

@@ -12,6 +12,8 @@ mod eval;
 mod learning_loop;
 mod reading;
 mod recall;
+#[cfg(feature = "remote")]
+mod remote;
 mod train;
 mod train_settings;
 mod upkeep;
