@@ -44,6 +44,10 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.items.replace_all([{"id": "B01", "price": 1}], max_removed=1.0)
     (tmp_path / "more.jsonl").write_text('{"id": "B01", "price": 2}\n')
     db.items.import_file(tmp_path / "more.jsonl", replace=True)
+    twinspire.push(db, tmp_path / "store")
+    twinspire.heads(tmp_path / "store")
+    with twinspire.follow(tmp_path / "store", tmp_path / "replica", interval=None) as follower:
+        assert follower.lag.heads == 0
     path = db.path
     db.close()
     twinspire.repair(path)

@@ -189,6 +189,8 @@ class HeadFile:
     path: str
     length: int
     checksum: str
+    ends: str | None = None
+    """Of a segment: by this the next push knows it without reading it."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,8 @@ class Head:
     created_unix_ms: int
     state: str
     """Pushes of one state have the same."""
+    push: str
+    """Random, of this push."""
     spaces: dict[str, HeadSpace]
     files: list[HeadFile] = field(repr=False)
 
