@@ -7,7 +7,10 @@ use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use twinspire_remote::{DEFAULT_KEEP, Remote, RemoteError};
+use twinspire_remote::{DEFAULT_INTERVAL, DEFAULT_KEEP, Remote, RemoteError};
+
+/// The documented defaults are those of Rust.
+const _: () = assert!(DEFAULT_KEEP == 8 && DEFAULT_INTERVAL.as_secs() == 10);
 
 /// Push a database to an object store as the next epoch, with everything acknowledged so far.
 ///
@@ -45,7 +48,7 @@ use twinspire_remote::{DEFAULT_KEEP, Remote, RemoteError};
 /// >>> pushed.epoch
 /// 1
 #[pyfunction]
-#[pyo3(signature = (database, url, *, keep=DEFAULT_KEEP, replace=false, upload_all=false))]
+#[pyo3(signature = (database, url, *, keep=8, replace=false, upload_all=false))]
 pub fn push(
     py: Python<'_>,
     database: &Bound<'_, PyAny>,
@@ -175,7 +178,10 @@ pub fn fetch(
 /// ...     follower.epoch, len(follower.db.items), follower.lag.heads
 /// (1, 2, 0)
 #[pyfunction]
-#[pyo3(signature = (url, path, *, interval=Some(10.0)))]
+#[pyo3(
+    signature = (url, path, *, interval=Some(10.0)),
+    text_signature = "(url, path, *, interval=10.0)"
+)]
 pub fn follow(
     py: Python<'_>,
     url: PathBuf,

@@ -24,6 +24,7 @@ fn a_pushed_database_is_served_from_the_directory_of_a_follower() {
         path("models"),
     );
     put(&db, 20);
+    std::fs::create_dir(&models).unwrap();
     write_files(
         Path::new(&models),
         &twinspire_testkit::towers::fields("l2", &["price"], 1.0),

@@ -1,6 +1,6 @@
 //! Verifying what is here, and making the directory of an epoch.
 
-use super::{Cache, EPOCHS, HEADS, OBJECTS};
+use super::directory::{Cache, EPOCHS, HEADS, OBJECTS};
 use crate::checksum::Checksum;
 use crate::error::RemoteError;
 use crate::head::{Head, HeadFault, HeadFile};

@@ -1,6 +1,6 @@
 //! Fetching objects, in pieces, into files that get their name once their checksum fits.
 
-use super::{Cache, PARTIAL};
+use super::directory::{Cache, PARTIAL};
 use crate::checksum::Summing;
 use crate::error::{Damage, RemoteError, StoreAction, StoreFault};
 use crate::head::HeadFile;

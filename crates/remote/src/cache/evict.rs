@@ -1,6 +1,6 @@
 //! Removing what no epoch needs any more.
 
-use super::{Cache, EPOCHS, HEADS, OBJECTS, PARTIAL};
+use super::directory::{Cache, EPOCHS, HEADS, OBJECTS, PARTIAL};
 use crate::checksum::Checksum;
 use crate::error::RemoteError;
 use crate::remote::Remote;
@@ -65,10 +65,7 @@ impl Cache {
 
     /// Removes the object of a checksum, whose bytes are others.
     pub(super) fn forget(&self, checksum: Checksum) -> Result<(), RemoteError> {
-        let verified = self.verified.lock();
-        verified
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .remove(&checksum);
+        self.note_unverified(checksum);
         self.remove_file(&self.object_path(checksum))
     }
 

@@ -1,6 +1,6 @@
 //! Leases: who uses an epoch keeps it from being removed.
 
-use super::{Cache, LEASES};
+use super::directory::{Cache, LEASES};
 use crate::error::RemoteError;
 use std::fmt;
 use std::io::ErrorKind;

@@ -1,6 +1,6 @@
 //! The thread that polls.
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::RemoteError;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
