@@ -88,8 +88,8 @@ pub use manifest::{
 };
 pub use recall::{
     ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, FusionStepKind,
-    Hit, Hits, Promise, RankChange, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
-    UnmeasuredReason,
+    Hit, Hits, Merged, Promise, RankChange, SegmentPlan, SegmentSearch, ShardHits, ShardStatistics,
+    SpaceSearch, StageMicros, UnmeasuredReason, merge,
 };
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
@@ -98,7 +98,7 @@ pub use twinspire_towers::{
     EmbedError, Embedded, EmbeddedFeature, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo,
     MinedNegative, MinedPair, ModelLimits, ModelResource, Moment, RecordError, SelfTest, Side,
     TableInfo, TimeUnit, TowerError, TowerFault, TowerInfo, Towers, TowersError, TowersInfo,
-    TrainingPair, model_limits, set_model_limits,
+    TrainingPair, UserContext, model_limits, set_model_limits,
 };
 
 /// The examples of the README, compiled.

@@ -6,7 +6,7 @@
 //! - `json`, `frames`, `records`, `arrays`, `arguments` and `options` convert what comes in, `info` what goes out.
 //! - `database` is the handle; `items`, `ensembles`, `lexical`, `pinned`, `recall`, `publish`, `release`, `generations`,
 //!   `maintenance`, `evaluate` and `mining` add its methods. `hits`, `batch`, `towers`, `train`, `filters` and `sources`
-//!   are what they return and take. `limits` are those of ONNX models.
+//!   are what they return and take. `shards` are answers over several databases. `limits` are those of ONNX models.
 //! - `remote` are replicas over an object store, `studio` is the local page, `command` the command `twinspire`.
 //!
 //! Exceptions, result records, ensemble builders and the progress bar are Python, in `python/twinspire`.
@@ -47,6 +47,7 @@ mod records;
 mod release;
 mod remote;
 mod rows;
+mod shards;
 mod sources;
 mod studio;
 mod towers;
@@ -80,6 +81,7 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<towers::Towers>()?;
     module.add_class::<mining::MinedPairs>()?;
     module.add_class::<train::Trained>()?;
+    module.add_class::<shards::ShardHits>()?;
     module.add_class::<filters::Field>()?;
     module.add_class::<filters::Filter>()?;
     module.add_class::<sources::Source>()?;
@@ -92,6 +94,8 @@ fn _twinspire(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(remote::push, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluate::split_events, module)?)?;
+    module.add_function(wrap_pyfunction!(shards::merge_shards, module)?)?;
+    module.add_function(wrap_pyfunction!(shards::shard_statistics, module)?)?;
     module.add_function(wrap_pyfunction!(filters::field, module)?)?;
     module.add_function(wrap_pyfunction!(limits::model_limits, module)?)?;
     module.add_function(wrap_pyfunction!(limits::set_model_limits, module)?)?;

@@ -1,13 +1,14 @@
 //! The options that all recalls share.
 
 use crate::arguments::{by_space, choice, feature_check, of_argument};
+use crate::failure::Failure;
 use crate::filters::Filter;
 use crate::{arrays, json};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString};
 use serde_json::Value;
-use twinspire::{FeatureCheck, Recall};
+use twinspire::{FeatureCheck, Recall, ShardStatistics};
 
 /// Number of hits unless the caller says otherwise.
 const DEFAULT_K: usize = 10;
@@ -29,6 +30,10 @@ pub struct Options {
     input: Input,
     users_in: Vec<(String, Value)>,
     vectors_in: Vec<(String, Vec<f32>)>,
+    /// Vectors that are used as they are.
+    prepared_in: Vec<(String, Vec<f32>)>,
+    /// Figures of all shards.
+    statistics: Option<ShardStatistics>,
     text: Option<String>,
     /// Number of hits; `usize::MAX` for all.
     k: usize,
@@ -55,6 +60,8 @@ impl Default for Options {
             input: Input::None,
             users_in: Vec::new(),
             vectors_in: Vec::new(),
+            prepared_in: Vec::new(),
+            statistics: None,
             text: None,
             k: DEFAULT_K,
             min_score: None,
@@ -81,6 +88,14 @@ pub enum Call {
     Recall,
     Similar,
     Batch,
+    Shard,
+}
+
+impl Call {
+    /// Whether the call has one query, with an input of its own.
+    fn is_single(self) -> bool {
+        matches!(self, Self::Recall | Self::Shard)
+    }
 }
 
 impl Options {
@@ -95,6 +110,7 @@ impl Options {
                     Call::Recall => "recall",
                     Call::Similar => "similar",
                     Call::Batch => "recall_many",
+                    Call::Shard => "top_of_shard",
                 };
                 let reason = format!("{method}() got an unexpected keyword argument '{name}'");
                 return Err(PyTypeError::new_err(reason));
@@ -106,17 +122,17 @@ impl Options {
     /// Sets the argument of this name. False if the call has none.
     fn set(&mut self, call: Call, name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         match name {
-            "user" if call == Call::Recall => {
+            "user" if call.is_single() => {
                 if !value.is_none() {
                     self.only(Input::User(json::to_object(value)?))?;
                 }
             }
-            "vector" if call == Call::Recall => {
+            "vector" if call.is_single() => {
                 if !value.is_none() {
                     self.only(Input::Vector(arrays::vector(value)?))?;
                 }
             }
-            "similar" if call == Call::Recall => {
+            "similar" if call.is_single() => {
                 if let Some(id) = value.extract()? {
                     self.only(Input::Similar(id))?;
                 }
@@ -133,6 +149,16 @@ impl Options {
                     "keep" => true,
                     other => return Err(choice(other, "'raise' or 'keep'")),
                 };
+            }
+            "prepared_in" if call == Call::Shard => {
+                self.prepared_in = by_space(value, arrays::vector)?;
+            }
+            "statistics" if call == Call::Shard => {
+                if let Some(bytes) = value.extract::<Option<Vec<u8>>>()? {
+                    let read = ShardStatistics::from_bytes(&bytes);
+                    let read = read.map_err(|error| PyErr::from(Failure::of(&error)))?;
+                    self.statistics = Some(read);
+                }
             }
             "users_in" if call != Call::Similar => {
                 self.users_in = by_space(value, json::to_object)?;
@@ -183,13 +209,28 @@ impl Options {
 
     /// The hits of a recall.
     pub fn run(&self, recall: Recall<'_>) -> Result<twinspire::Hits, twinspire::Error> {
-        let recall = match &self.input {
+        self.apply(self.with_input(recall)).top(self.k)
+    }
+
+    /// What a shard contributes to the hits of a recall.
+    pub fn run_shard(&self, recall: Recall<'_>) -> Result<twinspire::ShardHits, twinspire::Error> {
+        let mut recall = self.apply(self.with_input(recall));
+        for (space, vector) in &self.prepared_in {
+            recall = recall.prepared_vector_in(space, vector);
+        }
+        if let Some(statistics) = &self.statistics {
+            recall = recall.statistics(statistics.clone());
+        }
+        recall.top_of_shard(self.k)
+    }
+
+    fn with_input<'a>(&'a self, recall: Recall<'a>) -> Recall<'a> {
+        match &self.input {
             Input::None => recall,
             Input::User(user) => recall.user(user),
             Input::Vector(vector) => recall.vector(vector),
             Input::Similar(id) => recall.similar(id),
-        };
-        self.apply(recall).top(self.k)
+        }
     }
 
     /// The hits of each user.

@@ -57,6 +57,11 @@ impl Towers {
         Ok(object.py().detach(|| twinspire::Towers::open(path))?)
     }
 
+    /// The towers.
+    pub fn towers(&self) -> &twinspire::Towers {
+        &self.0
+    }
+
     fn embed(
         &self,
         records: &Bound<'_, PyAny>,

@@ -26,8 +26,13 @@ PARTLY = pytest.StashKey[str]()
 #: Modules of the public API, beside `twinspire` itself.
 MODULES = ("twinspire.train", "twinspire.export")
 
-#: They import their framework. Their tests run where it is installed.
-EXPORTERS = ("twinspire.export.keras", "twinspire.export.rechub", "twinspire.export.torch")
+#: They need their framework. Their tests run where it is installed.
+EXPORTERS = (
+    "twinspire.ray",
+    "twinspire.export.keras",
+    "twinspire.export.rechub",
+    "twinspire.export.torch",
+)
 
 
 def public(module: ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
@@ -38,6 +43,9 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any, str, Any]]:
     for name in module.__all__:
         found = getattr(module, name)
         full = f"{module.__name__}.{name}"
+        # A protocol has no methods of its own.
+        if getattr(found, "_is_protocol", False):
+            continue
         if not inspect.isclass(found):
             if callable(found):
                 yield full, module, name, found
@@ -74,7 +82,8 @@ def record_all() -> None:
 def _raised(self: twinspire.Error, *arguments: Any) -> None:
     """An exception is one of its bases too."""
     Exception.__init__(self, *arguments)
-    CALLED.update(f"twinspire.{base.__name__}" for base in type(self).__mro__ if issubclass(base, twinspire.Error))
+    bases = [base for base in type(self).__mro__ if issubclass(base, twinspire.Error)]
+    CALLED.update(f"{package}.{base.__name__}" for base in bases for package in ("twinspire", "twinspire.ray"))
 
 
 def _noting(full: str, function: Callable[..., Any]) -> Callable[..., Any]:

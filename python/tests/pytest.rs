@@ -4,6 +4,7 @@
 //! - The environment is `target/python`; it is made once, and again when `requirements.txt` changes. `PYTHON` names its
 //!   interpreter.
 //! - Pytest takes more arguments from `PYTEST_ADDOPTS`.
+//! - With `TWINSPIRE_TEST_RAY=1` Ray is installed as well, and the tests of the cluster on it run.
 //! - With `TWINSPIRE_TEST_MODELS=1` PyTorch, Keras and torch-rechub are installed as well, and the tests of their
 //!   exporters run.
 #![allow(
@@ -32,10 +33,14 @@ const NO_VENV: &str = "no environment could be made, see above. On Debian and Ub
 #[test]
 fn the_tests_of_the_python_package_pass() {
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python");
-    let models = std::env::var_os("TWINSPIRE_TEST_MODELS").is_some_and(|set| set == "1");
+    let wanted = |name| std::env::var_os(name).is_some_and(|set| set == "1");
+    let models = wanted("TWINSPIRE_TEST_MODELS");
     prepare(&environment, "requirements.txt");
     if models {
         prepare(&environment, "requirements-models.txt");
+    }
+    if wanted("TWINSPIRE_TEST_RAY") {
+        prepare(&environment, "requirements-ray.txt");
     }
     let python = interpreter(&environment);
     install(&python);

@@ -4,7 +4,8 @@ use super::Database;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::recall::{
-    BatchInputs, Hits, Query, QueryInput, SearchParams, View, run, run_each, run_one, run_stream,
+    BatchInputs, Hits, Query, QueryInput, SearchParams, ShardHits, ShardStatistics, View, run,
+    run_each, run_one, run_shard, run_stream,
 };
 use serde_json::Value;
 use std::ops::{ControlFlow, Range};
@@ -20,6 +21,8 @@ pub struct Recall<'a, Q = OneQuery<'a>> {
     query: Q,
     by_space: Vec<(&'a str, QueryInput<'a>)>,
     text: Option<&'a str>,
+    /// Figures of all shards.
+    statistics: Option<ShardStatistics>,
     params: SearchParams,
 }
 
@@ -100,6 +103,7 @@ impl<'a> Recall<'a> {
             query: OneQuery(None),
             by_space: Vec::new(),
             text: None,
+            statistics: None,
             params: SearchParams::default(),
         }
     }
@@ -172,6 +176,7 @@ impl<'a> Recall<'a> {
             },
             by_space: self.by_space,
             text: self.text,
+            statistics: self.statistics,
             params: self.params,
         }
     }
@@ -192,6 +197,38 @@ impl<'a> Recall<'a> {
             exclude: &[],
         };
         run_one(&self.state.view(), self.name, &query, &self.params)
+    }
+
+    /// What this database contributes to the best `k` items of several databases with different items, its shards.
+    /// [`merge`](crate::merge()) makes the answer of the contributions of all. Every shard gets the same request: `k`, offset,
+    /// filters, recipes of the same name, towers with the same content. A filter may name fields that only items of other
+    /// shards have.
+    ///
+    /// # Errors
+    /// As [`top`](Self::top); [`Error::Shards`] for an option that needs all items at hand: records, exact ranks, an
+    /// explanation.
+    pub fn top_of_shard(mut self, k: usize) -> Result<ShardHits, Error> {
+        self.params.k = k;
+        let query = Query {
+            input: self.query.0,
+            by_space: &self.by_space,
+            text: self.text,
+            exclude: &[],
+        };
+        let statistics = self.statistics.unwrap_or_default();
+        run_shard(
+            &self.state.view(),
+            self.name,
+            &query,
+            &self.params,
+            statistics,
+        )
+    }
+
+    /// Gives [`top_of_shard`](Self::top_of_shard) figures of all shards, which an earlier merge has asked for.
+    pub fn statistics(mut self, statistics: ShardStatistics) -> Self {
+        self.statistics = Some(statistics);
+        self
     }
 
     /// Every item that scores `min_score` or more, by its exact score, best first. Under
@@ -337,6 +374,14 @@ impl<'a, Q> Recall<'a, Q> {
     /// In a recall of an ensemble: a vector for one of its spaces.
     pub fn vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
         self.by_space.push((space, QueryInput::Vector(vector)));
+        self
+    }
+
+    /// Searches one space of an ensemble, or the space itself, for a vector that is used as it is, without normalisation:
+    /// one that [towers](crate::Towers::embed_user) or [the space](crate::Database::vectors) gave. So it scores exactly
+    /// as the user or the item that it is of.
+    pub fn prepared_vector_in(mut self, space: &'a str, vector: &'a [f32]) -> Self {
+        self.by_space.push((space, QueryInput::Prepared(vector)));
         self
     }
 

@@ -2,7 +2,8 @@
 
 use super::{Database, Pinned};
 use crate::error::Error;
-use crate::recall::{View, item_vectors};
+use crate::recall::{View, item_vectors, known_vectors};
+use std::collections::BTreeMap;
 
 impl Database {
     /// The vectors of items in a space, concatenated, as recalls compare them: those of the active generation,
@@ -33,6 +34,18 @@ impl Database {
         ids: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Vec<f32>, Error> {
         item_vectors(&View::now(self.live()), space, ids)
+    }
+
+    /// The vectors of those of these items that have one in a space, by id; otherwise as [`vectors`](Self::vectors).
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`].
+    pub fn known_vectors(
+        &self,
+        space: &str,
+        ids: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, Vec<f32>>, Error> {
+        known_vectors(&View::now(self.live()), space, ids)
     }
 }
 

@@ -1,7 +1,9 @@
 //! The scale of normalised scores.
 
+use bincode::{Decode, Encode};
+
 /// A linear scale: `(score − zero) / unit`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
 pub(crate) struct Scale {
     pub(super) zero: f64,
     pub(super) unit: f64,

@@ -1,5 +1,6 @@
 //! Coarse kinds of errors.
 
+use super::reason::ShardsError;
 use super::variants::Error;
 use twinspire_towers::TowersError;
 
@@ -37,6 +38,7 @@ impl Error {
             Self::Pair { source, .. } => source.kind(),
             Self::Towers(TowersError::Io { .. }) => ErrorKind::Io,
             Self::Towers(_) => ErrorKind::InvalidInput,
+            Self::Shards(ShardsError::Towers { .. }) => ErrorKind::Conflict,
             Self::Item { .. }
             | Self::DuplicateId { .. }
             | Self::CallTooLarge { .. }
@@ -49,6 +51,7 @@ impl Error {
             | Self::NoUsers
             | Self::RecallTarget { .. }
             | Self::NoScore { .. }
+            | Self::Shards(_)
             | Self::Filter { .. }
             | Self::NoQuery
             | Self::NoText { .. }

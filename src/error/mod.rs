@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`Error`](enum@Error) | every failure of a call on a database |
 //! | [`ErrorKind`] | its coarse kinds, for callers that decide by them |
-//! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`LexicalError`], [`NameOwner`] | why input was rejected |
+//! | [`InvalidVector`], [`EnsembleError`], [`FuseError`], [`GraphError`], [`LexicalError`], [`NameOwner`], [`ShardsError`] | why input was rejected |
 //! | [`Damage`] | what is wrong with stored bytes |
 //! | [`IoAction`] | what the operating system refused |
 //! | [`Unsupported`] | what stored bytes need that this build does not have |
@@ -33,6 +33,6 @@ pub use crate::manifest::{StaleMember, TransitionError};
 pub use crate::store::WriteOperation;
 pub use invariant::Invariant;
 pub use kind::ErrorKind;
-pub use reason::{FuseError, InvalidVector, NameOwner, PublishDoubt};
+pub use reason::{FuseError, InvalidVector, NameOwner, PublishDoubt, ShardsError};
 pub use twinspire_core::files::IoAction;
 pub use variants::Error;

@@ -117,3 +117,47 @@ impl fmt::Display for NameOwner {
         })
     }
 }
+
+/// Why the contributions of shards give no answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShardsError {
+    /// There are no contributions.
+    #[error("no shard has answered; ask one or more")]
+    None,
+    /// The shards were asked different things.
+    #[error("shards were asked with another {what}; give every shard the same request")]
+    Requests {
+        /// What differs.
+        what: &'static str,
+    },
+    /// A space has other towers or another definition in another shard.
+    #[error("space {space:?} is not the same in all shards; ask all of them for one epoch")]
+    Towers {
+        /// The space.
+        space: String,
+    },
+    /// Two shards have an item of the same id.
+    #[error("item {id:?} is in two shards; delete it where the hash of its id does not belong")]
+    Repeated {
+        /// The item.
+        id: String,
+    },
+    /// A normalised sum by calibration, without a calibration of all shards.
+    #[error(
+        "space {space:?} has no calibration over all shards; give its scale, or normalise by `min_max` or `z_score`"
+    )]
+    Calibration {
+        /// The space.
+        space: String,
+    },
+    /// An option that a shard cannot answer.
+    #[error("a shard does not give {option}; ask for it after the merge")]
+    Option {
+        /// The option.
+        option: &'static str,
+    },
+    /// Bytes that no shard of this version wrote.
+    #[error("the bytes are not of a shard of this version; run one version everywhere")]
+    Bytes,
+}

@@ -2,7 +2,7 @@
 
 use super::display::{known_spaces, list, lost_revisions, stale_members, user};
 use super::invariant::Invariant;
-use super::reason::{FuseError, InvalidVector, NameOwner, PublishDoubt};
+use super::reason::{FuseError, InvalidVector, NameOwner, PublishDoubt, ShardsError};
 use crate::ensemble::EnsembleError;
 use crate::filter::FilterError;
 use crate::format::{Damage, Unsupported};
@@ -112,6 +112,9 @@ pub enum Error {
         /// The ensemble.
         name: String,
     },
+    /// The contributions of shards give no answer.
+    #[error("the answers of shards cannot be merged: {0}")]
+    Shards(#[source] ShardsError),
     /// A filter does not parse, or does not fit the fields of the items.
     #[error("the filter cannot be used: {source}")]
     Filter {

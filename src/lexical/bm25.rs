@@ -3,6 +3,7 @@
 use super::analysis::Analysis;
 use super::index::LexicalIndex;
 use super::lexical::Lexical;
+use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 
 /// The terms of a query with their weights, and how lengths count: the same for every index that is searched.
@@ -23,20 +24,49 @@ pub(super) struct Lengths {
     slope: f32,
 }
 
-/// Statistics of all indexes that a query searches. Rows that a newer version hides count until a merge drops them, as in other
-/// engines: leaving them out would take a pass over the postings of every term.
-#[derive(Clone, Copy, Debug, Default)]
-struct Statistics {
+/// Statistics of all indexes that a query searches, of one database or of several. Rows that a newer version hides count
+/// until a merge drops them, as in other engines: leaving them out would take a pass over the postings of every term.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TermStatistics {
     documents: u64,
+    /// The sum of the lengths of all documents.
     length: u64,
+    /// Number of documents with each term of the query.
+    with: BTreeMap<String, u64>,
 }
 
-impl Statistics {
-    /// Adds an index.
-    fn add(&mut self, index: &LexicalIndex<'_>) {
-        let shape = index.shape();
-        self.documents += u64::from(shape.documents);
-        self.length = self.length.saturating_add(shape.length);
+impl TermStatistics {
+    /// The statistics of these indexes for some terms.
+    pub(crate) fn of<'t>(
+        terms: impl IntoIterator<Item = &'t String>,
+        indexes: &[LexicalIndex<'_>],
+    ) -> Self {
+        let mut statistics = Self::default();
+        for index in indexes {
+            let shape = index.shape();
+            statistics.documents += u64::from(shape.documents);
+            statistics.length = statistics.length.saturating_add(shape.length);
+        }
+        for term in terms {
+            let counts = indexes.iter().map(|index| u64::from(index.count(term)));
+            statistics.with.insert(term.clone(), counts.sum());
+        }
+        statistics
+    }
+
+    /// Adds the statistics of other indexes for the same query.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.documents = self.documents.saturating_add(other.documents);
+        self.length = self.length.saturating_add(other.length);
+        for (term, count) in &other.with {
+            let sum = self.with.entry(term.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
+    /// Number of documents with a term.
+    fn with(&self, term: &str) -> u64 {
+        self.with.get(term).copied().unwrap_or_default()
     }
 
     /// ln(1 + (N − n + ½) / (n + ½)): above 0 for every n.
@@ -53,20 +83,27 @@ impl Statistics {
 
 impl TermQuery {
     /// A query of terms and how often it has each, over these indexes.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn new(
         counts: &BTreeMap<String, u32>,
         lexical: &Lexical,
         analysis: &Analysis,
         indexes: &[LexicalIndex<'_>],
     ) -> Self {
-        let mut statistics = Statistics::default();
-        indexes.iter().for_each(|index| statistics.add(index));
+        let statistics = TermStatistics::of(counts.keys(), indexes);
+        Self::with_statistics(counts, lexical, analysis, &statistics)
+    }
+
+    /// A query of terms and how often it has each, over indexes with these statistics.
+    pub(crate) fn with_statistics(
+        counts: &BTreeMap<String, u32>,
+        lexical: &Lexical,
+        analysis: &Analysis,
+        statistics: &TermStatistics,
+    ) -> Self {
         let (k1, b) = lexical.parameters();
         let terms = counts.iter().filter_map(|(term, times)| {
-            let with: u64 = indexes
-                .iter()
-                .map(|index| u64::from(index.count(term)))
-                .sum();
+            let with = statistics.with(term);
             let weight = f64::from(*times) * statistics.rarity(with) * (k1 + 1.0);
             (with > 0).then(|| (term.clone(), weight as f32))
         });
@@ -82,14 +119,9 @@ impl TermQuery {
     }
 
     /// How rare a term is.
-    pub(crate) fn weight_of(term: &str, indexes: &[LexicalIndex<'_>]) -> f64 {
-        let mut statistics = Statistics::default();
-        indexes.iter().for_each(|index| statistics.add(index));
-        let with: u64 = indexes
-            .iter()
-            .map(|index| u64::from(index.count(term)))
-            .sum();
-        statistics.rarity(with)
+    pub(crate) fn weight_of(term: &String, indexes: &[LexicalIndex<'_>]) -> f64 {
+        let statistics = TermStatistics::of([term], indexes);
+        statistics.rarity(statistics.with(term))
     }
 }
 

@@ -45,7 +45,7 @@ mod tests;
 
 pub(crate) use analyser::Analyser;
 pub(crate) use analysis::Analysis;
-pub(crate) use bm25::TermQuery;
+pub(crate) use bm25::{TermQuery, TermStatistics};
 pub(crate) use builder::{IndexBuilder, OwnedIndex};
 pub use error::LexicalError;
 pub(crate) use index::LexicalIndex;

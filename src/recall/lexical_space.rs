@@ -9,12 +9,16 @@ use super::resolved_filter::ResolvedFilter;
 use super::top_k::TopK;
 use super::view::View;
 use crate::error::Error;
-use crate::lexical::{Analyser, Analysis, Lexical, LexicalIndex, RowScorer, TermQuery, search};
+use crate::lexical::{
+    Analyser, Analysis, Lexical, LexicalIndex, RowScorer, TermQuery, TermStatistics, search,
+};
 use crate::snapshot::{ItemIds, Snapshot, TextIndexes};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, HashMap};
 use twinspire_core::ids::{GenerationNo, ItemNo};
+use twinspire_core::wire::{checksum, pack};
 use twinspire_towers::internals::{Fields, describe};
 
 /// Of an item that is the query, the terms that say most about it: more of them hardly change the answer.
@@ -83,39 +87,73 @@ impl<'a> LexicalSpace<'a> {
         self.lexical.query()
     }
 
-    /// Whether a query has a text for this space. An item has one too.
-    pub(super) fn has_text(&self, query: &Query<'_>) -> bool {
-        match (query.text, query.input_in(self.name)) {
+    /// Refuses a query without a text for this space. An item has one too.
+    pub(super) fn check_text(&self, query: &Query<'_>) -> Result<(), Error> {
+        let has_text = match (query.text, query.input_in(self.name)) {
             (None, Ok(QueryInput::User(user))) => !matches!(self.text_of(user), Ok(None)),
-            (None, Ok(QueryInput::Vector(_)) | Err(_)) => false,
+            (None, Ok(QueryInput::Vector(_) | QueryInput::Prepared(_)) | Err(_)) => false,
             _ => true,
-        }
+        };
+        has_text.then_some(()).ok_or_else(|| Error::NoText {
+            space: self.name.to_owned(),
+            field: self.field().to_owned(),
+        })
     }
 
-    /// A query. A user without a text matches nothing.
+    /// A query, over these statistics or those of this space. A user without a text matches nothing.
     pub(super) fn query<'s>(
         &'s self,
         view: &View,
         query: &Query<'_>,
+        statistics: Option<&TermStatistics>,
     ) -> Result<LexicalQuery<'s>, Error> {
-        let analyser = Analyser::new(&self.analysis);
         let views = self.indexes.views();
-        let counts = match (query.text, query.input_in(self.name)) {
-            (Some(text), _) => analyser.counts(text),
-            (None, Ok(QueryInput::User(user))) => {
-                let text = self.text_of(user)?;
-                text.map_or_else(BTreeMap::new, |text| analyser.counts(text))
-            }
-            (None, Ok(QueryInput::Item(id))) => self.terms_of(view, id, &analyser, &views)?,
-            (None, Ok(QueryInput::Vector(_)) | Err(_)) => BTreeMap::new(),
-        };
+        let counts = self.counts(view, query, &views)?;
+        let own = || TermStatistics::of(counts.keys(), &views);
+        let statistics = statistics.map_or_else(|| Cow::Owned(own()), Cow::Borrowed);
+        let (lexical, analysis) = (self.lexical, &self.analysis);
         Ok(LexicalQuery {
-            query: TermQuery::new(&counts, self.lexical, &self.analysis, &views),
+            query: TermQuery::with_statistics(&counts, lexical, analysis, &statistics),
             space: self,
             views,
             scorers: OnceCell::new(),
             all: OnceCell::new(),
             lookups: Cell::new(0),
+        })
+    }
+
+    /// The statistics of this space for a query.
+    pub(super) fn statistics(
+        &self,
+        view: &View,
+        query: &Query<'_>,
+    ) -> Result<TermStatistics, Error> {
+        let views = self.indexes.views();
+        let counts = self.counts(view, query, &views)?;
+        Ok(TermStatistics::of(counts.keys(), &views))
+    }
+
+    /// A hash of the definition.
+    pub(super) fn hash(&self) -> u64 {
+        pack(self.lexical).map_or(0, |bytes| checksum(&bytes))
+    }
+
+    /// The terms of a query, and how often it has each.
+    fn counts(
+        &self,
+        view: &View,
+        query: &Query<'_>,
+        views: &[LexicalIndex<'_>],
+    ) -> Result<BTreeMap<String, u32>, Error> {
+        let analyser = Analyser::new(&self.analysis);
+        Ok(match (query.text, query.input_in(self.name)) {
+            (Some(text), _) => analyser.counts(text),
+            (None, Ok(QueryInput::User(user))) => {
+                let text = self.text_of(user)?;
+                text.map_or_else(BTreeMap::new, |text| analyser.counts(text))
+            }
+            (None, Ok(QueryInput::Item(id))) => self.terms_of(view, id, &analyser, views)?,
+            (None, Ok(QueryInput::Vector(_) | QueryInput::Prepared(_)) | Err(_)) => BTreeMap::new(),
         })
     }
 
@@ -161,6 +199,11 @@ impl LexicalQuery<'_> {
     /// Name of the space.
     pub(super) fn space(&self) -> &str {
         self.space.name
+    }
+
+    /// A hash of the definition of the space.
+    pub(super) fn definition_hash(&self) -> u64 {
+        self.space.hash()
     }
 
     /// The generation of the space.

@@ -13,6 +13,8 @@
 //! 5. An ensemble searches each of its spaces in this way, and [`fusion`] ranks the items by their fused
 //!    scores.
 //!
+//! [`shard`] merges the answers of several databases with different items.
+//!
 //! [`passing`] lists the items that pass a filter, without a search.
 //!
 //! [`mine`] runs the same searches for training pairs, and [`compare`] compares two answers. [`explain`]
@@ -46,6 +48,7 @@ mod resolved_filter;
 mod sample;
 mod scratch;
 mod search;
+mod shard;
 mod space_query;
 mod space_search;
 mod top_k;
@@ -59,7 +62,7 @@ pub use explain::{
 };
 pub(crate) use given_users::given_queries;
 pub use hits::{Hit, Hits};
-pub(crate) use item_vectors::item_vectors;
+pub(crate) use item_vectors::{item_vectors, known_vectors};
 pub(crate) use mine::{MineParams, mine};
 pub(crate) use params::SearchParams;
 pub(crate) use passing::passing;
@@ -68,6 +71,7 @@ pub(crate) use plan::{Plan, with_plan};
 pub use promise::{Promise, UnmeasuredReason};
 pub(crate) use query::{BatchInputs, Query, QueryInput};
 pub(crate) use query_vectors::embed_shown;
-pub(crate) use search::{run, run_each, run_one};
+pub(crate) use search::{run, run_each, run_one, run_shard};
+pub use shard::{Merged, ShardHits, ShardStatistics, merge};
 pub(crate) use user_stream::run_stream;
 pub(crate) use view::View;

@@ -10,6 +10,8 @@ pub(crate) enum QueryInput<'a> {
     User(&'a Value),
     /// A vector of the space.
     Vector(&'a [f32]),
+    /// A vector of the space that is normalised where the metric needs it, as towers and the space give it.
+    Prepared(&'a [f32]),
     /// The id of an item, whose stored vector becomes the query.
     Item(&'a str),
 }

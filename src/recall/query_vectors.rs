@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
-use twinspire_core::kernel::{Row, prepare};
+use twinspire_core::kernel::{Metric, Row, prepare};
 use twinspire_towers::internals::{IDS_PER_LOOKUP, Model, OtherReaders, Reading, Side};
 use twinspire_towers::{Embedded, FeatureCheck};
 
@@ -140,7 +140,10 @@ fn append_query_vector(
     let serving = view.snapshot().space(space)?;
     let generation = &serving.base.generation;
     let input = query.input_in(space);
-    let whole = matches!(input, Ok(QueryInput::Vector(_) | QueryInput::Item(_)));
+    let whole = matches!(
+        input,
+        Ok(QueryInput::Vector(_) | QueryInput::Prepared(_) | QueryInput::Item(_))
+    );
     if generation.is_fused() && !whole {
         let mut members = generation.members.keys();
         return members.try_for_each(|member| {
@@ -157,7 +160,8 @@ fn append_query_vector(
             })?;
             embedded.map_err(|(_, source)| Error::User { at: None, source })
         }
-        QueryInput::Vector(given) => append_prepared(serving, given, vector),
+        QueryInput::Vector(given) => append_vector(serving, given, true, vector),
+        QueryInput::Prepared(given) => append_vector(serving, given, false, vector),
         QueryInput::Item(id) => {
             let row = item.and_then(|item| serving.vector(item));
             let row = row.ok_or_else(|| unknown_item(id))?;
@@ -294,8 +298,13 @@ pub(crate) fn embed_shown(
     Ok(all)
 }
 
-/// Appends a given vector, checked, and normalised if the metric needs it.
-fn append_prepared(serving: &Serving, given: &[f32], vector: &mut Vec<f32>) -> Result<(), Error> {
+/// Appends a given vector, checked, and on request normalised if the metric needs it.
+fn append_vector(
+    serving: &Serving,
+    given: &[f32],
+    normalise: bool,
+    vector: &mut Vec<f32>,
+) -> Result<(), Error> {
     let generation = &serving.base.generation;
     if given.len() != generation.dimension as usize {
         return Err(Error::Vector {
@@ -308,7 +317,12 @@ fn append_prepared(serving: &Serving, given: &[f32], vector: &mut Vec<f32>) -> R
     let from = vector.len();
     vector.extend_from_slice(given);
     let appended = vector.get_mut(from..).unwrap_or_default();
-    prepare(generation.metric, appended).map_err(|error| Error::Vector {
+    // Without normalisation cosine is an inner product of vectors that have the right length.
+    let metric = match normalise {
+        false if generation.metric == Metric::Cosine => Metric::InnerProduct,
+        _ => generation.metric,
+    };
+    prepare(metric, appended).map_err(|error| Error::Vector {
         source: error.into(),
     })
 }

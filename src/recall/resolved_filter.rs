@@ -51,10 +51,26 @@ impl<'a> ResolvedFilter<'a> {
         snapshot: &'a Snapshot,
         filters: &[Filter],
     ) -> Result<Option<Self>, Error> {
-        if filters.is_empty() {
-            return Ok(None);
-        }
         check(filters, &snapshot.fields)?;
+        Ok(Self::of_checked(snapshot, filters))
+    }
+
+    /// Resolves filters against the items of one shard. Where they do not fit its fields, the items of other shards
+    /// may have what it lacks: then the fields are returned too.
+    pub(super) fn resolve_in_shard(
+        snapshot: &'a Snapshot,
+        filters: &[Filter],
+    ) -> Result<(Option<Self>, Option<KnownFields>), Error> {
+        check(filters, &KnownFields::unknown())?;
+        let unfit = check(filters, &snapshot.fields).is_err();
+        let fields = unfit.then(|| KnownFields::clone(&snapshot.fields));
+        Ok((Self::of_checked(snapshot, filters), fields))
+    }
+
+    fn of_checked(snapshot: &'a Snapshot, filters: &[Filter]) -> Option<Self> {
+        if filters.is_empty() {
+            return None;
+        }
         let segments = snapshot.sealed.items.iter().map(|segment| &**segment);
         let known = sealed_kinds(segments.clone(), filters);
         let all = |known| {
@@ -67,14 +83,14 @@ impl<'a> ResolvedFilter<'a> {
             numbers: segment.numbers(),
             tree: FilterTree::resolve(&sealed, segment.rows(), &|path| segment.column(path)),
         });
-        Ok(Some(Self {
+        Some(Self {
             condition: all(&KnownFields::unknown()),
             segments: resolved.collect(),
             items: OnceLock::new(),
             unsealed: &snapshot.fresh,
             fresh: FreshFilter::new(snapshot.fresh.blocks()),
             cache: &snapshot.sealed.filter_cache,
-        }))
+        })
     }
 
     /// Whether a sealed item passes.

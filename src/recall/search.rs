@@ -13,11 +13,13 @@ use super::query_vectors::{UserReading, query_item, query_vector, query_vectors,
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
 use super::scratch::return_list;
+use super::shard::{Request, Round, ShardHits, ShardStatistics};
 use super::space_query::SpaceQuery;
 use super::space_search::{exact_lists, top_pages};
 use super::trace::{Trace, micros};
 use super::view::View;
-use crate::error::Error;
+use crate::ensemble::Ensemble;
+use crate::error::{Error, ShardsError};
 use crate::snapshot::{ItemIds, Serving};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -64,6 +66,50 @@ pub(crate) fn run_one(
     let vector_in =
         |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
     search.answer(query, (item, &own), vector_in, trace)
+}
+
+/// What this database contributes to the answer to one query over several databases.
+pub(crate) fn run_shard(
+    view: &View,
+    name: &str,
+    query: &Query<'_>,
+    params: &SearchParams,
+    statistics: ShardStatistics,
+) -> Result<ShardHits, Error> {
+    let option = |option| Err(Error::Shards(ShardsError::Option { option }));
+    match params {
+        SearchParams { records: true, .. } => return option("records"),
+        SearchParams {
+            exact_ranks: true, ..
+        } => return option("exact ranks"),
+        SearchParams { explain: true, .. } => return option("an explanation"),
+        _ => {}
+    }
+    // Items of other shards may have the fields.
+    let mut unfiltered = params.clone();
+    let filters = std::mem::take(&mut unfiltered.filters);
+    let mut search = Search::new(view, name, &unfiltered)?;
+    let (filter, unfit) = ResolvedFilter::resolve_in_shard(view.snapshot(), &filters)?;
+    search.filter = filter;
+    let item = query_item(view, query)?;
+    let own = items_of(view, query.exclude)?;
+    let towers = search.user_towers(std::slice::from_ref(query))?;
+    let texts = search.texts();
+    let reading = UserReading::shared(params.check, &towers, &texts);
+    let vector_in =
+        |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
+    let request = Request {
+        name: name.to_owned(),
+        ensemble: search.ensemble().cloned(),
+        k: params.k,
+        offset: params.offset,
+        at_least: params.at_least,
+        filters: filters.iter().map(ToString::to_string).collect(),
+        statistics,
+    };
+    let mut hits = search.contribute(query, (item, &own), vector_in, request)?;
+    hits.unfit = unfit;
+    Ok(hits)
 }
 
 /// Answers queries in their order, on all cores: all of them or none.
@@ -281,15 +327,69 @@ impl<'a> Search<'a> {
                 ensemble.answer(self.view, query, filter, excluded, vector_in, trace)
             }
             Target::Lexical(space) => {
-                if !space.has_text(query) {
-                    return Err(Error::NoText {
-                        space: space.name.to_owned(),
-                        field: space.field().to_owned(),
-                    });
-                }
-                self.answer_by_words(&space.query(self.view, query)?, excluded, trace)
+                space.check_text(query)?;
+                self.answer_by_words(&space.query(self.view, query, None)?, excluded, trace)
             }
         }
+    }
+
+    /// The ensemble that is searched, if it is one.
+    fn ensemble(&self) -> Option<&Ensemble> {
+        match &self.target {
+            Target::Ensemble(search) => Some(search.recipe()),
+            Target::Space { .. } | Target::Lexical(_) => None,
+        }
+    }
+
+    /// What this database contributes to the answer to a query; otherwise as [`answer`](Self::answer).
+    fn contribute<'v>(
+        &self,
+        query: &Query<'_>,
+        (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
+        request: Request,
+    ) -> Result<ShardHits, Error> {
+        let excluded = self.excluded(item, own);
+        let depth = self.params.k.saturating_add(self.params.offset);
+        let (best, space, hash) = match &self.target {
+            Target::Ensemble(ensemble) => {
+                let filter = self.filter.as_ref();
+                return ensemble.contribute(self.view, query, filter, excluded, vector_in, request);
+            }
+            Target::Space { name, serving } => {
+                let (vector, trace) = (vector_in(0, name)?, Trace::default());
+                let generation = &serving.base.generation;
+                self.view.sample_query(name, generation.number, &vector);
+                let query = self.space_query((name, serving), &vector, excluded, &trace);
+                let best = top_pages(&query, self.params.k, depth)?;
+                (best, *name, generation.towers_hash)
+            }
+            Target::Lexical(space) => {
+                space.check_text(query)?;
+                let Some(terms) = request.statistics.terms.get(space.name) else {
+                    let terms = space.statistics(self.view, query)?;
+                    let mut hits = ShardHits::new(request, Round::Terms);
+                    hits.terms.push((space.name.to_owned(), terms));
+                    return Ok(hits);
+                };
+                let limits = LexicalLimits {
+                    excluded,
+                    filter: self.filter.as_ref(),
+                    at_least: self.params.at_least,
+                };
+                let query = space.query(self.view, query, Some(terms))?;
+                (
+                    query.top_k(&limits, &self.ids, depth)?,
+                    space.name,
+                    space.hash(),
+                )
+            }
+        };
+        let mut hits = ShardHits::new(request, Round::Answer);
+        hits.spaces = vec![(space.to_owned(), hash)];
+        let items = hits.set_lists(best, Vec::new());
+        hits.ids = self.view.item_ids(&items).collect::<Result<_, _>>()?;
+        Ok(hits)
     }
 
     /// Answers a query of a lexical space.

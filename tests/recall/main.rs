@@ -19,3 +19,4 @@ mod mine;
 mod options;
 mod pages;
 mod promise;
+mod shards;

@@ -28,7 +28,7 @@ mod error;
 mod record;
 mod tower;
 
-pub use directory::Towers;
+pub use directory::{Towers, UserContext};
 pub use error::TowersError;
 pub use record::{
     Event, KnownIds, MinedNegative, MinedPair, Moment, RecordError, TimeUnit, TrainingPair,

@@ -22,6 +22,7 @@ Where to go
 - `Database.ensembles` fuse several spaces: `weighted`, `cascade`, `rank_fusion`, `normalised`, `quotas`.
 - `Database.lexical` are spaces of full text: BM25 over fields, alone or as members of ensembles.
 - `Database.evaluate` judges models on held-out events, beside baselines and with confidence intervals.
+- `merge_shards` merges what several databases with different items answer; `twinspire.ray` serves such shards on Ray.
 - `Database.mine`, `Hits.compare`, `evaluate` and `Database.audit` look closer and improve a model.
 - `push` writes a database to an object store as an epoch; `follow` serves the newest one elsewhere, `fetch` any one.
 - Every exception is an `Error`, and says what failed, the offending value and what to do.
@@ -86,6 +87,7 @@ from twinspire._records import (
     IndexReport,
     Lag,
     MeasuredRecall,
+    Merged,
     ModelLimits,
     PairedDifference,
     Progress,
@@ -119,6 +121,7 @@ from twinspire._twinspire import (
     LexicalSpaces,
     MinedPairs,
     Pinned,
+    ShardHits,
     Source,
     Studio,
     Towers,
@@ -129,12 +132,14 @@ from twinspire._twinspire import (
     field,
     follow,
     heads,
+    merge_shards,
     model_limits,
     open,
     push,
     repair,
     restore,
     set_model_limits,
+    shard_statistics,
     split_events,
 )
 
@@ -158,11 +163,11 @@ __all__ = [
     "Estimate", "Evaluation", "ExportError", "FeatureError", "Fetched", "Field", "FileProblem", "Filter", "FilterError",
     "Follower", "ForkedError", "Generation", "Head", "HeadFile", "HeadSpace", "Hit", "Hits", "Imported", "IndexReport",
     "InternalError", "InvalidInputError", "ItemError", "ItemIterator", "Items", "Lag", "LexicalSpaces", "LockedError",
-    "MeasuredRecall", "MinedPairs", "ModelLimits", "NotFoundError", "PairedDifference", "Pinned", "Progress",
+    "MeasuredRecall", "Merged", "MinedPairs", "ModelLimits", "NotFoundError", "PairedDifference", "Pinned", "Progress",
     "PublishError", "Pushed", "RankChange", "ReadError", "ReadOnlyError", "RepairReport", "Replaced", "Segment",
-    "SegmentResult", "Segmentation", "SelfTest", "Source", "SpaceStats", "Standing", "Stats", "StorageError", "Studio",
-    "Towers", "TowersError", "TrainError", "Trained", "Trial", "UncertainError", "UnsupportedError", "VectorError",
-    "Verdict", "__version__", "cascade", "evaluate", "export", "fetch", "field", "follow", "heads", "model_limits",
-    "normalised", "open", "push", "quotas", "rank_fusion", "repair", "restore", "set_model_limits", "split_events",
-    "train", "weighted",
+    "SegmentResult", "Segmentation", "SelfTest", "ShardHits", "Source", "SpaceStats", "Standing", "Stats",
+    "StorageError", "Studio", "Towers", "TowersError", "TrainError", "Trained", "Trial", "UncertainError",
+    "UnsupportedError", "VectorError", "Verdict", "__version__", "cascade", "evaluate", "export", "fetch", "field",
+    "follow", "heads", "merge_shards", "model_limits", "normalised", "open", "push", "quotas", "rank_fusion", "repair",
+    "restore", "set_model_limits", "shard_statistics", "split_events", "train", "weighted",
 ]  # fmt: skip

@@ -547,6 +547,20 @@ class Evaluation:
         raise KeyError(name)
 
 
+@dataclass(frozen=True)
+class Merged:
+    """What the contributions of all shards come to; of the three, one is set."""
+
+    hits: list[dict[str, Any]] | None = None
+    """The answer: dicts as those of `Hits.to_dicts`."""
+    statistics: bytes | None = None
+    """Figures of all shards, with which every shard is to be asked again."""
+    space: str | None = None
+    """The space of whose items vectors are needed."""
+    ids: list[str] = field(default_factory=list)
+    """The items whose vectors are needed."""
+
+
 def record(name: str, given: dict[str, Any]) -> Any:
     """Make a record of this class from the serialised struct. The tests compare the fields of both."""
     return _made(globals()[name], given)

@@ -23,6 +23,7 @@ from twinspire._records import (
     Head,
     Imported,
     Lag,
+    Merged,
     ModelLimits,
     Pushed,
     RepairReport,
@@ -99,6 +100,8 @@ def train(
     settings: dict[str, Any],
 ) -> Trained: ...
 def run_command(arguments: list[str]) -> int: ...
+def merge_shards(parts: Iterable[ShardHits], vectors: Mapping[str, npt.ArrayLike] | None = None) -> Merged: ...
+def shard_statistics(calibrations: Mapping[str, tuple[float, float]]) -> bytes: ...
 def field(path: str) -> Field: ...
 def model_limits() -> ModelLimits: ...
 def set_model_limits(
@@ -189,6 +192,29 @@ class Database:
         explain: bool = False,
         on_error: Literal["raise", "keep"] = "raise",
     ) -> BatchHits: ...
+    def top_of_shard(
+        self,
+        name: str,
+        *,
+        user: Record | None = None,
+        vector: npt.ArrayLike | None = None,
+        similar: str | None = None,
+        users_in: Mapping[str, Record] | None = None,
+        vectors_in: Mapping[str, npt.ArrayLike] | None = None,
+        prepared_in: Mapping[str, npt.ArrayLike] | None = None,
+        text: str | None = None,
+        k: int | None = 10,
+        min_score: float | None = None,
+        filter: str | Filter | Iterable[str | Filter] | None = None,
+        exclude: Iterable[str] | None = None,
+        recall_target: float | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        offset: int = 0,
+        check_features: _Check = "described",
+        statistics: bytes | None = None,
+    ) -> ShardHits: ...
+    def known_vectors(self, space: str, ids: Iterable[str]) -> dict[str, _Vectors]: ...
     def vectors(self, space: str, ids: Iterable[str]) -> _Vectors: ...
     def publish(
         self,
@@ -520,6 +546,13 @@ class Pinned:
     def __exit__(self, *_exception: type[BaseException] | BaseException | TracebackType | None) -> None: ...
 
 @final
+class ShardHits:
+    def __new__(cls, bytes: bytes) -> ShardHits: ...
+    def to_bytes(self) -> bytes: ...
+    def __len__(self) -> int: ...
+    def __reduce__(self) -> str | tuple[Any, ...]: ...
+
+@final
 class Ensemble:
     def __new__(cls, recipe: Ensemble | Mapping[str, Any]) -> Ensemble: ...
     @property
@@ -587,6 +620,16 @@ class Towers:
     def self_test(self) -> SelfTest | None: ...
     def embed_user(self, user: Record) -> Embedded: ...
     def embed_item(self, item: Record) -> Embedded: ...
+    def items_of_user(self, user: Record) -> list[str]: ...
+    def embed_user_with(
+        self,
+        user: Record,
+        *,
+        vectors: Mapping[str, npt.ArrayLike] | None = None,
+        others: Iterable[Towers] | None = None,
+        fields: Iterable[str] | None = None,
+        check_features: _Check = "described",
+    ) -> _Vectors: ...
     def embed_users(self, users: Records) -> _Vectors: ...
     def embed_items(self, items: Records) -> _Vectors: ...
 

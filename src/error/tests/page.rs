@@ -44,7 +44,7 @@ fn listed(name: &str) -> BTreeSet<&'static str> {
 #[test]
 fn the_page_of_errors_lists_every_variant() {
     let all = [
-        variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero BeamWidthZero NoUsers RecallTarget NoScore Filter NoQuery
+        variants!(Error: Item DuplicateId CallTooLarge Embed User Vector TopZero BeamWidthZero NoUsers RecallTarget NoScore Shards Filter NoQuery
             NoText QueryText Lexical NoVectors SpaceInUse
             NoItemTower UnwantedItemTower VectorSource ItemVector NoVector NoItems Doubtful Graph SpaceName Ensemble
             NameTaken UnknownSpace NotASpace Ranks Pair PairSource UnknownItem UnknownGeneration OutOfStep
@@ -59,6 +59,7 @@ fn the_page_of_errors_lists_every_variant() {
         variants!(LexicalError: Fields Path Boost K1 B StopWords),
         variants!(PublishDoubt: EqualVectors AbsentFeatures UnknownIds),
         variants!(FuseError: FusedMember L2Member RepeatedMember TooFewMembers Schema),
+        variants!(ShardsError: None Requests Towers Repeated Calibration Option Bytes),
         variants!(GraphError: TooManyRows Cancelled BaseLayer UpperLayer Entry Serialise Layout),
         variants!(TransitionError: UnknownSpace UnknownGeneration Moved),
         variants!(Damage: Checksum SectionChecksum MissingFile MissingSection Length Wire Unpack Pack

@@ -29,6 +29,11 @@ impl<'a> BusinessValues<'a> {
         Ok(self.business.weigh(score, self.field.of_item(item)?))
     }
 
+    /// The number that the field of an item has.
+    pub(super) fn number(&self, item: ItemNo) -> Result<Option<f64>, Error> {
+        self.field.of_item(item)
+    }
+
     /// An upper bound of [`ranking_score`](Self::ranking_score) for items that score at most `score` and
     /// whose number is at most `largest`.
     pub(super) fn bound(&self, score: f32, largest: f64) -> f32 {

@@ -2,6 +2,7 @@
 
 use super::business_value::BusinessValues;
 use super::channel::{Channel, Source};
+use super::lists::Lists;
 use super::ranking::Ranking;
 use crate::error::Error;
 use crate::recall::excluded::Excluded;
@@ -12,7 +13,7 @@ use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::space_query::SpaceQuery;
 use crate::recall::space_search::{score_all, top_k, top_pages};
-use crate::recall::top_k::TopK;
+use crate::recall::top_k::{Ids, TopK};
 use crate::recall::trace::Trace;
 use crate::snapshot::{ItemIds, Serving, Snapshot};
 use std::collections::HashMap;
@@ -39,10 +40,9 @@ pub(super) struct FusionContext<'a> {
 }
 
 impl<'c> FusionContext<'c> {
-    /// The channel of a space.
-    pub(super) fn channel(&self, space: &str) -> Result<&Channel<'c>, Error> {
-        let found = self.channels.iter().find(|channel| channel.name == space);
-        found.ok_or(Error::NoQuery)
+    /// The channel at a place.
+    fn at(&self, channel: usize) -> Result<&Channel<'c>, Error> {
+        self.channels.get(channel).ok_or(Error::NoQuery)
     }
 
     /// How hard to search a space for its best `k` items.
@@ -159,7 +159,7 @@ impl<'c> FusionContext<'c> {
     }
 
     /// The best `k` of scored items, by their scores and business values.
-    pub(super) fn rank(
+    pub(super) fn best_of(
         &self,
         scored: impl IntoIterator<Item = (f32, ItemNo)>,
         k: usize,
@@ -209,7 +209,7 @@ impl<'c> FusionContext<'c> {
     }
 
     /// Records a step of the fusion, which kept `kept` of `of` items.
-    pub(super) fn record(
+    pub(super) fn record_step(
         &self,
         step: FusionStepKind,
         space: Option<&str>,
@@ -222,5 +222,35 @@ impl<'c> FusionContext<'c> {
             of,
             kept,
         });
+    }
+}
+
+impl Lists for FusionContext<'_> {
+    fn spaces(&self) -> Vec<&str> {
+        self.channels.iter().map(|channel| channel.name).collect()
+    }
+
+    fn best(&self, channel: usize, at_least: Option<f32>, depth: usize) -> Result<Ranking, Error> {
+        self.top_k(self.at(channel)?, at_least, depth)
+    }
+
+    fn pages(&self, channel: usize, page: usize, depth: usize) -> Result<Ranking, Error> {
+        self.top_pages(self.at(channel)?, page, depth)
+    }
+
+    fn score(&self, channel: usize, item: ItemNo) -> Option<f32> {
+        self.channels.get(channel)?.score(item)
+    }
+
+    fn ids(&self) -> &dyn Ids {
+        self.ids
+    }
+
+    fn rank(&self, scored: Ranking, k: usize) -> Result<Ranking, Error> {
+        self.best_of(scored, k)
+    }
+
+    fn record(&self, step: FusionStepKind, space: Option<&str>, of: Option<usize>, kept: usize) {
+        self.record_step(step, space, of, kept);
     }
 }

@@ -2,21 +2,20 @@
 
 use super::ranking::Ranking;
 use crate::ensemble::Diversity;
-use crate::error::Error;
-use crate::snapshot::Snapshot;
+use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::Metric;
 
-/// Chooses the first `k` items from the best of a ranking; the rest follows in its order.
-pub(super) fn choose(
-    snapshot: &Snapshot,
+/// Chooses the first `k` items from the best of a ranking; the rest follows in its order. `vector_of` gives the vector
+/// of an item in the space whose vectors are compared.
+pub(crate) fn choose(
     diversity: &Diversity,
     mut ranking: Ranking,
     k: usize,
-) -> Result<Ranking, Error> {
+    vector_of: impl Fn(ItemNo) -> Option<Vec<f32>>,
+) -> Ranking {
     let rest = ranking.split_off(ranking.len().min(diversity.pool()));
-    let serving = snapshot.space(diversity.space())?;
     let vector = |item| {
-        let vector = serving.vector(item)?.to_vec();
+        let vector = vector_of(item)?;
         let length = dot(&vector, &vector).sqrt();
         (length > 0.0 && length.is_finite()).then_some((vector, length))
     };
@@ -28,7 +27,7 @@ pub(super) fn choose(
     let scores: Vec<f32> = ranking.iter().map(|(score, _)| *score).collect();
     let chosen = diversity.pick(&scores, k, cosine).into_iter();
     let chosen = chosen.filter_map(|at| ranking.get(at).copied());
-    Ok(chosen.chain(rest).collect())
+    chosen.chain(rest).collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

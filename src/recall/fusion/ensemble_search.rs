@@ -3,11 +3,12 @@
 use super::business_value::BusinessValues;
 use super::channel::{Channel, Source};
 use super::context::FusionContext;
+use super::lists::Lists;
 use super::ranking::{Fused, Ranking};
 use super::threshold::Scoring;
 use super::{cascade, diversity, normalised, quotas, rank_fusion, single_graph, weighted};
-use crate::ensemble::{Ensemble, Method};
-use crate::error::Error;
+use crate::ensemble::{Diversity, Ensemble, Method, Normalisation, Scale};
+use crate::error::{Error, ShardsError};
 use crate::recall::excluded::Excluded;
 use crate::recall::explain::FusionStepKind;
 use crate::recall::hits::{Hit, Hits};
@@ -18,6 +19,7 @@ use crate::recall::promise;
 use crate::recall::query::Query;
 use crate::recall::query_vector::QueryVector;
 use crate::recall::resolved_filter::ResolvedFilter;
+use crate::recall::shard::{Request, Round, ShardHits, ShardStatistics};
 use crate::recall::trace::Trace;
 use crate::recall::view::View;
 use crate::snapshot::{ItemIds, Snapshot};
@@ -69,6 +71,11 @@ impl<'a> EnsembleSearch<'a> {
         names.filter(|name| !self.lexical.iter().any(|space| space.name == *name))
     }
 
+    /// The stored recipe.
+    pub(crate) fn recipe(&self) -> &'a Ensemble {
+        self.ensemble
+    }
+
     /// The lexical spaces of the ensemble.
     pub(crate) fn lexical_spaces(&self) -> &[LexicalSpace<'a>] {
         &self.lexical
@@ -85,33 +92,9 @@ impl<'a> EnsembleSearch<'a> {
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
     ) -> Result<Hits, Error> {
-        let mut channels = Vec::new();
-        let mut vectors = 0;
-        for name in self.ensemble.spaces() {
-            let mut lexical = self.lexical.iter();
-            if let Some(space) = lexical.find(|space| space.name == name) {
-                let source = Source::Words(space.query(view, query)?);
-                channels.push(Channel { name, source });
-                continue;
-            }
-            let serving = &**self.snapshot.space(name)?;
-            let vector = vector_in(vectors, name)?;
-            vectors += 1;
-            view.sample_query(name, serving.base.generation.number, &vector);
-            let source = Source::Vectors { serving, vector };
-            channels.push(Channel { name, source });
-        }
+        let channels = self.channels(view, query, vector_in, None)?;
         trace.end_stage(|micros| &mut micros.query);
-        let context = FusionContext {
-            snapshot: self.snapshot,
-            params: self.params,
-            channels,
-            filter,
-            business: self.business.as_ref(),
-            ids: &self.ids,
-            excluded,
-            trace: &trace,
-        };
+        let context = self.context(channels, filter, excluded, &trace);
         let depth = self.params.k.saturating_add(self.params.offset);
         let fused = self.fuse_and_diversify(&context, depth)?;
         trace.end_stage(|micros| &mut micros.search);
@@ -131,6 +114,148 @@ impl<'a> EnsembleSearch<'a> {
         ))
     }
 
+    /// What this database contributes to an answer over several, with the figures of all of them in `request`; otherwise
+    /// as [`answer`](Self::answer).
+    pub(crate) fn contribute<'v>(
+        &self,
+        view: &View,
+        query: &Query<'_>,
+        filter: Option<&ResolvedFilter<'_>>,
+        excluded: Excluded<'_>,
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
+        request: Request,
+    ) -> Result<ShardHits, Error> {
+        let statistics = &request.statistics;
+        let unknown = |space: &&LexicalSpace<'_>| !statistics.terms.contains_key(space.name);
+        if self.lexical.iter().any(|space| unknown(&space)) {
+            let mut hits = ShardHits::new(request, Round::Terms);
+            for space in &self.lexical {
+                let terms = space.statistics(view, query)?;
+                hits.terms.push((space.name.to_owned(), terms));
+            }
+            return Ok(hits);
+        }
+        let trace = Trace::default();
+        let channels = self.channels(view, query, vector_in, Some(statistics))?;
+        let context = self.context(channels, filter, excluded, &trace);
+        let recipe = self.ensemble.recipe();
+        let pool = recipe.diversity.as_ref().map_or(0, Diversity::pool);
+        let depth = self.params.k.saturating_add(self.params.offset).max(pool);
+        let page = self.params.k.max(pool);
+        let each = || 0..context.channels.len();
+        let (mut ranking, mut lists, mut round) = (Ranking::new(), Vec::new(), Round::Answer);
+        match &recipe.method {
+            Method::Normalised { by, depth, .. } if statistics.scales.is_empty() => {
+                round = Round::Scales;
+                for (at, channel) in context.channels.iter().enumerate() {
+                    let calibrated = *by == Normalisation::Calibration && channel.has_vectors();
+                    if calibrated && !statistics.calibrations.contains_key(channel.name) {
+                        let space = channel.name.to_owned();
+                        return Err(Error::Shards(ShardsError::Calibration { space }));
+                    }
+                    lists.push(match calibrated {
+                        true => Ranking::new(),
+                        false => context.best(at, None, *depth as usize)?,
+                    });
+                }
+            }
+            Method::Weighted { .. } | Method::Normalised { .. } => {
+                let scales = &statistics.scales;
+                ranking = self.fuse(&context, page, depth, Some(scales))?.best;
+            }
+            Method::Cascade { stages } => {
+                if let Some(first) = stages.first() {
+                    let channel = context.channel_of(&first.space)?;
+                    lists.resize(channel, Ranking::new());
+                    lists.push(context.best(channel, first.at_least, first.take as usize)?);
+                }
+            }
+            Method::RankFusion { depth, .. } => {
+                let list = |channel| context.best(channel, None, *depth as usize);
+                lists = each().map(list).collect::<Result<_, _>>()?;
+            }
+            Method::Quotas { .. } => {
+                let list = |channel| context.pages(channel, page, depth);
+                lists = each().map(list).collect::<Result<_, _>>()?;
+            }
+        }
+        let mut hits = ShardHits::new(request, round);
+        hits.spaces = self.hashes(&context);
+        let items = hits.set_lists(ranking, lists);
+        hits.ids = view.item_ids(&items).collect::<Result<_, _>>()?;
+        if round == Round::Answer {
+            let scores = items.iter().map(|(_, item)| {
+                let channels = context.channels.iter();
+                channels.map(|channel| channel.score(*item)).collect()
+            });
+            hits.scores = scores.collect();
+            if let Some(business) = context.business.filter(|_| !hits.lists.is_empty()) {
+                let numbers = items.iter().map(|(_, item)| business.number(*item));
+                hits.numbers = numbers.collect::<Result<_, _>>()?;
+            }
+        }
+        Ok(hits)
+    }
+
+    /// The name of each space, with a hash of its towers or its definition.
+    fn hashes(&self, context: &FusionContext<'_>) -> Vec<(String, u64)> {
+        let each = context.channels.iter().map(|channel| {
+            let hash = match &channel.source {
+                Source::Vectors { serving, .. } => serving.base.generation.towers_hash,
+                Source::Words(query) => query.definition_hash(),
+            };
+            (channel.name.to_owned(), hash)
+        });
+        each.collect()
+    }
+
+    /// The channels of a query, over the statistics of its words in all shards or in this database.
+    fn channels<'c, 'v: 'c>(
+        &'c self,
+        view: &View,
+        query: &Query<'_>,
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
+        statistics: Option<&ShardStatistics>,
+    ) -> Result<Vec<Channel<'c>>, Error> {
+        let mut channels = Vec::new();
+        let mut vectors = 0;
+        for name in self.ensemble.spaces() {
+            let mut lexical = self.lexical.iter();
+            if let Some(space) = lexical.find(|space| space.name == name) {
+                let terms = statistics.and_then(|statistics| statistics.terms.get(name));
+                let source = Source::Words(space.query(view, query, terms)?);
+                channels.push(Channel { name, source });
+                continue;
+            }
+            let serving = &**self.snapshot.space(name)?;
+            let vector = vector_in(vectors, name)?;
+            vectors += 1;
+            view.sample_query(name, serving.base.generation.number, &vector);
+            let source = Source::Vectors { serving, vector };
+            channels.push(Channel { name, source });
+        }
+        Ok(channels)
+    }
+
+    fn context<'c>(
+        &'c self,
+        channels: Vec<Channel<'c>>,
+        filter: Option<&'c ResolvedFilter<'c>>,
+        excluded: Excluded<'c>,
+        trace: &'c Trace,
+    ) -> FusionContext<'c> {
+        FusionContext {
+            snapshot: self.snapshot,
+            params: self.params,
+            channels,
+            filter,
+            business: self.business.as_ref(),
+            ids: &self.ids,
+            excluded,
+            trace,
+        }
+    }
+
     /// The first `depth` items of the answer.
     fn fuse_and_diversify(
         &self,
@@ -139,20 +264,29 @@ impl<'a> EnsembleSearch<'a> {
     ) -> Result<Fused, Error> {
         let page = self.params.k;
         let Some(diversity) = &self.ensemble.recipe().diversity else {
-            return self.fuse(context, page, depth);
+            return self.fuse(context, page, depth, None);
         };
         let pool = diversity.pool();
-        let mut fused = self.fuse(context, page.max(pool), depth.max(pool))?;
+        let mut fused = self.fuse(context, page.max(pool), depth.max(pool), None)?;
         let of = fused.best.len();
-        fused.best = diversity::choose(self.snapshot, diversity, fused.best, depth)?;
+        let serving = self.snapshot.space(diversity.space())?;
+        let vector_of = |item| Some(serving.vector(item)?.to_vec());
+        fused.best = diversity::choose(diversity, fused.best, depth, vector_of);
         fused.best.truncate(depth);
         let (step, kept) = (FusionStepKind::Diversity, fused.best.len());
-        context.record(step, Some(diversity.space()), Some(of), kept);
+        context.record_step(step, Some(diversity.space()), Some(of), kept);
         Ok(fused)
     }
 
-    /// The first `depth` items of the fusion, for pages of size `page`.
-    fn fuse(&self, context: &FusionContext<'_>, page: usize, depth: usize) -> Result<Fused, Error> {
+    /// The first `depth` items of the fusion, for pages of size `page`. `scales` are those of a normalised sum; without
+    /// them, the lists of this database give them.
+    fn fuse(
+        &self,
+        context: &FusionContext<'_>,
+        page: usize,
+        depth: usize,
+        scales: Option<&[Scale]>,
+    ) -> Result<Fused, Error> {
         // Exact answers are slices of one ranking anyway.
         let first = if self.params.exact { depth } else { page };
         let ranking: Result<Ranking, Error> = match &self.ensemble.recipe().method {
@@ -181,9 +315,13 @@ impl<'a> EnsembleSearch<'a> {
                 spaces,
                 by,
                 depth: listed,
-            } => stable_list(first, depth, |k| {
-                normalised::best(context, spaces, (*by, *listed), k)
-            }),
+            } => {
+                let own = || normalised::scales(context, (*by, *listed));
+                let scales = scales.map_or_else(own, |scales| Ok(scales.to_vec()))?;
+                stable_list(first, depth, |k| {
+                    normalised::best(context, spaces, &scales, k)
+                })
+            }
             Method::RankFusion {
                 spaces,
                 k: constant,

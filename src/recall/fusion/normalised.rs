@@ -2,6 +2,7 @@
 
 use super::channel::Source;
 use super::context::FusionContext;
+use super::lists::Lists;
 use super::ranking::Ranking;
 use super::threshold::Scoring;
 use super::weighted;
@@ -10,29 +11,48 @@ use crate::error::Error;
 use crate::recall::explain::FusionStepKind;
 use std::collections::BTreeMap;
 
-/// The best `k` of all items. The candidate lists only give the scales: an item outside of them is
-/// scored by its stored vectors, on the same scales.
+/// The scale of each channel of one database, in their order.
+pub(super) fn scales(
+    context: &FusionContext<'_>,
+    (by, depth): (Normalisation, u32),
+) -> Result<Vec<Scale>, Error> {
+    let each = context.channels.iter().enumerate();
+    let each = each.map(|(at, channel)| match (by, &channel.source) {
+        (Normalisation::Calibration, Source::Vectors { serving, .. }) => {
+            let (hundredth, best) = serving.base.generation.calibration.scale();
+            Ok(Scale::between(hundredth, best))
+        }
+        _ => scale_of_list(context, at, (by, depth)),
+    });
+    each.collect()
+}
+
+/// The scale of the scores of a channel's list.
+pub(crate) fn scale_of_list(
+    lists: &impl Lists,
+    channel: usize,
+    (by, depth): (Normalisation, u32),
+) -> Result<Scale, Error> {
+    let list = lists.best(channel, None, depth as usize)?;
+    let spaces = lists.spaces();
+    let space = spaces.get(channel).copied();
+    lists.record(FusionStepKind::Scale, space, None, list.len());
+    Ok(by.scale(list.iter().map(|(score, _)| *score)))
+}
+
+/// The best `k` of all items on these scales: an item outside of the candidate lists is scored by its stored vectors.
 pub(super) fn best(
     context: &FusionContext<'_>,
     weights: &BTreeMap<String, f32>,
-    (by, depth): (Normalisation, u32),
+    scales: &[Scale],
     k: usize,
 ) -> Result<Ranking, Error> {
-    let mut scales: Vec<(f64, Scale)> = Vec::with_capacity(context.channels.len());
-    for channel in &context.channels {
+    let each = context.channels.iter().zip(scales);
+    let each = each.map(|(channel, scale)| {
         let weight = weights.get(channel.name).copied().unwrap_or_default();
-        let scale = if let (Normalisation::Calibration, Source::Vectors { serving, .. }) =
-            (by, &channel.source)
-        {
-            let (hundredth, best) = serving.base.generation.calibration.scale();
-            Scale::between(hundredth, best)
-        } else {
-            let list = context.top_k(channel, None, depth as usize)?;
-            context.record(FusionStepKind::Scale, Some(channel.name), None, list.len());
-            by.scale(list.iter().map(|(score, _)| *score))
-        };
-        scales.push((f64::from(weight), scale));
-    }
+        (f64::from(weight), *scale)
+    });
+    let scales: Vec<(f64, Scale)> = each.collect();
     let fuse = |scores: &[f32]| {
         let each = scales.iter().zip(scores);
         let each = each.map(|((weight, scale), score)| weight * scale.of(*score));

@@ -1,6 +1,6 @@
 //! Quotas: the channels take turns until each has filled its quota. Shares hold for each page.
 
-use super::context::FusionContext;
+use super::lists::Lists;
 use super::ranking::{Fused, Ranking, ranks_of};
 use crate::ensemble::{Channel, has_counts, quota_places};
 use crate::error::Error;
@@ -10,16 +10,17 @@ use twinspire_core::ids::ItemNo;
 
 /// The first `depth` items that the channels take, in pages of size `page`. Scores of different spaces cannot be compared, so that the
 /// score of an item is one over its place.
-pub(super) fn best(
-    context: &FusionContext<'_>,
+pub(crate) fn best(
+    source: &impl Lists,
     channels: &[Channel],
     page: usize,
     depth: usize,
 ) -> Result<Fused, Error> {
     let (mut lists, mut ranks): (Vec<Ranking>, Vec<_>) = (Vec::new(), Vec::new());
-    for channel in &context.channels {
+    let spaces = source.spaces();
+    for channel in 0..spaces.len() {
         // As many candidates suffice: a channel whose first ones are all taken comes when the answer is full.
-        let list = context.top_pages(channel, page, depth)?;
+        let list = source.pages(channel, page, depth)?;
         ranks.push(ranks_of(&list));
         lists.push(list);
     }
@@ -29,9 +30,9 @@ pub(super) fn best(
         false => page,
     };
     let (taken, counts) = take_turns(&lists, &quota_places(channels, page), page, depth);
-    for ((channel, list), count) in context.channels.iter().zip(&lists).zip(counts) {
+    for ((space, list), count) in spaces.into_iter().zip(&lists).zip(counts) {
         let step = FusionStepKind::Quota;
-        context.record(step, Some(channel.name), Some(list.len()), count);
+        source.record(step, Some(space), Some(list.len()), count);
     }
     let placed = (1usize..).zip(taken);
     let best = placed.map(|(place, item)| (1.0 / place as f32, item));

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
 
 /// Items with the score they are ranked by, best first.
-pub(super) type Ranking = Vec<(f32, ItemNo)>;
+pub(crate) type Ranking = Vec<(f32, ItemNo)>;
 
 /// The result of a fusion method.
-pub(super) struct Fused {
+pub(crate) struct Fused {
     /// The best items.
-    pub(super) best: Ranking,
+    pub(crate) best: Ranking,
     /// The ranks in the candidate list of each channel, from 1. Empty if the method does not use ranks.
-    pub(super) ranks: Vec<HashMap<ItemNo, u32>>,
+    pub(crate) ranks: Vec<HashMap<ItemNo, u32>>,
 }
 
 impl From<Ranking> for Fused {
@@ -22,7 +22,7 @@ impl From<Ranking> for Fused {
 }
 
 /// The rank of each item in a list, from 1.
-pub(super) fn ranks_of(list: &Ranking) -> HashMap<ItemNo, u32> {
+pub(crate) fn ranks_of(list: &Ranking) -> HashMap<ItemNo, u32> {
     let items = list.iter().map(|(_, item)| *item);
     items.zip(1..).collect()
 }

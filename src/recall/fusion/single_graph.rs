@@ -58,12 +58,12 @@ pub(super) fn best(
     };
     let search = |depth: usize| -> Result<Vec<ItemNo>, Error> {
         let list = top_k(&query, depth)?;
-        context.record(FusionStepKind::List, Some(name), None, list.len());
+        context.record_step(FusionStepKind::List, Some(name), None, list.len());
         Ok(list.into_iter().map(|(_, item)| item).collect())
     };
     if context.business.is_none() && k != usize::MAX {
         let scored = scoring.score(context, &mut search(k)?);
-        return context.rank(scored, k);
+        return context.best_of(scored, k);
     }
     // A search for all items above a score may find few.
     let k_or_one = if k == usize::MAX { 1 } else { k };

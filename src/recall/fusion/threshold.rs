@@ -58,8 +58,8 @@ pub(super) fn search_until_certain(
         items.extend(valuable);
         items.retain(|item| seen.insert(*item));
         scored.extend(scoring.score(context, &mut items));
-        let best = context.rank(scored.iter().copied(), k)?;
-        context.record(FusionStepKind::Fusion, None, Some(scored.len()), best.len());
+        let best = context.best_of(scored.iter().copied(), k)?;
+        context.record_step(FusionStepKind::Fusion, None, Some(scored.len()), best.len());
         let bound = context.bound(bound, largest);
         // Strictly greater: of equal scores an unseen item with a smaller id would win.
         let full = best.len() >= k && best.last().is_some_and(|(last, _)| *last > bound);
@@ -94,8 +94,8 @@ pub(super) fn score_everything(
         all.extend(items.into_iter().map(|(_, item)| item));
     }
     let scored = scoring.score(context, &mut all);
-    let best = context.rank(scored, k)?;
-    context.record(FusionStepKind::FullScan, None, Some(all.len()), best.len());
+    let best = context.best_of(scored, k)?;
+    context.record_step(FusionStepKind::FullScan, None, Some(all.len()), best.len());
     Ok(best)
 }
 

@@ -53,7 +53,7 @@ pub(super) fn best(
         for channel in channels {
             // `at_least` applies to the fused score, not to that of a channel.
             let list = context.top_k(channel, None, depth)?;
-            context.record(FusionStepKind::List, Some(channel.name), None, list.len());
+            context.record_step(FusionStepKind::List, Some(channel.name), None, list.len());
             // A shorter list holds every item of the space, or every one with a word of the query.
             let last = list.last().filter(|_| list.len() >= depth);
             exhausted += usize::from(last.is_none());

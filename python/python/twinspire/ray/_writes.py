@@ -1,0 +1,82 @@
+"""The log of incremental writes of a shard: numbered objects, each created only if absent.
+
+A write is durable once its object exists: whatever machine is lost, every replica and every later publish reads it. So
+nobody owns a shard: two writers that take the same number decide it by creating the object, and the later one takes the
+next number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from twinspire._errors import CorruptError
+from twinspire.ray._head import object_name
+from twinspire.ray._storage import Storage
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Writes that became durable together. Each operation is a record to put, or the id of an item to delete."""
+
+    number: int
+    operations: list[dict[str, Any] | str]
+
+
+class WriteLog:
+    """The log of one shard."""
+
+    def __init__(self, store: Storage, shard: int) -> None:
+        self.store, self.prefix = store, f"writes/{shard:05d}"
+
+    def last(self, after: int = 0) -> int:
+        """The number of the last batch; `after` if there is none later."""
+        names = self.store.names(self.prefix, object_name(after))
+        return int(names[-1][:-5]) if names else after
+
+    def append(self, operations: list[dict[str, Any] | str], last: int) -> int:
+        """Append a batch after number `last` or later. Returns its number; it is durable then."""
+        data = json.dumps(operations, separators=(",", ":"), allow_nan=False).encode()
+        number = last + 1
+        while not self.store.create(f"{self.prefix}/{object_name(number)}", data):
+            if self.store.read(f"{self.prefix}/{object_name(number)}") == data:
+                # An attempt of ours that seemed to fail; to write the same twice changes nothing.
+                return number
+            number = self.last(number) + 1
+        return number
+
+    def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
+        """The batches after a number, in order. Ends before a number that is missing."""
+        number = after + 1
+        while until is None or number <= until:
+            name = f"{self.prefix}/{object_name(number)}"
+            data = self.store.read(name)
+            if data is None:
+                return
+            try:
+                operations = json.loads(data)
+            except ValueError as error:
+                reason = f"{name} in {self.store!r} is no batch of writes: {error}; restore the object"
+                raise CorruptError(reason) from error
+            yield Batch(number, operations)
+            number += 1
+
+    def trim(self, until: int) -> None:
+        """Delete batches up to a number that no kept epoch needs."""
+        for name in self.store.names(self.prefix):
+            if name > object_name(until):
+                break
+            self.store.delete(f"{self.prefix}/{name}")
+
+
+def runs(operations: Iterable[dict[str, Any] | str]) -> Iterator[list[dict[str, Any]] | list[str]]:
+    """Operations as puts and deletes of many, in an order with the same outcome: the last one of an id counts."""
+    last: dict[str, dict[str, Any] | str] = {}
+    for operation in operations:
+        last[operation if isinstance(operation, str) else operation["id"]] = operation
+    if puts := [record for record in last.values() if not isinstance(record, str)]:
+        yield puts
+    if deletes := [id for id in last.values() if isinstance(id, str)]:
+        yield deletes
