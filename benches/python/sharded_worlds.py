@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import twinspire
+from twinspire.ray import LocalStorage
 
 Record = dict[str, Any]
 
@@ -206,3 +210,43 @@ def movielens(directory: Path, data: Path, users: int = 400) -> World:
     ]
     lexical = {"words": {"fields": {"title": 1.0}}}
     return World("MovieLens", items, towers, lexical, recipes("taste", "years", "words", "seen"), asked, filters)
+
+
+class FaultyStore(LocalStorage):
+    """A directory whose operations fail or are slow while a file says so: `fail`, `slow` or `cut`."""
+
+    def _fault(self, what: str) -> None:
+        try:
+            fault = (self.root / ".fault").read_text()
+        except OSError:
+            return
+        if fault == "slow":
+            time.sleep(random.random() * 0.4)
+        elif fault == "fail" and random.random() < 0.7:
+            raise twinspire.StorageError(f"{what}: status 500")
+        elif fault == "late" and what.startswith("create") and random.random() < 0.5:
+            raise twinspire.StorageError(f"{what}: the connection was lost after the object was created")
+
+    def read(self, name: str) -> bytes | None:
+        self._fault(f"read {name}")
+        return super().read(name)
+
+    def names(self, prefix: str, after: str = "") -> list[str]:
+        self._fault(f"list {prefix}")
+        return super().names(prefix, after)
+
+    def create(self, name: str, data: bytes) -> bool:
+        self._fault(f"write {name}")
+        created = super().create(name, data)
+        self._fault(f"create {name}")
+        return created
+
+    def fetch(self, name: str, directory: Path) -> None:
+        self._fault(f"fetch {name}")
+        super().fetch(name, directory)
+        if (self.root / ".fault").exists() and (self.root / ".fault").read_text() == "cut":
+            # A download that ended early.
+            largest = max(
+                (path for path in directory.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size
+            )
+            os.truncate(largest, largest.stat().st_size // 2)

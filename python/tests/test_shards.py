@@ -286,6 +286,11 @@ def test_a_replica_without_the_epoch_says_so_and_the_router_answers_by_the_one_b
 def test_a_router_waits_for_a_write_no_longer_than_its_time(served: Served) -> None:
     with pytest.raises(cluster.ShardError, match="in time"):
         served.recall("price", vector=[1.0], after={0: 5}, timeout=0.2)
+    # What the router has acknowledged is wished for.
+    served.router.acknowledge({0: 5})
+    served.router.acknowledge({0: 4})
+    assert served.router.acknowledged == {0: 5}
+    assert served.recall("price", vector=[1.0], exact=True).covered == 1
 
 
 def test_of_two_publishers_of_one_epoch_one_gets_a_conflict(store: cluster.LocalStorage) -> None:
@@ -312,6 +317,13 @@ def test_writers_that_race_lose_nothing(store: cluster.LocalStorage) -> None:
         thread.join()
     found = [operation for batch in WriteLog(store, 0).read(0) for operation in batch.operations]
     assert sorted(map(str, found)) == sorted(f"{writer}-{n}" for writer in range(4) for n in range(20))
+
+
+def test_an_equal_batch_is_a_batch_of_its_own(store: cluster.LocalStorage) -> None:
+    log = WriteLog(store, 0)
+    # The second delete is by a writer that starts anew, and undoes the put.
+    numbers = [log.append(["B001"], 0), log.append([{"id": "B001"}], 1), log.append(["B001"], 0)]
+    assert numbers == [1, 2, 3] and [batch.number for batch in log.read(1, 2)] == [2]
 
 
 def test_a_full_queue_is_an_error(store: cluster.LocalStorage, tmp_path: Path) -> None:

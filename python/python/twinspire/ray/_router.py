@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from twinspire._errors import Error, NotFoundError
+from twinspire._errors import Error, NotFoundError, StorageError
 from twinspire._twinspire import ShardHits, merge_shards, shard_statistics
 from twinspire.ray._errors import EpochAbsentError, ShardError, TimedOutError
 from twinspire.ray._hash import by_shard
@@ -44,7 +44,8 @@ class Answer:
     """The answer of a cluster."""
 
     hits: list[dict[str, Any]]
-    """Best first: dicts as those of `twinspire.Hits.to_dicts`."""
+    """Best first: dicts as those of `twinspire.Hits.to_dicts`. Of an item that is deleted meanwhile, or whose shard
+    fails meanwhile under the policy ``'partial'``, the record is absent."""
     epoch: int
     """The epoch of the cluster that gave all of it."""
     covered: float = 1.0
@@ -75,8 +76,10 @@ class Gathering:
         policy: Literal["all", "partial"],
         deadline: float,
         after: Mapping[int, int],
+        wished: Mapping[int, int],
     ) -> None:
-        self.shards, self.state, self.policy, self.deadline, self.after = shards, state, policy, deadline, after
+        self.shards, self.state, self.policy, self.deadline = shards, state, policy, deadline
+        self.after, self.wished = after, wished
         self.failed: dict[int, str] = {}
 
     async def _call(self, shard: int, method: str, *arguments: Any) -> Any:
@@ -85,12 +88,16 @@ class Gathering:
             # A shard that hangs leaves the others time for the steps after this one.
             left *= SHARE_OF_TIME
         try:
-            call = self.shards.call(shard, method, self.state.head.epoch, *arguments, self.after.get(shard, 0))
+            writes = self.after.get(shard, 0), self.wished.get(shard, 0)
+            call = self.shards.call(shard, method, self.state.head.epoch, *arguments, *writes)
             return await asyncio.wait_for(call, max(left, 0.001))
         except (asyncio.TimeoutError, TimedOutError) as error:
             raise ShardError(
                 f"shard {shard} has not answered in time; add replicas or allow more time", shard
             ) from error
+        except StorageError as error:
+            reason = f"shard {shard} cannot read its writes: {error}; ask without `after`, or later"
+            raise ShardError(reason, shard) from error
 
     async def each(self, method: str, arguments: Mapping[int, tuple[Any, ...]]) -> dict[int, Any]:
         """Call a method of several shards. With the policy ``'partial'``, shards that fail are left out from then
@@ -144,6 +151,8 @@ class Router:
         self.shards, self.states, self.look = shards, states, look
         #: The newest epoch that every shard has answered for.
         self.confirmed = 0
+        #: The last writes that were acknowledged here: answers include them, unless a replica cannot read them.
+        self.acknowledged: dict[int, int] = {}
 
     async def recall(
         self,
@@ -188,10 +197,15 @@ class Router:
         deadline = time.monotonic() + timeout
 
         async def answer(state: ClusterState) -> Answer:
-            gathering = Gathering(self.shards, state, policy, deadline, after or {})
+            gathering = Gathering(self.shards, state, policy, deadline, after or {}, dict(self.acknowledged))
             return await _recall(gathering, name, query, dict(options), wanted)
 
         return await self._with_state(answer, deadline)
+
+    def acknowledge(self, writes: Mapping[int, int]) -> None:
+        """Make later answers include these writes of shards."""
+        for shard, number in writes.items():
+            self.acknowledged[shard] = max(number, self.acknowledged.get(shard, 0))
 
     async def _with_state(self, answer: Callable[[ClusterState], Awaitable[_T]], deadline: float) -> _T:
         """Answer a request by the newest epoch that all replicas serve."""

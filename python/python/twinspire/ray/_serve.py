@@ -6,24 +6,27 @@ import asyncio
 import json
 import tempfile
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from twinspire._errors import Error, InvalidInputError, NotFoundError
+from twinspire._errors import CorruptError, Error, InvalidInputError, NotFoundError, StorageError
 from twinspire.ray import _import
 from twinspire.ray._cluster import Cluster
 from twinspire.ray._errors import OverloadedError, ShardError, TimedOutError
 from twinspire.ray._head import read_head
-from twinspire.ray._router import Answer, Router
+from twinspire.ray._router import Router
 from twinspire.ray._shard import ShardServer
 from twinspire.ray._state import States
 from twinspire.ray._storage import Storage, Store, storage
-from twinspire.ray._translate import outcome, result_of, translated
+from twinspire.ray._translate import call_some, outcome
 from twinspire.ray._writer import Writer, Written
 
-#: Replicas that a router tries for one call.
-ATTEMPTS = 3
+_T = TypeVar("_T")
+
+#: Seconds that a replica tries to read the store before its start fails.
+PATIENCE = 60.0
 
 
 def serve(
@@ -95,7 +98,8 @@ class ShardReplica:
     """A replica of one shard."""
 
     def __init__(self, store: Storage, shard: int, directory: Path, poll: float) -> None:
-        self.server = ShardServer(store, shard, directory, poll=poll)
+        # A replica without an epoch would get requests and answer none.
+        self.server = _patiently(lambda: ShardServer(store, shard, directory, poll=poll))
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Call a method of `ShardServer`."""
@@ -111,7 +115,7 @@ class _Following:
 
     def __init__(self, store: Storage, poll: float) -> None:
         self.states, self.poll = States(store), poll
-        self.states.refresh()
+        _patiently(self.states.refresh)
         self.wake = threading.Event()
         threading.Thread(target=self._follow, name="follow", daemon=True).start()
 
@@ -146,20 +150,10 @@ class HandleShards:
 
     async def call(self, shard: int, method: str, *arguments: Any) -> Any:
         """Call some replica; where one dies, another."""
-        problem: BaseException | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                result = await self.handles[shard].call.remote(method, *arguments)
-            except Exception as error:
-                known = translated(error)
-                if known is not None:
-                    raise known from error
-                problem = error
-            else:
-                return result_of(result)
-        raise ShardError(
-            f"shard {shard} has no replica that answers: {problem}; it is started again", shard
-        ) from problem
+        try:
+            return await call_some(self.handles[shard].call, method, *arguments)
+        except _import.ray().exceptions.RayError as error:
+            raise ShardError(f"shard {shard} has no replica that answers: {error}; ask again", shard) from error
 
 
 class RouterReplica:
@@ -169,16 +163,10 @@ class RouterReplica:
         self.following = _Following(store, poll)
         self.shards, self.writer = HandleShards(shards), writer
         self.router = Router(self.shards, lambda: self.following.states.all, self.following.wake.set)
-        #: The last writes that this router acknowledged: its later answers include them.
-        self.acknowledged: dict[int, int] = {}
 
     async def recall(self, name: str, options: Mapping[str, Any]) -> Any:
         """Answer a recall."""
-        return await outcome(self._recall(name, options))
-
-    async def _recall(self, name: str, options: Mapping[str, Any]) -> Answer:
-        after = _latest(self.acknowledged, options.get("after") or {})
-        return await self.router.recall(name, **{**options, "after": after})
+        return await outcome(self.router.recall(name, **options))
 
     async def write(self, puts: list[Mapping[str, Any]], deletes: list[str]) -> Any:
         """Put records and delete items, durably."""
@@ -186,14 +174,11 @@ class RouterReplica:
 
     async def _write(self, puts: list[Mapping[str, Any]], deletes: list[str]) -> Written:
         try:
-            result = await self.writer.write.remote(puts, deletes)
-        except Exception as error:
-            known = translated(error)
-            if known is not None:
-                raise known from error
-            raise
-        written: Written = result_of(result)
-        self.acknowledged = _latest(self.acknowledged, written.writes)
+            written: Written = await call_some(self.writer.write, puts, deletes)
+        except _import.ray().exceptions.RayError as error:
+            reason = f"no writer answers: {error}; the writes may be stored, write them again"
+            raise TimedOutError(reason) from error
+        self.router.acknowledge(written.writes)
         return written
 
     async def stats(self) -> dict[str, Any]:
@@ -215,13 +200,25 @@ class RouterReplica:
             name = options.pop("name")
             if "after" in options:
                 options["after"] = {int(shard): number for shard, number in options["after"].items()}
-            answer = await self._recall(name, options)
+            answer = await self.router.recall(name, **options)
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             return JSONResponse({"error": f"a JSON object with `name` and options of a recall is needed: {error}"}, 400)
         except Error as error:
             return JSONResponse({"error": str(error)}, _status(error))
         fields = ("hits", "epoch", "covered", "failed", "writes")
         return JSONResponse({field: getattr(answer, field) for field in fields})
+
+
+def _patiently(read: Callable[[], _T]) -> _T:
+    """What is read of a store, which may fail for a while."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return read()
+        except (StorageError, CorruptError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _status(error: Error) -> int:
@@ -233,12 +230,3 @@ def _status(error: Error) -> int:
         (TimedOutError, 504),
     )
     return next((status for kind, status in kinds if isinstance(error, kind)), 500)
-
-
-def _latest(*each: Mapping[int, int]) -> dict[int, int]:
-    """The largest number of each shard."""
-    latest: dict[int, int] = {}
-    for numbers in each:
-        for shard, number in numbers.items():
-            latest[shard] = max(number, latest.get(shard, 0))
-    return latest

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import twinspire._twinspire as native
-from twinspire._errors import ClosedError, InvalidInputError, NotFoundError
+from twinspire._errors import ClosedError, InvalidInputError, NotFoundError, StorageError
 from twinspire.ray._errors import EpochAbsentError, TimedOutError
 from twinspire.ray._head import Head, epochs, read_head
 from twinspire.ray._storage import Storage
@@ -32,6 +32,7 @@ class ServedEpoch:
     def __init__(self, store: Storage, head: Head, shard: int, directory: Path) -> None:
         self.head, self.shard, self.directory = head, shard, directory
         named = head.shards[shard]
+        directory.parent.mkdir(parents=True, exist_ok=True)
         fetched = directory.with_name(f"{directory.name}.fetched")
         try:
             store.fetch(named.stored, fetched)
@@ -82,21 +83,29 @@ class ShardServer:
         self.store, self.shard, self.poll = store, shard, poll
         # Another replica of the shard may run on the machine.
         self.directory = directory / f"shard-{shard:05d}-{uuid.uuid4().hex[:12]}"
-        self.directory.mkdir(parents=True)
         self.problem: str | None = None
         self._open: dict[int, ServedEpoch] = {}
+        #: An epoch that a router has asked for in vain.
+        self._wanted: int | None = None
         self._lock, self._opening = threading.Lock(), threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
-        self.refresh()
+        try:
+            self.refresh()
+        except Exception:
+            self.close()
+            raise
         if start:
             threading.Thread(target=self._follow, name=f"follow-{shard}", daemon=True).start()
 
     def refresh(self) -> None:
         """Open the newest epoch, and apply new writes to all that are open."""
         with self._opening:
-            newest = epochs(self.store)
-            if newest and newest[-1] not in self._open:
-                self._fetch(newest[-1])
+            newest = epochs(self.store)[-KEPT_EPOCHS:]
+            wanted = [epoch for epoch in newest if epoch in (newest[-1], self._wanted)]
+            for epoch in reversed(wanted):
+                if epoch not in self._open:
+                    self._fetch(epoch)
+            self._wanted = None
             for served in list(self._open.values()):
                 served.catch_up()
 
@@ -128,31 +137,46 @@ class ShardServer:
                 # The epochs that are open go on serving; the next round tries again.
                 self.problem = f"{type(error).__name__}: {error}"
 
-    def _served(self, epoch: int, after: int) -> ServedEpoch:
+    def _served(self, epoch: int, after: int, wished: int) -> ServedEpoch:
+        """An epoch with the writes up to `after`, and up to `wished` if they can be read."""
         with self._lock:
             served = self._open.get(epoch)
             known = sorted(self._open)
         if served is None:
+            self._wanted = epoch
             self._wake.set()
             reason = f"; fetching failed: {self.problem}" if self.problem else ""
             raise EpochAbsentError(f"shard {self.shard} serves epochs {known}, not {epoch} yet; ask for one{reason}")
-        if served.applied < after and served.catch_up(after) < after:
+        if served.applied < max(after, wished):
+            try:
+                served.catch_up(max(after, wished))
+            except StorageError:
+                if served.applied < after:
+                    raise
+        if served.applied < after:
             raise TimedOutError(f"shard {self.shard} has writes up to {served.applied}, not {after}; ask again")
         return served
 
-    def top(self, epoch: int, name: str, options: Mapping[str, Any], after: int = 0) -> tuple[bytes, int]:
-        """The contribution to an answer as bytes, and the last write that it includes."""
-        served = self._served(epoch, after)
+    def top(
+        self, epoch: int, name: str, options: Mapping[str, Any], after: int = 0, wished: int = 0
+    ) -> tuple[bytes, int]:
+        """The contribution to an answer as bytes, and the last write that it includes: `after` or later, and `wished`
+        or later unless the store fails."""
+        served = self._served(epoch, after, wished)
         applied = served.applied
         return self._of(served, lambda database: database.top_of_shard(name, **options).to_bytes()), applied
 
-    def vectors(self, epoch: int, space: str, ids: list[str], after: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+    def vectors(
+        self, epoch: int, space: str, ids: list[str], after: int = 0, wished: int = 0
+    ) -> dict[str, npt.NDArray[np.float32]]:
         """The vectors of those of these items that have one."""
-        return self._of(self._served(epoch, after), lambda database: database.known_vectors(space, ids))
+        return self._of(self._served(epoch, after, wished), lambda database: database.known_vectors(space, ids))
 
-    def records(self, epoch: int, ids: Iterable[str], after: int = 0) -> dict[str, dict[str, Any]]:
+    def records(self, epoch: int, ids: Iterable[str], after: int = 0, wished: int = 0) -> dict[str, dict[str, Any]]:
         """The records of those of these items that there are."""
-        found = self._of(self._served(epoch, after), lambda database: {id: database.items.get(id) for id in ids})
+        found = self._of(
+            self._served(epoch, after, wished), lambda database: {id: database.items.get(id) for id in ids}
+        )
         return {id: record for id, record in found.items() if record is not None}
 
     def _of(self, served: ServedEpoch, read: Callable[[native.Database], _T]) -> _T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from twinspire._errors import Error
 from twinspire.ray import _import
 from twinspire.ray._errors import OverloadedError
+
+
+#: Replicas that are tried for one call.
+ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,21 @@ def result_of(result: Any) -> Any:
     return result
 
 
+async def call_some(method: Any, *arguments: Any) -> Any:
+    """Call some replica; where one dies, another. Raises the exception of the last one that died."""
+    problem: Exception | None = None
+    for attempt in range(ATTEMPTS):
+        try:
+            return result_of(await method.remote(*arguments))
+        except Exception as error:
+            known = translated(error)
+            if known is not None:
+                raise known from error
+            problem = error
+        await asyncio.sleep(0.05 * attempt)
+    raise problem if problem is not None else RuntimeError("no attempt")
+
+
 def translated(error: BaseException) -> BaseException | None:
     """The exception that a caller gets for one of Ray; None where another replica may do better."""
     ray, engine = _import.ray(), _import.serve()
@@ -41,6 +61,9 @@ def translated(error: BaseException) -> BaseException | None:
     if isinstance(error, engine.exceptions.BackPressureError):
         return OverloadedError("a queue is full; ask again later, or add replicas")
     if isinstance(error, ray.exceptions.RayTaskError):
+        # A router whose shard or writer has died: the next one may do better.
+        if isinstance(error.cause, ray.exceptions.RayError):
+            return None
         return error.cause if isinstance(error.cause, Exception) else error
     if isinstance(error, (TypeError, ValueError)):
         return error

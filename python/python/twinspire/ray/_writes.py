@@ -41,9 +41,8 @@ class WriteLog:
         data = json.dumps(operations, separators=(",", ":"), allow_nan=False).encode()
         number = last + 1
         while not self.store.create(f"{self.prefix}/{object_name(number)}", data):
-            if self.store.read(f"{self.prefix}/{object_name(number)}") == data:
-                # An attempt of ours that seemed to fail; to write the same twice changes nothing.
-                return number
+            # The object may even be an attempt of ours that seemed to fail. An equal batch is written again all the
+            # same: writes in between may have undone it.
             number = self.last(number) + 1
         return number
 
