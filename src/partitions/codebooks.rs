@@ -5,6 +5,8 @@ use crate::graph::Rows;
 use rayon::prelude::*;
 use twinspire_core::kernel::FAST_SCAN_STEP;
 
+/// From here on a float is an integer: 2^23.
+pub(super) const INTEGERS: f32 = 8_388_608.0;
 /// Codewords per subspace: what four bits can tell apart.
 pub(super) const WORDS: usize = FAST_SCAN_STEP;
 /// Rounds of k-means in a subspace.
@@ -143,18 +145,26 @@ impl ByteTables {
         for (bytes, entries) in bytes.iter_mut().zip(tables) {
             let (low, _) = bounds(entries);
             for (byte, entry) in bytes.iter_mut().zip(entries) {
-                *byte = ((entry - low) * per_step + 0.5) as u8;
+                // The sum rounds to an integer, which its lowest bits hold.
+                *byte = ((entry - low) * per_step + INTEGERS).to_bits() as u8;
             }
         }
     }
 }
 
+/// The least and the greatest entry.
 #[inline]
 fn bounds(entries: &Entries) -> (f32, f32) {
-    let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
-    for entry in entries {
-        low = if *entry < low { *entry } else { low };
-        high = if *entry > high { *entry } else { high };
+    let (mut lows, mut highs) = (*entries, *entries);
+    let mut width = WORDS;
+    // Halves are compared as vectors.
+    while width > 1 {
+        width /= 2;
+        for at in 0..width {
+            let (low, high) = (lows[at + width], highs[at + width]);
+            lows[at] = if low < lows[at] { low } else { lows[at] };
+            highs[at] = if high > highs[at] { high } else { highs[at] };
+        }
     }
-    (low, high)
+    (lows[0], highs[0])
 }

@@ -1,5 +1,6 @@
 //! The coarse quantiser's side of a search: which leaves are near the query.
 
+use super::codebooks::INTEGERS;
 use super::index::Partitions;
 use crate::graph::{Rows, ScoredNode};
 use twinspire_core::kernel::{Level, MAX_TILE_CODE, Metric, TILE_ROWS, tile_bytes, tile_place};
@@ -12,8 +13,6 @@ const LIMIT: f32 = 127.0;
 const GROUPS: [usize; 2] = [16, 4];
 /// Buckets of the histogram that ranks many leaves.
 const BUCKETS: usize = 256;
-/// From here on a float is an integer: 2^23.
-const INTEGERS: f32 = 8_388_608.0;
 /// Scores that are compared at a time.
 const LANES: usize = 16;
 
@@ -124,17 +123,16 @@ impl Router {
     /// The best `count` leaves, best first; `leaves` is filled with their keys.
     pub(super) fn rank(&mut self, count: usize, leaves: &mut Vec<u64>) {
         let least = self.bound_of_best(count);
-        // Written and overwritten without a branch: which leaves reach the bound cannot be predicted.
         leaves.clear();
-        leaves.resize(self.scores.len(), 0);
-        let mut found = 0;
-        for (leaf, score) in (0u32..).zip(&self.scores) {
-            if let Some(place) = leaves.get_mut(found) {
-                *place = ScoredNode::new(leaf, *score).key();
+        let (groups, rest) = self.scores.as_chunks::<LANES>();
+        for (group, scores) in groups.iter().enumerate() {
+            // Without a branch, so that all are compared at once.
+            let found: u32 = scores.iter().map(|x| u32::from(*x >= least)).sum();
+            if found > 0 {
+                collect(leaves, group * LANES, scores, least);
             }
-            found += usize::from(*score >= least);
         }
-        leaves.truncate(found);
+        collect(leaves, groups.len() * LANES, rest, least);
         leaves.sort_unstable_by(|a, b| b.cmp(a));
         leaves.truncate(count);
     }
@@ -164,6 +162,21 @@ impl Router {
             None => bound_by_histogram(scores, count),
         }
     }
+}
+
+/// Adds the keys of the leaves from `first` on whose scores reach the least.
+#[inline]
+fn collect(leaves: &mut Vec<u64>, first: usize, scores: &[f32], least: f32) {
+    let mut found = leaves.len();
+    leaves.resize(found + scores.len(), 0);
+    // Written and overwritten without a branch: which leaves reach the bound cannot be predicted.
+    for (leaf, score) in (first as u32..).zip(scores) {
+        if let Some(place) = leaves.get_mut(found) {
+            *place = ScoredNode::new(leaf, *score).key();
+        }
+        found += usize::from(*score >= least);
+    }
+    leaves.truncate(found);
 }
 
 /// The least and the greatest of the scores, without those of leaves that are ruled out.

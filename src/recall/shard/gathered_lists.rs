@@ -50,7 +50,8 @@ impl<'a> GatheredLists<'a> {
             let each = shards.iter().zip(&starts);
             let each = each.map(|(shard, start)| {
                 let list = list_of(shard).into_iter().flatten();
-                let numbered = |(score, place): &(f32, u32)| (*score, ItemNo(start.saturating_add(*place)));
+                let numbered =
+                    |(score, place): &(f32, u32)| (*score, ItemNo(start.saturating_add(*place)));
                 list.map(numbered).collect::<Ranking>()
             });
             merge_lists(&each.collect::<Vec<_>>(), &gathered)
