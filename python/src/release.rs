@@ -37,6 +37,9 @@ impl Database {
     ///     Of more cases, every n-th is taken.
     /// check_features : {'described', 'strict', 'lenient'}
     ///     How strictly users are read. They have the field `history`, which towers without it read leniently alone.
+    /// repeats : bool
+    ///     Whether items that their user had before are to be found too, and nothing is excluded: for towers that were
+    ///     trained with `repeats`.
     /// retain, storage, index, graph, calibrate_users, force, leave_out, progress
     ///     As those of `publish`; `retain` is 2 or more.
     ///
@@ -54,8 +57,8 @@ impl Database {
     /// >>> verdict.kept, verdict.after.generation, verdict.after.metrics["hit@1"]
     /// (True, 2, 1.0)
     #[pyo3(signature = (space, towers, *, events, test, users=None, tolerance=0.0, most=MOST_CASES,
-        check_features="described", **options), text_signature = "($self, space, towers, *, events, test, users=None, \
-        tolerance=0.0, most=10000, check_features='described', retain=3, storage='full', index='auto', graph='batches', \
+        repeats=false, check_features="described", **options), text_signature = "($self, space, towers, *, events, test, users=None, \
+        tolerance=0.0, most=10000, repeats=False, check_features='described', retain=3, storage='full', index='auto', graph='batches', \
         calibrate_users=None, force=False, leave_out=False, progress=None)")]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments")]
     fn release(
@@ -68,6 +71,7 @@ impl Database {
         users: Option<&Bound<'_, PyAny>>,
         tolerance: f64,
         most: usize,
+        repeats: bool,
         check_features: &str,
         options: Option<&Bound<'_, PyDict>>,
     ) -> Result<Py<PyAny>, Failure> {
@@ -88,7 +92,10 @@ impl Database {
             events: sources::events(events)?,
         };
         let test = sources::events(test)?;
-        let cases = py.detach(|| Cases::new(&data, &test, most))?;
+        let cases = py.detach(|| match repeats {
+            true => Cases::with_repeats(&data, &test, most),
+            false => Cases::new(&data, &test, most),
+        })?;
         let cases = cases.check_features(check);
         let verdict = options.complete(py, |job| {
             let publish = database.publish(space).towers(towers);

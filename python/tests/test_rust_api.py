@@ -101,6 +101,7 @@ NAMES = {
     "BatchRecall.top_each": "on_error",
     "Cascade.stage": "stages",
     "Cascade.stage_at_least": "stages",
+    "Cases.with_repeats": "repeats",
     "Database.audit_users": "audit",
     "Database.calibrate": "audit",
     "Database.calibrate_users": "audit",

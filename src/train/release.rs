@@ -50,6 +50,8 @@ pub struct Cases {
     users: Vec<CaseUser>,
     cases: Vec<Case>,
     check: FeatureCheck,
+    /// Whether items that their user had before are to be found.
+    repeats: bool,
 }
 
 /// A user of cases.
@@ -66,7 +68,7 @@ struct CaseUser {
 struct Case {
     /// Index of the user.
     user: usize,
-    /// Number of items that the user had seen before. They are its history, and are excluded.
+    /// Number of items that the user had seen before. They are its history, and are excluded unless repeats count.
     before: usize,
     /// The item to be found.
     wanted: String,
@@ -80,6 +82,28 @@ impl Cases {
     /// # Errors
     /// [`TrainError::Empty`] if there is no such event.
     pub fn new(data: &Dataset, held_out: &[Event], most: usize) -> Result<Self, TrainError> {
+        Self::select(data, held_out, most, false)
+    }
+
+    /// As [`new`](Self::new), of each held-out event: items that their user had before are to be found too, and nothing
+    /// is excluded. For towers that were trained with [`repeats`](twinspire_train::LogParams::repeats).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_repeats(
+        data: &Dataset,
+        held_out: &[Event],
+        most: usize,
+    ) -> Result<Self, TrainError> {
+        Self::select(data, held_out, most, true)
+    }
+
+    fn select(
+        data: &Dataset,
+        held_out: &[Event],
+        most: usize,
+        repeats: bool,
+    ) -> Result<Self, TrainError> {
         let mut events: Vec<(&Event, bool)> = data.events.iter().map(|e| (e, false)).collect();
         events.extend(held_out.iter().map(|event| (event, true)));
         events.sort_by_key(|(event, _)| event.at);
@@ -96,7 +120,8 @@ impl Cases {
                 continue;
             }
             let mine = seen.entry(&event.user).or_default();
-            if mine.distinct.insert(&event.item) && is_held_out {
+            let is_new = mine.distinct.insert(&event.item);
+            if is_held_out && (is_new || repeats) {
                 // Events of the same time are not known yet.
                 let before = mine.events.partition_point(|earlier| earlier.at < event.at);
                 mine.found.push((event, before));
@@ -138,6 +163,7 @@ impl Cases {
             users,
             cases,
             check: FeatureCheck::default(),
+            repeats,
         })
     }
 
@@ -185,11 +211,16 @@ impl Cases {
         (record, seen)
     }
 
-    /// The ranks of the wanted items among the first hundred of a generation, with seen items excluded.
+    /// The ranks of the wanted items among the first hundred of a generation, with seen items excluded unless repeats
+    /// count.
     fn ranks(&self, state: &Pinned, space: &str) -> Result<Ranks, Error> {
         let each = self.cases.iter().map(|case| {
             let (user, seen) = self.user(case);
-            let recall = state.recall(space).user(&user).exclude(seen);
+            let recall = state.recall(space).user(&user);
+            let recall = match self.repeats {
+                true => recall,
+                false => recall.exclude(seen),
+            };
             let hits = recall.check_features(self.check).top(DEPTH)?;
             Ok(hits.iter().position(|hit| hit.id == case.wanted))
         });
@@ -358,10 +389,11 @@ mod tests {
             event("u", "d", 8),
         ];
         let cases = Cases::new(&data, &held_out, 100).unwrap();
-        let each = cases.cases.iter();
-        let found: Vec<_> = each
-            .map(|case| (cases.user(case).0, &*case.wanted))
-            .collect();
+        let cases_of = |cases: &Cases| -> Vec<(Value, String)> {
+            let each = cases.cases.iter();
+            each.map(|case| (cases.user(case).0, case.wanted.clone()))
+                .collect()
+        };
         let u = |history: &[&str]| json!({"user_id": "u", "age": 30, "history": history});
         let expected = [
             (u(&["a"]), "b"),
@@ -369,10 +401,14 @@ mod tests {
             (json!({"user_id": "v", "history": ["x"]}), "y"),
             (u(&["a", "b", "c", "a"]), "d"),
         ];
-        assert_eq!(found, expected);
+        let expected = expected.map(|(user, wanted)| (user, wanted.to_owned()));
+        assert_eq!(cases_of(&cases), expected);
         assert_eq!(Cases::new(&data, &held_out, 2).unwrap().len(), 2);
         let error = Cases::new(&data, &held_out[2..3], 100).unwrap_err();
         assert!(error.to_string().contains("no held-out events"), "{error}");
+        let repeats = Cases::with_repeats(&data, &held_out, 100).unwrap();
+        let third = (cases_of(&repeats)[2].clone(), repeats.len());
+        assert_eq!(third, ((u(&["a", "b", "c"]), "a".to_owned()), 5));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use twinspire_towers::internals::Side;
 use twinspire_towers::internals::schema::{LookupSchema, Schema};
 
+/// Share of repeats from which on they are spoken of.
+const MANY_REPEATS: f64 = 0.1;
 /// Number of unknown ids that are named.
 const EXAMPLES: usize = 5;
 
@@ -21,6 +23,8 @@ pub struct DataReport {
     pub columns: Vec<ColumnReport>,
     /// Ids that events name and no record has: of users, of items.
     pub unknown_ids: Vec<UnknownIds>,
+    /// Share of the events whose user had the item before.
+    pub repeats: f64,
 }
 
 /// One column.
@@ -59,8 +63,29 @@ impl DataReport {
         Self {
             columns: columns.collect(),
             unknown_ids,
+            repeats: repeats(data),
         }
     }
+
+    /// If users often take items again: a sentence that says so.
+    #[must_use]
+    pub fn repeats_note(&self) -> Option<String> {
+        (self.repeats >= MANY_REPEATS).then(|| {
+            let percent = 100.0 * self.repeats;
+            format!(
+                "{percent:.0} % of the events are of items that their user had before; the setting `repeats` decides \
+                 whether these are to be found"
+            )
+        })
+    }
+}
+
+/// The share of events whose user had the item before.
+fn repeats(data: &Dataset) -> f64 {
+    let mut pairs: HashSet<(&str, &str)> = HashSet::new();
+    let again = data.events.iter();
+    let again = again.filter(|event| !pairs.insert((&event.user, &event.item)));
+    again.count() as f64 / data.events.len().max(1) as f64
 }
 
 fn column(

@@ -31,6 +31,11 @@ pub struct LogParams {
     pub history_distinct: bool,
     /// How the order of the history is read, beside the means.
     pub history_encoder: HistoryEncoder,
+    /// Whether users are to be given what they had before, as households are in a grocery. Then the item to be found
+    /// may be in the history, held-out events with known items count, nothing is hidden from rankings, and the
+    /// user's own counts are one more baseline. By default the towers are for items that are new to their user,
+    /// and a recall should exclude the others.
+    pub repeats: bool,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
     /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
@@ -51,6 +56,7 @@ impl Default for LogParams {
             history_decay: 1.0,
             history_distinct: false,
             history_encoder: HistoryEncoder::Mean,
+            repeats: false,
             id_dropout: 0.1,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),

@@ -209,8 +209,8 @@ impl<'a> Reader<'a> {
         [users, items]
     }
 
-    /// The rank, from 0, of each held-out item among the items that its user has not seen. `seen` gives the items
-    /// of a user; `score` transforms the users' vectors before scoring.
+    /// The rank, from 0, of each held-out item among those that are to be found for its user. `seen` gives the items
+    /// of a user, which are hidden unless repeats are to be found; `score` transforms the users' vectors before scoring.
     pub(crate) fn ranks<'s>(
         &self,
         model: &Model,
@@ -225,7 +225,8 @@ impl<'a> Reader<'a> {
         let [mut users, items] = self.embed(model, &asked);
         score(&mut users);
         let seen: Vec<&HashSet<u32>> = asked.iter().map(|user| seen(*user)).collect();
-        let hidden = |row: usize, item: u32| seen[row].contains(&item);
+        let repeats = self.logs.repeats();
+        let hidden = |row: usize, item: u32| !repeats && seen[row].contains(&item);
         ranks(users.view(), items.view(), |row| held_out[row].item, hidden)
     }
 
@@ -245,7 +246,7 @@ impl<'a> Reader<'a> {
         let [mut vectors, items] = self.embed(model, &users);
         score(&mut vectors);
         popularity.count_answers(vectors.view(), items.view(), |row| {
-            self.logs.seen_by(users[row])
+            self.logs.hidden_from(users[row])
         });
         let found = held_out.iter().zip(ranks);
         popularity.deciles(found.map(|(out, rank)| (out.item, *rank)))

@@ -225,8 +225,9 @@ fn data_read(page: &mut String, data: &DataReport) {
     if !data.columns.is_empty() {
         add(page, "</table>");
     }
-    for unknown in &data.unknown_ids {
-        add(page, &format!("<p>{}", escaped(&unknown.to_string())));
+    let unknown = data.unknown_ids.iter().map(ToString::to_string);
+    for note in unknown.chain(data.repeats_note()) {
+        add(page, &format!("<p>{}", escaped(&note)));
     }
 }
 
@@ -417,6 +418,7 @@ mod tests {
             data: DataReport {
                 columns: vec![column, unread],
                 unknown_ids: Vec::new(),
+                repeats: 0.25,
             },
             baselines: None,
             auto: None,

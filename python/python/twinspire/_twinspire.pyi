@@ -269,6 +269,7 @@ class Database:
         users: Data | None = None,
         tolerance: float = 0.0,
         most: int = 10000,
+        repeats: bool = False,
         check_features: _Check = "described",
         retain: int = 3,
         storage: _Storage = "full",

@@ -57,6 +57,9 @@ pub struct LoopArgs {
     /// Maximum number of held-out events that are tested
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     most: usize,
+    /// Test and train for items that their user had before too, and exclude nothing (setting `repeats`)
+    #[arg(long)]
+    repeats: bool,
     /// Ignore fields of users that the towers do not read, and values that they cannot read
     #[arg(long)]
     lenient: bool,
@@ -97,7 +100,13 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     let mut data = args.data.read(output)?;
     let held_out = hold_out(&mut data, args.since, args.held_out);
     let next = held_out.iter().map(|event| event.at).min();
-    let mut cases = Cases::new(&data, &held_out, args.most).map_err(Failure::failed)?;
+    let mut config: youtube::Config = config_of(args.config.as_deref())?;
+    config.log.repeats |= args.repeats;
+    let cases = match config.log.repeats {
+        true => Cases::with_repeats(&data, &held_out, args.most),
+        false => Cases::new(&data, &held_out, args.most),
+    };
+    let mut cases = cases.map_err(Failure::failed)?;
     if args.lenient {
         cases = cases.check_features(FeatureCheck::Lenient);
     }
@@ -118,7 +127,7 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     });
     let towers = match &args.towers {
         Some(path) => Towers::open(path)?,
-        None => train(&args, &db, &data, &mut document, output)?,
+        None => train(&args, config, &db, &data, &mut document, output)?,
     };
     let stages = Stages::default();
     let publish = db
@@ -170,6 +179,7 @@ fn replace_all(db: &Database, data: &Dataset, any: bool) -> Result<(usize, u64),
 /// Trains, with a warm start from the active towers, if there are any.
 fn train(
     args: &LoopArgs,
+    mut config: youtube::Config,
     db: &Database,
     data: &Dataset,
     document: &mut Value,
@@ -178,7 +188,6 @@ fn train(
     let space = &args.target.space;
     let serves = !args.cold && db.spaces().contains(space);
     let serving = serves.then(|| db.towers(space)).transpose()?;
-    let mut config: youtube::Config = config_of(args.config.as_deref())?;
     if serves && args.config.is_none() {
         config.training.epochs = 1;
     }

@@ -1,17 +1,19 @@
 //! Baselines: recommendations without towers, evaluated on the holdout as the towers are.
 //!
 //! - `popularity`: the items with the most events, of all time, or of late: halved by age.
+//! - `own counts`: the items that the user had most often, of late more; where repeats are to be found.
 //! - `transitions`: items that followed the user's most recent ones in other histories.
 //! - `ease`: a linear model of all pairs of items (Steck, Embarrassingly Shallow Autoencoders, WWW 2019), for small
 //!   catalogues.
 //!
 //! Towers that rank held-out items no better than the best of these are not worth their publishing. Protocol: every
-//! held-out item is ranked among all items that its user has not seen. Items of equal scores are ordered at random.
+//! held-out item is ranked among all items that its user has not seen, or among all where repeats are to be found. Items of equal scores are ordered at random.
 //!
 //! `recommend` asks the same baselines for an evaluation.
 
 mod ease;
 mod fitted;
+mod own_counts;
 mod popularity;
 mod recommend;
 mod scorer;
@@ -173,13 +175,13 @@ fn rank(logs: &Logs, held_out: &[HeldOut], scorer: &dyn Scorer) -> Vec<Option<us
         scores.clear();
         scores.resize(logs.items.len(), 0.0);
         scorer.score(logs, out.user, scores);
-        let seen: HashSet<u32> = logs.seen_by(out.user);
+        let hidden: HashSet<u32> = logs.hidden_from(out.user);
         let own = scores[out.item as usize];
         let better = scores.iter().zip(0u32..).filter(|(score, item)| {
             let before = **score > own || (**score == own && ties.before(*item, out.item));
-            before && !seen.contains(item)
+            before && !hidden.contains(item)
         });
-        (!seen.contains(&out.item)).then(|| better.count())
+        (!hidden.contains(&out.item)).then(|| better.count())
     });
     ranks.collect()
 }

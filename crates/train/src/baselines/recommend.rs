@@ -34,7 +34,8 @@ pub fn recommend(
         items: ids.map(|id| json!({"id": id})).collect(),
         users: users.collect(),
         events: questions.history().to_vec(),
-    })?;
+    })?
+    .with_repeats(questions.repeats());
     let ties = Ties::new(logs.items.len(), seed);
     let each = scorers(&logs).into_iter().map(|(name, scorer)| {
         let users = (0..questions.len() as u32).into_par_iter().with_min_len(16);
@@ -42,10 +43,7 @@ pub fn recommend(
             scores.clear();
             scores.resize(logs.items.len(), 0.0);
             scorer.score(&logs, user, scores);
-            let hidden = match questions.repeats() {
-                true => HashSet::new(),
-                false => logs.seen_by(user),
-            };
+            let hidden = logs.hidden_from(user);
             best(scores, questions.catalogue(), depth, &hidden, &ties)
         });
         Answers::new(name, lists.collect::<Vec<_>>()).of_baseline()
@@ -104,8 +102,10 @@ mod tests {
             let questions = Questions::new(&data, &test, catalogue(), repeats, 99).unwrap();
             let answers = recommend(&questions, 4, 1).unwrap();
             let names: Vec<&str> = answers.iter().map(|of| &*of.name).collect();
+            let (own, others) = names.split_at(usize::from(repeats));
+            assert_eq!(own, &["own counts"][..own.len()]);
             assert_eq!(
-                names,
+                others,
                 ["popularity", "recent popularity", "transitions", "EASE"]
             );
             for of in &answers {

@@ -53,7 +53,7 @@ fn vectors(
     Array2::from_shape_vec((which.len(), width), chunks.concat()).unwrap_or_default()
 }
 
-/// The rank, from 0, of each held-out item among the items that its user has not seen.
+/// The rank, from 0, of each held-out item among those that are to be found for its user.
 pub(crate) fn ranks_of(
     towers: &Towers,
     logs: &Logs,
@@ -62,7 +62,7 @@ pub(crate) fn ranks_of(
 ) -> Vec<Option<usize>> {
     let asked: Vec<u32> = held_out.iter().map(|out| out.user).collect();
     let [users, items] = embed(towers, logs, &asked, longest);
-    let seen: Vec<HashSet<u32>> = asked.iter().map(|user| logs.seen_by(*user)).collect();
-    let hidden = |row: usize, item: u32| seen[row].contains(&item);
+    let hidden: Vec<HashSet<u32>> = asked.iter().map(|user| logs.hidden_from(*user)).collect();
+    let hidden = |row: usize, item: u32| hidden[row].contains(&item);
     ranks(users.view(), items.view(), |row| held_out[row].item, hidden)
 }

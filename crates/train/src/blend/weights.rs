@@ -314,8 +314,8 @@ fn case(backtest: &Backtest<'_>, out: HeldOut, learnt: Array1<f32>) -> Case {
     let of_baselines = Component::ALL.map(|component| parts.scores(component, logs, out.user));
     let mut all = vec![learnt];
     all.extend(of_baselines);
-    let seen: HashSet<u32> = logs.seen_by(out.user);
-    let is_other = |item: &u32| *item != out.item && !seen.contains(item);
+    let hidden: HashSet<u32> = logs.hidden_from(out.user);
+    let is_other = |item: &u32| *item != out.item && !hidden.contains(item);
     let mut others: Vec<u32> = (0..parts.items() as u32).filter(is_other).collect();
     if parts.items() > SMALL {
         let mut compared: Vec<u32> = Vec::new();

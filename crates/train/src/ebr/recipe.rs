@@ -40,7 +40,7 @@ impl<'a> Ebr<'a> {
         })
     }
 
-    /// Ranks of held-out items among the items that their user has not seen.
+    /// Ranks of held-out items among those that are to be found for their user.
     fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
         let examples = self.examples;
         let seen = |user| examples.seen_by(user);

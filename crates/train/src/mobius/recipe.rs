@@ -57,7 +57,7 @@ impl<'a> Mobius<'a> {
         }
     }
 
-    /// Ranks of held-out clicks by the configured score, among the items that their user has not seen.
+    /// Ranks of held-out clicks by the configured score, among the items to be found for their user.
     fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
         let seen = |user: u32| &self.pairing.seen[user as usize];
         let score = |users: &mut Array2<f32>| self.pairing.config.score.apply(users);

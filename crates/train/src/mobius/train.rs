@@ -94,7 +94,9 @@ pub fn train_from<C: IntoControlFlow>(
     config.check()?;
     let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-    let mut logs = Logs::new(data)?.with_min_reward(config.click);
+    let mut logs = Logs::new(data)?
+        .with_min_reward(config.click)
+        .with_repeats(config.log.repeats);
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
     let source = Source {
         data,

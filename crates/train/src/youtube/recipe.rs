@@ -25,7 +25,8 @@ const RUN: usize = 16;
 pub(super) struct Youtube<'a> {
     reader: Reader<'a>,
     logs: &'a Logs,
-    /// The distinct items of each user with the time of the first interaction, by item.
+    /// The distinct items of each user with the time of the first interaction, by item: no negatives. Empty where repeats
+    /// are to be found, which compete with everything else that their user had.
     first_times: Vec<Vec<(u32, i64)>>,
     /// The weight of each example.
     weights: Vec<Vec<f32>>,
@@ -56,7 +57,12 @@ impl<'a> Youtube<'a> {
         let asked: HashSet<u32> = asked.collect();
         let seen = asked.into_iter().map(|user| (user, logs.seen_by(user)));
         Self {
-            first_times: users.map(|user| logs.first_times(user)).collect(),
+            first_times: users
+                .map(|user| match logs.repeats() {
+                    true => Vec::new(),
+                    false => logs.first_times(user),
+                })
+                .collect(),
             weights,
             seen: seen.collect(),
             keys: ids.map(|(id, _)| Frequency::key(id)).collect(),
@@ -75,7 +81,7 @@ impl<'a> Youtube<'a> {
         self.checkpoint.unwrap_or_else(|| self.frequency.state())
     }
 
-    /// Ranks of held-out items among the items that their user has not seen.
+    /// Ranks of held-out items among those that are to be found for their user.
     fn ranks(&self, model: &Model) -> Vec<Option<usize>> {
         let seen = |user| &self.seen[&user];
         self.reader.ranks(model, &self.held_out, seen, |_| {})

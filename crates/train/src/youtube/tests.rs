@@ -490,3 +490,53 @@ fn encoders_of_histories_learn_their_order() {
     let error = train(&data, &config, |_| {}).unwrap_err().to_string();
     assert!(error.contains("history_encoder units"), "{error}");
 }
+
+/// Users who go round favourites of their own: what a user had says everything, what others had nothing.
+#[test]
+fn with_repeats_towers_find_what_a_user_had_and_are_compared_with_its_own_counts() {
+    let event = |user: usize, at: usize| Event {
+        user: format!("u{user}"),
+        item: format!("i{}", (user * 7 + at % 3 * 13) % 60),
+        at: at as i64,
+        weight: 1.0,
+    };
+    let data = Dataset {
+        items: (0..60).map(|n| json!({"id": format!("i{n}")})).collect(),
+        users: Vec::new(),
+        events: (0..60)
+            .flat_map(|user| (0..12).map(move |at| event(user, at)))
+            .collect(),
+    };
+    let compared = |repeats| {
+        let config = Config {
+            dimension: 32,
+            uniform_negatives: 60,
+            log: LogParams {
+                repeats,
+                user_dimension: 0,
+                history: vec![9],
+                id_dropout: 0.0,
+                ..LogParams::default()
+            },
+            training: TrainParams {
+                batch: 64,
+                epochs: 20,
+                patience: 20,
+                ..TRAINING
+            },
+            ..Config::default()
+        };
+        let report = train(&data, &config, |_| {}).unwrap().report;
+        assert!((report.data.repeats - 0.75).abs() < 1e-9);
+        assert!(report.data.repeats_note().unwrap().starts_with("75 %"));
+        report.baselines
+    };
+    // Every last event is a repeat, so there is nothing new to be found.
+    assert_eq!(compared(false), None);
+    let compared = compared(true).unwrap();
+    assert_eq!(compared.held_out, 60);
+    let mut baselines = compared.baselines.iter();
+    let own = baselines.find(|of| of.name == "own counts").unwrap();
+    assert_eq!(own.metrics.hit_10, 1.0);
+    assert!(compared.model.hit_10 > 0.9, "{compared:?}");
+}

@@ -86,7 +86,7 @@ pub fn train_from<C: IntoControlFlow>(
     config.check()?;
     let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-    let mut logs = Logs::new(data)?;
+    let mut logs = Logs::new(data)?.with_repeats(config.log.repeats);
     let held_out = config
         .log
         .take_holdout(&mut logs, &config.training, config.since);

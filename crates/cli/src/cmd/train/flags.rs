@@ -58,6 +58,9 @@ pub struct LogFlags {
     /// Whether an item that occurs several times in a history counts once, in its newest place
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     history_distinct: Option<bool>,
+    /// Whether users are to be given what they had before
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    repeats: Option<bool>,
     /// Width of a user's embedding by its id; 0 for none
     #[arg(long, value_name = "N")]
     user_dimension: Option<usize>,
@@ -69,9 +72,10 @@ pub struct LogFlags {
 
 impl LogFlags {
     /// Overrides settings by the flags that are given. Returns whether one of them is a setting of the model, which the
-    /// holdout is not.
+    /// holdout and what is to be found are not.
     pub fn apply(self, params: &mut LogParams) -> bool {
         set(&mut params.hold_out, self.hold_out);
+        set(&mut params.repeats, self.repeats);
         set(&mut params.hidden, self.hidden)
             | set(&mut params.history, self.history)
             | set(&mut params.history_decay, self.history_decay)

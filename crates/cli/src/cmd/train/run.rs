@@ -294,8 +294,9 @@ pub fn print_data(data: &DataReport, output: &Output) {
     if !data.columns.is_empty() {
         table.render().lines().for_each(|line| output.note(line));
     }
-    for unknown in &data.unknown_ids {
-        output.note(&unknown.to_string());
+    let unknown = data.unknown_ids.iter().map(ToString::to_string);
+    for note in unknown.chain(data.repeats_note()) {
+        output.note(&note);
     }
 }
 
