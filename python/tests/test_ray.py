@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,8 +25,10 @@ NO_CPUS = {"ray_actor_options": {"num_cpus": 0}}
 @pytest.fixture(scope="module", autouse=True)
 def engine() -> Iterator[None]:
     # Workers find the package where this process has it.
-    paths = {"PYTHONPATH": str(Path(twinspire.__file__).parents[1])}
+    paths = {"PYTHONPATH": f"{Path(twinspire.__file__).parents[1]}:{Path(__file__).parent}"}
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": paths})
+    # Without its proxy, whose start would take longer than all else.
+    pytest.importorskip("ray.serve").start(http_options={"location": "NoServer"})
     yield
     ray.shutdown()
 
@@ -52,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, cluster.Head]:
 @pytest.fixture(scope="module")
 def served(made: tuple[Path, cluster.Head]) -> Iterator[cluster.Cluster]:
     directory, _ = made
-    served = cluster.serve(directory / "store", poll=0.2, work=directory, route="/recall", options=NO_CPUS)
+    served = cluster.serve(directory / "store", poll=0.2, work=directory, options=NO_CPUS)
     yield served
     served.shutdown()
 
@@ -186,11 +187,26 @@ def test_a_dead_replica_is_replaced(served: cluster.Cluster) -> None:
     assert served.recall("price", user={"price": 3.0}, timeout=60).covered == 1
 
 
+class Request:
+    """As the proxy of Serve gives it."""
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+
+    async def json(self) -> Any:
+        return json.loads(self.body)
+
+
 def test_requests_over_http(served: cluster.Cluster) -> None:
-    body = json.dumps({"name": "price", "user": {"price": 3.0}, "k": 2}).encode()
-    with urlopen(Request("http://127.0.0.1:8000/recall", body, {"Content-Type": "application/json"})) as response:
-        answer = json.loads(response.read())
-    assert len(answer["hits"]) == 2 and answer["covered"] == 1
+    def ask(body: str) -> tuple[int, Any]:
+        response = served.handle.remote(Request(body)).result()
+        return response.status_code, json.loads(response.body)
+
+    status, answer = ask(json.dumps({"name": "price", "user": {"price": 3.0}, "k": 2, "after": {"0": 0}}))
+    assert status == 200 and len(answer["hits"]) == 2 and answer["covered"] == 1
+    for body, expected in (("{}", 400), ("no", 400), ('{"name": "nothing", "user": {}}', 404)):
+        status, answer = ask(body)
+        assert status == expected and answer["error"], body
 
 
 def test_a_full_queue_is_an_error_at_once(made: tuple[Path, cluster.Head]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 import threading
 import time
@@ -201,10 +200,10 @@ class RouterReplica:
             if "after" in options:
                 options["after"] = {int(shard): number for shard, number in options["after"].items()}
             answer = await self.router.recall(name, **options)
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            return JSONResponse({"error": f"a JSON object with `name` and options of a recall is needed: {error}"}, 400)
         except Error as error:
             return JSONResponse({"error": str(error)}, _status(error))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": f"a JSON object with `name` and options of a recall is needed: {error}"}, 400)
         fields = ("hits", "epoch", "covered", "failed", "writes")
         return JSONResponse({field: getattr(answer, field) for field in fields})
 
