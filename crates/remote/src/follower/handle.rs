@@ -66,7 +66,7 @@ impl Follow<'_> {
     ///
     /// # Errors
     /// What the fetch fails with, when the directory holds no epoch either: as [`Fetch::run`](crate::Fetch::run) and
-    /// [`Fetched::open`].
+    /// [`Fetched::open`](crate::Fetched::open).
     pub fn start(self) -> Result<Follower, RemoteError> {
         let cache = Cache::open(Arc::clone(&self.files), &self.directory, self.remote)?;
         let status = Status::new(self.files, &self.directory, self.remote.name());

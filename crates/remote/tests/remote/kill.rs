@@ -25,6 +25,11 @@ fn assert_epochs_are_whole(replica: &Path) {
     }
 }
 
+/// Whether to try every start, and a second end after the first.
+fn all_kills() -> bool {
+    std::env::var_os("TWINSPIRE_ALL_KILLS").is_some()
+}
+
 /// What a process does: follows, flips once, and ends.
 fn follow(remote: &Remote, replica: &Path, left: &Arc<AtomicI64>) -> Result<u64, RemoteError> {
     let files = Arc::new(Stopping::new(Arc::clone(left)));
@@ -43,7 +48,8 @@ fn a_follower_that_ends_at_any_operation_starts_again_from_what_it_has() {
     world.push_all(1..=3);
     let mut points = 0;
     // From nothing, and from an earlier epoch that has files in common.
-    for from in [None, Some(2)] {
+    let starts = if all_kills() { 3 } else { 2 };
+    for from in [None, Some(2), Some(1)].into_iter().take(starts) {
         for at in 0.. {
             left.store(i64::MAX, Ordering::SeqCst);
             let dir = tempfile::tempdir().unwrap();
@@ -59,6 +65,14 @@ fn a_follower_that_ends_at_any_operation_starts_again_from_what_it_has() {
             match result {
                 Ok(epoch) => assert_eq!(epoch, 3, "operation {at}"),
                 Err(_) => assert!(stopped, "operation {at}: {result:?}"),
+            }
+            if all_kills() {
+                // The next process ends as well, somewhere else.
+                left.store(at * 7 % 150, Ordering::SeqCst);
+                drop(follow(remote, &replica, &left));
+                left.store(i64::MAX, Ordering::SeqCst);
+                assert_epochs_are_whole(&replica);
+                points += 1;
             }
             // The next process has the same directory.
             let files = Arc::new(OsFiles::MAPPED);
