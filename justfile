@@ -47,6 +47,10 @@ fuzz target seconds="60":
     fuzz/seed
     cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 
+# The example of OpenTelemetry, which is no member of the workspace: its hundred crates would be built for every test.
+opentelemetry:
+    cargo check --manifest-path examples/opentelemetry/Cargo.toml
+
 # Licences and advisories of dependencies.
 deny:
     cargo deny --all-features check

@@ -101,6 +101,13 @@ pub use twinspire_towers::{
     TrainingPair, UserContext, model_limits, set_model_limits,
 };
 
+/// Describes all metrics to the recorder of the facade `metrics` that is set: name, unit and meaning. Opening a
+/// database does so too; this is for a recorder that is set later.
+#[cfg(feature = "metrics")]
+pub fn describe_metrics() {
+    twinspire_core::telemetry::describe();
+}
+
 /// The examples of the README, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

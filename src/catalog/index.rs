@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use twinspire_core::files::names;
 use twinspire_core::ids::Revision;
+use twinspire_core::telemetry;
 
 /// Size of sled's page cache in bytes.
 const CACHE_BYTES: u64 = 32 << 20;
@@ -71,7 +72,7 @@ impl Index {
             return;
         };
         if let Err(fault) = guarded(|| call(&db)) {
-            log::warn!("sled's index failed ({fault}); the next opening rebuilds it");
+            telemetry::warn!("sled's index failed ({fault}); the next opening rebuilds it");
             self.0.store(None);
             // Dropping it may panic as well.
             drop(guarded(|| {
@@ -115,7 +116,7 @@ fn on_disk(
         Ok(Ok(db))
     });
     let built = found.or_else(|fault| {
-        log::warn!(
+        telemetry::warn!(
             "sled's index at {} is unusable ({fault}); it is rebuilt",
             path.display()
         );
@@ -135,7 +136,7 @@ fn on_disk(
             lost: Some(lost),
         })),
         Err(fault) => {
-            log::warn!(
+            telemetry::warn!(
                 "sled cannot be used at {} ({fault}); the database works without its index",
                 path.display()
             );
@@ -185,7 +186,7 @@ pub(crate) fn remove_index(directory: &Directory) {
     if let Some(path) = path.filter(|path| path.exists())
         && let Err(error) = remove_sled_directory(&path)
     {
-        log::warn!("cannot remove {}: {error}", path.display());
+        telemetry::warn!("cannot remove {}: {error}", path.display());
     }
 }
 

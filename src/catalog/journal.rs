@@ -8,6 +8,7 @@ use crate::store::{Directory, StoreError, WriteOperation, fresh_identity};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{IoAction, NewFile, names};
 use twinspire_core::ids::{FileNo, Revision};
+use twinspire_core::telemetry;
 
 /// Writes a whole journal file, such as [`unsealed`] returns. File and name are durable then.
 pub(crate) fn write_closed(
@@ -91,7 +92,7 @@ impl Journal {
             match journal.start_file(number()) {
                 Ok(open) => journal.open = Some(open),
                 Err(error) => {
-                    log::warn!(
+                    telemetry::warn!(
                         "the last call of the previous writer is not confirmed yet: {error}"
                     );
                     journal.unconfirmed = Some(frame);

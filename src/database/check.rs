@@ -4,6 +4,7 @@ use super::Database;
 use crate::error::Error;
 use crate::maintain;
 pub use crate::maintain::{CheckReport, FileProblem};
+use twinspire_core::telemetry;
 
 impl Database {
     /// Checks every file against its checksums, every table against what it points to, every graph
@@ -15,6 +16,7 @@ impl Database {
     /// # Errors
     /// Damage is no error: the report lists it. [`Error::Io`] if a directory cannot be read.
     pub fn check(&self) -> Result<CheckReport, Error> {
+        let _span = telemetry::info_span!("check").entered();
         // The state lock is held to the end: no file is replaced meanwhile.
         let (_state, last) = match &self.writing {
             Some(writing) => {

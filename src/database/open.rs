@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::files::{FileSystem, OsFiles, names};
+use twinspire_core::telemetry::{self, Stopwatch, metrics};
 
 /// Journal bytes at which the background seals.
 const SEAL_BYTES: u64 = 32 << 20;
@@ -145,6 +146,13 @@ impl OpenOptions {
         files: Arc<dyn FileSystem>,
         root: &Path,
     ) -> Result<Database, Error> {
+        telemetry::describe();
+        let _span = telemetry::info_span!(
+            "open",
+            path = %root.display(),
+            read_only = self.read_only
+        )
+        .entered();
         let directory = Directory {
             files,
             root: root.to_owned(),
@@ -210,9 +218,15 @@ impl Database {
     /// As [`open_read_only`](Self::open_read_only); the old state stays in force then.
     pub fn refresh(&self) -> Result<(), Error> {
         if self.writing.is_none() {
+            let (_span, watch) = (
+                telemetry::debug_span!("refresh").entered(),
+                Stopwatch::start(),
+            );
             let before = self.live();
             self.live
                 .store(open_reader(&before.directory, Known::Before(&before))?);
+            metrics::REFRESHES.add(1);
+            metrics::REFRESH_SECONDS.observe(watch.seconds());
         }
         Ok(())
     }

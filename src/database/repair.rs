@@ -8,6 +8,7 @@ use crate::store::Directory;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire_core::files::{FileSystem, OsFiles};
+use twinspire_core::telemetry;
 
 impl Database {
     /// Makes a damaged database usable again with everything that can still be read. The report says
@@ -24,6 +25,7 @@ impl Database {
         files: Arc<dyn FileSystem>,
         root: &Path,
     ) -> Result<RepairReport, Error> {
+        let _span = telemetry::info_span!("repair", path = %root.display()).entered();
         let root = root.to_owned();
         maintain::repair(&Directory { files, root })
     }

@@ -7,6 +7,7 @@ use super::node_scorer::NodeScorer;
 use super::scored_node::ScoredNode;
 use super::visited::Visited;
 use std::cmp::Reverse;
+use twinspire_core::telemetry;
 
 /// Counters of what searches did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,6 +163,7 @@ impl Walk {
 
     /// Scores the result exactly, drops what scores less than `least`, and sorts the rest.
     pub(super) fn rerank_radius(&mut self, exact: &impl NodeScorer, least: f32) {
+        let _span = telemetry::trace_span!("rerank").entered();
         self.counters.ranked += self.ranked.len() as u64;
         self.ranked.retain_mut(|scored| {
             let score = exact.score(scored.node).filter(|score| *score >= least);
@@ -183,6 +185,7 @@ fn rerank(
     least: impl Fn(f32) -> f32,
     exact: &impl NodeScorer,
 ) {
+    let _span = telemetry::trace_span!("rerank").entered();
     let score = |scored: ScoredNode| {
         let score = exact.score(scored.node)?;
         Some(ScoredNode::new(scored.node, score))

@@ -10,6 +10,7 @@ use crate::snapshot::Live;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use twinspire_core::telemetry::{self, metrics};
 
 /// The background thread. Dropping this ends it, and waits for that.
 pub(crate) struct Background {
@@ -37,7 +38,10 @@ impl Background {
                 };
                 match done {
                     Ok(()) | Err(Error::Cancelled) => {}
-                    Err(error) => log::warn!("background maintenance failed: {error}"),
+                    Err(error) => {
+                        metrics::BACKGROUND_ERRORS.add(1);
+                        telemetry::warn!("background maintenance failed: {error}");
+                    }
                 }
             }
         };
@@ -45,7 +49,7 @@ impl Background {
         let thread = match builder.spawn(work) {
             Ok(thread) => Some(thread),
             Err(error) => {
-                log::warn!(
+                telemetry::warn!(
                     "cannot start the background thread: {error}; puts seal instead, and nothing merges"
                 );
                 None
@@ -64,7 +68,7 @@ impl Drop for Background {
             .take()
             .is_some_and(|thread| thread.join().is_err())
         {
-            log::error!("the background thread panicked");
+            telemetry::error!("the background thread panicked");
         }
     }
 }

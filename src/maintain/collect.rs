@@ -7,6 +7,7 @@ use crate::store::{self, StoreError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use twinspire_core::files::{IoAction, LockMode, names};
+use twinspire_core::telemetry;
 
 /// Unlinks the files that nothing needs. Returns their paths.
 pub(crate) fn collect(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Error> {
@@ -27,7 +28,7 @@ pub(crate) fn garbage(live: &Live, writing: &Writing) -> Result<Vec<PathBuf>, Er
 /// caller holds the state lock.
 pub(super) fn collect_or_warn(live: &Live, writing: &Writing) {
     if let Err(error) = collect_locked(live, writing) {
-        log::warn!("cannot collect files that are no longer needed: {error}");
+        telemetry::warn!("cannot collect files that are no longer needed: {error}");
     }
 }
 

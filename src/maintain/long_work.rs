@@ -16,6 +16,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 use std::thread;
+use twinspire_core::telemetry;
 
 /// The nice value of the threads. The scheduler gives a thread of 0 as much time as nine of these.
 #[cfg(target_os = "linux")]
@@ -42,8 +43,9 @@ fn run_in_pool<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     if pool.current_thread_index().is_some() {
         return work();
     }
+    let span = telemetry::current_span();
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| pool.install(work));
+        let waiting = scope.spawn(|| pool.install(|| span.in_scope(work)));
         waiting.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
@@ -57,8 +59,10 @@ fn start() -> Option<ThreadPool> {
     let pool = ThreadPoolBuilder::new().num_threads(threads);
     let pool = pool.thread_name(|at| format!("twinspire-work-{at}"));
     let pool = pool.start_handler(|_| lower_priority()).build();
-    pool.inspect_err(|error| log::warn!("long work runs on the threads of its callers: {error}"))
-        .ok()
+    pool.inspect_err(|error| {
+        telemetry::warn!("long work runs on the threads of its callers: {error}");
+    })
+    .ok()
 }
 
 /// Lowers the priority of this thread for good.
@@ -69,7 +73,7 @@ fn lower_priority() {
         let current = rustix::process::getpriority_process(None);
         let lowered = current.map_or(NICENESS, |current| (current + NICENESS).min(19));
         if let Err(error) = rustix::process::setpriority_process(None, lowered) {
-            log::debug!("the priority of long work stays as it is: {error}");
+            telemetry::debug!("the priority of long work stays as it is: {error}");
         }
     }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 use twinspire_core::kernel::Vector;
+use twinspire_core::telemetry::{self, METRICS, Stopwatch, metrics};
 use twinspire_towers::internals::{Fields, Side};
 
 /// A put seals by itself at this many times the limits of the background thread. That bounds the
@@ -74,7 +75,10 @@ pub(crate) fn write_due(
     changes: &[Change<'_>],
     is_due: impl Fn(&Snapshot, &Change<'_>) -> Result<bool, Error>,
 ) -> Result<Written, Error> {
+    let _span = telemetry::debug_span!("put", changes = changes.len()).entered();
+    let watch = Stopwatch::start();
     loop {
+        let mut deleted = 0;
         let (ticket, changes) = {
             let mut staging = writing.lock_staging()?;
             let current = live.snapshot.load_full();
@@ -90,6 +94,10 @@ pub(crate) fn write_due(
                 let last = writing.lock_writer(live)?.journal.last();
                 return Ok(Written { changes: 0, last });
             }
+            if METRICS {
+                let deletes = due.iter().filter(|change| change.record.is_none());
+                deleted = deletes.count();
+            }
             let batch = Batch::check(before, &staging, &due)?;
             (batch.stage(current, &mut staging)?, due.len())
         };
@@ -97,6 +105,10 @@ pub(crate) fn write_due(
         let Some(journal_bytes) = writing.make_durable(live, ticket)? else {
             continue;
         };
+        metrics::WRITES.add_for("put", changes.saturating_sub(deleted) as u64);
+        metrics::WRITES.add_for("delete", deleted as u64);
+        metrics::WRITE_SECONDS.observe(watch.seconds());
+        live.record_fresh(journal_bytes);
         let snapshot = live.snapshot.load_full();
         let backlog = Backlog {
             journal_bytes,
@@ -113,7 +125,7 @@ fn relieve(live: &Live, writing: &Writing, backlog: &Backlog) {
     if backlog.exceeds(&writing.limits, SEAL_AT_LIMITS) {
         // The write is durable, whether the seal succeeds or not.
         if let Err(error) = seal(live, writing) {
-            log::warn!("cannot seal: {error}");
+            telemetry::warn!("cannot seal: {error}");
         }
     } else if backlog.exceeds(&writing.limits, 1) {
         writing.signal.request(Task::Upkeep);

@@ -19,6 +19,7 @@ use crate::store::ItemsWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::Revision;
+use twinspire_core::telemetry::{self, Stopwatch, metrics};
 
 /// Moves every acknowledged write from the journal into segments, and merges if there are too many of them
 /// then. Returns the revision up to which everything is sealed.
@@ -31,13 +32,14 @@ pub(crate) fn seal(live: &Live, writing: &Writing) -> Result<Revision, Error> {
     };
     // The seal has succeeded, whether the merge does or not. The next seal tries again.
     if let Err(error) = merge_beyond_bound(live, writing) {
-        log::warn!("cannot merge: {error}");
+        telemetry::warn!("cannot merge: {error}");
     }
     Ok(cut)
 }
 
 /// [`seal`] under the caller's state lock, without collection.
 pub(super) fn seal_locked(live: &Live, writing: &Writing) -> Result<Revision, Error> {
+    let (_span, watch) = (telemetry::info_span!("seal").entered(), Stopwatch::start());
     // The cut: revisions up to here are in journal files that are no longer appended to.
     let (cut, before) = {
         let mut writer = writing.lock_writer(live)?;
@@ -72,8 +74,12 @@ pub(super) fn seal_locked(live: &Live, writing: &Writing) -> Result<Revision, Er
     let next = snapshot_after(live, next, cut)?;
     commit(live, &mut writer, next)?;
     writer.journal.drop_sealed(cut);
+    let journal_bytes = writer.journal.bytes();
     drop(writer);
     writing.index.drop_sealed(cut);
+    metrics::SEALS.add(1);
+    metrics::SEAL_SECONDS.observe(watch.seconds());
+    live.record_fresh(journal_bytes);
     Ok(cut)
 }
 

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, Thread};
 use twinspire_core::files::names;
 use twinspire_core::ids::{FileNo, GenerationNo, ItemNo, Revision};
+use twinspire_core::telemetry;
 
 /// What a database has only while it is open for writing. Locks are taken in the order of the fields.
 pub(crate) struct Writing {
@@ -169,7 +170,11 @@ impl Writing {
         };
         let appended = match &writer.stopped {
             Some(stopped) => Err(stopped.error()),
-            None => writer.append(&mut group.frame),
+            None => {
+                let _span =
+                    telemetry::trace_span!("append", changes = group.frame.count()).entered();
+                writer.append(&mut group.frame)
+            }
         };
         let before = match appended {
             Ok(before) => before,
@@ -263,7 +268,7 @@ impl Writing {
             && let Err(error) = writer.journal.close()
         {
             // No write is lost. The next opening treats the journal's end as possibly torn.
-            log::warn!("the journal could not be closed: {error}");
+            telemetry::warn!("the journal could not be closed: {error}");
         }
     }
 }

@@ -53,14 +53,13 @@ impl Hits {
         generation: GenerationNo,
         hits: Vec<Hit>,
         promise: Option<Promise>,
-        explain: Option<Explain>,
     ) -> Self {
         Self {
             generation,
             generations: BTreeMap::new(),
             hits,
             promise,
-            explain,
+            explain: None,
         }
     }
 
@@ -69,15 +68,19 @@ impl Hits {
         generations: BTreeMap<String, GenerationNo>,
         hits: Vec<Hit>,
         promise: Option<Promise>,
-        explain: Option<Explain>,
     ) -> Self {
         Self {
             generation: generations.values().next().copied().unwrap_or_default(),
             generations,
             hits,
             promise,
-            explain,
+            explain: None,
         }
+    }
+
+    /// The answer with how it was found.
+    pub(super) fn with_explain(self, explain: Option<Explain>) -> Self {
+        Self { explain, ..self }
     }
 
     /// How the answer was found; `None` without [`explain`](crate::Recall::explain).

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, HashMap};
 use twinspire_core::ids::{GenerationNo, ItemNo};
+use twinspire_core::telemetry;
 use twinspire_core::wire::{checksum, pack};
 use twinspire_towers::internals::{Fields, describe};
 
@@ -218,6 +219,7 @@ impl LexicalQuery<'_> {
         ids: &ItemIds<'_>,
         k: usize,
     ) -> Result<Vec<(f32, ItemNo)>, Error> {
+        let _span = telemetry::trace_span!("search", space = self.space.name, k).entered();
         let least = limits.at_least.unwrap_or(f32::NEG_INFINITY);
         let mut best = TopK::new(k, least, ids);
         let mut failed = None;

@@ -186,7 +186,7 @@ impl PairMiner<'_> {
             own: &HashSet::new(),
             query_item: Some(positive),
         };
-        let (trace, depth) = (Trace::new(false), self.params.depth());
+        let (trace, depth) = (Trace::default(), self.params.depth());
         let space = (self.params.space, self.serving);
         let query = self.search.space_query(space, vector, excluded, &trace);
         let list = top_k(&query, depth)?;

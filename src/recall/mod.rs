@@ -4,7 +4,7 @@
 //! [`SearchParams`] says how: how many items, how exactly, with which filters. [`run`] and [`run_one`]
 //! take both, and a [`View`] of one state:
 //!
-//! 1. [`search`] resolves names, excluded ids and filters against the snapshot, once for all queries.
+//! 1. [`search`] resolves names, excluded ids and filters against the snapshot, once for all queries ([`batch`]).
 //! 2. [`query_vectors`] makes the query vectors, with the user tower of the generation that is searched.
 //! 3. [`space_search`] scans the overlay of fresh items ([`fresh_scan`]) and searches each segment. Nodes whose
 //!    item was written since the cut are hidden: the newer version is in the overlay.
@@ -20,6 +20,7 @@
 //! [`mine`] runs the same searches for training pairs, and [`compare`] compares two answers. [`explain`]
 //! describes how an answer was found; it never changes the answer or the work.
 
+mod batch;
 mod compare;
 mod excluded;
 mod explain;
@@ -32,6 +33,7 @@ mod given_users;
 mod hits;
 mod item_vectors;
 mod lexical_space;
+mod meter;
 mod mine;
 mod node_hits;
 mod pages;
@@ -51,11 +53,13 @@ mod search;
 mod shard;
 mod space_query;
 mod space_search;
+mod stage;
 mod top_k;
 mod trace;
 mod user_stream;
 mod view;
 
+pub(crate) use batch::{run, run_each};
 pub use compare::{ComparedItem, ComparedRank, Comparison, ComparisonSummary, RankChange};
 pub use explain::{
     Explain, FusionStep, FusionStepKind, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
@@ -71,7 +75,7 @@ pub(crate) use plan::{Plan, with_plan};
 pub use promise::{Promise, UnmeasuredReason};
 pub(crate) use query::{BatchInputs, Query, QueryInput};
 pub(crate) use query_vectors::embed_shown;
-pub(crate) use search::{run, run_each, run_one, run_shard};
+pub(crate) use search::{run_one, run_shard};
 pub use shard::{Merged, ShardHits, ShardStatistics, merge};
 pub(crate) use user_stream::run_stream;
 pub(crate) use view::View;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::{Metric, Row, prepare};
+use twinspire_core::telemetry;
 use twinspire_towers::internals::{IDS_PER_LOOKUP, Model, OtherReaders, Reading, Side};
 use twinspire_towers::{Embedded, FeatureCheck};
 
@@ -153,6 +154,7 @@ fn append_query_vector(
     match input? {
         QueryInput::User(user) => {
             let users = std::slice::from_ref(user);
+            let _span = telemetry::trace_span!("tower", space).entered();
             let reading = reading.in_space(query, space);
             let model = serving.base.model()?;
             let embedded = with_item_vectors(view, serving, reading, |reading| {
@@ -189,6 +191,7 @@ pub(super) fn query_vectors(
     match (users, queries.first()) {
         (Some(users), Some(first)) if !serving.base.generation.is_fused() => {
             // Inputs for single spaces are those of all queries.
+            let _span = telemetry::trace_span!("tower", space, users = users.len()).entered();
             let reading = reading.in_space(first, space);
             let model = serving.base.model()?;
             let share = users.len().div_ceil(rayon::current_num_threads());

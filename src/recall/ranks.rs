@@ -14,7 +14,7 @@ pub(super) fn exact_ranks(
     items: &[(f32, ItemNo)],
 ) -> Result<HashMap<ItemNo, u32>, Error> {
     // Not traced: an explanation covers the search for the hits only.
-    let trace = Trace::new(false);
+    let trace = Trace::default();
     let query = SpaceQuery {
         at_least: None,
         trace: &trace,

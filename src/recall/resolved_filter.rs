@@ -19,6 +19,7 @@ use crate::store::ItemsSegment;
 use std::sync::{Arc, OnceLock};
 use twinspire_core::ids::ItemNo;
 use twinspire_core::kernel::prefetch;
+use twinspire_core::telemetry::metrics::{self, CacheOutcome};
 
 /// All filters of a recall as one, resolved against a snapshot.
 #[derive(Debug)]
@@ -186,7 +187,13 @@ impl<'a> ResolvedFilter<'a> {
         (cost, saving): (f64, f64),
     ) -> Result<Option<Arc<Passing>>, Error> {
         let segment = part.segment.pinned().file.number;
-        match self.cache.lookup(&self.condition, segment, cost, saving) {
+        let found = self.cache.lookup(&self.condition, segment, cost, saving);
+        metrics::record_filter_cache(match found {
+            CacheLookup::Hit(_) => CacheOutcome::Hit,
+            CacheLookup::Miss => CacheOutcome::Miss,
+            CacheLookup::Due => CacheOutcome::Fill,
+        });
+        match found {
             CacheLookup::Hit(passing) => Ok(Some(passing)),
             CacheLookup::Miss => Ok(None),
             CacheLookup::Due => {

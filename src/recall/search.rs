@@ -9,37 +9,40 @@ use super::params::SearchParams;
 use super::promise::{self, Promise};
 use super::query::{Query, QueryInput};
 use super::query_vector::QueryVector;
-use super::query_vectors::{UserReading, query_item, query_vector, query_vectors, user_towers};
+use super::query_vectors::{UserReading, query_item, query_vector, user_towers};
 use super::ranks::exact_ranks;
 use super::resolved_filter::ResolvedFilter;
 use super::scratch::return_list;
 use super::shard::{Request, Round, ShardHits, ShardStatistics};
 use super::space_query::SpaceQuery;
-use super::space_search::{exact_lists, top_pages};
+use super::space_search::top_pages;
+use super::stage::Stage;
 use super::trace::{Trace, micros};
 use super::view::View;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, ShardsError};
 use crate::snapshot::{ItemIds, Serving};
-use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 use twinspire_core::ids::ItemNo;
+use twinspire_core::telemetry::{self, METRICS, metrics};
 use twinspire_towers::internals::Model;
 
 /// A recall that is set up: names, ids and filters are resolved against one snapshot.
 pub(crate) struct Search<'a> {
-    view: &'a View,
-    params: &'a SearchParams,
+    pub(super) view: &'a View,
+    pub(super) params: &'a SearchParams,
+    /// The name of the target.
+    pub(super) name: &'a str,
     target: Target<'a>,
     filter: Option<ResolvedFilter<'a>>,
     /// The ids of the snapshot's items.
     ids: ItemIds<'a>,
     /// Items that no query may return.
     excluded: HashSet<ItemNo>,
-    /// How long the set-up took, if the recall is to be explained.
-    prepare_micros: f64,
+    /// How long the set-up took, if the recall is to be explained or measured.
+    pub(super) prepare_micros: f64,
 }
 
 /// What is searched.
@@ -56,8 +59,18 @@ pub(crate) fn run_one(
     query: &Query<'_>,
     params: &SearchParams,
 ) -> Result<Hits, Error> {
+    let _span = telemetry::debug_span!("recall", target = name, k = params.k).entered();
+    answer_one(view, name, query, params).inspect_err(count_error)
+}
+
+fn answer_one(
+    view: &View,
+    name: &str,
+    query: &Query<'_>,
+    params: &SearchParams,
+) -> Result<Hits, Error> {
     let search = Search::new(view, name, params)?;
-    let trace = search.trace(0.0);
+    let trace = search.trace(None);
     let item = query_item(view, query)?;
     let own = items_of(view, query.exclude)?;
     let towers = search.user_towers(std::slice::from_ref(query))?;
@@ -70,6 +83,17 @@ pub(crate) fn run_one(
 
 /// What this database contributes to the answer to one query over several databases.
 pub(crate) fn run_shard(
+    view: &View,
+    name: &str,
+    query: &Query<'_>,
+    params: &SearchParams,
+    statistics: ShardStatistics,
+) -> Result<ShardHits, Error> {
+    let _span = telemetry::debug_span!("shard", target = name, k = params.k).entered();
+    contribute_one(view, name, query, params, statistics).inspect_err(count_error)
+}
+
+fn contribute_one(
     view: &View,
     name: &str,
     query: &Query<'_>,
@@ -91,6 +115,7 @@ pub(crate) fn run_shard(
     let mut search = Search::new(view, name, &unfiltered)?;
     let (filter, unfit) = ResolvedFilter::resolve_in_shard(view.snapshot(), &filters)?;
     search.filter = filter;
+    let trace = search.trace(None);
     let item = query_item(view, query)?;
     let own = items_of(view, query.exclude)?;
     let towers = search.user_towers(std::slice::from_ref(query))?;
@@ -107,54 +132,16 @@ pub(crate) fn run_shard(
         filters: filters.iter().map(ToString::to_string).collect(),
         statistics,
     };
-    let mut hits = search.contribute(query, (item, &own), vector_in, request)?;
+    let mut hits = search.contribute(query, (item, &own), vector_in, (request, &trace))?;
     hits.unfit = unfit;
+    trace.measure(name, 1);
     Ok(hits)
 }
 
-/// Answers queries in their order, on all cores: all of them or none.
-pub(crate) fn run(
-    view: &View,
-    name: &str,
-    queries: &[Query<'_>],
-    params: &SearchParams,
-) -> Result<Vec<Hits>, Error> {
-    // The first error in the order of the queries, whichever thread failed first.
-    run_each(view, name, queries, params)?.into_iter().collect()
-}
-
-/// Answers queries in their order, on all cores. A query that cannot be answered has an error of its
-/// own; the outer error concerns all of them.
-pub(crate) fn run_each(
-    view: &View,
-    name: &str,
-    queries: &[Query<'_>],
-    params: &SearchParams,
-) -> Result<Vec<Result<Hits, Error>>, Error> {
-    Search::new(view, name, params)?.answers(queries)
-}
-
-/// Maximum number of queries that are scanned for together.
-const SCANNED_TOGETHER: usize = 16;
-
-/// A query of a batch, with its vectors.
-struct ReadQuery<'q> {
-    /// The query itself.
-    query: &'q Query<'q>,
-    /// Its vector in each of the [spaces](Search::spaces).
-    vectors: Vec<Vec<f32>>,
-    /// The item it is made from.
-    item: Option<ItemNo>,
-    /// The items that it excludes.
-    exclude: HashSet<ItemNo>,
-}
-
-impl ReadQuery<'_> {
-    fn vector(&self, space: usize) -> &[f32] {
-        self.vectors
-            .get(space)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+/// Counts a query that was not answered.
+pub(super) fn count_error(error: &Error) {
+    if METRICS {
+        metrics::RECALL_ERRORS.add_for(&format!("{:?}", error.kind()), 1);
     }
 }
 
@@ -165,7 +152,7 @@ impl<'a> Search<'a> {
         name: &'a str,
         params: &'a SearchParams,
     ) -> Result<Self, Error> {
-        let started = params.explain.then(Instant::now);
+        let started = (METRICS || params.explain).then(Instant::now);
         let snapshot = view.snapshot();
         params.check()?;
         let target = match snapshot.sealed.manifest.ensembles.get_key_value(name) {
@@ -183,19 +170,23 @@ impl<'a> Search<'a> {
         let mut search = Self {
             view,
             params,
+            name,
             target,
             filter: None,
             ids: ItemIds::of(snapshot),
             excluded: items_of(view, &params.exclude)?,
             prepare_micros: 0.0,
         };
-        search.filter = ResolvedFilter::resolve(snapshot, &params.filters)?;
+        if !params.filters.is_empty() {
+            let _span = telemetry::trace_span!("filter").entered();
+            search.filter = ResolvedFilter::resolve(snapshot, &params.filters)?;
+        }
         search.prepare_micros = started.map_or(0.0, micros);
         Ok(search)
     }
 
     /// The spaces whose query vectors are needed.
-    fn spaces(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn spaces(&self) -> impl Iterator<Item = &str> {
         let (space, ensemble) = match &self.target {
             Target::Space { name, .. } => (Some(*name), None),
             Target::Ensemble(ensemble) => (None, Some(ensemble.vector_spaces())),
@@ -205,7 +196,7 @@ impl<'a> Search<'a> {
     }
 
     /// The fields of users that lexical spaces read.
-    fn texts(&self) -> Vec<&str> {
+    pub(super) fn texts(&self) -> Vec<&str> {
         match &self.target {
             Target::Space { .. } => Vec::new(),
             Target::Lexical(space) => vec![space.field()],
@@ -218,7 +209,7 @@ impl<'a> Search<'a> {
 
     /// The space in which many queries are best answered by one scan: all items are to be scored, whatever
     /// their fields. A scan for many has no stages of each, so explained queries are answered one by one.
-    fn scanned_space(&self) -> Option<(&'a str, &'a Serving)> {
+    pub(super) fn scanned_space(&self) -> Option<(&'a str, &'a Serving)> {
         let together = self.params.exact && self.filter.is_none() && !self.params.explain;
         match self.target {
             Target::Space { name, serving } if together => Some((name, serving)),
@@ -226,18 +217,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A trace of one query, whose vectors may have been made before.
-    fn trace(&self, query_micros: f64) -> Trace {
+    /// A trace of one query; of a batch, with the time that the query vectors of all took.
+    pub(super) fn trace(&self, query_micros: Option<f64>) -> Trace {
         let stages = StageMicros {
             prepare: self.prepare_micros,
-            query: query_micros,
+            query: query_micros.unwrap_or_default(),
             ..StageMicros::default()
         };
-        Trace::with_stages(self.params.explain, stages)
+        Trace::new(self.params.explain, stages, query_micros.is_some())
     }
 
     /// The towers that get the features of the same user; none if there are no users.
-    fn user_towers(&self, queries: &[Query<'_>]) -> Result<Vec<Arc<Model>>, Error> {
+    pub(super) fn user_towers(&self, queries: &[Query<'_>]) -> Result<Vec<Arc<Model>>, Error> {
         let mut inputs = queries.iter().filter_map(|query| query.input);
         match inputs.any(|input| matches!(input, QueryInput::User(_))) {
             true => user_towers(self.view, self.spaces()),
@@ -245,65 +236,26 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Answers queries in their order, on all cores; as [`run_each`].
-    pub(super) fn answers(&self, queries: &[Query<'_>]) -> Result<Vec<Result<Hits, Error>>, Error> {
-        let started = self.params.explain.then(Instant::now);
-        let (mut items, mut vectors) = (Vec::new(), Vec::new());
-        for query in queries {
-            let item = query_item(self.view, query);
-            items.push(item.as_ref().ok().copied().flatten());
-            vectors.push(item.map(|_| Vec::new()));
-        }
-        let towers = self.user_towers(queries)?;
-        let texts = self.texts();
-        let reading = UserReading::shared(self.params.check, &towers, &texts);
-        for space in self.spaces() {
-            let found = query_vectors(self.view, space, (queries, &items), reading)?;
-            for (vectors, found) in vectors.iter_mut().zip(found) {
-                match (vectors, found) {
-                    (Ok(vectors), Ok(vector)) => vectors.push(vector),
-                    (vectors @ Ok(_), Err(error)) => *vectors = Err(error),
-                    // Its error in an earlier space stands.
-                    (Err(_), _) => {}
-                }
-            }
-        }
-        let query_micros = started.map_or(0.0, micros);
-        let each = vectors.into_par_iter().zip(queries).zip(items);
-        let each = each.map(|((vectors, query), item)| {
-            Ok(ReadQuery {
-                query,
-                vectors: vectors?,
-                item,
-                exclude: items_of(self.view, query.exclude)?,
-            })
-        });
-        let space = self.scanned_space();
-        let share = queries.len().div_ceil(rayon::current_num_threads());
-        let together = space.map_or(1, |_| share.clamp(1, SCANNED_TOGETHER));
-        let answers = each.chunks(together).flat_map_iter(|group| match space {
-            Some(space) => self.answer_by_scan(space, group),
-            None => {
-                let answer = |read: Result<ReadQuery<'_>, Error>| {
-                    let read = read?;
-                    let vector_in = |space, _: &str| Ok(QueryVector::Borrowed(read.vector(space)));
-                    let trace = self.trace(query_micros);
-                    self.answer(read.query, (read.item, &read.exclude), vector_in, trace)
-                };
-                group.into_iter().map(answer).collect()
-            }
-        });
-        Ok(answers.collect())
-    }
-
     /// Answers one query. `vector_in` gives its vector in each of the [spaces](Self::spaces), by position
     /// and name; `item` is the item it is made from, `own` are the items that it excludes.
-    fn answer<'v>(
+    pub(super) fn answer<'v>(
         &self,
         query: &Query<'_>,
         (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: Trace,
+    ) -> Result<Hits, Error> {
+        let hits = self.find(query, (item, own), vector_in, &trace)?;
+        trace.measure(self.name, 1);
+        Ok(hits.with_explain(trace.finish()))
+    }
+
+    fn find<'v>(
+        &self,
+        query: &Query<'_>,
+        (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
+        vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
+        trace: &Trace,
     ) -> Result<Hits, Error> {
         let excluded = self.excluded(item, own);
         match &self.target {
@@ -311,16 +263,16 @@ impl<'a> Search<'a> {
                 let vector = vector_in(0, name)?;
                 let generation = serving.base.generation.number;
                 self.view.sample_query(name, generation, &vector);
-                trace.end_stage(|micros| &mut micros.query);
-                let query = self.space_query((name, serving), &vector, excluded, &trace);
+                trace.end_stage(Stage::Query);
+                let query = self.space_query((name, serving), &vector, excluded, trace);
                 let depth = self.params.k.saturating_add(self.params.offset);
                 let best = top_pages(&query, self.params.k, depth)?;
-                trace.end_stage(|micros| &mut micros.search);
+                trace.end_stage(Stage::Search);
                 let hits = self.hits(&query, &best)?;
                 return_list(best);
-                trace.end_stage(|micros| &mut micros.answer);
+                trace.end_stage(Stage::Answer);
                 let promise = promise::of_space(&query);
-                Ok(Hits::of_space(generation, hits, promise, trace.finish()))
+                Ok(Hits::of_space(generation, hits, promise))
             }
             Target::Ensemble(ensemble) => {
                 let filter = self.filter.as_ref();
@@ -347,20 +299,22 @@ impl<'a> Search<'a> {
         query: &Query<'_>,
         (item, own): (Option<ItemNo>, &HashSet<ItemNo>),
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
-        request: Request,
+        (request, trace): (Request, &Trace),
     ) -> Result<ShardHits, Error> {
         let excluded = self.excluded(item, own);
         let depth = self.params.k.saturating_add(self.params.offset);
         let (best, space, hash) = match &self.target {
             Target::Ensemble(ensemble) => {
                 let filter = self.filter.as_ref();
+                let request = (request, trace);
                 return ensemble.contribute(self.view, query, filter, excluded, vector_in, request);
             }
             Target::Space { name, serving } => {
-                let (vector, trace) = (vector_in(0, name)?, Trace::default());
+                let vector = vector_in(0, name)?;
+                trace.end_stage(Stage::Query);
                 let generation = &serving.base.generation;
                 self.view.sample_query(name, generation.number, &vector);
-                let query = self.space_query((name, serving), &vector, excluded, &trace);
+                let query = self.space_query((name, serving), &vector, excluded, trace);
                 let best = top_pages(&query, self.params.k, depth)?;
                 (best, *name, generation.towers_hash)
             }
@@ -385,10 +339,12 @@ impl<'a> Search<'a> {
                 )
             }
         };
+        trace.end_stage(Stage::Search);
         let mut hits = ShardHits::new(request, Round::Answer);
         hits.spaces = vec![(space.to_owned(), hash)];
         let items = hits.set_lists(best, Vec::new());
         hits.ids = self.view.item_ids(&items).collect::<Result<_, _>>()?;
+        trace.end_stage(Stage::Answer);
         Ok(hits)
     }
 
@@ -397,9 +353,9 @@ impl<'a> Search<'a> {
         &self,
         query: &LexicalQuery<'_>,
         excluded: Excluded<'_>,
-        trace: Trace,
+        trace: &Trace,
     ) -> Result<Hits, Error> {
-        trace.end_stage(|micros| &mut micros.query);
+        trace.end_stage(Stage::Query);
         let limits = LexicalLimits {
             excluded,
             filter: self.filter.as_ref(),
@@ -407,7 +363,7 @@ impl<'a> Search<'a> {
         };
         let depth = self.params.k.saturating_add(self.params.offset);
         let best = query.top_k(&limits, &self.ids, depth)?;
-        trace.end_stage(|micros| &mut micros.search);
+        trace.end_stage(Stage::Search);
         let shown = best.get(self.params.offset..).unwrap_or_default();
         let ranks = match self.params.exact_ranks {
             true => query.exact_ranks(&limits, &self.ids, shown)?,
@@ -415,46 +371,17 @@ impl<'a> Search<'a> {
         };
         let hits = self.with_records(query.space(), shown, &ranks)?;
         return_list(best);
-        trace.end_stage(|micros| &mut micros.answer);
+        trace.end_stage(Stage::Answer);
         let promise = self.params.recall_target.map(|_| Promise::Exact);
-        Ok(Hits::of_space(
-            query.generation(),
-            hits,
-            promise,
-            trace.finish(),
-        ))
-    }
-
-    /// Answers queries of a [scanned space](Self::scanned_space) by one scan.
-    fn answer_by_scan(
-        &self,
-        (name, serving): (&str, &Serving),
-        group: Vec<Result<ReadQuery<'_>, Error>>,
-    ) -> Vec<Result<Hits, Error>> {
-        let (generation, trace) = (serving.base.generation.number, Trace::default());
-        let queries = group.iter().flatten().map(|read| {
-            let excluded = self.excluded(read.item, &read.exclude);
-            self.view.sample_query(name, generation, read.vector(0));
-            self.space_query((name, serving), read.vector(0), excluded, &trace)
-        });
-        let queries: Vec<SpaceQuery<'_>> = queries.collect();
-        let depth = self.params.k.saturating_add(self.params.offset);
-        let lists = exact_lists(&queries, depth);
-        let answer = |(query, list): (&SpaceQuery<'_>, Result<Vec<_>, Error>)| {
-            let (hits, promise) = (self.hits(query, &list?)?, promise::of_space(query));
-            Ok(Hits::of_space(generation, hits, promise, None))
-        };
-        let answers: Vec<_> = queries.iter().zip(lists).map(answer).collect();
-        let mut answers = answers.into_iter();
-        let each = group.into_iter().filter_map(|read| match read {
-            Ok(_) => answers.next(),
-            Err(error) => Some(Err(error)),
-        });
-        each.collect()
+        Ok(Hits::of_space(query.generation(), hits, promise))
     }
 
     /// The items that a query must not return.
-    fn excluded<'e>(&'e self, item: Option<ItemNo>, own: &'e HashSet<ItemNo>) -> Excluded<'e> {
+    pub(super) fn excluded<'e>(
+        &'e self,
+        item: Option<ItemNo>,
+        own: &'e HashSet<ItemNo>,
+    ) -> Excluded<'e> {
         Excluded {
             items: &self.excluded,
             own,
@@ -484,7 +411,12 @@ impl<'a> Search<'a> {
     }
 
     /// The hits of a query in a space, of its best items.
-    fn hits(&self, query: &SpaceQuery<'_>, best: &[(f32, ItemNo)]) -> Result<Vec<Hit>, Error> {
+    pub(super) fn hits(
+        &self,
+        query: &SpaceQuery<'_>,
+        best: &[(f32, ItemNo)],
+    ) -> Result<Vec<Hit>, Error> {
+        let _span = telemetry::trace_span!("answer").entered();
         let best = best.get(self.params.offset..).unwrap_or_default();
         let ranks = match self.params.exact_ranks {
             true => exact_ranks(query, best)?,

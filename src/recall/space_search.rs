@@ -16,6 +16,7 @@ use crate::index::IndexKind;
 use crate::snapshot::{Part, count_vectors};
 use crate::store::SpaceSegment;
 use twinspire_core::ids::ItemNo;
+use twinspire_core::telemetry;
 
 /// Nodes per block of a scan: their vectors stay in the cache while each query is compared with them.
 const BLOCK: u32 = 256;
@@ -75,6 +76,7 @@ pub(super) fn score_all(query: &SpaceQuery<'_>) -> Result<Vec<(f32, ItemNo)>, Er
 }
 
 fn search_space<'a>(query: &SpaceQuery<'a>, effort: Effort, k: usize) -> Result<TopK<'a>, Error> {
+    let _span = telemetry::trace_span!("search", space = query.space, k).entered();
     let serving = query.serving;
     let generation = &serving.base.generation;
     let mut best = TopK::new(k, query.at_least.unwrap_or(f32::NEG_INFINITY), query.ids);

@@ -1,26 +1,27 @@
-//! Records how an answer is found, for [`Explain`].
+//! Records how an answer is found: for [`Explain`], for metrics and for spans.
 
 use super::explain::{Explain, FusionStep, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros};
-use super::scratch::SCRATCH;
+use super::meter::{Meter, take_counters};
+use super::stage::Stage;
 use crate::graph::SearchCounters;
 use std::cell::RefCell;
 use std::time::Instant;
+use twinspire_core::telemetry::{self, METRICS};
 
-/// Records what a search does, if the recall is to be explained. The search is the same either way.
+/// Records what a search does: for [`Explain`], if the recall is to be explained, for metrics and for spans. The
+/// search is the same either way.
 #[derive(Default)]
 pub(super) struct Trace {
     /// What was recorded so far, and when the current stage began.
     record: Option<RefCell<(Explain, Instant)>>,
+    /// What is measured for metrics.
+    meter: Option<Meter>,
 }
 
 impl Trace {
-    /// A trace that records if `explain` is set.
-    pub(super) fn new(explain: bool) -> Self {
-        Self::with_stages(explain, StageMicros::default())
-    }
-
-    /// A trace that records if `explain` is set, and starts from stages that have been timed already.
-    pub(super) fn with_stages(explain: bool, micros: StageMicros) -> Self {
+    /// A trace that records for `Explain` if `explain` is set, and starts from stages that have been timed already.
+    /// Of a batch, `in_batch` says that the query vector has been made too.
+    pub(super) fn new(explain: bool, micros: StageMicros, in_batch: bool) -> Self {
         let record = || {
             let explain = Explain {
                 micros,
@@ -30,15 +31,24 @@ impl Trace {
         };
         Self {
             record: explain.then(record),
+            meter: Meter::start((!in_batch).then_some(micros.prepare / 1e6)),
         }
     }
 
     /// Ends a stage: adds the time since the end of the last one to its total.
-    pub(super) fn end_stage(&self, stage: impl FnOnce(&mut StageMicros) -> &mut f64) {
+    pub(super) fn end_stage(&self, stage: Stage) {
         if let Some(record) = &self.record {
             let (explain, since) = &mut *record.borrow_mut();
-            *stage(&mut explain.micros) += micros(*since);
+            let total = match stage {
+                Stage::Query => &mut explain.micros.query,
+                Stage::Search => &mut explain.micros.search,
+                Stage::Answer => &mut explain.micros.answer,
+            };
+            *total += micros(*since);
             *since = Instant::now();
+        }
+        if let Some(meter) = self.meter() {
+            meter.end_stage(stage);
         }
     }
 
@@ -63,20 +73,35 @@ impl Trace {
         nodes: usize,
         search: impl FnOnce() -> Result<SegmentPlan, E>,
     ) -> Result<(), E> {
-        let Some(record) = &self.record else {
+        let span = telemetry::trace_span!(
+            "segment",
+            file,
+            nodes,
+            plan = telemetry::Empty,
+            expanded = telemetry::Empty,
+            scored = telemetry::Empty,
+            ranked = telemetry::Empty,
+        );
+        if self.record.is_none() && span.is_disabled() {
             return search().map(|_| ());
-        };
-        let take_counters =
-            || SCRATCH.with_borrow_mut(|scratch| std::mem::take(scratch.counters()));
-        take_counters();
+        }
+        self.count();
         let since = Instant::now();
-        let plan = search()?;
+        let plan = span.in_scope(search)?;
         let micros = micros(since);
+        let counters = self.count();
         let SearchCounters {
             expanded,
             scored,
             ranked,
-        } = take_counters();
+        } = counters;
+        span.record("plan", format_args!("{plan}"))
+            .record("expanded", expanded)
+            .record("scored", scored)
+            .record("ranked", ranked);
+        let Some(record) = &self.record else {
+            return Ok(());
+        };
         if let Some(search) = record.borrow_mut().0.searches.last_mut() {
             search.segments.push(SegmentSearch {
                 file,
@@ -89,6 +114,27 @@ impl Trace {
             });
         }
         Ok(())
+    }
+
+    /// What measures, which is nothing without the feature `metrics`: the compiler knows.
+    fn meter(&self) -> Option<&Meter> {
+        self.meter.as_ref().filter(|_| METRICS)
+    }
+
+    /// Takes the counters of this thread, and adds them to the metrics.
+    fn count(&self) -> SearchCounters {
+        let counters = take_counters();
+        if let Some(meter) = self.meter() {
+            meter.add(&counters);
+        }
+        counters
+    }
+
+    /// Records some answers of a space or an ensemble for metrics.
+    pub(super) fn measure(&self, target: &str, answers: u64) {
+        if let Some(meter) = self.meter() {
+            meter.record(target, answers);
+        }
     }
 
     /// What was recorded; `None` if the recall is not to be explained.

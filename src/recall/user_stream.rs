@@ -3,12 +3,13 @@
 use super::hits::Hits;
 use super::params::SearchParams;
 use super::query::{BatchInputs, Query};
-use super::search::Search;
+use super::search::{Search, count_error};
 use super::view::View;
 use crate::error::Error;
 use serde_json::Value;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
+use twinspire_core::telemetry;
 
 /// Users of one task: as many as the towers compute at a time.
 const USERS_PER_TASK: usize = 64;
@@ -17,7 +18,7 @@ const USERS_PER_TASK: usize = 64;
 const TASKS_AHEAD: usize = 8;
 
 /// Answers users in their order: this thread reads them, all cores answer. It reads a few hundred users ahead. As
-/// [`run_each`](super::search::run_each) otherwise.
+/// [`run_each`](super::batch::run_each) otherwise.
 pub(crate) fn run_stream(
     view: &View,
     name: &str,
@@ -25,11 +26,14 @@ pub(crate) fn run_stream(
     inputs: BatchInputs<'_>,
     params: &SearchParams,
 ) -> Result<Vec<Result<Hits, Error>>, Error> {
-    let search = Search::new(view, name, params)?;
+    let span = telemetry::debug_span!("batch", target = name, k = params.k);
+    let _entered = span.clone().entered();
+    let search = Search::new(view, name, params).inspect_err(count_error)?;
+    search.measure_prepare();
     let answered = Mutex::new(Vec::new());
     let tasks = Tasks::new(TASKS_AHEAD * rayon::current_num_threads());
     rayon::in_place_scope(|scope| {
-        let (search, answered, tasks) = (&search, &answered, &tasks);
+        let (search, answered, tasks, span) = (&search, &answered, &tasks, &span);
         let mut from = 0;
         loop {
             let group: Vec<Value> = users.by_ref().take(USERS_PER_TASK).collect();
@@ -41,7 +45,7 @@ pub(crate) fn run_stream(
                     let queries = (from..).zip(&group);
                     let queries: Vec<Query<'_>> =
                         queries.map(|(at, user)| inputs.query(at, user)).collect();
-                    let answers = search.answers(&queries);
+                    let answers = span.in_scope(|| search.answers(&queries));
                     let mut answered = answered.lock().unwrap_or_else(PoisonError::into_inner);
                     answered.push((from, answers));
                 });

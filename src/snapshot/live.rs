@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 use std::sync::Arc;
 use twinspire_core::ids::GenerationNo;
+use twinspire_core::telemetry::{METRICS, metrics};
 
 /// The state that readers and the writer share.
 pub(crate) struct Live {
@@ -26,6 +27,14 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Records how much waits for the next seal, for metrics.
+    pub(crate) fn record_fresh(&self, journal_bytes: u64) {
+        if METRICS {
+            metrics::FRESH_ITEMS.set(self.snapshot.load().fresh.len() as f64);
+            metrics::JOURNAL_BYTES.set(journal_bytes as f64);
+        }
+    }
+
     /// The item and the newest record of an id, unsealed or sealed.
     pub(crate) fn find(&self, id: &str) -> Result<Option<Found>, Error> {
         self.snapshot.load().find(id)

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
+use twinspire_core::telemetry;
 
 /// One consistent state: a manifest with all its files open, the unsealed items, and what each space
 /// serves. A clone shares everything.
@@ -65,7 +66,7 @@ fn serve(
             what: what @ Unsupported::Towers { .. },
             ..
         }) => {
-            log::warn!("space {name:?} is not served: {what}");
+            telemetry::warn!("space {name:?} is not served: {what}");
             unusable.insert(name.to_owned(), NewerTowers { path, what });
             Ok(None)
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use twinspire_core::files::{IoAction, names};
+use twinspire_core::telemetry;
 
 /// Unlinks every segment, towers directory and manifest that `manifest` does not need. Keeps the
 /// previous manifest and the `pending` files, which are under construction. Returns what was removed.
@@ -26,7 +27,7 @@ pub(crate) fn collect(
         };
         match done {
             Ok(()) => removed.push(path),
-            Err(error) => log::warn!(
+            Err(error) => telemetry::warn!(
                 "cannot remove {}: {error}; the next collection tries again",
                 path.display()
             ),

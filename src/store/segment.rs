@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{IoAction, NewFile, names};
 use twinspire_core::ids::FileNo;
+use twinspire_core::telemetry;
 use twinspire_core::wire::{Checksum, checksum};
 
 /// Size of the write buffer in bytes.
@@ -197,7 +198,7 @@ impl Drop for SegmentWriter {
         self.file = None;
         if let Err(error) = self.directory.files.remove(&self.path) {
             let path = self.path.display();
-            log::warn!("cannot remove the unfinished file {path}: {error}; collection will");
+            telemetry::warn!("cannot remove the unfinished file {path}: {error}; collection will");
         }
     }
 }

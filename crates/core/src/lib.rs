@@ -7,6 +7,7 @@
 //! - [`wire`]: a bounded byte reader, the checksum, bincode with limits.
 //! - [`ids`]: newtypes for the numbers that identify items, generations, writes and files.
 //! - [`contain`]: panics of other people's code as errors.
+//! - [`telemetry`]: events, spans and metrics, behind features.
 //! - [`files`]: the file system behind one trait, mapped files, the names of all files.
 //!
 //! It is the only released crate with `unsafe`: in `kernel` for vector instructions, in `files` for
@@ -20,6 +21,8 @@ pub mod files;
 pub mod ids;
 #[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
+pub mod telemetry;
 #[doc(hidden)]
 pub mod wire;
 

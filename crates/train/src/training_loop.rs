@@ -16,6 +16,7 @@ use super::train_params::TrainParams;
 use super::trained::Trained;
 use super::training_progress::{IntoControlFlow, TrainingProgress};
 use rand_pcg::Pcg64Mcg;
+use twinspire_core::telemetry;
 use twinspire_towers::internals::Model;
 
 /// What a recipe alone knows.
@@ -155,6 +156,12 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             stopping,
             ..
         } = self;
+        let span = telemetry::info_span!(
+            "epoch",
+            examples = stage.examples.len(),
+            metric = telemetry::Empty
+        );
+        let _entered = span.clone().entered();
         recipe.shuffle(&mut stage.examples, rng);
         for batch in stage.examples.chunks(self.params.batch) {
             let loss = recipe.learn(network, batch, &stage.settings, rng);
@@ -165,6 +172,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
         if !values.is_empty() {
             let metric = values.iter().sum::<f64>() / values.len() as f64;
             meter.end_validation(R::METRIC, metric);
+            span.record("metric", metric);
             if !stage.warm_up {
                 match stopping.observe(epoch, metric, network) {
                     Verdict::Improved => {
@@ -194,6 +202,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
     /// # Errors
     /// As [`epoch`](Self::epoch) and [`finish`](Self::finish).
     pub(crate) fn run(mut self) -> Result<(Trained, R), TrainError> {
+        let _span = telemetry::info_span!("train", metric = R::METRIC).entered();
         while self.epoch()? {}
         self.finish()
     }

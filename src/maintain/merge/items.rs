@@ -12,6 +12,7 @@ use crate::store::{ItemsSegment, ItemsWriter};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use twinspire_core::ids::{FileNo, ItemNo, Revision};
+use twinspire_core::telemetry::{self, Stopwatch, metrics};
 
 /// Merges items segments, if any are due.
 pub(super) fn merge_items(live: &Live, writing: &Writing, extent: Extent) -> Result<(), Error> {
@@ -55,6 +56,8 @@ fn replace(
     inputs: &[Arc<ItemsSegment>],
     drop_up_to: Revision,
 ) -> Result<(), Error> {
+    let _span = telemetry::info_span!("merge", of = "items", segments = inputs.len()).entered();
+    let watch = Stopwatch::start();
     let (output, _pending) = write_newest(live, writing, inputs, drop_up_to)?;
     let numbers: Vec<FileNo> = inputs.iter().map(|s| s.pinned().file.number).collect();
 
@@ -68,7 +71,10 @@ fn replace(
         sealed: Arc::new(sealed),
         ..Snapshot::clone(&before)
     };
-    commit(live, &mut writer, next)
+    commit(live, &mut writer, next)?;
+    metrics::MERGES.add_for("items", 1);
+    metrics::MERGE_SECONDS.observe_for("items", watch.seconds());
+    Ok(())
 }
 
 /// How full each items segment is, oldest first. Tombstones up to `settled` are not needed.

@@ -10,6 +10,7 @@ use crate::snapshot::{Base, Live, Part, Serving};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use twinspire_core::ids::{FileNo, ItemNo};
+use twinspire_core::telemetry::{self, Stopwatch, metrics};
 
 /// Merges segments of the active generation of a space, if any are due.
 pub(super) fn merge_space(
@@ -32,6 +33,8 @@ pub(super) fn merge_space(
     };
     let with_oldest = range.start == 0;
     let inputs = base.parts.get(range).unwrap_or_default();
+    let _span = telemetry::info_span!("merge", of = space, segments = inputs.len()).entered();
+    let watch = Stopwatch::start();
     let shown = inputs.iter().map(Part::shown).sum();
     let segment = long_work::run(shown, || collect_shown(base, inputs, with_oldest));
     let (number, _pending) = writing.reserve_space()?;
@@ -67,7 +70,10 @@ pub(super) fn merge_space(
         let (base, overlay) = (Arc::new(base), now.overlay.clone());
         next = next.with_space(space, Serving { base, overlay });
     }
-    commit(live, &mut writer, next)
+    commit(live, &mut writer, next)?;
+    metrics::MERGES.add_for("space", 1);
+    metrics::MERGE_SECONDS.observe_for("space", watch.seconds());
+    Ok(())
 }
 
 /// The visible items of the parts, in order. Unless the oldest part is among them, tombstones stay

@@ -11,6 +11,7 @@ use crate::snapshot::{FreshItems, Live, Snapshot, known_fields};
 use crate::store::{self, Directory};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use twinspire_core::telemetry;
 
 /// Maximum number of attempts when a writer commits while a reader opens.
 const ATTEMPTS: usize = 64;
@@ -86,7 +87,7 @@ fn open_state(
     }
     let recovered = catalog::read(directory, manifest.database, manifest.sealed)?;
     for loss in &recovered.losses {
-        log::warn!(
+        telemetry::warn!(
             "{}: {}: {}; serving what can be read",
             loss.path.display(),
             loss.section,

@@ -17,6 +17,7 @@ use crate::snapshot::{Part, QuerySample, Simulation, measure, search_micros, sim
 use crate::store::{Directory, SpaceSegment};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use twinspire_core::telemetry;
 
 /// With fewer vectors a graph is built: any index searches them in no time.
 const MEASURED_FROM: usize = if cfg!(test) { 3_000 } else { 25_000 };
@@ -116,6 +117,8 @@ impl<'a> Builds<'a, '_> {
         index: IndexKind,
         share: Share,
     ) -> Result<Built<'a>, Error> {
+        let _span =
+            telemetry::debug_span!("index", kind = %index, vectors = folded.nodes()).entered();
         let progress = |done: u64, total: u64| {
             let part = done as f64 / total.max(1) as f64;
             let done = self.all as f64 * (share.from + (share.to - share.from) * part);
@@ -281,6 +284,7 @@ fn audit(
     simulated: &Simulation,
     progress: &(dyn Fn(u64) -> Result<(), Error> + Sync),
 ) -> Result<Calibration, Error> {
+    let _span = telemetry::debug_span!("audit").entered();
     Ok(Calibration {
         near_copies: simulated.near_copies,
         length_ratio: simulated.length_ratio,

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 use twinspire_core::files::names;
+use twinspire_core::telemetry::{self, Stopwatch, metrics};
 use twinspire_towers::internals::{Side, content_hash};
 
 /// Runs a publish. Waits while another one runs.
@@ -30,8 +31,10 @@ pub(crate) fn publish(
     publish: &Publish<'_>,
     source: Source<'_>,
 ) -> Result<Generation, Error> {
+    let _span = telemetry::info_span!("publish", space = publish.space).entered();
     check(publish, &live.snapshot.load().sealed.manifest, &source)?;
     let _publish = writing.lock_publish();
+    let (whole, mut watch) = (Stopwatch::start(), Stopwatch::start());
     let before = {
         let _state = writing.lock_state();
         seal_locked(live, writing)?;
@@ -40,19 +43,38 @@ pub(crate) fn publish(
         writer.publish_cut = Some(before.sealed.manifest.sealed);
         before
     };
-    let published = build(live, writing, publish, &before, source);
+    measure_stage("seal", &mut watch);
+    let published = build(live, writing, publish, (&before, source), &mut watch);
     writing.set_publish_cut(None);
+    metrics::PUBLISHES.add_for(outcome(&published), 1);
+    if published.is_ok() {
+        metrics::PUBLISH_SECONDS.observe(whole.seconds());
+    }
     if published.is_ok()
         && let Err(error) = merge_beyond_bound(live, writing)
     {
-        log::warn!("cannot merge: {error}");
+        telemetry::warn!("cannot merge: {error}");
     }
     if matches!(published, Err(Error::Cancelled))
         && let Err(error) = collect(live, writing)
     {
-        log::warn!("cannot collect the files of a cancelled publish: {error}");
+        telemetry::warn!("cannot collect the files of a cancelled publish: {error}");
     }
     published
+}
+
+/// Records how long a stage took.
+fn measure_stage(stage: &'static str, watch: &mut Stopwatch) {
+    metrics::PUBLISH_STAGE_SECONDS.observe_for(stage, watch.lap());
+}
+
+/// The outcome of a publish as a label.
+fn outcome(published: &Result<Generation, Error>) -> &'static str {
+    match published {
+        Ok(_) => "ok",
+        Err(Error::Cancelled) => "cancelled",
+        Err(_) => "error",
+    }
 }
 
 /// Refuses towers that do not fit the source, and a name that is malformed or taken.
@@ -88,8 +110,8 @@ fn build(
     live: &Live,
     writing: &Writing,
     publish: &Publish<'_>,
-    before: &Snapshot,
-    source: Source<'_>,
+    (before, source): (&Snapshot, Source<'_>),
+    watch: &mut Stopwatch,
 ) -> Result<Generation, Error> {
     let (space, schema, sealed) = (publish.space, &publish.model.schema, &before.sealed);
     let members = match &source {
@@ -102,7 +124,11 @@ fn build(
         items,
         vectors,
         left_out,
-    } = Vectors::new(publish, before, source)?;
+    } = {
+        let _span = telemetry::debug_span!("embed").entered();
+        Vectors::new(publish, before, source)?
+    };
+    measure_stage("embed", watch);
     let segment = SegmentBuilder {
         metric: schema.metric,
         storage: publish.storage,
@@ -159,10 +185,13 @@ fn build(
         }
         Ok(samples)
     };
+    let span = telemetry::debug_span!("build").entered();
     let chosen = long_work::run(segment.items.len(), || {
         let folded = segment.fold();
         choose(directory, database, writing, publish, &users, &folded)
     })?;
+    drop(span);
+    measure_stage("build", watch);
     let Chosen {
         file,
         guard: _segment_guard,
@@ -181,6 +210,7 @@ fn build(
         calibration,
         ..begun
     };
+    let _span = telemetry::debug_span!("activate").entered();
     let base = Base::open_whole(directory, space, &generation, None)?;
     let _state = writing.lock_state();
     activate(
@@ -193,6 +223,7 @@ fn build(
             manifest.published(space, generation.clone(), next_file, publish.retain)
         },
     )?;
+    measure_stage("activate", watch);
     collect_or_warn(live, writing);
     Ok(generation)
 }

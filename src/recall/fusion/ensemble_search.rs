@@ -20,11 +20,13 @@ use crate::recall::query::Query;
 use crate::recall::query_vector::QueryVector;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::shard::{Request, Round, ShardHits, ShardStatistics};
+use crate::recall::stage::Stage;
 use crate::recall::trace::Trace;
 use crate::recall::view::View;
 use crate::snapshot::{ItemIds, Snapshot};
 use std::collections::HashMap;
 use twinspire_core::ids::ItemNo;
+use twinspire_core::telemetry;
 
 /// A recall of an ensemble, set up for any number of queries.
 pub(crate) struct EnsembleSearch<'a> {
@@ -90,28 +92,26 @@ impl<'a> EnsembleSearch<'a> {
         filter: Option<&ResolvedFilter<'_>>,
         excluded: Excluded<'_>,
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
-        trace: Trace,
+        trace: &Trace,
     ) -> Result<Hits, Error> {
         let channels = self.channels(view, query, vector_in, None)?;
-        trace.end_stage(|micros| &mut micros.query);
-        let context = self.context(channels, filter, excluded, &trace);
+        trace.end_stage(Stage::Query);
+        let context = self.context(channels, filter, excluded, trace);
         let depth = self.params.k.saturating_add(self.params.offset);
+        let span = telemetry::trace_span!("fuse", spaces = context.channels.len()).entered();
         let fused = self.fuse_and_diversify(&context, depth)?;
-        trace.end_stage(|micros| &mut micros.search);
+        drop(span);
+        trace.end_stage(Stage::Search);
+        let _span = telemetry::trace_span!("answer").entered();
         let hits = self.hits(view, &context, fused)?;
-        trace.end_stage(|micros| &mut micros.answer);
+        trace.end_stage(Stage::Answer);
         let generations = context.channels.iter().map(|channel| {
             let number = channel.generation();
             (channel.name.to_owned(), number)
         });
         let generations = generations.collect();
         let promise = promise::of_ensemble(self.params);
-        Ok(Hits::of_ensemble(
-            generations,
-            hits,
-            promise,
-            trace.finish(),
-        ))
+        Ok(Hits::of_ensemble(generations, hits, promise))
     }
 
     /// What this database contributes to an answer over several, with the figures of all of them in `request`; otherwise
@@ -123,7 +123,7 @@ impl<'a> EnsembleSearch<'a> {
         filter: Option<&ResolvedFilter<'_>>,
         excluded: Excluded<'_>,
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
-        request: Request,
+        (request, trace): (Request, &Trace),
     ) -> Result<ShardHits, Error> {
         let statistics = &request.statistics;
         let unknown = |space: &&LexicalSpace<'_>| !statistics.terms.contains_key(space.name);
@@ -135,9 +135,9 @@ impl<'a> EnsembleSearch<'a> {
             }
             return Ok(hits);
         }
-        let trace = Trace::default();
         let channels = self.channels(view, query, vector_in, Some(statistics))?;
-        let context = self.context(channels, filter, excluded, &trace);
+        trace.end_stage(Stage::Query);
+        let context = self.context(channels, filter, excluded, trace);
         let recipe = self.ensemble.recipe();
         let pool = recipe.diversity.as_ref().map_or(0, Diversity::pool);
         let depth = self.params.k.saturating_add(self.params.offset).max(pool);
@@ -179,6 +179,7 @@ impl<'a> EnsembleSearch<'a> {
                 lists = each().map(list).collect::<Result<_, _>>()?;
             }
         }
+        trace.end_stage(Stage::Search);
         let mut hits = ShardHits::new(request, round);
         hits.spaces = self.hashes(&context);
         let items = hits.set_lists(ranking, lists);
@@ -194,6 +195,7 @@ impl<'a> EnsembleSearch<'a> {
                 hits.numbers = numbers.collect::<Result<_, _>>()?;
             }
         }
+        trace.end_stage(Stage::Answer);
         Ok(hits)
     }
 

@@ -1,3 +1,4 @@
+use crate::telemetry::metrics;
 use std::fmt;
 use std::ops::{Deref, Range};
 
@@ -45,6 +46,7 @@ impl Blob {
     pub fn will_need(&self, part: &[u8]) {
         #[cfg(unix)]
         if let Some(from) = (part.as_ptr() as usize).checked_sub(self.as_ptr() as usize) {
+            metrics::PAGES_REQUESTED.add(1);
             self.advise(memmap2::Advice::WillNeed, from..from + part.len());
         }
         #[cfg(not(unix))]
@@ -57,6 +59,7 @@ impl Blob {
     pub fn release(&self, part: &[u8]) {
         #[cfg(target_os = "linux")]
         if let Some(from) = (part.as_ptr() as usize).checked_sub(self.as_ptr() as usize) {
+            metrics::PAGES_RELEASED.add(1);
             self.page_out(from..from + part.len());
         }
         #[cfg(not(target_os = "linux"))]

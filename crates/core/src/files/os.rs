@@ -8,6 +8,7 @@ use super::blob::Blob;
 use super::file_system::{FileSystem, LockMode, NewFile};
 use super::network;
 use super::regular::open_regular;
+use crate::telemetry::{self, Stopwatch, metrics};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 #[cfg(unix)]
@@ -123,7 +124,7 @@ impl FileSystem for OsFiles {
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        sync(&File::open(path)?, "file")
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -131,7 +132,7 @@ impl FileSystem for OsFiles {
         if cfg!(windows) {
             return Ok(());
         }
-        File::open(path)?.sync_all()
+        sync(&File::open(path)?, "directory")
     }
 
     fn lock(&self, path: &Path, mode: LockMode) -> io::Result<Box<dyn Send + Sync>> {
@@ -179,15 +180,27 @@ impl NewFile for OsFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_all()
+        sync(&self.0, "file")
     }
 
     fn finish(self: Box<Self>) -> io::Result<()> {
         // On Windows a read-only file cannot be unlinked.
         #[cfg(unix)]
         self.0.set_permissions(fs::Permissions::from_mode(0o444))?;
-        self.0.sync_all()
+        sync(&self.0, "file")
     }
+}
+
+/// Makes a file or a directory durable.
+fn sync(file: &File, of: &'static str) -> io::Result<()> {
+    let (_span, watch) = (
+        telemetry::trace_span!("fsync", of).entered(),
+        Stopwatch::start(),
+    );
+    let synced = file.sync_all();
+    metrics::FSYNCS.add_for(of, 1);
+    metrics::FSYNC_SECONDS.observe_for(of, watch.seconds());
+    synced
 }
 
 /// A held lock, released on drop.
@@ -212,7 +225,7 @@ impl Drop for Held {
         if std::process::id() == self.process
             && let Err(error) = self.file.unlock()
         {
-            log::warn!(
+            telemetry::warn!(
                 "cannot unlock a lock file, which is released when its descriptors are closed: {error}"
             );
         }
@@ -227,7 +240,7 @@ fn sign(mut file: &File) {
         .set_len(0)
         .and_then(|()| file.write_all(text.as_bytes()))
     {
-        log::warn!("cannot write the process id into the lock file: {error}");
+        telemetry::warn!("cannot write the process id into the lock file: {error}");
     }
 }
 
@@ -264,7 +277,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
     let copied = io::copy(&mut source, &mut target)
         .and_then(|_| target.set_permissions(source.metadata()?.permissions()))
-        .and_then(|()| target.sync_all());
+        .and_then(|()| sync(&target, "file"));
     if copied.is_err() {
         drop(target);
         fs::remove_file(to)?;

@@ -14,6 +14,7 @@ use super::codes::{CodeBatch, CodeQuery};
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::scalar;
+use crate::telemetry;
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
@@ -70,7 +71,7 @@ impl Level {
             .find(|level| *key == *level.key())
             .unwrap_or_else(|| {
                 let keys: Vec<_> = Self::all().map(Self::key).collect();
-                log::warn!(
+                telemetry::warn!(
                     "{VARIABLE}={} is not supported by this processor, which has {}; using {}",
                     key.display(),
                     keys.join(", "),

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use twinspire_core::files::{IoAction, parent};
+use twinspire_core::telemetry;
 
 impl Cache {
     /// Whether all files of an epoch that is here are what its head says. If not, the epoch is given up.
@@ -25,7 +26,7 @@ impl Cache {
                 false => self.has_content(&full, file)?,
             };
             if !sound {
-                log::warn!("{} is damaged and will be fetched again", full.display());
+                telemetry::warn!("{} is damaged and will be fetched again", full.display());
                 // The object may be the same file.
                 self.forget(file.checksum)?;
                 self.give_up(head.epoch)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use twinspire_core::telemetry;
 
 /// Longest time between two polls after failures, unless the interval is longer.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -34,7 +35,7 @@ impl Background {
                     Ok(_) => 0,
                     Err(RemoteError::Closed) => return,
                     Err(error) => {
-                        log::warn!("{error}");
+                        telemetry::warn!("{error}");
                         failures + 1
                     }
                 };

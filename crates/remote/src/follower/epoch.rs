@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use twinspire::Database;
+use twinspire_core::telemetry;
 
 /// One epoch, open: every answer of its database is of this epoch. Its files stay until it is dropped.
 pub struct Epoch {
@@ -59,7 +60,7 @@ pub(super) fn open(fetched: Fetched, before: Option<&Epoch>) -> Result<Epoch, Re
         // any database.
         if let Err(error) = pinned.reads_user_field(&space, "") {
             let epoch = fetched.epoch();
-            log::warn!("space {space:?} of epoch {epoch} is not served: {error}");
+            telemetry::warn!("space {space:?} of epoch {epoch} is not served: {error}");
         }
     }
     drop(pinned);

@@ -9,6 +9,7 @@ use crate::heads;
 use crate::remote::Remote;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
+use twinspire_core::telemetry;
 
 /// Number of epochs that stay in the directory besides those in use.
 const KEEP: usize = 1;
@@ -51,7 +52,7 @@ impl Shared {
     /// Removes old epochs. What fails is tried again at the next poll.
     pub(super) fn tidy(&self) {
         if let Err(error) = self.cache.evict(&self.remote, KEEP) {
-            log::warn!("old epochs are not removed: {error}");
+            telemetry::warn!("old epochs are not removed: {error}");
         }
     }
 }
@@ -106,7 +107,7 @@ pub(super) fn last(remote: &Remote, cache: &Cache) -> Result<Option<Epoch>, Remo
             .and_then(|held| open(Fetched::of(held), None));
         match opened {
             Ok(epoch) => return Ok(Some(epoch)),
-            Err(error) => log::warn!("epoch {epoch} cannot be served: {error}"),
+            Err(error) => telemetry::warn!("epoch {epoch} cannot be served: {error}"),
         }
     }
     Ok(None)

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use twinspire_core::files::{FileSystem, IoAction, OsFiles};
+use twinspire_core::telemetry;
 
 /// The name of the state file.
 const FILE: &str = "follow.json";
@@ -173,7 +174,7 @@ impl Status {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Err(error) = self.write(&state) {
-            log::warn!("cannot write {}: {error}", self.path.display());
+            telemetry::warn!("cannot write {}: {error}", self.path.display());
         }
     }
 

@@ -33,6 +33,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use twinspire::Database;
+use twinspire_core::telemetry;
 
 /// Number of heads that a push keeps unless told otherwise.
 pub const DEFAULT_KEEP: usize = 8;
@@ -200,7 +201,7 @@ impl<'a> Push<'a> {
         drop(staging);
         // The push is committed whatever becomes of the collection, which the next push repeats.
         let collected = collect::collect(remote, self.keep, GRACE).unwrap_or_else(|error| {
-            log::warn!("old epochs of {} are not collected: {error}", remote.name());
+            telemetry::warn!("old epochs of {} are not collected: {error}", remote.name());
             Collected::default()
         });
         Ok(Pushed {

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use twinspire::Database;
 use twinspire_core::files::{FileSystem, IoAction, LockMode, OsFiles, parent};
+use twinspire_core::telemetry;
 
 /// A directory beside the database, which is removed with its content in the end: on one file system a snapshot takes
 /// next to no space there. Directories of pushes that were killed are removed by the next one.
@@ -95,12 +96,12 @@ pub(crate) fn remove(path: &Path) {
         if inside.is_dir() {
             remove(&inside);
         } else if let Err(error) = files.remove(&inside) {
-            log::warn!("cannot remove {}: {error}", inside.display());
+            telemetry::warn!("cannot remove {}: {error}", inside.display());
         }
     }
     if let Err(error) = files.remove_dir(path)
         && error.kind() != ErrorKind::NotFound
     {
-        log::warn!("cannot remove {}: {error}", path.display());
+        telemetry::warn!("cannot remove {}: {error}", path.display());
     }
 }

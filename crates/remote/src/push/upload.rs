@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 use twinspire_core::files::{Blob, FileSystem, IoAction, OsFiles};
+use twinspire_core::telemetry;
 
 /// Files up to this size are written by one request.
 const WHOLE: u64 = 16 << 20;
@@ -103,7 +104,7 @@ async fn write(remote: &Remote, file: &HeadFile, blob: &Blob) -> Result<(), Remo
         Err(error) => {
             // The parts cost money until the store forgets them by a rule of its own.
             if let Err(error) = upload.abort().await {
-                log::warn!(
+                telemetry::warn!(
                     "parts of {} are left: {}",
                     remote.object(&path),
                     failed(error)

@@ -17,6 +17,7 @@ use crate::tower::{NamedBlob, TOWER_FILES};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use twinspire_core::files::{FileSystem, IoAction, parent};
+use twinspire_core::telemetry;
 
 /// A towers directory to be written, and the two sibling directories that the replacement uses.
 pub(super) struct Replacement<'a> {
@@ -57,13 +58,13 @@ impl<'a> Replacement<'a> {
         self.write_saving(parts)?;
         if let Err(error) = self.swap() {
             if let Err(undo) = self.undo() {
-                log::warn!("the next save restores the towers that were there: {undo}");
+                telemetry::warn!("the next save restores the towers that were there: {undo}");
             }
             return Err(error);
         }
         // The new towers are durable: a leftover is no reason to report a failure.
         if let Err(error) = self.remove(&self.replaced) {
-            log::warn!("the next save removes the replaced towers: {error}");
+            telemetry::warn!("the next save removes the replaced towers: {error}");
         }
         Ok(())
     }

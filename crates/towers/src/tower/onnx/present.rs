@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use twinspire_core::files::Blob;
 use twinspire_core::kernel::Aligned;
+use twinspire_core::telemetry;
 
 /// An ONNX model that is ready to run; clones share it.
 #[derive(Clone)]
@@ -62,7 +63,7 @@ impl OnnxModel {
         let batch = largest_batch(blob, &fit, limits).map_err(refused)?;
         let prepared = Prepared::new(blob, fit, batch, limits).map_err(refused)?;
         if prepared.is_single() && !declared_single {
-            log::warn!("{file} computes batches wrongly, so it runs one record at a time");
+            telemetry::warn!("{file} computes batches wrongly, so it runs one record at a time");
         }
         Ok(Self(Arc::new(Inner {
             file,
