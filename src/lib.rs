@@ -70,8 +70,8 @@ pub use database::{
     BatchRecall, CheckReport, DEFAULT_MAX_REMOVED, DEFAULT_NEGATIVE_RANKS,
     DEFAULT_NEGATIVES_PER_PAIR, DEFAULT_RETAIN, Database, DatabaseStats, Ensembles, Export,
     ExportedItem, ExportedItems, FileProblem, GenerationInfo, Items, LexicalInfo, LexicalSpaces,
-    MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced, Replacement,
-    Rollback, SpaceStats, StreamRecall,
+    LexicalStats, MinedPairs, Miner, OpenOptions, Pinned, Publish, Recall, RepairReport, Replaced,
+    Replacement, Rollback, SpaceStats, StreamRecall,
 };
 pub use ensemble::{
     BusinessWeight, Cascade, Diversity, Ensemble, Normalisation, NormalisedSum, Quotas, RankFusion,
@@ -89,7 +89,7 @@ pub use manifest::{
 pub use recall::{
     ComparedItem, ComparedRank, Comparison, ComparisonSummary, Explain, FusionStep, FusionStepKind,
     Hit, Hits, Merged, Promise, RankChange, SegmentPlan, SegmentSearch, ShardHits, ShardStatistics,
-    SpaceSearch, StageMicros, UnmeasuredReason, merge,
+    SpaceSearch, StageMicros, UnmeasuredReason, WordSearch, WordTerm, merge,
 };
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]

@@ -27,7 +27,7 @@ impl Database {
     /// Show the database as a local page, from threads in the background.
     ///
     /// The page opens the database read-only by its path, and follows what is written. In a notebook the result is a
-    /// link.
+    /// link. From the first studio on, `/metrics` counts what this process does, in the format of Prometheus.
     ///
     /// Parameters
     /// ----------
@@ -51,7 +51,7 @@ impl Database {
             ))
         })?;
         let options = twinspire_studio::Studio::options(path);
-        let options = options.port(port).listen(address);
+        let options = options.port(port).listen(address).record_metrics(true);
         let studio = py.detach(|| options.bind()).map_err(failure)?;
         let (url, stop) = (studio.url().to_owned(), studio.stop());
         let thread = thread::Builder::new().name("studio".to_owned());

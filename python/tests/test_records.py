@@ -26,7 +26,8 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.generations("clip")
     db.publish_vectors("text", ["B01", "B02"], [[1.0, 0.0], [0.0, 1.0]])
     db.publish_fused("both", ["clip", "text"])
-    db.stats()
+    db.lexical["words"] = {"fields": {"title": 1.0}}
+    assert db.stats().lexical["words"].lexical["fields"] == {"title": 1.0}
     db.check()
     db.audit("by-price", [{"price": n} for n in range(9)])
     db.embed_user("by-price", {"price": 1})

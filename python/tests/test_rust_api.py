@@ -106,6 +106,7 @@ NAMES = {
     "Database.calibrate": "audit",
     "Database.calibrate_users": "audit",
     "Database.check_user_for": "check_user",
+    "Database.check_with_progress": "check",
     "Database.collect": "gc",
     "Database.export": "items",
     "Database.garbage": "gc",

@@ -2,8 +2,9 @@
 
 use super::Database;
 use crate::error::Error;
-use crate::maintain;
+use crate::maintain::{self, Monitor, Progress};
 pub use crate::maintain::{CheckReport, FileProblem};
+use std::ops::ControlFlow;
 use twinspire_core::telemetry;
 
 impl Database {
@@ -16,6 +17,21 @@ impl Database {
     /// # Errors
     /// Damage is no error: the report lists it. [`Error::Io`] if a directory cannot be read.
     pub fn check(&self) -> Result<CheckReport, Error> {
+        self.check_monitored(&Monitor::new(None))
+    }
+
+    /// As [`check`](Self::check); reports its [`Progress`] in bytes. [`ControlFlow::Break`] cancels it.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), and [`Error::Cancelled`].
+    pub fn check_with_progress(
+        &self,
+        progress: impl Fn(&Progress) -> ControlFlow<()> + Sync,
+    ) -> Result<CheckReport, Error> {
+        self.check_monitored(&Monitor::new(Some(&progress)))
+    }
+
+    fn check_monitored(&self, monitor: &Monitor<'_>) -> Result<CheckReport, Error> {
         let _span = telemetry::info_span!("check").entered();
         // The state lock is held to the end: no file is replaced meanwhile.
         let (_state, last) = match &self.writing {
@@ -28,6 +44,6 @@ impl Database {
                 (None, None)
             }
         };
-        maintain::check(&self.live(), last)
+        maintain::check(&self.live(), last, monitor)
     }
 }

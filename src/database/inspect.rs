@@ -3,6 +3,7 @@
 use super::Database;
 use crate::error::Error;
 use crate::index::{IndexKind, IndexReason};
+use crate::lexical::Lexical;
 use crate::manifest::{Calibration, MeasuredRecall};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,6 +32,24 @@ pub struct DatabaseStats {
     pub kernels: &'static str,
     /// The spaces, by name.
     pub spaces: BTreeMap<String, SpaceStats>,
+    /// The lexical spaces, by name.
+    pub lexical: BTreeMap<String, LexicalStats>,
+}
+
+/// Statistics of a lexical space.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LexicalStats {
+    /// The active definition.
+    pub generation: GenerationNo,
+    /// Definitions kept, including the active one.
+    pub generations: usize,
+    /// The definition.
+    pub lexical: Lexical,
+    /// Items segments without its index: it is built in memory when it is asked for, and written by the next merge.
+    pub unindexed_segments: usize,
+    /// Bytes of its indexes in items segments.
+    pub bytes: u64,
 }
 
 /// Statistics of a space.
@@ -103,6 +122,22 @@ impl Database {
             };
             Ok((name.to_string(), stats))
         });
+        let lexical = manifest.lexical.iter().filter_map(|(name, space)| {
+            let active = space.active()?;
+            let analysis = active.lexical.analysis();
+            let stored = snapshot.sealed.items.iter();
+            let stored: Vec<u64> = stored
+                .filter_map(|segment| segment.lexical_bytes(&analysis))
+                .collect();
+            let stats = LexicalStats {
+                generation: active.number,
+                generations: space.generations.len(),
+                lexical: active.lexical.clone(),
+                unindexed_segments: snapshot.sealed.items.len() - stored.len(),
+                bytes: stored.iter().sum(),
+            };
+            Some((name.clone(), stats))
+        });
         Ok(DatabaseStats {
             items: snapshot.count_items()?,
             fresh: snapshot.fresh.len() as u64,
@@ -115,6 +150,7 @@ impl Database {
             items_bytes: manifest.items.iter().map(|i| i.file.length).sum(),
             kernels: Level::best().name(),
             spaces: spaces.collect::<Result<_, _>>()?,
+            lexical: lexical.collect(),
         })
     }
 }

@@ -39,7 +39,7 @@ pub use ensembles::Ensembles;
 pub use export::{Export, ExportedItem, ExportedItems};
 pub use generations::GenerationInfo;
 pub use handle::Database;
-pub use inspect::{DatabaseStats, SpaceStats};
+pub use inspect::{DatabaseStats, LexicalStats, SpaceStats};
 pub use items::Items;
 pub use lexical::{LexicalInfo, LexicalSpaces};
 pub use mine::{DEFAULT_NEGATIVE_RANKS, DEFAULT_NEGATIVES_PER_PAIR, MinedPairs, Miner};

@@ -82,6 +82,12 @@ impl TermStatistics {
 }
 
 impl TermQuery {
+    /// The terms with their weights, in order.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (&str, f32)> {
+        let terms = self.terms.iter();
+        terms.map(|(term, weight)| (term.as_str(), *weight))
+    }
+
     /// A query of terms and how often it has each, over these indexes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn new(

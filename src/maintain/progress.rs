@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Progress {
     /// The current stage.
     pub stage: ProgressStage,
-    /// Items done in this stage.
+    /// Items, or bytes of a check, done in this stage.
     pub done: u64,
-    /// Items of this stage in all.
+    /// All of them.
     pub total: u64,
 }
 
@@ -30,6 +30,8 @@ pub enum ProgressStage {
     Audit,
     /// Catching up: items written since the generation was cut are embedded with its towers.
     CatchUp,
+    /// Checking: files are compared with their checksums and with each other; counted in bytes.
+    Check,
 }
 
 impl ProgressStage {
@@ -41,6 +43,7 @@ impl ProgressStage {
             Self::Build => "building",
             Self::Audit => "auditing",
             Self::CatchUp => "catching up",
+            Self::Check => "checking",
         }
     }
 }

@@ -16,6 +16,9 @@ pub struct Explain {
     /// The searches of spaces, in order. An ensemble may search a space several times, each time for
     /// more candidates.
     pub searches: Vec<SpaceSearch>,
+    /// The searches of lexical spaces, each space once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<WordSearch>,
     /// The steps of the ensemble's fusion, in order; empty for a recall of a space.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fusion: Vec<FusionStep>,
@@ -59,6 +62,32 @@ pub struct SpaceSearch {
     pub selectivity: Option<f64>,
     /// The segments of the space, oldest first.
     pub segments: Vec<SegmentSearch>,
+}
+
+/// The search of a lexical space. It is exact, whatever the beam width.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WordSearch {
+    /// The space.
+    pub space: String,
+    /// The generation of its definition.
+    pub generation: GenerationNo,
+    /// Number of indexes that were searched: one of each items segment, and one of each block of fresh items.
+    pub indexes: usize,
+    /// The terms of the query that items have, by text. A term that no item has is left out.
+    pub terms: Vec<WordTerm>,
+}
+
+/// A term of a query.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WordTerm {
+    /// The term: a word, or its stem.
+    pub term: String,
+    /// Number of stored versions of items with the term. Overwritten ones count until a merge.
+    pub items: u64,
+    /// What its frequency in an item is multiplied by: the rarer the term, the more.
+    pub weight: f32,
 }
 
 /// The search of one segment.

@@ -4,6 +4,7 @@
 //! score in an ensemble, and in a later stage of a cascade.
 
 use super::excluded::Excluded;
+use super::explain::{WordSearch, WordTerm};
 use super::query::{Query, QueryInput};
 use super::resolved_filter::ResolvedFilter;
 use super::top_k::TopK;
@@ -210,6 +211,24 @@ impl LexicalQuery<'_> {
     /// The generation of the space.
     pub(super) fn generation(&self) -> GenerationNo {
         self.space.generation
+    }
+
+    /// What is searched for, for an explanation.
+    pub(super) fn explain(&self) -> WordSearch {
+        let terms = self.query.terms().map(|(term, weight)| {
+            let counts = self.views.iter().map(|view| u64::from(view.count(term)));
+            WordTerm {
+                term: term.to_owned(),
+                items: counts.sum(),
+                weight,
+            }
+        });
+        WordSearch {
+            space: self.space.name.to_owned(),
+            generation: self.space.generation,
+            indexes: self.views.len(),
+            terms: terms.collect(),
+        }
     }
 
     /// The best `k` items that have a term of the query.

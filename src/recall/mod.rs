@@ -63,6 +63,7 @@ pub(crate) use batch::{run, run_each};
 pub use compare::{ComparedItem, ComparedRank, Comparison, ComparisonSummary, RankChange};
 pub use explain::{
     Explain, FusionStep, FusionStepKind, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
+    WordSearch, WordTerm,
 };
 pub(crate) use given_users::given_queries;
 pub use hits::{Hit, Hits};

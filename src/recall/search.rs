@@ -356,6 +356,7 @@ impl<'a> Search<'a> {
         trace: &Trace,
     ) -> Result<Hits, Error> {
         trace.end_stage(Stage::Query);
+        trace.words(|| query.explain());
         let limits = LexicalLimits {
             excluded,
             filter: self.filter.as_ref(),

@@ -1,6 +1,8 @@
 //! Records how an answer is found: for [`Explain`], for metrics and for spans.
 
-use super::explain::{Explain, FusionStep, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros};
+use super::explain::{
+    Explain, FusionStep, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros, WordSearch,
+};
 use super::meter::{Meter, take_counters};
 use super::stage::Stage;
 use crate::graph::SearchCounters;
@@ -56,6 +58,13 @@ impl Trace {
     pub(super) fn begin_space(&self, search: impl FnOnce() -> SpaceSearch) {
         if let Some(record) = &self.record {
             record.borrow_mut().0.searches.push(search());
+        }
+    }
+
+    /// Records the query of a lexical space.
+    pub(super) fn words(&self, search: impl FnOnce() -> WordSearch) {
+        if let Some(record) = &self.record {
+            record.borrow_mut().0.words.push(search());
         }
     }
 

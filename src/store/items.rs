@@ -201,6 +201,12 @@ impl ItemsSegment {
         Ok(SegmentIndex::Built(built))
     }
 
+    /// Bytes of the lexical index by an analysis; `None` if the file has none.
+    pub(crate) fn lexical_bytes(&self, analysis: &Analysis) -> Option<u64> {
+        let index = self.layout.lexical.index(&self.blob, analysis)?;
+        index.shape().bytes()
+    }
+
     /// Whether the file has the lexical indexes by these analyses.
     pub(crate) fn has_lexical(&self, analyses: &[Analysis]) -> bool {
         let stored =

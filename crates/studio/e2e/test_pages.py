@@ -159,3 +159,56 @@ def test_every_control_is_reached_by_the_keyboard(tab: Tab) -> None:
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement?.textContent?.slice(0, 20) || document.activeElement?.tagName"))
     assert {"Skip to content", "Recall"} <= seen
+
+
+def shots(tab: Tab, name: str) -> None:
+    """Pictures of a page as it is now, on a phone and on a desk; it must fit both."""
+    for width in (360, 1440):
+        tab.page.set_viewport_size({"width": width, "height": 900})
+        tab.shot(f"{name}-{width}")
+        assert not tab.is_wider_than_the_window()
+
+
+def test_a_lexical_space_is_shown_recalled_from_and_explained(tab: Tab) -> None:
+    page = tab.open("/")
+    expect(page.get_by_text("Lexical space titles")).to_be_visible()
+    page = tab.open("/recall?from=titles")
+    page.get_by_role("textbox", name="query").fill("red shoes")
+    page.get_by_role("textbox", name="query").press("Control+Enter")
+    expect(page.get_by_role("cell", name="shoe", exact=True)).to_be_visible()
+    first = page.locator("table").first.locator("tbody tr").first
+    expect(first).to_contain_text("red shoes")
+    shots(tab, "lexical")
+    page = tab.open("/items?id=B00010")
+    expect(page.get_by_text("the words that say most about the item")).to_be_visible()
+    page = tab.open("/recall?from=both&user=" + json.dumps(USER | {"query": "red shoes"}))
+    expect(page.get_by_role("cell", name="shoe", exact=True)).to_be_visible()
+
+
+def test_a_check_is_started_from_the_page(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Check every byte").click()
+    expect(page.get_by_text("is as it was written")).to_be_visible()
+    expect(page.get_by_role("button", name="Check again")).to_be_visible()
+    shots(tab, "check")
+
+
+def test_places_in_answers_are_shown_by_popularity(tab: Tab) -> None:
+    page = tab.open("/quality?space=likes")
+    page.get_by_label("How popular an item is").select_option("price")
+    page.get_by_role("button", name="Answer them").click()
+    expect(page.get_by_text("Places in answers, by tenth of the catalogue")).to_be_visible()
+    expect(page.get_by_text("Items without price (cold start) take")).to_be_visible()
+    shots(tab, "popularity")
+
+
+def test_the_training_page_shows_what_the_towers_read(tab: Tab) -> None:
+    page = tab.open("/training?space=likes")
+    expect(page.get_by_role("heading", name="User tower")).to_be_visible()
+    expect(page.get_by_role("heading", name="Item tower")).to_be_visible()
+    reads = page.locator("table").first
+    expect(reads).to_contain_text("history")
+    page.get_by_label("Space").select_option("words")
+    page.wait_for_url("**space=words")
+    expect(page.locator("table").first).to_contain_text("query")
+    assert not tab.errors, tab.errors

@@ -1,4 +1,4 @@
-"""A shop with hostile records, two spaces, two generations and an ensemble, made by the command `twinspire`."""
+"""A shop with hostile records, two spaces, a lexical one, two generations and ensembles, made by the command `twinspire`."""
 
 from __future__ import annotations
 
@@ -80,5 +80,8 @@ def make(command: Path, home: Path) -> Path:
     staged = {"method": "cascade", "stages": [{"space": "words", "take": 200}, {"space": "likes", "take": 50}],
               "diversity": {"space": "words", "lambda": 0.7}}
     run("ensembles", database, "--define", "staged", json.dumps(staged))
+    run("lexical", database, "--define", "titles", json.dumps({"fields": {"title": 2, "description": 1}}))
+    both = {"method": "rank_fusion", "spaces": ["likes", "titles"]}
+    run("ensembles", database, "--define", "both", json.dumps(both))
     (home / "done").touch()
     return database

@@ -14,6 +14,7 @@
 //! - `assets` holds the page, its scripts and styles. They are part of the program.
 //! - `follow` keeps the database open read-only and refreshes it.
 //! - `api` answers in JSON: a file for each subject.
+//! - `prometheus` writes `/metrics`.
 //! - `site` routes a request to one of these; `studio` accepts connections.
 //!
 //! # Out of scope
@@ -25,6 +26,7 @@ mod assets;
 mod follow;
 mod guard;
 mod http;
+mod prometheus;
 mod site;
 mod studio;
 

@@ -4,6 +4,7 @@ use crate::api::{self, State};
 use crate::assets;
 use crate::guard::{Guard, Verdict};
 use crate::http::{Method, Request, Response};
+use crate::prometheus;
 
 /// What a studio answers with.
 pub struct Site {
@@ -22,6 +23,7 @@ impl Site {
             Verdict::Allowed if request.method == Method::Post => {
                 Response::text(405, "nothing is posted to this address")
             }
+            Verdict::Allowed if request.path == "/metrics" => prometheus::answer(&self.state),
             Verdict::Allowed if is_page => assets::page(),
             Verdict::Allowed => assets::file(&request.path).unwrap_or_else(|| {
                 Response::text(404, "there is no such page; the studio begins at /")

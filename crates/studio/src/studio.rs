@@ -4,6 +4,7 @@ use crate::api::State;
 use crate::follow::Followed;
 use crate::guard::Guard;
 use crate::http::{Limits, Response, serve};
+use crate::prometheus;
 use crate::site::Site;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -55,6 +56,7 @@ pub struct StudioOptions {
     path: PathBuf,
     address: IpAddr,
     port: u16,
+    record_metrics: bool,
 }
 
 impl StudioOptions {
@@ -73,12 +75,25 @@ impl StudioOptions {
         self
     }
 
+    /// Whether the studio records the metrics of this process, and shows them at `/metrics`; no by default. A process
+    /// has one recorder of the facade `metrics`, the first that is set: where the program has its own, `/metrics` shows
+    /// the state of the database alone.
+    #[must_use]
+    pub fn record_metrics(mut self, record: bool) -> Self {
+        self.record_metrics = record;
+        self
+    }
+
     /// Opens the database read-only and begins to listen. Requests are answered from [`Studio::run`] on.
     ///
     /// # Errors
     /// [`StudioError`] says what cannot be opened or listened at.
     pub fn bind(self) -> Result<Studio, StudioError> {
         let address = SocketAddr::new(self.address, self.port);
+        if self.record_metrics {
+            // Before the database is opened, which describes its metrics.
+            prometheus::install();
+        }
         let database = Arc::new(Followed::open(&self.path)?);
         let failed = |source| StudioError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
@@ -148,6 +163,7 @@ impl Studio {
             path: path.as_ref().to_owned(),
             address: Ipv4Addr::LOCALHOST.into(),
             port: DEFAULT_PORT,
+            record_metrics: false,
         }
     }
 

@@ -134,6 +134,19 @@ class SpaceStats:
 
 
 @dataclass(frozen=True)
+class LexicalStats:
+    """Statistics of a lexical space."""
+
+    generation: int
+    generations: int
+    lexical: dict[str, Any]
+    """The definition."""
+    unindexed_segments: int
+    """Items segments whose index is built in memory until the next merge."""
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Stats:
     """Statistics of a database."""
 
@@ -147,6 +160,7 @@ class Stats:
     kernels: str
     """The instruction set that compares vectors."""
     spaces: dict[str, SpaceStats]
+    lexical: dict[str, LexicalStats]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ use crate::catalog;
 use crate::error::Error;
 use crate::format::container::reserved_is_zero;
 use crate::format::manifest as manifest_file;
+use crate::maintain::progress::{Monitor, ProgressStage};
 use crate::manifest::{Generation, Manifest};
 use crate::snapshot::{Base, Live, Sealed};
 use crate::store::{self, SpaceSegment, StoreError};
@@ -16,9 +17,16 @@ use twinspire_core::ids::{ItemNo, Revision};
 /// replaced.
 ///
 /// `last` is the last acknowledged revision, which only the writer knows: the journal must reach it.
-pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, Error> {
+pub(crate) fn check(
+    live: &Live,
+    last: Option<Revision>,
+    monitor: &Monitor<'_>,
+) -> Result<CheckReport, Error> {
     let mut report = CheckReport::default();
     let sealed = live.snapshot.load().sealed.clone();
+    let total = segment_bytes(&sealed.manifest);
+    let mut done = 0;
+    monitor.report(ProgressStage::Check, done, total)?;
     check_manifests(live, &sealed.manifest, &mut report)?;
     check_journal(live, &sealed.manifest, last, &mut report)?;
     let database = sealed.manifest.database;
@@ -26,6 +34,8 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
         report.files += 1;
         report.add_errors(segment.check());
         check_database(segment.path(), segment.database(), database, &mut report);
+        done += segment.pinned().file.length;
+        monitor.report(ProgressStage::Check, done, total)?;
     }
     check_fields(live, &sealed, &mut report);
     check_ids(&sealed, &mut report);
@@ -33,9 +43,26 @@ pub(crate) fn check(live: &Live, last: Option<Revision>) -> Result<CheckReport, 
         for generation in &space.generations {
             report.files += (generation.segments.len() + generation.towers.len()) as u64;
             check_generation(live, &sealed, name, generation, &mut report)?;
+            done += generation_bytes(generation);
+            monitor.report(ProgressStage::Check, done, total)?;
         }
     }
     Ok(report)
+}
+
+/// Bytes of all segments.
+fn segment_bytes(manifest: &Manifest) -> u64 {
+    let items = manifest.items.iter().map(|items| items.file.length);
+    let generations = manifest
+        .spaces
+        .values()
+        .flat_map(|space| &space.generations);
+    items.chain(generations.map(generation_bytes)).sum()
+}
+
+/// Bytes of the segments of a generation.
+fn generation_bytes(generation: &Generation) -> u64 {
+    generation.segments.iter().map(|s| s.file.length).sum()
 }
 
 /// Reports a segment that was copied from another database.

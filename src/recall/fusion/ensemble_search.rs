@@ -94,7 +94,7 @@ impl<'a> EnsembleSearch<'a> {
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         trace: &Trace,
     ) -> Result<Hits, Error> {
-        let channels = self.channels(view, query, vector_in, None)?;
+        let channels = self.channels(view, query, vector_in, None, trace)?;
         trace.end_stage(Stage::Query);
         let context = self.context(channels, filter, excluded, trace);
         let depth = self.params.k.saturating_add(self.params.offset);
@@ -135,7 +135,7 @@ impl<'a> EnsembleSearch<'a> {
             }
             return Ok(hits);
         }
-        let channels = self.channels(view, query, vector_in, Some(statistics))?;
+        let channels = self.channels(view, query, vector_in, Some(statistics), trace)?;
         trace.end_stage(Stage::Query);
         let context = self.context(channels, filter, excluded, trace);
         let recipe = self.ensemble.recipe();
@@ -218,6 +218,7 @@ impl<'a> EnsembleSearch<'a> {
         query: &Query<'_>,
         vector_in: impl Fn(usize, &str) -> Result<QueryVector<'v>, Error>,
         statistics: Option<&ShardStatistics>,
+        trace: &Trace,
     ) -> Result<Vec<Channel<'c>>, Error> {
         let mut channels = Vec::new();
         let mut vectors = 0;
@@ -225,7 +226,9 @@ impl<'a> EnsembleSearch<'a> {
             let mut lexical = self.lexical.iter();
             if let Some(space) = lexical.find(|space| space.name == name) {
                 let terms = statistics.and_then(|statistics| statistics.terms.get(name));
-                let source = Source::Words(space.query(view, query, terms)?);
+                let query = space.query(view, query, terms)?;
+                trace.words(|| query.explain());
+                let source = Source::Words(query);
                 channels.push(Channel { name, source });
                 continue;
             }

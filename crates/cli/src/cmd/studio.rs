@@ -19,7 +19,9 @@ Prints the address of the page and answers until it is stopped with Ctrl-C. The 
 and followed: another process may write to it meanwhile. The page needs no network.
 
 Only this machine can open the page. With --listen and an address of the network, whoever has the printed
-address can, for it contains a token; there is no encryption.";
+address can, for it contains a token; there is no encryption.
+
+/metrics shows the state of the database, and what the studio's own recalls took, in the format of Prometheus.";
 
 /// Open a local page that shows what the database holds and why it answers as it does.
 #[derive(Debug, Args)]
@@ -43,6 +45,7 @@ pub fn run(args: StudioArgs, output: &Output) -> Result<Exit, Failure> {
     let path = &args.target.database;
     check_exists(path)?;
     let options = Studio::options(path).port(args.port).listen(args.listen);
+    let options = options.record_metrics(true);
     let studio = options.bind().map_err(failure)?;
     let url = studio.url().to_owned();
     output.result(&json!({"url": url}), || {

@@ -239,6 +239,22 @@ fn explanation(explain: &Explain) -> String {
         text.push_str(&table.render());
         text.push('\n');
     }
+    for search in &explain.words {
+        text.push_str(&format!(
+            "{} generation {}: exact, {} indexes\n",
+            search.space, search.generation, search.indexes
+        ));
+        let mut table = Table::new(&["term", ">items", ">weight"]);
+        for term in &search.terms {
+            table.row([
+                term.term.clone(),
+                term.items.to_string(),
+                format!("{:.2}", term.weight),
+            ]);
+        }
+        text.push_str(&table.render());
+        text.push('\n');
+    }
     if !explain.fusion.is_empty() {
         let mut table = Table::new(&["step", "space", ">of", ">kept"]);
         for step in &explain.fusion {

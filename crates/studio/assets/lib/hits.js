@@ -83,7 +83,7 @@ export function Timeline({ explain, json }) {
   const stages = [
     ['JSON', json, 'parsing the text of the user'],
     ['Filter, exclusions', prepare, 'resolving the filter and excluded items'],
-    ['User tower', query, 'from features to the query vector'],
+    explain.words?.length && !explain.searches.length ? ['Words', query, 'from the text to its terms'] : ['User tower', query, 'from features to the query vector'],
     [explain.fusion?.length ? 'Search and fusion' : 'Search', search, 'search, re-ranking and fusion'],
     ['Records', answer, 'looking up ids and records'],
   ].filter(([, time]) => time > 0);
@@ -114,6 +114,17 @@ export function Explanation({ explain, json }) {
         <thead><tr><th>Segment</th><th>How</th><th class="num">Vectors</th><th class="num">Expanded</th><th class="num">Scored</th><th class="num">Re-ranked</th><th class="num">Time</th></tr></thead>
         <tbody>${search.segments.map((segment) => html`<tr key=${segment.file}><td>${segment.file}</td><td>${PLANS[segment.plan] ?? segment.plan}</td><td class="num">${count(segment.nodes)}</td><td class="num">${count(segment.expanded)}</td><td class="num">${count(segment.scored)}</td><td class="num">${count(segment.ranked)}</td><td class="num">${micros(segment.micros)}</td></tr>`)}</tbody>
       </table></div>
+    </div>`)}
+    ${explain.words?.map((search, at) => html`<div class="stack" key=${`words${at}`}>
+      <${Facts} of=${[
+        ['Lexical space', html`<span class="mono">${search.space}</span>, definition ${search.generation}`],
+        ['Indexes searched', `${count(search.indexes)}, exactly`],
+        !search.terms.length && ['Words', 'no item has a word of the text'],
+      ]} />
+      ${search.terms.length > 0 && html`<div class="scroll"><table>
+        <thead><tr><th>Word (stem)</th><th class="num">Items with it</th><th class="num">Weight</th></tr></thead>
+        <tbody>${search.terms.map((term) => html`<tr key=${term.term}><td class="mono">${visible(term.term)}</td><td class="num">${count(term.items)}</td><td class="num">${number(term.weight)}</td></tr>`)}</tbody>
+      </table></div>`}
     </div>`)}
     ${explain.fusion?.length > 0 && html`<div class="scroll"><table>
       <thead><tr><th>Step of the fusion</th><th>Space</th><th class="num">Items in</th><th class="num">Items out</th></tr></thead>

@@ -17,13 +17,18 @@ export function textOf({ name, generations = {} }, info) {
   return [given.filter(([space]) => space === name).map(([, number]) => `${name}@${number}`)[0] ?? name, ...given.filter(([space]) => space !== name).map(([space, number]) => `${space}@${number}`)].join(',');
 }
 
+/** The names of the spaces that have vectors. */
+export const vectorSpaces = (info) => info.targets.filter((target) => !target.is_ensemble && !target.is_lexical).map((target) => target.name);
+
+const titleOf = (target) => (target.is_ensemble ? `${target.name} (ensemble of ${target.spaces.join(', ')})` : target.is_lexical ? `${target.name} (words)` : target.name);
+
 /** Chooses a space or an ensemble and the generations of its spaces. */
 export function SideField({ info, side, onChange, label = 'Recall from' }) {
   const target = info.targets.find((one) => one.name === side.name);
   const several = Object.entries(target?.generations ?? {}).filter(([, kept]) => kept.numbers.length > 1);
   return html`<div class="fields">
     <${Field} label=${label}>${(id) => html`<${Select} id=${id} value=${side.name} onChange=${(name) => onChange({ name, generations: {} })}
-      options=${info.targets.map((one) => [one.name, one.is_ensemble ? `${one.name} (ensemble of ${one.spaces.join(', ')})` : one.name])} />`}<//>
+      options=${info.targets.map((one) => [one.name, titleOf(one)])} />`}<//>
     ${several.map(([space, kept]) => html`<${Field} key=${space} label=${target.is_ensemble ? html`Generation of <span class="mono">${space}</span>` : 'Generation'}>${(id) => html`<${Select} id=${id} value=${String(side.generations[space] ?? kept.active)}
       onChange=${(number) => onChange({ ...side, generations: { ...side.generations, [space]: Number(number) } })}
       options=${kept.numbers.map((number) => [String(number), number === kept.active ? `${number} (active)` : String(number)])} />`}<//>`)}

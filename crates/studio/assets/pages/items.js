@@ -64,8 +64,8 @@ function One({ id }) {
       <${Card} title="Record" aside=${html`<span class="mono muted">${visible(record.id)}</span>`}><${Record} value=${record} /><//>
       ${spaces.map((space) => html`<${Card} key=${space.space} title=${html`Neighbours in <span class="mono">${space.space}</span>`}
         aside=${html`<${Link} to="/recall" params=${{ from: space.space, similar: record.id }}>Recall like this<//>`}>
-        ${space.norm === null ? html`<${Note} level="warning" title=${space.problem ?? 'The item has no vector in this space'}>Recalls of this space do not find it.<//>` : html`<div class="stack">
-          <${Facts} of=${[['Length of its vector', number(space.norm)]]} />
+        ${space.norm === null && !space.is_lexical ? html`<${Note} level="warning" title=${space.problem ?? 'The item has no vector in this space'}>Recalls of this space do not find it.<//>` : html`<div class="stack">
+          <${Facts} of=${[space.is_lexical ? ['Compared by', 'the words that say most about the item'] : ['Length of its vector', number(space.norm)]]} />
           ${space.neighbours.length ? html`<${HitsTable} hits=${space.neighbours} />` : html`<${Empty} title="No other items" />`}
         </div>`}
       <//>`)}

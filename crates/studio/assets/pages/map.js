@@ -6,13 +6,14 @@ import { count, counted, number, percent, plain, score, title, visible } from '/
 import { ItemLink } from '/assets/lib/hits.js';
 import { Grid, View, drawPoints, packed, palette, scale } from '/assets/lib/points.js';
 import { Link, navigate } from '/assets/lib/route.js';
+import { vectorSpaces } from '/assets/lib/search.js';
 import { Card, Empty, Failed, Field, Loaded, Note, Page, Record, Select, Working } from '/assets/lib/ui.js';
 import { UserForm } from '/assets/lib/user.js';
 
 export function Map({ params, info }) {
   return html`<${Page} title="Map" intro="Items near each other have similar vectors, as far as two dimensions can show it.">
     <${Loaded} from=${info} what="Reading the database…">${(info) => {
-      const spaces = info.targets.filter((target) => !target.is_ensemble).map((target) => target.name);
+      const spaces = vectorSpaces(info);
       const space = params.space ?? spaces[0];
       return spaces.length ? html`<${Content} key=${space} space=${space} spaces=${spaces} params=${params} />` : html`<${Card}><${Empty} title="No space yet">A map shows the vectors of a space, which a publish makes.<//><//>`;
     }}<//>

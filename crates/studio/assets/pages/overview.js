@@ -1,9 +1,9 @@
 // What the database holds, and how it is.
-import { html } from '/assets/vendor/preact-htm.js';
-import { get, useLoaded } from '/assets/lib/api.js';
+import { html, useEffect, useState } from '/assets/vendor/preact-htm.js';
+import { get, post, useLoaded } from '/assets/lib/api.js';
 import { colour } from '/assets/lib/charts.js';
-import { bytes, count, counted, micros, number, percent, short, when } from '/assets/lib/format.js';
-import { Badge, Card, Empty, Facts, Loaded, Note, Page, Stat } from '/assets/lib/ui.js';
+import { bytes, count, counted, micros, number, percent, short, visible, when } from '/assets/lib/format.js';
+import { Badge, Card, Empty, Facts, Failed, Loaded, Note, Page, Stat, Working } from '/assets/lib/ui.js';
 
 export function Overview() {
   const loaded = useLoaded((signal) => get('overview', {}, signal), []);
@@ -14,11 +14,12 @@ export function Overview() {
 
 function Content({ of: { stats, generations, ensembles, disk, findings, path } }) {
   const spaces = Object.entries(stats.spaces);
+  const words = Object.entries(stats.lexical);
   return html`
     <dl class="stats" style=${{ margin: 0 }}>
       <${Stat} label="Items" value=${count(stats.items)} more=${bytes(stats.items_bytes)} />
       <${Stat} label="Unsealed items" value=${count(stats.fresh)} more=${`journal ${bytes(stats.journal_bytes)}`} />
-      <${Stat} label="Spaces" value=${count(spaces.length)} more=${counted(Object.values(generations).flat().length, 'generation')} />
+      <${Stat} label="Spaces" value=${count(spaces.length + words.length)} more=${counted(Object.values(generations).flat().length, 'generation')} />
       <${Stat} label="Ensembles" value=${count(Object.keys(ensembles).length)} />
       <${Stat} label="On disk" value=${bytes(disk.bytes)} more=${counted(disk.files, 'file')} />
     </dl>
@@ -26,14 +27,48 @@ function Content({ of: { stats, generations, ensembles, disk, findings, path } }
       <div class="stack">${findings.length
         ? findings.map((finding) => html`<${Note} key=${finding.title} level=${finding.level} title=${finding.title}>${finding.advice}<//>`)
         : html`<${Note} level="good" title="Nothing needs attention">${'The figures are those of the last measurements. `twinspire check` reads every byte.'}<//>`}
+        <${Check} />
       </div>
     <//>
     ${spaces.map(([name, space]) => html`<${Space} key=${name} name=${name} space=${space} generations=${generations[name] ?? []} />`)}
-    ${!spaces.length && html`<${Card} title="Spaces"><${Empty} title="No space yet">A publish embeds the items with trained towers and makes one.<//><//>`}
+    ${words.map(([name, space]) => html`<${Words} key=${name} name=${name} space=${space} />`)}
+    ${!spaces.length && !words.length && html`<${Card} title="Spaces"><${Empty} title="No space yet">A publish embeds the items with trained towers and makes one.<//><//>`}
     ${Object.keys(ensembles).length > 0 && html`<${Card} title="Ensembles" intro="Recipes that fuse the scores of several spaces.">
       <div class="stack">${Object.entries(ensembles).map(([name, ensemble]) => html`<${Ensemble} key=${name} name=${name} of=${ensemble} />`)}</div>
     <//>`}
     <${Disk} disk=${disk} path=${path} kernels=${stats.kernels} />`;
+}
+
+/** Reads every byte when asked to, and tells what it found. */
+function Check() {
+  const [view, setView] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [run, setRun] = useState(0);
+  useEffect(() => {
+    const controller = new AbortController();
+    (async () => {
+      if (run) setView(await post('check', {}, controller.signal));
+      for (;;) {
+        const next = await get('check', {}, controller.signal);
+        setView(next);
+        if (next.state !== 'working') return;
+        await new Promise((done) => setTimeout(done, 200));
+      }
+    })().catch((error) => { if (!controller.signal.aborted) setProblem(error); });
+    return () => controller.abort();
+  }, [run]);
+  const start = () => { setProblem(null); setRun(run + 1); };
+  const found = view?.state === 'ready' && [...view.problems, ...view.unsupported];
+  return html`
+    ${problem && html`<${Failed} problem=${problem} />`}
+    ${view?.state === 'working' && html`<${Working} what="Reading every byte…" share=${view.share} />`}
+    ${found && (found.length
+      ? html`<${Note} level="error" title=${`The check found ${counted(found.length, 'problem')}`}>
+          <ul>${found.slice(0, 20).map((one, at) => html`<li key=${at}><span class="mono">${visible(one.file)}</span>, ${one.section}: ${visible(one.what)}</li>`)}</ul>
+          <code>twinspire repair DB</code> keeps what can be read.
+        <//>`
+      : html`<${Note} level="good" title=${`Every byte of ${counted(view.files, 'file')} is as it was written`}>${`Checked in ${number(view.seconds)} s. Files are compared with their checksums and with each other.`}<//>`)}
+    ${view?.state !== 'working' && html`<div class="row"><button onClick=${start}>${found ? 'Check again' : 'Check every byte'}</button><span class="muted small">Reads all files once.</span></div>`}`;
 }
 
 function recallBadge(measured) {
@@ -85,6 +120,19 @@ function Space({ name, space, generations }) {
         </tr>`)}</tbody>
       </table></div>
     </div>
+  <//>`;
+}
+
+function Words({ name, space: { lexical, ...space } }) {
+  const fields = Object.entries(lexical.fields).map(([field, boost]) => (boost === 1 ? field : `${field} × ${number(boost)}`));
+  return html`<${Card} title=${html`Lexical space <span class="mono">${name}</span>`} aside=${html`<span class="muted small">definition ${space.generation}</span>`}>
+    <${Facts} of=${[
+      ['Reads of items', html`<span class="mono">${fields.join(', ')}</span>`],
+      ['Reads of users', html`<span class="mono">${lexical.query}</span>`],
+      ['Language', lexical.language],
+      ['Index', html`${bytes(space.bytes)}${space.unindexed_segments > 0 && html` <${Badge} kind="warn">${counted(space.unindexed_segments, 'segment')} without<//>`}`],
+      ['Definitions kept', count(space.generations)],
+    ]} />
   <//>`;
 }
 

@@ -2,17 +2,19 @@
 import { html, useEffect, useMemo, useState } from '/assets/vendor/preact-htm.js';
 import { get, post, useLoaded } from '/assets/lib/api.js';
 import { BarChart, LineChart } from '/assets/lib/charts.js';
+import { useFields } from '/assets/lib/filter.js';
 import { count, counted, number, percent, score, visible } from '/assets/lib/format.js';
 import { ItemCell, ItemLink } from '/assets/lib/hits.js';
 import { Link, navigate } from '/assets/lib/route.js';
 import { Badge, Card, Empty, Facts, Failed, Field, Loaded, Note, Page, Select, Stat, Tabs, Working } from '/assets/lib/ui.js';
+import { vectorSpaces } from '/assets/lib/search.js';
 import { linesOf, usersOf } from '/assets/lib/users.js';
 import { randomUser } from '/assets/lib/user.js';
 
 export function Quality({ params, info }) {
   return html`<${Page} title="Quality" intro="How much of the exact answer recalls find, what the vectors are like, and where the model has nothing to learn from.">
     <${Loaded} from=${info} what="Reading the database…">${(info) => {
-      const spaces = info.targets.filter((target) => !target.is_ensemble).map((target) => target.name);
+      const spaces = vectorSpaces(info);
       const space = params.space ?? spaces[0];
       if (!spaces.length) return html`<${Card}><${Empty} title="No space yet">A publish makes one and measures it.<//><//>`;
       return html`
@@ -113,18 +115,21 @@ function UsersCard({ space }) {
   const form = useLoaded((signal) => get('form', { name: space }, signal), [space]);
   const [text, setText] = useState(null);
   const [state, setState] = useState({});
+  const [popularity, setPopularity] = useState('');
+  const numbers = useFields().filter((field) => field.kinds.includes('number')).map((field) => field.path);
   const shown = text ?? (form.value?.takes_user ? linesOf(Array.from({ length: 200 }, () => randomUser(form.value))) : '');
   const parsed = useMemo(() => { try { return { users: usersOf(shown) }; } catch (error) { return { error: error.message }; } }, [shown]);
   const run = async (event) => {
     event.preventDefault();
     setState({ since: Date.now() });
-    try { setState({ report: await post('quality/users', { side: { name: space }, users: parsed.users, k: 10 }), users: parsed.users }); } catch (problem) { setState({ problem }); }
+    try { setState({ report: await post('quality/users', { side: { name: space }, users: parsed.users, k: 10, popularity }), users: parsed.users }); } catch (problem) { setState({ problem }); }
   };
   if (form.value && !form.value.takes_user) return null;
   return html`<${Card} title="What users get" intro="Coverage of the catalogue, and the users with the poorest answers. Each user is answered twice: as recalls do, and exactly.">
     <${Loaded} from=${form} what="Reading the towers…">${() => html`<div class="stack">
       <form class="stack" onSubmit=${run}>
         <${Field} label="Users: a line of JSON each, or a list" hint=${parsed.error ?? `${counted(parsed.users.length, 'user')}. Histories of these examples are items at random; paste users of a log for real figures.`}>${(id, hint) => html`<textarea id=${id} rows="4" spellcheck="false" aria-describedby=${hint} aria-invalid=${String(Boolean(parsed.error))} value=${shown} onInput=${(event) => setText(event.target.value)}></textarea>`}<//>
+        ${numbers.length > 0 && html`<${Field} label="How popular an item is" hint="A field of the items, such as how often they were sold.">${(id, hint) => html`<${Select} id=${id} aria-describedby=${hint} value=${popularity} onChange=${setPopularity} options=${[['', 'no field says it'], ...numbers.map((path) => [path, visible(path)])]} />`}<//>`}
         <div><button class="primary" disabled=${Boolean(parsed.error) || !parsed.users.length || state.since}>Answer them</button></div>
       </form>
       ${state.since && html`<${Working} what="Answering the users…" since=${state.since} />`}
@@ -132,6 +137,13 @@ function UsersCard({ space }) {
       ${state.report && html`<${UsersResult} report=${state.report} users=${state.users} space=${space} />`}
     </div>`}<//>
   <//>`;
+}
+
+/** Which items answers are made of. Without a preference each tenth would get a tenth. */
+function Popularity({ of: { field, tenths, cold, cold_items: coldItems, sampled }, places }) {
+  return html`<h3>Places in answers, by tenth of the catalogue</h3>
+    <${BarChart} label="Share of places in answers by popularity of the item" bars=${tenths.map((value, at) => ({ label: String(at + 1), value, text: percent(value / places, 0) }))} xLabel=${`tenth of the items by ${field}, most popular first`} />
+    <p class="hint">${`Items without ${field} (cold start) take ${percent(cold / places)} of the places, and are ${percent(coldItems)} of the items. From ${counted(sampled, 'item')} all over the database.`}</p>`;
 }
 
 function UsersResult({ report, users, space }) {
@@ -144,6 +156,7 @@ function UsersResult({ report, users, space }) {
       <${Stat} label="Most frequent tenth" value=${percent(report.top_tenth)} more="of all places in answers" />
     </dl>
     ${report.tenths.length > 1 && html`<h3>Places in answers, by tenth of the recalled items</h3><${BarChart} label="Share of places in answers by popularity" bars=${report.tenths.map((value, at) => ({ label: String(at + 1), value, text: percent(value / places, 0) }))} xLabel="tenth of the recalled items, most frequent first" />`}
+    ${report.popularity && html`<${Popularity} of=${report.popularity} places=${places} />`}
     <div class="grid2">
       <div><h3>Users with the poorest answers</h3><div class="scroll" style=${{ margin: 0, padding: 0 }}><table><thead><tr><th class="num">User</th><th class="num">recall@10</th><th class="num">Best score</th><th></th></tr></thead>
         <tbody>${report.hard.map((user) => html`<tr key=${user.at}><td class="num">${user.at + 1}</td><td class="num">${percent(user.recall, 0)}</td><td class="num">${score(user.best)}</td><td><${Link} to="/recall" params=${{ from: space, user: JSON.stringify(users[user.at]) }}>Explain<//></td></tr>`)}</tbody></table></div></div>

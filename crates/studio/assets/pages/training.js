@@ -3,12 +3,13 @@ import { html } from '/assets/vendor/preact-htm.js';
 import { get, useLoaded } from '/assets/lib/api.js';
 import { bytes, count, counted, plain, visible } from '/assets/lib/format.js';
 import { navigate } from '/assets/lib/route.js';
+import { vectorSpaces } from '/assets/lib/search.js';
 import { Badge, Card, Empty, Facts, Field, Loaded, Note, Page, Record, Select } from '/assets/lib/ui.js';
 
 export function Training({ params, info }) {
   return html`<${Page} title="Training" intro="The towers that a space answers with: what they read, how they are built, and what is kept of their training.">
     <${Loaded} from=${info} what="Reading the database…">${(info) => {
-      const spaces = info.targets.filter((target) => !target.is_ensemble).map((target) => target.name);
+      const spaces = vectorSpaces(info);
       const space = params.space ?? spaces[0];
       if (!spaces.length) return html`<${Card}><${Empty} title="No space yet"><code>twinspire train</code> makes towers, and <code>twinspire publish</code> makes a space of them.<//><//>`;
       return html`

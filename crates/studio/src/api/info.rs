@@ -12,7 +12,7 @@ pub struct Info {
     pub name: String,
     pub path: String,
     pub version: &'static str,
-    /// What can be recalled from: spaces, then ensembles.
+    /// What can be recalled from: spaces, lexical spaces, then ensembles.
     pub targets: Vec<Target>,
 }
 
@@ -21,6 +21,8 @@ pub struct Info {
 pub struct Target {
     pub name: String,
     pub is_ensemble: bool,
+    /// Whether it ranks by words, without vectors.
+    pub is_lexical: bool,
     /// The spaces that answer: one, or those of the ensemble.
     pub spaces: Vec<String>,
     /// The kept generations of each of these spaces, newest first; the active one by itself.
@@ -37,7 +39,19 @@ pub struct Kept {
 /// The names in the database.
 pub fn get(state: &State) -> Result<Info, Problem> {
     let database = state.database();
+    let lexical = database.lexical();
+    let words = lexical.list();
     let kept = |space: &str| -> Result<Kept, Problem> {
+        if words.contains_key(space) {
+            // A recall answers with the active definition alone.
+            let kept = lexical.generations(space)?.into_iter();
+            let active = kept.filter(|one| one.active).map(|one| one.number);
+            let numbers: Vec<GenerationNo> = active.collect();
+            return Ok(Kept {
+                active: numbers.first().copied().unwrap_or_default(),
+                numbers,
+            });
+        }
         let now = database.pin();
         let generations = database.generations(space)?;
         Ok(Kept {
@@ -46,9 +60,10 @@ pub fn get(state: &State) -> Result<Info, Problem> {
         })
     };
     let mut targets = Vec::new();
-    for space in database.spaces() {
+    for space in database.spaces().into_iter().chain(words.keys().cloned()) {
         targets.push(Target {
             is_ensemble: false,
+            is_lexical: words.contains_key(&space),
             generations: BTreeMap::from([(space.clone(), kept(&space)?)]),
             spaces: vec![space.clone()],
             name: space,
@@ -63,6 +78,7 @@ pub fn get(state: &State) -> Result<Info, Problem> {
         targets.push(Target {
             name,
             is_ensemble: true,
+            is_lexical: false,
             spaces,
             generations,
         });
@@ -78,4 +94,28 @@ pub fn get(state: &State) -> Result<Info, Problem> {
         version: env!("CARGO_PKG_VERSION"),
         targets,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::shop_with_words;
+    use super::*;
+
+    #[test]
+    fn lexical_spaces_are_targets_too_alone_and_in_ensembles() {
+        let (_dir, state) = shop_with_words();
+        let info = get(&state).unwrap();
+        let targets = info.targets.iter();
+        let kinds = targets.map(|one| (one.name.as_str(), one.is_lexical, one.is_ensemble));
+        assert_eq!(
+            kinds.collect::<Vec<_>>(),
+            [
+                ("price", false, false),
+                ("titles", true, false),
+                ("both", false, true)
+            ]
+        );
+        let both = &info.targets[2].generations;
+        assert_eq!(both["titles"].numbers, [GenerationNo(1)]);
+    }
 }

@@ -130,8 +130,10 @@ pub struct ItemView {
 #[derive(Debug, Serialize)]
 pub struct Neighbourhood {
     pub space: String,
-    /// The length of its vector; none if it has none here.
+    /// The length of its vector; none if it has none here, or the space ranks by words.
     pub norm: Option<f64>,
+    /// Whether the space ranks by words.
+    pub is_lexical: bool,
     pub neighbours: Vec<Hit>,
     /// Why there are no neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +145,10 @@ pub fn one(state: &State, id: &str) -> Result<ItemView, Problem> {
     let database = state.database();
     let found = database.items().get(id)?;
     let record = found.ok_or_else(|| Problem::not_found(format!("there is no item {id:?}")))?;
-    let spaces = database.spaces().into_iter().map(|space| {
+    let words = database.lexical().list();
+    let spaces = database.spaces().into_iter();
+    let spaces = spaces.chain(words.keys().cloned());
+    let spaces = spaces.map(|space| {
         let vector = database.vectors(&space, [id]).ok();
         let norm = vector.map(|vector| {
             let squares = vector.iter().map(|one| f64::from(*one).powi(2));
@@ -159,6 +164,7 @@ pub fn one(state: &State, id: &str) -> Result<ItemView, Problem> {
             Err(error) => (Vec::new(), Some(Problem::from(error).message)),
         };
         Neighbourhood {
+            is_lexical: words.contains_key(&space),
             space,
             norm,
             neighbours,
@@ -173,7 +179,7 @@ pub fn one(state: &State, id: &str) -> Result<ItemView, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::shop;
+    use super::super::tests::{shop, shop_with_words};
     use super::*;
 
     fn ids(page: &ItemsPage) -> Vec<&str> {
@@ -230,6 +236,9 @@ mod tests {
             .collect();
         assert_eq!(neighbours, ["B02", "B03"]);
         assert!(item.spaces[0].norm.is_some());
+        let (_dir, state) = shop_with_words();
+        let titles = one(&state, "B01").unwrap().spaces.pop().unwrap();
+        assert!(titles.is_lexical && titles.norm.is_none() && titles.problem.is_none());
         assert!(one(&state, "nope").unwrap_err().message.contains("nope"));
     }
 }

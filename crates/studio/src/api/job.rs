@@ -25,6 +25,12 @@ impl Progress {
         self.total.store(total, Ordering::Relaxed);
     }
 
+    /// Sets how much is done, of how much.
+    pub fn set(&self, done: u64, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+    }
+
     pub fn add(&self, done: u64) {
         self.done.fetch_add(done, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 //! `problem` turns errors into answers, `state` is what requests share, `asked` what recalls are made of, `job` long work.
 
 mod asked;
+mod check;
 mod compare;
 mod form;
 mod info;
@@ -65,6 +66,8 @@ pub fn answer(state: &State, request: &Request) -> Response {
         (Method::Post, "/api/quality/users") => {
             body(request).and_then(|asked| quality::users(state, &asked).and_then(json))
         }
+        (Method::Get, "/api/check") => check::get(state).and_then(json),
+        (Method::Post, "/api/check") => check::start(state).and_then(json),
         (Method::Post, "/api/compare") => {
             body(request).and_then(|asked| compare::post(state, &asked).and_then(json))
         }

@@ -169,7 +169,7 @@ fn findings(
             "`twinspire import DB FILE` reads JSON lines, CSV and Parquet.",
         );
     }
-    if stats.spaces.is_empty() {
+    if stats.spaces.is_empty() && stats.lexical.is_empty() {
         add(
             Level::Note,
             "The database has no space yet, so nothing can be recalled".to_owned(),
@@ -185,6 +185,19 @@ fn findings(
     }
     for (name, space) in &stats.spaces {
         space_findings(name, space, &mut add);
+    }
+    for (name, words) in &stats.lexical {
+        if words.unindexed_segments > 0 {
+            add(
+                Level::Warning,
+                format!(
+                    "{} items segments have no index of the lexical space {name}",
+                    words.unindexed_segments
+                ),
+                "Each process builds it in memory at its first recall. A writer merges in the background; \
+                 `twinspire merge DB` writes it now.",
+            );
+        }
     }
     for (name, kept) in generations {
         for generation in kept.iter().filter(|kept| kept.active && kept.left_out > 0) {

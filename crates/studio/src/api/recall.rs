@@ -81,7 +81,10 @@ pub fn post(state: &State, request: &RecallRequest) -> Result<Answer, Problem> {
         }
     });
     let remarks = match &request.query {
-        Query::User(user) => database.check_user_for(&request.side.name, user)?,
+        // A lexical space reads one text of the user, whatever else there is.
+        Query::User(user) if database.lexical().get(&request.side.name).is_none() => {
+            database.check_user_for(&request.side.name, user)?
+        }
         _ => Vec::new(),
     };
     let remarks = remarks
@@ -123,7 +126,7 @@ pub fn micros(since: Instant) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::shop;
+    use super::super::tests::{shop, shop_with_words};
     use super::*;
     use serde_json::json;
 
@@ -151,6 +154,24 @@ mod tests {
         assert_eq!(answer.explain.unwrap().searches.len(), 1);
         assert!(answer.remarks.is_empty(), "{:?}", answer.remarks);
         assert_eq!(answer.generations.len(), 1);
+    }
+
+    #[test]
+    fn words_are_explained_alone_and_in_an_ensemble() {
+        let (_dir, state) = shop_with_words();
+        for (name, user) in [
+            ("titles", json!({"query": "blue shoes"})),
+            ("both", json!({"query": "blue shoes", "price": 20})),
+        ] {
+            let asked = json!({"side": {"name": name}, "query": {"user": user}, "search": {}});
+            let answer = post(&state, &request(asked)).unwrap();
+            assert!(answer.remarks.is_empty(), "{:?}", answer.remarks);
+            let words = &answer.explain.unwrap().words;
+            assert_eq!((words.len(), words[0].space.as_str()), (1, "titles"));
+            let terms = words[0].terms.iter();
+            let terms: Vec<_> = terms.map(|one| (one.term.as_str(), one.items)).collect();
+            assert_eq!(terms, [("blue", 1), ("shoe", 1)]);
+        }
     }
 
     #[test]

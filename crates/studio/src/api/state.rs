@@ -1,5 +1,6 @@
 //! What requests share.
 
+use super::check::Checked;
 use super::job::Job;
 use super::map::Map;
 use super::problem::Problem;
@@ -20,6 +21,7 @@ pub struct State {
     database: Shared,
     maps: Mutex<Maps>,
     vectors: Mutex<Reports>,
+    check: Mutex<Option<Arc<Job<Checked>>>>,
 }
 
 impl State {
@@ -28,6 +30,7 @@ impl State {
             database,
             maps: Mutex::default(),
             vectors: Mutex::default(),
+            check: Mutex::default(),
         }
     }
 
@@ -51,6 +54,11 @@ impl State {
 
     pub fn vectors(&self) -> Result<MutexGuard<'_, Reports>, Problem> {
         self.vectors.lock().map_err(|_| poisoned())
+    }
+
+    /// The last check.
+    pub fn check(&self) -> Result<MutexGuard<'_, Option<Arc<Job<Checked>>>>, Problem> {
+        self.check.lock().map_err(|_| poisoned())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::follow::Followed;
 use serde_json::json;
 use std::sync::Arc;
 use tempfile::TempDir;
-use twinspire::{Database, Towers};
+use twinspire::{Database, Lexical, RankFusion, Towers};
 
 /// A shop of three items, and a space that compares prices.
 pub fn shop() -> (TempDir, State) {
@@ -24,6 +24,21 @@ pub fn shop() -> (TempDir, State) {
     let files = vec![("tower.json".to_owned(), schema.to_string().into_bytes())];
     let towers = Towers::from_bytes(files).unwrap();
     db.publish("price").towers(towers).run().unwrap();
+    drop(db);
+    let state = State::new(Arc::new(Followed::open(&path).unwrap()));
+    (dir, state)
+}
+
+/// The shop with a lexical space of titles, and an ensemble of both spaces.
+pub fn shop_with_words() -> (TempDir, State) {
+    let (dir, state) = shop();
+    drop(state);
+    let path = dir.path().join("shop.twin");
+    let db = Database::open(&path).unwrap();
+    let words = Lexical::new().field("title", 1.0);
+    db.lexical().define("titles", words).unwrap();
+    let both = RankFusion::new().space("price", 1.0).space("titles", 1.0);
+    db.ensembles().define("both", both).unwrap();
     drop(db);
     let state = State::new(Arc::new(Followed::open(&path).unwrap()));
     (dir, state)

@@ -26,6 +26,41 @@ fn a_recall_answers_with_records_and_the_exact_answer() {
 }
 
 #[test]
+fn metrics_are_those_of_the_database_and_of_this_process() {
+    let studio = Running::start();
+    let asked =
+        json!({"side": {"name": "clip"}, "query": {"vector": [0.0, 0.9]}, "search": {"k": 2}});
+    assert_eq!(studio.post("/api/recall", &asked).status, 200);
+    let answer = studio.get("/metrics");
+    assert_eq!(answer.status, 200);
+    let kind = answer.header("content-type");
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    let text = answer.text();
+    for line in [
+        "twinspire_database_items 2",
+        "twinspire_space_items{space=\"clip\"} 2",
+        "# TYPE twinspire_recalls_total counter",
+        "# HELP twinspire_recalls_total Answers of a space or an ensemble; of a shard, contributions to answers.",
+        "# TYPE twinspire_recall_seconds histogram",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}:\n{text}");
+    }
+    let counted = text.lines().find_map(|line| {
+        let rest = line.strip_prefix("twinspire_recalls_total{target=\"clip\"} ")?;
+        rest.parse::<f64>().ok()
+    });
+    assert!(counted >= Some(1.0), "{text}");
+    // As strict as all other addresses.
+    assert_eq!(
+        studio
+            .get_with("/metrics", "Sec-Fetch-Site: cross-site\r\n")
+            .status,
+        403
+    );
+    assert_eq!(studio.post("/metrics", &json!({})).status, 405);
+}
+
+#[test]
 fn hostile_records_and_requests_come_back_as_json_alone() {
     let studio = Running::start();
     let hostile = "</script><img src=x onerror=alert(1)>\u{202e}\u{0}";

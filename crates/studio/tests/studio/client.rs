@@ -30,7 +30,11 @@ impl Running {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("shop.twin");
         let database = super::database(&path);
-        let studio = Studio::options(&path).port(0).bind().unwrap();
+        let studio = Studio::options(&path)
+            .port(0)
+            .record_metrics(true)
+            .bind()
+            .unwrap();
         let host = studio.url().strip_prefix("http://").unwrap();
         let host = host.trim_end_matches('/').to_owned();
         let stop = studio.stop();

@@ -1,9 +1,10 @@
 //! How good a space is: recall by beam width, its vectors, the fields that its item tower reads, and what users get.
 //!
 //! `targets` reads the calibration, `vectors` the vectors (as a job), `features` a sample of the records, `users` the
-//! answers of given users.
+//! answers of given users, and `popularity` which items these are made of.
 
 mod features;
+mod popularity;
 mod targets;
 mod users;
 mod vectors;
@@ -114,5 +115,12 @@ mod tests {
         );
         assert_eq!(report.mean_recall, 1.0);
         assert_eq!(report.frequent[0].count, 2);
+        assert!(report.popularity.is_none());
+        let request = json!({"side": {"name": "price"}, "k": 1, "popularity": "price",
+            "users": [{"price": 1}, {"price": 900}]});
+        let report = users(&state, &serde_json::from_value(request).unwrap()).unwrap();
+        let popularity = report.popularity.unwrap();
+        assert_eq!((popularity.sampled, popularity.cold), (3, 0));
+        assert_eq!(popularity.tenths.iter().sum::<usize>(), 2);
     }
 }

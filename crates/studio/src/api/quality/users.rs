@@ -1,5 +1,6 @@
 //! What given users get: how much of the exact answer, how much of the catalogue, and who gets poor answers.
 
+use super::popularity::{Catalogue, Popularity, value};
 use crate::api::asked::{Side, check_users};
 use crate::api::problem::Problem;
 use crate::api::state::State;
@@ -20,6 +21,9 @@ pub struct UsersRequest {
     pub side: Side,
     pub users: Vec<Value>,
     pub k: usize,
+    /// The field that says how popular an item is; empty: none does.
+    #[serde(default)]
+    pub popularity: String,
 }
 
 /// What the users get.
@@ -40,6 +44,8 @@ pub struct UsersReport {
     pub top_tenth: f64,
     /// Places in answers by tenth of the recalled items, most frequent first.
     pub tenths: Vec<usize>,
+    /// Which items these are, if a field says how popular they are.
+    pub popularity: Option<Popularity>,
     /// The most frequent items.
     pub frequent: Vec<Frequent>,
     /// Users with the poorest answers first: least recall, then least score of the best item.
@@ -77,10 +83,16 @@ pub fn post(state: &State, request: &UsersRequest) -> Result<UsersReport, Proble
     let pinned = request.side.state(database)?;
     let k = request.k.clamp(1, 100);
     let recall = || pinned.recall(&request.side.name);
-    let found = recall().users(&request.users).top_each(k)?;
+    let field = request.popularity.as_str();
+    let found = match field {
+        "" => recall(),
+        field => recall().fields([field]),
+    };
+    let found = found.users(&request.users).top_each(k)?;
     let exact = recall().exact().users(&request.users).top_each(k)?;
     let (mut hard, mut failed) = (Vec::new(), Vec::new());
     let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut values: HashMap<String, f64> = HashMap::new();
     for (at, pair) in found.into_iter().zip(exact).enumerate() {
         match pair {
             (Ok(found), Ok(exact)) => {
@@ -88,6 +100,9 @@ pub fn post(state: &State, request: &UsersRequest) -> Result<UsersReport, Proble
                 let best = found.first().map(|hit| hit.score);
                 hard.push(Hard { at, recall, best });
                 for hit in found {
+                    if let (Some(record), false) = (&hit.record, values.contains_key(&hit.id)) {
+                        values.insert(hit.id.clone(), value(record, field));
+                    }
                     *counts.entry(hit.id).or_default() += 1;
                 }
             }
@@ -111,6 +126,14 @@ pub fn post(state: &State, request: &UsersRequest) -> Result<UsersReport, Proble
     hard.truncate(LISTED);
     let mut order: Vec<(String, usize)> = counts.into_iter().collect();
     order.sort_by(|(one, count), (other, others)| others.cmp(count).then(one.cmp(other)));
+    let popularity = match field {
+        "" => None,
+        field => {
+            let places = order.iter();
+            let places = places.map(|(id, count)| (values.get(id).copied().unwrap_or(0.0), *count));
+            Some(Catalogue::read(database, field)?.sum(places))
+        }
+    };
     let tenths = tenths(&order);
     let places: usize = tenths.iter().sum();
     let mut frequent = Vec::new();
@@ -132,6 +155,7 @@ pub fn post(state: &State, request: &UsersRequest) -> Result<UsersReport, Proble
             .first()
             .map_or(0.0, |first| *first as f64 / places.max(1) as f64),
         tenths,
+        popularity,
         frequent,
         hard,
     })
