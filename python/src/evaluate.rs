@@ -237,7 +237,10 @@ impl Database {
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err("either 'test' or 'split' expected").into());
             }
-            (Some(test), None) => (sources::events(test)?, "given events".to_owned()),
+            (Some(test), None) => {
+                order.sort(&mut data.events);
+                (sources::events(test)?, "given events".to_owned())
+            }
             (None, split) => {
                 let split = given_split(split)?;
                 (

@@ -1,6 +1,8 @@
 //! Settings of the recipes that learn from users, items and events.
 
+use super::dataset::Dataset;
 use super::error::TrainError;
+use super::evaluate::TieOrder;
 use super::history_encoder::HistoryEncoder;
 use super::hold_out::{HeldOut, HoldOut};
 use super::range::{MAX_COUNT, check_range};
@@ -36,6 +38,10 @@ pub struct LogParams {
     /// user's own counts are one more baseline. By default the towers are for items that are new to their user,
     /// and a recall should exclude the others.
     pub repeats: bool,
+    /// Order of one user's events of the same time, such as the items of a basket. By default it is random, as that of an
+    /// [evaluation](crate::evaluate::SplitBy): many logs are sorted by item, and the last item of each basket would be
+    /// a new or a rare one.
+    pub ties: TieOrder,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
     /// Which events are held out for validation, if [`patience`](crate::TrainParams::patience) is
@@ -57,6 +63,7 @@ impl Default for LogParams {
             history_distinct: false,
             history_encoder: HistoryEncoder::Mean,
             repeats: false,
+            ties: TieOrder::default(),
             id_dropout: 0.1,
             hold_out: HoldOut::Last,
             schema: Overrides::default(),
@@ -80,6 +87,11 @@ impl LogParams {
         self.history_encoder.check()?;
         check_range("id_dropout", self.id_dropout, 0.0..=0.9)?;
         self.hold_out.check()
+    }
+
+    /// The logs of some data, as these settings read them.
+    pub(crate) fn logs_of(&self, data: &Dataset) -> Result<Logs, TrainError> {
+        Ok(Logs::ordered(data, self.ties)?.with_repeats(self.repeats))
     }
 
     /// Takes the holdout out of the logs, if the training validates at all. `since` is the start of the

@@ -3,14 +3,14 @@
 use super::dataset::Dataset;
 use super::error::TrainError;
 use super::error_reason::MissingData;
-use super::evaluate::latest;
+use super::evaluate::{TieOrder, latest};
 use super::hold_out::{HeldOut, HoldOut, MAX_HELD_OUT};
 use super::names::Names;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use twinspire_towers::Side;
 use twinspire_towers::internals::{check_id, check_item};
+use twinspire_towers::{Event, Side};
 
 /// The field of a user that holds the most recent items, newest last.
 pub(crate) const HISTORY: &str = "history";
@@ -56,8 +56,14 @@ pub(crate) struct Example {
 }
 
 impl Logs {
-    /// Numbers users and items, those with records first, and sorts each user's events by time.
+    /// Numbers users and items, those with records first, and sorts each user's events by time, those of the same time
+    /// at random.
     pub(crate) fn new(data: &Dataset) -> Result<Self, TrainError> {
+        Self::ordered(data, TieOrder::default())
+    }
+
+    /// As [`new`](Self::new), with events of the same time in this order.
+    pub(crate) fn ordered(data: &Dataset, ties: TieOrder) -> Result<Self, TrainError> {
         if data.items.is_empty() {
             let missing = MissingData::Items;
             return Err(TrainError::Empty { missing });
@@ -92,20 +98,24 @@ impl Logs {
         }
         let mut order: Vec<usize> = (0..data.events.len()).collect();
         order.sort_by_key(|at| data.events[*at].at);
-        let mut seen: Vec<Vec<(u32, f32)>> = vec![Vec::new(); data.users.len()];
-        let mut times: Vec<Vec<i64>> = vec![Vec::new(); data.users.len()];
+        let mut of_users: Vec<Vec<(&Event, u32)>> = vec![Vec::new(); data.users.len()];
         for at in order {
             let event = &data.events[at];
             if !(event.weight.is_finite() && event.weight >= 0.0) {
                 let weight = event.weight;
                 return Err(TrainError::Weight { at, weight });
             }
-            let user = users.number(&event.user, || json!({"user_id": event.user}));
+            let user = users.number(&event.user, || json!({"user_id": event.user})) as usize;
             let item = items.number(&event.item, || json!({"id": event.item}));
-            seen.resize(seen.len().max(user as usize + 1), Vec::new());
-            seen[user as usize].push((item, event.weight));
-            times.resize(seen.len(), Vec::new());
-            times[user as usize].push(event.at);
+            of_users.resize(of_users.len().max(user + 1), Vec::new());
+            of_users[user].push((event, item));
+        }
+        let (mut seen, mut times) = (Vec::new(), Vec::new());
+        for mut events in of_users {
+            events.sort_by(|(one, _), (other, _)| ties.compare(one, other));
+            let met = events.iter().map(|(event, item)| (*item, event.weight));
+            seen.push(met.collect());
+            times.push(events.iter().map(|(event, _)| event.at).collect());
         }
         let logs = Self {
             items: items.records,

@@ -32,7 +32,19 @@ __all__ = ["dssm", "ebr", "mobius", "youtube"]
 
 
 #: Settings of the data and not of the model.
-_OF_DATA = {"click", "document", "held_out", "hold_out", "max_unknown_ids", "query", "relevance", "score", "seed"}
+_OF_DATA = {
+    "click",
+    "document",
+    "held_out",
+    "hold_out",
+    "max_unknown_ids",
+    "query",
+    "relevance",
+    "repeats",
+    "score",
+    "seed",
+    "ties",
+}
 
 
 def _search(auto: bool | float | None, earlier: object, settings: dict[str, Any]) -> tuple[float, bool] | None:

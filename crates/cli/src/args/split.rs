@@ -1,8 +1,6 @@
 //! Which events of a log are the test.
 
 use clap::{Args, ValueEnum};
-use twinspire::Event;
-use twinspire::train::Dataset;
 use twinspire::train::evaluate::{SplitBy, TieOrder};
 
 use super::numbers::moment;
@@ -11,11 +9,13 @@ use super::numbers::moment;
 #[derive(Debug, Args)]
 pub struct TieArgs {
     /// Order of one user's events of the same time, which decides the last one where times are coarse
-    #[arg(long, value_name = "ORDER", default_value = "random")]
-    ties: Ties,
-    /// Seed of the random order of events of the same time
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    tie_seed: u64,
+    ///
+    /// `random` by default
+    #[arg(long, value_name = "ORDER")]
+    ties: Option<Ties>,
+    /// Seed of the random order of events of the same time; 0 by default
+    #[arg(long, value_name = "N")]
+    tie_seed: Option<u64>,
 }
 
 /// An order of events.
@@ -30,18 +30,14 @@ enum Ties {
 }
 
 impl TieArgs {
-    /// The order.
-    pub fn order(&self) -> TieOrder {
-        match self.ties {
-            Ties::Random => TieOrder::Random(self.tie_seed),
-            Ties::Log => TieOrder::Log,
-            Ties::Id => TieOrder::Id,
+    /// The order, if one is given.
+    pub fn order(&self) -> Option<TieOrder> {
+        match (self.ties, self.tie_seed) {
+            (None, None) => None,
+            (None | Some(Ties::Random), seed) => Some(TieOrder::Random(seed.unwrap_or(0))),
+            (Some(Ties::Log), _) => Some(TieOrder::Log),
+            (Some(Ties::Id), _) => Some(TieOrder::Id),
         }
-    }
-
-    /// Takes the test out of the data.
-    pub fn hold_out(&self, by: SplitBy, data: &mut Dataset) -> Vec<Event> {
-        by.hold_out(data, self.order())
     }
 }
 

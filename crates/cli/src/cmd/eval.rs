@@ -147,13 +147,15 @@ pub fn run(args: EvalArgs, output: &Output) -> Result<Exit, Failure> {
         .map(|name| Ok((name, name.resolve(&now, &db)?)));
     let states: Vec<_> = states.collect::<Result<_, Failure>>()?;
     let mut data = args.data.read(output)?;
+    let order = args.ties.order().unwrap_or_default();
     let (test, split) = match &args.test {
-        Some(path) => (
-            args.data.read_events(path, output)?,
-            path.display().to_string(),
-        ),
+        Some(path) => {
+            order.sort(&mut data.events);
+            let test = args.data.read_events(path, output)?;
+            (test, path.display().to_string())
+        }
         None => {
-            let (test, order) = (args.ties.hold_out(args.split, &mut data), args.ties.order());
+            let test = args.split.hold_out(&mut data, order);
             (test, format!("{}; {order}", args.split))
         }
     };

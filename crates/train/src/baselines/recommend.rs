@@ -4,7 +4,7 @@ use super::fitted::scorers;
 use super::ties::Ties;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
-use crate::evaluate::{Answers, Questions};
+use crate::evaluate::{Answers, Questions, TieOrder};
 use crate::sampler::Logs;
 use rayon::prelude::*;
 use serde_json::json;
@@ -30,12 +30,12 @@ pub fn recommend(
         .iter()
         .map(|question| json!({"user_id": question.user["user_id"]}));
     // Items and users keep their numbers.
-    let logs = Logs::new(&Dataset {
+    let data = Dataset {
         items: ids.map(|id| json!({"id": id})).collect(),
         users: users.collect(),
         events: questions.history().to_vec(),
-    })?
-    .with_repeats(questions.repeats());
+    };
+    let logs = Logs::ordered(&data, TieOrder::Log)?.with_repeats(questions.repeats());
     let ties = Ties::new(logs.items.len(), seed);
     let each = scorers(&logs).into_iter().map(|(name, scorer)| {
         let users = (0..questions.len() as u32).into_par_iter().with_min_len(16);

@@ -85,7 +85,7 @@ impl Examples {
         config: &Config,
         step: usize,
     ) -> Result<Self, TrainError> {
-        let mut logs = Logs::new(data)?.with_repeats(config.log.repeats);
+        let mut logs = config.log.logs_of(data)?;
         logs.keep_every(step);
         let held_out = config.log.take_holdout(&mut logs, &config.training, None);
         let seen = (0..logs.users.len() as u32).map(|user| logs.seen_by(user));
@@ -249,7 +249,7 @@ pub fn pairs(
     data: &Dataset,
     config: &Config,
 ) -> Result<impl Iterator<Item = TrainingPair> + use<>, TrainError> {
-    let mut logs = Logs::new(data)?.with_repeats(config.log.repeats);
+    let mut logs = config.log.logs_of(data)?;
     config.log.take_holdout(&mut logs, &config.training, None);
     let longest = config.longest_history();
     let examples = logs.examples().into_iter();

@@ -11,7 +11,6 @@ use crate::error::TrainError;
 use crate::error_reason::MissingData;
 use crate::meter::Meter;
 use crate::nn::{Network, random};
-use crate::sampler::Logs;
 use crate::schema::extend_schema;
 use crate::trained::Trained;
 use crate::training_loop::{Course, Stage};
@@ -161,6 +160,6 @@ fn stages(examples: &Examples, config: &Config) -> Result<Vec<Stage<Example, Mix
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
     let longest = config.longest_history();
-    let logs = Logs::new(data);
+    let logs = config.log.logs_of(data);
     logs.map_or_else(|_| Vec::new(), |logs| logs.most_active(count, longest))
 }

@@ -4,6 +4,7 @@ use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::range::check_range;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use twinspire_towers::Event;
@@ -37,27 +38,32 @@ impl fmt::Display for TieOrder {
     }
 }
 
-/// What equal times are ordered by; equal keys keep the order of the log.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum TieKey<'a> {
-    Random(u64),
-    Log,
-    Id(u64, &'a str),
+impl TieOrder {
+    /// Sorts events by time, those of the same time in this order.
+    pub fn sort(self, events: &mut [Event]) {
+        events.sort_by(|one, other| self.compare(one, other));
+    }
+
+    /// The order of two events of one user; equal ones keep the order of the log.
+    pub(crate) fn compare(self, one: &Event, other: &Event) -> Ordering {
+        let by_ties = || match self {
+            Self::Random(seed) => shuffled(one, seed).cmp(&shuffled(other, seed)),
+            Self::Log => Ordering::Equal,
+            Self::Id => by_id(one).cmp(&by_id(other)),
+        };
+        one.at.cmp(&other.at).then_with(by_ties)
+    }
 }
 
-impl TieOrder {
-    /// What the events of one user are sorted by.
-    fn key(self, event: &Event) -> (i64, TieKey<'_>) {
-        let tie = match self {
-            Self::Random(seed) => {
-                let of_user = xxh3_64_with_seed(event.user.as_bytes(), seed);
-                TieKey::Random(xxh3_64_with_seed(event.item.as_bytes(), of_user))
-            }
-            Self::Log => TieKey::Log,
-            Self::Id => TieKey::Id(event.item.parse().unwrap_or(u64::MAX), &event.item),
-        };
-        (event.at, tie)
-    }
+/// A random number of an event.
+fn shuffled(event: &Event, seed: u64) -> u64 {
+    let of_user = xxh3_64_with_seed(event.user.as_bytes(), seed);
+    xxh3_64_with_seed(event.item.as_bytes(), of_user)
+}
+
+/// Ids that are numbers come in their order, before others.
+fn by_id(event: &Event) -> (u64, &str) {
+    (event.item.parse().unwrap_or(u64::MAX), &event.item)
 }
 
 /// Which events of a log are held out as a test. A training and its evaluation that split the same log in the same
@@ -97,7 +103,8 @@ impl SplitBy {
         }
     }
 
-    /// Removes the held-out events from the data and returns them.
+    /// Removes the held-out events from the data and returns them. The others are sorted by time and `ties`, so that
+    /// histories of them are in this order.
     ///
     /// ```
     /// # mod twinspire { pub use twinspire_towers::Event; pub use twinspire_train as train; }
@@ -116,8 +123,9 @@ impl SplitBy {
     /// ```
     #[must_use]
     pub fn hold_out(self, data: &mut Dataset, ties: TieOrder) -> Vec<Event> {
+        ties.sort(&mut data.events);
         let from = match self {
-            Self::Last => return hold_out_last(data, ties),
+            Self::Last => return hold_out_last(data),
             Self::Latest(share) => {
                 let times = data.events.iter().map(|event| event.at);
                 latest(times.collect(), share)
@@ -131,20 +139,18 @@ impl SplitBy {
     }
 }
 
-/// The last event of each user with three or more, ordered by user.
-fn hold_out_last(data: &mut Dataset, ties: TieOrder) -> Vec<Event> {
-    let mut users: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+/// The last event of each user with three or more, ordered by user. The events are in order of time.
+fn hold_out_last(data: &mut Dataset) -> Vec<Event> {
+    let mut users: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (at, event) in data.events.iter().enumerate() {
-        users.entry(&event.user).or_default().push(at);
+        let (count, last) = users.entry(&event.user).or_default();
+        (*count, *last) = (*count + 1, at);
     }
     let mut last = vec![false; data.events.len()];
     let mut held_out = Vec::new();
-    for mut mine in users.into_values().filter(|mine| mine.len() > 2) {
-        mine.sort_by_cached_key(|at| ties.key(&data.events[*at]));
-        if let Some(at) = mine.last() {
-            last[*at] = true;
-            held_out.push(data.events[*at].clone());
-        }
+    for (_, at) in users.into_values().filter(|(count, _)| *count > 2) {
+        last[at] = true;
+        held_out.push(data.events[at].clone());
     }
     let mut last = last.into_iter();
     data.events.retain(|_| last.next() != Some(true));
@@ -172,7 +178,7 @@ pub fn split(events: &[Event], ties: TieOrder) -> Split {
     }
     let mut split = Split::default();
     for mut mine in users.into_values() {
-        mine.sort_by_cached_key(|event| ties.key(event));
+        mine.sort_by(|one, other| ties.compare(one, other));
         if let [.., validation, test] = mine[..]
             && mine.len() > 2
         {

@@ -59,9 +59,7 @@ impl<'a> Tuning<'a> {
         step: usize,
     ) -> Result<Self, TrainError> {
         let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-        let mut logs = Logs::new(data)?
-            .with_min_reward(config.click)
-            .with_repeats(config.log.repeats);
+        let mut logs = config.log.logs_of(data)?.with_min_reward(config.click);
         logs.keep_every(step);
         let held_out = logs.hold_out(config.log.hold_out, None);
         Ok(Self {

@@ -94,9 +94,7 @@ pub fn train_from<C: IntoControlFlow>(
     config.check()?;
     let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-    let mut logs = Logs::new(data)?
-        .with_min_reward(config.click)
-        .with_repeats(config.log.repeats);
+    let mut logs = config.log.logs_of(data)?.with_min_reward(config.click);
     let held_out = config.log.take_holdout(&mut logs, &config.training, None);
     let source = Source {
         data,
@@ -159,6 +157,9 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
     let longest = config.log.longest_history();
-    let logs = Logs::new(data).map(|logs| logs.with_min_reward(config.click));
+    let logs = config
+        .log
+        .logs_of(data)
+        .map(|logs| logs.with_min_reward(config.click));
     logs.map_or_else(|_| Vec::new(), |logs| logs.most_active(count, longest))
 }

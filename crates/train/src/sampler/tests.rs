@@ -1,9 +1,11 @@
 use super::*;
+use crate::evaluate::SplitBy;
 use crate::frequency::Frequency;
 use crate::shuffle::shuffle;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
+use std::collections::BTreeMap;
 use twinspire_towers::Event;
 
 fn logs(events: &[(u8, u8, i64)]) -> Logs {
@@ -19,6 +21,42 @@ fn logs(events: &[(u8, u8, i64)]) -> Logs {
         events: events.collect(),
     };
     Logs::new(&data).unwrap()
+}
+
+#[test]
+fn the_last_item_of_a_basket_is_drawn_as_by_an_evaluation_and_not_by_the_order_of_the_log() {
+    let basket = (0..200).flat_map(|user| (0..9).map(move |item| (user, item, 7)));
+    let basket: Vec<Event> = basket
+        .map(|(user, item, at)| Event {
+            user: format!("u{user}"),
+            item: format!("i{item}"),
+            at,
+            weight: 1.0,
+        })
+        .collect();
+    let data = Dataset {
+        items: vec![json!({"id": "i0"})],
+        events: basket,
+        ..Dataset::default()
+    };
+    let held_out = |ties| {
+        let mut logs = Logs::ordered(&data, ties).unwrap();
+        let out = logs.hold_out(HoldOut::Last, None).into_iter();
+        let ids = out.map(|out| {
+            let user = &logs.users[out.user as usize].0;
+            (user.clone(), logs.items[out.item as usize].0.clone())
+        });
+        ids.collect::<BTreeMap<_, _>>()
+    };
+    for ties in [TieOrder::default(), TieOrder::Random(3), TieOrder::Log] {
+        let split = SplitBy::Last.hold_out(&mut data.clone(), ties).into_iter();
+        let split = split.map(|event| (event.user, event.item));
+        assert_eq!(held_out(ties), split.collect());
+    }
+    let last = |ties| held_out(ties).into_values().filter(|id| id == "i8").count();
+    assert_eq!(last(TieOrder::Log), 200);
+    // 22 are expected; 4.7 is the standard deviation.
+    assert!((1..46).contains(&last(TieOrder::default())));
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn blend(
         HoldOut::Latest(_) => 1,
     };
     for steps in 1..count {
-        let mut logs = Logs::new(tuning.data)?.with_repeats(config.log.repeats);
+        let mut logs = config.log.logs_of(tuning.data)?;
         logs.keep_every(step);
         let held_out = logs.hold_out_earlier(steps);
         let towers = tuning.train(&logs, config, progress)?;
@@ -120,7 +120,7 @@ struct Tuning<'a> {
 impl<'a> Tuning<'a> {
     fn new(data: &'a Dataset, config: &Config, step: usize) -> Result<Self, TrainError> {
         let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-        let mut logs = Logs::new(data)?.with_repeats(config.log.repeats);
+        let mut logs = config.log.logs_of(data)?;
         logs.keep_every(step);
         let held_out = logs.hold_out(config.log.hold_out, config.since);
         Ok(Self {

@@ -86,7 +86,7 @@ pub fn train_from<C: IntoControlFlow>(
     config.check()?;
     let meter = Meter::start(progress);
     let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-    let mut logs = Logs::new(data)?.with_repeats(config.log.repeats);
+    let mut logs = config.log.logs_of(data)?;
     let held_out = config
         .log
         .take_holdout(&mut logs, &config.training, config.since);
@@ -200,6 +200,6 @@ fn stages(
 #[must_use]
 pub fn queries(data: &Dataset, config: &Config, count: usize) -> Vec<Value> {
     let longest = config.log.longest_history();
-    let logs = Logs::new(data);
+    let logs = config.log.logs_of(data);
     logs.map_or_else(|_| Vec::new(), |logs| logs.most_active(count, longest))
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use twinspire::train::dssm;
+use twinspire::train::evaluate::TieOrder;
 
 use super::data::DataArgs;
 use super::flags::{TrainFlags, set, show_default};
@@ -96,7 +97,9 @@ impl DssmArgs {
             | set(&mut config.negatives, self.negatives)
             | set(&mut config.pool, pool)
             | set(&mut config.word_dropout, self.word_dropout);
-        let data = self.run.read(&self.data, output)?;
+        let data = self
+            .run
+            .read(&self.data, &mut TieOrder::default(), output)?;
         let earlier = self.run.earlier()?;
         let config = config.with_fields(&data, earlier.as_ref());
         let config = config.map_err(Failure::failed)?;

@@ -114,7 +114,7 @@ impl EbrArgs {
             return Err(Failure::usage(message).hint("--no-auto trains with the defaults"));
         }
         let is_auto = self.run.is_auto(is_given || self.pairs.is_some());
-        let data = self.run.read(&self.data, output)?;
+        let data = self.run.read(&self.data, &mut config.log.ties, output)?;
         let mined = match &self.mined {
             Some(path) => mined(path, self.data.skip_bad(), output)?,
             None => Vec::new(),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use twinspire::Towers;
 use twinspire::import::regular_file;
-use twinspire::train::evaluate::SplitBy;
+use twinspire::train::evaluate::{SplitBy, TieOrder};
 use twinspire::train::report::samples;
 use twinspire::train::{
     AutoParams, AutoReport, Comparison, DataReport, Dataset, MissingData, TrainError, Trained,
@@ -96,11 +96,18 @@ impl RunArgs {
         config_of(self.config.as_deref())
     }
 
-    /// Reads the logs, without the test.
-    pub fn read(&self, data: &DataArgs, output: &Output) -> Result<Dataset, Failure> {
+    /// Reads the logs, without the test. The order of events of the same time is that of the flags, or else `ties`,
+    /// which becomes it.
+    pub fn read(
+        &self,
+        data: &DataArgs,
+        ties: &mut TieOrder,
+        output: &Output,
+    ) -> Result<Dataset, Failure> {
+        *ties = self.ties.order().unwrap_or(*ties);
         let mut data = data.read(output)?;
         if let Some(by) = self.leave_out {
-            let test = self.ties.hold_out(by, &mut data);
+            let test = by.hold_out(&mut data, *ties);
             output.note(&format!(
                 "{} left out as a test: {by}",
                 counted(test.len() as u64, "event")
