@@ -1,10 +1,11 @@
-"""A small shop: items by id, towers that compare prices, vectors from elsewhere."""
+"""A small shop: items by id, towers that compare prices, vectors from elsewhere. A bucket."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 import called
+import s3_server
 import twinspire
+from twinspire.ray import Storage, storage
 
 # Before the tests are imported.
 called.record_all()
@@ -90,3 +93,37 @@ def db(empty: twinspire.Database, price_towers: Path) -> twinspire.Database:
     empty.publish("by-price", price_towers)
     empty.publish_vectors("clip", ["B01", "B02"], [[1.0, 0.0], [0.6, 0.8]])
     return empty
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str] | None]:
+    """The environment variables for a server that speaks S3; None if there is none."""
+    python = s3_server.python_with_moto()
+    if python is None:
+        yield None
+        return
+    with s3_server.running(python) as variables:
+        yield variables
+
+
+@pytest.fixture
+def bucket(s3: dict[str, str] | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty prefix of the bucket of a server on this machine."""
+    if s3 is None:
+        pytest.skip("moto is not installed: pip install 'moto[server]'")
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.BUCKET}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty store of a cluster: in a directory, or as `STORES` says."""
+    if getattr(request, "param", "directory") == "directory":
+        return storage(tmp_path / "store")
+    pytest.importorskip("obstore", reason="obstore is not installed")
+    return storage(request.getfixturevalue("bucket"))
+
+
+#: For tests of all kinds of stores; others take a directory.
+STORES = pytest.mark.parametrize("empty_store", ["directory", "s3"], indirect=True)

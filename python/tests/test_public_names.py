@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 #: The test files of each exporter. All other names are called by all other files.
 FILES = {
     name: [TESTS / f"test_export_{name.rpartition('.')[2]}.py"] for name in called.EXPORTERS if name != "twinspire.ray"
-} | {"twinspire.ray": [TESTS / "test_ray.py", TESTS / "test_shards.py"]}
+} | {"twinspire.ray": [TESTS / "test_ray.py", TESTS / "test_shards.py", TESTS / "test_storage.py"]}
 
 #: `test_database` raises `ForkedError` in forks, which cannot note it here. A broken rule of the package itself and a
 #: disk that fails half-way cannot be brought about from outside.
@@ -23,7 +23,12 @@ NOT_CALLED = {"twinspire.ForkedError", "twinspire.InternalError", "twinspire.Unc
 
 
 def files(module: str) -> list[Path]:
-    own = [file for exporter in FILES.values() for file in exporter if file.name != "test_shards.py"]
+    own = [
+        file
+        for exporter in FILES.values()
+        for file in exporter
+        if file.name not in ("test_shards.py", "test_storage.py")
+    ]
     return FILES.get(module) or [file for file in TESTS.glob("test_*.py") if file not in own]
 
 

@@ -23,10 +23,10 @@ NO_CPUS = {"ray_actor_options": {"num_cpus": 0}}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def engine() -> Iterator[None]:
-    # Workers find the package where this process has it.
-    paths = {"PYTHONPATH": f"{Path(twinspire.__file__).parents[1]}:{Path(__file__).parent}"}
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": paths})
+def engine(s3: dict[str, str] | None) -> Iterator[None]:
+    # Workers find the package where this process has it, and the server that speaks S3.
+    variables = {"PYTHONPATH": f"{Path(twinspire.__file__).parents[1]}:{Path(__file__).parent}", **(s3 or {})}
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": variables})
     # Without its proxy, whose start would take longer than all else.
     pytest.importorskip("ray.serve").start(http_options={"location": "NoServer"})
     yield
@@ -227,3 +227,27 @@ def test_a_full_queue_is_an_error_at_once(made: tuple[Path, cluster.Head]) -> No
         outcomes = Counter(pool.map(recall, range(200)))
     assert set(outcomes) == {"same", "overloaded"}, outcomes
     small.shutdown()
+
+
+def test_a_cluster_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    pytest.importorskip("obstore", reason="obstore is not installed")
+    head = cluster.publish(bucket, ITEMS, shards=2, towers=towers(tmp_path / "towers"), work=tmp_path)
+    assert head.epoch == 1 and head.items == len(ITEMS)
+    served = cluster.serve(bucket, name="bucket", poll=0.2, work=tmp_path, options=NO_CPUS)
+    user = {"price": 3.0}
+    expected = [item["id"] for item in sorted(ITEMS, key=lambda item: (abs(item["price"] - 3), item["id"]))[:10]]
+    assert served.recall("price", user=user, exact=True, timeout=60).ids == expected
+    written = served.put({"id": "new", "price": 3.0, "size": 1.0})
+    assert "new" in served.recall("price", user=user, k=20, after=written.writes).ids
+    # A flip: dearer items, and the write.
+    head = cluster.publish(bucket, [{**item, "price": item["price"] + 100} for item in ITEMS], work=tmp_path, keep=1)
+    served.wait(head.epoch)
+    answer = served.recall("price", user={"price": 100.0}, k=1)
+    assert answer.epoch == head.epoch == 2 and answer.scores[0] == 0
+    assert served.recall("price", user=user, k=1).ids == ["new"]
+    # What a killed publisher leaves.
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "file").write_bytes(b"1")
+    cluster.storage(bucket).push(tmp_path / "left", "shards/00001")
+    assert cluster.sweep(bucket) == 1 and cluster.sweep(bucket) == 0
+    served.shutdown()

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,56 +91,6 @@ def test_errors_say_what_is_wrong(db: twinspire.Database, tmp_path: Path) -> Non
     with pytest.raises(twinspire.InvalidInputError, match="credentials") as refused:
         twinspire.heads("s3://user:hunter2@bucket/shop")
     assert "hunter2" not in str(refused.value)
-
-
-def python_with_moto() -> str | None:
-    """An interpreter that has moto's server: it takes too long to install for these tests alone."""
-    for python in (sys.executable, getattr(sys, "_base_executable", ""), "python3"):
-        command = [python, "-c", "import moto.server"]
-        try:
-            if python and subprocess.run(command, capture_output=True, check=False).returncode == 0:
-                return python
-        except OSError:
-            continue
-    return None
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of a server on this machine."""
-    python = python_with_moto()
-    if python is None:
-        pytest.skip("moto is not installed: pip install 'moto[server]'")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    endpoint = f"http://127.0.0.1:{port}"
-    settings = {
-        "AWS_ENDPOINT": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "AKIATESTTESTTEST",
-        "AWS_SECRET_ACCESS_KEY": "secret-of-the-test",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    command = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-    try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                request = urllib.request.Request(f"{endpoint}/replicas", method="PUT")
-                with urllib.request.urlopen(request, timeout=5):
-                    break
-            except OSError:
-                assert time.monotonic() < end and server.poll() is None, "the server does not start"
-                time.sleep(0.1)
-        yield "s3://replicas/shop"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def test_a_server_that_speaks_s3_holds_epochs(bucket: str, db: twinspire.Database, tmp_path: Path) -> None:

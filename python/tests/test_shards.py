@@ -1,4 +1,4 @@
-"""Shards without Ray: hash, merge, storage, log, replicas, router and writer in one process."""
+"""Shards without Ray: hash, merge, log, replicas, router and writer in one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import twinspire
-from conftest import write_price_towers
+from conftest import STORES, write_price_towers
 from twinspire import ray as cluster
 from twinspire.ray._build import Plan, build_shard, tables_of
 from twinspire.ray._head import commit_head, epochs
@@ -118,14 +118,13 @@ class Served:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> cluster.LocalStorage:
-    store = cluster.LocalStorage(tmp_path / "store")
-    publish(store, tmp_path, ITEMS)
-    return store
+def store(empty_store: cluster.Storage, tmp_path: Path) -> cluster.Storage:
+    publish(empty_store, tmp_path, ITEMS)
+    return empty_store
 
 
 @pytest.fixture
-def served(store: cluster.LocalStorage, tmp_path: Path) -> Served:
+def served(store: cluster.Storage, tmp_path: Path) -> Served:
     return Served(store, tmp_path / "work")
 
 
@@ -232,8 +231,9 @@ def test_a_shard_that_is_down_is_named_or_left_out(served: Served) -> None:
         served.recall("price", vector=[3.0], policy="partial")
 
 
+@STORES
 def test_writes_are_durable_visible_and_part_of_the_next_epoch(
-    served: Served, store: cluster.LocalStorage, tmp_path: Path
+    served: Served, store: cluster.Storage, tmp_path: Path
 ) -> None:
     written = served.write(
         [{"id": "new", "price": 100.0, "size": 1.0, "bid": 1}, {"id": "B003", "price": 99.0, "size": 1.0}], ["B004"]
@@ -264,8 +264,9 @@ def test_writes_are_durable_visible_and_part_of_the_next_epoch(
         served.write([], [3])  # type: ignore[list-item]
 
 
+@STORES
 def test_a_replica_without_the_epoch_says_so_and_the_router_answers_by_the_one_before(
-    served: Served, store: cluster.LocalStorage, tmp_path: Path
+    served: Served, store: cluster.Storage, tmp_path: Path
 ) -> None:
     publish(store, tmp_path, [item(n) | {"price": 500.0} for n in range(3)])
     served.states.refresh()
@@ -293,7 +294,30 @@ def test_a_router_waits_for_a_write_no_longer_than_its_time(served: Served) -> N
     assert served.recall("price", vector=[1.0], exact=True).covered == 1
 
 
-def test_of_two_publishers_of_one_epoch_one_gets_a_conflict(store: cluster.LocalStorage) -> None:
+def test_recalls_do_not_wait_one_after_the_other_for_a_store_that_is_away(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def read(self: cluster.LocalStorage, name: str) -> bytes | None:
+        asked.append(name)
+        raise twinspire.StorageError(f"{name} cannot be read: status 500")
+
+    served.router.acknowledge({0: 5})
+    with monkeypatch.context() as away:
+        away.setattr(cluster.LocalStorage, "read", read)
+        for _ in range(5):
+            assert served.recall("price", vector=[1.0], exact=True).covered == 1
+        with pytest.raises(cluster.ShardError, match="status 500"):
+            served.recall("price", vector=[1.0], after={0: 5})
+    assert len(asked) <= 2
+    # The background asks, and then recalls do again.
+    served.servers[0].refresh()
+    assert served.recall("price", vector=[1.0], exact=True).covered == 1
+
+
+@STORES
+def test_of_two_publishers_of_one_epoch_one_gets_a_conflict(store: cluster.Storage) -> None:
     head = cluster.read_head(store)
     with pytest.raises(twinspire.ConflictError, match="epoch 1"):
         commit_head(store, head)
@@ -304,7 +328,8 @@ def test_of_two_publishers_of_one_epoch_one_gets_a_conflict(store: cluster.Local
         cluster.read_head(store)
 
 
-def test_writers_that_race_lose_nothing(store: cluster.LocalStorage) -> None:
+@STORES
+def test_writers_that_race_lose_nothing(store: cluster.Storage) -> None:
     def append(writer: int) -> None:
         log = WriteLog(store, 0)
         for n in range(20):
@@ -319,14 +344,15 @@ def test_writers_that_race_lose_nothing(store: cluster.LocalStorage) -> None:
     assert sorted(map(str, found)) == sorted(f"{writer}-{n}" for writer in range(4) for n in range(20))
 
 
-def test_an_equal_batch_is_a_batch_of_its_own(store: cluster.LocalStorage) -> None:
+@STORES
+def test_an_equal_batch_is_a_batch_of_its_own(store: cluster.Storage) -> None:
     log = WriteLog(store, 0)
     # The second delete is by a writer that starts anew, and undoes the put.
     numbers = [log.append(["B001"], 0), log.append([{"id": "B001"}], 1), log.append(["B001"], 0)]
     assert numbers == [1, 2, 3] and [batch.number for batch in log.read(1, 2)] == [2]
 
 
-def test_a_full_queue_is_an_error(store: cluster.LocalStorage, tmp_path: Path) -> None:
+def test_a_full_queue_is_an_error(store: cluster.Storage, tmp_path: Path) -> None:
     states = cluster.States(store)
     states.refresh()
     writer = cluster.Writer(store, lambda: states.all, queue=5)
@@ -339,27 +365,6 @@ def test_a_full_queue_is_an_error(store: cluster.LocalStorage, tmp_path: Path) -
     assert sum(isinstance(one, cluster.OverloadedError) for one in results) == 3
     # They became durable together.
     assert WriteLog(store, cluster.shard_of("B001", 3)).last() <= 2
-
-
-def test_storage_refuses_and_says_what(tmp_path: Path) -> None:
-    store = cluster.storage(tmp_path / "s")
-    assert isinstance(store, cluster.LocalStorage) and cluster.storage(store) is store
-    assert store.read("a/b") is None and store.names("a") == []
-    assert store.create("a/b", b"1") and not store.create("a/b", b"2") and store.read("a/b") == b"1"
-    assert store.names("a") == ["b"] and store.names("a", "b") == []
-    with pytest.raises(twinspire.StorageError, match="cannot be created"):
-        store.create("a/b/c", b"")
-    with pytest.raises(twinspire.StorageError, match="cannot be read"):
-        store.read("a")
-    with pytest.raises(twinspire.NotFoundError, match="not stored"):
-        store.fetch("nothing", tmp_path / "t")
-    (tmp_path / "d").mkdir()
-    (tmp_path / "d" / "file").write_bytes(b"3")
-    store.fetch(store.push(tmp_path / "d", "dirs"), tmp_path / "t")
-    assert (tmp_path / "t" / "file").read_bytes() == b"3"
-    store.delete("dirs")
-    store.delete("a/b")
-    assert store.names("a") == [] and store.names("dirs") == []
 
 
 def test_parts_can_be_pickled_and_must_belong_together(db: twinspire.Database, price_towers: Path) -> None:

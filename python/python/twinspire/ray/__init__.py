@@ -14,6 +14,7 @@ from twinspire.ray._cluster import Cluster
 from twinspire.ray._errors import EpochAbsentError, OverloadedError, ShardError, TimedOutError
 from twinspire.ray._hash import shard_of
 from twinspire.ray._head import Head, ShardHead, read_head
+from twinspire.ray._object_storage import ObjectStorage
 from twinspire.ray._publish import collect, publish, sweep
 from twinspire.ray._router import Answer, Router, Shards
 from twinspire.ray._serve import connect, serve
@@ -23,7 +24,7 @@ from twinspire.ray._storage import LocalStorage, Storage, storage
 from twinspire.ray._writer import Writer, Written
 
 __all__ = [
-    "Answer", "Cluster", "ClusterState", "EpochAbsentError", "Head", "LocalStorage", "OverloadedError", "Router",
-    "ShardError", "ShardHead", "ShardServer", "Shards", "States", "Storage", "TimedOutError", "Writer", "Written",
+    "Answer", "Cluster", "ClusterState", "EpochAbsentError", "Head", "LocalStorage", "ObjectStorage", "OverloadedError",
+    "Router", "ShardError", "ShardHead", "ShardServer", "Shards", "States", "Storage", "TimedOutError", "Writer", "Written",
     "collect", "connect", "publish", "read_head", "serve", "shard_of", "storage", "sweep",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ray, imported when it is needed: hash, router and storage do without."""
+"""Ray and a client of object stores, imported when they are needed: hash, router and storage do without."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def serve() -> Any:
 def arrow() -> Any:
     """The module `pyarrow`."""
     return _module("pyarrow")
+
+
+def obstore() -> Any:
+    """The module `obstore`."""
+    return _module("obstore")

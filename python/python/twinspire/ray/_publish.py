@@ -57,7 +57,7 @@ def publish(
     Parameters
     ----------
     store : str or os.PathLike or Storage
-        Where the cluster is kept.
+        Where the cluster is kept: a directory that all machines mount, or an address such as ``s3://bucket/shop``.
     items : str, ray.data.Dataset or iterable of dict, optional
         A Parquet file or directory, a dataset, or records.
     shards : int

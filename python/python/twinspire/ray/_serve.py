@@ -47,7 +47,7 @@ def serve(
     Parameters
     ----------
     store : str or os.PathLike or Storage
-        Where the cluster is published.
+        Where the cluster is published: a directory, or an address such as ``s3://bucket/shop``.
     name : str
         The name of the application.
     replicas, routers, writers : int

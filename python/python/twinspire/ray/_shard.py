@@ -25,6 +25,9 @@ _T = TypeVar("_T")
 #: Epochs that a replica keeps open: the newest, and the one that routers ask for until all replicas have the newest.
 KEPT_EPOCHS = 2
 
+#: Seconds for which recalls do not ask a store that failed.
+PAUSE = 1.0
+
 
 class ServedEpoch:
     """An epoch of a shard, open in a directory of its own."""
@@ -45,16 +48,32 @@ class ServedEpoch:
         self.applied = named.writes
         self.refused = 0
         self._lock = threading.Lock()
+        #: Why the log could not be read, and until when recalls do not try again.
+        self._away: tuple[float, str] | None = None
 
     def catch_up(self, until: int | None = None) -> int:
-        """Apply the writes of the log. Returns the number of the last batch that is visible."""
+        """Apply the writes of the log. Returns the number of the last batch that is visible.
+
+        With `until`, writes after it may be left out. Shortly after the store failed it is not asked for them: many
+        recalls would wait for it one after the other.
+        """
         with self._lock:
+            if until is not None and self.applied < until and self._away and time.monotonic() < self._away[0]:
+                raise StorageError(f"the store failed shortly before: {self._away[1]}")
             if until is None or self.applied < until:
-                for batch in self.log.read(self.applied):
-                    for run in runs(batch.operations):
-                        self._apply(run)
-                    self.applied = batch.number
+                try:
+                    self._read()
+                except StorageError as error:
+                    self._away = time.monotonic() + PAUSE, str(error)
+                    raise
+                self._away = None
             return self.applied
+
+    def _read(self) -> None:
+        for batch in self.log.read(self.applied):
+            for run in runs(batch.operations):
+                self._apply(run)
+            self.applied = batch.number
 
     def _apply(self, run: list[dict[str, Any]] | list[str]) -> None:
         if isinstance(run[0], str):

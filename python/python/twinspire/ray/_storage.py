@@ -1,7 +1,7 @@
 """Where a cluster is kept: objects that are created once, and the files of each shard's epochs.
 
-`LocalStorage` is a directory that all machines mount. `storage` makes it of a path. Another store is a class with the
-methods of `Storage` that can be pickled.
+`LocalStorage` is a directory that all machines mount, `ObjectStorage` a bucket. `storage` makes them of a path or an
+address. Another store is a class with the methods of `Storage` that can be pickled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import uuid
 from pathlib import Path
 from typing import Protocol, Union
 
-from twinspire._errors import NotFoundError, StorageError
+from twinspire._errors import InvalidInputError, NotFoundError, StorageError
+from twinspire.ray._object_storage import ObjectStorage
 
 
 class Storage(Protocol):
@@ -118,8 +119,17 @@ class LocalStorage:
 
 
 def storage(store: str | os.PathLike[str] | Storage) -> Storage:
-    """A store, or that in a directory."""
-    return LocalStorage(store) if isinstance(store, (str, os.PathLike)) else store
+    """A store: itself, that of an address such as ``s3://bucket/shop``, or that in a directory."""
+    if not isinstance(store, (str, os.PathLike)):
+        return store
+    path = os.fspath(store)
+    if not isinstance(store, str) or "://" not in path:
+        return LocalStorage(path)
+    if path.startswith("file:///"):
+        return LocalStorage(path[len("file://") :])
+    if path.startswith("file://"):
+        raise InvalidInputError(f"the address {path!r} names a host; give file:///path")
+    return ObjectStorage(path)
 
 
 Store = Union[str, "os.PathLike[str]", Storage]

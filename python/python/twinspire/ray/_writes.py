@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from twinspire._errors import CorruptError
 from twinspire.ray._head import object_name
 from twinspire.ray._storage import Storage
+
+#: Batches that are deleted at a time.
+TRIMMED_AT_A_TIME = 8
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,11 @@ class WriteLog:
 
     def trim(self, until: int) -> None:
         """Delete batches up to a number that no kept epoch needs."""
-        for name in self.store.names(self.prefix):
-            if name > object_name(until):
-                break
-            self.store.delete(f"{self.prefix}/{name}")
+        old = [f"{self.prefix}/{name}" for name in self.store.names(self.prefix) if name <= object_name(until)]
+        # There may be thousands, and a store on the network takes milliseconds for each.
+        with ThreadPoolExecutor(TRIMMED_AT_A_TIME) as threads:
+            for _ in threads.map(self.store.delete, old):
+                pass
 
 
 def runs(operations: Iterable[dict[str, Any] | str]) -> Iterator[list[dict[str, Any]] | list[str]]:
