@@ -1,9 +1,12 @@
 """What faults do to a cluster under load.
 
-    pip install './python[ray]' && python benches/python/sharded_faults.py [--events N] [--items N]
+    pip install "./python[ray]" "moto[server]"
+    python benches/python/sharded_faults.py [--events N] [--items N] [--s3]
 
 A cluster of 4 shards on Ray Serve takes recalls and writes while replicas, routers, writers and publishers are killed
-at random moments, the store fails or is slow, and two publishers race. Every answer is checked:
+at random moments, the store fails or is slow, and two publishers race. The store is a directory; with `--s3`, a server
+on this machine that speaks S3, behind a proxy that answers 500, is slow, loses answers and cuts bodies. Every answer is
+checked:
 - mixed epochs: each epoch multiplies the prices of all items by a number of its own, so that an answer with items of
   two epochs, or of another epoch than it says, shows by its scores;
 - wrong merges: ids and scores are those of all items of its epoch, by NumPy;
@@ -25,20 +28,26 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
+from local_s3 import BUCKET, serving
 from sharded_worlds import FaultyStore, write_towers
 
-from twinspire.ray import Cluster, LocalStorage, connect, publish, read_head, serve
+from twinspire import StorageError
+from twinspire.ray import Cluster, LocalStorage, ObjectStorage, Storage, connect, publish, read_head, serve
 from twinspire.ray._writes import WriteLog
 
 SHARDS, K, TIMEOUT = 4, 10, 5.0
 
-#: Workers import the store from here.
-ENVIRONMENT = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent)}}
+
+def environment() -> dict[str, Any]:
+    """Workers import the store from here, and find the server that speaks S3."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return {"env_vars": {"PYTHONPATH": str(Path(__file__).parent), **settings}}
 
 
 def factor(epoch: int) -> float:
@@ -54,7 +63,7 @@ def records(count: int, epoch: int) -> list[dict[str, Any]]:
 class Load:
     """Threads that recall and write, and check."""
 
-    def __init__(self, cluster: Cluster, store: FaultyStore, items: int) -> None:
+    def __init__(self, cluster: Cluster, store: Storage, items: int) -> None:
         self.cluster, self.store, self.items = cluster, store, items
         self.counts: Counter[str] = Counter()
         self.seconds: list[float] = []
@@ -147,20 +156,25 @@ def nearest(scores: Any) -> list[int]:
 _FACTORS: dict[int, float] = {}
 
 
-def factor_of(store: FaultyStore, epoch: int) -> float:
+def factor_of(store: Storage, epoch: int) -> float:
     """The factor of an epoch: its number, or that of the epoch whose items it kept, as its calibrations say."""
     if epoch not in _FACTORS:
-        head = read_head(LocalStorage(store.root), epoch)
-        _FACTORS[epoch] = factor(int(head.calibrations["price"][1]))
+        # Faults of the store are not for the check.
+        known = LocalStorage(store.root) if isinstance(store, FaultyStore) else store
+        while epoch not in _FACTORS:
+            try:
+                _FACTORS[epoch] = factor(int(read_head(known, epoch).calibrations["price"][1]))
+            except StorageError:
+                time.sleep(0.1)
     return _FACTORS[epoch]
 
 
-def publisher(root: Path, work: Path, items: int, number: int, address: str, results: Any) -> None:
+def publisher(store: Storage, work: Path, items: int, number: int, address: str, results: Any) -> None:
     """Publish in a process of its own, which may be killed."""
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=ENVIRONMENT)
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment())
     try:
         head = publish(
-            FaultyStore(root), records(items, number), calibrations={"price": (0.0, float(number))}, work=work, keep=40,
+            store, records(items, number), calibrations={"price": (0.0, float(number))}, work=work, keep=40,
             task={"max_retries": 0, "num_cpus": 0},
         )  # fmt: skip
         results.put((number, head.epoch, None))
@@ -187,13 +201,19 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--items", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--s3", action="store_true", help="keep the cluster in a bucket of moto's server")
     arguments = parser.parse_args()
     random.seed(arguments.seed)
-    context = ray.init(include_dashboard=False, log_to_driver=False, num_cpus=4, runtime_env=ENVIRONMENT)
-    address = context.address_info["gcs_address"]
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         directory = Path(name)
-        store = FaultyStore(directory / "store")
+        store: Storage = FaultyStore(directory / "store")
+        fault_file = directory / "store" / ".fault"
+        if arguments.s3:
+            fault_file = directory / ".fault"
+            os.environ.update(stack.enter_context(serving(fault_file)).variables)
+            store = ObjectStorage(f"s3://{BUCKET}/faults")
+        context = ray.init(include_dashboard=False, log_to_driver=False, num_cpus=4, runtime_env=environment())
+        address = context.address_info["gcs_address"]
         tower = write_towers(directory / "price", "price", "l2", 1, ["price"])
         publish(
             store,
@@ -244,15 +264,15 @@ def main() -> None:
                 faults["writers killed"] += 1
             elif kind == "store":
                 fault = random.choice(["fail", "slow", "late", "cut"])
-                (store.root / ".fault").write_text(fault)
+                fault_file.write_text(fault)
                 time.sleep(1 + random.random() * 2)
-                (store.root / ".fault").unlink()
+                fault_file.unlink()
                 faults[f"store: {fault}"] += 1
             elif kind in ("publish", "race") and len(running) < 2:
                 for _ in range(1 + (kind == "race")):
                     number += 1
                     process = spawn.Process(
-                        target=publisher, args=(store.root, directory, arguments.items, number, address, results)
+                        target=publisher, args=(store, directory, arguments.items, number, address, results)
                     )
                     process.start()
                     running.append(process)
@@ -275,7 +295,7 @@ def main() -> None:
     sys.exit(any(load.counts[name] for name in ("mixed epochs", "wrong merges")) or lost > 0)
 
 
-def check_writes(cluster: Cluster, store: FaultyStore, load: Load) -> int:
+def check_writes(cluster: Cluster, store: Storage, load: Load) -> int:
     """Acknowledged writes that are not there, by the newest epoch, with every write of the logs."""
     head = read_head(store)
     cluster.wait(head.epoch, timeout=120)
