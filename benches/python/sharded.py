@@ -1,13 +1,13 @@
 """That shards answer as one database.
 
     pip install './python[ray]' && python benches/python/sharded.py [--movielens DIR] [--items N] [--queries N]
-    [--serve]
+    [--shards N…] [--serve]
 
 Exact mode: recalls of every space and every recipe (each method of ensembles, with business weight, diversity, words),
-with filters, exclusions and offsets, by 1, 2, 4 and 7 shards and by one database. Compared are ids, scores, scores by
-space and ranks. Beam mode: recall@10 of the plain spaces and a weighted sum against the exact answer, by shards and by
-one database. The router and the shards are those that Ray Serve runs, in one process; with `--serve`, some of the
-queries go through Ray Serve.
+with filters, exclusions and offsets, by 1, 2, 4 and 7 shards, or as many as `--shards` names, and by one database.
+Compared are ids, scores, scores by space and ranks. Beam mode: recall@10 of the plain spaces and a weighted sum against
+the exact answer, by shards and by one database. The router and the shards are those that Ray Serve runs, in one
+process; with `--serve`, some of the queries go through Ray Serve.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from twinspire.ray._build import Plan, build_shard, tables_of
 from twinspire.ray._head import commit_head
 from twinspire.ray._towers import store_towers
 
+#: Numbers of shards.
 SHARDS = (1, 2, 4, 7)
 
 
@@ -88,7 +90,7 @@ def recall_at_10(found: list[str], best: list[str]) -> float:
     return len(set(found[:10]) & set(best[:10])) / max(len(best[:10]), 1)
 
 
-def compare(world: World, queries: int, through_serve: bool, directory: Path) -> bool:
+def compare(world: World, queries: int, counts: Sequence[int], through_serve: bool, directory: Path) -> bool:
     """Print a line for each number of shards. Returns whether all answers were identical."""
     db = single(world, directory / "single.twin")
     requests = list(world.requests(queries))
@@ -107,7 +109,7 @@ def compare(world: World, queries: int, through_serve: bool, directory: Path) ->
     )
     print(f"  one database: recall@10 of beams {beam / len(beams):.4f}", flush=True)
     identical = True
-    for shards in SHARDS:
+    for shards in counts:
         store = LocalStorage(directory / f"store-{shards}")
         publish_here(world, store, shards, directory)
         servers = [ShardServer(store, shard, directory, start=False) for shard in range(shards)]
@@ -178,6 +180,7 @@ def main() -> None:
     parser.add_argument("--movielens", type=Path)
     parser.add_argument("--items", type=int, default=200_000)
     parser.add_argument("--queries", type=int, default=2000)
+    parser.add_argument("--shards", type=int, nargs="+", default=SHARDS)
     parser.add_argument("--serve", action="store_true")
     arguments = parser.parse_args()
     if arguments.serve:
@@ -188,10 +191,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         if arguments.movielens is not None:
             path = Path(directory) / "movielens"
-            identical &= compare(movielens(path, arguments.movielens), arguments.queries, arguments.serve, path)
+            world = movielens(path, arguments.movielens)
+            identical &= compare(world, arguments.queries, arguments.shards, arguments.serve, path)
         if arguments.items:
             path = Path(directory) / "generated"
-            identical &= compare(generated(path, arguments.items), arguments.queries, arguments.serve, path)
+            world = generated(path, arguments.items)
+            identical &= compare(world, arguments.queries, arguments.shards, arguments.serve, path)
     sys.exit(not identical)
 
 
