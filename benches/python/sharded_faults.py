@@ -212,6 +212,8 @@ def main() -> None:
             fault_file = directory / ".fault"
             os.environ.update(stack.enter_context(serving(fault_file)).variables)
             store = ObjectStorage(f"s3://{BUCKET}/faults")
+        # By default workers give way to everything else on the machine.
+        os.environ["RAY_worker_niceness"] = "0"
         context = ray.init(include_dashboard=False, log_to_driver=False, num_cpus=4, runtime_env=environment())
         address = context.address_info["gcs_address"]
         tower = write_towers(directory / "price", "price", "l2", 1, ["price"])
