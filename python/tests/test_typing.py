@@ -25,7 +25,7 @@ def test_the_tests_are_typed_and_so_is_the_package() -> None:
     run("mypy", "--strict", "-p", "twinspire")
     names = ("ensembles", "first_recall", "tfrs_recall", "torch_towers", "train_and_mine")
     examples = [f"../examples/python/{name}.py" for name in names]
-    benches = ("alternative", "overhead", "flip", "sharded", "sharded_faults")
+    benches = ("alternative", "overhead", "flip", "sharded", "sharded_faults", "sharded_throughput")
     run("mypy", "--strict", *examples, *(f"../benches/python/{name}.py" for name in benches))
 
 
