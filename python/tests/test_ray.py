@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ NO_CPUS = {"ray_actor_options": {"num_cpus": 0}}
 def engine(s3: dict[str, str] | None) -> Iterator[None]:
     # Workers find the package where this process has it, and the server that speaks S3.
     variables = {"PYTHONPATH": f"{Path(twinspire.__file__).parents[1]}:{Path(__file__).parent}", **(s3 or {})}
+    # By default workers give way to everything else on the machine, such as builds, and starts take minutes.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": variables})
     # Without its proxy, whose start would take longer than all else.
     pytest.importorskip("ray.serve").start(http_options={"location": "NoServer"})
