@@ -6,13 +6,16 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import twinspire
 from conftest import STORES
 from twinspire import ray as cluster
+from twinspire.ray._head import Head, ShardHead
 from twinspire.ray._object_storage import message
+from twinspire.ray._writes import WriteLog
 
 
 def test_an_address_names_a_directory_or_a_bucket(tmp_path: Path) -> None:
@@ -60,6 +63,54 @@ def test_a_store_keeps_objects_and_files(empty_store: cluster.Storage, tmp_path:
     for name in ("dirs", "a/b", "a/c", "nothing"):
         store.delete(name)
     assert store.names("a") == [] and store.names("dirs") == []
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+HEAD = Head(
+    epoch=42,
+    shards=[
+        ShardHead(0, "shards/00000/0a6f9d3c5b1e4f2a8c7d6e5f4a3b2c1d", 7, 3, 2, {"price": 1.0}),
+        ShardHead(1, "shards/00001/1b7f9d3c5b1e4f2a8c7d6e5f4a3b2c1d", 5, 0, 0, {"price": 0.975}),
+    ],
+    towers={"price": "6f0a1b2c3d4e5f60"},
+    fused={"both": ["price", "size"]},
+    ensembles={"home": {"method": "weighted"}},
+    lexical={"words": {"fields": {"title": 2.0}}},
+    calibrations={"price": (-3.0, 0.5)},
+)
+
+
+def test_the_golden_head_and_batch_are_read_and_written(tmp_path: Path) -> None:
+    head = (GOLDEN / "cluster-head.json").read_bytes()
+    assert HEAD.to_bytes() == head and Head.from_bytes(head, "head") == HEAD
+    batch = (GOLDEN / "cluster-writes.json").read_bytes()
+    log = WriteLog(cluster.storage(tmp_path), 3)
+    operations: list[dict[str, Any] | str] = [{"id": "B99", "title": "r\u00f6d", "price": 20}, "B98"]
+    assert log.append(operations, 6) == 7
+    assert (tmp_path / "writes" / "00003" / "00000000000000000007.json").read_bytes() == batch
+    assert [(read.number, read.operations) for read in log.read(6)] == [(7, operations)]
+
+
+@pytest.mark.parametrize(
+    "data", [b"no", b"[]", b"{}", b'{"format": 0}', b'{"format": 1}', b'{"format": 1, "shards": [7]}', b'{"format": "2"}']
+)
+def test_a_damaged_head_is_named(data: bytes) -> None:
+    with pytest.raises(twinspire.CorruptError, match="heads/1 is no head"):
+        Head.from_bytes(data, "heads/1")
+
+
+def test_a_head_of_a_newer_format_is_unsupported() -> None:
+    with pytest.raises(twinspire.UnsupportedError, match="format 2"):
+        Head.from_bytes(HEAD.to_bytes().replace(b'"format": 1', b'"format": 2'), "head")
+
+
+@pytest.mark.parametrize("data", [b"no", b"{}", b"[7]", b'[{"title": "no id"}]', b'[{"id": 7}]'])
+def test_a_damaged_batch_of_writes_is_named(data: bytes, tmp_path: Path) -> None:
+    store = cluster.storage(tmp_path)
+    store.create("writes/00000/00000000000000000001.json", data)
+    with pytest.raises(twinspire.CorruptError, match="writes/00000/00000000000000000001.json"):
+        list(WriteLog(store, 0).read(0))
 
 
 @STORES

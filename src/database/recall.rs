@@ -190,13 +190,7 @@ impl<'a> Recall<'a> {
     /// [`Error::RecallTarget`].
     pub fn top(mut self, k: usize) -> Result<Hits, Error> {
         self.params.k = k;
-        let query = Query {
-            input: self.query.0,
-            by_space: &self.by_space,
-            text: self.text,
-            exclude: &[],
-        };
-        run_one(&self.state.view(), self.name, &query, &self.params)
+        run_one(&self.state.view(), self.name, &self.query(), &self.params)
     }
 
     /// What this database contributes to the best `k` items of several databases with different items, its shards.
@@ -209,20 +203,18 @@ impl<'a> Recall<'a> {
     /// explanation.
     pub fn top_of_shard(mut self, k: usize) -> Result<ShardHits, Error> {
         self.params.k = k;
-        let query = Query {
+        let statistics = self.statistics.take().unwrap_or_default();
+        let (view, query) = (self.state.view(), self.query());
+        run_shard(&view, self.name, &query, &self.params, statistics)
+    }
+
+    fn query(&self) -> Query<'_> {
+        Query {
             input: self.query.0,
             by_space: &self.by_space,
             text: self.text,
             exclude: &[],
-        };
-        let statistics = self.statistics.unwrap_or_default();
-        run_shard(
-            &self.state.view(),
-            self.name,
-            &query,
-            &self.params,
-            statistics,
-        )
+        }
     }
 
     /// Gives [`top_of_shard`](Self::top_of_shard) figures of all shards, which an earlier merge has asked for.

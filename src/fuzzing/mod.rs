@@ -11,6 +11,7 @@ mod operations;
 mod requests;
 mod reseal;
 mod segment;
+mod shard;
 #[cfg(test)]
 mod tests;
 mod towers;
@@ -21,4 +22,5 @@ pub use import::{import, vectors};
 pub use operations::operations;
 pub use requests::{filter, query};
 pub use segment::segment;
+pub use shard::shard;
 pub use towers::towers;

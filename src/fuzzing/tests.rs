@@ -7,6 +7,7 @@ use crate::ensemble::{
 };
 use crate::error::Error;
 use crate::lexical::Lexical;
+use crate::recall::ShardHits;
 use crate::store;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -252,4 +253,30 @@ fn a_manifest_with_an_invalid_ensemble_is_refused() {
         let error = store::load(&directory).unwrap_err().to_string();
         assert!(error.contains("ensemble \"bad\": "), "{error}");
     }
+}
+
+#[test]
+fn hostile_contributions_of_shards_are_errors_or_merge() {
+    let db = open(load(&golden()), true).unwrap();
+    let user = serde_json::json!({"user_id": 7, "age": 31});
+    let mut seeds = Vec::new();
+    for name in db.ensembles().list().into_keys().chain([SPACE.to_owned()]) {
+        let recall = || db.recall(&name).user(&user);
+        // One that is normalised by a calibration needs that of all shards.
+        let Ok(hits) = recall().top_of_shard(5) else {
+            continue;
+        };
+        seeds.push(hits.to_bytes().unwrap());
+        if let Ok(crate::Merged::Statistics(statistics)) = crate::merge(&[hits], None) {
+            seeds.push(statistics.to_bytes().unwrap());
+            let answer = recall().statistics(statistics).top_of_shard(5).unwrap();
+            seeds.push(answer.to_bytes().unwrap());
+        }
+    }
+    assert!(
+        seeds
+            .iter()
+            .any(|seed| ShardHits::from_bytes(seed).is_ok_and(|hits| !hits.is_empty()))
+    );
+    attack(shard, &seeds, 4_000);
 }

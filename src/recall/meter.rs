@@ -1,4 +1,4 @@
-//! What a recall did, for metrics.
+//! Metrics of a recall: time by stage, and nodes visited and re-ranked.
 
 use super::scratch::SCRATCH;
 use super::stage::Stage;
@@ -7,18 +7,18 @@ use std::cell::Cell;
 use twinspire_core::telemetry::metrics::{self, RecallWork};
 use twinspire_core::telemetry::{METRICS, Stopwatch};
 
-/// Measures one recall. Without the feature `metrics` there is none.
+/// Collects the metrics of one recall. [`start`](Self::start) returns `None` unless the feature `metrics` is on.
 pub(super) struct Meter {
     whole: Stopwatch,
     stage: Cell<Stopwatch>,
     work: Cell<RecallWork>,
-    /// Seconds of the set-up; `None` if it was for a batch, and the query vectors too.
+    /// Seconds of the set-up; `None` for a query of a batch.
     prepare: Option<f64>,
 }
 
 impl Meter {
-    /// Starts to measure a recall whose set-up took `prepare` seconds; `None` if that was for a batch, and the query
-    /// vectors too.
+    /// Starts to measure a recall whose set-up took `prepare` seconds. `None` for a query of a batch, which shares its
+    /// set-up and query vectors with the others.
     #[inline]
     pub(super) fn start(prepare: Option<f64>) -> Option<Self> {
         METRICS.then(|| {

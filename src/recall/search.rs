@@ -71,14 +71,44 @@ fn answer_one(
 ) -> Result<Hits, Error> {
     let search = Search::new(view, name, params)?;
     let trace = search.trace(None);
-    let item = query_item(view, query)?;
-    let own = items_of(view, query.exclude)?;
-    let towers = search.user_towers(std::slice::from_ref(query))?;
-    let texts = search.texts();
-    let reading = UserReading::shared(params.check, &towers, &texts);
-    let vector_in =
-        |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
-    search.answer(query, (item, &own), vector_in, trace)
+    let one = OneQuery::new(&search, query)?;
+    let vector_in = |_, space: &str| one.vector_in(space);
+    search.answer(query, (one.item, &one.own), vector_in, trace)
+}
+
+/// What a search needs of a query that is not part of a batch.
+struct OneQuery<'s> {
+    search: &'s Search<'s>,
+    query: &'s Query<'s>,
+    /// The item it is made from.
+    item: Option<ItemNo>,
+    /// The items that it excludes.
+    own: HashSet<ItemNo>,
+    /// The towers that get the features of the user.
+    towers: Vec<Arc<Model>>,
+    /// The fields of the user that lexical spaces read.
+    texts: Vec<&'s str>,
+}
+
+impl<'s> OneQuery<'s> {
+    fn new(search: &'s Search<'s>, query: &'s Query<'s>) -> Result<Self, Error> {
+        Ok(Self {
+            search,
+            query,
+            item: query_item(search.view, query)?,
+            own: items_of(search.view, query.exclude)?,
+            towers: search.user_towers(std::slice::from_ref(query))?,
+            texts: search.texts(),
+        })
+    }
+
+    /// Its vector in a space.
+    fn vector_in(&self, space: &str) -> Result<QueryVector<'static>, Error> {
+        let Search { view, params, .. } = self.search;
+        let reading = UserReading::shared(params.check, &self.towers, &self.texts);
+        let vector = query_vector(view, space, (self.query, self.item), reading);
+        vector.map(QueryVector::Owned)
+    }
 }
 
 /// What this database contributes to the answer to one query over several databases.
@@ -116,13 +146,8 @@ fn contribute_one(
     let (filter, unfit) = ResolvedFilter::resolve_in_shard(view.snapshot(), &filters)?;
     search.filter = filter;
     let trace = search.trace(None);
-    let item = query_item(view, query)?;
-    let own = items_of(view, query.exclude)?;
-    let towers = search.user_towers(std::slice::from_ref(query))?;
-    let texts = search.texts();
-    let reading = UserReading::shared(params.check, &towers, &texts);
-    let vector_in =
-        |_, space: &str| query_vector(view, space, (query, item), reading).map(QueryVector::Owned);
+    let one = OneQuery::new(&search, query)?;
+    let vector_in = |_, space: &str| one.vector_in(space);
     let request = Request {
         name: name.to_owned(),
         ensemble: search.ensemble().cloned(),
@@ -132,7 +157,7 @@ fn contribute_one(
         filters: filters.iter().map(ToString::to_string).collect(),
         statistics,
     };
-    let mut hits = search.contribute(query, (item, &own), vector_in, (request, &trace))?;
+    let mut hits = search.contribute(query, (one.item, &one.own), vector_in, (request, &trace))?;
     hits.unfit = unfit;
     trace.measure(name, 1);
     Ok(hits)

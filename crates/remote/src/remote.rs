@@ -179,7 +179,7 @@ impl Remote {
         Ok(got.bytes().await.map_err(&failed)?.to_vec())
     }
 
-    /// What a store knows of an object; `None` if there is none.
+    /// Metadata of an object: size, time and tag. `None` if the object does not exist.
     pub(crate) async fn look_up(
         &self,
         path: &ObjectPath,
@@ -210,7 +210,7 @@ impl Remote {
         put.map(drop).map_err(self.failed(StoreAction::Write, path))
     }
 
-    /// Removes an object; fine if there is none.
+    /// Removes an object. An object that does not exist is no error.
     pub(crate) async fn remove(&self, path: &ObjectPath) -> Result<(), RemoteError> {
         match self.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),

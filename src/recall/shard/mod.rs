@@ -15,6 +15,7 @@
 //!
 //! Out of scope: how requests and answers travel, and which shard has which item.
 
+mod bytes;
 mod gathered_lists;
 mod merge;
 mod shard_hits;

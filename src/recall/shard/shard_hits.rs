@@ -1,5 +1,6 @@
 //! What one shard contributes to an answer.
 
+use super::bytes;
 use super::shard_statistics::ShardStatistics;
 use crate::ensemble::Ensemble;
 use crate::error::{Error, ShardsError};
@@ -9,7 +10,6 @@ use bincode::{Decode, Encode};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use twinspire_core::ids::ItemNo;
-use twinspire_core::wire::{pack, unpack};
 
 /// What one shard contributes to an answer over several; made by [`Recall::top_of_shard`](crate::Recall::top_of_shard), read by
 /// [`merge`](crate::merge()).
@@ -131,7 +131,7 @@ impl ShardHits {
     /// # Errors
     /// [`Error::Shards`] if there is no memory for them.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        pack(self).map_err(|_| Error::Shards(ShardsError::Bytes))
+        bytes::encode(self)
     }
 
     /// Reads [`to_bytes`](Self::to_bytes).
@@ -139,6 +139,17 @@ impl ShardHits {
     /// # Errors
     /// [`Error::Shards`] for other bytes, or those of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        unpack(bytes).map_err(|_| Error::Shards(ShardsError::Bytes))
+        let hits: Self = bytes::decode(bytes)?;
+        let (count, channels) = (hits.ids.len(), hits.spaces.len());
+        let of_items = |length: usize| length == 0 || length == count;
+        let mut lists = std::iter::once(&hits.ranking).chain(&hits.lists);
+        let is_whole = of_items(hits.scores.len())
+            && of_items(hits.numbers.len())
+            && hits.scores.iter().all(|scores| scores.len() <= channels)
+            && lists.all(|list| list.iter().all(|(_, place)| (*place as usize) < count));
+        match is_whole {
+            true => Ok(hits),
+            false => Err(Error::Shards(ShardsError::Bytes)),
+        }
     }
 }

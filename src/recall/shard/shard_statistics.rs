@@ -1,11 +1,11 @@
 //! Figures that depend on the items of all shards.
 
+use super::bytes;
 use crate::ensemble::Scale;
-use crate::error::{Error, ShardsError};
+use crate::error::Error;
 use crate::lexical::TermStatistics;
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
-use twinspire_core::wire::{pack, unpack};
 
 /// Figures that depend on the items of all shards, for one query: the frequencies of its words and the scales of normalised
 /// scores. [`merge`](crate::merge()) gives them where a shard needs them to answer.
@@ -33,7 +33,7 @@ impl ShardStatistics {
     /// # Errors
     /// [`Error::Shards`] if there is no memory for them.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        pack(self).map_err(|_| Error::Shards(ShardsError::Bytes))
+        bytes::encode(self)
     }
 
     /// Reads [`to_bytes`](Self::to_bytes).
@@ -41,6 +41,6 @@ impl ShardStatistics {
     /// # Errors
     /// [`Error::Shards`] for other bytes, or those of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        unpack(bytes).map_err(|_| Error::Shards(ShardsError::Bytes))
+        bytes::decode(bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! Which events of a log are the test.
+//! Splits of a log into training and test, and the order of events of the same time.
 
 use clap::{Args, ValueEnum};
 use twinspire::train::evaluate::{SplitBy, TieOrder};
@@ -8,9 +8,8 @@ use super::numbers::moment;
 /// How one user's events of the same time are ordered.
 #[derive(Debug, Args)]
 pub struct TieArgs {
-    /// Order of one user's events of the same time, which decides the last one where times are coarse
-    ///
-    /// `random` by default
+    /// Order of one user's events of the same time, which decides the last one where times are coarse; `random` by
+    /// default
     #[arg(long, value_name = "ORDER")]
     ties: Option<Ties>,
     /// Seed of the random order of events of the same time; 0 by default

@@ -65,7 +65,7 @@ impl Cache {
         let (path, epochs) = (self.epoch_path(head.epoch), self.root.join(EPOCHS));
         let making = epochs.join(format!("{}.making", head.epoch));
         self.remove_tree(&making)?;
-        // An epoch without a head is none.
+        // Without its head, an older directory of this epoch no longer counts as one.
         self.give_up(head.epoch)?;
         self.make_dir(&making)?;
         let mut directories = BTreeSet::from([making.clone()]);

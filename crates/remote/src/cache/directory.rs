@@ -139,7 +139,7 @@ impl Cache {
         renamed.map_err(RemoteError::file(IoAction::Rename, path))
     }
 
-    /// Removes a file; fine if there is none.
+    /// Removes a file. A file that does not exist is no error.
     pub(super) fn remove_file(&self, path: &Path) -> Result<(), RemoteError> {
         match self.files.remove(path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -96,7 +96,7 @@ pub(super) fn newest(
     open(Fetched::of(cache.hold(remote, head)?), served).map(Some)
 }
 
-/// The newest epoch that is in the directory, without the store; `None` if there is none that can be used.
+/// Opens the newest usable epoch of the directory, without the store. `None` if no epoch there can be opened.
 pub(super) fn last(remote: &Remote, cache: &Cache) -> Result<Option<Epoch>, RemoteError> {
     for epoch in cache.epochs()?.into_iter().rev() {
         let Some(head) = cache.head(remote, epoch)? else {

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from twinspire._errors import ConflictError, CorruptError, NotFoundError
+from twinspire._errors import ConflictError, CorruptError, NotFoundError, UnsupportedError
 from twinspire.ray._storage import Storage
 
 #: The version of the heads that this release writes and reads.
@@ -64,10 +64,10 @@ class Head:
         try:
             fields = json.loads(data)
             written = fields.pop("format")
+            if isinstance(written, int) and written > FORMAT:
+                raise UnsupportedError(f"{name} has format {written}, this release reads {FORMAT}; upgrade it")
             if written != FORMAT:
-                raise CorruptError(
-                    f"{name} has format {written!r}, this release reads {FORMAT}; use one release everywhere"
-                )
+                raise ValueError(f"format {written!r}")
             fields["shards"] = [ShardHead(**shard) for shard in fields["shards"]]
             fields["calibrations"] = {space: (scale[0], scale[1]) for space, scale in fields["calibrations"].items()}
             return cls(**fields)

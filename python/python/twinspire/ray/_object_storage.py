@@ -77,7 +77,7 @@ class ObjectStorage:
         self.url, self._clients = state["url"], {}
 
     def read(self, name: str) -> bytes | None:
-        """The object of a name; None if there is none."""
+        """Read an object; None if it does not exist."""
         try:
             return self._asked("read", name, lambda client, at: bytes(_obstore().get(client, at).bytes()))
         except _AbsentError:

@@ -20,7 +20,7 @@ class Storage(Protocol):
     """A store of objects. Names have `/` between their parts."""
 
     def read(self, name: str) -> bytes | None:
-        """The object of a name; None if there is none."""
+        """Read an object; None if it does not exist."""
 
     def create(self, name: str, data: bytes) -> bool:
         """Create an object, durably. False if there is one of this name; then it stays as it is."""
@@ -48,7 +48,7 @@ class LocalStorage:
         return f"LocalStorage({str(self.root)!r})"
 
     def read(self, name: str) -> bytes | None:
-        """The object of a name; None if there is none."""
+        """Read an object; None if it does not exist."""
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError:

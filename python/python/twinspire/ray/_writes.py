@@ -36,7 +36,7 @@ class WriteLog:
         self.store, self.prefix = store, f"writes/{shard:05d}"
 
     def last(self, after: int = 0) -> int:
-        """The number of the last batch; `after` if there is none later."""
+        """The number of the newest batch, at least `after`."""
         names = self.store.names(self.prefix, object_name(after))
         return int(names[-1][:-5]) if names else after
 
@@ -60,6 +60,8 @@ class WriteLog:
                 return
             try:
                 operations = json.loads(data)
+                if not isinstance(operations, list) or not all(map(_is_operation, operations)):
+                    raise ValueError("a list of records and ids expected")
             except ValueError as error:
                 reason = f"{name} in {self.store!r} is no batch of writes: {error}; restore the object"
                 raise CorruptError(reason) from error
@@ -73,6 +75,10 @@ class WriteLog:
         with ThreadPoolExecutor(TRIMMED_AT_A_TIME) as threads:
             for _ in threads.map(self.store.delete, old):
                 pass
+
+
+def _is_operation(operation: Any) -> bool:
+    return isinstance(operation, str) or (isinstance(operation, dict) and isinstance(operation.get("id"), str))
 
 
 def runs(operations: Iterable[dict[str, Any] | str]) -> Iterator[list[dict[str, Any]] | list[str]]:
