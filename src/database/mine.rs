@@ -160,7 +160,7 @@ impl<'a> Miner<'a> {
 
     /// As [`Recall::ef`](crate::Recall::ef); at least the depth of the search.
     pub fn ef(mut self, ef: usize) -> Self {
-        self.search.ef = ef;
+        self.search.ef = Some(ef);
         self
     }
 

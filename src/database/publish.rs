@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::graph::GraphBuilder;
 use crate::index::IndexChoice;
 use crate::maintain::{self, Given, Monitor, Progress, ProgressCallback, Source};
-use crate::recall::{View, given_queries};
+use crate::recall::{View, given_queries, made_up_users};
 use serde_json::Value;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -424,9 +424,13 @@ impl Database {
     ) -> Result<GenerationInfo, Error> {
         let monitor = Monitor::new(options.progress.as_deref());
         let live = self.live();
-        let given = |snapshot| {
+        let queries = |snapshot| {
             let view = View::of(Arc::clone(&live), snapshot);
-            given_queries(&view, space, &options.users).map(|(_, queries)| queries)
+            let mut samples = Vec::from_iter(made_up_users(&view, space)?);
+            if !options.users.is_empty() {
+                samples.push(given_queries(&view, space, &options.users)?.1);
+            }
+            Ok(samples)
         };
         let publish = maintain::Publish {
             space,
@@ -437,7 +441,7 @@ impl Database {
             index: options.index,
             builder: options.graph_builder,
             force: options.force,
-            users: (!options.users.is_empty()).then_some(&given),
+            users: &queries,
             left_out: options.left_out.as_deref(),
             monitor: &monitor,
         };

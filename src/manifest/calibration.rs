@@ -20,6 +20,8 @@ pub const CONFIDENCE: f32 = 0.95;
 const SCANNED_PER_EXPANSION: usize = 48;
 /// Minimum number of queries of one real kind. From then on real kinds alone count, before that all kinds.
 const ENOUGH: u32 = 256;
+/// Where users get less than this by the default width, searches without a width of their own are wider.
+const LEAST_BY_DEFAULT: f32 = 0.9;
 /// A measurement stands while the number of vectors is within these factors of what was measured.
 const STANDS: (f64, f64) = (0.5, 1.25);
 
@@ -77,6 +79,8 @@ pub enum QueryKind {
     Given,
     /// Made up: the best items of each are near copies of one another. Only for vectors of which many are.
     Crowd,
+    /// Made up: the user tower reads random items as a history. Only for towers that read histories.
+    MadeUpUser,
 }
 
 /// Recall at one beam width.
@@ -131,6 +135,7 @@ impl fmt::Display for QueryKind {
             Self::Asked => "queries of users",
             Self::Given => "given users",
             Self::Crowd => "made-up queries of near copies",
+            Self::MadeUpUser => "made-up users",
         })
     }
 }
@@ -214,11 +219,7 @@ impl Calibration {
             return None;
         }
         let of_sample = |sample: &CalibrationSample| {
-            let points = sample.points.iter().rev();
-            let (recall, lower) = match points.clone().find(|point| point.ef as usize <= ef) {
-                Some(point) => point.at(k),
-                None => return None,
-            };
+            let (recall, lower) = sample.at(ef)?.at(k);
             Some(MeasuredRecall {
                 recall,
                 lower,
@@ -237,21 +238,29 @@ impl Calibration {
     /// The widths are tested from the widest down, and the first that fails ends it. So the confidence of
     /// one bound is that of the choice: no error adds up over the widths (fixed-sequence testing).
     pub(crate) fn beam(&self, k: usize, target: f32, vectors: u64) -> Option<usize> {
-        let reach = |sample: &CalibrationSample| {
-            let wide = sample.points.iter().rev();
-            let enough = wide.take_while(|point| point.at(k).1 >= target);
-            enough.last().map(|point| point.ef as usize)
+        beam(self.counted(vectors), k, target, vectors)
+    }
+
+    /// The width (efSearch) of a search for `k` of this many vectors, without a width or target of its own:
+    /// [`DEFAULT_EF`](crate::DEFAULT_EF), except where users get less than 0.9 by it. `None` if every item is scored.
+    ///
+    /// Made-up vectors do not count: some are farther from the items than any user is, and all searches would take longer
+    /// for them.
+    #[must_use]
+    pub fn default_width(&self, k: usize, vectors: u64) -> Option<usize> {
+        let real = self.is_real_for(vectors);
+        let is_counted = move |sample: &&CalibrationSample| {
+            sample.is_of_users() && (!real || sample.kind.is_real())
         };
-        let widths: Option<Vec<usize>> = self.counted(vectors).map(reach).collect();
-        let ef = widths?.into_iter().max()?;
-        // A k between two measured ones is searched as the larger; beyond the last, in proportion.
-        let [_, ten, hundred] = KS;
-        let ef = match k {
-            0..=10 => ef.max(ten),
-            11..=100 => ef.max(hundred),
-            _ => ((ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize).max(k),
-        };
-        is_cheaper_than_scan(ef, vectors as usize).then_some(ef)
+        // An old measurement counts as well: only a publish makes users up.
+        let users = || self.samples.iter().filter(is_counted);
+        let of_default =
+            |sample: &CalibrationSample| sample.at(DEFAULT_EF).map(|point| point.at(k).0);
+        let enough = |sample| of_default(sample).is_none_or(|recall| recall >= LEAST_BY_DEFAULT);
+        match users().all(enough) {
+            true => Some(DEFAULT_EF),
+            false => beam(users(), k, LEAST_BY_DEFAULT, vectors).map(|ef| ef.max(DEFAULT_EF)),
+        }
     }
 
     /// Mean score of the hundredth and of the best item: of real queries if there are any, otherwise of
@@ -276,6 +285,17 @@ impl Calibration {
 }
 
 impl CalibrationSample {
+    /// The measurement at this beam width, or at the next narrower one.
+    fn at(&self, ef: usize) -> Option<&CalibrationPoint> {
+        let mut points = self.points.iter().rev();
+        points.find(|point| point.ef as usize <= ef)
+    }
+
+    /// Whether the user tower made the queries: of enough real users, or of made-up ones.
+    fn is_of_users(&self) -> bool {
+        self.is_enough() || self.kind == QueryKind::MadeUpUser
+    }
+
     fn is_enough(&self) -> bool {
         self.kind.is_real() && self.queries >= ENOUGH
     }
@@ -284,6 +304,31 @@ impl CalibrationSample {
         let ratio = vectors as f64 / self.vectors.max(1) as f64;
         (STANDS.0..=STANDS.1).contains(&ratio)
     }
+}
+
+/// The least measured width whose lower bounds reach a target with each of these kinds of queries; see
+/// [`Calibration::beam`].
+fn beam<'a>(
+    samples: impl Iterator<Item = &'a CalibrationSample>,
+    k: usize,
+    target: f32,
+    vectors: u64,
+) -> Option<usize> {
+    let reach = |sample: &CalibrationSample| {
+        let wide = sample.points.iter().rev();
+        let enough = wide.take_while(|point| point.at(k).1 >= target);
+        enough.last().map(|point| point.ef as usize)
+    };
+    let widths: Option<Vec<usize>> = samples.map(reach).collect();
+    let ef = widths?.into_iter().max()?;
+    // A k between two measured ones is searched as the larger; beyond the last, in proportion.
+    let [_, ten, hundred] = KS;
+    let ef = match k {
+        0..=10 => ef.max(ten),
+        11..=100 => ef.max(hundred),
+        _ => ((ef.max(hundred) as f64 * (k as f64 / hundred as f64)) as usize).max(k),
+    };
+    is_cheaper_than_scan(ef, vectors as usize).then_some(ef)
 }
 
 /// Whether a graph search with this beam width takes less time than scoring this many vectors by their codes.
@@ -394,6 +439,35 @@ mod tests {
         assert!(again.is_real_for(VECTORS) && !again.is_real_for(2 * VECTORS));
         assert!(again.stands_for(VECTORS) && !again.stands_for(2 * VECTORS));
         assert_eq!(Calibration::default().beam(10, 0.1, VECTORS), None);
+    }
+
+    #[test]
+    fn searches_are_wider_by_default_where_users_get_little() {
+        let points = [(100, 0.3, 0.2), (256, 0.7, 0.6), (512, 0.93, 0.8)];
+        let blends = calibration(&[sample(QueryKind::Far, 500, &points)]);
+        assert_eq!(blends.default_width(10, VECTORS), Some(DEFAULT_EF));
+        let users = calibration(&[sample(QueryKind::MadeUpUser, 500, &points)]);
+        assert_eq!(users.default_width(10, VECTORS), Some(512));
+        assert_eq!(
+            users.default_width(100, VECTORS),
+            None,
+            "no width finds 0.9"
+        );
+        let grown = CalibrationSample {
+            vectors: 9 * VECTORS,
+            ..sample(QueryKind::Near, 500, &[(100, 1.0, 1.0)])
+        };
+        let grown = users.updated(calibration(&[grown]));
+        assert_eq!(grown.default_width(10, 9 * VECTORS), Some(512));
+        let fine = [(100, 0.95, 0.95)];
+        let few = users.updated(calibration(&[sample(QueryKind::Asked, 30, &fine)]));
+        assert_eq!(few.default_width(10, VECTORS), Some(512));
+        let real = users.updated(calibration(&[sample(QueryKind::Asked, 300, &fine)]));
+        assert_eq!(real.default_width(10, VECTORS), Some(DEFAULT_EF));
+        assert_eq!(
+            Calibration::default().default_width(10, 5),
+            Some(DEFAULT_EF)
+        );
     }
 
     #[test]

@@ -1,4 +1,9 @@
-//! Users given to measure recall with, as query vectors.
+//! Users to measure recall with, as query vectors: users that were given, or made up.
+//!
+//! A made-up user has random items as its history, and the user tower does the rest. Queries that are made of vectors
+//! alone know where items are, but not where the user tower puts users: where it adds up what items of a history say, or
+//! popularity, a graph may find a tenth of what it finds for blends of items. On a grocery log of 24,878 items recall@10
+//! was 0.06 for its users, 0.05 for made-up users, and 0.63 for blends.
 
 use super::query::{Query, QueryInput};
 use super::query_vector::Buffer;
@@ -9,10 +14,16 @@ use crate::error::Error;
 use crate::manifest::QueryKind;
 use crate::snapshot::{QuerySample, count_vectors, sample_size};
 use rayon::prelude::*;
-use serde_json::Value;
-use twinspire_core::ids::GenerationNo;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use twinspire_core::ids::{GenerationNo, ItemNo};
 use twinspire_core::wire::checksum;
 use twinspire_towers::FeatureCheck;
+use twinspire_towers::internals::schema::{FeatureKind, FeatureSchema};
+use twinspire_towers::internals::{Lookup, Model, Side};
+
+/// The longest history of a made-up user.
+const LONGEST: u64 = 50;
 
 /// The query vectors of a uniform sample of users in the active generation of a space. Users that the tower
 /// cannot embed are counted and left out.
@@ -29,12 +40,106 @@ pub(crate) fn given_queries(
     let mut chosen = sample(users.len(), wanted, random);
     // Files are often sorted, and the order of a sample must say nothing about its queries.
     chosen.sort_by_key(|at| random(*at as u64));
-    let each = chosen
-        .par_iter()
-        .filter_map(|at| Some((*at, users.get(*at)?)));
+    let chosen: Vec<(usize, &Value)> = chosen
+        .into_iter()
+        .filter_map(|at| Some((at, users.get(at)?)))
+        .collect();
+    let (queries, left_out, first) = embedded(view, space, &chosen, FeatureCheck::default())?;
+    if queries.is_empty() {
+        return Err(first.unwrap_or(Error::NoUsers));
+    }
+    let sample = QuerySample {
+        kind: QueryKind::Given,
+        queries,
+        left_out,
+    };
+    Ok((generation.number, sample))
+}
+
+/// The query vectors of made-up users; `None` if the user tower reads no histories of these items, or cannot embed a user
+/// of whom nothing else is known.
+pub(crate) fn made_up_users(view: &View, space: &str) -> Result<Option<QuerySample>, Error> {
+    let base = &view.snapshot().space(space)?.base;
+    if !base.generation.members.is_empty() {
+        return Ok(None);
+    }
+    let items = base.parts.iter().map(|part| part.segment.items());
+    let items: Vec<u32> = items.flatten().copied().collect();
+    let model = base.model()?;
+    if items.is_empty() || !model.has(Side::User) {
+        return Ok(None);
+    }
+    let wanted = sample_size(
+        count_vectors(&base.parts),
+        base.generation.dimension as usize,
+    );
+    let random =
+        |user: usize, draw: u64| checksum([user as u64, draw].map(u64::to_le_bytes).as_flattened());
+    let mut users = Vec::with_capacity(wanted);
+    for user in 0..wanted {
+        let length = 1 + random(user, 0) % LONGEST;
+        let history = (1..=length).filter_map(|draw| {
+            let at = random(user, draw) % items.len() as u64;
+            items.get(at as usize).copied()
+        });
+        let history = history.map(|item| view.item_id(ItemNo(item)));
+        users.push(history.collect::<Result<Vec<String>, Error>>()?);
+    }
+    let fields = histories(model, users.iter().flatten());
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let record = |history: &Vec<String>| {
+        let each = fields
+            .iter()
+            .map(|field| ((*field).to_owned(), history.clone().into()));
+        Value::Object(each.collect::<Map<_, _>>())
+    };
+    let records: Vec<Value> = users.iter().map(record).collect();
+    let records: Vec<(usize, &Value)> = records.iter().enumerate().collect();
+    let (queries, left_out, _) = embedded(view, space, &records, FeatureCheck::Lenient)?;
+    Ok((!queries.is_empty()).then_some(QuerySample {
+        kind: QueryKind::MadeUpUser,
+        queries,
+        left_out,
+    }))
+}
+
+/// The fields of the user tower that are lists of items: those whose vectors it looks up, and those whose strings have
+/// rows of their own for half of these ids.
+fn histories<'m>(
+    model: &'m Model,
+    ids: impl Iterator<Item = &'m String> + Clone,
+) -> BTreeSet<&'m str> {
+    let is_history = |feature: &&FeatureSchema| match &feature.kind {
+        FeatureKind::Items { .. } => true,
+        FeatureKind::Ids { table, .. } | FeatureKind::Sequence { table, .. } => {
+            let table = model.tables.iter().find(|other| other.name == *table);
+            let Some(Lookup::Vocabulary { rows, .. }) = table.map(|table| &table.lookup) else {
+                return false;
+            };
+            let known = ids.clone().filter(|id| rows.contains_key(*id)).count();
+            2 * known >= ids.clone().count()
+        }
+        _ => false,
+    };
+    let features = model.schema.user.iter().flat_map(|tower| &tower.features);
+    features
+        .filter(is_history)
+        .map(FeatureSchema::field)
+        .collect()
+}
+
+/// The query vectors of users, the number of those that the tower cannot embed, and the error of the first of them.
+fn embedded(
+    view: &View,
+    space: &str,
+    users: &[(usize, &Value)],
+    check: FeatureCheck,
+) -> Result<(Vec<f32>, u32, Option<Error>), Error> {
     let towers = user_towers(view, std::iter::once(space))?;
-    let reading = UserReading::shared(FeatureCheck::default(), &towers, &[]);
-    let vectors = each.map(|(at, user)| {
+    let reading = UserReading::shared(check, &towers, &[]);
+    let vectors = users.par_iter().map(|&(at, user)| {
         let query = Query {
             input: Some(QueryInput::User(user)),
             by_space: &[],
@@ -56,13 +161,5 @@ pub(crate) fn given_queries(
             Err(error) => return Err(error),
         }
     }
-    if queries.is_empty() {
-        return Err(first.unwrap_or(Error::NoUsers));
-    }
-    let sample = QuerySample {
-        kind: QueryKind::Given,
-        queries,
-        left_out,
-    };
-    Ok((generation.number, sample))
+    Ok((queries, left_out, first))
 }

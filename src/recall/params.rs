@@ -9,15 +9,15 @@ use serde_json::Value;
 use twinspire_towers::FeatureCheck;
 
 /// How to search. The order in which options are set makes no difference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent options")]
 pub(crate) struct SearchParams {
     /// Number of hits; `usize::MAX` for all of them.
     pub(crate) k: usize,
     /// Number of best hits to skip.
     pub(crate) offset: usize,
-    /// Beam width (efSearch) without a recall target.
-    pub(crate) ef: usize,
+    /// Beam width (efSearch) without a recall target; `None` for the default one.
+    pub(crate) ef: Option<usize>,
     /// The share of the exact answer to find. The beam width follows from the calibration.
     pub(crate) recall_target: Option<f32>,
     /// Score every item by its vector; takes precedence over both beam width and recall target.
@@ -38,26 +38,6 @@ pub(crate) struct SearchParams {
     pub(crate) exact_ranks: bool,
     /// Return how the answer was found. Changes neither the hits nor the work.
     pub(crate) explain: bool,
-}
-
-impl Default for SearchParams {
-    fn default() -> Self {
-        Self {
-            k: 0,
-            offset: 0,
-            ef: DEFAULT_EF,
-            recall_target: None,
-            exact: false,
-            at_least: None,
-            filters: Vec::new(),
-            exclude: Vec::new(),
-            check: FeatureCheck::default(),
-            records: false,
-            fields: Vec::new(),
-            exact_ranks: false,
-            explain: false,
-        }
-    }
 }
 
 /// How hard one space is searched.
@@ -90,7 +70,7 @@ impl SearchParams {
         if self.k == 0 {
             return Err(Error::TopZero);
         }
-        if self.ef == 0 {
+        if self.ef == Some(0) {
             return Err(Error::BeamWidthZero);
         }
         let is_share = |target: f32| target > 0.0 && target <= 1.0;
@@ -112,7 +92,15 @@ impl SearchParams {
                 let beam = base.generation.calibration.beam(k, target, vectors);
                 beam.map_or(Effort::Scan, Effort::Beam)
             }
-            None => Effort::Beam(self.ef),
+            None => match self.ef {
+                Some(ef) => Effort::Beam(ef),
+                None if k == usize::MAX => Effort::Beam(DEFAULT_EF),
+                None => {
+                    let vectors = count_vectors(&base.parts) as u64;
+                    let width = base.generation.calibration.default_width(k, vectors);
+                    width.map_or(Effort::Scan, Effort::Beam)
+                }
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use twinspire::{Database, IndexChoice, IndexKind, Metric, Promise, QueryKind, Towers};
 use twinspire_testkit::hard_sets::Hard;
 use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
+use twinspire_testkit::vectors::VectorSet;
 use twinspire_testkit::{directory, open_without_background};
 
 const DIMENSION: usize = 16;
@@ -113,6 +114,32 @@ fn targets_are_reached_with_lengths_that_differ() {
 #[test]
 fn targets_are_reached_without_any_structure() {
     assert_kept(Hard::Noise, Metric::Cosine);
+}
+
+#[test]
+fn users_are_made_up_where_the_user_tower_reads_histories() {
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let set = VectorSet::simulate(ITEMS, DIMENSION, 1);
+    db.items().put_many(&set.records()).unwrap();
+    let published = db.publish(SPACE).towers(set.towers()).run().unwrap();
+    let made_up = published.calibration.sample(QueryKind::MadeUpUser).unwrap();
+    assert_eq!((made_up.queries, made_up.left_out), (512, 0));
+    let user = json!({"history": ["1"]});
+    let hits = db.recall(SPACE).user(&user).explain().top(10);
+    let width = hits.unwrap().explained().unwrap().searches[0].ef;
+    assert_eq!(
+        width,
+        published.calibration.default_width(10, published.items)
+    );
+
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let each = (0..set.items()).map(|at| identity_record(Some(at), set.item(at)));
+    db.items().put_many(&each.collect::<Vec<_>>()).unwrap();
+    let towers = open_towers(&identity(DIMENSION, "cosine"));
+    let plain = db.publish(SPACE).towers(towers).run().unwrap();
+    assert!(plain.calibration.sample(QueryKind::MadeUpUser).is_none());
 }
 
 #[test]

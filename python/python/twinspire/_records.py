@@ -32,7 +32,8 @@ class MeasuredRecall:
     """Lower confidence bound of the recall."""
     confidence: float
     kind: str
-    """``'near'``, ``'far'`` and ``'crowd'`` are made-up queries, ``'asked'`` a sample of real ones, ``'given'`` users."""
+    """``'near'``, ``'far'`` and ``'crowd'`` are made-up queries, ``'made_up_user'`` made-up users, ``'asked'`` a sample
+    of real queries, ``'given'`` users."""
     queries: int
 
 

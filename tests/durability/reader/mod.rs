@@ -183,7 +183,7 @@ impl<'a> Packed<'a> {
     /// Recall by beam width, measured with one kind of query; returns the kind.
     fn calibration_sample(&mut self) -> u32 {
         let kind = self.u32();
-        assert!(kind <= 4, "kind of query {kind}");
+        assert!(kind <= 5, "kind of query {kind}");
         let _vectors = self.u64();
         let (queries, _left_out) = (self.u32(), self.u32());
         assert!(queries > 0);

@@ -68,10 +68,14 @@ pub fn low_recall(generation: &GenerationInfo) -> Option<String> {
         reasons.push("the index leads to few of the best items".to_owned());
     }
     let mut text = format!(
-        "warning: recall@10 is {measured} at the default beam width (efSearch {DEFAULT_EF}): {}. Recalls \
-         with --recall-target find more",
+        "warning: recall@10 is {measured} at the default beam width (efSearch {DEFAULT_EF}): {}",
         reasons.join("; ")
     );
+    text.push_str(&match calibration.default_width(10, generation.items) {
+        None => ". So recalls score every item, unless they name a width".to_owned(),
+        Some(DEFAULT_EF) => ". Recalls with --recall-target find more".to_owned(),
+        Some(width) => format!(". So recalls have a width of {width}, unless they name one"),
+    });
     if !calibration.is_real() {
         text.push_str("; --calibrate-users measures with your users");
     }

@@ -81,6 +81,7 @@ const KINDS = {
   near: 'made-up queries between items',
   far: 'made-up queries far from all items',
   crowd: 'made-up queries among near copies',
+  made_up_user: 'made-up users',
   asked: 'queries that were asked',
   given: 'given users',
 };

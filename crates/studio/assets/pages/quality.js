@@ -34,7 +34,7 @@ function Content({ space }) {
 }
 
 const KINDS = {
-  near: 'made up, between items', far: 'made up, far from all items', crowd: 'made up, among near copies', asked: 'asked queries', given: 'given users',
+  near: 'made up, between items', far: 'made up, far from all items', crowd: 'made up, among near copies', made_up_user: 'made-up users', asked: 'asked queries', given: 'given users',
 };
 
 function RecallCard({ calibration, targets, space }) {
