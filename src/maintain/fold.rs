@@ -89,7 +89,8 @@ impl Folded {
         self.items.get(at as usize).copied()
     }
 
-    /// The items in another order of the vectors: `order[node]` is the number of a vector.
+    /// The items of some vectors, in their order: `order[node]` is the number of a vector. With the items comes what
+    /// `firsts` is for them.
     pub(super) fn items_in(&self, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let mut items = Vec::with_capacity(self.items.len());
         if self.firsts.is_empty() {
@@ -109,6 +110,10 @@ impl Folded {
             }
             firsts.push(items.len() as u32);
         }
+        // Of some vectors all may have one item each, though others have several.
+        if items.len() == order.len() {
+            firsts.clear();
+        }
         (items, firsts)
     }
 }
@@ -122,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_item_keeps_its_vector_and_no_vector_is_there_twice(
-            numbers in vec((-2i8..3, -1i8..2), 0..60), negative in any::<bool>(), seed in any::<u64>(),
+            numbers in vec((-2i8..3, -1i8..2), 0..60), negative in any::<bool>(), seed in any::<u64>(), step in 1usize..4,
         ) {
             let zero = if negative { -0.0 } else { 0.0 };
             let component = |x: i8| if x == 0 { zero } else { f32::from(x) };
@@ -130,10 +135,11 @@ mod tests {
             let items: Vec<u32> = (0..rows.len() as u32).map(|row| 3 * row + 1).collect();
             let folded = fold(items.clone(), rows.concat(), 2);
             let distinct = folded.vectors.chunks(2).count();
-            let mut order: Vec<u32> = (0..distinct as u32).collect();
-            order.rotate_left((seed % (distinct as u64).max(1)) as usize);
+            let mut order: Vec<u32> = (0..distinct as u32).step_by(step).collect();
+            let by = seed % (order.len() as u64).max(1);
+            order.rotate_left(by as usize);
             let (found, firsts) = folded.items_in(&order);
-            prop_assert_eq!(firsts.is_empty(), distinct == rows.len());
+            prop_assert_eq!(firsts.is_empty(), found.len() == order.len());
             for (at, node) in order.iter().enumerate() {
                 let slots = match firsts.get(at..at + 2) {
                     Some([from, to]) => *from as usize..*to as usize,
@@ -145,9 +151,11 @@ mod tests {
                 let expected: Vec<u32> = items.iter().zip(&rows).filter(|(_, row)| with(row)).map(|(item, _)| *item).collect();
                 prop_assert_eq!(&found[slots], &*expected);
             }
-            let mut all = found;
-            all.sort_unstable();
-            prop_assert_eq!(all, items);
+            if step == 1 {
+                let mut all = found;
+                all.sort_unstable();
+                prop_assert_eq!(all, items);
+            }
         }
     }
 }

@@ -102,7 +102,11 @@ fn partitions_answer_every_kind_of_recall_through_seals_and_merges() {
 fn a_publish_measures_both_kinds_and_says_what_it_chose() {
     let db = open(&MemoryFiles::default()).unwrap();
     let mut random = Pcg64Mcg::seed_from_u64(4);
-    let items: Vec<Value> = (0..3_100).map(|id| grouped(&mut random, id)).collect();
+    let mut items: Vec<Value> = (0..3_100).map(|id| grouped(&mut random, id)).collect();
+    // Two share a vector that is in none of the samples of the measurement.
+    let mut copy = items[1].clone();
+    copy["id"] = json!("copy");
+    items.push(copy);
     db.items().put_many(&items).unwrap();
     let publish = |index| {
         let publish = db.publish(SPACE).towers(vector_towers(DIMENSION, "l2"));
