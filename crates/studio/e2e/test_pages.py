@@ -17,6 +17,7 @@ PAGES = {
     "item": ("/items?id=B00003", "Neighbours in"),
     "compare": ("/compare", "Rank-biased overlap"),
     "map": ("/map?space=likes", "of the variance"),
+    "map-neighbours": ("/map?space=likes&layout=neighbours", "laid out by neighbours"),
     "quality": ("/quality?space=likes", "Recall by beam width"),
     "training": ("/training?space=likes", "Settings"),
 }
@@ -149,6 +150,30 @@ def test_the_map_shows_records_neighbours_and_a_user(tab: Tab) -> None:
     page.mouse.wheel(0, -600)
     page.wait_for_timeout(300)
     tab.shot("map-user")
+
+
+def test_the_map_is_laid_out_by_neighbours_on_request(tab: Tab) -> None:
+    page = tab.open("/map?space=likes&colour=city")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_text("is the user")).to_be_visible()
+    button = page.get_by_role("button", name="Lay out by neighbours")
+    button.focus()
+    button.press("Enter")
+    expect(page.get_by_text("laid out by neighbours")).to_be_visible()
+    assert "layout=neighbours" in page.url
+    expect(page.get_by_text("nearest neighbours of an item")).to_be_visible()
+    expect(page.get_by_text("The user stands among its hits")).to_be_visible()
+    page.wait_for_timeout(1_200)
+    tab.shot("map-laid-out")
+    plot = page.get_by_role("application")
+    plot.focus()
+    plot.press("Enter")
+    expect(page.get_by_text("Chosen item")).to_be_visible()
+    page.get_by_role("button", name="Principal components").click()
+    expect(page.get_by_text("of the variance")).to_be_visible()
+    assert "layout" not in page.url
+    page.go_back()
+    expect(page.get_by_text("laid out by neighbours")).to_be_visible()
 
 
 def test_every_control_is_reached_by_the_keyboard(tab: Tab) -> None:

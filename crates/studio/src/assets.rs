@@ -41,6 +41,7 @@ const FILES: &[(&str, &str, &[u8])] = files![
     SCRIPT "lib/filter.js",
     SCRIPT "lib/format.js",
     SCRIPT "lib/hits.js",
+    SCRIPT "lib/layout.js",
     SCRIPT "lib/points.js",
     SCRIPT "lib/route.js",
     SCRIPT "lib/search.js",

@@ -4,6 +4,7 @@ import { get, post, useLoaded } from '/assets/lib/api.js';
 import { useFields } from '/assets/lib/filter.js';
 import { count, counted, number, percent, plain, score, title, visible } from '/assets/lib/format.js';
 import { ItemLink } from '/assets/lib/hits.js';
+import { LayoutChoice, WAY, onTheWay, seenFrom, useLayout } from '/assets/lib/layout.js';
 import { Grid, View, drawPoints, packed, palette, scale } from '/assets/lib/points.js';
 import { Link, navigate } from '/assets/lib/route.js';
 import { vectorSpaces } from '/assets/lib/search.js';
@@ -60,6 +61,11 @@ function useDark() {
 
 function Content({ space, spaces, params }) {
   const { map, share, since, problem } = useMap(space);
+  const wanted = params.layout === 'neighbours';
+  const laidOut = useLayout(space, map, wanted);
+  const { layout } = laidOut;
+  // What is drawn: the principal components until the layout is there.
+  const shown = useMemo(() => (map && layout ? { ...map, points: layout.points, bounds: layout.bounds } : map), [map, layout]);
   const fields = useFields();
   const choices = fields.filter((field) => field.path !== 'id');
   // A field of few values tells most at once.
@@ -74,17 +80,18 @@ function Content({ space, spaces, params }) {
     <div class="stack">
       <${Card}><div class="fields">
         <${Field} label="Space">${(id) => html`<${Select} id=${id} value=${space} options=${spaces} onChange=${(next) => navigate('/map', { space: next })} />`}<//>
+        <${LayoutChoice} space=${space} map=${map} state=${laidOut} wanted=${wanted} choose=${(layout) => navigate('/map', { ...params, space, layout })} />
         <${Field} label="Colour by">${(id) => html`<${Select} id=${id} value=${field} options=${choices.map((one) => one.path)} onChange=${(colour) => navigate('/map', { ...params, space, colour })} />`}<//>
         ${colours.problem && html`<${Failed} problem=${colours.problem} />`}
         ${map && html`<${Legend} of=${colours.value} hidden=${hidden} setHidden=${setHidden} />`}
       </div><//>
-      <${QueryCard} space=${space} map=${map} query=${query} setQuery=${setQuery} setChosen=${setChosen} />
+      <${QueryCard} space=${space} map=${map} layout=${layout ? 'neighbours' : ''} query=${query} setQuery=${setQuery} setChosen=${setChosen} />
     </div>
     <div class="stack">
       ${problem ? html`<${Card}><${Failed} problem=${problem} /><//>`
         : !map ? html`<${Card}><${Working} what="Computing the map…" since=${since} share=${share} /><//>`
         : !map.count ? html`<${Card}><${Empty} title="No vectors yet">The space has no items.<//><//>`
-        : html`<${Plot} space=${space} map=${map} colours=${colours.value} hidden=${hidden} chosen=${chosen} setChosen=${setChosen} query=${query} />`}
+        : html`<${Plot} space=${space} map=${shown} isByNeighbours=${Boolean(layout)} colours=${colours.value} hidden=${hidden} chosen=${chosen} setChosen=${setChosen} query=${query} />`}
       ${chosen !== null && map && html`<${Chosen} space=${space} at=${chosen} setChosen=${setChosen} />`}
     </div>
   </div>`;
@@ -119,7 +126,7 @@ function colourArray(map, colours, hidden, dark) {
   return all;
 }
 
-function Plot({ space, map, colours, hidden, chosen, setChosen, query }) {
+function Plot({ space, map, isByNeighbours, colours, hidden, chosen, setChosen, query }) {
   const canvas = useRef(null);
   const over = useRef(null);
   const box = useRef(null);
@@ -128,6 +135,8 @@ function Plot({ space, map, colours, hidden, chosen, setChosen, query }) {
   const [hovered, setHovered] = useState(null);
   const grid = useMemo(() => new Grid(map.points, map.bounds), [map]);
   const shades = useMemo(() => colourArray(map, colours, hidden, dark), [map, colours, hidden, dark]);
+  // The points as they are drawn: on their way for a moment when the layout changes.
+  const drawn = useRef({ points: map.points });
   const state = useRef({});
   state.current = { shades, chosen, query, dark, hovered };
 
@@ -150,15 +159,34 @@ function Plot({ space, map, colours, hidden, chosen, setChosen, query }) {
         for (const layer of [element, over.current]) if (layer.width !== width || layer.height !== height) { layer.width = width; layer.height = height; image = null; }
         const context = element.getContext('2d');
         image ??= context.createImageData(width, height);
+        if (drawn.current.goal !== map.points) depart(width, height);
         view.current ??= new View(map.bounds, width, height);
+        const way = drawn.current;
+        if (way.from) {
+          const part = Math.min(1, (started - way.since) / WAY);
+          onTheWay(way.from, map.points, part, way.points);
+          if (part < 1) draw.current();
+          else drawn.current = { points: map.points, goal: map.points };
+        }
+        const { points } = drawn.current;
         const grown = view.current.zoom / (view.current.least * 4);
         const size = Math.round(ratio * Math.min(9, (map.count > 20_000 ? 2 : map.count > 3_000 ? 3 : 5) * Math.max(1, grown ** 0.35)));
-        drawPoints(image, map.points, state.current.shades, view.current, size, packed(state.current.dark ? '#161b23' : '#ffffff'));
+        drawPoints(image, points, state.current.shades, view.current, size, packed(state.current.dark ? '#161b23' : '#ffffff'));
         context.putImageData(image, 0, 0);
-        marks(over.current, map, view.current, state.current, ratio);
+        marks(over.current, points, view.current, state.current, ratio);
         element.dataset.milliseconds = (performance.now() - started).toFixed(2);
         element.dataset.frames = Number(element.dataset.frames ?? 0) + 1;
       });
+    };
+    // The points leave for a new layout from where they are seen now.
+    const depart = (width, height) => {
+      const before = view.current;
+      const { points, goal } = drawn.current;
+      view.current = null;
+      drawn.current = { points: map.points, goal: map.points };
+      if (!goal || !before || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+      view.current = new View(map.bounds, width, height);
+      drawn.current = { points: new Float32Array(points.length), goal: map.points, from: seenFrom(points, before, view.current), since: performance.now() };
     };
     const observer = new ResizeObserver(() => draw.current());
     observer.observe(canvas.current);
@@ -231,18 +259,18 @@ function Plot({ space, map, colours, hidden, chosen, setChosen, query }) {
     </div>
     <div class="row" style=${{ marginTop: '.6rem' }}>
       <button onClick=${() => zoom(1.5)} aria-label="Zoom in">+</button><button onClick=${() => zoom(1 / 1.5)} aria-label="Zoom out">−</button><button onClick=${() => { view.current = null; draw.current(); }}>Show all</button>
-      <span class="muted small caption">${map.count < map.total ? `${count(map.count)} of ${counted(map.total, 'item')}, evenly chosen` : counted(map.count, 'item')}; principal components of ${counted(map.dimension, 'dimension')}, ${percent(first)} and ${percent(second)} of the variance</span>
+      <span class="muted small caption">${map.count < map.total ? `${count(map.count)} of ${counted(map.total, 'item')}, evenly chosen` : counted(map.count, 'item')}; ${isByNeighbours ? 'laid out by neighbours in' : 'principal components of'} ${counted(map.dimension, 'dimension')}${isByNeighbours ? '' : `, ${percent(first)} and ${percent(second)} of the variance`}</span>
     </div>
   <//>`;
 }
 
 /** The chosen point, the query and its hits, above the points. */
-function marks(layer, map, view, { chosen, query, hovered, dark }, ratio) {
+function marks(layer, points, view, { chosen, query, hovered, dark }, ratio) {
   const context = layer.getContext('2d');
   context.clearRect(0, 0, layer.width, layer.height);
   const place = (x, y) => view.toPixel([x, y], layer.width, layer.height);
   const ring = (at, radius, colour, width = 2) => {
-    const [x, y] = place(map.points[2 * at], map.points[2 * at + 1]);
+    const [x, y] = place(points[2 * at], points[2 * at + 1]);
     context.beginPath();
     context.arc(x, y, radius * ratio, 0, 2 * Math.PI);
     context.lineWidth = width * ratio;
@@ -250,7 +278,7 @@ function marks(layer, map, view, { chosen, query, hovered, dark }, ratio) {
     context.stroke();
   };
   const ink = dark ? '#ffffff' : '#000000';
-  if (query) {
+  if (query?.point) {
     const [x, y] = place(...query.point);
     context.strokeStyle = dark ? 'rgb(255 255 255 / .45)' : 'rgb(0 0 0 / .35)';
     context.lineWidth = ratio;
@@ -258,7 +286,7 @@ function marks(layer, map, view, { chosen, query, hovered, dark }, ratio) {
       if (hit.at === null) continue;
       context.beginPath();
       context.moveTo(x, y);
-      context.lineTo(...place(map.points[2 * hit.at], map.points[2 * hit.at + 1]));
+      context.lineTo(...place(points[2 * hit.at], points[2 * hit.at + 1]));
       context.stroke();
     }
     for (const hit of query.hits) if (hit.at !== null) ring(hit.at, 6, ink);
@@ -275,17 +303,17 @@ function marks(layer, map, view, { chosen, query, hovered, dark }, ratio) {
   if (hovered !== null) ring(hovered, 7, ink);
 }
 
-const points = new globalThis.Map();
+const remembered = new globalThis.Map();
 
 /** A point's record, remembered. */
 function usePoint(space, at) {
   const key = `${space} ${at}`;
   return useLoaded((signal) => {
-    if (!points.has(key)) {
-      if (points.size > 500) points.clear();
-      points.set(key, get('map/point', { space, at }).catch((error) => { points.delete(key); throw error; }));
+    if (!remembered.has(key)) {
+      if (remembered.size > 500) remembered.clear();
+      remembered.set(key, get('map/point', { space, at }).catch((error) => { remembered.delete(key); throw error; }));
     }
-    return points.get(key);
+    return remembered.get(key);
   }, [key]);
 }
 
@@ -313,24 +341,26 @@ const PlacedHits = ({ hits, setChosen }) => html`<div class="scroll" style=${{ m
   <tbody>${hits.map((hit, at) => html`<tr key=${hit.id}><td class="num">${at + 1}</td><td><div class="cell">${setChosen && hit.at !== null ? html`<button type="button" class="plain" style=${{ padding: 0, whiteSpace: 'normal', textAlign: 'left', overflowWrap: 'anywhere' }} onClick=${() => setChosen(hit.at)}>${title(hit.record) || visible(hit.id)}</button>` : title(hit.record) || visible(hit.id)}${hit.at === null && html` <span class="muted small">not on the map</span>`}</div></td><td class="num">${score(hit.score)}</td></tr>`)}</tbody>
 </table></div>`;
 
-function QueryCard({ space, map, query, setQuery, setChosen }) {
+function QueryCard({ space, map, layout, query, setQuery, setChosen }) {
   const form = useLoaded((signal) => get('form', { name: space }, signal), [space]);
   const [text, setText] = useState(null);
   const [problem, setProblem] = useState(null);
   const run = async (event) => {
-    event.preventDefault();
+    event?.preventDefault();
     try {
-      setQuery(await post('map/query', { space, query: { user: JSON.parse(text ?? JSON.stringify(form.value.example)) }, k: 10 }));
+      setQuery(await post('map/query', { space, layout, query: { user: JSON.parse(text ?? JSON.stringify(form.value.example)) }, k: 10 }));
       setProblem(null);
     } catch (error) { setProblem(error); setQuery(null); }
   };
+  // A query has a place of its own in each layout.
+  useEffect(() => { if (query) run(); }, [layout]);
   if (form.value && !form.value.takes_user) return null;
   return html`<${Card} title="A user on the map" aside=${query && html`<button class="plain" onClick=${() => setQuery(null)}>Clear</button>`}>
     <${Loaded} from=${form} what="Reading the towers…">${(form) => html`<form class="stack" onSubmit=${run}>
       <details><summary>Features</summary><${UserForm} form=${form} text=${text ?? JSON.stringify(form.example)} onChange=${setText} problem=${problem} /></details>
       ${problem && problem.part !== 'user' && html`<${Note} level="error" title=${problem.message} />`}
       <div class="row"><button class="primary" disabled=${!map}>Show</button><${Link} to="/recall" params=${{ from: space, user: text ?? JSON.stringify(form.example) }}>Explain this recall<//></div>
-      ${query && html`<${PlacedHits} hits=${query.hits} setChosen=${setChosen} /><p class="hint">★ is the user, rings are the hits. Distances in the plane are not those of the space.</p>`}
+      ${query && html`<${PlacedHits} hits=${query.hits} setChosen=${setChosen} /><p class="hint">${query.point ? '★ is the user, rings are the hits.' : 'None of the hits is on the map.'}${layout && query.point ? ' The user stands among its hits.' : ''} Distances in the plane are not those of the space.</p>`}
     </form>`}<//>
   <//>`;
 }

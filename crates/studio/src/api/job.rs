@@ -1,7 +1,7 @@
 //! Long work on a thread of its own, with its progress.
 
 use super::problem::Problem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -16,6 +16,7 @@ pub struct Job<T> {
 pub struct Progress {
     done: AtomicU64,
     total: AtomicU64,
+    cancelled: AtomicBool,
 }
 
 impl Progress {
@@ -33,6 +34,14 @@ impl Progress {
 
     pub fn add(&self, done: u64) {
         self.done.fetch_add(done, Ordering::Relaxed);
+    }
+
+    /// An error once the job is cancelled: work that can be cancelled asks between its steps.
+    pub fn go_on(&self) -> Result<(), Problem> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Problem::failed("cancelled")),
+            false => Ok(()),
+        }
     }
 
     /// The share that is done, from 0 to 1.
@@ -85,6 +94,16 @@ impl<T: Send + Sync + 'static> Job<T> {
         }
     }
 
+    /// Asks the work to end at its next step.
+    pub fn cancel(&self) {
+        self.progress.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is still running.
+    pub fn is_working(&self) -> bool {
+        self.outcome.get().is_none()
+    }
+
     /// Whether it ended with an error.
     pub fn has_failed(&self) -> bool {
         matches!(self.outcome.get(), Some(Err(_)))
@@ -132,5 +151,20 @@ mod tests {
         let job = Job::<()>::start(|_| panic!("as planned")).unwrap();
         assert!(wait(&job).unwrap_err().message.contains("ended early"));
         assert!(job.has_failed());
+    }
+
+    #[test]
+    fn cancelled_work_ends_at_its_next_step() {
+        let job = Job::<()>::start(|progress| {
+            loop {
+                progress.go_on()?;
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let job = job.unwrap();
+        assert!(job.is_working());
+        job.cancel();
+        assert_eq!(wait(&job).unwrap_err().message, "cancelled");
+        assert!(!job.is_working());
     }
 }

@@ -47,7 +47,16 @@ pub fn answer(state: &State, request: &Request) -> Response {
             items::page(state, &wanted).and_then(json)
         }
         (Method::Get, "/api/map") => map::get(state, text("space")).and_then(json),
-        (Method::Get, "/api/map/points") => map::points(state, text("space")).map(Response::bytes),
+        (Method::Get, "/api/map/points") => {
+            map::points(state, text("space"), text("layout")).map(Response::bytes)
+        }
+        (Method::Get, "/api/map/neighbours") => map::layout_of(state, text("space")).and_then(json),
+        (Method::Post, "/api/map/neighbours") => body(request)
+            .and_then(|asked: map::LayoutRequest| map::start_layout(state, &asked.space))
+            .and_then(json),
+        (Method::Post, "/api/map/neighbours/cancel") => body(request)
+            .and_then(|asked: map::LayoutRequest| map::cancel_layout(state, &asked.space))
+            .and_then(json),
         (Method::Get, "/api/map/point") => {
             let at = number(request, "at", usize::MAX);
             map::point(state, text("space"), at).and_then(json)

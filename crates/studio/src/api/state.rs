@@ -2,7 +2,7 @@
 
 use super::check::Checked;
 use super::job::Job;
-use super::map::Map;
+use super::map::{Layout, Map};
 use super::problem::Problem;
 use super::quality::VectorsReport;
 use crate::follow::{Followed, Shared};
@@ -13,6 +13,9 @@ use twinspire::{Database, GenerationNo};
 /// The map of each space, with the generation that it shows.
 pub type Maps = BTreeMap<String, (GenerationNo, Arc<Job<Map>>)>;
 
+/// The layout by neighbours of each space, with the generation that it shows.
+pub type Layouts = BTreeMap<String, (GenerationNo, Arc<Job<Layout>>)>;
+
 /// The report on the vectors of each space, with the generation that it is of.
 pub type Reports = BTreeMap<String, (GenerationNo, Arc<Job<VectorsReport>>)>;
 
@@ -20,6 +23,7 @@ pub type Reports = BTreeMap<String, (GenerationNo, Arc<Job<VectorsReport>>)>;
 pub struct State {
     database: Shared,
     maps: Mutex<Maps>,
+    layouts: Mutex<Layouts>,
     vectors: Mutex<Reports>,
     check: Mutex<Option<Arc<Job<Checked>>>>,
 }
@@ -29,6 +33,7 @@ impl State {
         Self {
             database,
             maps: Mutex::default(),
+            layouts: Mutex::default(),
             vectors: Mutex::default(),
             check: Mutex::default(),
         }
@@ -52,6 +57,10 @@ impl State {
         self.maps.lock().map_err(|_| poisoned())
     }
 
+    pub fn layouts(&self) -> Result<MutexGuard<'_, Layouts>, Problem> {
+        self.layouts.lock().map_err(|_| poisoned())
+    }
+
     pub fn vectors(&self) -> Result<MutexGuard<'_, Reports>, Problem> {
         self.vectors.lock().map_err(|_| poisoned())
     }
@@ -59,6 +68,15 @@ impl State {
     /// The last check.
     pub fn check(&self) -> Result<MutexGuard<'_, Option<Arc<Job<Checked>>>>, Problem> {
         self.check.lock().map_err(|_| poisoned())
+    }
+}
+
+impl Drop for State {
+    /// Layouts take long, and nobody would see them.
+    fn drop(&mut self) {
+        for (_, job) in self.layouts().iter().flat_map(|layouts| layouts.values()) {
+            job.cancel();
+        }
     }
 }
 

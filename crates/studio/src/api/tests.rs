@@ -5,7 +5,7 @@ use crate::follow::Followed;
 use serde_json::json;
 use std::sync::Arc;
 use tempfile::TempDir;
-use twinspire::{Database, Lexical, RankFusion, Towers};
+use twinspire::{Database, Lexical, Metric, RankFusion, Towers};
 
 /// A shop of three items, and a space that compares prices.
 pub fn shop() -> (TempDir, State) {
@@ -39,6 +39,25 @@ pub fn shop_with_words() -> (TempDir, State) {
     db.lexical().define("titles", words).unwrap();
     let both = RankFusion::new().space("price", 1.0).space("titles", 1.0);
     db.ensembles().define("both", both).unwrap();
+    drop(db);
+    let state = State::new(Arc::new(Followed::open(&path).unwrap()));
+    (dir, state)
+}
+
+/// A database with the space `clip` of items `0`, `1`, … with these vectors.
+pub fn of_vectors(count: usize, vector: impl Fn(usize) -> Vec<f32>) -> (TempDir, State) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("clip.twin");
+    let db = Database::open(&path).unwrap();
+    let items: Vec<_> = (0..count).map(|at| json!({"id": at.to_string()})).collect();
+    db.items().put_many(&items).unwrap();
+    let towers = Towers::vectors_only("clip", vector(0).len(), Metric::L2).unwrap();
+    let vectors = (0..count).map(|at| (at.to_string(), vector(at)));
+    db.publish("clip")
+        .towers(towers)
+        .vectors(vectors)
+        .run()
+        .unwrap();
     drop(db);
     let state = State::new(Arc::new(Followed::open(&path).unwrap()));
     (dir, state)

@@ -1,22 +1,34 @@
 //! The map: the items of a space as points of a plane, with fields as colours and queries among them.
 //!
 //! `build` visits the vectors, `pca` finds the plane, `colour` reads a field of all points. A map is made once for each
-//! generation, on a thread of its own; the page asks for it until it is there.
+//! generation, on a thread of its own; the page asks for it until it is there (`ready`). `neighbours` lays its points out
+//! by their neighbours, once the page asks for it (`layouts`).
 
+mod bounds;
 mod build;
 mod colour;
+mod layouts;
+mod neighbours;
 mod pca;
+mod ready;
+#[cfg(test)]
+mod tests;
 
 pub use build::{Map, visit};
 pub use colour::{Colours, colours};
+pub use layouts::{LayoutRequest, cancel_layout, layout_of, start_layout};
+pub use neighbours::Layout;
 
 use super::asked::{Query, query};
-use super::job::{Job, Status};
+use super::job::Status;
 use super::problem::Problem;
 use super::state::State;
+use bounds::bounds;
+use layouts::laid_out;
+use neighbours::memberships;
+use ready::{job, ready};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
 use twinspire::Hit;
 
 /// Number of neighbours of a point.
@@ -65,13 +77,16 @@ pub struct MapQuery {
     pub space: String,
     pub query: Query,
     pub k: usize,
+    /// `neighbours`, or empty for the principal components.
+    #[serde(default)]
+    pub layout: String,
 }
 
 /// A query on a map.
 #[derive(Debug, Serialize)]
 pub struct PlacedQuery {
-    /// Where the query is.
-    pub point: [f32; 2],
+    /// Where the query is; none in a layout by neighbours if none of its hits is on the map.
+    pub point: Option<[f32; 2]>,
     pub hits: Vec<PlacedHit>,
 }
 
@@ -79,44 +94,35 @@ pub struct PlacedQuery {
 pub fn get(state: &State, space: &str) -> Result<MapView, Problem> {
     match job(state, space)?.status()? {
         Status::Working(share) => Ok(MapView::Working { share }),
-        Status::Done(map) => {
-            let mut bounds = [
-                f32::INFINITY,
-                f32::INFINITY,
-                f32::NEG_INFINITY,
-                f32::NEG_INFINITY,
-            ];
-            for point in map.points.chunks_exact(2) {
-                if let [x, y] = point {
-                    let [least_x, least_y, most_x, most_y] = bounds;
-                    bounds = [
-                        least_x.min(*x),
-                        least_y.min(*y),
-                        most_x.max(*x),
-                        most_y.max(*y),
-                    ];
-                }
-            }
-            Ok(MapView::Ready {
-                count: map.ids.len(),
-                total: map.total,
-                dimension: map.dimension,
-                generation: map.generation.0,
-                explained: map.plane.explained,
-                bounds: bounds.map(|bound| if bound.is_finite() { bound } else { 0.0 }),
-            })
-        }
+        Status::Done(map) => Ok(MapView::Ready {
+            count: map.ids.len(),
+            total: map.total,
+            dimension: map.dimension,
+            generation: map.generation.0,
+            explained: map.plane.explained,
+            bounds: bounds(&map.points),
+        }),
     }
 }
 
-/// x and y of each point, as 32-bit floats in little-endian order.
-pub fn points(state: &State, space: &str) -> Result<Vec<u8>, Problem> {
-    let map = ready(state, space)?;
-    Ok(map
-        .points
-        .iter()
-        .flat_map(|one| one.to_le_bytes())
-        .collect())
+/// x and y of each point in a layout, as 32-bit floats in little-endian order.
+pub fn points(state: &State, space: &str, layout: &str) -> Result<Vec<u8>, Problem> {
+    let bytes = |points: &[f32]| points.iter().flat_map(|one| one.to_le_bytes()).collect();
+    Ok(match is_by_neighbours(layout)? {
+        false => bytes(&ready(state, space)?.points),
+        true => bytes(&laid_out(state, space)?.points),
+    })
+}
+
+/// Whether a layout is that by neighbours. Without a name it is that of the principal components.
+fn is_by_neighbours(layout: &str) -> Result<bool, Problem> {
+    match layout {
+        "" => Ok(false),
+        "neighbours" => Ok(true),
+        other => Err(Problem::bad_request(format!(
+            "the map has no layout {other:?}; the one beside the principal components is `neighbours`"
+        ))),
+    }
 }
 
 /// A point with its record and its neighbours.
@@ -146,6 +152,10 @@ pub fn colour(state: &State, space: &str, field: &str) -> Result<Colours, Proble
 pub fn place(state: &State, request: &MapQuery) -> Result<PlacedQuery, Problem> {
     let (space, database) = (request.space.as_str(), state.database());
     let map = ready(state, space)?;
+    let layout = match is_by_neighbours(&request.layout)? {
+        true => Some(laid_out(state, space)?),
+        false => None,
+    };
     let vector = match &request.query {
         Query::User(user) => {
             let mut embedded = database.embed_user(space, user)?;
@@ -158,10 +168,29 @@ pub fn place(state: &State, request: &MapQuery) -> Result<PlacedQuery, Problem> 
     let pinned = database.pin();
     let hits = query(&pinned, space, &request.query).records();
     let hits = hits.top(request.k.clamp(1, 1_000))?;
+    let hits = placed(&map, hits);
     Ok(PlacedQuery {
-        point: map.plane.project(&vector),
-        hits: placed(&map, hits),
+        point: match layout {
+            None => Some(map.plane.project(&vector)),
+            Some(layout) => among(&layout.points, &hits),
+        },
+        hits,
     })
+}
+
+/// The place of a query among its hits: their mean, by how strongly it belongs to each.
+fn among(points: &[f32], hits: &[PlacedHit]) -> Option<[f32; 2]> {
+    let (places, _) = points.as_chunks::<2>();
+    let (mut sums, mut all) = ([0.0; 2], 0.0);
+    let scores: Vec<f32> = hits.iter().map(|hit| hit.hit.score).collect();
+    for (hit, weight) in hits.iter().zip(memberships(&scores)) {
+        let Some([x, y]) = hit.at.and_then(|at| places.get(at as usize)) else {
+            continue;
+        };
+        sums = [sums[0] + weight * x, sums[1] + weight * y];
+        all += weight;
+    }
+    (all > 0.0).then(|| sums.map(|sum| sum / all))
 }
 
 fn placed(map: &Map, hits: impl IntoIterator<Item = Hit>) -> Vec<PlacedHit> {
@@ -170,74 +199,4 @@ fn placed(map: &Map, hits: impl IntoIterator<Item = Hit>) -> Vec<PlacedHit> {
         hit,
     });
     hits.collect()
-}
-
-fn ready(state: &State, space: &str) -> Result<Arc<Map>, Problem> {
-    match job(state, space)?.status()? {
-        Status::Done(map) => Ok(map),
-        Status::Working(_) => Err(Problem::bad_request("the map is not ready yet")),
-    }
-}
-
-/// The job of a space's map: the one of the active generation, or a new one.
-fn job(state: &State, space: &str) -> Result<Arc<Job<Map>>, Problem> {
-    let generation = state.database().pin().active_generation(space)?;
-    let mut maps = state.maps()?;
-    if let Some((of, job)) = maps.get(space)
-        && *of == generation
-        && !job.has_failed()
-    {
-        return Ok(Arc::clone(job));
-    }
-    let (database, name) = (state.shared(), space.to_owned());
-    let job = Job::start(move |progress| Map::build(database.current(), &name, progress))?;
-    maps.insert(space.to_owned(), (generation, Arc::clone(&job)));
-    Ok(job)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::shop;
-    use super::*;
-    use serde_json::json;
-    use std::thread;
-    use std::time::{Duration, Instant};
-
-    #[test]
-    fn a_map_has_points_colours_neighbours_and_queries() {
-        let (_dir, state) = shop();
-        let since = Instant::now();
-        let view = loop {
-            match get(&state, "price").unwrap() {
-                MapView::Working { .. } => thread::sleep(Duration::from_millis(1)),
-                ready @ MapView::Ready { .. } => break ready,
-            }
-            assert!(since.elapsed() < Duration::from_secs(20));
-        };
-        let MapView::Ready {
-            count,
-            total,
-            dimension,
-            ..
-        } = view
-        else {
-            panic!("the map is ready");
-        };
-        assert_eq!((count, total, dimension), (3, 3, 1));
-        assert_eq!(points(&state, "price").unwrap().len(), 3 * 8);
-        let found = point(&state, "price", 0).unwrap();
-        assert_eq!(
-            (found.id.as_str(), found.neighbours[0].at),
-            ("B01", Some(1))
-        );
-        assert!(point(&state, "price", 3).is_err());
-        let Colours::Number { least, most, .. } = colour(&state, "price", "price").unwrap() else {
-            panic!("prices are numbers");
-        };
-        assert_eq!((least, most), (12.5, 30.0));
-        let request = json!({"space": "price", "query": {"user": {"price": 29}}, "k": 2});
-        let query = place(&state, &serde_json::from_value(request).unwrap()).unwrap();
-        assert_eq!(query.hits[0].hit.id, "B03");
-        assert!(get(&state, "absent").is_err());
-    }
 }
