@@ -91,6 +91,7 @@ pub use recall::{
     Hit, Hits, Merged, Promise, RankChange, SegmentPlan, SegmentSearch, ShardHits, ShardStatistics,
     SpaceSearch, StageMicros, UnmeasuredReason, WordSearch, WordTerm, merge,
 };
+pub use snapshot::ItemRevision;
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
 pub use twinspire_import as import;

@@ -4,6 +4,7 @@ use crate::arrays;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::filters::Filter;
+use crate::info;
 use crate::json;
 use crate::loading::{self, Batches};
 use crate::records::{Kind, Records};
@@ -119,6 +120,25 @@ impl Items {
             Some(record) => Ok(json::to_python(py, &record)?),
             None => Ok(default.unwrap_or_else(|| py.None().into_bound(py))),
         }
+    }
+
+    /// The versions of an item that are still stored, newest first, deletes included. Seals and merges drop versions
+    /// that were replaced.
+    ///
+    /// Returns
+    /// -------
+    /// list of ItemRevision
+    ///     Empty for an unknown id.
+    ///
+    /// Examples
+    /// --------
+    /// >>> newest = db.items.revisions("B01")[0]
+    /// >>> newest.record["price"], newest.replaced
+    /// (10, False)
+    fn revisions(&self, py: Python<'_>, id: &str) -> Result<Vec<Py<PyAny>>, Failure> {
+        let database = self.handle()?;
+        let revisions = py.detach(|| database.items().revisions(id))?;
+        info::records(py, "ItemRevision", &revisions)
     }
 
     /// Delete the item with this id. False if no item has it.

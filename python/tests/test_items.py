@@ -48,6 +48,24 @@ def test_a_mapping(empty: twinspire.Database) -> None:
     assert repr(items) == "Items(1 items)"
 
 
+def test_revisions_are_those_that_are_still_stored(empty: twinspire.Database) -> None:
+    items = empty.items
+    assert items.revisions("a") == []
+    items.put({"id": "a", "n": 1})
+    empty.seal()
+    items.put({"id": "a", "n": 2})
+    items.delete("a")
+    found = items.revisions("a")
+    assert [(one.revision, one.record, one.replaced, one.sealed) for one in found] == [
+        (3, None, False, False),
+        (2, {"id": "a", "n": 2}, True, False),
+        (1, {"id": "a", "n": 1}, True, True),
+    ]
+    assert isinstance(found[0], twinspire.ItemRevision)
+    empty.seal()
+    assert [one.revision for one in items.revisions("a")] == [3, 1], "a seal keeps the newest"
+
+
 def test_iteration_is_as_of_one_moment(empty: twinspire.Database) -> None:
     empty.items.put_many({"id": f"i{n:04}"} for n in range(600))
     ids = iter(empty.items)

@@ -29,6 +29,7 @@ def test_records_have_every_field(db: twinspire.Database, tmp_path: Path, monkey
     db.lexical["words"] = {"fields": {"title": 1.0}}
     assert db.stats().lexical["words"].lexical["fields"] == {"title": 1.0}
     db.check()
+    db.items.revisions("B01")
     db.audit("by-price", [{"price": n} for n in range(9)])
     db.embed_user("by-price", {"price": 1})
     hits = db.recall("clip", vector=[1.0, 0.0])

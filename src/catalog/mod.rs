@@ -14,6 +14,7 @@
 
 mod error;
 mod fresh;
+mod history;
 mod index;
 mod journal;
 mod read_file;
@@ -22,6 +23,7 @@ mod tail;
 
 pub(crate) use error::{CatalogError, Loss};
 pub(crate) use fresh::Fresh;
+pub(crate) use history::ops_of;
 pub(crate) use index::{Index, newer_in_index, newest, remove_index};
 pub(crate) use journal::{Journal, write_closed};
 pub(crate) use recovery::{Recovered, paths, read, recover, refuse_newer, unsealed};

@@ -3,6 +3,7 @@
 use super::Database;
 use crate::error::Error;
 use crate::maintain::{self, Change};
+use crate::snapshot::ItemRevision;
 use serde_json::Value;
 use std::collections::HashMap;
 use twinspire_core::ids::Revision;
@@ -65,6 +66,35 @@ impl Items<'_> {
     /// [`Error::Corrupt`] when the stored record is damaged.
     pub fn get(&self, id: &str) -> Result<Option<Value>, Error> {
         self.database.live().record(id)
+    }
+
+    /// The versions of an item that are still stored, newest first, deletes included. Empty for an unknown id.
+    ///
+    /// The journal keeps every version until a seal. An items segment keeps the newest version at its seal, and a merge
+    /// the newest of the merged segments. So older versions go with seals and merges, and a deleted item goes whole
+    /// once no kept generation was cut before its delete. The call reads the journal files.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use serde_json::json;
+    ///
+    /// let db = twinspire::Database::open(dir.path().join("shop.twin"))?;
+    /// db.items().put(&json!({"id": "B01", "price": 12}))?;
+    /// db.items().put(&json!({"id": "B01", "price": 10}))?;
+    /// let revisions = db.items().revisions("B01")?;
+    /// assert_eq!(revisions[0].record.as_ref().map(|record| &record["price"]), Some(&json!(10)));
+    /// assert!(revisions[1].replaced && revisions[1].revision < revisions[0].revision);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a stored version is damaged, [`Error::Io`] when a journal file cannot be read.
+    pub fn revisions(&self, id: &str) -> Result<Vec<ItemRevision>, Error> {
+        let live = self.database.live();
+        let snapshot = live.snapshot.load_full();
+        snapshot.revisions(&live.directory, id)
     }
 
     /// Whether there is an item with this id.

@@ -1,5 +1,5 @@
 //! Items through the public API, on a disk.
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use twinspire::{Database, Error, ErrorKind, Revision};
 use twinspire_testkit::directory;
@@ -57,6 +57,65 @@ fn items_are_counted_and_found_whether_they_are_sealed_or_fresh() {
             assert_eq!(db.items().contains(id).unwrap(), expected.contains(id));
         }
     }
+}
+
+#[test]
+fn the_revisions_of_an_item_are_those_that_are_still_stored() {
+    let (_dir, path) = directory();
+    let db = Database::open(&path).unwrap();
+    let found = |db: &Database| -> Vec<(u64, Option<Value>, bool, bool)> {
+        let found = db.items().revisions("a").unwrap().into_iter();
+        let found = found.map(|one| {
+            let step = one.record.map(|record| record["step"].clone());
+            (one.revision.0, step, one.replaced, one.sealed)
+        });
+        found.collect()
+    };
+    assert!(found(&db).is_empty());
+    let put = |step: u64| db.items().put(&json!({"id": "a", "step": step})).unwrap();
+    put(1);
+    db.items().put(&json!({"id": "b"})).unwrap();
+    put(3);
+    let expected = [
+        (3, Some(json!(3)), false, false),
+        (1, Some(json!(1)), true, false),
+    ];
+    assert_eq!(found(&db), expected);
+    // The segment keeps the newest version of each item.
+    db.seal().unwrap();
+    db.items().delete("a").unwrap();
+    put(5);
+    db.items().put(&json!({"id": "b", "again": true})).unwrap();
+    let expected = [
+        (5, Some(json!(5)), false, false),
+        (4, None, true, false),
+        (3, Some(json!(3)), true, true),
+    ];
+    assert_eq!(found(&db), expected);
+    // Another process sees the same, and not what was written after it looked.
+    drop(db);
+    let reader = Database::open_read_only(&path).unwrap();
+    assert_eq!(found(&reader), expected);
+    let db = Database::open(&path).unwrap();
+    assert_eq!(found(&db), expected);
+    db.items().put(&json!({"id": "a", "step": 7})).unwrap();
+    assert_eq!(found(&reader), expected);
+    reader.refresh().unwrap();
+    assert_eq!(found(&reader).len(), 4);
+    db.seal().unwrap();
+    let sealed = [
+        (7, Some(json!(7)), false, true),
+        (3, Some(json!(3)), true, true),
+    ];
+    assert_eq!(found(&db), sealed);
+    // The journal files are gone from under the reader: it has its newest version, and what is sealed.
+    let left = [
+        (7, Some(json!(7)), false, false),
+        (3, Some(json!(3)), true, true),
+    ];
+    assert_eq!(found(&reader), left);
+    db.merge().unwrap();
+    assert_eq!(found(&db), [(7, Some(json!(7)), false, true)]);
 }
 
 #[test]

@@ -258,6 +258,19 @@ class FileProblem:
 
 
 @dataclass(frozen=True)
+class ItemRevision:
+    """A version of an item that is still stored."""
+
+    revision: int
+    record: dict[str, Any] | None
+    """The record that was put; None if the item was deleted."""
+    replaced: bool
+    """Whether a later write replaced this version."""
+    sealed: bool
+    """Whether it is in a segment. Others are in the journal."""
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """What a check found."""
 
