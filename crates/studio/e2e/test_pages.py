@@ -112,6 +112,19 @@ def test_a_hostile_item_has_a_page_of_its_own(tab: Tab) -> None:
     expect(page.get_by_role("heading", name="How it was found")).to_be_visible()
 
 
+def test_an_item_shows_what_changed_between_its_revisions(tab: Tab) -> None:
+    page = tab.open("/items?id=B00007")
+    expect(page.get_by_text("Revisions kept")).to_be_visible()
+    newest = page.locator("table").first.locator("tbody tr").first
+    expect(newest).to_contain_text("current")
+    expect(newest.locator("ins").filter(has_text="1.5")).to_be_visible()
+    expect(page.get_by_text("oldest that is stored")).to_be_visible()
+    shots(tab, "revisions")
+    page = tab.open("/items?id=gone")
+    expect(page.get_by_text("The item is deleted")).to_be_visible()
+    expect(page.locator("table").first.locator("tbody tr").first).to_contain_text("deleted")
+
+
 def test_errors_are_told_in_words(tab: Tab) -> None:
     page = tab.open("/items?id=nope")
     expect(page.get_by_text("there is no item")).to_be_visible()

@@ -83,5 +83,8 @@ def make(command: Path, home: Path) -> Path:
     run("lexical", database, "--define", "titles", json.dumps({"fields": {"title": 2, "description": 1}}))
     both = {"method": "rank_fusion", "spaces": ["likes", "titles"]}
     run("ensembles", database, "--define", "both", json.dumps(both))
+    lines(home / "changed.jsonl", [shop[7] | {"price": 1.5, "in_stock": None}, shop[8] | {"id": "gone"}])
+    run("import", database, home / "changed.jsonl")
+    run("delete", database, "gone")
     (home / "done").touch()
     return database

@@ -2,10 +2,10 @@
 import { html, useEffect, useState } from '/assets/vendor/preact-htm.js';
 import { get, useLoaded } from '/assets/lib/api.js';
 import { FilterBox } from '/assets/lib/filter.js';
-import { count, counted, number, title, visible } from '/assets/lib/format.js';
+import { count, counted, number, plain, title, visible } from '/assets/lib/format.js';
 import { HitsTable, ItemLink, RecordCells, columnsOf } from '/assets/lib/hits.js';
 import { Link, navigate } from '/assets/lib/route.js';
-import { Card, Empty, Facts, Field, Loaded, Note, Page, Record } from '/assets/lib/ui.js';
+import { Badge, Card, Empty, Facts, Field, Loaded, Note, Page, Record } from '/assets/lib/ui.js';
 
 const PAGE = 50;
 
@@ -58,18 +58,39 @@ function Table({ page, offset, params, turn }) {
 
 function One({ id }) {
   const loaded = useLoaded((signal) => get('item', { id }, signal), [id]);
-  const name = loaded.value && loaded.value.record.id === id ? title(loaded.value.record) : '';
+  const name = loaded.value?.id === id ? title(loaded.value.record) : '';
   return html`<${Page} title=${html`<span style=${{ overflowWrap: 'anywhere' }}>${name || visible(id)}</span>`} aside=${html`<${Link} to="/items">All items<//>`}>
-    <${Loaded} from=${loaded} what="Reading the item…">${({ record, spaces }) => html`
-      <${Card} title="Record" aside=${html`<span class="mono muted">${visible(record.id)}</span>`}><${Record} value=${record} /><//>
+    <${Loaded} from=${loaded} what="Reading the item…">${({ id, record, history, spaces }) => html`
+      ${record ? html`<${Card} title="Record" aside=${html`<span class="mono muted">${visible(id)}</span>`}><${Record} value=${record} /><//>`
+        : html`<${Note} level="warning" title="The item is deleted">What is still stored of it is below.<//>`}
+      <${History} of=${history} />
       ${spaces.map((space) => html`<${Card} key=${space.space} title=${html`Neighbours in <span class="mono">${space.space}</span>`}
-        aside=${html`<${Link} to="/recall" params=${{ from: space.space, similar: record.id }}>Recall like this<//>`}>
+        aside=${html`<${Link} to="/recall" params=${{ from: space.space, similar: id }}>Recall like this<//>`}>
         ${space.norm === null && !space.is_lexical ? html`<${Note} level="warning" title=${space.problem ?? 'The item has no vector in this space'}>Recalls of this space do not find it.<//>` : html`<div class="stack">
           <${Facts} of=${[space.is_lexical ? ['Compared by', 'the words that say most about the item'] : ['Length of its vector', number(space.norm)]]} />
           ${space.neighbours.length ? html`<${HitsTable} hits=${space.neighbours} />` : html`<${Empty} title="No other items" />`}
         </div>`}
       <//>`)}
-      ${!spaces.length && html`<${Card}><${Empty} title="No space yet">Neighbours are those of a space, which a publish makes.<//><//>`}`}
+      ${record && !spaces.length && html`<${Card}><${Empty} title="No space yet">Neighbours are those of a space, which a publish makes.<//><//>`}`}
     <//>
   <//>`;
 }
+
+/** The versions that are still stored, newest first. */
+function History({ of: { revisions, total } }) {
+  return html`<${Card} title="Revisions kept" intro="The journal keeps every version until a seal, a segment the newest of its time until a merge." aside=${html`<span class="muted small">${total > revisions.length ? `${count(revisions.length)} of ${count(total)}` : counted(total, 'version')}</span>`}>
+    <div class="scroll"><table>
+      <thead><tr><th class="num">Revision</th><th>What</th><th>Stored in</th><th>Changed since the version below</th></tr></thead>
+      <tbody>${revisions.map((one) => html`<tr key=${one.revision}>
+        <td class="num">${count(one.revision)}</td>
+        <td class="nowrap">${one.deleted ? html`<${Badge} kind="bad">deleted<//>` : html`<${Badge} kind=${one.replaced ? '' : 'good'}>${one.replaced ? 'replaced' : 'current'}<//>`}</td>
+        <td>${one.sealed ? 'segment' : 'journal'}</td>
+        <td>${one.deleted ? html`<span class="muted">the whole record</span>` : one.changes === null ? html`<span class="muted">oldest that is stored</span>` : one.changes.length ? html`<ul class="changes">${one.changes.map((change) => html`<${Changed} key=${change.field} ...${change} />`)}</ul>` : html`<span class="muted">nothing</span>`}</td>
+      </tr>`)}</tbody>
+    </table></div>
+  <//>`;
+}
+
+const short = (value) => { const text = value === null ? 'null' : plain(value) || '""'; return text.length > 160 ? `${text.slice(0, 160)}…` : text; };
+
+const Changed = ({ field, before, after }) => html`<li><span class="mono">${visible(field)}</span> ${before !== undefined && html`<del>${short(before)}</del>`} ${after !== undefined && html`<ins>${short(after)}</ins>`}</li>`;

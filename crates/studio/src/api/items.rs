@@ -1,5 +1,6 @@
 //! Items: pages of them, search, and one item with its neighbours.
 
+use super::history::{History, history};
 use super::problem::Problem;
 use super::state::State;
 use serde::Serialize;
@@ -122,7 +123,10 @@ fn contains(value: &Value, search: &str) -> bool {
 /// One item.
 #[derive(Debug, Serialize)]
 pub struct ItemView {
-    pub record: Value,
+    pub id: String,
+    /// None if the item was deleted.
+    pub record: Option<Value>,
+    pub history: History,
     pub spaces: Vec<Neighbourhood>,
 }
 
@@ -140,11 +144,22 @@ pub struct Neighbourhood {
     pub problem: Option<String>,
 }
 
-/// An item with its neighbours in each space.
+/// An item with its stored versions and its neighbours in each space.
 pub fn one(state: &State, id: &str) -> Result<ItemView, Problem> {
     let database = state.database();
-    let found = database.items().get(id)?;
-    let record = found.ok_or_else(|| Problem::not_found(format!("there is no item {id:?}")))?;
+    let record = database.items().get(id)?;
+    let history = history(database, id)?;
+    if record.is_none() {
+        if history.total == 0 {
+            return Err(Problem::not_found(format!("there is no item {id:?}")));
+        }
+        return Ok(ItemView {
+            id: id.to_owned(),
+            record: None,
+            history,
+            spaces: Vec::new(),
+        });
+    }
     let words = database.lexical().list();
     let spaces = database.spaces().into_iter();
     let spaces = spaces.chain(words.keys().cloned());
@@ -172,7 +187,9 @@ pub fn one(state: &State, id: &str) -> Result<ItemView, Problem> {
         }
     });
     Ok(ItemView {
+        id: id.to_owned(),
         spaces: spaces.collect(),
+        history,
         record,
     })
 }
@@ -227,7 +244,11 @@ mod tests {
     fn an_item_has_its_neighbours_in_every_space() {
         let (_dir, state) = shop();
         let item = one(&state, "B01").unwrap();
-        assert_eq!(item.record["title"], "red shoes");
+        assert_eq!(item.record.unwrap()["title"], "red shoes");
+        assert_eq!(
+            (item.history.total, item.history.revisions[0].revision),
+            (1, 1)
+        );
         assert_eq!(item.spaces.len(), 1);
         let neighbours: Vec<&str> = item.spaces[0]
             .neighbours

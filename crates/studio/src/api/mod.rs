@@ -6,6 +6,7 @@ mod asked;
 mod check;
 mod compare;
 mod form;
+mod history;
 mod info;
 mod items;
 mod job;
