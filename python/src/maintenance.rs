@@ -3,6 +3,8 @@
 use crate::arrays;
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::jobs::{self, Listener};
+use crate::publish::report;
 use crate::{info, json, process};
 use pyo3::prelude::*;
 use std::path::PathBuf;
@@ -104,7 +106,12 @@ impl Database {
     }
 
     /// Check every file against its checksums, every table against what it points to, and the files against each
-    /// other. Changes nothing.
+    /// other. Changes nothing. Ctrl-C ends it.
+    ///
+    /// Parameters
+    /// ----------
+    /// progress : bool or callable, optional
+    ///     Show a bar, or call this with a `Progress` in bytes.
     ///
     /// Returns
     /// -------
@@ -114,10 +121,17 @@ impl Database {
     /// --------
     /// >>> db.check().problems
     /// []
-    fn check(&self, py: Python<'_>) -> Result<Py<PyAny>, Failure> {
+    #[pyo3(signature = (*, progress=None))]
+    fn check(
+        &self,
+        py: Python<'_>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> Result<Py<PyAny>, Failure> {
         let database = self.handle()?;
-        let report = py.detach(|| database.check())?;
-        info::record(py, "CheckReport", &report)
+        let found = jobs::run(py, &Listener::new(progress)?, |job| {
+            database.check_with_progress(|done| job.report(report(done)))
+        })?;
+        info::record(py, "CheckReport", &found)
     }
 
     /// Statistics of the database and its spaces.

@@ -90,6 +90,11 @@ def test_upkeep(db: twinspire.Database, tmp_path: Path) -> None:
     assert db.gc(dry_run=True) == [] == db.gc()
     report = db.check()
     assert report.files > 3 and report.problems == [] == report.unsupported
+    told: list[twinspire.Progress] = []
+    assert db.check(progress=told.append).files == report.files
+    assert told[-1].stage == "checking" and told[-1].done == told[-1].total > 0
+    with pytest.raises(twinspire.CancelledError):
+        db.check(progress=lambda progress: False)
     stats = db.stats()
     assert (stats.items, stats.fresh, stats.spaces["by-price"].items) == (3, 0, 3)
     assert stats.kernels and stats.spaces["clip"].storage

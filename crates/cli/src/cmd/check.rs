@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::args::DatabaseArg;
-use crate::output::{Exit, Failure, Output, Table, counted};
+use crate::output::{Exit, Failure, Output, Stages, Table, counted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,7 +22,11 @@ pub struct CheckArgs {
 
 /// Runs the command.
 pub fn run(args: CheckArgs, output: &Output) -> Result<Exit, Failure> {
-    let report = args.target.open_to_read()?.check()?;
+    let stages = Stages::default();
+    let database = args.target.open_to_read()?;
+    let report = database.check_with_progress(|progress| stages.show(progress, output));
+    stages.finish();
+    let report = report?;
     let document = serde_json::to_value(&report).map_err(Failure::failed)?;
     let name = args.target.database.display();
     output.result(&document, || {

@@ -23,7 +23,11 @@ impl Stages {
                 if let Some((_, bar)) = previous {
                     bar.finish_and_clear();
                 }
-                let bar = output.bar(progress.stage.as_str(), progress.total, Unit::Count);
+                let unit = match progress.stage {
+                    ProgressStage::Check => Unit::Bytes,
+                    _ => Unit::Count,
+                };
+                let bar = output.bar(progress.stage.as_str(), progress.total, unit);
                 current.insert((progress.stage, bar))
             }
         };
