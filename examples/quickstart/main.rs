@@ -153,7 +153,8 @@ fn read(movielens: Option<&Path>) -> Result<Dataset, Box<dyn Error>> {
 /// Trains the two towers.
 fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
     let live = std::io::stderr().is_terminal();
-    let trained = youtube::train(data, &youtube::Config::default(), |progress| {
+    let config = youtube::Config::default();
+    let trained = youtube::train(data, &config, |progress| {
         if let Some(loss) = progress.loss.filter(|_| live) {
             let (epoch, epochs) = (progress.epoch, progress.epochs);
             eprint!("\r2 Train        pass {epoch} of {epochs}, loss {loss:.3} ");
@@ -162,6 +163,8 @@ fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
     if live {
         eprint!("\r");
     }
+    // The directory keeps the report too, and so does what is published from it.
+    let towers = trained.reported_towers("youtube", &config);
     let report = trained.report;
     let losses: Vec<_> = report
         .losses
@@ -176,7 +179,7 @@ fn train(data: &Dataset) -> Result<Towers, Box<dyn Error>> {
         ),
     );
     println!("               {}\n", losses.join(" → "));
-    Ok(trained.towers)
+    Ok(towers)
 }
 
 /// Puts the items and publishes the towers; the database is closed at the end.

@@ -2,10 +2,10 @@
 
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::info;
 use crate::jobs::{self, Listener};
 use crate::publish::report;
 use crate::towers::Towers;
+use crate::{info, json};
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
 
@@ -93,6 +93,35 @@ impl Database {
     fn members(&self, space: &str) -> Result<BTreeMap<String, u64>, Failure> {
         let members = self.handle()?.members(space)?.into_iter();
         Ok(members.map(|(space, number)| (space, number.0)).collect())
+    }
+
+    /// The report of the training of a generation that a space keeps.
+    ///
+    /// Parameters
+    /// ----------
+    /// space : str
+    /// generation : int
+    ///
+    /// Returns
+    /// -------
+    /// dict or None
+    ///     With ``recipe``, ``settings``, ``warnings`` and ``report``; None if its towers carry none.
+    ///
+    /// Examples
+    /// --------
+    /// >>> db.training_report("by-price", 1) is None
+    /// True
+    fn training_report<'py>(
+        &self,
+        py: Python<'py>,
+        space: &str,
+        generation: u64,
+    ) -> Result<Option<Bound<'py, PyAny>>, Failure> {
+        let (database, number) = (self.handle()?, twinspire::GenerationNo(generation));
+        let report = py.detach(|| database.training_report(space, number))?;
+        Ok(report
+            .map(|report| json::to_python(py, &report))
+            .transpose()?)
     }
 
     /// The towers of a space's active generation, as they were published.

@@ -51,6 +51,7 @@ enum GivenTeacher {
 #[pyclass(frozen, module = "twinspire")]
 pub struct Trained {
     outcome: Outcome,
+    recipe: &'static str,
     settings: Value,
     queries: Vec<Value>,
     items: Vec<Value>,
@@ -58,10 +59,11 @@ pub struct Trained {
 
 #[pymethods]
 impl Trained {
-    /// The towers, ready to be saved or published.
+    /// The towers, ready to be saved or published, with the report of the training.
     #[getter]
     fn towers(&self) -> Towers {
-        self.outcome.towers.clone().into()
+        let reported = self.outcome.reported_towers(self.recipe, &self.settings);
+        reported.into()
     }
 
     /// How the training went: a dict with losses, validations, baselines, recall by popularity, and what was read of
@@ -147,6 +149,7 @@ pub fn train(
     match recipe {
         "youtube" => fit(
             py,
+            "youtube",
             &listener,
             inputs,
             auto,
@@ -163,6 +166,7 @@ pub fn train(
         ),
         "dssm" => fit(
             py,
+            "dssm",
             &listener,
             inputs,
             auto,
@@ -179,6 +183,7 @@ pub fn train(
         ),
         "ebr" => fit(
             py,
+            "ebr",
             &listener,
             inputs,
             auto,
@@ -198,6 +203,7 @@ pub fn train(
         ),
         "mobius" => fit(
             py,
+            "mobius",
             &listener,
             inputs,
             auto,
@@ -229,6 +235,7 @@ pub fn train(
 /// Trains on a thread of its own with the settings over the defaults of the recipe.
 fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
     py: Python<'_>,
+    recipe: &'static str,
     listener: &Listener,
     mut inputs: Inputs,
     auto: Option<(f64, bool)>,
@@ -256,6 +263,7 @@ fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
     };
     Ok(Trained {
         outcome,
+        recipe,
         settings,
         queries: py.detach(|| queries(&inputs.data, &config, SAMPLES.0)),
         items: inputs.data.items,

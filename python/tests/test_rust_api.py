@@ -223,6 +223,7 @@ WITHOUT = {
     "Towers.vectors_only": "`publish_vectors` makes them",
     "Towers.with_frequency": FILES_OF_TOWERS,
     "Towers.with_optimiser": FILES_OF_TOWERS,
+    "Towers.with_report": FILES_OF_TOWERS,
     "dssm.queries": "`Trained.to_html` samples by it",
     "ebr.queries": "`Trained.to_html` samples by it",
     "mobius.queries": "`Trained.to_html` samples by it",

@@ -137,6 +137,11 @@ def test_mined_negatives_and_earlier_towers(empty: twinspire.Database) -> None:
     easy = train.ebr(**data, **SMALL).towers
     empty.items.put_many(data["items"])
     empty.publish("easy", easy)
+    report = empty.training_report("easy", 1)
+    assert report is not None and report["recipe"] == "ebr" and report["report"]["losses"]
+    assert report["settings"]["dimension"] == easy.dimension
+    with pytest.raises(twinspire.NotFoundError):
+        empty.training_report("easy", 2)
     pairs = [
         {"user": {"user_id": event["user"], "likes": "red"}, "positive": event["item"]} for event in data["events"][:20]
     ]

@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use twinspire_core::files::names;
-use twinspire_towers::internals::{Reading, Side};
+use twinspire_core::ids::GenerationNo;
+use twinspire_towers::internals::{REPORT, Reading, Side};
 use twinspire_towers::{Embedded, RecordError, Towers};
 
 impl Database {
@@ -36,6 +37,41 @@ impl Database {
                 what: Unsupported::Towers { generation, source },
             }
         })
+    }
+
+    /// The report of the training of a generation that the space keeps: recipe, settings, losses, validation, warnings
+    /// about the data. `None` if its towers carry none, as those that were not trained by Twinspire.
+    ///
+    /// `twinspire train` and `train::Trained::reported_towers` add it to the towers. Its fields are described in
+    /// [storage-format.md](https://github.com/twinspire/twinspire/blob/main/storage-format.md#reportjson).
+    ///
+    /// # Errors
+    /// [`Error::UnknownSpace`], [`Error::UnknownGeneration`], [`Error::Corrupt`].
+    pub fn training_report(
+        &self,
+        space: &str,
+        generation: GenerationNo,
+    ) -> Result<Option<Value>, Error> {
+        let live = self.live();
+        let snapshot = live.snapshot.load_full();
+        let kept = &snapshot.kept(space)?.generations;
+        let found = kept.iter().find(|kept| kept.number == generation);
+        let found = found.ok_or_else(|| Error::UnknownGeneration {
+            space: space.to_owned(),
+            generation,
+            kept: kept.iter().map(|kept| kept.number).collect(),
+        })?;
+        let Some(pin) = found.towers.iter().find(|file| file.name == REPORT) else {
+            return Ok(None);
+        };
+        let parts = read_towers(
+            &live.directory,
+            space,
+            generation,
+            std::slice::from_ref(pin),
+        )?;
+        let text = parts.first().map(|(_, blob)| &blob[..]);
+        Ok(text.and_then(|text| serde_json::from_slice(text).ok()))
     }
 
     /// All that is wrong with the features of a user for a space, taken

@@ -253,6 +253,49 @@ fn stored_training_state_is_read_as_the_format_says() {
 }
 
 #[test]
+fn each_generation_keeps_the_report_of_its_training() {
+    // As storage-format.md says, with a key of later.
+    const REPORT: &str = r#"{"format": 1, "recipe": "youtube", "settings": {"dimension": 8}, "warnings": [],
+        "report": {"losses": [0.5, 0.25], "kept": 2}, "later": true}"#;
+    let (dir, path) = directory();
+    let trained = train_from(None, &shop(0), &small(), |_| {}).unwrap();
+    let saved = dir.path().join("towers");
+    trained.towers.save(&saved).unwrap();
+    write_file(&saved, "report.json", REPORT.as_bytes());
+    let db = Database::open(&path).unwrap();
+    db.items().put_many(&shop(0).items).unwrap();
+    let publish = |towers: Towers| db.publish("shop").towers(towers).run().unwrap().number;
+    let golden = publish(Towers::open(&saved).unwrap());
+    let reported = publish(trained.reported_towers("youtube", &small()));
+    let without = publish(trained.towers.clone());
+    drop(db);
+    let stored = path.join("towers/shop-000001/report.json");
+    assert_eq!(std::fs::read_to_string(stored).unwrap(), REPORT);
+    let db = Database::open_read_only(&path).unwrap();
+    let report = |number| db.training_report("shop", number).unwrap();
+    assert_eq!(report(golden), Some(serde_json::from_str(REPORT).unwrap()));
+    let found = report(reported).unwrap();
+    assert_eq!(found["format"], 1);
+    assert_eq!(found["settings"], json!(small()));
+    assert_eq!(found["report"]["losses"], json!(trained.report.losses));
+    assert_eq!(report(without), None);
+    let error = db.training_report("shop", GenerationNo(9)).unwrap_err();
+    assert!(
+        error.to_string().contains("keeps no generation 9"),
+        "{error}"
+    );
+    assert!(db.check().unwrap().is_clean());
+    // A report that cannot be read costs the report alone.
+    write_file(&saved, "report.json", b"{");
+    let towers = Towers::open(&saved).unwrap();
+    train_from(Some(&towers), &shop(0), &small(), |_| {}).unwrap();
+    drop(db);
+    let db = Database::open(&path).unwrap();
+    let number = db.publish("shop").towers(towers).run().unwrap().number;
+    assert_eq!(db.training_report("shop", number).unwrap(), None);
+}
+
+#[test]
 fn recalls_during_publishing_see_one_generation_or_the_other() {
     let (_dir, path) = directory();
     let db = Database::open(&path).unwrap();

@@ -244,9 +244,22 @@ def test_the_training_page_shows_what_the_towers_read(tab: Tab) -> None:
     page = tab.open("/training?space=likes")
     expect(page.get_by_role("heading", name="User tower")).to_be_visible()
     expect(page.get_by_role("heading", name="Item tower")).to_be_visible()
-    reads = page.locator("table").first
+    reads = page.locator("section", has_text="User tower").last.locator("table").first
     expect(reads).to_contain_text("history")
     page.get_by_label("Space").select_option("words")
     page.wait_for_url("**space=words")
-    expect(page.locator("table").first).to_contain_text("query")
+    expect(page.locator("section", has_text="User tower").last).to_contain_text("query")
     assert not tab.errors, tab.errors
+
+
+def test_each_generation_shows_the_report_of_its_training(tab: Tab) -> None:
+    page = tab.open("/training?space=likes")
+    expect(page.get_by_text("youtube, generation 2")).to_be_visible()
+    expect(page.get_by_role("img", name="Mean loss of each epoch")).to_be_visible()
+    expect(page.get_by_text("Validation:")).to_be_visible()
+    expect(page.get_by_role("row", name="these towers")).to_be_visible()
+    expect(page.get_by_role("cell", name="seed")).to_be_visible()
+    shots(tab, "training")
+    page.get_by_label("Training of generation").select_option("1")
+    expect(page.get_by_text("youtube, generation 1")).to_be_visible()
+    assert "generation=1" in page.url

@@ -43,6 +43,7 @@ const FILES: &[(&str, &str, &[u8])] = files![
     SCRIPT "lib/hits.js",
     SCRIPT "lib/layout.js",
     SCRIPT "lib/points.js",
+    SCRIPT "lib/report.js",
     SCRIPT "lib/route.js",
     SCRIPT "lib/search.js",
     SCRIPT "lib/ui.js",

@@ -49,8 +49,8 @@ pub mod internals {
     pub use crate::tower::{
         BlockPass, Cell, Coverage, Encoded, FREQUENCY, Feature, FrequencyState, GruPass,
         IDS_PER_LOOKUP, Input, Layer, Lookup, MAX_CELLS, MAX_HASHES, Matrix, Model, NamedBlob,
-        OptimiserMethod, OptimiserState, OtherReaders, Pass, Reading, SequenceModel, SequencePass,
-        Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
+        OptimiserMethod, OptimiserState, OtherReaders, Pass, REPORT, Reading, SequenceModel,
+        SequencePass, Side, Step, TOWER_FILES, Table, Tower, content_hash, exp,
     };
 
     /// The description of towers.

@@ -112,6 +112,14 @@ fn cut(text: &str) -> String {
 }
 
 impl TrainingReport {
+    /// What to look at in the data and the result: ids without a record, repeats, towers below a baseline.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let ids = self.data.unknown_ids.iter().map(ToString::to_string);
+        let below = self.baselines.as_ref().and_then(Comparison::warning);
+        ids.chain(self.data.repeats_note()).chain(below).collect()
+    }
+
     /// The report as one page of HTML, with the settings and sample answers.
     #[must_use]
     pub fn to_html(&self, title: &str, settings: &impl Serialize, samples: &[Sample]) -> String {

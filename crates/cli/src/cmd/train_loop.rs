@@ -220,7 +220,7 @@ fn train(
     }
     document["warm_start"] = json!(serves);
     document["examples_per_second"] = json!(trained.report.examples_per_second.round());
-    Ok(trained.towers)
+    Ok(trained.reported_towers("youtube", &config))
 }
 
 /// Whether towers are below the best baseline.

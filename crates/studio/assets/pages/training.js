@@ -1,10 +1,11 @@
 // The towers of a space, and what is kept of their training.
 import { html } from '/assets/vendor/preact-htm.js';
 import { get, useLoaded } from '/assets/lib/api.js';
-import { bytes, count, counted, plain, visible } from '/assets/lib/format.js';
+import { bytes, count, counted, plain, visible, when } from '/assets/lib/format.js';
+import { Report } from '/assets/lib/report.js';
 import { navigate } from '/assets/lib/route.js';
 import { vectorSpaces } from '/assets/lib/search.js';
-import { Badge, Card, Empty, Facts, Field, Loaded, Note, Page, Record, Select } from '/assets/lib/ui.js';
+import { Badge, Card, Empty, Facts, Field, Loaded, Page, Record, Select } from '/assets/lib/ui.js';
 
 export function Training({ params, info }) {
   return html`<${Page} title="Training" intro="The towers that a space answers with: what they read, how they are built, and what is kept of their training.">
@@ -14,14 +15,15 @@ export function Training({ params, info }) {
       if (!spaces.length) return html`<${Card}><${Empty} title="No space yet"><code>twinspire train</code> makes towers, and <code>twinspire publish</code> makes a space of them.<//><//>`;
       return html`
         ${spaces.length > 1 && html`<div style=${{ maxWidth: '22rem' }}><${Field} label="Space">${(id) => html`<${Select} id=${id} value=${space} options=${spaces} onChange=${(next) => navigate('/training', { space: next })} />`}<//></div>`}
-        <${Content} key=${space} space=${space} />`;
+        <${Content} key=${space} space=${space} params=${params} />`;
     }}<//>
   <//>`;
 }
 
-function Content({ space }) {
+function Content({ space, params }) {
   const loaded = useLoaded((signal) => get('training', { space }, signal), [space]);
-  return html`<${Loaded} from=${loaded} what="Reading the towers…">${({ generation, towers, can_continue: continues, self_test: selfTest }) => html`
+  return html`<${Loaded} from=${loaded} what="Reading the towers…">${({ generation, towers, can_continue: continues, self_test: selfTest, reports }) => html`
+    <${Reports} of=${reports} space=${space} params=${params} />
     <${Card} title="Model" aside=${html`<span class="muted small">generation ${generation}</span>`}>
       <div class="stack">
         <${Facts} of=${[
@@ -32,7 +34,6 @@ function Content({ space }) {
           ['Self-test', selfTest ? `passed: ${counted(selfTest.cases, 'record')}` : 'none'],
           ['Training can go on', continues ? html`<${Badge} kind="good">yes<//>` : html`<${Badge}>no<//>`],
         ]} />
-        <${Note} title="Loss curves are in the report of the training">${'`twinspire train … --report FILE.html` writes it. The database keeps the towers, not the report.'}<//>
       </div>
     <//>
     <${Tower} name="User tower" of=${towers.user} />
@@ -41,6 +42,17 @@ function Content({ space }) {
       <div class="scroll"><table><thead><tr><th>Table</th><th>Rows found by</th><th class="num">Rows</th><th class="num">Components</th><th>Precision</th><th>Read by</th></tr></thead>
       <tbody>${towers.tables.map((table) => html`<tr key=${table.name}><td class="mono"><div class="cell">${visible(table.name)}</div></td><td>${table.lookup}</td><td class="num">${count(table.rows)}</td><td class="num">${count(table.dimension)}</td><td>${table.precision}</td><td>${table.shared ? 'both towers' : 'one tower'}</td></tr>`)}</tbody></table></div>
     <//>`}`}<//>`;
+}
+
+/** The report of one generation's training; the active one's unless the address names another. */
+function Reports({ of, space, params }) {
+  const chosen = of.find((one) => String(one.generation) === params.generation) ?? of.find((one) => one.active) ?? of[0];
+  if (!chosen) return null;
+  const name = (one) => `${one.generation}${one.active ? ' (active)' : ''}, ${when(one.created_unix_ms)}`;
+  return html`
+    ${of.length > 1 && html`<div style=${{ maxWidth: '22rem' }}><${Field} label="Training of generation">${(id) => html`<${Select} id=${id} value=${String(chosen.generation)} options=${of.map((one) => [String(one.generation), name(one)])} onChange=${(generation) => navigate('/training', { space, generation })} />`}<//></div>`}
+    ${chosen.report ? html`<${Report} key=${chosen.generation} of=${chosen.report} generation=${chosen.generation} />`
+      : html`<${Card} title="Training"><${Empty} title=${`Generation ${chosen.generation} has no report`}>${html`Towers that <code>twinspire train</code> or <code>twinspire loop</code> trains carry one.`}<//><//>`}`;
 }
 
 /** The settings of a part, without what its other columns show. */

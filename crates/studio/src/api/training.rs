@@ -1,8 +1,10 @@
-//! The towers of a space: what they read, how they are built, and what their directory keeps of the training.
+//! The towers of a space: what they read, how they are built, and what their directory keeps of the training; the reports
+//! of all its generations.
 
 use super::problem::Problem;
 use super::state::State;
 use serde::Serialize;
+use serde_json::Value;
 use twinspire::TowersInfo;
 
 /// Files of a towers directory that a later training continues from.
@@ -17,6 +19,18 @@ pub struct Training {
     pub can_continue: bool,
     /// The self-test that was passed when the towers were published.
     pub self_test: Option<SelfTestView>,
+    /// The generations that the space keeps, newest first.
+    pub reports: Vec<ReportView>,
+}
+
+/// The report of a generation's training.
+#[derive(Debug, Serialize)]
+pub struct ReportView {
+    pub generation: u64,
+    pub active: bool,
+    pub created_unix_ms: u64,
+    /// None if its towers carry none.
+    pub report: Option<Value>,
 }
 
 /// A passed self-test.
@@ -38,7 +52,17 @@ pub fn get(state: &State, space: &str) -> Result<Training, Problem> {
         cases: test.cases,
         difference: test.difference,
     });
+    let generations = database.generations(space)?.into_iter().rev();
+    let reports = generations.map(|one| {
+        Ok(ReportView {
+            generation: one.number.0,
+            active: one.active,
+            created_unix_ms: one.created_unix_ms,
+            report: database.training_report(space, one.number)?,
+        })
+    });
     Ok(Training {
+        reports: reports.collect::<Result<_, Problem>>()?,
         generation: generation.0,
         can_continue: info
             .files
@@ -61,5 +85,6 @@ mod tests {
         assert_eq!((training.generation, training.can_continue), (1, false));
         assert_eq!(training.towers.user.unwrap().features[0].fields, ["price"]);
         assert!(training.self_test.is_none());
+        assert!(training.reports[0].active && training.reports[0].report.is_none());
     }
 }

@@ -3,8 +3,8 @@ use crate::error::TowersError;
 use crate::record::RecordError;
 use crate::tower::schema::Schema;
 use crate::tower::{
-    Embedded, FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, Reading,
-    SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state,
+    Embedded, FREQUENCY, FrequencyState, Model, NamedBlob, OPTIMISER, OptimiserState, REPORT,
+    Reading, SelfTest, Side, TOWER_FILES, TowerError, TowersInfo, aligned, check_training_state,
     content_hash, sort_files,
 };
 use serde_json::Value;
@@ -26,7 +26,8 @@ pub struct Towers {
 impl Towers {
     /// Reads a towers directory: `tower.json` and the weights it describes, checked against each other. The
     /// self-test (`selftest.json`) is run if there is one. The state of the training (`frequency.bin`,
-    /// `optimiser.bin`) is kept with the towers. Other files in the directory are ignored.
+    /// `optimiser.bin`) and its report (`report.json`) are kept with the towers. Other files in the directory are
+    /// ignored.
     ///
     /// If a [`save`](Self::save) to this path was interrupted, the towers from before that save are read. Do not
     /// open a path while another process saves to it.
@@ -124,6 +125,13 @@ impl Towers {
     #[must_use]
     pub fn with_optimiser(self, state: &OptimiserState) -> Self {
         self.with_file(OPTIMISER, &state.to_bytes())
+    }
+
+    /// The same towers with the report of their training.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_report(self, report: &Value) -> Self {
+        self.with_file(REPORT, format!("{report:#}\n").as_bytes())
     }
 
     /// The same towers with this file, added or replaced.

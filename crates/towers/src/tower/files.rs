@@ -29,9 +29,11 @@ pub(crate) const ITEM_ONNX: &str = "item.onnx";
 pub const FREQUENCY: &str = "frequency.bin";
 /// The state of the optimiser at the end of the training.
 pub const OPTIMISER: &str = "optimiser.bin";
+/// The report of the training. Nothing in the towers depends on it.
+pub const REPORT: &str = "report.json";
 
 /// The names of all files of a towers directory. Other files are not part of it.
-pub const TOWER_FILES: [&str; 9] = [
+pub const TOWER_FILES: [&str; 10] = [
     DESCRIPTION,
     SHARED,
     USER,
@@ -41,6 +43,7 @@ pub const TOWER_FILES: [&str; 9] = [
     ITEM_ONNX,
     FREQUENCY,
     OPTIMISER,
+    REPORT,
 ];
 
 /// Bytes of a cache line.

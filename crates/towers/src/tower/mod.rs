@@ -51,7 +51,7 @@ pub use embedded::{Embedded, EmbeddedFeature};
 pub use encode::{FeatureCheck, IDS_PER_LOOKUP, OtherReaders, Reading};
 pub use encoded::{Encoded, Input};
 pub use error::{EmbedError, LayerError, ModelResource, TowerError, TowerFault};
-pub use files::{FREQUENCY, NamedBlob, TOWER_FILES, content_hash};
+pub use files::{FREQUENCY, NamedBlob, REPORT, TOWER_FILES, content_hash};
 pub(crate) use files::{OPTIMISER, aligned, sort as sort_files};
 pub use forward::Pass;
 pub use layer::{Layer, Step};

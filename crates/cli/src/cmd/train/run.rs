@@ -197,7 +197,9 @@ impl RunArgs {
             trained => trained,
         };
         bar.finish_and_clear();
-        let Trained { towers, report, .. } = trained.map_err(training_failure)?;
+        let trained = trained.map_err(training_failure)?;
+        let towers = trained.reported_towers(recipe, config);
+        let report = trained.report;
         if let Some(auto) = &report.auto {
             print_auto(auto, output);
         }
