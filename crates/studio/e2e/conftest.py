@@ -26,6 +26,9 @@ class Studio:
     """`twinspire studio`, as a process of its own."""
 
     def __init__(self, database: Path) -> None:
+        self.database = database
+        #: The number of items of a large database.
+        self.items = 0
         arguments = [command(), "studio", database, "--port", "0", "--json"]
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -98,4 +101,7 @@ def tab(browser: Browser, studio: Studio) -> Iterator[Tab]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--large", action="store_true", help="also test a database of 200,000 items")
+    parser.addoption("--large", action="store_true", help="also test a large database")
+    parser.addoption("--items", type=int, default=200_000, help="its number of items")
+    parser.addoption("--movielens", metavar="DIR", help="also test MovieLens-100K, which this directory has")
+    parser.addoption("--quickstart", metavar="DIR", help="also test the database that the example quickstart kept here")

@@ -258,7 +258,7 @@ def test_each_generation_shows_the_report_of_its_training(tab: Tab) -> None:
     expect(page.get_by_role("img", name="Mean loss of each epoch")).to_be_visible()
     expect(page.get_by_text("Validation:")).to_be_visible()
     expect(page.get_by_role("row", name="these towers")).to_be_visible()
-    expect(page.get_by_role("cell", name="seed")).to_be_visible()
+    expect(page.get_by_role("term").filter(has_text="seed")).to_be_visible()
     shots(tab, "training")
     page.get_by_label("Training of generation").select_option("1")
     expect(page.get_by_text("youtube, generation 1")).to_be_visible()

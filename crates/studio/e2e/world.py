@@ -67,7 +67,7 @@ def make(command: Path, home: Path) -> Path:
     shop = items(600)
     shop_file = lines(home / "items.jsonl", shop)
     log_file = lines(home / "events.jsonl", events(shop, 300))
-    training = ("--items", shop_file, "--events", log_file, "--no-auto")
+    training = ("--items", shop_file, "--events", log_file, "--no-auto", "--patience", 2)
     for name, seed in [("first", 1), ("second", 2)]:
         run("train", "youtube", *training, "--epochs", 4, "--seed", seed, "--out", home / name)
     run("train", "dssm", "--items", shop_file, "--no-auto", "--epochs", 2, "--out", home / "text")

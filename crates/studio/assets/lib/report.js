@@ -8,6 +8,15 @@ const Table = ({ head, children }) => html`<div class="scroll"><table><thead><tr
 
 const epochs = (values) => values.map((value, at) => [at + 1, value]).filter(([, value]) => typeof value === 'number');
 
+/** The value of a setting. */
+function shown(value) {
+  if (value === null || value === undefined) return 'none';
+  if (typeof value === 'number') return number(value, 6);
+  if (Array.isArray(value)) return value.map(shown).join(', ') || 'none';
+  if (typeof value === 'object') return Object.entries(value).map(([name, inner]) => `${visible(name)}: ${shown(inner)}`).join('; ') || 'none';
+  return plain(value) || 'none';
+}
+
 export function Report({ of: { recipe, settings, warnings = [], report }, generation }) {
   const { losses = [], validations = [], metric, kept, baselines, deciles = [], auto, data } = report ?? {};
   return html`
@@ -30,9 +39,7 @@ export function Report({ of: { recipe, settings, warnings = [], report }, genera
     ${baselines && html`<${Baselines} of=${baselines} />`}
     ${deciles.some((one) => one.held_out) && html`<${Deciles} of=${deciles} />`}
     ${auto && html`<${Search} of=${auto} />`}
-    <${Card} title="Settings"><details open=${!auto}><summary>${counted(Object.keys(settings ?? {}).length, 'setting')}</summary>
-      <${Table} head=${[['Setting'], ['Value']]}>${Object.entries(settings ?? {}).map(([name, value]) => html`<tr key=${name}><td class="mono">${visible(name)}</td><td><div class="cell wide">${value === null ? 'none' : plain(value) || '–'}</div></td></tr>`)}<//>
-    </details><//>
+    <${Card} title="Settings"><${Facts} of=${Object.entries(settings ?? {}).map(([name, value]) => [html`<span class="mono">${visible(name)}</span>`, shown(value)])} /><//>
     ${data?.columns?.length > 0 && html`<${Card} title="Data that was read">
       <${Table} head=${[['Of'], ['Column'], ['Read as'], ['Values', true], ['Missing', true], ['Of another type', true], ['Note']]}>${data.columns.map((one, at) => html`<tr key=${at}>
         <td>${one.side}</td><td class="mono"><div class="cell">${visible(one.field)}</div></td><td>${one.read_as ?? html`<${Badge} kind="warn">unread<//>`}</td>
@@ -55,7 +62,7 @@ function Deciles({ of }) {
 }
 
 function Search({ of: { metric, candidates, held_out: heldOut, epochs: kept } }) {
-  const label = (settings) => Object.entries(settings).map(([name, value]) => `${name} ${plain(value)}`).join(', ') || 'defaults';
+  const label = (settings) => Object.entries(settings).map(([name, value]) => `${name} ${shown(value)}`).join(', ') || 'defaults';
   return html`<${Card} title="Search for settings" intro=${`Judged by ${metric} on ${counted(heldOut, 'held-out event')}; ${counted(kept, 'epoch')} chosen.`}>
     <${Table} head=${[['Settings'], ['Epochs', true], [metric, true]]}>${candidates.slice(0, 12).map((one, at) => html`<tr key=${at}><td><div class="cell wide">${visible(label(one.settings))}</div></td><td class="num">${count(one.trained)}</td><td class="num">${number(one.metric)}</td></tr>`)}<//>
   <//>`;
