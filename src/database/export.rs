@@ -137,9 +137,7 @@ impl ExportedItems {
             Newest::Sealed { segment, row } => {
                 let segment = self.snapshot.sealed.items.get(segment);
                 // An unreadable row is given as an error.
-                segment.is_some_and(|segment| {
-                    segment.row(row).map_or(true, |row| row.record.is_some())
-                })
+                segment.is_some_and(|segment| segment.is_put(row).unwrap_or(true))
             }
             Newest::None => false,
         }

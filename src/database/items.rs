@@ -106,7 +106,7 @@ impl Items<'_> {
         Ok(found.is_some_and(|(_, record)| record.is_some()))
     }
 
-    /// The number of items. Reads the table of every items segment.
+    /// The number of items. The first call after a commit reads the table of every items segment.
     ///
     /// # Errors
     /// As [`contains`](Self::contains).

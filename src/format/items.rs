@@ -179,6 +179,13 @@ impl ItemsLayout {
         })
     }
 
+    /// Whether row `row` is a put rather than a delete; `None` if it lies outside the records. Reads less than
+    /// [`row`](Self::row).
+    pub(crate) fn is_put(&self, bytes: &[u8], row: usize) -> Option<bool> {
+        let record = slice(bytes, &self.record_offsets, &self.records, row)?;
+        Some(!record.is_empty())
+    }
+
     /// The rows whose items were put again after a delete, and the revisions of these puts.
     fn lives<'a>(&self, bytes: &'a [u8]) -> &'a [[u64; 2]] {
         array::<u64>(bytes, &self.lives).as_chunks().0

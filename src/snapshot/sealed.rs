@@ -9,7 +9,7 @@ use crate::store::{Directory, ItemsSegment, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use twinspire_core::files::names;
 use twinspire_core::ids::{ItemNo, Revision};
 
@@ -21,6 +21,8 @@ pub(crate) struct Sealed {
     pub(crate) items: Vec<Arc<ItemsSegment>>,
     /// Cached results of filters over these segments.
     pub(crate) filter_cache: FilterCache,
+    /// The number of items that are not deleted, once it was asked for.
+    count: OnceLock<u64>,
 }
 
 impl Sealed {
@@ -30,6 +32,7 @@ impl Sealed {
             manifest,
             items,
             filter_cache: FilterCache::default(),
+            count: OnceLock::new(),
         }
     }
 
@@ -85,6 +88,39 @@ impl Sealed {
             }
         }
         Ok(Revision(0))
+    }
+
+    /// The number of sealed items that are not deleted. Counted once: segments never change.
+    pub(crate) fn count(&self) -> Result<u64, Error> {
+        if let Some(count) = self.count.get() {
+            return Ok(*count);
+        }
+        let words = self.manifest.next_item.0 as usize / 64 + 1;
+        let (mut seen, mut count) = (vec![0u64; words], 0);
+        for segment in self.items.iter().rev() {
+            for (row, item) in segment.numbers().iter().enumerate() {
+                let (word, bit) = (*item as usize / 64, 1 << (item % 64));
+                // No item has a number from `next_item` on.
+                let Some(word) = seen.get_mut(word) else {
+                    continue;
+                };
+                if *word & bit == 0 {
+                    *word |= bit;
+                    count += u64::from(segment.is_put(row)?);
+                }
+            }
+        }
+        Ok(*self.count.get_or_init(|| count))
+    }
+
+    /// Whether an item is sealed and not deleted.
+    pub(crate) fn contains(&self, item: ItemNo) -> Result<bool, Error> {
+        let mut segments = self.items.iter().rev();
+        let found = segments.find_map(|segment| Some((segment, segment.row_of(item)?)));
+        found.map_or(
+            Ok(false),
+            |(segment, row)| Ok(segment.is_put(row as usize)?),
+        )
     }
 
     /// The item of a sealed id, deleted or not.

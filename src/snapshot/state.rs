@@ -341,13 +341,12 @@ impl Snapshot {
 
     /// The number of items that are not deleted.
     pub(crate) fn count_items(&self) -> Result<u64, Error> {
-        let mut present = BTreeMap::new();
-        for (item, (segment, row)) in self.sealed.newest(Revision(0)) {
-            present.insert(item, segment.row(row)?.record.is_some());
+        let mut count = self.sealed.count()?;
+        for fresh in self.fresh.iter().map(|fresh| &fresh.version) {
+            count += u64::from(fresh.record.is_some());
+            count = count.saturating_sub(u64::from(self.sealed.contains(fresh.item)?));
         }
-        let newer = self.fresh.iter().map(|fresh| &fresh.version);
-        present.extend(newer.map(|fresh| (fresh.item, fresh.record.is_some())));
-        Ok(present.values().filter(|present| **present).count() as u64)
+        Ok(count)
     }
 
     /// The item of an id, deleted or not.

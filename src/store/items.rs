@@ -115,6 +115,15 @@ impl ItemsSegment {
             .map_err(StoreError::reading(&self.path))
     }
 
+    /// Whether row `row` is a put rather than a delete.
+    pub(crate) fn is_put(&self, row: usize) -> Result<bool, StoreError> {
+        match self.layout.is_put(&self.blob, row) {
+            Some(is_put) => Ok(is_put),
+            // Its error says what is wrong.
+            None => Ok(self.row(row)?.record.is_some()),
+        }
+    }
+
     /// The item and revision of row `row`.
     pub(crate) fn version(&self, row: usize) -> Option<(ItemNo, Revision)> {
         self.layout.version(&self.blob, row)

