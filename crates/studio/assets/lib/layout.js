@@ -33,19 +33,21 @@ export function useLayout(space, map, wanted) {
   return state;
 }
 
+const share = (part) => percent(part, part < 0.1 ? 1 : 0);
+
 const STAGES = { neighbours: 'Finding the neighbours of each item…', layout: 'Moving neighbours together…' };
 
 /** Switches between the layouts, and shows how far the one by neighbours is. */
 export function LayoutChoice({ space, map, state, wanted, choose }) {
   const cancel = async () => { choose(''); await post('map/neighbours/cancel', { space }); };
   if (!wanted) return html`<div><button disabled=${!map?.count} onClick=${() => choose('neighbours')}>Lay out by neighbours</button><p class="hint">Places items near their nearest neighbours in the space. Computed in the background.</p></div>`;
-  const { layout, share, stage, since, problem, cancelled } = state;
+  const { layout, share: done, stage, since, problem, cancelled } = state;
   return html`<div class="stack">
     ${problem && html`<${Failed} problem=${problem} />`}
     ${cancelled && html`<p class="hint">The layout was cancelled elsewhere.</p>`}
-    ${!layout && share !== undefined && html`<${Working} what=${STAGES[stage] ?? 'Waiting for another layout…'} since=${since} share=${share} />`}
-    <div class="row">${!layout && share !== undefined ? html`<button onClick=${cancel}>Cancel</button>` : html`<button onClick=${() => choose('')}>Principal components</button>`}</div>
-    ${layout && html`<p class="hint">Of the ${layout.compared} nearest neighbours of an item in the space, ${percent(layout.kept, 0)} are its nearest here, and ${percent(layout.kept_by_components, 0)} by principal components. Distances between groups say little.</p>`}
+    ${!layout && done !== undefined && html`<${Working} what=${STAGES[stage] ?? 'Waiting for another layout…'} since=${since} share=${done} />`}
+    <div class="row">${!layout && done !== undefined ? html`<button onClick=${cancel}>Cancel</button>` : html`<button onClick=${() => choose('')}>Principal components</button>`}</div>
+    ${layout && html`<p class="hint">Of the ${layout.compared} nearest neighbours of an item in the space, ${share(layout.kept)} are its nearest here, and ${share(layout.kept_by_components)} by principal components. Distances between groups say little.</p>`}
   </div>`;
 }
 
