@@ -111,6 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn scripts_are_asked_for_at_once_and_not_one_after_the_other() {
+        let page = include_str!("../assets/index.html");
+        let scripts = FILES.iter().filter(|(_, kind, _)| *kind == SCRIPT);
+        for (name, ..) in scripts.filter(|(name, ..)| *name != "/assets/app.js") {
+            let link = format!("<link rel=\"modulepreload\" href=\"{name}\">");
+            assert!(page.contains(&link), "index.html lacks {link}");
+        }
+        assert_eq!(
+            page.matches("modulepreload").count(),
+            FILES.iter().filter(|(_, kind, _)| *kind == SCRIPT).count() - 1
+        );
+    }
+
+    #[test]
     fn nothing_needs_another_server() {
         for (name, _, bytes) in FILES.iter().filter(|(_, kind, _)| *kind != TEXT) {
             let text = String::from_utf8_lossy(bytes);
