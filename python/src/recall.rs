@@ -40,7 +40,7 @@ impl Database {
     /// recall_target : float, optional
     ///     The share of the exact answer to find, in place of `ef`; `Hits.promise` says what came of it.
     /// ef : int, optional
-    ///     Beam width of the graph search.
+    ///     Beam width (efSearch); by default 100, and in a recall by user as wide as recall of 0.9 takes.
     /// exact : bool, default False
     ///     Score every item.
     /// offset : int, default 0

@@ -40,8 +40,8 @@ pub struct GenerationInfo {
     /// Of a [fused](crate::Publish::fuse) space: the spaces and generations that it was made of.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, GenerationNo>,
-    /// recall@10 of its index against exact search, at the default beam width (efSearch), as last measured.
-    /// [`measured`](Self::measured) says with which queries.
+    /// recall@10 of recalls by user at their [default beam width](Calibration::default_width), as last measured against
+    /// exact search; 1 where they score every item. [`measured`](Self::measured) says with which queries.
     pub recall: f32,
     /// How [`recall`](Self::recall) was measured: on real users if there are enough, otherwise on the kind of
     /// made-up queries that find the least. `None` for a generation without vectors.

@@ -78,8 +78,9 @@ pub struct SpaceStats {
     pub index_reason: IndexReason,
     /// Parameters of the towers; 0 if this build cannot use them.
     pub parameters: usize,
-    /// recall@10 at the default beam width (efSearch), as last measured: on real users if there are enough,
-    /// otherwise on the kind of made-up queries that find the least.
+    /// recall@10 of recalls by user at their [default beam width](Calibration::default_width), as last measured; 1 where
+    /// they score every item. Measured on real users if there are enough, otherwise on the kind of made-up queries that
+    /// find the least.
     pub recall: Option<MeasuredRecall>,
     /// Recall measured at several beam widths. A recall with a target chooses its beam width by it.
     pub calibration: Calibration,

@@ -71,8 +71,8 @@ impl Items<'_> {
     /// The versions of an item that are still stored, newest first, deletes included. Empty for an unknown id.
     ///
     /// The journal keeps every version until a seal. An items segment keeps the newest version at its seal, and a merge
-    /// the newest of the merged segments. So older versions go with seals and merges, and a deleted item goes whole
-    /// once no kept generation was cut before its delete. The call reads the journal files.
+    /// the newest of the merged segments. So seals and merges drop older versions. All of a deleted item is dropped once
+    /// no kept generation was cut before its delete. The call reads the journal files.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::graph::GraphBuilder;
 use crate::index::IndexChoice;
 use crate::maintain::{self, Given, Monitor, Progress, ProgressCallback, Source};
-use crate::recall::{View, given_queries, made_up_users};
+use crate::recall::{View, given_queries, made_up_users, may_read_histories};
 use serde_json::Value;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -426,12 +426,13 @@ impl Database {
         let live = self.live();
         let queries = |snapshot| {
             let view = View::of(Arc::clone(&live), snapshot);
-            let mut samples = Vec::from_iter(made_up_users(&view, space)?);
+            let mut samples = Vec::from_iter(made_up_users(&view, space));
             if !options.users.is_empty() {
                 samples.push(given_queries(&view, space, &options.users)?.1);
             }
             Ok(samples)
         };
+        let has_users = !options.users.is_empty() || may_read_histories(towers.model());
         let publish = maintain::Publish {
             space,
             model: towers.model(),
@@ -441,7 +442,7 @@ impl Database {
             index: options.index,
             builder: options.graph_builder,
             force: options.force,
-            users: &queries,
+            users: has_users.then_some(&queries),
             left_out: options.left_out.as_deref(),
             monitor: &monitor,
         };

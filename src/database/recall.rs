@@ -433,12 +433,16 @@ impl<'a, Q> Recall<'a, Q> {
         self
     }
 
-    /// The width of the search (efSearch). By default it is [`DEFAULT_EF`](crate::DEFAULT_EF), except where users, real
-    /// ones or [made up](crate::QueryKind::MadeUpUser), were measured to get less than 0.9 by it: then it is the least width
-    /// that finds 0.9, and every item is scored if none does. A wider one finds more of the
-    /// exact answer and takes longer. A walk over a graph keeps this many candidates, at least one and a half times
-    /// `k`. Of partitions, two leaves for each step are scanned, at least `k`, or three times `k` from the default
-    /// width on. Segments with no more items than the beam width are scanned instead.
+    /// The beam width (efSearch). A wider beam finds more of the exact answer and takes longer.
+    ///
+    /// The default is [`DEFAULT_EF`](crate::DEFAULT_EF). If recall for users is below 0.9 at that width, a recall by user
+    /// takes the width of [`Calibration::default_width`](crate::Calibration::default_width), or scores every item.
+    /// Recalls by vector and by item keep `DEFAULT_EF`. The vectors of
+    /// [`prepared_vector_in`](Self::prepared_vector_in) count as users: routers of shards embed users themselves.
+    ///
+    /// A walk over a graph keeps this many candidates, at least one and a half times `k`. Of partitions, two leaves for
+    /// each step are scanned, at least `k`, or three times `k` from efSearch 100 on. Segments with no more items than
+    /// the beam width are scanned instead.
     pub fn ef(mut self, ef: usize) -> Self {
         self.params.ef = Some(ef);
         self

@@ -40,7 +40,7 @@ impl Database {
     }
 
     /// The report of the training of a generation that the space keeps: recipe, settings, losses, validation, warnings
-    /// about the data. `None` if its towers carry none, as those that were not trained by Twinspire.
+    /// about the data. `None` if its towers have no readable report, such as towers of another program.
     ///
     /// `twinspire train` and `train::Trained::reported_towers` add it to the towers. Its fields are described in
     /// [storage-format.md](https://github.com/twinspire/twinspire/blob/main/storage-format.md#reportjson).

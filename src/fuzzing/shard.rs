@@ -1,11 +1,11 @@
-//! The target of what shards send each other.
+//! The target of the bytes that shards and routers exchange.
 
 use super::golden::{golden, load, open};
 use crate::database::Database;
 use crate::recall::{Merged, ShardHits, ShardStatistics, merge};
 use std::sync::OnceLock;
 
-/// A contribution of a shard, merged with itself and alone; or statistics, which the golden database recalls with.
+/// Merges the contribution of a shard alone and with itself. Recalls from the golden database with statistics.
 pub fn shard(data: &[u8]) {
     static DATABASE: OnceLock<Option<Database>> = OnceLock::new();
     if let Ok(hits) = ShardHits::from_bytes(data) {

@@ -262,7 +262,7 @@ fn hostile_contributions_of_shards_are_errors_or_merge() {
     let mut seeds = Vec::new();
     for name in db.ensembles().list().into_keys().chain([SPACE.to_owned()]) {
         let recall = || db.recall(&name).user(&user);
-        // One that is normalised by a calibration needs that of all shards.
+        // Normalisation by a calibration needs the calibration of all shards.
         let Ok(hits) = recall().top_of_shard(5) else {
             continue;
         };

@@ -89,8 +89,7 @@ impl Folded {
         self.items.get(at as usize).copied()
     }
 
-    /// The items of some vectors, in their order: `order[node]` is the number of a vector. With the items comes what
-    /// `firsts` is for them.
+    /// The items of the vectors in `order`, where `order[node]` is the number of a vector, and their `firsts`.
     pub(super) fn items_in(&self, order: &[u32]) -> (Vec<u32>, Vec<u32>) {
         let mut items = Vec::with_capacity(self.items.len());
         if self.firsts.is_empty() {
@@ -110,7 +109,7 @@ impl Folded {
             }
             firsts.push(items.len() as u32);
         }
-        // Of some vectors all may have one item each, though others have several.
+        // A sample may have one item for each vector, although other vectors have several.
         if items.len() == order.len() {
             firsts.clear();
         }

@@ -20,8 +20,8 @@ pub const CONFIDENCE: f32 = 0.95;
 const SCANNED_PER_EXPANSION: usize = 48;
 /// Minimum number of queries of one real kind. From then on real kinds alone count, before that all kinds.
 const ENOUGH: u32 = 256;
-/// Where users get less than this by the default width, searches without a width of their own are wider.
-const LEAST_BY_DEFAULT: f32 = 0.9;
+/// Minimum recall of recalls by user that name neither `ef` nor `recall_target`.
+const MIN_DEFAULT_RECALL: f32 = 0.9;
 /// A measurement stands while the number of vectors is within these factors of what was measured.
 const STANDS: (f64, f64) = (0.5, 1.25);
 
@@ -79,7 +79,7 @@ pub enum QueryKind {
     Given,
     /// Made up: the best items of each are near copies of one another. Only for vectors of which many are.
     Crowd,
-    /// Made up: the user tower reads random items as a history. Only for towers that read histories.
+    /// Synthetic users: the user tower reads random items as a history. Only for towers that read histories.
     MadeUpUser,
 }
 
@@ -173,7 +173,7 @@ impl Calibration {
     /// Whether enough real queries were measured to replace made-up ones.
     #[must_use]
     pub fn is_real(&self) -> bool {
-        self.is_real_for(self.most_vectors())
+        self.is_real_for(self.vectors())
     }
 
     /// Whether real queries decide for a search of this many vectors.
@@ -182,12 +182,29 @@ impl Calibration {
         samples.any(|sample| sample.is_enough() && sample.stands_for(vectors))
     }
 
-    /// recall@10 at the default beam width, by the measurements that count.
-    pub(crate) fn default_recall(&self) -> Option<MeasuredRecall> {
-        self.measured(10, DEFAULT_EF, self.most_vectors())
+    /// The measured recall@`k` at a beam width (efSearch). Of the kinds of query that count, the one with the least lower
+    /// bound decides. `None` for more than a hundred items, and below the least width measured.
+    #[must_use]
+    pub fn recall_at(&self, k: usize, ef: usize) -> Option<MeasuredRecall> {
+        self.measured(k, ef, self.vectors())
     }
 
-    fn most_vectors(&self) -> u64 {
+    /// recall@10 of recalls by user at their default beam width; 1 where they score every item.
+    pub(crate) fn default_recall(&self) -> Option<MeasuredRecall> {
+        match self.default_width(10) {
+            Some(ef) => self.recall_at(10, ef),
+            None => self
+                .recall_at(10, DEFAULT_EF)
+                .map(|measured| MeasuredRecall {
+                    recall: 1.0,
+                    lower: 1.0,
+                    ..measured
+                }),
+        }
+    }
+
+    /// Number of distinct vectors that were measured; the largest where kinds of queries differ.
+    fn vectors(&self) -> u64 {
         let vectors = self.samples.iter().map(|sample| sample.vectors);
         vectors.max().unwrap_or(0)
     }
@@ -241,25 +258,32 @@ impl Calibration {
         beam(self.counted(vectors), k, target, vectors)
     }
 
-    /// The width (efSearch) of a search for `k` of this many vectors, without a width or target of its own:
-    /// [`DEFAULT_EF`](crate::DEFAULT_EF), except where users get less than 0.9 by it. `None` if every item is scored.
+    /// The default beam width (efSearch) of a recall by user for `k` items, without `ef` or `recall_target`. `None` if it
+    /// scores every item. The number of vectors is the measured one.
     ///
-    /// Made-up vectors do not count: some are farther from the items than any user is, and all searches would take longer
-    /// for them.
+    /// It is [`DEFAULT_EF`](crate::DEFAULT_EF). If recall for users is below 0.9 at that width, it is the narrowest
+    /// measured width whose lower bound reaches 0.9. Users are real ones, or synthetic ones
+    /// ([`QueryKind::MadeUpUser`]) before enough real ones were measured. Recalls by vector or item are not widened.
     #[must_use]
-    pub fn default_width(&self, k: usize, vectors: u64) -> Option<usize> {
+    pub fn default_width(&self, k: usize) -> Option<usize> {
+        self.default_width_for(k, self.vectors())
+    }
+
+    /// [`default_width`](Self::default_width) of a search of this many vectors.
+    pub(crate) fn default_width_for(&self, k: usize, vectors: u64) -> Option<usize> {
         let real = self.is_real_for(vectors);
         let is_counted = move |sample: &&CalibrationSample| {
-            sample.is_of_users() && (!real || sample.kind.is_real())
+            sample.is_from_user_tower() && (!real || sample.kind.is_real())
         };
-        // An old measurement counts as well: only a publish makes users up.
+        // An old measurement counts as well: only a publish measures synthetic users.
         let users = || self.samples.iter().filter(is_counted);
-        let of_default =
-            |sample: &CalibrationSample| sample.at(DEFAULT_EF).map(|point| point.at(k).0);
-        let enough = |sample| of_default(sample).is_none_or(|recall| recall >= LEAST_BY_DEFAULT);
-        match users().all(enough) {
+        let is_enough = |sample: &CalibrationSample| {
+            let point = sample.at(DEFAULT_EF);
+            point.is_none_or(|point| point.at(k).0 >= MIN_DEFAULT_RECALL)
+        };
+        match users().all(is_enough) {
             true => Some(DEFAULT_EF),
-            false => beam(users(), k, LEAST_BY_DEFAULT, vectors).map(|ef| ef.max(DEFAULT_EF)),
+            false => beam(users(), k, MIN_DEFAULT_RECALL, vectors).map(|ef| ef.max(DEFAULT_EF)),
         }
     }
 
@@ -291,8 +315,8 @@ impl CalibrationSample {
         points.find(|point| point.ef as usize <= ef)
     }
 
-    /// Whether the user tower made the queries: of enough real users, or of made-up ones.
-    fn is_of_users(&self) -> bool {
+    /// Whether the user tower made the queries: of enough real users, or of synthetic ones.
+    fn is_from_user_tower(&self) -> bool {
         self.is_enough() || self.kind == QueryKind::MadeUpUser
     }
 
@@ -442,32 +466,36 @@ mod tests {
     }
 
     #[test]
-    fn searches_are_wider_by_default_where_users_get_little() {
+    fn the_default_width_follows_recall_for_users_alone() {
         let points = [(100, 0.3, 0.2), (256, 0.7, 0.6), (512, 0.93, 0.8)];
         let blends = calibration(&[sample(QueryKind::Far, 500, &points)]);
-        assert_eq!(blends.default_width(10, VECTORS), Some(DEFAULT_EF));
+        assert_eq!(blends.default_width(10), Some(DEFAULT_EF));
+        assert_eq!(blends.default_recall(), blends.recall_at(10, DEFAULT_EF));
         let users = calibration(&[sample(QueryKind::MadeUpUser, 500, &points)]);
-        assert_eq!(users.default_width(10, VECTORS), Some(512));
-        assert_eq!(
-            users.default_width(100, VECTORS),
-            None,
-            "no width finds 0.9"
-        );
+        assert_eq!(users.default_width(10), Some(512));
+        assert_eq!(users.default_recall(), users.recall_at(10, 512));
+        assert_eq!(users.default_width(100), None, "no width reaches 0.9");
         let grown = CalibrationSample {
             vectors: 9 * VECTORS,
             ..sample(QueryKind::Near, 500, &[(100, 1.0, 1.0)])
         };
         let grown = users.updated(calibration(&[grown]));
-        assert_eq!(grown.default_width(10, 9 * VECTORS), Some(512));
-        let fine = [(100, 0.95, 0.95)];
-        let few = users.updated(calibration(&[sample(QueryKind::Asked, 30, &fine)]));
-        assert_eq!(few.default_width(10, VECTORS), Some(512));
-        let real = users.updated(calibration(&[sample(QueryKind::Asked, 300, &fine)]));
-        assert_eq!(real.default_width(10, VECTORS), Some(DEFAULT_EF));
-        assert_eq!(
-            Calibration::default().default_width(10, 5),
-            Some(DEFAULT_EF)
-        );
+        assert_eq!(grown.default_width(10), Some(512));
+        let high = [(100, 0.95, 0.95)];
+        let few = users.updated(calibration(&[sample(QueryKind::Asked, 30, &high)]));
+        assert_eq!(few.default_width(10), Some(512));
+        let real = users.updated(calibration(&[sample(QueryKind::Asked, 300, &high)]));
+        assert_eq!(real.default_width(10), Some(DEFAULT_EF));
+        assert_eq!(Calibration::default().default_width(10), Some(DEFAULT_EF));
+    }
+
+    #[test]
+    fn default_recall_is_1_where_every_item_is_scored() {
+        let users = calibration(&[sample(QueryKind::MadeUpUser, 500, &[(100, 0.06, 0.04)])]);
+        assert_eq!(users.default_width(10), None);
+        assert!(users.recall_at(10, DEFAULT_EF).unwrap().recall < 0.1);
+        let measured = users.default_recall().unwrap();
+        assert_eq!((measured.recall, measured.lower), (1.0, 1.0));
     }
 
     #[test]

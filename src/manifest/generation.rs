@@ -40,7 +40,7 @@ pub(crate) struct Generation {
     pub(crate) towers_hash: u64,
     /// Time of the publish, in milliseconds since the Unix epoch.
     pub(crate) created_unix_ms: u64,
-    /// recall@10 of its index against exact search at the default beam width, as last measured: with the kind
+    /// recall@10 of recalls by user at their default beam width, as last measured against exact search: with the kind
     /// of query that counts in the calibration.
     pub(crate) recall: f32,
     /// Recall by beam width, measured at the publish or later.

@@ -153,7 +153,8 @@ impl Search<'_> {
         let queries = group.iter().flatten().map(|read| {
             let excluded = self.excluded(read.item, &read.exclude);
             self.view.sample_query(name, generation, read.vector(0));
-            self.space_query((name, serving), read.vector(0), excluded, &trace)
+            let vector = (read.vector(0), read.query.origin_in(name));
+            self.space_query((name, serving), vector, excluded, &trace)
         });
         let queries: Vec<SpaceQuery<'_>> = queries.collect();
         let depth = self.params.k.saturating_add(self.params.offset);

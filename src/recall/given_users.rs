@@ -1,9 +1,8 @@
-//! Users to measure recall with, as query vectors: users that were given, or made up.
+//! Query vectors of users to measure recall with: given users, and synthetic ("made-up") users.
 //!
-//! A made-up user has random items as its history, and the user tower does the rest. Queries that are made of vectors
-//! alone know where items are, but not where the user tower puts users: where it adds up what items of a history say, or
-//! popularity, a graph may find a tenth of what it finds for blends of items. On a grocery log of 24,878 items recall@10
-//! was 0.06 for its users, 0.05 for made-up users, and 0.63 for blends.
+//! A synthetic user has random items as its history; the user tower does the rest. Queries that are blends of item
+//! vectors say where items are, but not where the user tower puts users. A tower that adds up a history or popularity
+//! may put them where a graph finds a tenth of what it finds for blends.
 
 use super::query::{Query, QueryInput};
 use super::query_vector::Buffer;
@@ -17,13 +16,14 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use twinspire_core::ids::{GenerationNo, ItemNo};
+use twinspire_core::telemetry;
 use twinspire_core::wire::checksum;
 use twinspire_towers::FeatureCheck;
 use twinspire_towers::internals::schema::{FeatureKind, FeatureSchema};
-use twinspire_towers::internals::{Lookup, Model, Side};
+use twinspire_towers::internals::{Lookup, Model};
 
-/// The longest history of a made-up user.
-const LONGEST: u64 = 50;
+/// Length of the longest history of a synthetic user.
+const MAX_HISTORY: u64 = 50;
 
 /// The query vectors of a uniform sample of users in the active generation of a space. Users that the tower
 /// cannot embed are counted and left out.
@@ -56,9 +56,27 @@ pub(crate) fn given_queries(
     Ok((generation.number, sample))
 }
 
-/// The query vectors of made-up users; `None` if the user tower reads no histories of these items, or cannot embed a user
-/// of whom nothing else is known.
-pub(crate) fn made_up_users(view: &View, space: &str) -> Result<Option<QuerySample>, Error> {
+/// Whether a user tower may read the ids of items as a history.
+pub(crate) fn may_read_histories(model: &Model) -> bool {
+    let features = model.schema.user.iter().flat_map(|tower| &tower.features);
+    features.into_iter().any(|feature| {
+        matches!(
+            feature.kind,
+            FeatureKind::Items { .. } | FeatureKind::Ids { .. } | FeatureKind::Sequence { .. }
+        )
+    })
+}
+
+/// The query vectors of synthetic users. `None` if the user tower reads no histories of these items, or embeds no user
+/// by a history alone. The measurement is optional: an error is logged.
+pub(crate) fn made_up_users(view: &View, space: &str) -> Option<QuerySample> {
+    synthetic_queries(view, space).unwrap_or_else(|error| {
+        telemetry::warn!("cannot measure recall of {space:?} for synthetic users: {error}");
+        None
+    })
+}
+
+fn synthetic_queries(view: &View, space: &str) -> Result<Option<QuerySample>, Error> {
     let base = &view.snapshot().space(space)?.base;
     if !base.generation.members.is_empty() {
         return Ok(None);
@@ -66,25 +84,16 @@ pub(crate) fn made_up_users(view: &View, space: &str) -> Result<Option<QuerySamp
     let items = base.parts.iter().map(|part| part.segment.items());
     let items: Vec<u32> = items.flatten().copied().collect();
     let model = base.model()?;
-    if items.is_empty() || !model.has(Side::User) {
+    if items.is_empty() || !may_read_histories(model) {
         return Ok(None);
     }
     let wanted = sample_size(
         count_vectors(&base.parts),
         base.generation.dimension as usize,
     );
-    let random =
-        |user: usize, draw: u64| checksum([user as u64, draw].map(u64::to_le_bytes).as_flattened());
-    let mut users = Vec::with_capacity(wanted);
-    for user in 0..wanted {
-        let length = 1 + random(user, 0) % LONGEST;
-        let history = (1..=length).filter_map(|draw| {
-            let at = random(user, draw) % items.len() as u64;
-            items.get(at as usize).copied()
-        });
-        let history = history.map(|item| view.item_id(ItemNo(item)));
-        users.push(history.collect::<Result<Vec<String>, Error>>()?);
-    }
+    let users: Vec<Vec<String>> = (0..wanted as u64)
+        .map(|user| random_history(view, &items, user))
+        .collect::<Result<_, Error>>()?;
     let fields = histories(model, users.iter().flatten());
     if fields.is_empty() {
         return Ok(None);
@@ -105,8 +114,19 @@ pub(crate) fn made_up_users(view: &View, space: &str) -> Result<Option<QuerySamp
     }))
 }
 
-/// The fields of the user tower that are lists of items: those whose vectors it looks up, and those whose strings have
-/// rows of their own for half of these ids.
+/// Ids of 1 to [`MAX_HISTORY`] random items, the same for each number of a user.
+fn random_history(view: &View, items: &[u32], user: u64) -> Result<Vec<String>, Error> {
+    let random = |draw: u64| checksum([user, draw].map(u64::to_le_bytes).as_flattened());
+    let length = 1 + random(0) % MAX_HISTORY;
+    let history = (1..=length).filter_map(|draw| {
+        let at = random(draw) % (items.len() as u64).max(1);
+        items.get(at as usize).copied()
+    });
+    history.map(|item| view.item_id(ItemNo(item))).collect()
+}
+
+/// The fields of the user tower that are lists of items: fields whose item vectors it looks up, and fields whose
+/// vocabulary has half of these ids.
 fn histories<'m>(
     model: &'m Model,
     ids: impl Iterator<Item = &'m String> + Clone,
@@ -130,7 +150,7 @@ fn histories<'m>(
         .collect()
 }
 
-/// The query vectors of users, the number of those that the tower cannot embed, and the error of the first of them.
+/// The query vectors of users, the number of users that the tower cannot embed, and the error of the first of them.
 fn embedded(
     view: &View,
     space: &str,

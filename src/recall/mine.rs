@@ -7,6 +7,7 @@
 
 use super::excluded::{Excluded, items_of};
 use super::params::SearchParams;
+use super::query::QueryOrigin;
 use super::query_vectors::{UserReading, with_item_vectors};
 use super::sample::sample;
 use super::search::Search;
@@ -188,6 +189,7 @@ impl PairMiner<'_> {
         };
         let (trace, depth) = (Trace::default(), self.params.depth());
         let space = (self.params.space, self.serving);
+        let vector = (vector, QueryOrigin::User);
         let query = self.search.space_query(space, vector, excluded, &trace);
         let list = top_k(&query, depth)?;
         // Zeros are never negative in a list.

@@ -65,7 +65,7 @@ pub use explain::{
     Explain, FusionStep, FusionStepKind, SegmentPlan, SegmentSearch, SpaceSearch, StageMicros,
     WordSearch, WordTerm,
 };
-pub(crate) use given_users::{given_queries, made_up_users};
+pub(crate) use given_users::{given_queries, made_up_users, may_read_histories};
 pub use hits::{Hit, Hits};
 pub(crate) use item_vectors::{item_vectors, known_vectors};
 pub(crate) use mine::{MineParams, mine};

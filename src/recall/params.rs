@@ -1,5 +1,6 @@
 //! How a recall searches, independent of what it searches for.
 
+use super::query::QueryOrigin;
 use super::view::View;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -80,27 +81,28 @@ impl SearchParams {
         }
     }
 
-    /// How hard to search a generation for its best `k` items.
-    pub(super) fn effort(&self, base: &Base, k: usize) -> Effort {
-        match self.recall_target {
+    /// How hard to search a generation for its best `k` items. The default beam width of recalls by user may be larger
+    /// than that of others: it was measured with users.
+    pub(super) fn effort(&self, base: &Base, k: usize, origin: QueryOrigin) -> Effort {
+        let calibration = &base.generation.calibration;
+        let vectors = || count_vectors(&base.parts) as u64;
+        match (self.recall_target, self.ef) {
             _ if self.exact => Effort::Exact,
-            Some(target) if target >= 1.0 => Effort::Scan,
-            Some(target) => {
+            (Some(target), _) if target >= 1.0 => Effort::Scan,
+            (Some(target), _) => {
                 // A search for everything above a score has no k.
                 let k = if k == usize::MAX { DEFAULT_EF } else { k };
-                let vectors = count_vectors(&base.parts) as u64;
-                let beam = base.generation.calibration.beam(k, target, vectors);
+                let beam = calibration.beam(k, target, vectors());
                 beam.map_or(Effort::Scan, Effort::Beam)
             }
-            None => match self.ef {
-                Some(ef) => Effort::Beam(ef),
-                None if k == usize::MAX => Effort::Beam(DEFAULT_EF),
-                None => {
-                    let vectors = count_vectors(&base.parts) as u64;
-                    let width = base.generation.calibration.default_width(k, vectors);
-                    width.map_or(Effort::Scan, Effort::Beam)
-                }
-            },
+            (None, Some(ef)) => Effort::Beam(ef),
+            (None, None) if k == usize::MAX || origin == QueryOrigin::Vector => {
+                Effort::Beam(DEFAULT_EF)
+            }
+            (None, None) => {
+                let width = calibration.default_width_for(k, vectors());
+                width.map_or(Effort::Scan, Effort::Beam)
+            }
         }
     }
 }

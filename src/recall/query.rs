@@ -16,6 +16,15 @@ pub(crate) enum QueryInput<'a> {
     Item(&'a str),
 }
 
+/// Where a query vector comes from. It decides the default beam width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum QueryOrigin {
+    /// The user tower, of this process or of a router of shards.
+    User,
+    /// A given vector, or the vector of an item.
+    Vector,
+}
+
 /// What to search for: an input for every space, and inputs that replace it in single spaces.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Query<'a> {
@@ -33,6 +42,15 @@ impl<'a> Query<'a> {
     /// The input for one space.
     pub(super) fn input_in(&self, space: &str) -> Result<QueryInput<'a>, Error> {
         self.own_input(space).or(self.input).ok_or(Error::NoQuery)
+    }
+
+    /// Where the query vector in one space comes from. A fused space without an input of its own concatenates the
+    /// query vectors of its members, which are those of users.
+    pub(super) fn origin_in(&self, space: &str) -> QueryOrigin {
+        match self.input_in(space) {
+            Ok(QueryInput::Vector(_) | QueryInput::Item(_)) => QueryOrigin::Vector,
+            Ok(QueryInput::User(_) | QueryInput::Prepared(_)) | Err(_) => QueryOrigin::User,
+        }
     }
 
     /// The input that one space has for itself.

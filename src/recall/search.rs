@@ -7,7 +7,7 @@ use super::hits::{Hit, Hits};
 use super::lexical_space::{LexicalLimits, LexicalQuery, LexicalSpace};
 use super::params::SearchParams;
 use super::promise::{self, Promise};
-use super::query::{Query, QueryInput};
+use super::query::{Query, QueryInput, QueryOrigin};
 use super::query_vector::QueryVector;
 use super::query_vectors::{UserReading, query_item, query_vector, user_towers};
 use super::ranks::exact_ranks;
@@ -76,17 +76,17 @@ fn answer_one(
     search.answer(query, (one.item, &one.own), vector_in, trace)
 }
 
-/// What a search needs of a query that is not part of a batch.
+/// A single query, resolved for a search.
 struct OneQuery<'s> {
     search: &'s Search<'s>,
     query: &'s Query<'s>,
-    /// The item it is made from.
+    /// The item of a query by item.
     item: Option<ItemNo>,
-    /// The items that it excludes.
+    /// Items that the query excludes.
     own: HashSet<ItemNo>,
-    /// The towers that get the features of the user.
+    /// Towers that read the features of the user.
     towers: Vec<Arc<Model>>,
-    /// The fields of the user that lexical spaces read.
+    /// Fields of the user that lexical spaces read.
     texts: Vec<&'s str>,
 }
 
@@ -102,7 +102,7 @@ impl<'s> OneQuery<'s> {
         })
     }
 
-    /// Its vector in a space.
+    /// The query vector in a space.
     fn vector_in(&self, space: &str) -> Result<QueryVector<'static>, Error> {
         let Search { view, params, .. } = self.search;
         let reading = UserReading::shared(params.check, &self.towers, &self.texts);
@@ -289,7 +289,8 @@ impl<'a> Search<'a> {
                 let generation = serving.base.generation.number;
                 self.view.sample_query(name, generation, &vector);
                 trace.end_stage(Stage::Query);
-                let query = self.space_query((name, serving), &vector, excluded, trace);
+                let origin = query.origin_in(name);
+                let query = self.space_query((name, serving), (&vector, origin), excluded, trace);
                 let depth = self.params.k.saturating_add(self.params.offset);
                 let best = top_pages(&query, self.params.k, depth)?;
                 trace.end_stage(Stage::Search);
@@ -339,7 +340,8 @@ impl<'a> Search<'a> {
                 trace.end_stage(Stage::Query);
                 let generation = &serving.base.generation;
                 self.view.sample_query(name, generation.number, &vector);
-                let query = self.space_query((name, serving), &vector, excluded, trace);
+                let origin = query.origin_in(name);
+                let query = self.space_query((name, serving), (&vector, origin), excluded, trace);
                 let best = top_pages(&query, self.params.k, depth)?;
                 (best, *name, generation.towers_hash)
             }
@@ -419,7 +421,7 @@ impl<'a> Search<'a> {
     pub(super) fn space_query<'q>(
         &'q self,
         (space, serving): (&'q str, &'q Serving),
-        vector: &'q [f32],
+        (vector, origin): (&'q [f32], QueryOrigin),
         excluded: Excluded<'q>,
         trace: &'q Trace,
     ) -> SpaceQuery<'q> {
@@ -427,6 +429,7 @@ impl<'a> Search<'a> {
             space,
             serving,
             vector,
+            origin,
             params: self.params,
             excluded,
             filter: self.filter.as_ref(),

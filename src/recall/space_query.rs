@@ -2,6 +2,7 @@
 
 use super::excluded::Excluded;
 use super::params::{Effort, SearchParams};
+use super::query::QueryOrigin;
 use super::resolved_filter::ResolvedFilter;
 use super::trace::Trace;
 use crate::snapshot::{ItemIds, Serving};
@@ -16,6 +17,8 @@ pub(super) struct SpaceQuery<'a> {
     pub(super) serving: &'a Serving,
     /// The query vector.
     pub(super) vector: &'a [f32],
+    /// Where the query vector comes from.
+    pub(super) origin: QueryOrigin,
     /// How hard to search; all else is in the fields below.
     pub(super) params: &'a SearchParams,
     /// Items that must not be returned.
@@ -33,7 +36,7 @@ pub(super) struct SpaceQuery<'a> {
 impl SpaceQuery<'_> {
     /// How hard to search for the best `k` items.
     pub(super) fn effort(&self, k: usize) -> Effort {
-        self.params.effort(&self.serving.base, k)
+        self.params.effort(&self.serving.base, k, self.origin)
     }
 
     /// Whether an item of a segment may be returned, apart from the filter.

@@ -1,10 +1,14 @@
 //! A recall target is a promise: on sets that an index finds hard, recall on queries that were never seen
 //! reaches it, or the answer is exact.
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use twinspire::{Database, IndexChoice, IndexKind, Metric, Promise, QueryKind, Towers};
+use twinspire::{Database, Hits, IndexChoice, IndexKind, Metric, Promise, QueryKind, Towers};
+use twinspire_testkit::database::ids;
 use twinspire_testkit::hard_sets::Hard;
-use twinspire_testkit::towers::{identity, identity_record, open as open_towers};
+use twinspire_testkit::random::normal;
+use twinspire_testkit::towers::{identity, identity_record, open as open_towers, tower_files};
 use twinspire_testkit::vectors::VectorSet;
 use twinspire_testkit::{directory, open_without_background};
 
@@ -117,20 +121,19 @@ fn targets_are_reached_without_any_structure() {
 }
 
 #[test]
-fn users_are_made_up_where_the_user_tower_reads_histories() {
+fn synthetic_users_are_measured_where_the_user_tower_reads_histories() {
     let (_dir, path) = directory();
     let db = open_without_background(&path);
     let set = VectorSet::simulate(ITEMS, DIMENSION, 1);
     db.items().put_many(&set.records()).unwrap();
     let published = db.publish(SPACE).towers(set.towers()).run().unwrap();
-    let made_up = published.calibration.sample(QueryKind::MadeUpUser).unwrap();
-    assert_eq!((made_up.queries, made_up.left_out), (512, 0));
+    let synthetic = published.calibration.sample(QueryKind::MadeUpUser).unwrap();
+    assert_eq!((synthetic.queries, synthetic.left_out), (512, 0));
     let user = json!({"history": ["1"]});
     let hits = db.recall(SPACE).user(&user).explain().top(10);
-    let width = hits.unwrap().explained().unwrap().searches[0].ef;
     assert_eq!(
-        width,
-        published.calibration.default_width(10, published.items)
+        width(&hits.unwrap()),
+        published.calibration.default_width(10)
     );
 
     let (_dir, path) = directory();
@@ -140,6 +143,85 @@ fn users_are_made_up_where_the_user_tower_reads_histories() {
     let towers = open_towers(&identity(DIMENSION, "cosine"));
     let plain = db.publish(SPACE).towers(towers).run().unwrap();
     assert!(plain.calibration.sample(QueryKind::MadeUpUser).is_none());
+}
+
+/// The beam width of an explained answer; `None` if every item was scored.
+fn width(hits: &Hits) -> Option<usize> {
+    hits.explained().unwrap().searches[0].ef
+}
+
+/// Components of an item beside its popularity.
+const NOISE: usize = 48;
+
+/// Towers that rank by popularity. The components of an item are noise, and its popularity, which varies little. A user
+/// is the mean of a history of vectors near the axis of popularity. So neighbours in the graph say nothing of it.
+fn popularity_towers(items: usize) -> Towers {
+    let mut random = Pcg64Mcg::seed_from_u64(5);
+    let mut rows = |noise: f32, popularity: &dyn Fn(f32) -> f32| -> Vec<f32> {
+        let row = |_| {
+            let mut row: Vec<f32> = (0..NOISE).map(|_| noise * normal(&mut random)).collect();
+            row.push(popularity(normal(&mut random)));
+            row
+        };
+        (0..items).flat_map(row).collect()
+    };
+    let vectors = rows(1.0, &|popularity| 0.05 * popularity);
+    let interests = rows(0.001, &|_| 1.0);
+    let ids: Vec<String> = (0..items).map(|item| item.to_string()).collect();
+    let table = json!({"dimension": NOISE + 1, "lookup": {"vocabulary": {"ids": ids}}});
+    let item = json!({"kind": "id", "field": "id", "table": "vectors"});
+    let history = json!({"kind": "ids", "field": "history", "table": "interests", "limit": 50});
+    let schema = json!({
+        "format": 1, "name": SPACE, "dimension": NOISE + 1, "metric": "inner_product",
+        "tables": {"vectors": table, "interests": table},
+        "user": {"features": [history], "layers": []}, "item": {"features": [item], "layers": []},
+    });
+    let tensor = |name: &str, rows| [(format!("table.{name}"), vec![items, NOISE + 1], rows)];
+    let files = [
+        ("user.safetensors", &tensor("interests", interests)[..]),
+        ("item.safetensors", &tensor("vectors", vectors)[..]),
+    ];
+    open_towers(&tower_files(&schema, &files))
+}
+
+#[test]
+fn recalls_by_user_are_wider_where_efsearch_100_finds_little() {
+    const MANY: usize = 12_000;
+    let (_dir, path) = directory();
+    let db = open_without_background(&path);
+    let records: Vec<Value> = (0..MANY)
+        .map(|item| json!({"id": item.to_string()}))
+        .collect();
+    db.items().put_many(&records).unwrap();
+    let published = db
+        .publish(SPACE)
+        .towers(popularity_towers(MANY))
+        .run()
+        .unwrap();
+    let calibration = &published.calibration;
+    let at_100 = calibration.recall_at(10, 100).unwrap();
+    assert!(at_100.recall < 0.5, "{at_100}");
+    assert_eq!(at_100.kind, QueryKind::MadeUpUser);
+    assert!(published.recall >= 0.9 && published.measured.unwrap().recall >= 0.9);
+    let (mut found, mut at_default) = ([0, 0], HashSet::new());
+    for user in 0..20 {
+        let user = json!({"history": [user.to_string(), (7 * user).to_string()]});
+        let recall = || db.recall(SPACE).user(&user).explain();
+        let right = ids(&recall().exact().top(10).unwrap());
+        let default = recall().top(10).unwrap();
+        at_default.insert(width(&default));
+        let narrow = recall().ef(100).top(10).unwrap();
+        assert_eq!(width(&narrow), Some(100), "an explicit width is kept");
+        for (found, hits) in found.iter_mut().zip([&default, &narrow]) {
+            *found += ids(hits).iter().filter(|id| right.contains(id)).count();
+        }
+        let similar = db.recall(SPACE).similar("1").explain().top(10).unwrap();
+        assert_eq!(width(&similar), Some(100), "items are no users");
+    }
+    assert!(found[0] >= 180 && found[1] < 120, "{found:?} of 200");
+    let expected = calibration.default_width(10);
+    assert!(expected.is_none_or(|ef| ef > 100));
+    assert_eq!(at_default, HashSet::from([expected]));
 }
 
 #[test]

@@ -32,8 +32,8 @@ class MeasuredRecall:
     """Lower confidence bound of the recall."""
     confidence: float
     kind: str
-    """``'near'``, ``'far'`` and ``'crowd'`` are made-up queries, ``'made_up_user'`` made-up users, ``'asked'`` a sample
-    of real queries, ``'given'`` users."""
+    """``'near'``, ``'far'`` and ``'crowd'`` are synthetic queries, ``'made_up_user'`` synthetic users, ``'asked'`` a
+    sample of real queries, ``'given'`` users."""
     queries: int
 
 
@@ -92,7 +92,7 @@ class Generation:
     left_out: int
     """Items that had no vector when it was published."""
     recall: float
-    """recall@10 of its index at the default beam width."""
+    """recall@10 of recalls by user at their default beam width; 1 where they score every item."""
     calibration: Calibration = field(repr=False)
     cut: int
     """Every write up to this revision is in its segments."""

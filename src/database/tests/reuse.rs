@@ -21,7 +21,7 @@ fn vectors(db: &Database, model: &Arc<Trained>, before: &Base) -> Vec<f32> {
         retain: 1,
         index: crate::index::IndexChoice::default(),
         builder: GraphBuilder::default(),
-        users: &|_| Ok(Vec::new()),
+        users: None,
         left_out: None,
         monitor: &Monitor::new(None),
     };

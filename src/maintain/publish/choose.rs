@@ -7,6 +7,7 @@
 
 use super::job::Publish;
 use crate::error::Error;
+use crate::graph::DEFAULT_EF;
 use crate::index::{IndexChoice, IndexKind, IndexReason, IndexTimes};
 use crate::maintain::pending::PendingFile;
 use crate::maintain::progress::ProgressStage;
@@ -174,10 +175,13 @@ impl<'a> Builds<'a, '_> {
         let some = folded.every(GROWTH);
         let (some_micros, of_some) = graph_of(&some, share(0.3, 0.5))?;
         let estimate = extrapolated(few_micros, some_micros);
-        let missed = |calibration| by_default(calibration).map(|recall| 1.0 - recall);
+        let missed = |calibration| at_default_ef(calibration).map(|recall| 1.0 - recall);
         let missed = extrapolated(missed(&of_few), missed(&of_some));
         if !is_promising(partitions_micros, estimate)
-            && find_enough(by_default(&calibration), missed.map(|missed| 1.0 - missed))
+            && find_enough(
+                at_default_ef(&calibration),
+                missed.map(|missed| 1.0 - missed),
+            )
         {
             self.finish(&simulated)?;
             let reason = times(some_micros, some.nodes(), estimate);
@@ -189,7 +193,7 @@ impl<'a> Builds<'a, '_> {
         self.finish(&simulated)?;
         let reason = times(graph_micros, folded.nodes(), estimate);
         let partitions_win = !is_faster(graph_micros, partitions_micros)
-            && find_enough(by_default(&calibration), by_default(&of_graph));
+            && find_enough(at_default_ef(&calibration), at_default_ef(&of_graph));
         Ok(match partitions_win {
             true => partitions.chosen(calibration, IndexKind::Partitions, reason),
             false => graph.chosen(of_graph, IndexKind::Graph, reason),
@@ -249,15 +253,15 @@ fn extrapolated(first: Option<f32>, second: Option<f32>) -> Option<f32> {
     Some(second * growth.clamp(1.0, GROWTH as f32))
 }
 
-/// Whether partitions find enough where a search has no recall target, but the default width: as much as a graph, or
-/// what targets are compared at.
+/// Whether partitions find enough at efSearch 100: as much as a graph, or what targets are compared at.
 fn find_enough(partitions: Option<f32>, graph: Option<f32>) -> bool {
     partitions >= graph.map(|recall| recall.min(RECALL))
 }
 
-/// The recall of searches without a target.
-fn by_default(calibration: &Calibration) -> Option<f32> {
-    calibration.default_recall().map(|of| of.recall)
+/// recall@10 at efSearch 100.
+fn at_default_ef(calibration: &Calibration) -> Option<f32> {
+    let measured = calibration.recall_at(10, DEFAULT_EF);
+    measured.map(|measured| measured.recall)
 }
 
 /// Whether a graph over all vectors is worth its build.

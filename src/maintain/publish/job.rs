@@ -9,7 +9,7 @@ use std::sync::Arc;
 use twinspire_core::kernel::Storage;
 use twinspire_towers::internals::{Model, NamedBlob};
 
-/// The queries of users to measure with, given or made up, in a state in which the space serves the new generation.
+/// The queries of users to measure with, given or synthetic, in a state in which the space serves the new generation.
 pub(crate) type UserQueries<'a> = &'a (dyn Fn(Snapshot) -> Result<Vec<QuerySample>, Error> + Sync);
 
 /// A publish to run.
@@ -30,8 +30,8 @@ pub(crate) struct Publish<'a> {
     pub(crate) builder: GraphBuilder,
     /// Whether doubts are ignored.
     pub(crate) force: bool,
-    /// The users to measure with.
-    pub(crate) users: UserQueries<'a>,
+    /// The users to measure with, if there may be any.
+    pub(crate) users: Option<UserQueries<'a>>,
     /// Receives the error of each item that is left out. Without it, the first such error ends the
     /// publish.
     pub(crate) left_out: Option<&'a (dyn Fn(&Error) + Sync)>,

@@ -172,15 +172,17 @@ fn build(
     let users = |file: &SpaceFile| -> Result<Vec<QuerySample>, Error> {
         let asked = embeds.then(|| asked_before(live, before, space, towers_hash));
         let mut samples: Vec<_> = asked.flatten().into_iter().collect();
-        let generation = Generation {
-            segments: vec![*file],
-            ..begun.clone()
-        };
-        let serving = Serving {
-            base: Arc::new(Base::open_whole(directory, space, &generation, None)?),
-            overlay: Overlay::default(),
-        };
-        samples.extend((publish.users)(before.clone().with_space(space, serving))?);
+        if let Some(users) = publish.users {
+            let generation = Generation {
+                segments: vec![*file],
+                ..begun.clone()
+            };
+            let serving = Serving {
+                base: Arc::new(Base::open_whole(directory, space, &generation, None)?),
+                overlay: Overlay::default(),
+            };
+            samples.extend(users(before.clone().with_space(space, serving))?);
+        }
         Ok(samples)
     };
     let span = telemetry::debug_span!("build").entered();

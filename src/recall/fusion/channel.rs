@@ -1,6 +1,7 @@
 //! One space of an ensemble, and the query in it.
 
 use crate::recall::lexical_space::LexicalQuery;
+use crate::recall::query::QueryOrigin;
 use crate::recall::query_vector::QueryVector;
 use crate::snapshot::Serving;
 use twinspire_core::ids::{GenerationNo, ItemNo};
@@ -22,6 +23,8 @@ pub(super) enum Source<'a> {
         serving: &'a Serving,
         /// The query vector.
         vector: QueryVector<'a>,
+        /// Where the query vector comes from.
+        origin: QueryOrigin,
     },
     /// Words.
     Words(LexicalQuery<'a>),
@@ -48,7 +51,9 @@ impl Channel<'_> {
     /// The score of a stored vector; `None` if it is NaN.
     fn score_vector(&self, row: Row<'_>) -> Option<f32> {
         match &self.source {
-            Source::Vectors { serving, vector } => {
+            Source::Vectors {
+                serving, vector, ..
+            } => {
                 let metric = serving.base.generation.metric;
                 let score = metric.score(vector, row);
                 (!score.is_nan()).then_some(score)

@@ -9,6 +9,7 @@ use crate::recall::excluded::Excluded;
 use crate::recall::explain::{FusionStep, FusionStepKind};
 use crate::recall::lexical_space::LexicalLimits;
 use crate::recall::params::{Effort, SearchParams};
+use crate::recall::query::QueryOrigin;
 use crate::recall::ranks::exact_ranks;
 use crate::recall::resolved_filter::ResolvedFilter;
 use crate::recall::space_query::SpaceQuery;
@@ -45,15 +46,35 @@ impl<'c> FusionContext<'c> {
         self.channels.get(channel).ok_or(Error::NoQuery)
     }
 
-    /// How hard to search a space for its best `k` items.
-    pub(super) fn effort(&self, serving: &Serving, k: usize) -> Effort {
-        self.params.effort(&serving.base, k)
+    /// How hard to search the fused space of all channels for its best `k` items.
+    pub(super) fn fused_effort(&self, fused: &Serving, k: usize) -> Effort {
+        self.params.effort(&fused.base, k, self.origin())
+    }
+
+    /// Where the query vector of all channels together comes from.
+    pub(super) fn origin(&self) -> QueryOrigin {
+        let mut sources = self.channels.iter().map(|channel| &channel.source);
+        let is_given = |source: &Source<'_>| {
+            matches!(
+                source,
+                Source::Vectors {
+                    origin: QueryOrigin::Vector,
+                    ..
+                }
+            )
+        };
+        match sources.any(is_given) {
+            true => QueryOrigin::Vector,
+            false => QueryOrigin::User,
+        }
     }
 
     /// How hard to search a channel for its best `k` items.
     pub(super) fn channel_effort(&self, channel: &Channel<'_>, k: usize) -> Effort {
         match &channel.source {
-            Source::Vectors { serving, .. } => self.effort(serving, k),
+            Source::Vectors {
+                serving, origin, ..
+            } => self.params.effort(&serving.base, k, *origin),
             Source::Words(_) if self.params.exact => Effort::Exact,
             // Lists of words are exact whatever their length.
             Source::Words(_) => Effort::Scan,
@@ -83,8 +104,12 @@ impl<'c> FusionContext<'c> {
         k: usize,
     ) -> Result<Ranking, Error> {
         match &channel.source {
-            Source::Vectors { serving, vector } => top_k(
-                &self.space_query((channel.name, serving), vector, at_least),
+            Source::Vectors {
+                serving,
+                vector,
+                origin,
+            } => top_k(
+                &self.space_query((channel.name, serving), (vector, *origin), at_least),
                 k,
             ),
             Source::Words(query) => query.top_k(&self.limits(at_least), self.ids, k),
@@ -99,8 +124,12 @@ impl<'c> FusionContext<'c> {
         depth: usize,
     ) -> Result<Ranking, Error> {
         match &channel.source {
-            Source::Vectors { serving, vector } => top_pages(
-                &self.space_query((channel.name, serving), vector, None),
+            Source::Vectors {
+                serving,
+                vector,
+                origin,
+            } => top_pages(
+                &self.space_query((channel.name, serving), (vector, *origin), None),
                 page,
                 depth,
             ),
@@ -111,9 +140,11 @@ impl<'c> FusionContext<'c> {
     /// Every item of a channel that may be returned, with its score, in no particular order.
     pub(super) fn score_all(&self, channel: &Channel<'_>) -> Result<Ranking, Error> {
         match &channel.source {
-            Source::Vectors { serving, vector } => {
-                score_all(&self.space_query((channel.name, serving), vector, None))
-            }
+            Source::Vectors {
+                serving,
+                vector,
+                origin,
+            } => score_all(&self.space_query((channel.name, serving), (vector, *origin), None)),
             Source::Words(query) => query.score_all(&self.limits(None)),
         }
     }
@@ -125,8 +156,12 @@ impl<'c> FusionContext<'c> {
         items: &[(f32, ItemNo)],
     ) -> Result<HashMap<ItemNo, u32>, Error> {
         match &channel.source {
-            Source::Vectors { serving, vector } => exact_ranks(
-                &self.space_query((channel.name, serving), vector, None),
+            Source::Vectors {
+                serving,
+                vector,
+                origin,
+            } => exact_ranks(
+                &self.space_query((channel.name, serving), (vector, *origin), None),
                 items,
             ),
             Source::Words(query) => query.exact_ranks(&self.limits(None), self.ids, items),
@@ -137,13 +172,14 @@ impl<'c> FusionContext<'c> {
     pub(super) fn space_query<'a>(
         &'a self,
         (space, serving): (&'a str, &'a Serving),
-        vector: &'a [f32],
+        (vector, origin): (&'a [f32], QueryOrigin),
         at_least: Option<f32>,
     ) -> SpaceQuery<'a> {
         SpaceQuery {
             space,
             serving,
             vector,
+            origin,
             params: self.params,
             excluded: self.excluded,
             filter: self.filter,

@@ -236,7 +236,11 @@ impl<'a> EnsembleSearch<'a> {
             let vector = vector_in(vectors, name)?;
             vectors += 1;
             view.sample_query(name, serving.base.generation.number, &vector);
-            let source = Source::Vectors { serving, vector };
+            let source = Source::Vectors {
+                serving,
+                vector,
+                origin: query.origin_in(name),
+            };
             channels.push(Channel { name, source });
         }
         Ok(channels)

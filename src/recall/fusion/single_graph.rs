@@ -23,7 +23,7 @@ pub(super) fn usable<'a>(context: &FusionContext<'a>, name: &str) -> Option<&'a 
     let fused = context.snapshot.spaces.get(name)?;
     let members = fused.base.generation.members.keys().map(String::as_str);
     let same_members = members.eq(context.channels.iter().map(|channel| channel.name));
-    let exact = context.effort(fused, 1) == Effort::Exact;
+    let exact = context.fused_effort(fused, 1) == Effort::Exact;
     (same_members && !exact).then_some(&**fused)
 }
 
@@ -49,6 +49,7 @@ pub(super) fn best(
         space: name,
         serving: fused,
         vector: &vector,
+        origin: context.origin(),
         params: context.params,
         excluded: context.excluded,
         filter: context.filter,
@@ -67,7 +68,7 @@ pub(super) fn best(
     }
     // A search for all items above a score may find few.
     let k_or_one = if k == usize::MAX { 1 } else { k };
-    let depth = match context.effort(fused, k_or_one) {
+    let depth = match context.fused_effort(fused, k_or_one) {
         Effort::Exact => usize::MAX,
         Effort::Scan => k_or_one,
         Effort::Beam(ef) => ef.max(k_or_one),

@@ -4,10 +4,10 @@ use crate::error::{Error, ShardsError};
 use bincode::{Decode, Encode};
 use twinspire_core::wire::{pack, unpack};
 
-/// Version of these bytes, in front of them. Changes with every change of what follows.
+/// Version of the format, written first. Changes with every change of the encoded types.
 const VERSION: u32 = 1;
 
-/// Encodes a value behind the version.
+/// Encodes the version and a value.
 pub(super) fn encode<T: Encode>(value: &T) -> Result<Vec<u8>, Error> {
     pack(&(VERSION, value)).map_err(|_| Error::Shards(ShardsError::Bytes))
 }

@@ -34,13 +34,14 @@ pub fn print_one(
     })
 }
 
-/// Below this recall of the default beam width, a publish warns.
+/// Below this recall at [`DEFAULT_EF`], a publish warns.
 const LOW_RECALL: f32 = 0.9;
 
-/// Why the default beam width finds too little, and what to do; `None` if it finds enough.
+/// Why recall at efSearch 100 is low, and what recalls do about it; `None` if it is high enough.
 pub fn low_recall(generation: &GenerationInfo) -> Option<String> {
-    let measured = generation.measured.filter(|m| m.recall < LOW_RECALL)?;
     let calibration = &generation.calibration;
+    let measured = calibration.recall_at(10, DEFAULT_EF);
+    let measured = measured.filter(|measured| measured.recall < LOW_RECALL)?;
     let near = calibration.sample(QueryKind::Near);
     let near = near.and_then(|near| {
         near.points
@@ -68,13 +69,15 @@ pub fn low_recall(generation: &GenerationInfo) -> Option<String> {
         reasons.push("the index leads to few of the best items".to_owned());
     }
     let mut text = format!(
-        "warning: recall@10 is {measured} at the default beam width (efSearch {DEFAULT_EF}): {}",
+        "warning: recall@10 at efSearch {DEFAULT_EF} is {measured}: {}",
         reasons.join("; ")
     );
-    text.push_str(&match calibration.default_width(10, generation.items) {
-        None => ". So recalls score every item, unless they name a width".to_owned(),
+    text.push_str(&match calibration.default_width(10) {
+        None => ". Recalls by user without --ef or --recall-target score every item".to_owned(),
         Some(DEFAULT_EF) => ". Recalls with --recall-target find more".to_owned(),
-        Some(width) => format!(". So recalls have a width of {width}, unless they name one"),
+        Some(width) => {
+            format!(". Recalls by user without --ef or --recall-target use efSearch {width}")
+        }
     });
     if !calibration.is_real() {
         text.push_str("; --calibrate-users measures with your users");

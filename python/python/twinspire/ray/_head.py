@@ -29,7 +29,7 @@ class ShardHead:
     changed: int
     """Items that this epoch put or deleted."""
     recall: dict[str, float]
-    """recall@10 of each space at the default beam width, as measured."""
+    """recall@10 of each space for recalls by user at their default beam width, as measured."""
 
 
 @dataclass(frozen=True)
