@@ -3,11 +3,11 @@
 use super::error::{CatalogError, Loss};
 use super::read_file::ReadFile;
 use crate::format::container::{Header, Kind, reserved_is_zero};
-use crate::format::journal::{self as bytes_of, Frame, Hole, Op};
+use crate::format::journal::{self as bytes_of, Frame, Hole, Journal, Op};
 use crate::format::{Damage, Fault, FormatError};
 use crate::store::{Directory, StoreError, fresh_identity};
 use std::path::{Path, PathBuf};
-use twinspire_core::files::{IoAction, names};
+use twinspire_core::files::{Blob, IoAction, names};
 use twinspire_core::ids::Revision;
 
 /// The unsealed writes in the journal files.
@@ -61,11 +61,11 @@ pub(crate) fn read(
         closed: false,
     };
     for path in paths(directory)? {
-        let blob = directory
-            .files
-            .open(&path)
-            .map_err(StoreError::io(IoAction::Open, &path))?;
-        let (last, last_frame, end) = found.add_file(&path, &blob, database, sealed)?;
+        let (blob, journal) = open_journal(directory, &path)?;
+        let (last, last_frame, end) = match journal {
+            Some(journal) => found.add_file(&path, (&blob, journal), database, sealed),
+            None => (Revision(0), 0, 0),
+        };
         if !reserved_is_zero(&blob) {
             found.reserved.push(path.clone());
         }
@@ -82,14 +82,29 @@ pub(crate) fn read(
 /// Refuses journal files of a newer format.
 pub(crate) fn refuse_newer(directory: &Directory) -> Result<(), StoreError> {
     for path in paths(directory)? {
-        let blob = directory.files.open(&path);
-        let blob = blob.map_err(StoreError::io(IoAction::Open, &path))?;
-        let journal = bytes_of::decode(&blob);
-        if let Some(newer) = journal.and_then(|journal| journal.unsupported) {
-            return Err(StoreError::format(&path)(newer));
-        }
+        open_journal(directory, &path)?;
     }
     Ok(())
+}
+
+/// Opens and decodes a journal file; without a [`Journal`] if nothing in it was acknowledged.
+///
+/// # Errors
+/// A file or frame of a newer format, or a file that cannot be opened.
+pub(super) fn open_journal(
+    directory: &Directory,
+    path: &Path,
+) -> Result<(Blob, Option<Journal>), StoreError> {
+    let blob = directory.files.open(path);
+    let blob = blob.map_err(StoreError::io(IoAction::Open, path))?;
+    let mut journal = bytes_of::decode(&blob);
+    match journal
+        .as_mut()
+        .and_then(|journal| journal.unsupported.take())
+    {
+        Some(newer) => Err(StoreError::format(path)(newer)),
+        None => Ok((blob, journal)),
+    }
 }
 
 /// [`read`] that refuses damage.
@@ -173,16 +188,10 @@ impl Recovered {
     fn add_file(
         &mut self,
         path: &Path,
-        bytes: &[u8],
+        (bytes, journal): (&[u8], Journal),
         database: u64,
         sealed: Revision,
-    ) -> Result<(Revision, usize, usize), StoreError> {
-        let Some(journal) = bytes_of::decode(bytes) else {
-            return Ok((Revision(0), 0, 0));
-        };
-        if let Some(newer) = journal.unsupported {
-            return Err(StoreError::format(path)(newer));
-        }
+    ) -> (Revision, usize, usize) {
         let lost_before = self.losses.len();
         let mut last = match journal.header {
             Some(Ok(header)) if header.database != database => {
@@ -191,7 +200,7 @@ impl Recovered {
                     FormatError::bad("header", "belongs to another database"),
                     None,
                 );
-                return Ok((Revision(0), 0, 0));
+                return (Revision(0), 0, 0);
             }
             Some(Ok(header)) => {
                 self.check_gap(path, Revision(header.before).next());
@@ -227,7 +236,7 @@ impl Recovered {
         }
         let torn = journal.holes.last().filter(|hole| hole.next.is_none());
         let end = torn.map_or(bytes.len(), |hole| hole.at);
-        Ok((last, journal.last_frame, end))
+        (last, journal.last_frame, end)
     }
 
     /// Adds a loss if revisions before `next` are missing.

@@ -19,8 +19,8 @@ pub struct ItemRevision {
     pub revision: Revision,
     /// The record that was put; `None` if the item was deleted.
     pub record: Option<Value>,
-    /// Whether a later write replaced this version. The one that is not replaced is what
-    /// [`Items::get`](crate::Items::get) returns.
+    /// Whether a later write replaced this version. [`Items::get`](crate::Items::get) returns the version that is not
+    /// replaced.
     pub replaced: bool,
     /// Whether the version is in an items segment. Others are in the journal.
     pub sealed: bool,

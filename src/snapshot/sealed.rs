@@ -21,7 +21,7 @@ pub(crate) struct Sealed {
     pub(crate) items: Vec<Arc<ItemsSegment>>,
     /// Cached results of filters over these segments.
     pub(crate) filter_cache: FilterCache,
-    /// The number of items that are not deleted, once it was asked for.
+    /// Cached number of items that are not deleted.
     count: OnceLock<u64>,
 }
 
@@ -95,17 +95,27 @@ impl Sealed {
         if let Some(count) = self.count.get() {
             return Ok(*count);
         }
-        let words = self.manifest.next_item.0 as usize / 64 + 1;
-        let (mut seen, mut count) = (vec![0u64; words], 0);
-        for segment in self.items.iter().rev() {
-            for (row, item) in segment.numbers().iter().enumerate() {
-                let (word, bit) = (*item as usize / 64, 1 << (item % 64));
-                // No item has a number from `next_item` on.
-                let Some(word) = seen.get_mut(word) else {
-                    continue;
-                };
-                if *word & bit == 0 {
-                    *word |= bit;
+        // A merge of the segments, newest first: the item numbers of a segment ascend.
+        let cursor = |segment| {
+            (
+                segment,
+                ItemsSegment::numbers(segment).iter().enumerate().peekable(),
+            )
+        };
+        let mut cursors: Vec<_> = self.items.iter().rev().map(|it| cursor(&**it)).collect();
+        let mut count = 0;
+        loop {
+            let next = cursors
+                .iter_mut()
+                .filter_map(|(_, rows)| Some(*rows.peek()?.1));
+            let Some(item) = next.min() else {
+                break;
+            };
+            let mut is_newest = true;
+            for (segment, rows) in &mut cursors {
+                if let Some((row, _)) = rows.next_if(|(_, number)| **number == item)
+                    && std::mem::take(&mut is_newest)
+                {
                     count += u64::from(segment.is_put(row)?);
                 }
             }
