@@ -18,7 +18,7 @@ use twinspire_towers::Event;
 use twinspire_towers::Towers;
 use twinspire_towers::{FeatureCheck, RecordError, Side};
 use twinspire_train::evaluate::{
-    Bootstrap, Measure, Metrics, PairedDifference, latest, metrics, values,
+    Bootstrap, Measure, Metrics, PairedDifference, TieOrder, latest, metrics, values,
 };
 use twinspire_train::{Dataset, MissingData, TrainError};
 
@@ -76,8 +76,8 @@ struct Case {
 
 impl Cases {
     /// One case for each held-out event with an item that is new to its user. The user is taken as of the event:
-    /// the record in `data` and all earlier items, also those of other held-out events. Of more than `most`
-    /// cases, and of more than a hundred of one user, every n-th is taken.
+    /// the record in `data` and all earlier items, also those of other held-out events. Equal times are in the default
+    /// [`TieOrder`], as in trainings. Of more than `most` cases, and of more than a hundred of one user, every n-th is taken.
     ///
     /// # Errors
     /// [`TrainError::Empty`] if there is no such event.
@@ -106,7 +106,8 @@ impl Cases {
     ) -> Result<Self, TrainError> {
         let mut events: Vec<(&Event, bool)> = data.events.iter().map(|e| (e, false)).collect();
         events.extend(held_out.iter().map(|event| (event, true)));
-        events.sort_by_key(|(event, _)| event.at);
+        // As trainings order the events of their histories.
+        TieOrder::default().sort_by_event(&mut events, |(event, _)| event);
         let records: HashMap<&str, &Value> = data
             .users
             .iter()

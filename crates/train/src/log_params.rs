@@ -38,9 +38,9 @@ pub struct LogParams {
     /// user's own counts are one more baseline. By default the towers are for items that are new to their user,
     /// and a recall should exclude the others.
     pub repeats: bool,
-    /// Order of one user's events of the same time, such as the items of a basket. By default it is random, as that of an
-    /// [evaluation](crate::evaluate::SplitBy): many logs are sorted by item, and the last item of each basket would be
-    /// a new or a rare one.
+    /// Order of one user's events of the same time, such as the items of a basket. Random by default, as in an
+    /// [evaluation](crate::evaluate::SplitBy). In a log that is sorted by item, the last item of a basket would be a new
+    /// or rare one.
     pub ties: TieOrder,
     /// Share of ids replaced by an unknown one during training, so that unknown ids get an embedding.
     pub id_dropout: f32,
@@ -89,7 +89,7 @@ impl LogParams {
         self.hold_out.check()
     }
 
-    /// The logs of some data, as these settings read them.
+    /// The logs of `data` with the order of equal times and the repeats of these settings.
     pub(crate) fn logs_of(&self, data: &Dataset) -> Result<Logs, TrainError> {
         Ok(Logs::ordered(data, self.ties)?.with_repeats(self.repeats))
     }

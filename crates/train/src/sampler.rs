@@ -56,13 +56,13 @@ pub(crate) struct Example {
 }
 
 impl Logs {
-    /// Numbers users and items, those with records first, and sorts each user's events by time, those of the same time
+    /// Numbers users and items, those with records first. Sorts each user's events by time, and events of the same time
     /// at random.
     pub(crate) fn new(data: &Dataset) -> Result<Self, TrainError> {
         Self::ordered(data, TieOrder::default())
     }
 
-    /// As [`new`](Self::new), with events of the same time in this order.
+    /// As [`new`](Self::new), with events of the same time in the order `ties`.
     pub(crate) fn ordered(data: &Dataset, ties: TieOrder) -> Result<Self, TrainError> {
         if data.items.is_empty() {
             let missing = MissingData::Items;
@@ -112,7 +112,7 @@ impl Logs {
         }
         let (mut seen, mut times) = (Vec::new(), Vec::new());
         for mut events in of_users {
-            events.sort_by(|(one, _), (other, _)| ties.compare(one, other));
+            ties.sort_by_event(&mut events, |(event, _)| event);
             let met = events.iter().map(|(event, item)| (*item, event.weight));
             seen.push(met.collect());
             times.push(events.iter().map(|(event, _)| event.at).collect());

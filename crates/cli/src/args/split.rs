@@ -8,11 +8,10 @@ use super::numbers::moment;
 /// How one user's events of the same time are ordered.
 #[derive(Debug, Args)]
 pub struct TieArgs {
-    /// Order of one user's events of the same time, which decides the last one where times are coarse; `random` by
-    /// default
+    /// Order of one user's events of the same time, which decides the last one where times are coarse [default: random]
     #[arg(long, value_name = "ORDER")]
     ties: Option<Ties>,
-    /// Seed of the random order of events of the same time; 0 by default
+    /// Seed of the random order of events of the same time [default: 0]
     #[arg(long, value_name = "N")]
     tie_seed: Option<u64>,
 }

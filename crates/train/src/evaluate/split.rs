@@ -4,7 +4,6 @@ use crate::dataset::Dataset;
 use crate::error::TrainError;
 use crate::range::check_range;
 use serde::{Deserialize, Serialize};
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use twinspire_towers::Event;
@@ -39,31 +38,35 @@ impl fmt::Display for TieOrder {
 }
 
 impl TieOrder {
-    /// Sorts events by time, those of the same time in this order.
+    /// Sorts events by time, and events of the same time in this order.
     pub fn sort(self, events: &mut [Event]) {
-        events.sort_by(|one, other| self.compare(one, other));
+        self.sort_by_event(events, |event| event);
     }
 
-    /// The order of two events of one user; equal ones keep the order of the log.
-    pub(crate) fn compare(self, one: &Event, other: &Event) -> Ordering {
-        let by_ties = || match self {
-            Self::Random(seed) => shuffled(one, seed).cmp(&shuffled(other, seed)),
-            Self::Log => Ordering::Equal,
-            Self::Id => by_id(one).cmp(&by_id(other)),
-        };
-        one.at.cmp(&other.at).then_with(by_ties)
+    /// [`sort`](Self::sort) of anything that has an event. Events with equal keys keep their order.
+    #[doc(hidden)]
+    pub fn sort_by_event<T>(self, sorted: &mut [T], event: impl Fn(&T) -> &Event) {
+        sorted.sort_by_cached_key(|one| {
+            let event = event(one);
+            let (number, text) = match self {
+                Self::Random(seed) => (tie_hash(event, seed), String::new()),
+                Self::Log => (0, String::new()),
+                Self::Id => id_key(event),
+            };
+            (event.at, number, text)
+        });
     }
 }
 
-/// A random number of an event.
-fn shuffled(event: &Event, seed: u64) -> u64 {
+/// A hash of the user and the item of an event.
+fn tie_hash(event: &Event, seed: u64) -> u64 {
     let of_user = xxh3_64_with_seed(event.user.as_bytes(), seed);
     xxh3_64_with_seed(event.item.as_bytes(), of_user)
 }
 
-/// Ids that are numbers come in their order, before others.
-fn by_id(event: &Event) -> (u64, &str) {
-    (event.item.parse().unwrap_or(u64::MAX), &event.item)
+/// Numeric ids first, by value; then other ids, by their bytes.
+fn id_key(event: &Event) -> (u64, String) {
+    (event.item.parse().unwrap_or(u64::MAX), event.item.clone())
 }
 
 /// Which events of a log are held out as a test. A training and its evaluation that split the same log in the same
@@ -103,8 +106,7 @@ impl SplitBy {
         }
     }
 
-    /// Removes the held-out events from the data and returns them. The others are sorted by time and `ties`, so that
-    /// histories of them are in this order.
+    /// Removes the held-out events from the data and returns them. The remaining events are sorted by time and `ties`.
     ///
     /// ```
     /// # mod twinspire { pub use twinspire_towers::Event; pub use twinspire_train as train; }
@@ -139,7 +141,7 @@ impl SplitBy {
     }
 }
 
-/// The last event of each user with three or more, ordered by user. The events are in order of time.
+/// Removes the last event of each user with three or more, ordered by user. The events are sorted by time.
 fn hold_out_last(data: &mut Dataset) -> Vec<Event> {
     let mut users: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (at, event) in data.events.iter().enumerate() {
@@ -178,7 +180,7 @@ pub fn split(events: &[Event], ties: TieOrder) -> Split {
     }
     let mut split = Split::default();
     for mut mine in users.into_values() {
-        mine.sort_by(|one, other| ties.compare(one, other));
+        ties.sort_by_event(&mut mine, |event| event);
         if let [.., validation, test] = mine[..]
             && mine.len() > 2
         {

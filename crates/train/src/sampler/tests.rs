@@ -24,7 +24,7 @@ fn logs(events: &[(u8, u8, i64)]) -> Logs {
 }
 
 #[test]
-fn the_last_item_of_a_basket_is_drawn_as_by_an_evaluation_and_not_by_the_order_of_the_log() {
+fn trainings_and_evaluations_hold_out_the_same_item_of_a_basket() {
     let basket = (0..200).flat_map(|user| (0..9).map(move |item| (user, item, 7)));
     let basket: Vec<Event> = basket
         .map(|(user, item, at)| Event {
