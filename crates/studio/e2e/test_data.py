@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +96,15 @@ PAGES = {
 @pytest.mark.parametrize("page", PAGES)
 def test_each_page_shows_the_data(tab: Tab, world: World, page: str, width: int) -> None:
     path, text = PAGES[page]
-    if (world.name, page) == ("quickstart", "compare"):
-        # It has one generation.
-        text = "Compare"
     tab.page.set_viewport_size({"width": width, "height": 900})
     since = time.perf_counter()
     tab.page.goto(tab.url + path)
     expect(tab.page.get_by_text(text).first).to_be_visible()
     print(f"{world.name} {page}: {1e3 * (time.perf_counter() - since):.0f} ms")
+    if page == "map-neighbours":
+        layout = json.loads(urllib.request.urlopen(f"{tab.url}/api/map/neighbours?space={SPACE}").read())
+        print(f"{world.name}: of the {layout['compared']} nearest neighbours {layout['neighbour_recall']:.3f} are preserved, "
+              f"by components {layout['component_neighbour_recall']:.3f}")
     tab.page.wait_for_load_state("networkidle")
     tab.page.wait_for_timeout(1_000)
     tab.shot(f"{world.name}-{page}-{width}")

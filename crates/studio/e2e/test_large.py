@@ -66,7 +66,7 @@ def opened(browser: Browser, studio: Studio) -> Tab:
 
 
 def frames(tab: Tab, length: float = 3) -> float:
-    """Pictures a second while the map is dragged."""
+    """Frames per second while the map is dragged."""
     canvas = tab.page.locator(".plot canvas").first
     area = canvas.bounding_box()
     assert area is not None
@@ -99,6 +99,7 @@ def test_pages_are_there_at_once(browser: Browser, large: Studio) -> None:
             arrived.append(tab.page.evaluate("Math.max(...performance.getEntries().map((one) => one.responseEnd ?? 0))"))
         print(f"{path}: first {times[0]:.0f} ms, median of 5 {statistics.median(times):.0f} ms; the data has arrived "
               f"{statistics.median(arrived):.0f} ms after the navigation")
+        assert statistics.median(times) < 5_000, "far from the aim of 1 s"
     assert not tab.errors
 
 
@@ -113,10 +114,10 @@ def test_the_map_moves_smoothly(browser: Browser, large: Studio) -> None:
     expect(page.get_by_text(f"100,000 of {large.items:,} items")).to_be_visible()
     page.wait_for_load_state("networkidle")
     rate = frames(tab)
-    print(f"first picture {first:.2f} s, {rate:.0f} pictures a second, {canvas.get_attribute('data-milliseconds')} ms each")
+    print(f"first picture {first:.2f} s, {rate:.0f} frames per second, {canvas.get_attribute('data-milliseconds')} ms each")
     tab.shot("map-large")
     assert not tab.errors
-    assert first < 20 and rate > 10, "far from the aim of 2 s and 30 a second"
+    assert first < 20 and rate > 10, "far from the aim of 2 s and 30 frames per second"
 
 
 class Latency:
@@ -126,10 +127,10 @@ class Latency:
         arguments = [os.environ["LATENCY"], str(database), "clip", str(seconds)]
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
-    def figures(self) -> str:
-        told, _ = self.process.communicate(timeout=300)
-        found = json.loads(told)
-        return ", ".join(f"{name} {value}" for name, value in found.items())
+    def figures(self) -> dict[str, float]:
+        output, _ = self.process.communicate(timeout=300)
+        found: dict[str, float] = json.loads(output)
+        return found
 
 
 def test_the_map_is_laid_out_by_neighbours(browser: Browser, large: Studio) -> None:
@@ -153,19 +154,28 @@ def test_the_map_is_laid_out_by_neighbours(browser: Browser, large: Studio) -> N
     page.wait_for_timeout(1_500)
     found = json.loads(urllib.request.urlopen(large.url + "/api/map/neighbours?space=clip").read())
     rate = frames(tab)
-    print(f"laid out in {took:.0f} s ({found['seconds']}), kept {found['kept']:.3f}, by components "
-          f"{found['kept_by_components']:.3f}; {rate:.0f} pictures a second")
+    print(f"laid out in {took:.0f} s ({found['seconds']}), neighbours preserved: {found['neighbour_recall']:.3f}, by "
+          f"components {found['component_neighbour_recall']:.3f}; {rate:.0f} frames per second")
     tab.shot("map-large-neighbours")
     assert not tab.errors
     # Within a group the vectors are noise of 32 dimensions, which no plane shows.
-    assert found["kept"] > found["kept_by_components"]
+    assert found["neighbour_recall"] > found["component_neighbour_recall"]
 
 
 def test_recalls_of_another_process_go_on(browser: Browser, large: Studio) -> None:
-    """Figures alone: another process on the same cores is slowed down by whatever runs."""
+    """The bounds are generous: another process on the same cores is slowed down by whatever runs."""
     if "LATENCY" not in os.environ:
         pytest.skip("LATENCY names the example `latency`, built")
-    print(f"idle: {Latency(large.database, 10).figures()}")
+    idle = Latency(large.database, 10).figures()
+    print(f"idle: {idle}")
+
+    def check(name: str, running: Latency) -> None:
+        figures = running.figures()
+        print(f"{name}: {figures}")
+        # In µs. A recall that waits for the work of the studio takes seconds.
+        assert figures["recalls"] > 100 and figures["median"] < 10 * idle["median"] + 5_000
+        assert figures["p99"] < 20 * idle["p99"] + 100_000
+
     tab = opened(browser, large)
     running = Latency(large.database, 10)
     until = time.perf_counter() + 10
@@ -173,17 +183,17 @@ def test_recalls_of_another_process_go_on(browser: Browser, large: Studio) -> No
         for path in ("/", "/items", "/recall?similar=i7"):
             tab.page.goto(large.url + path)
             tab.page.wait_for_load_state("networkidle")
-    print(f"pages are opened: {running.figures()}")
+    check("pages are opened", running)
     tab.page.close()
     # A studio of its own, whose map is not there yet.
     own = Studio(large.database)
     running = Latency(large.database, 10)
     urllib.request.urlopen(own.url + "/api/map?space=clip").read()
-    print(f"map is made: {running.figures()}")
+    check("map is made", running)
     request = urllib.request.Request(own.url + "/api/map/neighbours", json.dumps({"space": "clip"}).encode(),
                                      {"content-type": "application/json"})
     while json.loads(urllib.request.urlopen(own.url + "/api/map?space=clip").read())["state"] != "ready":
         time.sleep(0.2)
     urllib.request.urlopen(request).read()
-    print(f"map is laid out: {Latency(large.database, 10).figures()}")
+    check("map is laid out", Latency(large.database, 10))
     own.stop()

@@ -7,7 +7,7 @@ import json
 import pytest
 from conftest import Studio, Tab
 from playwright.sync_api import Browser, expect
-from world import HOSTILE
+from world import FOREIGN, HOSTILE, REPORTS
 
 USER = {"user_id": "u1", "history": ["B00010", "B00020"]}
 PAGES = {
@@ -174,8 +174,8 @@ def test_the_map_is_laid_out_by_neighbours_on_request(tab: Tab) -> None:
     button.press("Enter")
     expect(page.get_by_text("laid out by neighbours")).to_be_visible()
     assert "layout=neighbours" in page.url
-    expect(page.get_by_text("nearest neighbours of an item")).to_be_visible()
-    expect(page.get_by_text("The user stands among its hits")).to_be_visible()
+    expect(page.get_by_text("Neighbours preserved")).to_be_visible()
+    expect(page.get_by_text("weighted centroid of the hits")).to_be_visible()
     page.wait_for_timeout(1_200)
     tab.shot("map-laid-out")
     plot = page.get_by_role("application")
@@ -263,3 +263,13 @@ def test_each_generation_shows_the_report_of_its_training(tab: Tab) -> None:
     page.get_by_label("Training of generation").select_option("1")
     expect(page.get_by_text("youtube, generation 1")).to_be_visible()
     assert "generation=1" in page.url
+
+
+@pytest.mark.parametrize("generation", range(1, len(REPORTS) + 1))
+def test_a_report_of_another_format_breaks_no_page(tab: Tab, generation: int) -> None:
+    page = tab.open(f"/training?space={FOREIGN}&generation={generation}")
+    expect(page.get_by_role("heading", name="User tower")).to_be_visible()
+    expect(page.get_by_role("heading", name="Training", level=2)).to_be_visible()
+    assert "∞" not in page.locator("main").inner_text()
+    assert page.locator("main img, main b, main script").count() == 0
+    assert not tab.errors, tab.errors

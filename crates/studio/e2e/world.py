@@ -14,6 +14,25 @@ CITIES = ["Oslo", "Bern", "Seattle", "Quito", "Kyoto"]
 #: What must never run, load or break a page.
 HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"><b>bold</b>\u202e'\"`${1}"
 
+#: A space of towers whose `report.json` another program wrote, and these reports: a generation each.
+FOREIGN = "words-foreign"
+REPORTS: list[object] = [
+    [],
+    {},
+    {"recipe": "youtube", "report": {}},
+    {
+        "recipe": {HOSTILE: HOSTILE},
+        "settings": [HOSTILE],
+        "warnings": {"no": "array"},
+        "report": {
+            "losses": HOSTILE, "validations": [], "metric": HOSTILE, "kept": HOSTILE, "examples": None, "parameters": [],
+            "deciles": [1, None, {"held_out": 3, "hit@10": "high"}], "auto": {"candidates": [None, {"settings": HOSTILE}]},
+            "baselines": {"model": 3, "baselines": {"no": "array"}, "difference": "large"},
+            "data": {"columns": [7, {"side": 1, "field": {}, "read_as": HOSTILE}], "repeats": HOSTILE},
+        },
+    },
+]  # fmt: skip
+
 
 def items(count: int) -> list[dict[str, object]]:
     at_random = random.Random(7)
@@ -75,6 +94,9 @@ def make(command: Path, home: Path) -> Path:
     run("publish", database, "likes", home / "first")
     run("publish", database, "likes", home / "second")
     run("publish", database, "words", home / "text")
+    for report in REPORTS:
+        (home / "text" / "report.json").write_text(json.dumps(report), encoding="utf-8")
+        run("publish", database, FOREIGN, home / "text", "--retain", len(REPORTS))
     recipe = {"method": "weighted", "spaces": {"likes": 0.7, "words": 0.3}, "missing": 0}
     run("ensembles", database, "--define", "home", json.dumps(recipe))
     staged = {"method": "cascade", "stages": [{"space": "words", "take": 200}, {"space": "likes", "take": 50}],

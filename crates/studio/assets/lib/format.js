@@ -71,3 +71,15 @@ export function title(record) {
   const text = Object.entries(record).find(([name, value]) => name !== 'id' && typeof value === 'string' && value);
   return text ? visible(text[1]) : '';
 }
+
+const KINDS = {
+  near: 'made-up queries between items',
+  far: 'made-up queries far from all items',
+  crowd: 'made-up queries among near copies',
+  made_up_user: 'made-up users',
+  asked: 'queries that were asked',
+  given: 'given users',
+};
+
+/** The kind of a query with which recall was measured. */
+export const kindOfQuery = (kind) => KINDS[kind] ?? kind;

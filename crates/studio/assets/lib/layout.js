@@ -1,4 +1,4 @@
-// Layouts of the map: asked for, watched and cancelled; and the way from one to another.
+// Layouts of the map: start, progress and cancel; and the transition between two layouts.
 import { html, useEffect, useState } from '/assets/vendor/preact-htm.js';
 import { get, post } from '/assets/lib/api.js';
 import { percent } from '/assets/lib/format.js';
@@ -15,7 +15,6 @@ export function useLayout(space, map, wanted) {
     const controller = new AbortController();
     (async () => {
       const since = Date.now();
-      setState({ share: 0, since });
       let view = await post('map/neighbours', { space }, controller.signal);
       while (view.state === 'working') {
         const { share, stage } = view;
@@ -35,35 +34,42 @@ export function useLayout(space, map, wanted) {
 
 const share = (part) => percent(part, part < 0.1 ? 1 : 0);
 
-const STAGES = { neighbours: 'Finding the neighbours of each item…', layout: 'Moving neighbours together…' };
+const STAGES = { waiting: 'Waiting for another layout…', neighbours: 'Finding the neighbours of each item…', layout: 'Moving neighbours together…' };
 
-/** Switches between the layouts, and shows how far the one by neighbours is. */
+/** Switches between the layouts, and shows the progress of the layout by neighbours. */
 export function LayoutChoice({ space, map, state, wanted, choose }) {
-  const cancel = async () => { choose(''); await post('map/neighbours/cancel', { space }); };
-  if (!wanted) return html`<div><button disabled=${!map?.count} onClick=${() => choose('neighbours')}>Lay out by neighbours</button><p class="hint">Places items near their nearest neighbours in the space. Computed in the background.</p></div>`;
+  const [failed, setFailed] = useState(null);
+  const start = () => { setFailed(null); choose('neighbours'); };
+  const cancel = async () => {
+    choose('');
+    try { await post('map/neighbours/cancel', { space }); } catch (problem) { setFailed(problem); }
+  };
+  const warning = failed && html`<${Failed} problem=${failed} />`;
+  if (!wanted) return html`<div class="stack">${warning}<div><button disabled=${!map?.count} onClick=${start}>Lay out by neighbours</button><p class="hint">Places items near their nearest neighbours in the space. Computed in the background.</p></div></div>`;
   const { layout, share: done, stage, since, problem, cancelled } = state;
   return html`<div class="stack">
+    ${warning}
     ${problem && html`<${Failed} problem=${problem} />`}
-    ${cancelled && html`<p class="hint">The layout was cancelled elsewhere.</p>`}
-    ${!layout && done !== undefined && html`<${Working} what=${STAGES[stage] ?? 'Waiting for another layout…'} since=${since} share=${done} />`}
-    <div class="row">${!layout && done !== undefined ? html`<button onClick=${cancel}>Cancel</button>` : html`<button onClick=${() => choose('')}>Principal components</button>`}</div>
-    ${layout && html`<p class="hint">Of the ${layout.compared} nearest neighbours of an item in the space, ${share(layout.kept)} are its nearest here, and ${share(layout.kept_by_components)} by principal components. Distances between groups say little.</p>`}
+    ${cancelled && html`<p class="hint">The layout was cancelled on another page.</p>`}
+    ${stage && html`<${Working} what=${STAGES[stage]} since=${since} share=${done} />`}
+    <div class="row">${stage ? html`<button onClick=${cancel}>Cancel</button>` : html`<button onClick=${() => choose('')}>Principal components</button>`}</div>
+    ${layout && html`<p class="hint">Neighbours preserved: ${share(layout.neighbour_recall)} of the ${layout.compared} nearest in the space; by principal components ${share(layout.component_neighbour_recall)}. Distances between groups have little meaning.</p>`}
   </div>`;
 }
 
-/** Time of the way from one layout to another, in milliseconds. */
-export const WAY = 900;
+/** Duration of the transition from one layout to another, in milliseconds. */
+export const TRANSITION_MS = 900;
 
-/** The points of a layout where another view shows them at the same pixels. */
-export function seenFrom(points, before, after) {
+/** The points of one view's layout, moved so that another view draws them at the same pixels. */
+export function reproject(points, before, after) {
   const factor = before.zoom / after.zoom;
-  const seen = new Float32Array(points.length);
-  for (let at = 0; at < points.length; at += 1) seen[at] = (points[at] - before.centre[at & 1]) * factor + after.centre[at & 1];
-  return seen;
+  const moved = new Float32Array(points.length);
+  for (let at = 0; at < points.length; at += 1) moved[at] = (points[at] - before.centre[at & 1]) * factor + after.centre[at & 1];
+  return moved;
 }
 
-/** Points on the way from some to others; `part` from 0 to 1. */
-export function onTheWay(from, to, part, into) {
+/** Interpolates between two layouts with easing; `part` from 0 to 1. */
+export function interpolate(from, to, part, into) {
   const eased = part * part * (3 - 2 * part);
   for (let at = 0; at < into.length; at += 1) into[at] = from[at] + (to[at] - from[at]) * eased;
 }

@@ -35,7 +35,7 @@ export function SideField({ info, side, onChange, label = 'Recall from' }) {
   </div>`;
 }
 
-const EFFORTS = [['default', 'Default beam width'], ['target', 'Recall target'], ['ef', 'Beam width (efSearch)'], ['exact', 'Exact: score every item']];
+const EFFORTS = [['default', 'Default: wider where users need it'], ['target', 'Recall target'], ['ef', 'Beam width (efSearch)'], ['exact', 'Exact: score every item']];
 
 /** The effort as it stands in an address: `ef:128`, `target:0.95`, `exact`. */
 export function effortOf(text) {

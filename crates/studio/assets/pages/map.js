@@ -4,7 +4,7 @@ import { get, post, useLoaded } from '/assets/lib/api.js';
 import { useFields } from '/assets/lib/filter.js';
 import { count, counted, number, percent, plain, score, title, visible } from '/assets/lib/format.js';
 import { ItemLink } from '/assets/lib/hits.js';
-import { LayoutChoice, WAY, onTheWay, seenFrom, useLayout } from '/assets/lib/layout.js';
+import { LayoutChoice, TRANSITION_MS, interpolate, reproject, useLayout } from '/assets/lib/layout.js';
 import { Grid, View, drawPoints, packed, palette, scale } from '/assets/lib/points.js';
 import { Link, navigate } from '/assets/lib/route.js';
 import { vectorSpaces } from '/assets/lib/search.js';
@@ -62,9 +62,9 @@ function useDark() {
 function Content({ space, spaces, params }) {
   const { map, share, since, problem } = useMap(space);
   const wanted = params.layout === 'neighbours';
-  const laidOut = useLayout(space, map, wanted);
-  const { layout } = laidOut;
-  // What is drawn: the principal components until the layout is there.
+  const layoutState = useLayout(space, map, wanted);
+  const { layout } = layoutState;
+  // Shows the principal components until the layout is ready.
   const shown = useMemo(() => (map && layout ? { ...map, points: layout.points, bounds: layout.bounds } : map), [map, layout]);
   const fields = useFields();
   const choices = fields.filter((field) => field.path !== 'id');
@@ -80,7 +80,7 @@ function Content({ space, spaces, params }) {
     <div class="stack">
       <${Card}><div class="fields">
         <${Field} label="Space">${(id) => html`<${Select} id=${id} value=${space} options=${spaces} onChange=${(next) => navigate('/map', { space: next })} />`}<//>
-        <${LayoutChoice} space=${space} map=${map} state=${laidOut} wanted=${wanted} choose=${(layout) => navigate('/map', { ...params, space, layout })} />
+        <${LayoutChoice} space=${space} map=${map} state=${layoutState} wanted=${wanted} choose=${(layout) => navigate('/map', { ...params, space, layout })} />
         <${Field} label="Colour by">${(id) => html`<${Select} id=${id} value=${field} options=${choices.map((one) => one.path)} onChange=${(colour) => navigate('/map', { ...params, space, colour })} />`}<//>
         ${colours.problem && html`<${Failed} problem=${colours.problem} />`}
         ${map && html`<${Legend} of=${colours.value} hidden=${hidden} setHidden=${setHidden} />`}
@@ -135,7 +135,7 @@ function Plot({ space, map, isByNeighbours, colours, hidden, chosen, setChosen, 
   const [hovered, setHovered] = useState(null);
   const grid = useMemo(() => new Grid(map.points, map.bounds), [map]);
   const shades = useMemo(() => colourArray(map, colours, hidden, dark), [map, colours, hidden, dark]);
-  // The points as they are drawn: on their way for a moment when the layout changes.
+  // The points as drawn. During a transition between layouts they lie between both.
   const drawn = useRef({ points: map.points });
   const state = useRef({});
   state.current = { shades, chosen, query, dark, hovered };
@@ -159,12 +159,12 @@ function Plot({ space, map, isByNeighbours, colours, hidden, chosen, setChosen, 
         for (const layer of [element, over.current]) if (layer.width !== width || layer.height !== height) { layer.width = width; layer.height = height; image = null; }
         const context = element.getContext('2d');
         image ??= context.createImageData(width, height);
-        if (drawn.current.goal !== map.points) depart(width, height);
+        if (drawn.current.goal !== map.points) startTransition(width, height);
         view.current ??= new View(map.bounds, width, height);
-        const way = drawn.current;
-        if (way.from) {
-          const part = Math.min(1, (started - way.since) / WAY);
-          onTheWay(way.from, map.points, part, way.points);
+        const transition = drawn.current;
+        if (transition.from) {
+          const part = Math.min(1, (started - transition.since) / TRANSITION_MS);
+          interpolate(transition.from, map.points, part, transition.points);
           if (part < 1) draw.current();
           else drawn.current = { points: map.points, goal: map.points };
         }
@@ -178,15 +178,15 @@ function Plot({ space, map, isByNeighbours, colours, hidden, chosen, setChosen, 
         element.dataset.frames = Number(element.dataset.frames ?? 0) + 1;
       });
     };
-    // The points leave for a new layout from where they are seen now.
-    const depart = (width, height) => {
+    // The transition begins where the points are drawn now.
+    const startTransition = (width, height) => {
       const before = view.current;
       const { points, goal } = drawn.current;
       view.current = null;
       drawn.current = { points: map.points, goal: map.points };
       if (!goal || !before || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
       view.current = new View(map.bounds, width, height);
-      drawn.current = { points: new Float32Array(points.length), goal: map.points, from: seenFrom(points, before, view.current), since: performance.now() };
+      drawn.current = { points: new Float32Array(points.length), goal: map.points, from: reproject(points, before, view.current), since: performance.now() };
     };
     const observer = new ResizeObserver(() => draw.current());
     observer.observe(canvas.current);
@@ -305,7 +305,7 @@ function marks(layer, points, view, { chosen, query, hovered, dark }, ratio) {
 
 const remembered = new globalThis.Map();
 
-/** A point's record, remembered. */
+/** The record of a point, cached. */
 function usePoint(space, at) {
   const key = `${space} ${at}`;
   return useLoaded((signal) => {
@@ -352,15 +352,19 @@ function QueryCard({ space, map, layout, query, setQuery, setChosen }) {
       setProblem(null);
     } catch (error) { setProblem(error); setQuery(null); }
   };
-  // A query has a place of its own in each layout.
-  useEffect(() => { if (query) run(); }, [layout]);
+  // The place of a query in one layout is meaningless in another: remove it until the answer arrives.
+  useEffect(() => {
+    if (!query) return;
+    setQuery(null);
+    run();
+  }, [layout]);
   if (form.value && !form.value.takes_user) return null;
   return html`<${Card} title="A user on the map" aside=${query && html`<button class="plain" onClick=${() => setQuery(null)}>Clear</button>`}>
     <${Loaded} from=${form} what="Reading the towers…">${(form) => html`<form class="stack" onSubmit=${run}>
       <details><summary>Features</summary><${UserForm} form=${form} text=${text ?? JSON.stringify(form.example)} onChange=${setText} problem=${problem} /></details>
       ${problem && problem.part !== 'user' && html`<${Note} level="error" title=${problem.message} />`}
       <div class="row"><button class="primary" disabled=${!map}>Show</button><${Link} to="/recall" params=${{ from: space, user: text ?? JSON.stringify(form.example) }}>Explain this recall<//></div>
-      ${query && html`<${PlacedHits} hits=${query.hits} setChosen=${setChosen} /><p class="hint">${query.point ? '★ is the user, rings are the hits.' : 'None of the hits is on the map.'}${layout && query.point ? ' The user stands among its hits.' : ''} Distances in the plane are not those of the space.</p>`}
+      ${query && html`<${PlacedHits} hits=${query.hits} setChosen=${setChosen} /><p class="hint">${query.point ? '★ is the user, rings are the hits.' : 'None of the hits is on the map.'}${layout && query.point ? ' The user is at the weighted centroid of the hits.' : ''} Distances in the plane are not those of the space.</p>`}
     </form>`}<//>
   <//>`;
 }

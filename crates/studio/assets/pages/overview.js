@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from '/assets/vendor/preact-htm.js';
 import { get, post, useLoaded } from '/assets/lib/api.js';
 import { colour } from '/assets/lib/charts.js';
-import { bytes, count, counted, micros, number, percent, short, visible, when } from '/assets/lib/format.js';
+import { bytes, count, counted, kindOfQuery, micros, number, percent, short, visible, when } from '/assets/lib/format.js';
 import { Badge, Card, Empty, Facts, Failed, Loaded, Note, Page, Stat, Working } from '/assets/lib/ui.js';
 
 export function Overview() {
@@ -77,15 +77,6 @@ function recallBadge(measured) {
   return html`<${Badge} kind=${kind}>${percent(measured.recall)}<//>`;
 }
 
-const KINDS = {
-  near: 'made-up queries between items',
-  far: 'made-up queries far from all items',
-  crowd: 'made-up queries among near copies',
-  made_up_user: 'made-up users',
-  asked: 'queries that were asked',
-  given: 'given users',
-};
-
 function reason(reason) {
   if (reason.kind === 'requested') return 'as requested';
   if (reason.kind === 'few_vectors') return 'few vectors';
@@ -100,7 +91,7 @@ function Space({ name, space, generations }) {
     <div class="stack">
       <${Facts} of=${[
         ['Items found by recalls', count(space.items)],
-        ['recall@10', html`${recallBadge(measured)}${measured && html` <span class="muted small">at least ${percent(measured.lower)} with ${percent(measured.confidence, 0)} confidence; ${count(measured.queries)} ${KINDS[measured.kind] ?? measured.kind}</span>`}`, true],
+        ['recall@10 of recalls by user', html`${recallBadge(measured)}${measured && html` <span class="muted small">at the default beam width; at least ${percent(measured.lower)} with ${percent(measured.confidence, 0)} confidence; ${count(measured.queries)} ${kindOfQuery(measured.kind)}</span>`}`, true],
         ['Index', html`${space.index} <span class="muted small">${reason(space.index_reason)}</span>`],
         ['Vectors', `${counted(space.dimension, 'component')}, ${space.metric}, ${space.storage} precision`],
         ['Vectors and index', bytes(space.bytes)],

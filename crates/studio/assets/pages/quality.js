@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from '/assets/vendor/preact-htm.js
 import { get, post, useLoaded } from '/assets/lib/api.js';
 import { BarChart, LineChart } from '/assets/lib/charts.js';
 import { useFields } from '/assets/lib/filter.js';
-import { count, counted, number, percent, score, visible } from '/assets/lib/format.js';
+import { count, counted, kindOfQuery, number, percent, score, visible } from '/assets/lib/format.js';
 import { ItemCell, ItemLink } from '/assets/lib/hits.js';
 import { Link, navigate } from '/assets/lib/route.js';
 import { Badge, Card, Empty, Facts, Failed, Field, Loaded, Note, Page, Select, Stat, Tabs, Working } from '/assets/lib/ui.js';
@@ -33,10 +33,6 @@ function Content({ space }) {
     <${FeaturesCard} features=${quality.features} sampled=${quality.sampled} />`}<//>`;
 }
 
-const KINDS = {
-  near: 'made up, between items', far: 'made up, far from all items', crowd: 'made up, among near copies', made_up_user: 'made-up users', asked: 'asked queries', given: 'given users',
-};
-
 function RecallCard({ calibration, targets, space }) {
   const [depth, setDepth] = useState('10');
   if (!calibration.samples.length) {
@@ -46,10 +42,10 @@ function RecallCard({ calibration, targets, space }) {
   const lowest = Math.min(...points.map((point) => point[`lower_at_${depth}`]));
   const from = Math.min(Math.floor(lowest * 10) / 10, 0.9);
   const series = calibration.samples.flatMap((sample, at) => [
-    { name: KINDS[sample.kind] ?? sample.kind, colour: `var(--c${at + 1})`, points: sample.points.map((point) => [point.ef, point[`recall_at_${depth}`]]) },
-    { name: `${KINDS[sample.kind] ?? sample.kind}: at least`, colour: `var(--c${at + 1})`, dashed: true, points: sample.points.map((point) => [point.ef, point[`lower_at_${depth}`]]) },
+    { name: kindOfQuery(sample.kind), colour: `var(--c${at + 1})`, points: sample.points.map((point) => [point.ef, point[`recall_at_${depth}`]]) },
+    { name: `${kindOfQuery(sample.kind)}: at least`, colour: `var(--c${at + 1})`, dashed: true, points: sample.points.map((point) => [point.ef, point[`lower_at_${depth}`]]) },
   ]);
-  const queries = calibration.samples.map((sample) => `${count(sample.queries)} ${KINDS[sample.kind] ?? sample.kind}${sample.left_out ? ` (${count(sample.left_out)} could not be embedded)` : ''}`).join('; ');
+  const queries = calibration.samples.map((sample) => `${count(sample.queries)} ${kindOfQuery(sample.kind)}${sample.left_out ? ` (${count(sample.left_out)} could not be embedded)` : ''}`).join('; ');
   return html`<${Card} title="Recall by beam width" intro=${`Share of the exact answer that recalls find. Queries: ${queries}. The dashed lines hold with 95 % confidence.`}>
     <div class="stack">
       <${Tabs} label="Number of items" value=${depth} onChange=${setDepth} tabs=${[['1', 'recall@1'], ['10', 'recall@10'], ['100', 'recall@100']]} />

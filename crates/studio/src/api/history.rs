@@ -14,7 +14,7 @@ const MAX_SHOWN: usize = 100;
 pub struct History {
     /// Newest first.
     pub revisions: Vec<RevisionView>,
-    /// Number of all of them; more than are shown if there are many.
+    /// Number of stored versions, which may exceed those shown.
     pub total: usize,
 }
 
@@ -25,7 +25,7 @@ pub struct RevisionView {
     pub deleted: bool,
     pub replaced: bool,
     pub sealed: bool,
-    /// What differs from the next older stored version; none of the oldest.
+    /// Fields that differ from the next older stored version. `None` for the oldest.
     pub changes: Option<Vec<Change>>,
 }
 
@@ -33,7 +33,7 @@ pub struct RevisionView {
 #[derive(Debug, Serialize, PartialEq)]
 pub struct Change {
     pub field: String,
-    /// The value before; none if the field was absent.
+    /// The value before; `None` if the field was absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,15 +60,15 @@ pub fn history(database: &Database, id: &str) -> Result<History, Problem> {
     })
 }
 
-/// The fields that differ between two versions, by name; those of objects by path.
+/// The fields that differ between two versions. Fields of objects are named by their path.
 fn changes(before: &ItemRevision, after: &ItemRevision) -> Vec<Change> {
     let none = Map::new();
-    let fields = |one: &'_ ItemRevision| -> Map<String, Value> {
+    let [before, after] = [before, after].map(|one| {
         let record = one.record.as_ref().and_then(Value::as_object);
-        record.unwrap_or(&none).clone()
-    };
+        record.unwrap_or(&none)
+    });
     let mut found = Vec::new();
-    compare("", &fields(before), &fields(after), &mut found);
+    compare("", before, after, &mut found);
     found
 }
 

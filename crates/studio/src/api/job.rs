@@ -36,8 +36,8 @@ impl Progress {
         self.done.fetch_add(done, Ordering::Relaxed);
     }
 
-    /// An error once the job is cancelled: work that can be cancelled asks between its steps.
-    pub fn go_on(&self) -> Result<(), Problem> {
+    /// An error once the job is cancelled. Cancellable work calls it between its steps.
+    pub fn check_cancelled(&self) -> Result<(), Problem> {
         match self.cancelled.load(Ordering::Relaxed) {
             true => Err(Problem::failed("cancelled")),
             false => Ok(()),
@@ -94,9 +94,14 @@ impl<T: Send + Sync + 'static> Job<T> {
         }
     }
 
-    /// Asks the work to end at its next step.
+    /// Cancels the work at its next step.
     pub fn cancel(&self) {
         self.progress.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the work has set how much there is to do. A job that waits for another has not.
+    pub fn has_begun(&self) -> bool {
+        self.progress.total.load(Ordering::Relaxed) > 0
     }
 
     /// Whether it is still running.
@@ -157,7 +162,7 @@ mod tests {
     fn cancelled_work_ends_at_its_next_step() {
         let job = Job::<()>::start(|progress| {
             loop {
-                progress.go_on()?;
+                progress.check_cancelled()?;
                 thread::sleep(Duration::from_millis(1));
             }
         });

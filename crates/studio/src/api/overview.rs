@@ -220,7 +220,7 @@ fn space_findings(name: &str, space: &SpaceStats, add: &mut impl FnMut(Level, St
         Some(measured) if measured.lower < LOW_RECALL => add(
             Level::Warning,
             format!(
-                "Recalls of space {name} find {:.1} % of the exact answer, at least {:.1} %",
+                "Recalls by user of space {name} find {:.1} % of the exact answer, at least {:.1} %",
                 measured.recall * 100.0,
                 measured.lower * 100.0
             ),

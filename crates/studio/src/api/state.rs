@@ -1,7 +1,7 @@
 //! What requests share.
 
 use super::check::Checked;
-use super::job::Job;
+use super::job::{Job, Progress};
 use super::map::{Layout, Map};
 use super::problem::Problem;
 use super::quality::VectorsReport;
@@ -10,21 +10,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use twinspire::{Database, GenerationNo};
 
-/// The map of each space, with the generation that it shows.
-pub type Maps = BTreeMap<String, (GenerationNo, Arc<Job<Map>>)>;
-
-/// The layout by neighbours of each space, with the generation that it shows.
-pub type Layouts = BTreeMap<String, (GenerationNo, Arc<Job<Layout>>)>;
-
-/// The report on the vectors of each space, with the generation that it is of.
-pub type Reports = BTreeMap<String, (GenerationNo, Arc<Job<VectorsReport>>)>;
+/// A job for each space, with the generation that it reads.
+pub type Jobs<T> = BTreeMap<String, (GenerationNo, Arc<Job<T>>)>;
 
 /// What requests share: the database and what was computed of it.
 pub struct State {
     database: Shared,
-    maps: Mutex<Maps>,
-    layouts: Mutex<Layouts>,
-    vectors: Mutex<Reports>,
+    maps: Mutex<Jobs<Map>>,
+    layouts: Mutex<Jobs<Layout>>,
+    vectors: Mutex<Jobs<VectorsReport>>,
     check: Mutex<Option<Arc<Job<Checked>>>>,
 }
 
@@ -53,16 +47,44 @@ impl State {
         Arc::clone(&self.database)
     }
 
-    pub fn maps(&self) -> Result<MutexGuard<'_, Maps>, Problem> {
+    pub fn maps(&self) -> Result<MutexGuard<'_, Jobs<Map>>, Problem> {
         self.maps.lock().map_err(|_| poisoned())
     }
 
-    pub fn layouts(&self) -> Result<MutexGuard<'_, Layouts>, Problem> {
+    pub fn layouts(&self) -> Result<MutexGuard<'_, Jobs<Layout>>, Problem> {
         self.layouts.lock().map_err(|_| poisoned())
     }
 
-    pub fn vectors(&self) -> Result<MutexGuard<'_, Reports>, Problem> {
+    pub fn vectors(&self) -> Result<MutexGuard<'_, Jobs<VectorsReport>>, Problem> {
         self.vectors.lock().map_err(|_| poisoned())
+    }
+
+    /// The job of a space's active generation, if one was started. A job of another generation is cancelled and dropped.
+    pub fn job_of<T: Send + Sync + 'static>(
+        &self,
+        jobs: &mut Jobs<T>,
+        space: &str,
+    ) -> Result<Option<Arc<Job<T>>>, Problem> {
+        let generation = self.database().pin().active_generation(space)?;
+        Ok(job_of_generation(jobs, space, generation))
+    }
+
+    /// The job of a space's active generation. Starts one if there is none, or if the last one failed.
+    pub fn job_or_start<T: Send + Sync + 'static>(
+        &self,
+        jobs: &mut Jobs<T>,
+        space: &str,
+        work: impl FnOnce(&Database, &str, &Progress) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<Arc<Job<T>>, Problem> {
+        let generation = self.database().pin().active_generation(space)?;
+        let job = job_of_generation(jobs, space, generation);
+        if let Some(job) = job.filter(|job| !job.has_failed()) {
+            return Ok(job);
+        }
+        let (database, name) = (self.shared(), space.to_owned());
+        let job = Job::start(move |progress| work(database.current(), &name, progress))?;
+        jobs.insert(space.to_owned(), (generation, Arc::clone(&job)));
+        Ok(job)
     }
 
     /// The last check.
@@ -72,12 +94,25 @@ impl State {
 }
 
 impl Drop for State {
-    /// Layouts take long, and nobody would see them.
+    /// Cancels layouts: they take long, and no page shows them any more.
     fn drop(&mut self) {
         for (_, job) in self.layouts().iter().flat_map(|layouts| layouts.values()) {
             job.cancel();
         }
     }
+}
+
+fn job_of_generation<T: Send + Sync + 'static>(
+    jobs: &mut Jobs<T>,
+    space: &str,
+    generation: GenerationNo,
+) -> Option<Arc<Job<T>>> {
+    if jobs.get(space).is_some_and(|(of, _)| *of != generation)
+        && let Some((_, job)) = jobs.remove(space)
+    {
+        job.cancel();
+    }
+    jobs.get(space).map(|(_, job)| Arc::clone(job))
 }
 
 fn poisoned() -> Problem {

@@ -1,5 +1,4 @@
-//! The towers of a space: what they read, how they are built, and what their directory keeps of the training; the reports
-//! of all its generations.
+//! The towers of a space: features, layers and training state; and the training report of each generation.
 
 use super::problem::Problem;
 use super::state::State;
@@ -29,7 +28,7 @@ pub struct ReportView {
     pub generation: u64,
     pub active: bool,
     pub created_unix_ms: u64,
-    /// None if its towers carry none.
+    /// `None` if the towers have no report.
     pub report: Option<Value>,
 }
 

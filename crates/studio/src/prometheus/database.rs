@@ -35,7 +35,7 @@ const SPACE_GAUGES: [SpaceGauge; 6] = [
     ),
     (
         "twinspire_space_recall",
-        "recall@10 at the default beam width, from 0 to 1, as last measured.",
+        "recall@10 of recalls by user at their default beam width, from 0 to 1, as last measured.",
         |space| Some(f64::from(space.recall?.recall)),
     ),
 ];

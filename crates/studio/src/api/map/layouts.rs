@@ -1,15 +1,16 @@
 //! Layouts by neighbours: started, watched and cancelled from the page.
 
 use super::bounds::bounds;
-use super::neighbours::{FOUND, Layout};
+use super::neighbours::{Layout, SEARCH_SHARE};
 use super::ready::ready;
-use crate::api::job::{Job, Status};
+use crate::api::job::{Job, Progress, Status};
 use crate::api::problem::Problem;
 use crate::api::state::State;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use twinspire::Database;
 
-/// The space whose layout is meant.
+/// A request for the layout of a space.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutRequest {
@@ -29,22 +30,26 @@ pub enum LayoutView {
     Ready {
         /// Least x and y, largest x and y.
         bounds: [f32; 4],
-        /// Number of nearest neighbours that the shares are of.
+        /// Number of nearest neighbours that are compared.
         compared: usize,
-        /// The share of the nearest neighbours in the space that are nearest in the plane too.
-        kept: f64,
-        /// The same share of the principal components.
-        kept_by_components: f64,
+        /// Share of the nearest neighbours in the space that are nearest in the layout.
+        neighbour_recall: f64,
+        /// The same share in the plane of the principal components.
+        component_neighbour_recall: f64,
         /// Time of the search for neighbours and of the layout, in seconds.
         seconds: [f64; 2],
     },
 }
 
-/// What is being done.
+/// The stage of a layout that is not ready.
 #[derive(Debug, Serialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// Another layout is computed first.
+    Waiting,
+    /// The search for the neighbours of each item.
     Neighbours,
+    /// The movement of the points.
     Layout,
 }
 
@@ -56,7 +61,8 @@ pub fn layout_of(state: &State, space: &str) -> Result<LayoutView, Problem> {
     Ok(match job.status()? {
         Status::Working(share) => LayoutView::Working {
             share,
-            stage: match share < FOUND {
+            stage: match share < SEARCH_SHARE {
+                _ if !job.has_begun() => Stage::Waiting,
                 true => Stage::Neighbours,
                 false => Stage::Layout,
             },
@@ -64,8 +70,8 @@ pub fn layout_of(state: &State, space: &str) -> Result<LayoutView, Problem> {
         Status::Done(layout) => LayoutView::Ready {
             bounds: bounds(&layout.points),
             compared: layout.compared,
-            kept: layout.kept[1],
-            kept_by_components: layout.kept[0],
+            neighbour_recall: layout.neighbour_recall,
+            component_neighbour_recall: layout.component_neighbour_recall,
             seconds: layout.seconds,
         },
     })
@@ -74,22 +80,14 @@ pub fn layout_of(state: &State, space: &str) -> Result<LayoutView, Problem> {
 /// Starts the layout of a space, unless there is one. The map must be ready.
 pub fn start_layout(state: &State, space: &str) -> Result<LayoutView, Problem> {
     let map = ready(state, space)?;
-    // Drops the job of an older generation.
-    let is_there = job(state, space)?.is_some_and(|job| !job.has_failed());
-    if !is_there {
-        let (database, name) = (state.shared(), space.to_owned());
-        let generation = map.generation;
-        let job =
-            Job::start(move |progress| Layout::build(database.current(), &name, &map, progress))?;
-        let mut layouts = state.layouts()?;
-        if let Some((_, before)) = layouts.insert(space.to_owned(), (generation, job)) {
-            before.cancel();
-        }
-    }
+    let work = move |database: &Database, space: &str, progress: &Progress| {
+        Layout::build(database, space, &map, progress)
+    };
+    state.job_or_start(&mut *state.layouts()?, space, work)?;
     layout_of(state, space)
 }
 
-/// Ends the work on a layout. One that is ready stays.
+/// Cancels the layout of a space. A finished layout is kept.
 pub fn cancel_layout(state: &State, space: &str) -> Result<LayoutView, Problem> {
     let mut layouts = state.layouts()?;
     if layouts.get(space).is_some_and(|(_, job)| job.is_working())
@@ -101,8 +99,8 @@ pub fn cancel_layout(state: &State, space: &str) -> Result<LayoutView, Problem> 
     layout_of(state, space)
 }
 
-/// The points of a space's layout.
-pub fn laid_out(state: &State, space: &str) -> Result<Arc<Layout>, Problem> {
+/// The layout of a space, once it is ready.
+pub fn finished_layout(state: &State, space: &str) -> Result<Arc<Layout>, Problem> {
     let job = job(state, space)?;
     match job.map(|job| job.status()).transpose()? {
         Some(Status::Done(layout)) => Ok(layout),
@@ -110,14 +108,7 @@ pub fn laid_out(state: &State, space: &str) -> Result<Arc<Layout>, Problem> {
     }
 }
 
-/// The job of a space's layout, if it is of the active generation; another is cancelled.
+/// The job of the layout of a space's active generation, if one was started.
 fn job(state: &State, space: &str) -> Result<Option<Arc<Job<Layout>>>, Problem> {
-    let generation = state.database().pin().active_generation(space)?;
-    let mut layouts = state.layouts()?;
-    if layouts.get(space).is_some_and(|(of, _)| *of != generation)
-        && let Some((_, job)) = layouts.remove(space)
-    {
-        job.cancel();
-    }
-    Ok(layouts.get(space).map(|(_, job)| Arc::clone(job)))
+    state.job_of(&mut *state.layouts()?, space)
 }

@@ -10,6 +10,7 @@ mod colour;
 mod layouts;
 mod neighbours;
 mod pca;
+mod random;
 mod ready;
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,12 @@ use super::job::Status;
 use super::problem::Problem;
 use super::state::State;
 use bounds::bounds;
-use layouts::laid_out;
+use layouts::finished_layout;
 use neighbours::memberships;
 use ready::{job, ready};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use twinspire::Hit;
 
 /// Number of neighbours of a point.
@@ -85,7 +87,7 @@ pub struct MapQuery {
 /// A query on a map.
 #[derive(Debug, Serialize)]
 pub struct PlacedQuery {
-    /// Where the query is; none in a layout by neighbours if none of its hits is on the map.
+    /// Place of the query. `None` in a layout by neighbours if no hit is on the map.
     pub point: Option<[f32; 2]>,
     pub hits: Vec<PlacedHit>,
 }
@@ -108,19 +110,19 @@ pub fn get(state: &State, space: &str) -> Result<MapView, Problem> {
 /// x and y of each point in a layout, as 32-bit floats in little-endian order.
 pub fn points(state: &State, space: &str, layout: &str) -> Result<Vec<u8>, Problem> {
     let bytes = |points: &[f32]| points.iter().flat_map(|one| one.to_le_bytes()).collect();
-    Ok(match is_by_neighbours(layout)? {
-        false => bytes(&ready(state, space)?.points),
-        true => bytes(&laid_out(state, space)?.points),
+    Ok(match layout_by_name(state, space, layout)? {
+        None => bytes(&ready(state, space)?.points),
+        Some(layout) => bytes(&layout.points),
     })
 }
 
-/// Whether a layout is that by neighbours. Without a name it is that of the principal components.
-fn is_by_neighbours(layout: &str) -> Result<bool, Problem> {
-    match layout {
-        "" => Ok(false),
-        "neighbours" => Ok(true),
+/// The finished layout of a name. `None` for the plane of the principal components, which has no name.
+fn layout_by_name(state: &State, space: &str, name: &str) -> Result<Option<Arc<Layout>>, Problem> {
+    match name {
+        "" => Ok(None),
+        "neighbours" => finished_layout(state, space).map(Some),
         other => Err(Problem::bad_request(format!(
-            "the map has no layout {other:?}; the one beside the principal components is `neighbours`"
+            "the map has no layout {other:?}; give `neighbours`, or none for the principal components"
         ))),
     }
 }
@@ -152,10 +154,7 @@ pub fn colour(state: &State, space: &str, field: &str) -> Result<Colours, Proble
 pub fn place(state: &State, request: &MapQuery) -> Result<PlacedQuery, Problem> {
     let (space, database) = (request.space.as_str(), state.database());
     let map = ready(state, space)?;
-    let layout = match is_by_neighbours(&request.layout)? {
-        true => Some(laid_out(state, space)?),
-        false => None,
-    };
+    let layout = layout_by_name(state, space, &request.layout)?;
     let vector = match &request.query {
         Query::User(user) => {
             let mut embedded = database.embed_user(space, user)?;
@@ -172,14 +171,15 @@ pub fn place(state: &State, request: &MapQuery) -> Result<PlacedQuery, Problem> 
     Ok(PlacedQuery {
         point: match layout {
             None => Some(map.plane.project(&vector)),
-            Some(layout) => among(&layout.points, &hits),
+            Some(layout) => weighted_centroid(&layout.points, &hits),
         },
         hits,
     })
 }
 
-/// The place of a query among its hits: their mean, by how strongly it belongs to each.
-fn among(points: &[f32], hits: &[PlacedHit]) -> Option<[f32; 2]> {
+/// The place of a query among its hits: their centroid, weighted by the membership of each. `None` if no hit is on the
+/// map.
+fn weighted_centroid(points: &[f32], hits: &[PlacedHit]) -> Option<[f32; 2]> {
     let (places, _) = points.as_chunks::<2>();
     let (mut sums, mut all) = ([0.0; 2], 0.0);
     let scores: Vec<f32> = hits.iter().map(|hit| hit.hit.score).collect();

@@ -3,6 +3,10 @@
 //! Orthogonal iteration on a sample, without the covariance matrix: the time is linear in the dimension. The result is
 //! deterministic.
 
+use super::random::Random;
+
+/// Seed of the directions to begin with: equal vectors give equal planes.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Vectors that are iterated together: more than are kept, so that the kept ones converge.
 const BLOCK: usize = 4;
 /// Number of iterations. Principal components whose variances are nearly equal are any two of their plane.
@@ -83,16 +87,10 @@ impl Plane {
 
 /// Directions to begin with, the same every time.
 fn start(dimension: usize) -> Vec<Vec<f32>> {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
+    let mut random = Random(SEED);
     let mut block: Vec<Vec<f32>> = Vec::new();
     for _ in 0..BLOCK.min(dimension) {
-        block.push((0..dimension).map(|_| next()).collect());
+        block.push((0..dimension).map(|_| random.signed()).collect());
     }
     orthonormalise(&mut block);
     block

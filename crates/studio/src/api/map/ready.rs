@@ -6,20 +6,9 @@ use crate::api::problem::Problem;
 use crate::api::state::State;
 use std::sync::Arc;
 
-/// The job of a space's map: the one of the active generation, or a new one.
+/// The job of a space's map. Starts it if there is none.
 pub fn job(state: &State, space: &str) -> Result<Arc<Job<Map>>, Problem> {
-    let generation = state.database().pin().active_generation(space)?;
-    let mut maps = state.maps()?;
-    if let Some((of, job)) = maps.get(space)
-        && *of == generation
-        && !job.has_failed()
-    {
-        return Ok(Arc::clone(job));
-    }
-    let (database, name) = (state.shared(), space.to_owned());
-    let job = Job::start(move |progress| Map::build(database.current(), &name, progress))?;
-    maps.insert(space.to_owned(), (generation, Arc::clone(&job)));
-    Ok(job)
+    state.job_or_start(&mut *state.maps()?, space, Map::build)
 }
 
 /// The map of a space.

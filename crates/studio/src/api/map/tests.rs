@@ -1,9 +1,11 @@
 //! The map over the API.
 
-use super::layouts::LayoutView;
+use super::layouts::{LayoutView, Stage};
+use super::neighbours::LAYOUT_LOCK;
 use super::*;
 use crate::api::tests::{of_vectors, shop};
 use serde_json::json;
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,28 +80,25 @@ fn a_layout_is_computed_on_request_and_places_queries_among_their_hits() {
     ));
     assert!(points(&state, "clip", "neighbours").is_err());
     start_layout(&state, "clip").unwrap();
-    let (kept, kept_by_components) = wait(|| match layout_of(&state, "clip").unwrap() {
+    let (layout, components) = wait(|| match layout_of(&state, "clip").unwrap() {
         LayoutView::Ready {
-            kept,
-            kept_by_components,
+            neighbour_recall,
+            component_neighbour_recall,
             ..
-        } => Some((kept, kept_by_components)),
+        } => Some((neighbour_recall, component_neighbour_recall)),
         LayoutView::Working { share, .. } => {
             assert!((0.0..=1.0).contains(&share));
             None
         }
         LayoutView::None => panic!("it was started"),
     });
-    assert!(
-        kept > 1.2 * kept_by_components,
-        "{kept} {kept_by_components}"
-    );
+    assert!(layout > 1.2 * components, "{layout} {components}");
     assert_eq!(points(&state, "clip", "neighbours").unwrap().len(), 400 * 8);
     assert!(points(&state, "clip", "neighbors").is_err());
     let request =
         json!({"space": "clip", "query": {"vector": vector(3)}, "k": 5, "layout": "neighbours"});
     let query = place(&state, &serde_json::from_value(request).unwrap()).unwrap();
-    let layout = laid_out(&state, "clip").unwrap();
+    let layout = finished_layout(&state, "clip").unwrap();
     let [x, y] = query.point.unwrap();
     // Far less than the width of the layout, which is about 20.
     let (at_x, at_y) = (layout.points[6], layout.points[7]);
@@ -107,15 +106,28 @@ fn a_layout_is_computed_on_request_and_places_queries_among_their_hits() {
 }
 
 #[test]
-fn a_layout_that_is_cancelled_can_be_started_again() {
+fn a_layout_waits_for_another_is_cancelled_and_started_again() {
     let vector = |at: usize| vec![at as f32, (at * at % 97) as f32];
     let (_dir, state) = of_vectors(3_000, vector);
     wait_for_map(&state, "clip");
-    start_layout(&state, "clip").unwrap();
+    let is_waiting = |view: &LayoutView| {
+        matches!(
+            view,
+            LayoutView::Working {
+                stage: Stage::Waiting,
+                ..
+            }
+        )
+    };
+    // As another layout does.
+    let lock = LAYOUT_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(is_waiting(&start_layout(&state, "clip").unwrap()));
     let view = cancel_layout(&state, "clip").unwrap();
     assert!(matches!(view, LayoutView::None));
     assert!(points(&state, "clip", "neighbours").is_err());
-    let view = start_layout(&state, "clip").unwrap();
-    assert!(matches!(view, LayoutView::Working { .. }));
+    assert!(is_waiting(&start_layout(&state, "clip").unwrap()));
+    assert!(is_waiting(&layout_of(&state, "clip").unwrap()));
+    drop(lock);
+    wait(|| (!is_waiting(&layout_of(&state, "clip").unwrap())).then_some(()));
     cancel_layout(&state, "clip").unwrap();
 }

@@ -12,12 +12,11 @@ mod vectors;
 pub use users::post as users;
 pub use vectors::VectorsReport;
 
-use super::job::{Job, Status};
+use super::job::Status;
 use super::problem::Problem;
 use super::state::State;
 use features::FeatureReport;
 use serde::Serialize;
-use std::sync::Arc;
 use targets::TargetWidth;
 use twinspire::Calibration;
 
@@ -61,18 +60,7 @@ pub enum VectorsView {
 
 /// The vectors of a space's active generation; the reading is started by the first request.
 pub fn vectors(state: &State, space: &str) -> Result<VectorsView, Problem> {
-    let generation = state.database().pin().active_generation(space)?;
-    let mut reports = state.vectors()?;
-    let job = match reports.get(space) {
-        Some((of, job)) if *of == generation && !job.has_failed() => Arc::clone(job),
-        _ => {
-            let (database, name) = (state.shared(), space.to_owned());
-            let job =
-                Job::start(move |progress| vectors::read(database.current(), &name, progress))?;
-            reports.insert(space.to_owned(), (generation, Arc::clone(&job)));
-            job
-        }
-    };
+    let job = state.job_or_start(&mut *state.vectors()?, space, vectors::read)?;
     Ok(match job.status()? {
         Status::Working(share) => VectorsView::Working { share },
         Status::Done(report) => VectorsView::Ready(VectorsReport::clone(&report)),

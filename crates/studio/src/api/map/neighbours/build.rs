@@ -3,7 +3,7 @@
 use super::find::find;
 use super::graph::edges;
 use super::layout::{SEED, epochs, lay_out};
-use super::measure::{COMPARED, kept};
+use super::measure::{COMPARED, neighbour_recall};
 use crate::api::job::Progress;
 use crate::api::map::build::Map;
 use crate::api::problem::Problem;
@@ -12,21 +12,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 use twinspire::Database;
 
-/// The share of the work that finds neighbours; the rest moves points.
-pub const FOUND: f64 = 0.5;
-/// Layouts are computed one at a time, so that recalls of the process keep the other cores.
-static TURN: Mutex<()> = Mutex::new(());
-/// How often a layout that waits for its turn asks for it.
-const WAIT: Duration = Duration::from_millis(50);
+/// Share of the progress that the search for neighbours takes. The rest moves points.
+pub const SEARCH_SHARE: f64 = 0.5;
+/// Held while a layout is computed: one at a time, so that recalls of the process keep the other cores.
+pub static LAYOUT_LOCK: Mutex<()> = Mutex::new(());
+/// Interval at which a waiting layout tries the lock.
+const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// The points of a map laid out by neighbours.
 pub struct Layout {
     /// x and y of each point, in the order of the map's.
     pub points: Vec<f32>,
-    /// Number of neighbours that the shares are of.
+    /// Number of nearest neighbours that are compared.
     pub compared: usize,
-    /// The share of the nearest neighbours that are nearest on the map too: of the principal components, of this layout.
-    pub kept: [f64; 2],
+    /// Share of the nearest neighbours in the space that are nearest in this layout.
+    pub neighbour_recall: f64,
+    /// The same share in the plane of the principal components.
+    pub component_neighbour_recall: f64,
     /// Time of the search for neighbours and of the layout, in seconds.
     pub seconds: [f64; 2],
 }
@@ -39,14 +41,15 @@ impl Layout {
         map: &Map,
         progress: &Progress,
     ) -> Result<Self, Problem> {
-        let _turn = loop {
-            match TURN.try_lock() {
-                Ok(turn) => break turn,
-                // The one before panicked; it left nothing behind.
-                Err(TryLockError::Poisoned(turn)) => break turn.into_inner(),
-                Err(TryLockError::WouldBlock) => thread::sleep(WAIT),
+        // The job has not begun while it waits, and the page says so.
+        let _guard = loop {
+            match LAYOUT_LOCK.try_lock() {
+                Ok(guard) => break guard,
+                // The lock guards no data.
+                Err(TryLockError::Poisoned(guard)) => break guard.into_inner(),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_POLL),
             }
-            progress.go_on()?;
+            progress.check_cancelled()?;
         };
         let count = map.ids.len() as u64;
         progress.begin(2 * count);
@@ -64,11 +67,12 @@ impl Layout {
         let epochs = epochs(map.ids.len()) as u64;
         let points = lay_out(&map.points, &edges, SEED, |epoch| {
             progress.set(count + count * epoch as u64 / epochs, 2 * count);
-            progress.go_on()
+            progress.check_cancelled()
         })?;
         let seconds = [found, since.elapsed().as_secs_f64() - found];
         Ok(Self {
-            kept: [kept(&map.points, &neighbours), kept(&points, &neighbours)],
+            neighbour_recall: neighbour_recall(&points, &neighbours),
+            component_neighbour_recall: neighbour_recall(&map.points, &neighbours),
             compared: COMPARED,
             points,
             seconds,

@@ -3,12 +3,12 @@
 use crate::api::job::Progress;
 use crate::api::map::build::Map;
 use crate::api::problem::Problem;
-use twinspire::{ErrorKind, Pinned};
+use twinspire::{DEFAULT_EF, ErrorKind, Pinned};
 
 /// Number of neighbours of an item that a layout uses.
 const NEIGHBOURS: usize = 15;
-/// Maximum number of neighbours that are asked for. Where a map shows a part of the items, most neighbours are not on
-/// it, so that more are asked for.
+/// Maximum number of neighbours in a query. A map of a sample of the items needs more of them: most are not in the
+/// sample.
 const MAX_ASKED: usize = 300;
 
 /// The neighbours of each point of a map, best first.
@@ -44,7 +44,7 @@ impl Neighbours {
     }
 }
 
-/// Finds the neighbours of all points of a map, and counts each point as done.
+/// Finds the neighbours of all points of a map. Reports progress after each point.
 pub fn find(
     state: &Pinned,
     space: &str,
@@ -55,10 +55,11 @@ pub fn find(
     let asked = (NEIGHBOURS * step).min(MAX_ASKED.max(NEIGHBOURS));
     let mut found = Neighbours::default();
     for id in &map.ids {
-        progress.go_on()?;
-        let hits = match state.recall(space).similar(id).top(asked) {
+        progress.check_cancelled()?;
+        let recall = state.recall(space).similar(id).ef(DEFAULT_EF);
+        let hits = match recall.top(asked) {
             Ok(hits) => hits,
-            // It was deleted meanwhile, or lost its vector.
+            // The item was deleted meanwhile, or has no vector any more.
             Err(error) if is_absent(error.kind()) => {
                 found.push([]);
                 progress.add(1);

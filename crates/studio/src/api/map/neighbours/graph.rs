@@ -2,8 +2,8 @@
 
 use super::find::Neighbours;
 
-/// Halvings of the interval in which the scale of a point's scores lies.
-const HALVINGS: usize = 40;
+/// Bisections of the interval that contains the scale of a point's scores.
+const BISECTIONS: usize = 40;
 
 /// Two points that attract each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,8 +13,8 @@ pub struct Edge {
     pub weight: f32,
 }
 
-/// How strongly a point belongs to each of its neighbours, from 1 for the nearest one towards 0. The scale of the
-/// scores is the point's own, so that its neighbourhood weighs as much as one in a denser or sparser part of the space.
+/// Membership of a point in the neighbourhood of each of its neighbours: 1 for the nearest, towards 0 for others. Each
+/// point has a bandwidth of its own, so neighbourhoods of dense and sparse regions weigh the same.
 pub fn memberships(scores: &[f32]) -> Vec<f32> {
     let best = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     // Scores of L2 are squared distances, those of the other metrics products: differences are distances in both.
@@ -29,7 +29,7 @@ pub fn memberships(scores: &[f32]) -> Vec<f32> {
         each.sum()
     };
     let (mut low, mut high) = (furthest * 1e-3, furthest * 1e3);
-    for _ in 0..HALVINGS {
+    for _ in 0..BISECTIONS {
         let middle = (low * high).sqrt();
         match sum(middle) < wanted {
             true => low = middle,
@@ -40,8 +40,8 @@ pub fn memberships(scores: &[f32]) -> Vec<f32> {
     each.collect()
 }
 
-/// The edges of a neighbour graph, each once: a pair in which both find each other has the probability that one of two
-/// independent edges is there.
+/// The edges of a neighbour graph, each once. The weight of a mutual pair is the fuzzy union of both memberships:
+/// a + b - a b.
 pub fn edges(neighbours: &Neighbours) -> Vec<Edge> {
     let mut directed = Vec::new();
     for at in 0..neighbours.len() {

@@ -1,20 +1,23 @@
 //! Moves the points of a plane until neighbours lie near each other.
 
 use super::graph::Edge;
+use crate::api::map::random::Random;
 use crate::api::problem::Problem;
 
-/// The same every time, so that a layout is deterministic.
+/// A constant seed makes layouts deterministic.
 pub const SEED: u64 = 0x7417_5917_e000_0001;
-/// Epochs of a small and of a large graph, and from how many points on a graph is large.
+/// Epochs of a small and of a large graph.
 const EPOCHS: [usize; 2] = [500, 200];
+/// A graph of more points is large.
 const LARGE: usize = 10_000;
-/// Points drawn at random that repel each end of a sampled edge.
-const REPELLED: usize = 4;
-/// Root mean square of the coordinates at the start, and their maximum.
-const START: f32 = 4.0;
-const EDGE_OF_START: f32 = 12.0;
+/// Negative samples: points drawn at random that repel each end of a sampled edge.
+const NEGATIVE_SAMPLES: usize = 4;
+/// Root mean square of the coordinates at the start.
+const START_SCALE: f32 = 4.0;
+/// Largest absolute coordinate at the start.
+const START_BOUND: f32 = 12.0;
 /// Largest step of a coordinate.
-const STEP: f32 = 4.0;
+const MAX_STEP: f32 = 4.0;
 
 /// The number of epochs for a number of points.
 pub fn epochs(points: usize) -> usize {
@@ -22,8 +25,8 @@ pub fn epochs(points: usize) -> usize {
     if points > LARGE { large } else { small }
 }
 
-/// Moves points, given as x and y of each, along edges. `each` is called before every epoch with its number, and ends
-/// the work by an error.
+/// Moves points, given as x and y of each, along edges. `each` is called before every epoch with its number; an error
+/// from it ends the work.
 pub fn lay_out(
     points: &[f32],
     edges: &[Edge],
@@ -34,7 +37,7 @@ pub fn lay_out(
     let mut places = start(points, &mut random);
     let epochs = epochs(places.len());
     let strongest = edges.iter().map(|edge| edge.weight).fold(0.0, f32::max);
-    // An edge of half the weight is sampled half as often; one that would never be is left out.
+    // An edge of half the weight is sampled half as often. Edges whose period exceeds the epochs are left out.
     let mut due: Vec<(Edge, f32, f32)> = edges
         .iter()
         .map(|edge| (*edge, strongest / edge.weight.max(f32::MIN_POSITIVE), 0.0))
@@ -56,7 +59,7 @@ pub fn lay_out(
             shift(&mut places, one, pull, rate);
             shift(&mut places, other, pull, -rate);
             for end in [one, other] {
-                for _ in 0..REPELLED {
+                for _ in 0..NEGATIVE_SAMPLES {
                     let third = random.below(places.len());
                     if third == end {
                         continue;
@@ -72,7 +75,7 @@ pub fn lay_out(
     Ok(places.into_iter().flatten().collect())
 }
 
-/// The points around zero, at the scale of the kernel. Equal points are moved a little, so that they can part.
+/// The points centred and scaled to the kernel. A small random offset separates equal points.
 fn start(points: &[f32], random: &mut Random) -> Vec<[f32; 2]> {
     let (pairs, _) = points.as_chunks::<2>();
     let count = pairs.len().max(1) as f64;
@@ -83,12 +86,16 @@ fn start(points: &[f32], random: &mut Random) -> Vec<[f32; 2]> {
     let squares = pairs.iter().flatten().zip(mean.iter().cycle());
     let squares = squares.map(|(one, mean)| f64::from(one - mean).powi(2));
     let spread = (squares.sum::<f64>() / count).sqrt() as f32;
-    let scale = if spread > 0.0 { START / spread } else { 0.0 };
+    let scale = if spread > 0.0 {
+        START_SCALE / spread
+    } else {
+        0.0
+    };
     let places = pairs.iter().map(|pair| {
         let mut place = [0.0; 2];
         for ((place, one), mean) in place.iter_mut().zip(pair).zip(mean) {
             let scaled = (one - mean) * scale;
-            *place = scaled.clamp(-EDGE_OF_START, EDGE_OF_START) + 0.05 * random.signed();
+            *place = scaled.clamp(-START_BOUND, START_BOUND) + 0.05 * random.signed();
         }
         place
     });
@@ -105,34 +112,12 @@ fn difference(places: &[[f32; 2]], one: usize, other: usize) -> [f32; 2] {
 /// A difference times a strength that depends on its squared length, within bounds.
 fn step([x, y]: [f32; 2], strength: impl Fn(f32) -> f32) -> [f32; 2] {
     let factor = strength(x * x + y * y);
-    [x, y].map(|one| (factor * one).clamp(-STEP, STEP))
+    [x, y].map(|one| (factor * one).clamp(-MAX_STEP, MAX_STEP))
 }
 
 fn shift(places: &mut [[f32; 2]], at: usize, [x, y]: [f32; 2], rate: f32) {
     if let Some([place_x, place_y]) = places.get_mut(at) {
         *place_x += rate * x;
         *place_y += rate * y;
-    }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 to `count`, without it.
-    fn below(&mut self, count: usize) -> usize {
-        ((u128::from(self.next()) * count as u128) >> 64) as usize
-    }
-
-    /// A number from −1 to 1.
-    fn signed(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
     }
 }

@@ -1,15 +1,15 @@
-//! How many of the nearest neighbours in the space a layout shows as nearest.
+//! Neighbour recall of a layout: the share of the nearest neighbours in the space that are nearest in the plane.
 
 use super::find::Neighbours;
 
 /// Number of neighbours that are compared.
 pub const COMPARED: usize = 10;
-/// Points that are measured.
+/// Number of points that are measured.
 const SAMPLE: usize = 400;
 
-/// The share of the nearest neighbours in the space that are among as many nearest points of the layout, over points
-/// evenly spread; 0 without neighbours.
-pub fn kept(points: &[f32], neighbours: &Neighbours) -> f64 {
+/// Mean share of the [`COMPARED`] nearest neighbours in the space that are as near in the layout, over evenly chosen
+/// points. 0 without neighbours.
+pub fn neighbour_recall(points: &[f32], neighbours: &Neighbours) -> f64 {
     let (places, _) = points.as_chunks::<2>();
     let (mut found, mut all) = (0, 0);
     for at in (0..neighbours.len()).step_by(neighbours.len().div_ceil(SAMPLE).max(1)) {

@@ -2,8 +2,8 @@
 //!
 //! `find` asks the space's own index for the neighbours of each item. `graph` turns their scores into weighted edges,
 //! as UMAP does. `layout` moves the points: along edges they attract each other, and points drawn at random repel, as in
-//! LargeVis. It begins with the principal components and is deterministic. `measure` says how many neighbours a layout
-//! keeps, and `build` does all of it within a job.
+//! LargeVis. It begins with the principal components and is deterministic. `measure` computes how many neighbours a
+//! layout preserves, and `build` runs all of it as a job.
 //!
 //! # References
 //! - J. Tang, J. Liu, M. Zhang, Q. Mei: "Visualizing Large-scale and High-dimensional Data", WWW 2016 (LargeVis): edges
@@ -19,5 +19,7 @@ mod measure;
 #[cfg(test)]
 mod tests;
 
-pub use build::{FOUND, Layout};
+#[cfg(test)]
+pub use build::LAYOUT_LOCK;
+pub use build::{Layout, SEARCH_SHARE};
 pub use graph::memberships;

@@ -3,24 +3,19 @@
 use super::find::Neighbours;
 use super::graph::edges;
 use super::layout::{SEED, lay_out};
-use super::measure::kept;
+use super::measure::neighbour_recall;
 use crate::api::map::pca::Plane;
+use crate::api::map::random::Random;
 use crate::api::problem::Problem;
 
 const DIMENSION: usize = 16;
 
 /// Points around centres, in turn. Deterministic.
 fn points(count: usize, centres: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let mut state = 7u64;
-    let mut noise = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
+    let mut random = Random(7);
     let points = (0..count).map(|at| {
         let centre = &centres[at % centres.len()];
-        centre.iter().map(|one| one + noise()).collect()
+        centre.iter().map(|one| one + random.signed()).collect()
     });
     points.collect()
 }
@@ -57,7 +52,7 @@ fn components(points: &[Vec<f32>]) -> Vec<f32> {
 }
 
 #[test]
-fn clusters_far_apart_stay_apart_and_a_seed_gives_one_layout() {
+fn separated_clusters_stay_separated_and_a_seed_gives_one_layout() {
     let centres = [vec![0.0; DIMENSION], vec![30.0; DIMENSION]];
     let points = points(200, &centres);
     let edges = edges(&neighbours(&points, 10));
@@ -86,24 +81,27 @@ fn clusters_far_apart_stay_apart_and_a_seed_gives_one_layout() {
 }
 
 #[test]
-fn neighbours_in_the_space_are_neighbours_more_often_than_by_components() {
-    // Twelve clusters at the corners of a simplex: no plane through the space parts them.
+fn a_layout_preserves_more_neighbours_than_principal_components() {
+    // Fifteen clusters at the corners of a simplex: no plane separates them.
     let centre = |at: usize| {
         let mut centre = vec![0.0; DIMENSION];
         centre[at] = 6.0;
         centre
     };
-    let centres: Vec<Vec<f32>> = (0..12).map(centre).collect();
+    let centres: Vec<Vec<f32>> = (0..15).map(centre).collect();
     let points = points(600, &centres);
     let neighbours = neighbours(&points, 15);
     let start = components(&points);
     let layout = lay_out(&start, &edges(&neighbours), SEED, |_| Ok(())).unwrap();
-    let (before, after) = (kept(&start, &neighbours), kept(&layout, &neighbours));
+    let (before, after) = (
+        neighbour_recall(&start, &neighbours),
+        neighbour_recall(&layout, &neighbours),
+    );
     assert!(after > 2.0 * before && after > 0.3, "{before} {after}");
 }
 
 #[test]
-fn equal_points_lone_points_and_no_points_have_a_layout() {
+fn equal_points_a_single_point_and_no_points_have_a_layout() {
     let equal = vec![1.0; 40];
     let mut all = Neighbours::default();
     for at in 0..20u32 {
@@ -124,7 +122,7 @@ fn equal_points_lone_points_and_no_points_have_a_layout() {
             .len(),
         2
     );
-    assert_eq!(kept(&[3.0, 4.0], &none), 0.0);
+    assert_eq!(neighbour_recall(&[3.0, 4.0], &none), 0.0);
     assert!(lay_out(&[], &[], SEED, |_| Ok(())).unwrap().is_empty());
 }
 
