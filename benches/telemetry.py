@@ -29,8 +29,9 @@ FEATURES = ["--features", "metrics,tracing"]
 def build(directory: Path, name: str, features: list[str]) -> Path:
     """Build the benchmark, and copy it: the next build takes its place."""
     # The package alone: others of the workspace would turn features on.
-    command = [os.environ.get("CARGO", "cargo"), "build", "--release", "--bench", "telemetry", "--package", "twinspire", *features]
-    done = subprocess.run([*command, "--message-format", "json"], stdout=subprocess.PIPE, check=True)
+    command = [os.environ.get("CARGO", "cargo"), "build", "--release", "--bench", "telemetry", "--package", "twinspire"]
+    command += [*features, "--message-format", "json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     built = [line["executable"] for line in lines if line.get("target", {}).get("name") == "telemetry"]
     program = directory / name
@@ -41,8 +42,11 @@ def build(directory: Path, name: str, features: list[str]) -> Path:
 
 def times(directory: Path, sides: dict[str, tuple[Path, str]], turns: int) -> None:
     """Let the sides take turns, and print their times."""
-    start = lambda side: subprocess.Popen([side[0], directory, side[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    running = {name: start(side) for name, side in sides.items()}
+
+    def start(program: Path, listeners: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([program, directory, listeners], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    running = {name: start(*side) for name, side in sides.items()}
     taken: dict[str, list[float]] = {name: [] for name in sides}
     # The first two turns read the files and fill caches.
     for turn in range(turns + 2):

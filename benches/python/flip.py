@@ -16,59 +16,32 @@ Printed for each, as medians of the turns:
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from local_s3 import BUCKET, serving
+from sharded_worlds import Vectors, vector_records, vectors, write_vector_towers
 
 import twinspire
 
 SPACE, K, SHARE, IDLE, AFTER, PACE = "shop", 10, 0.01, 10.0, 1.0, 0.002
 
-Vectors = npt.NDArray[np.float64]
-
-
-def write_towers(directory: Path, dimension: int) -> Path:
-    """Towers that take the vector of a record."""
-    side = {
-        "features": [{"kind": "vector", "field": "vector", "dimension": dimension}],
-        "layers": [],
-        "other_fields": "ignore",
-    }
-    described = {
-        "format": 1, "name": SPACE, "dimension": dimension, "metric": "cosine", "user": side, "item": side,
-    }  # fmt: skip
-    directory.mkdir()
-    (directory / "tower.json").write_text(json.dumps(described))
-    return directory
-
-
-def vectors(rng: np.random.Generator, centres: Vectors, count: int) -> Vectors:
-    """Vectors around centres."""
-    rows = centres[rng.integers(0, len(centres), count)] + 0.5 * rng.normal(size=(count, centres.shape[1]))
-    return np.asarray(rows.round(3))
-
-
-def records(ids: list[int], made: Vectors) -> Iterator[dict[str, Any]]:
-    """Items."""
-    for id, vector in zip(ids, made, strict=True):
-        yield {"id": f"i{id:07}", "price": id % 100, "vector": vector.tolist()}
-
 
 def serve(url: str, directory: Path, queries: Vectors, pipe: Any) -> None:
-    """Follow, and recall at a steady pace. A message is an epoch and how long to go on once it is served. The answer is
-    when it was served, and the seconds of each recall since the message."""
+    """Follow, and recall at a steady pace.
+
+    A message is an epoch, and the seconds to go on after it is served. The reply is the time at which it was served, and
+    the seconds of each recall since the message.
+    """
     with twinspire.follow(url, directory, interval=0.1) as follower:
         pipe.send(follower.epoch)
         wanted, more, served, at = 0, 0.0, 0.0, 0
@@ -108,7 +81,7 @@ class Turn:
 
 
 class Flip:
-    """Pushes, and what the follower says meanwhile."""
+    """Pushes to a store, and the recalls of its follower meanwhile."""
 
     def __init__(self, db: twinspire.Database, url: str, pipe: Any) -> None:
         self.db, self.url, self.pipe = db, url, pipe
@@ -129,11 +102,6 @@ class Flip:
         return Turn(pushed.uploaded_bytes, pushed.uploaded_files + 1, ended - started, served - started, seconds)
 
 
-def percentile(seconds: list[float], share: float) -> float:
-    """A percentile of times."""
-    return sorted(seconds)[int(len(seconds) * share)]
-
-
 def report(name: str, turns: list[Turn]) -> None:
     """Print the medians of the turns."""
     size = statistics.median(turn.bytes for turn in turns) / 1e6
@@ -147,7 +115,7 @@ def report(name: str, turns: list[Turn]) -> None:
 
 def times(recalls: list[float]) -> str:
     """A summary of the seconds of recalls."""
-    p50, p99 = percentile(recalls, 0.5) * 1e3, percentile(recalls, 0.99) * 1e3
+    p50, p99 = np.percentile(recalls, [50, 99]) * 1e3
     return f"{len(recalls)} recalls: median {p50:.2f} ms, p99 {p99:.2f} ms, worst {max(recalls) * 1e3:.1f} ms"
 
 
@@ -165,14 +133,14 @@ def main() -> None:
         directory = Path(name)
         url = str(directory / "store")
         if arguments.s3:
-            os.environ.update(stack.enter_context(serving()).variables)
+            os.environ.update(stack.enter_context(serving()))
             url = f"s3://{BUCKET}/flip"
-        towers = write_towers(directory / "towers", arguments.dimension)
+        towers = write_vector_towers(directory / "towers", SPACE, arguments.dimension)
         db = stack.enter_context(twinspire.open(directory / "shop.twin", background=False))
         ids = list(range(arguments.items))
         for start in range(0, len(ids), 10_000):
             few = ids[start : start + 10_000]
-            db.items.put_many(records(few, vectors(rng, centres, len(few))))
+            db.items.put_many(vector_records(few, vectors(rng, centres, len(few))))
         db.seal()
         db.publish(SPACE, towers)
         pushed = twinspire.push(db, url)
@@ -194,7 +162,7 @@ def main() -> None:
         for turn in range(arguments.turns):
             for at, (kind, turns) in enumerate(outcomes.items()):
                 few = [int(row) for row in rng.choice(arguments.items, changed, replace=False)]
-                db.items.put_many(records(few, vectors(rng, centres, changed)))
+                db.items.put_many(vector_records(few, vectors(rng, centres, changed)))
                 ends[at]()
                 turns.append(flip.push(epoch))
                 epoch += 1

@@ -43,6 +43,9 @@ from twinspire.ray._writes import WriteLog
 
 SHARDS, K, TIMEOUT = 4, 10, 5.0
 
+#: Seconds for which a check waits for a store that fails. Faults take up to 3 s.
+STORE_DEADLINE = 60.0
+
 
 def environment() -> dict[str, Any]:
     """Workers import the store from here, and find the server that speaks S3."""
@@ -159,12 +162,15 @@ _FACTORS: dict[int, float] = {}
 def factor_of(store: Storage, epoch: int) -> float:
     """The factor of an epoch: its number, or that of the epoch whose items it kept, as its calibrations say."""
     if epoch not in _FACTORS:
-        # Faults of the store are not for the check.
+        # The check reads past injected faults.
         known = LocalStorage(store.root) if isinstance(store, FaultyStore) else store
+        deadline = time.monotonic() + STORE_DEADLINE
         while epoch not in _FACTORS:
             try:
                 _FACTORS[epoch] = factor(int(read_head(known, epoch).calibrations["price"][1]))
             except StorageError:
+                if time.monotonic() > deadline:
+                    raise
                 time.sleep(0.1)
     return _FACTORS[epoch]
 
@@ -210,7 +216,7 @@ def main() -> None:
         fault_file = directory / "store" / ".fault"
         if arguments.s3:
             fault_file = directory / ".fault"
-            os.environ.update(stack.enter_context(serving(fault_file)).variables)
+            os.environ.update(stack.enter_context(serving(fault_file)))
             store = ObjectStorage(f"s3://{BUCKET}/faults")
         # By default workers give way to everything else on the machine.
         os.environ["RAY_worker_niceness"] = "0"

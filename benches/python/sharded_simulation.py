@@ -17,17 +17,17 @@ import simpy
 
 @dataclass(frozen=True)
 class Costs:
-    """What one query costs, in seconds of a core."""
+    """CPU time of one query, in seconds."""
 
     client: float
     router: float
     router_a_shard: float
-    """What each shard adds to the work of a router."""
+    """CPU time of a router for each shard it asks."""
     replica: float
-    """What a message costs a replica, without the search."""
+    """CPU time of a replica for a message, without the search."""
     search: float
     hop: float
-    """The way of a message, which takes no core."""
+    """Latency of a message, which takes no core."""
     spread: Sequence[float]
     """Times of messages, relative to their mean."""
     search_spread: Sequence[float]
@@ -103,12 +103,12 @@ class _Cluster:
         self.seconds.append(self.env.now - started)
 
     def closed(self, count: int) -> Generator[Any, Any, None]:
-        """A client that asks again as soon as it has its answer."""
+        """A closed-loop client: it sends a query once it has the answer to the last one."""
         while len(self.ended) < count:
             yield self.env.process(self.query())
 
     def open(self, count: int, rate: float) -> Generator[Any, Any, None]:
-        """Queries that come at random moments, whatever is answered."""
+        """An open loop: queries arrive at random moments, whatever is answered."""
         for _ in range(count):
             self.env.process(self.query())
             yield self.env.timeout(self.rng.expovariate(rate))
@@ -124,7 +124,7 @@ class _Cluster:
         )
 
 
-def saturated(
+def closed_loop(
     costs: Costs,
     shards: int,
     replicas: int,
@@ -135,17 +135,17 @@ def saturated(
     queries: int = 4000,
     seed: int = 1,
 ) -> Outcome:
-    """The figures of clients that ask again at once. With `shared_cores` all processes share them, the client too."""
+    """Figures under closed-loop clients. With `shared_cores`, all processes share these cores, the client too."""
     cluster = _Cluster(costs, shards, replicas, routers, shared_cores, seed)
     for _ in range(clients):
         cluster.env.process(cluster.closed(queries))
     return cluster.outcome()
 
 
-def at_rate(
+def open_loop(
     costs: Costs, shards: int, replicas: int, rate: float, *, routers: int = 1, queries: int = 4000, seed: int = 1
 ) -> Outcome:
-    """The figures of queries that come at a rate."""
+    """Figures under an open loop: queries arrive at random moments, at a mean rate."""
     cluster = _Cluster(costs, shards, replicas, routers, None, seed)
     cluster.env.process(cluster.open(queries, rate))
     return cluster.outcome()

@@ -4,7 +4,7 @@
     python benches/python/sharded_throughput.py [--items N] [--seconds S] [--clients N] [--measured FILE]
 
 Measured: generated items of 128 components in 1, 2 and 4 shards of 1 and 2 replicas with one router on Ray Serve; one
-client, and several that ask again at once. All processes share the cores of this machine, and so does the client. On
+closed-loop client, and several. All processes share the cores of this machine, and so does the client. On
 two cores this shows what a query costs and what shards and replicas add to that. It cannot show that they make a
 cluster faster: no process has a core of its own.
 
@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 import ray
 import ray.serve
-from flip import records, vectors, write_towers
-from sharded_simulation import Costs, at_rate, saturated
+from sharded_simulation import Costs, closed_loop, open_loop
+from sharded_worlds import vector_records, vectors, write_vector_towers
 
 from twinspire.ray import Cluster, LocalStorage, ShardServer, States, publish, serve
 
@@ -52,18 +52,19 @@ class Measured:
     alone: list[float]
     """Seconds of the recalls of one client."""
     seconds: list[float]
-    """Those of several."""
+    """Seconds of the recalls of several closed-loop clients."""
     rate: float
     """Recalls a second of several clients."""
     client: float
-    """Seconds of CPU of each kind of process for a recall."""
+    """CPU time of the client for a recall, in seconds."""
     router: float
+    """CPU time of the router for a recall, in seconds."""
     replica: float
-    """For one call of a shard."""
+    """CPU time of a replica for one call of its shard, in seconds."""
     engine: float
     """Cores that the other processes of Ray took under load."""
     others: float
-    """Cores that processes took which have nothing to do with this."""
+    """Cores that unrelated processes took."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def used(application: str) -> Used:
 
 
 def load(cluster: Cluster, queries: Any, clients: int, seconds: float) -> tuple[list[float], float]:
-    """Recalls by clients that ask again at once: seconds of each, and how many a second."""
+    """Recalls by closed-loop clients: seconds of each, and recalls per second."""
     taken: list[float] = []
     until = time.monotonic() + seconds
 
@@ -198,9 +199,10 @@ def slower(costs: Costs, case: Measured) -> Costs:
     )  # fmt: skip
 
 
-def percentile(seconds: list[float], share: float) -> float:
-    """A percentile of sorted times, in milliseconds."""
-    return seconds[int(len(seconds) * share)] * 1e3
+def milliseconds(seconds: list[float]) -> tuple[float, float]:
+    """The median and the 99th percentile of times, in milliseconds."""
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1e3
+    return float(p50), float(p99)
 
 
 def report_measured(cases: list[Measured], arguments: argparse.Namespace) -> None:
@@ -211,9 +213,9 @@ def report_measured(cases: list[Measured], arguments: argparse.Namespace) -> Non
           f"{arguments.clients} clients: queries/s     p50     p99 | "
           "CPU of client, router, each replica | cores of Ray, of others")  # fmt: skip
     for case in cases:
-        print(f"{case.shards:6} {case.replicas:8} | {percentile(case.alone, 0.5):10.1f} ms "
-              f"{percentile(case.alone, 0.99):4.1f} ms | {case.rate:20.0f} {percentile(case.seconds, 0.5):4.1f} ms "
-              f"{percentile(case.seconds, 0.99):4.1f} ms | {case.client * 1e3:.2f}, {case.router * 1e3:.2f}, "
+        alone, several = milliseconds(case.alone), milliseconds(case.seconds)
+        print(f"{case.shards:6} {case.replicas:8} | {alone[0]:10.1f} ms {alone[1]:4.1f} ms | "
+              f"{case.rate:20.0f} {several[0]:4.1f} ms {several[1]:4.1f} ms | {case.client * 1e3:.2f}, {case.router * 1e3:.2f}, "
               f"{case.replica * 1e3:.2f} ms | {case.engine:.2f}, {case.others:.2f}", flush=True)  # fmt: skip
 
 
@@ -223,9 +225,9 @@ def report_simulated(cases: list[Measured], search: dict[int, list[float]], clie
     print("simulated on the same cores, beside what was measured")
     for case in cases:
         costs = costs_of(one, four, search, case.shards)
-        found = saturated(slower(costs, case), case.shards, case.replicas, clients=clients, shared_cores=os.cpu_count())
+        found = closed_loop(slower(costs, case), case.shards, case.replicas, clients=clients, shared_cores=os.cpu_count())
         made = " (service times are of this case)" if case in (one, four) else ""
-        p50, p99 = percentile(case.seconds, 0.5), percentile(case.seconds, 0.99)
+        p50, p99 = milliseconds(case.seconds)
         print(f"{case.shards:6} {case.replicas:8} | queries/s {found.rate:5.0f}, measured {case.rate:5.0f} "
               f"({found.rate / case.rate - 1:+.0%}) | p50 {found.p50 * 1e3:5.1f}, {p50:5.1f} ms | "
               f"p99 {found.p99 * 1e3:5.1f}, {p99:5.1f} ms{made}", flush=True)  # fmt: skip
@@ -239,8 +241,8 @@ def report_simulated(cases: list[Measured], search: dict[int, list[float]], clie
         # As many routers as keep the replicas busy.
         routers = math.ceil(most * costs.of_router(shards))
         queries = max(20_000 // shards, 600)
-        full = saturated(costs, shards, replicas, routers=routers, clients=8 * (routers + replicas), queries=queries)
-        half = at_rate(costs, shards, replicas, full.rate / 2, routers=routers, queries=queries)
+        full = closed_loop(costs, shards, replicas, routers=routers, clients=8 * (routers + replicas), queries=queries)
+        half = open_loop(costs, shards, replicas, full.rate / 2, routers=routers, queries=queries)
         print(f"{shards:6} {replicas:8} {routers:7} {routers + shards * replicas:5} | {full.rate:14.0f} | "
               f"{half.p50 * 1e3:19.1f} ms {half.p99 * 1e3:4.1f} ms", flush=True)  # fmt: skip
 
@@ -279,8 +281,8 @@ def measure_all(arguments: argparse.Namespace) -> tuple[list[Measured], dict[int
     search: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        towers = write_towers(work / "towers", DIMENSION)
-        items = list(records(list(range(arguments.items)), vectors(rng, centres, arguments.items)))
+        towers = write_vector_towers(work / "towers", SPACE, DIMENSION)
+        items = list(vector_records(list(range(arguments.items)), vectors(rng, centres, arguments.items)))
         queries = vectors(rng, centres, 1000)
         for shards in (1, 2, 4):
             store = work / f"store-{shards}"

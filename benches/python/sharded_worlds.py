@@ -1,4 +1,4 @@
-"""Worlds for `sharded.py` and `sharded_faults.py`: items, towers, recipes and queries of two shops."""
+"""Worlds for the benchmarks of this directory: items, towers, recipes and queries."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import twinspire
 from twinspire.ray import LocalStorage
 
 Record = dict[str, Any]
+Vectors = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -92,6 +94,24 @@ def recipes(one: str, other: str, words: str, field: str) -> dict[str, Record]:
 def write_towers(path: Path, name: str, metric: str, dimension: int, fields: list[str]) -> Path:
     """Towers whose components are numbers of users and of items."""
     return _write_towers(path, name, metric, dimension, _numbers(fields), _numbers(fields))
+
+
+def write_vector_towers(path: Path, name: str, dimension: int) -> Path:
+    """Towers whose vectors are those of the records."""
+    features = [{"kind": "vector", "field": "vector", "dimension": dimension}]
+    return _write_towers(path, name, "cosine", dimension, features, features)
+
+
+def vectors(rng: np.random.Generator, centres: Vectors, count: int) -> Vectors:
+    """Vectors around random centres."""
+    rows = centres[rng.integers(0, len(centres), count)] + 0.5 * rng.normal(size=(count, centres.shape[1]))
+    return np.asarray(rows.round(3))
+
+
+def vector_records(ids: list[int], made: Vectors) -> Iterator[dict[str, Any]]:
+    """Items with these vectors."""
+    for id, vector in zip(ids, made, strict=True):
+        yield {"id": f"i{id:07}", "price": id % 100, "vector": vector.tolist()}
 
 
 def _write_towers(path: Path, name: str, metric: str, dimension: int, user: list[Record], item: list[Record]) -> Path:

@@ -294,7 +294,7 @@ def test_a_router_waits_for_a_write_no_longer_than_its_time(served: Served) -> N
     assert served.recall("price", vector=[1.0], exact=True).covered == 1
 
 
-def test_recalls_do_not_wait_one_after_the_other_for_a_store_that_is_away(
+def test_recalls_share_one_failed_read_of_the_log(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -317,7 +317,7 @@ def test_recalls_do_not_wait_one_after_the_other_for_a_store_that_is_away(
 
 
 @STORES
-def test_of_two_publishers_of_one_epoch_one_gets_a_conflict(store: cluster.Storage) -> None:
+def test_one_of_two_publishers_of_an_epoch_gets_a_conflict(store: cluster.Storage) -> None:
     head = cluster.read_head(store)
     with pytest.raises(twinspire.ConflictError, match="epoch 1"):
         commit_head(store, head)

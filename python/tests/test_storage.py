@@ -65,6 +65,60 @@ def test_a_store_keeps_objects_and_files(empty_store: cluster.Storage, tmp_path:
     assert store.names("a") == [] and store.names("dirs") == []
 
 
+def memory_store() -> cluster.ObjectStorage:
+    """A bucket in memory, behind the client of buckets."""
+    obstore = pytest.importorskip("obstore", reason="obstore is not installed")
+    store = cluster.ObjectStorage("s3://bucket/shop")
+    client = obstore.store.MemoryStore()
+    store._clients = {True: client, False: client}
+    return store
+
+
+@pytest.mark.parametrize("kind", ["directory", "memory"])
+def test_a_fetch_keeps_a_directory_that_exists(kind: str, tmp_path: Path) -> None:
+    store = cluster.LocalStorage(tmp_path / "store") if kind == "directory" else memory_store()
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "file").write_bytes(b"12")
+    name = store.push(tmp_path / "d", "dirs")
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "mine").write_bytes(b"1")
+    with pytest.raises(twinspire.StorageError, match="cannot be fetched"):
+        store.fetch(name, tmp_path / "t")
+    assert (tmp_path / "t" / "mine").read_bytes() == b"1"
+
+
+def test_a_create_whose_response_was_lost_succeeds_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = memory_store()
+    obstore = pytest.importorskip("obstore", reason="obstore is not installed")
+    put = obstore.put
+
+    def lose_the_response(*arguments: Any, **options: Any) -> None:
+        put(*arguments, **options)
+        # The client repeats the request.
+        put(*arguments, **options)
+
+    monkeypatch.setattr(obstore, "put", lose_the_response)
+    assert store.create("a", b"1")
+    assert not store.create("a", b"2") and store.read("a") == b"1"
+
+
+def test_a_delete_goes_on_after_an_object_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = memory_store()
+    obstore = pytest.importorskip("obstore", reason="obstore is not installed")
+    delete = obstore.delete
+
+    def delete_unless_gone(client: Any, paths: str | list[str]) -> None:
+        if "a/1" in paths:
+            raise FileNotFoundError("a/1")
+        delete(client, paths)
+
+    for name in ("a/1", "a/2", "a/3"):
+        store.create(name, b"")
+    monkeypatch.setattr(obstore, "delete", delete_unless_gone)
+    store.delete("a")
+    assert store.names("a") == ["1"]
+
+
 GOLDEN = Path(__file__).parent / "golden"
 
 HEAD = Head(
@@ -114,13 +168,13 @@ def test_a_damaged_batch_of_writes_is_named(data: bytes, tmp_path: Path) -> None
 
 
 @STORES
-def test_of_many_that_create_an_object_one_does(empty_store: cluster.Storage) -> None:
+def test_one_of_several_concurrent_creates_succeeds(empty_store: cluster.Storage) -> None:
     with ThreadPoolExecutor(8) as threads:
         created = list(threads.map(lambda n: empty_store.create("a/b", b"%d" % n), range(8)))
     assert created.count(True) == 1 and empty_store.read("a/b") == b"%d" % created.index(True)
 
 
-def test_a_directory_refuses_and_says_what(tmp_path: Path) -> None:
+def test_errors_of_a_directory_name_the_file(tmp_path: Path) -> None:
     store = cluster.LocalStorage(tmp_path)
     store.create("a/b", b"1")
     with pytest.raises(twinspire.StorageError, match="cannot be created"):
@@ -129,7 +183,7 @@ def test_a_directory_refuses_and_says_what(tmp_path: Path) -> None:
         store.read("a")
 
 
-def test_an_object_store_refuses_and_says_what(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_an_object_store_name_the_object_without_credentials(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     obstore = pytest.importorskip("obstore", reason="obstore is not installed")
     store = cluster.ObjectStorage(bucket)
     absent = cluster.ObjectStorage("s3://there-is-no-such-bucket/shop")

@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 #: Epochs that a replica keeps open: the newest, and the one that routers ask for until all replicas have the newest.
 KEPT_EPOCHS = 2
 
-#: Seconds for which recalls do not ask a store that failed.
-PAUSE = 1.0
+#: Seconds after a failed request in which recalls do not read the log.
+RETRY_DELAY = 1.0
 
 
 class ServedEpoch:
@@ -48,25 +48,26 @@ class ServedEpoch:
         self.applied = named.writes
         self.refused = 0
         self._lock = threading.Lock()
-        #: Why the log could not be read, and until when recalls do not try again.
-        self._away: tuple[float, str] | None = None
+        #: After a failed read of the log: the time of the next try, and the error.
+        self._retry_after: tuple[float, str] | None = None
 
     def catch_up(self, until: int | None = None) -> int:
         """Apply the writes of the log. Returns the number of the last batch that is visible.
 
-        With `until`, writes after it may be left out. Shortly after the store failed it is not asked for them: many
-        recalls would wait for it one after the other.
+        With `until`, writes after it may be left out. For a second after a failed read there is no new one: many
+        recalls would wait for the store one after the other.
         """
         with self._lock:
-            if until is not None and self.applied < until and self._away and time.monotonic() < self._away[0]:
-                raise StorageError(f"the store failed shortly before: {self._away[1]}")
+            retry = self._retry_after
+            if until is not None and self.applied < until and retry and time.monotonic() < retry[0]:
+                raise StorageError(f"the store failed less than {RETRY_DELAY:g} s ago: {retry[1]}")
             if until is None or self.applied < until:
                 try:
                     self._read()
                 except StorageError as error:
-                    self._away = time.monotonic() + PAUSE, str(error)
+                    self._retry_after = time.monotonic() + RETRY_DELAY, str(error)
                     raise
-                self._away = None
+                self._retry_after = None
             return self.applied
 
     def _read(self) -> None:

@@ -17,8 +17,8 @@ from twinspire._errors import CorruptError
 from twinspire.ray._head import object_name
 from twinspire.ray._storage import Storage
 
-#: Batches that are deleted at a time.
-TRIMMED_AT_A_TIME = 8
+#: Threads that delete batches.
+TRIM_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class WriteLog:
             try:
                 operations = json.loads(data)
                 if not isinstance(operations, list) or not all(map(_is_operation, operations)):
-                    raise ValueError("a list of records and ids expected")
+                    raise ValueError("a list of records with ids, and of ids, is expected")
             except ValueError as error:
                 reason = f"{name} in {self.store!r} is no batch of writes: {error}; restore the object"
                 raise CorruptError(reason) from error
@@ -71,8 +71,8 @@ class WriteLog:
     def trim(self, until: int) -> None:
         """Delete batches up to a number that no kept epoch needs."""
         old = [f"{self.prefix}/{name}" for name in self.store.names(self.prefix) if name <= object_name(until)]
-        # There may be thousands, and a store on the network takes milliseconds for each.
-        with ThreadPoolExecutor(TRIMMED_AT_A_TIME) as threads:
+        # There may be thousands, and a remote store takes milliseconds for each.
+        with ThreadPoolExecutor(TRIM_THREADS) as threads:
             for _ in threads.map(self.store.delete, old):
                 pass
 
