@@ -132,7 +132,7 @@ pub fn run(dir: &Path, tried: Settings<'_>) -> Result<(), Box<dyn Error>> {
                 training: TrainParams {
                     patience: PATIENCE,
                     seed,
-                    ..config.training
+                    ..config.training.clone()
                 },
                 ..config.clone()
             };
@@ -143,7 +143,7 @@ pub fn run(dir: &Path, tried: Settings<'_>) -> Result<(), Box<dyn Error>> {
         let whole = Config {
             training: TrainParams {
                 epochs: passes.round() as usize,
-                ..config.training
+                ..config.training.clone()
             },
             ..config
         };

@@ -301,7 +301,7 @@ pub fn run(dir: &Path, settings: Option<&Path>) -> Result<(), Box<dyn Error>> {
             let config = Config {
                 training: TrainParams {
                     seed,
-                    ..chosen.config.training
+                    ..chosen.config.training.clone()
                 },
                 ..chosen.config.clone()
             };

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How often signals are handled and progress is reported.
 pub const INTERVAL: Duration = Duration::from_millis(50);
 
+/// What a progress callback returns to end a training with the best epoch so far.
+const KEEP_BEST: &str = "keep_best";
+
 /// What a long call reports.
 #[derive(Clone, Copy)]
 pub struct Report {
@@ -29,6 +32,8 @@ pub struct Report {
 #[derive(Default)]
 pub struct Job {
     cancelled: AtomicBool,
+    /// Whether a training is to end with the best epoch so far.
+    keep_best: AtomicBool,
     latest: Mutex<Option<Report>>,
 }
 
@@ -40,6 +45,11 @@ impl Job {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
+    }
+
+    /// Whether the callback asked a training to end with the best epoch so far, since the last call of this.
+    pub fn take_keep_best(&self) -> bool {
+        self.keep_best.swap(false, Ordering::Relaxed)
     }
 
     fn take(&self) -> Option<Report> {
@@ -62,10 +72,11 @@ impl Listener {
         Ok(Self((!listener.is_none()).then(|| listener.unbind())))
     }
 
-    /// Reports progress. An exception of the callback, or its `False`, ends the call.
-    pub fn tell(&self, py: Python<'_>, report: Report) -> Result<(), Failure> {
+    /// Reports progress. An exception of the callback, or its `False`, ends the call. Returns whether it answers that the
+    /// best so far is to be kept.
+    pub fn tell(&self, py: Python<'_>, report: Report) -> Result<bool, Failure> {
         let Some(listener) = &self.0 else {
-            return Ok(());
+            return Ok(false);
         };
         let Report {
             stage,
@@ -80,7 +91,9 @@ impl Listener {
                 "CancelledError",
                 "cancelled by the progress callback",
             )),
-            _ => Ok(()),
+            _ => Ok(answer
+                .extract::<&str>()
+                .is_ok_and(|answer| answer == KEEP_BEST)),
         }
     }
 
@@ -109,7 +122,8 @@ pub fn run<T: Send, E: Into<Failure> + Send>(
     let attend = |py: Python<'_>| {
         py.check_signals()?;
         job.take()
-            .map_or(Ok(()), |report| listener.tell(py, report))
+            .map_or(Ok(false), |report| listener.tell(py, report))
+            .map(|keep_best| job.keep_best.fetch_or(keep_best, Ordering::Relaxed))
     };
     let result = py.detach(|| {
         thread::scope(|scope| {

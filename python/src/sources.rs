@@ -6,17 +6,18 @@ use crate::read_options::read_options;
 use crate::rows::{Locked, add_line, json_lines, read_text};
 use arrow_array::RecordBatchReader;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use serde_json::Value;
 use std::path::PathBuf;
 use twinspire::import::{self, Format, ImportError, Lines, ReadOptions, Records, arrow, jsonl};
 use twinspire::{Event, MinedPair, TrainingPair};
 
-/// A file, a frame or dicts with the options by which they are read. Taken wherever items, users or events are.
+/// Files, a frame or dicts with the options by which they are read. Taken wherever items, users or events are.
 ///
 /// Parameters
 /// ----------
-/// data : path, frame or iterable of dict
+/// data : path, list of paths, frame or iterable of dict
+///     Of a directory all data files are read, in the order of their paths.
 /// format : {'json-lines', 'csv', 'parquet', 'movielens', 'export'}, optional
 ///     Of a file whose name does not tell.
 /// id : str, optional
@@ -95,16 +96,38 @@ impl<'py> Given<'py> {
         }
     }
 
-    /// The file, if this is one.
-    fn file(&self) -> Result<Option<import::Source>, Failure> {
-        let Ok(path) = self.object.extract::<PathBuf>() else {
-            return Ok(None);
+    /// The files, if this is a path or a list of paths.
+    fn files(&self) -> Result<Option<Vec<import::Source>>, Failure> {
+        let paths = match self.object.extract::<PathBuf>() {
+            Ok(path) => vec![path],
+            // The columns of some frames are a sequence of names.
+            Err(_)
+                if !self.object.is_instance_of::<PyList>()
+                    && !self.object.is_instance_of::<PyTuple>() =>
+            {
+                return Ok(None);
+            }
+            Err(_) => match self.object.extract::<Vec<PathBuf>>() {
+                Ok(paths) if !paths.is_empty() => paths,
+                _ => return Ok(None),
+            },
         };
-        let source = match self.format {
-            Some(format) => import::Source::new(path, format),
-            None => import::open(path)?,
-        };
-        Ok(Some(source.options(self.options.clone())))
+        let mut sources = Vec::new();
+        for path in paths {
+            match self.format {
+                Some(format) => sources.push(import::Source::new(path, format)),
+                None => {
+                    for file in import::files_of(path)? {
+                        sources.push(import::open(file)?);
+                    }
+                }
+            }
+        }
+        let each = sources.into_iter();
+        Ok(Some(
+            each.map(|source| source.options(self.options.clone()))
+                .collect(),
+        ))
     }
 }
 
@@ -114,8 +137,8 @@ macro_rules! read {
         $(#[$doc])*
         pub fn $name(object: &Bound<'_, PyAny>) -> Result<Vec<$type>, Failure> {
             let (py, given) = (object.py(), Given::new(object));
-            if let Some(file) = given.file()? {
-                return read_file(py, || file.$of_file());
+            if let Some(files) = given.files()? {
+                return read_files(py, &files, import::Source::$of_file);
             }
             let options = given.options;
             if let Some(reader) = frames::reader(&given.object)? {
@@ -143,12 +166,22 @@ read!(
     events: Event, events, events_from, events_from, "events"
 );
 
-/// All records of a file.
-fn read_file<T: Send>(
+/// All records of some files.
+fn read_files<T: Send>(
     py: Python<'_>,
-    open: impl FnOnce() -> Result<Records<T>, ImportError> + Send,
+    files: &[import::Source],
+    open: impl Fn(&import::Source) -> Result<Records<T>, ImportError> + Sync,
 ) -> Result<Vec<T>, Failure> {
-    Ok(py.detach(|| open()?.collect::<Result<Vec<T>, _>>())?)
+    let records = py.detach(|| {
+        let mut records = Vec::new();
+        for file in files {
+            for record in open(file)? {
+                records.push(record?);
+            }
+        }
+        Ok::<_, ImportError>(records)
+    });
+    Ok(records?)
 }
 
 /// Pairs to mine, from a file of JSON lines, a frame or dicts.

@@ -15,8 +15,8 @@ use twinspire::MinedPair;
 use twinspire::train::mobius::{self, Categories, Similarity, Teacher};
 use twinspire::train::report::samples;
 use twinspire::train::{
-    AutoParams, Dataset, MissingData, TrainError, Trained as Outcome, TrainingProgress, dssm, ebr,
-    youtube,
+    AutoParams, Dataset, MissingData, StopTraining, TrainError, Trained as Outcome,
+    TrainingProgress, dssm, ebr, youtube,
 };
 
 /// Number of queries and of answers in the samples of a report.
@@ -271,14 +271,19 @@ fn fit<C: DeserializeOwned + Serialize + Send + Sync>(
 }
 
 /// Reports a training to its job.
-fn on_batch(job: &Job) -> impl FnMut(TrainingProgress) -> ControlFlow<()> {
+fn on_batch(job: &Job) -> impl FnMut(TrainingProgress) -> ControlFlow<StopTraining> {
     |progress| {
-        job.report(Report {
+        let flow = job.report(Report {
             stage: "training",
             done: progress.done,
             total: progress.total,
             loss: progress.loss,
-        })
+        });
+        match (flow, job.take_keep_best()) {
+            (ControlFlow::Break(()), _) => ControlFlow::Break(StopTraining::Cancel),
+            (ControlFlow::Continue(()), true) => ControlFlow::Break(StopTraining::KeepBest),
+            (ControlFlow::Continue(()), false) => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,37 @@ def test_a_recipe_trains_towers_to_publish(empty: twinspire.Database, recipe: st
     empty.publish("shop", trained.towers)
     user = {"user_id": "u1", "likes": "green", "history": ["i1", "i5"]}
     assert len(empty.recall("shop", user=user, check_features="lenient")) == 10
+
+
+def test_a_training_stops_with_the_best_epoch_and_continues_from_its_checkpoint(tmp_path: Path) -> None:
+    data, checkpoint = shop(), tmp_path / "at"
+    settings: dict[str, Any] = {"epochs": 300, "batch": 8, "patience": 300}
+    whole = train.youtube(**data, **settings)
+
+    def stop(progress: twinspire.Progress) -> Literal["keep_best"] | None:
+        return "keep_best" if progress.loss is not None else None
+
+    stopped = train.youtube(**data, **settings, checkpoint=str(checkpoint), progress=stop)
+    assert stopped.report["stopped"] and not whole.report["stopped"]
+    assert len(stopped.report["losses"]) < 300 and stopped.settings["checkpoint"] is None
+    resumed = train.youtube(**data, **settings, checkpoint=str(checkpoint))
+    assert resumed.report["losses"] == whole.report["losses"]
+    assert resumed.towers.hash == whole.towers.hash
+    with pytest.raises(twinspire.TrainError, match="of another training"):
+        train.youtube(**data, **{**settings, "batch": 16}, checkpoint=str(checkpoint))
+
+
+def test_events_of_several_files_and_of_a_directory_are_one_log(tmp_path: Path) -> None:
+    data = shop()
+    events, items = data["events"], data["items"]
+    for day, part in enumerate([events[:40], events[40:]]):
+        (tmp_path / f"day={day}").mkdir()
+        (tmp_path / f"day={day}" / "part.jsonl").write_text("".join(json.dumps(event) + "\n" for event in part))
+    files = sorted(tmp_path.glob("*/*.jsonl"))
+    whole, of_files, of_directory = (
+        train.youtube(items=items, events=given, **SMALL).towers.hash for given in (events, files, tmp_path)
+    )
+    assert whole == of_files == of_directory
 
 
 def test_models_are_judged_beside_baselines(empty: twinspire.Database) -> None:

@@ -213,7 +213,7 @@ impl<'a> Evaluation<'a> {
         mut self,
         mut progress: impl FnMut(EvaluationProgress) -> C + 'a,
     ) -> Self {
-        self.progress = Box::new(move |at| progress(at).into_control_flow());
+        self.progress = Box::new(move |at| progress(at).into_control_flow().map_break(drop));
         self
     }
 

@@ -154,7 +154,7 @@ fn windows_learn_a_log_in_order_of_time() {
         &Config {
             training: TrainParams {
                 patience: 1,
-                ..config.training
+                ..config.training.clone()
             },
             ..config
         },

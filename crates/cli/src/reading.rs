@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt::Display;
 use std::hash::BuildHasher;
+use std::ops::AddAssign;
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -25,6 +26,15 @@ pub struct Tally {
     pub lost: u64,
     /// Number of records that a later one of the same id replaces.
     pub repeated: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.read += other.read;
+        self.bad += other.bad;
+        self.lost += other.lost;
+        self.repeated += other.repeated;
+    }
 }
 
 impl Tally {

@@ -61,6 +61,6 @@ pub use lines::Lines;
 pub use movielens::MovieLens;
 pub use options::ReadOptions;
 pub use records::Records;
-pub use source::{Format, Source, open};
+pub use source::{Format, Source, files_of, open};
 pub use twinspire_towers::Event;
 pub use twinspire_towers::internals::{check_integers, misread_places};

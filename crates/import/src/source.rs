@@ -1,5 +1,6 @@
 //! Sources of records by their path.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::parquet;
 use crate::records::Records;
 use crate::standard_input::is_standard_input;
 use crate::{jsonl, movielens};
+
+/// Largest depth of nested directories.
+const MAX_DEPTH: usize = 16;
 
 /// The format of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,19 +65,72 @@ pub fn open(path: impl AsRef<Path>) -> Result<Source, ImportError> {
                     none of these; other data is imported file by file";
         return Err(ImportError::file(path, what));
     }
-    let format = match &*extension(path) {
-        "jsonl" | "ndjson" | "json" => Format::JsonLines,
-        "csv" | "tsv" => Format::Csv,
-        "dat" => Format::MovieLens,
-        #[cfg(feature = "parquet")]
-        "parquet" => Format::Parquet,
-        _ => {
-            let what = "a file called .jsonl, .ndjson, .json, .csv, .tsv, .dat or (where the crate has the \
-                        feature `parquet`) .parquet expected, or a MovieLens directory";
-            return Err(ImportError::file(path, what));
-        }
+    let Some(format) = format_of(path) else {
+        let what = "a file called .jsonl, .ndjson, .json, .csv, .tsv, .dat or (where the crate has the \
+                    feature `parquet`) .parquet expected, or a MovieLens directory";
+        return Err(ImportError::file(path, what));
     };
     Ok(Source::new(path, format))
+}
+
+/// The files of a path: of a directory those that [`open`] knows by their extension, at any depth, in the order of their
+/// paths. Names that begin with `.` or `_` are passed over, as writers of partitioned data mark files that are no data.
+/// A MovieLens directory, a file and standard input are themselves.
+///
+/// # Errors
+/// [`ImportError`] if a directory cannot be read or has no such file.
+pub fn files_of(path: impl AsRef<Path>) -> Result<Vec<PathBuf>, ImportError> {
+    let path = path.as_ref();
+    if is_standard_input(path) || !path.is_dir() || movielens::is_movielens(path) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    list(path, 0, &mut files)?;
+    if files.is_empty() {
+        let what = "a directory with files called .jsonl, .ndjson, .json, .csv, .tsv or .parquet expected, or a \
+                    MovieLens directory";
+        return Err(ImportError::file(path, what));
+    }
+    Ok(files)
+}
+
+/// Adds the data files of a directory and of those in it.
+fn list(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), ImportError> {
+    let failed = |error| ImportError::io(directory, &error);
+    if depth > MAX_DEPTH {
+        return Err(ImportError::file(
+            directory,
+            "directories are nested too deeply",
+        ));
+    }
+    let entries = directory.read_dir().map_err(failed)?;
+    let paths: Result<Vec<PathBuf>, io::Error> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(failed)?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
+        if path.is_dir() {
+            list(&path, depth + 1, files)?;
+        } else if format_of(&path).is_some() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The format that the name of a file tells.
+fn format_of(path: &Path) -> Option<Format> {
+    match &*extension(path) {
+        "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
+        "csv" | "tsv" => Some(Format::Csv),
+        "dat" => Some(Format::MovieLens),
+        #[cfg(feature = "parquet")]
+        "parquet" => Some(Format::Parquet),
+        _ => None,
+    }
 }
 
 /// The extension in small letters; that of a compressed file stands before `.gz` or `.zst`.
@@ -225,6 +282,34 @@ mod tests {
         write_file(dir, "u.data", "1\t2\t3\t4\n");
         assert_eq!(format(dir), Ok(Some(Format::MovieLens)));
         assert_eq!(open(dir).unwrap().events().unwrap().count(), 1);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "directories of a test")]
+    fn files_of_a_directory_are_its_data_files_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        for name in ["day=2", "day=1", "_temporary", ".hidden"] {
+            std::fs::create_dir(dir.join(name)).unwrap();
+            write_file(&dir.join(name), "part-0.jsonl", "");
+        }
+        for name in ["_SUCCESS", "z.csv", "readme.txt", "a.jsonl.gz"] {
+            write_file(dir, name, "");
+        }
+        let found = files_of(dir).unwrap();
+        let expected = [
+            "a.jsonl.gz",
+            "day=1/part-0.jsonl",
+            "day=2/part-0.jsonl",
+            "z.csv",
+        ];
+        assert_eq!(found, expected.map(|name| dir.join(name)));
+        assert_eq!(files_of(dir.join("z.csv")).unwrap(), [dir.join("z.csv")]);
+        std::fs::create_dir(dir.join("empty")).unwrap();
+        let error = files_of(dir.join("empty")).unwrap_err().to_string();
+        assert!(error.contains("a directory with files called"), "{error}");
+        write_file(dir, "u.data", "1\t2\t3\t4\n");
+        assert_eq!(files_of(dir).unwrap(), [dir]);
     }
 
     #[cfg(feature = "compressed")]

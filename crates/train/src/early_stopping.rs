@@ -56,6 +56,21 @@ impl EarlyStopping {
         }
     }
 
+    /// Metric, number and checkpoint of the best epoch so far.
+    pub(crate) fn best(&self) -> Option<(f64, usize, &Checkpoint)> {
+        let best = self.best.as_ref()?;
+        Some((best.metric, best.epoch, &best.checkpoint))
+    }
+
+    /// Continues from the best epoch of an earlier run.
+    pub(crate) fn restore(&mut self, metric: f64, epoch: usize, checkpoint: Checkpoint) {
+        self.best = Some(Best {
+            metric,
+            epoch,
+            checkpoint,
+        });
+    }
+
     /// The checkpoint of the best epoch and its number. Without any validation: the current state of the
     /// network, and no number.
     pub(crate) fn into_best(self, network: &Network) -> (Checkpoint, Option<usize>) {

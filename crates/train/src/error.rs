@@ -1,9 +1,11 @@
 //! Why a training fails.
 
 use super::error_reason::{
-    MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
+    CheckpointFault, MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault,
+    Untrainable, WarmStartFault,
 };
 use super::unknown_ids::UnknownIds;
+use std::path::PathBuf;
 use thiserror::Error;
 use twinspire_towers::{RecordError, Side, TowerError};
 
@@ -161,6 +163,15 @@ pub enum TrainError {
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
+    },
+    /// A checkpoint that cannot be written, or that the training cannot continue from.
+    #[error("checkpoint {}: {fault}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        fault: CheckpointFault,
     },
     /// The progress callback cancelled the training.
     #[error("the training was cancelled")]

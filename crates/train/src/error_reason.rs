@@ -181,3 +181,21 @@ pub enum TeacherFault {
         source: EmbedError,
     },
 }
+
+/// Why a checkpoint cannot be written or read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CheckpointFault {
+    /// The file system refuses.
+    #[error("{0}")]
+    Io(String),
+    /// It is not a checkpoint, or not a whole one.
+    #[error("damaged: {0}; delete it to start from the beginning")]
+    Damaged(String),
+    /// It belongs to a training with other data or settings.
+    #[error(
+        "of another training: data, settings, starting towers or the version of Twinspire differ; use another \
+         directory, or delete this file to start from the beginning"
+    )]
+    OtherTraining,
+}

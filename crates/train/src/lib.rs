@@ -21,15 +21,22 @@
 //! 1. `sampler` numbers users and items of a log and takes out the holdout.
 //! 2. `schema` derives the description of the towers from columns and [`Overrides`].
 //! 3. `nn` initialises the weights, or takes them from earlier towers.
-//! 4. `training_loop` runs epochs of batches, in the order of `shuffle`; `early_stopping` keeps the best checkpoint; `meter` reports
-//!    progress.
+//! 4. `training_loop` runs epochs of batches, in the order of `shuffle`; `early_stopping` keeps the best epoch; `checkpoint` saves
+//!    the state; `meter` reports progress.
 //! 5. For each batch, `reader` encodes users and items, `nn` runs the forward pass, a `loss` gives
 //!    gradients of the vectors, and `nn` runs the backward pass and the optimiser.
 //! 6. `popularity` computes recall by popularity for the report.
 
+/// What `twinspire` uses for fuzzing, and users should not.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::checkpoint::is_training_state;
+}
+
 mod auto;
 mod baselines;
 mod blend;
+mod checkpoint;
 mod chunks;
 mod cooccurrence;
 mod data_report;
@@ -68,11 +75,13 @@ pub mod youtube;
 pub use auto::{AutoCandidate, AutoParams, AutoReport};
 pub use baselines::{Baseline, Comparison, recommend as recommend_baselines};
 pub use blend::{Blend, BlendChoice};
+pub use checkpoint::remove_checkpoint;
 pub use data_report::{ColumnReport, DataReport};
 pub use dataset::Dataset;
 pub use error::TrainError;
 pub use error_reason::{
-    MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault, Untrainable, WarmStartFault,
+    CheckpointFault, MinedFault, MissingData, OverrideFault, SchemaPlace, TeacherFault,
+    Untrainable, WarmStartFault,
 };
 pub use history_encoder::{Attention, Gru, HistoryEncoder};
 pub use hold_out::HoldOut;
@@ -83,5 +92,5 @@ pub use report::TrainingReport;
 pub use schema::{Overrides, TowerOverrides, Unread};
 pub use train_params::TrainParams;
 pub use trained::Trained;
-pub use training_progress::{IntoControlFlow, TrainingProgress};
+pub use training_progress::{IntoControlFlow, StopTraining, TrainingProgress};
 pub use unknown_ids::UnknownIds;

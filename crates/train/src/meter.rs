@@ -1,11 +1,13 @@
 //! Counts batches, losses and time of a training, and reports progress.
 
+use super::checkpoint::MeterState;
 use super::data_report::DataReport;
 use super::error::TrainError;
 use super::nn::Checkpoint;
 use super::report::TrainingReport;
 use super::trained::Trained;
-use super::training_progress::{IntoControlFlow, TrainingProgress};
+use super::training_progress::{IntoControlFlow, StopTraining, TrainingProgress};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,6 +18,8 @@ pub(crate) struct Meter<P> {
     progress: P,
     data: Arc<DataReport>,
     started: Instant,
+    /// Seconds of the run before a checkpoint.
+    seconds_before: f64,
     /// Start of the current stretch of learning: reading and validation are not timed.
     learning_since: Instant,
     /// Seconds of learning in finished epochs.
@@ -35,6 +39,8 @@ pub(crate) struct Meter<P> {
     losses: Vec<f32>,
     metric: Option<&'static str>,
     validations: Vec<f64>,
+    /// Whether the caller ends the training and keeps the best so far.
+    stopped: bool,
 }
 
 impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
@@ -45,6 +51,7 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
             progress,
             data: Arc::default(),
             started: now,
+            seconds_before: 0.0,
             learning_since: now,
             learning_seconds: 0.0,
             epoch: 1,
@@ -58,6 +65,7 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
             losses: Vec::new(),
             metric: None,
             validations: Vec::new(),
+            stopped: false,
         }
     }
 
@@ -114,8 +122,47 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
         };
         match (self.progress)(progress).into_control_flow() {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(TrainError::Cancelled),
+            ControlFlow::Break(StopTraining::Cancel) => Err(TrainError::Cancelled),
+            ControlFlow::Break(StopTraining::KeepBest) => {
+                self.stopped = true;
+                Ok(())
+            }
         }
+    }
+
+    /// Whether the caller ends the training and keeps the best so far.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Whether no batch is done yet.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.batches_done == 0
+    }
+
+    /// Counts and curves after an epoch, for a checkpoint.
+    pub(crate) fn state(&self) -> MeterState {
+        MeterState {
+            epoch: self.epoch,
+            batches_done: self.batches_done,
+            examples_seen: self.examples_seen,
+            learning_seconds: self.learning_seconds,
+            seconds: self.seconds(),
+            losses: self.losses.clone(),
+            validations: self.validations.clone(),
+        }
+    }
+
+    /// Continues from a state, whose validations are of this metric.
+    pub(crate) fn restore(&mut self, state: MeterState, metric: &'static str) {
+        self.epoch = state.epoch;
+        self.batches_done = state.batches_done;
+        self.examples_seen = state.examples_seen;
+        self.learning_seconds = state.learning_seconds;
+        self.seconds_before = state.seconds;
+        self.losses = state.losses;
+        self.metric = (!state.validations.is_empty()).then_some(metric);
+        self.validations = state.validations;
     }
 
     /// Ends an epoch and returns its number, from 1.
@@ -143,19 +190,21 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
         kept: Option<usize>,
     ) -> Result<Trained, TrainError> {
         let towers = Towers::from_model(&checkpoint.model)?.with_optimiser(&checkpoint.optimiser);
+        let seconds = self.seconds();
         let report = TrainingReport {
             examples_per_second: self.examples_per_second(),
             data: Arc::unwrap_or_clone(self.data),
             kept: kept.unwrap_or(self.losses.len()),
             losses: self.losses,
-            metric: self.metric,
+            metric: self.metric.map(Cow::Borrowed),
             validations: self.validations,
             baselines: None,
             auto: None,
             deciles: Vec::new(),
             examples: self.examples_per_epoch,
             parameters: towers.parameters(),
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds,
+            stopped: self.stopped,
         };
         Ok(Trained { towers, report })
     }
@@ -163,6 +212,10 @@ impl<C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Meter<P> {
     /// The validation metric after each epoch so far.
     pub(crate) fn validations(&self) -> &[f64] {
         &self.validations
+    }
+
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
     fn mean_loss(&self) -> f32 {

@@ -10,6 +10,7 @@ use super::html::{add, begin, escaped, row};
 use super::popularity::Decile;
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt::Write;
 use twinspire_towers::Towers;
 use twinspire_towers::TowersError;
@@ -34,7 +35,7 @@ pub struct TrainingReport {
     /// Training examples in an epoch.
     pub examples: u64,
     /// Name of the validation metric, larger being better; `None` without a holdout.
-    pub metric: Option<&'static str>,
+    pub metric: Option<Cow<'static, str>>,
     /// The metric after each epoch.
     pub validations: Vec<f64>,
     /// The towers beside baselines on the holdout; `None` without one, and where the recipe has no logs.
@@ -53,6 +54,8 @@ pub struct TrainingReport {
     pub parameters: usize,
     /// Total time, in seconds.
     pub seconds: f64,
+    /// Whether the caller ended the training early and [kept the best so far](crate::StopTraining::KeepBest).
+    pub stopped: bool,
 }
 
 /// The answer of the towers to one query.
@@ -150,7 +153,7 @@ impl TrainingReport {
         add(&mut page, "<h2>Loss of each epoch</h2>");
         let losses: Vec<f64> = self.losses.iter().copied().map(f64::from).collect();
         add(&mut page, &chart("loss", &losses, None));
-        if let Some(metric) = self.metric {
+        if let Some(metric) = &self.metric {
             add(
                 &mut page,
                 &format!("<h2>Validation: {}</h2>", escaped(metric)),
@@ -243,7 +246,7 @@ fn data_read(page: &mut String, data: &DataReport) {
 fn search(page: &mut String, auto: &AutoReport) {
     add(page, "<h2>Search for settings</h2>");
     add(page, &format!("<p>{}.", escaped(&auto.why())));
-    let metric = escaped(auto.metric);
+    let metric = escaped(&auto.metric);
     let head = format!(
         "<table><tr><th>settings<th class=\"n\">{metric}<th class=\"n\">at epoch<th class=\"n\">of"
     );
@@ -274,7 +277,10 @@ fn baselines(page: &mut String, comparison: Option<&Comparison>) {
         "<table><tr><th>on the holdout<th class=\"n\">hit@10<th class=\"n\">nDCG@10<th class=\"n\">hit@100",
     );
     let towers = ("these towers", comparison.model);
-    let others = comparison.baselines.iter().map(|of| (of.name, of.metrics));
+    let others = comparison
+        .baselines
+        .iter()
+        .map(|of| (&*of.name, of.metrics));
     for (name, of) in std::iter::once(towers).chain(others) {
         let cells = format!(
             "<tr><td>{}<td class=\"n\">{:.4}<td class=\"n\">{:.4}<td class=\"n\">{:.4}",
@@ -431,7 +437,7 @@ mod tests {
             baselines: None,
             auto: None,
             losses: vec![3.0, 2.0, 1.5],
-            metric: Some("hit@10"),
+            metric: Some("hit@10".into()),
             validations: vec![0.1, 0.3, 0.2],
             deciles: vec![Decile {
                 items: 12,
@@ -447,6 +453,7 @@ mod tests {
             examples: 99,
             parameters: 1000,
             seconds: 1.25,
+            stopped: false,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::error::TrainError;
 use super::nn::{Method, OptimiserParams};
 use super::range::{MAX_COUNT, check_range};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::path::PathBuf;
 
 /// Settings of the training loop and the optimiser, which every recipe has.
 ///
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// };
 /// assert_eq!(config.training.batch, 512);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainParams {
     /// Epochs: passes over the training examples.
     pub epochs: usize,
@@ -44,6 +45,19 @@ pub struct TrainParams {
     pub max_unknown_ids: f32,
     /// Seed of the random numbers.
     pub seed: u64,
+    /// Directory of checkpoints. The state of the training is saved there after each epoch, and what a search for
+    /// settings chose when it ends. If the directory has a state, the training continues from it, and ends with the same
+    /// weights as one that was not interrupted. It has to be the same training: the same data, settings and version.
+    /// Remove the directory once the towers are saved. `None` saves nothing. Reports of settings have `null` here: the result does not
+    /// depend on it.
+    #[serde(serialize_with = "none")]
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// Leaves a path out of reported settings.
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn none<S: Serializer>(_: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_none()
 }
 
 impl TrainParams {

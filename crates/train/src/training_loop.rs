@@ -1,15 +1,16 @@
-//! The training loop of all recipes: shuffled epochs of mini-batches, validation, checkpoints and early
-//! stopping.
+//! The training loop of all recipes: shuffled epochs of mini-batches, validation, early stopping and
+//! checkpoints.
 //!
 //! A [`Recipe`] supplies what differs: the examples, the negatives and the loss of a batch, and how a
 //! model is validated. A [`Course`] does the rest. Calls into a recipe are per batch and per epoch, never per
 //! example, and are statically dispatched.
 
 use super::baselines::Comparison;
+use super::checkpoint::{BestState, CheckpointDirectory, CourseState, pack_rng, unpack_rng};
 use super::early_stopping::{EarlyStopping, Verdict};
 use super::error::TrainError;
 use super::meter::Meter;
-use super::nn::Network;
+use super::nn::{Network, weights};
 use super::popularity::Decile;
 use super::shuffle::shuffle;
 use super::train_params::TrainParams;
@@ -46,8 +47,18 @@ pub(crate) trait Recipe {
     /// The validation metric of a model for each event of the holdout; empty without one.
     fn validate(&self, model: &Model) -> Vec<f64>;
 
-    /// Saves state of the recipe that belongs to the weights: called after the best epoch so far.
-    fn checkpoint(&mut self) {}
+    /// Keeps the state of the recipe that belongs to the weights: called after the best epoch so far.
+    fn keep_best(&mut self) {}
+
+    /// The state of the recipe, for a checkpoint: what later batches or the result depend on.
+    fn state(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Continues from a [`state`](Self::state). Returns whether it was one.
+    fn restore(&mut self, state: &[u8]) -> bool {
+        state.is_empty()
+    }
 
     /// The towers beside baselines on the holdout, if the recipe has logs.
     fn compare(&self, _model: &Model) -> Option<Comparison> {
@@ -86,7 +97,7 @@ pub(crate) struct Course<R: Recipe, P> {
     recipe: R,
     network: Network,
     stages: Vec<Stage<R::Example, R::Settings>>,
-    params: TrainParams,
+    batch: usize,
     rng: Pcg64Mcg,
     meter: Meter<P>,
     stopping: EarlyStopping,
@@ -94,6 +105,9 @@ pub(crate) struct Course<R: Recipe, P> {
     next: (usize, usize),
     /// The validation metric of the best epoch for each event of the holdout.
     best_values: Vec<f64>,
+    checkpoint: Option<CheckpointDirectory>,
+    /// For each epoch its stage, and the generator before its shuffle.
+    shuffles: Vec<(usize, Pcg64Mcg)>,
 }
 
 impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P> {
@@ -105,7 +119,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
         recipe: R,
         network: Network,
         stages: Vec<Stage<R::Example, R::Settings>>,
-        params: TrainParams,
+        params: &TrainParams,
         rng: Pcg64Mcg,
         mut meter: Meter<P>,
     ) -> Result<Self, TrainError> {
@@ -121,21 +135,45 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             stopping: EarlyStopping::new(params.patience),
             next: (0, 0),
             best_values: Vec::new(),
+            checkpoint: None,
+            shuffles: Vec::new(),
             recipe,
             network,
             stages,
-            params,
+            batch: params.batch,
             rng,
             meter,
         })
     }
 
-    /// Runs the next epoch and validates. Returns false, without running one, once all are done or early stopping
-    /// has ended the training.
+    /// Saves the state to a directory after each epoch, and continues from the state that is there.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`] if the caller cancels.
+    /// [`TrainError::Checkpoint`] if it cannot be read or belongs to another training.
+    pub(crate) fn with_checkpoint(
+        mut self,
+        checkpoint: Option<CheckpointDirectory>,
+    ) -> Result<Self, TrainError> {
+        if let Some(directory) = &checkpoint
+            && let Some(state) = directory.read_state()?
+        {
+            self.restore(state)
+                .map_err(|what| directory.misfit(&what))?;
+        }
+        self.checkpoint = checkpoint;
+        Ok(self)
+    }
+
+    /// Runs the next epoch, validates and saves the state. Returns false once all are done, or early stopping or the
+    /// caller has ended the training.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] if the loss is not finite, [`TrainError::Cancelled`] if the caller cancels,
+    /// [`TrainError::Checkpoint`] if the state cannot be saved.
     pub(crate) fn epoch(&mut self) -> Result<bool, TrainError> {
+        if self.meter.is_stopped() {
+            return Ok(false);
+        }
         let (mut at, mut done) = self.next;
         while self
             .stages
@@ -154,6 +192,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             rng,
             meter,
             stopping,
+            shuffles,
             ..
         } = self;
         let span = telemetry::info_span!(
@@ -162,10 +201,15 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             metric = telemetry::Empty
         );
         let _entered = span.clone().entered();
+        shuffles.push((at, rng.clone()));
         recipe.shuffle(&mut stage.examples, rng);
-        for batch in stage.examples.chunks(self.params.batch) {
+        for batch in stage.examples.chunks(self.batch) {
             let loss = recipe.learn(network, batch, &stage.settings, rng);
             meter.end_batch(loss, batch.len())?;
+            if meter.is_stopped() {
+                meter.end_epoch();
+                return Ok(false);
+            }
         }
         let epoch = meter.end_epoch();
         let values = recipe.validate(network.trained_model());
@@ -176,7 +220,7 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
             if !stage.warm_up {
                 match stopping.observe(epoch, metric, network) {
                     Verdict::Improved => {
-                        recipe.checkpoint();
+                        recipe.keep_best();
                         self.best_values = values;
                     }
                     Verdict::Waiting => {}
@@ -184,7 +228,67 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
                 }
             }
         }
+        if let Some(directory) = &self.checkpoint {
+            directory.write_state(&self.state())?;
+        }
         Ok(true)
+    }
+
+    /// The state between two epochs.
+    fn state(&self) -> CourseState {
+        let shuffles = self.shuffles.iter();
+        let best = self.stopping.best();
+        CourseState {
+            next: self.next,
+            shuffles: shuffles.map(|(at, rng)| (*at, pack_rng(rng))).collect(),
+            rng: pack_rng(&self.rng),
+            network: self.network.state(),
+            best: best.map(|(metric, epoch, checkpoint)| BestState {
+                metric,
+                epoch,
+                weights: weights(&checkpoint.model),
+                steps: checkpoint.optimiser.steps,
+                squares: checkpoint.optimiser.squares.clone(),
+                values: self.best_values.clone(),
+            }),
+            meter: self.meter.state(),
+            recipe: self.recipe.state(),
+        }
+    }
+
+    /// Continues from a state. The error says what does not fit.
+    fn restore(&mut self, state: CourseState) -> Result<(), String> {
+        let misfit = |what: &str| Err(format!("its {what} do not fit this training"));
+        for (at, rng) in &state.shuffles {
+            let (Some(stage), Some(rng)) = (self.stages.get_mut(*at), unpack_rng(rng)) else {
+                return misfit("epochs");
+            };
+            self.shuffles.push((*at, rng.clone()));
+            self.recipe.shuffle(&mut stage.examples, &mut rng.clone());
+        }
+        let Some(rng) = unpack_rng(&state.rng) else {
+            return misfit("random numbers");
+        };
+        self.rng = rng;
+        if let Some(best) = state.best {
+            let found = self
+                .network
+                .checkpoint_of(&best.weights, best.steps, best.squares);
+            let Some(checkpoint) = found else {
+                return misfit("best weights");
+            };
+            self.stopping.restore(best.metric, best.epoch, checkpoint);
+            self.best_values = best.values;
+        }
+        if !self.network.restore(state.network) {
+            return misfit("weights");
+        }
+        if !self.recipe.restore(&state.recipe) {
+            return misfit("counts");
+        }
+        self.meter.restore(state.meter, R::METRIC);
+        self.next = state.next;
+        Ok(())
     }
 
     /// The validation metric after each epoch so far.
@@ -210,8 +314,12 @@ impl<R: Recipe, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C> Course<R, P
     /// The towers of the best epoch, or of the last one without a holdout, and the recipe.
     ///
     /// # Errors
+    /// [`TrainError::Cancelled`] if the caller stopped the training before the first batch.
     /// [`TrainError::Towers`] if the model is not a valid pair of towers.
     pub(crate) fn finish(self) -> Result<(Trained, R), TrainError> {
+        if self.meter.is_stopped() && self.meter.is_at_start() {
+            return Err(TrainError::Cancelled);
+        }
         let (best, epoch) = self.stopping.into_best(&self.network);
         let mut trained = self.meter.finish(&best, epoch)?;
         let examples = self.stages.last().map_or(&[][..], |stage| &stage.examples);

@@ -28,7 +28,19 @@ pub struct TrainingProgress {
     pub validation: Option<f64>,
 }
 
-/// What a progress callback returns: nothing, or whether the training continues.
+/// How a training ends that its progress callback stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopTraining {
+    /// It fails with [`TrainError::Cancelled`](crate::TrainError::Cancelled).
+    Cancel,
+    /// It ends with the towers of the best epoch so far, or with the current ones without a holdout or before the first
+    /// validation; [`stopped`](crate::TrainingReport::stopped) in the report says so. A search for settings ends with the
+    /// best ones so far, and the training that follows runs on. Before the first batch it is as
+    /// [`Cancel`](Self::Cancel).
+    KeepBest,
+}
+
+/// What a progress callback returns: nothing, or whether and how the training stops.
 ///
 /// ```
 /// # mod twinspire { pub use twinspire_towers::Event; pub use twinspire_train as train; }
@@ -51,19 +63,24 @@ pub struct TrainingProgress {
 /// assert_eq!(error, TrainError::Cancelled);
 /// ```
 pub trait IntoControlFlow {
-    /// [`ControlFlow::Break`] cancels the training: it ends with
-    /// [`TrainError::Cancelled`](crate::TrainError::Cancelled).
-    fn into_control_flow(self) -> ControlFlow<()>;
+    /// [`ControlFlow::Break`] stops the training; without a value it [cancels](StopTraining::Cancel).
+    fn into_control_flow(self) -> ControlFlow<StopTraining>;
 }
 
 impl IntoControlFlow for () {
-    fn into_control_flow(self) -> ControlFlow<()> {
+    fn into_control_flow(self) -> ControlFlow<StopTraining> {
         ControlFlow::Continue(())
     }
 }
 
 impl IntoControlFlow for ControlFlow<()> {
-    fn into_control_flow(self) -> ControlFlow<()> {
+    fn into_control_flow(self) -> ControlFlow<StopTraining> {
+        self.map_break(|()| StopTraining::Cancel)
+    }
+}
+
+impl IntoControlFlow for ControlFlow<StopTraining> {
+    fn into_control_flow(self) -> ControlFlow<StopTraining> {
         self
     }
 }

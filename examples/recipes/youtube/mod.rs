@@ -41,7 +41,7 @@ pub fn run(dir: &Path) -> Result<(), Box<dyn Error>> {
             let config = Config {
                 training: TrainParams {
                     seed,
-                    ..config.training
+                    ..config.training.clone()
                 },
                 ..config.clone()
             };

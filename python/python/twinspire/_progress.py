@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Callable, Protocol, TextIO, Union
+from typing import Callable, Literal, Protocol, TextIO, Union
 
 from twinspire._records import Progress
 
-ProgressCallback = Callable[[Progress], Union[bool, None]]
-"""Called with the progress; False cancels the call."""
+ProgressCallback = Callable[[Progress], Union[bool, Literal["keep_best"], None]]
+"""Called with the progress. False cancels the call; "keep_best" ends a training with the best epoch so far."""
 
 _WIDTH = 30
 
 
 class _Listener(Protocol):
-    def __call__(self, progress: Progress, /) -> bool | None: ...
+    def __call__(self, progress: Progress, /) -> bool | Literal["keep_best"] | None: ...
 
 
 def listener(progress: bool | ProgressCallback | None) -> _Listener | None:

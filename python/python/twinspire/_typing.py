@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
@@ -27,8 +27,8 @@ Records = Union[Frame, Iterable[Record], "Source"]
 Path = Union[str, PathLike[str]]
 """A path of the file system."""
 
-Data = Union[Path, Records]
-"""A file, a frame, or an iterable of dicts; a `Source` has options by which it is read."""
+Data = Union[Path, Sequence[Path], Records]
+"""Files, directories of files, a frame, or an iterable of dicts; a `Source` has options by which it is read."""
 
 Pairs = Union[Path, Records]
 """Pairs of a user and an item, with or without negatives: a file of JSON lines, a frame, or an iterable of dicts."""

@@ -1,6 +1,7 @@
 """Training towers from raw logs, by four recipes. docs/recipes.md describes them and their settings.
 
-Items, users and events are files (JSON lines, CSV, Parquet, a MovieLens directory), frames, or iterables of dicts. An
+Items, users and events are files or directories of files (JSON lines, CSV, Parquet; a MovieLens directory), frames, or
+iterables of dicts. An
 event has the fields ``user``, ``item``, ``timestamp`` and, if it has one, ``weight``; `twinspire.Source` names them
 where they are called otherwise.
 
@@ -33,6 +34,7 @@ __all__ = ["dssm", "ebr", "mobius", "youtube"]
 
 #: Settings of the data and not of the model.
 _OF_DATA = {
+    "checkpoint",
     "click",
     "document",
     "held_out",
@@ -90,13 +92,16 @@ def youtube(
     earlier : Towers or path, optional
         Towers for a warm start.
     progress : bool or callable, optional
-        Show a bar, or call this with a `Progress`. Ctrl-C, an exception or a returned False cancels.
+        Show a bar, or call this with a `Progress`. Ctrl-C, an exception or a returned False cancels. A returned
+        ``"keep_best"`` ends the training with the best epoch so far, a search with the best settings so far.
     auto : bool or float, optional
         Choose the settings that are not given by validation, within this many seconds of 50,000 examples each (240 for
         True; 8,000 pairs of texts for `dssm`), and train the best on everything. ``report["auto"]`` says what was tried
         and why. This is the default if no setting and no earlier towers are given; False trains with the defaults.
     **settings
         Settings of the recipe, such as ``dimension=64, epochs=5, batch=512, learning_rate=0.05, hidden=[128]``.
+        ``checkpoint="DIR"`` saves the state after each epoch; the same call continues from it. Remove the directory once
+        the towers are saved.
 
     Returns
     -------

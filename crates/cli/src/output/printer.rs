@@ -49,6 +49,11 @@ impl Output {
         self.json
     }
 
+    /// Whether no progress is shown.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a result: the document itself for programs, or the text for people.
     pub fn result(&self, document: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let mut out = io::stdout().lock();

@@ -120,7 +120,7 @@ fn wrong_usage_exits_with_2_and_names_the_right_usage() {
         ),
         (
             &["train", "youtube", "--out", "towers"],
-            "--movielens <DIR>|--items <FILE>|--events <FILE>",
+            "--movielens <DIR>|--items <PATH>...|--events <PATH>...",
         ),
     ] {
         let run = run(arguments);

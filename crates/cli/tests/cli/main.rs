@@ -6,6 +6,7 @@
 )]
 
 mod basics;
+mod checkpoints;
 mod command;
 mod compare;
 mod eval;

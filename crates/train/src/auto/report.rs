@@ -2,10 +2,11 @@
 
 use super::space::Settings;
 use crate::blend::BlendChoice;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A search for settings.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AutoReport {
     /// The budget in seconds, each counted as 50,000 examples.
@@ -15,7 +16,7 @@ pub struct AutoReport {
     /// Number of held-out events that they were judged by.
     pub held_out: usize,
     /// The metric, larger being better.
-    pub metric: &'static str,
+    pub metric: Cow<'static, str>,
     /// Everything that was tried, the best first.
     pub candidates: Vec<AutoCandidate>,
     /// The chosen settings that differ from those that were given.
@@ -32,10 +33,12 @@ pub struct AutoReport {
     /// Whether the search ended early, because it took more than four times its budget: the choice may then differ
     /// from one machine to another.
     pub cut_short: bool,
+    /// Whether the caller ended the search early.
+    pub stopped: bool,
 }
 
 /// Settings that were tried.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AutoCandidate {
     /// Those that differ from what was given; none for the defaults.
@@ -82,12 +85,13 @@ impl AutoReport {
             Some(blend) => format!(". {blend}"),
             None => String::new(),
         };
-        let early = match self.cut_short {
-            true => {
+        let early = match (self.stopped, self.cut_short) {
+            (true, _) => ". The search was stopped early",
+            (false, true) => {
                 ". The search ended early, at four times its budget: this machine is slow or busy, and the choice \
                      may differ on another one"
             }
-            false => "",
+            (false, false) => "",
         };
         format!(
             "chosen of {} candidates{sample}: {}, {} epochs, with {} {metric:.4} on {} held-out events{beside}{caution}{blend}. The \

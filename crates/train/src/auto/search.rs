@@ -6,9 +6,8 @@ use super::space::{Settings, Space, all, with, with_settings};
 use super::trial::{ProgressFn, Trial};
 use crate::error::TrainError;
 use crate::error_reason::MissingData;
-use crate::report::TrainingReport;
 use crate::trained::Trained;
-use crate::training_progress::TrainingProgress;
+use crate::training_progress::{StopTraining, TrainingProgress};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,17 +58,6 @@ pub(crate) struct Found<C> {
     pub(crate) report: AutoReport,
 }
 
-impl<C> Found<C> {
-    /// The final training, with the report of the search and the comparison on the holdout.
-    pub(crate) fn report_in(self, last: &mut TrainingReport) {
-        let judged = self.judged.report;
-        last.metric = judged.metric;
-        last.validations = judged.validations;
-        last.baselines = judged.baselines;
-        last.auto = Some(self.report);
-    }
-}
-
 /// Finds the best settings. Those that `config` changes from the defaults stay as they are. `user_step` is the
 /// sample that the candidates see: every n-th user.
 ///
@@ -80,7 +68,7 @@ pub(crate) fn search<T: Tunable>(
     config: &T::Config,
     params: AutoParams,
     user_step: usize,
-    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<StopTraining>,
 ) -> Result<Found<T::Config>, TrainError> {
     if tunable.held_out() == 0 {
         let missing = MissingData::TestCases;
@@ -88,7 +76,7 @@ pub(crate) fn search<T: Tunable>(
     }
     // Candidates run on other threads; the callback is called on this one.
     let (sender, progresses) = mpsc::channel();
-    let cancelled = AtomicBool::new(false);
+    let (cancelled, stopped) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let running = scope.spawn(|| {
             let rounds = Rounds {
@@ -98,14 +86,21 @@ pub(crate) fn search<T: Tunable>(
                 deadline: Instant::now() + params.guard(),
                 sender,
                 cancelled: &cancelled,
+                stopped: &stopped,
                 tried: Vec::new(),
                 late: false,
             };
             rounds.run(params, user_step)
         });
         for at in progresses {
-            if progress(at).is_break() {
-                cancelled.store(true, Ordering::Relaxed);
+            match progress(at) {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(StopTraining::Cancel) => {
+                    cancelled.store(true, Ordering::Relaxed);
+                }
+                ControlFlow::Break(StopTraining::KeepBest) => {
+                    stopped.store(true, Ordering::Relaxed);
+                }
             }
         }
         match running.join() {
@@ -166,6 +161,8 @@ struct Rounds<'a, T: Tunable> {
     deadline: Instant,
     sender: Sender<TrainingProgress>,
     cancelled: &'a AtomicBool,
+    /// Whether the search is to end with the best candidate so far.
+    stopped: &'a AtomicBool,
     tried: Vec<AutoCandidate>,
     /// Whether the deadline has passed.
     late: bool,
@@ -180,7 +177,7 @@ impl<'a, T: Tunable> Rounds<'a, T> {
         let from = start.iter().chain(&cautious);
         let from = from.max_by(|a, b| a.best().0.total_cmp(&b.best().0));
         let Some((origin, metric)) = from.map(|from| (from.settings.clone(), from.best().0)) else {
-            return Err(TrainError::Diverged { epoch: 1 });
+            return Err(self.nothing_found());
         };
         let neighbours = self.space.neighbours::<T::Config>(&origin);
         let changed = neighbours
@@ -212,9 +209,17 @@ impl<'a, T: Tunable> Rounds<'a, T> {
                 (cautious, Some(best.settings))
             }
             (Some(best), _) | (None, Some(best)) => (best, None),
-            (None, None) => return Err(TrainError::Diverged { epoch: 1 }),
+            (None, None) => return Err(self.nothing_found()),
         };
         self.finish(chosen, passed_over, params, user_step)
+    }
+
+    /// Why no candidate has a metric.
+    fn nothing_found(&self) -> TrainError {
+        match self.stopped.load(Ordering::Relaxed) {
+            true => TrainError::Cancelled,
+            false => TrainError::Diverged { epoch: 1 },
+        }
     }
 
     /// Trains new candidates, beside those that continue, by rungs. Returns the best ones, best first.
@@ -236,7 +241,7 @@ impl<'a, T: Tunable> Rounds<'a, T> {
         candidates.extend(opened);
         for (passes, left) in rungs {
             self.late |= Instant::now() > self.deadline;
-            if self.late {
+            if self.late || self.stopped.load(Ordering::Relaxed) {
                 break;
             }
             candidates.par_iter_mut().try_for_each(|candidate| {
@@ -263,16 +268,20 @@ impl<'a, T: Tunable> Rounds<'a, T> {
         settings_of_trial.insert("epochs".to_owned(), json!(MAX_PASSES));
         settings_of_trial.insert("patience".to_owned(), json!(PATIENCE));
         let config = with(self.config, &settings_of_trial)?;
-        let (sender, cancelled) = (self.sender.clone(), self.cancelled);
+        let (sender, cancelled, stopped) = (self.sender.clone(), self.cancelled, self.stopped);
         let progress = move |at: TrainingProgress| {
             // The receiver lives as long as the search.
             let _ = sender.send(TrainingProgress {
                 searching: true,
                 ..at
             });
-            match cancelled.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            match (
+                cancelled.load(Ordering::Relaxed),
+                stopped.load(Ordering::Relaxed),
+            ) {
+                (true, _) => ControlFlow::Break(StopTraining::Cancel),
+                (false, true) => ControlFlow::Break(StopTraining::KeepBest),
+                (false, false) => ControlFlow::Continue(()),
             }
         };
         Ok(Candidate {
@@ -319,7 +328,7 @@ impl<'a, T: Tunable> Rounds<'a, T> {
                 seconds: params.seconds,
                 user_step,
                 held_out: self.tunable.held_out(),
-                metric: judged.report.metric.unwrap_or_default(),
+                metric: judged.report.metric.clone().unwrap_or_default(),
                 candidates: self.tried,
                 chosen: best.settings,
                 passed_over,
@@ -327,6 +336,7 @@ impl<'a, T: Tunable> Rounds<'a, T> {
                 settings: all(&config),
                 blend: None,
                 cut_short: self.late,
+                stopped: self.stopped.load(Ordering::Relaxed),
             },
             config,
             judged,
@@ -338,6 +348,7 @@ impl<'a, T: Tunable> Rounds<'a, T> {
 mod tests {
     use super::super::space::settings;
     use super::*;
+    use crate::report::TrainingReport;
     use crate::youtube;
     use std::time::Duration;
     use twinspire_core::kernel::Metric;

@@ -3,11 +3,12 @@
 use crate::error::TrainError;
 use crate::trained::Trained;
 use crate::training_loop::{Course, Recipe};
-use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::training_progress::{IntoControlFlow, StopTraining, TrainingProgress};
 use std::ops::ControlFlow;
 
 /// What a trial reports to after every batch.
-pub(crate) type ProgressFn<'a> = Box<dyn FnMut(TrainingProgress) -> ControlFlow<()> + Send + 'a>;
+pub(crate) type ProgressFn<'a> =
+    Box<dyn FnMut(TrainingProgress) -> ControlFlow<StopTraining> + Send + 'a>;
 
 /// A training that stops and continues.
 pub(crate) trait Trial: Send {

@@ -27,7 +27,8 @@ use fitted::scorers;
 use popularity::Popularity;
 use rayon::prelude::*;
 use scorer::Scorer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use ties::Ties;
 
@@ -54,7 +55,7 @@ const ADVICE_FOR_TEXTS: &str = "Try --auto, words beside the trigrams (words 1),
 const MAX_RANKED: usize = 2000;
 
 /// How baselines and the trained towers rank the holdout.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Comparison {
     /// Number of held-out events that are compared.
@@ -68,11 +69,11 @@ pub struct Comparison {
 }
 
 /// A baseline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Baseline {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its metrics.
     pub metrics: Metrics,
 }
@@ -86,6 +87,7 @@ impl Comparison {
     ) -> Self {
         let ranked = baselines.into_iter().map(|(name, ranks)| {
             let metrics = metrics(&ranks);
+            let name = Cow::Borrowed(name);
             (Baseline { name, metrics }, ranks)
         });
         let mut ranked: Vec<(Baseline, Vec<Option<usize>>)> = ranked.collect();
@@ -115,7 +117,7 @@ impl Comparison {
     /// If the towers are below the best baseline: a sentence that says so, and what to try.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
-        let better = self.better_baseline()?.name;
+        let better = &*self.better_baseline()?.name;
         let found = self.difference.difference;
         let interval = match (found.low, found.high) {
             (Some(low), Some(high)) => format!(", interval {low:+.4} to {high:+.4}"),

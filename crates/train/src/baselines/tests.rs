@@ -35,7 +35,7 @@ fn each_baseline_wins_on_logs_of_its_kind() {
     // The next item is always the one after: transitions know it, counts do not.
     let (walk, out) = logs(|user, step| user * 7 + step);
     let comparison = best(&walk, &out);
-    let name = |comparison: &Comparison| comparison.better_baseline().unwrap().name;
+    let name = |comparison: &Comparison| comparison.better_baseline().unwrap().name.clone();
     assert_eq!(name(&comparison), "transitions");
     assert!(
         comparison.baselines[0].metrics.hit_1 > 0.9,

@@ -19,7 +19,8 @@ use crate::hold_out::HeldOut;
 use crate::sampler::Logs;
 use ndarray::{Array1, ArrayView1};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use twinspire_towers::Towers;
@@ -48,7 +49,7 @@ const FOLDS: u32 = 5;
 const MAX_STEPS: usize = 40;
 
 /// Baselines beside what is learnt, with weights chosen on a holdout.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlendChoice {
     /// The weights.
@@ -61,11 +62,11 @@ pub struct BlendChoice {
     pub mixed: f64,
     /// The baseline that the towers rank by, with what is learnt as a tie-breaker, if it is clearly the best baseline and
     /// no mix leads it clearly.
-    pub alone: Option<&'static str>,
+    pub alone: Option<Cow<'static, str>>,
     /// The same of what is learnt alone.
     pub learnt: f64,
     /// The same of each baseline alone, as vectors of these factors.
-    pub baselines: BTreeMap<&'static str, f64>,
+    pub baselines: BTreeMap<Cow<'static, str>, f64>,
 }
 
 impl fmt::Display for BlendChoice {
@@ -77,7 +78,7 @@ impl fmt::Display for BlendChoice {
             .collect();
         let learnt = format!("{:.4} by what is learnt alone", self.learnt);
         let events = self.held_out;
-        match self.alone {
+        match &self.alone {
             Some(name) => write!(
                 f,
                 "The vectors rank by {name} alone, {:.4} on {events} held-out events: a mix does not lead it clearly ({:.4}; {learnt})",
@@ -151,13 +152,14 @@ pub(crate) fn choose(backtests: &[Backtest<'_>], longest: usize) -> BlendChoice 
     for (at, relative) in relative.iter_mut().enumerate() {
         *relative = weights[at + 1] / deviations[at + 1] / of_learnt;
     }
-    let baselines = Component::ALL.map(Component::name).into_iter();
+    let baselines = Component::ALL.map(|component| Cow::Borrowed(component.name()));
+    let baselines = baselines.into_iter();
     BlendChoice {
         weights: Blend::from_weights(relative),
         held_out: cases.all.len(),
         metric,
         mixed,
-        alone: (!is_mixed).then(|| Component::ALL[best - 1].name()),
+        alone: (!is_mixed).then(|| Component::ALL[best - 1].name().into()),
         learnt: metrics[0],
         baselines: baselines.zip(metrics.into_iter().skip(1)).collect(),
     }

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::examples::Examples;
 use super::train::{Source, course, train};
 use crate::auto::{AutoParams, ProgressFn, Space, Trial, Tunable, float, search, settings};
+use crate::checkpoint::{CheckpointDirectory, Fingerprint, search_once};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -33,23 +34,34 @@ pub fn train_auto<C: IntoControlFlow>(
     params.check()?;
     let config = &config.with_fields(data, None)?;
     let mut progress = |at: TrainingProgress| progress(at).into_control_flow();
-    let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
-    let all = Examples::new(data, config)?;
-    let step = params.step(all.len(), PAIRS_PER_SECOND);
-    let data_of_search = sample(data, step);
-    let texts = match step {
-        1 => all,
-        _ => Examples::new(&data_of_search, config)?,
-    };
-    let tuning = Tuning {
-        data: &data_of_search,
-        held_out: texts.count_held_out(config.held_out, config.training.seed),
-        texts,
-        unknown_ids,
-    };
-    let found = search(&tuning, config, params, step, &mut progress)?;
-    let mut trained = train(data, &found.config, progress)?;
-    found.report_in(&mut trained.report);
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        let search = Fingerprint::new("dssm", config).data(data);
+        search.with(&params.seconds).value()
+    });
+    let mut chosen = search_once(checkpoint.as_ref(), || {
+        let unknown_ids = check_ids(data, config.training.max_unknown_ids)?;
+        let all = Examples::new(data, config)?;
+        let step = params.step(all.len(), PAIRS_PER_SECOND);
+        let data_of_search = sample(data, step);
+        let texts = match step {
+            1 => all,
+            _ => Examples::new(&data_of_search, config)?,
+        };
+        let tuning = Tuning {
+            data: &data_of_search,
+            held_out: texts.count_held_out(config.held_out, config.training.seed),
+            texts,
+            unknown_ids,
+        };
+        search(&tuning, config, params, step, &mut progress)
+    })?;
+    chosen
+        .config
+        .training
+        .checkpoint
+        .clone_from(&config.training.checkpoint);
+    let mut trained = train(data, &chosen.config, progress)?;
+    chosen.report_in(&mut trained.report);
     Ok(trained)
 }
 

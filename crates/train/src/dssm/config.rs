@@ -28,6 +28,7 @@ pub const TRAINING: TrainParams = TrainParams {
     fresh_steps: false,
     max_unknown_ids: 0.01,
     seed: 42,
+    checkpoint: None,
 };
 
 /// Settings of the recipe. The defaults are the paper's where it names them: trigrams, three tanh layers,

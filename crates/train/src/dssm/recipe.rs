@@ -140,6 +140,17 @@ impl Recipe for Dssm<'_> {
         }
     }
 
+    fn state(&self) -> Vec<u8> {
+        self.step.to_le_bytes().to_vec()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> bool {
+        state.try_into().is_ok_and(|step| {
+            self.step = u64::from_le_bytes(step);
+            true
+        })
+    }
+
     fn compare(&self, model: &Model) -> Option<Comparison> {
         if self.held_out.is_empty() {
             return None;

@@ -112,7 +112,7 @@ fn documents_alone_teach_co_occurrence() {
         ..small()
     };
     let trained = train(&documents, &config, |_| {}).unwrap();
-    assert_eq!(trained.report.metric, Some("mrr"));
+    assert_eq!(trained.report.metric.as_deref(), Some("mrr"));
     // Of 60 documents, 6 are held out, with the two sentences of each.
     assert_eq!(trained.report.examples, 108);
     assert_eq!(best(&trained.towers, "soft"), [1; 10]);

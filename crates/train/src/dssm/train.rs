@@ -4,6 +4,7 @@ use super::config::Config;
 use super::describe::{describe, init_tables};
 use super::examples::Examples;
 use super::recipe::Dssm;
+use crate::checkpoint::{CheckpointDirectory, Fingerprint};
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -117,7 +118,13 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
     let network = network.with_average(config.average);
     let stages = vec![Stage::new(examples, config.training.epochs, ())];
     let recipe = Dssm::new(texts, held_out, pool, config.clone());
-    Course::new(recipe, network, stages, config.training, rng, meter)
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        Fingerprint::new("dssm", config)
+            .data(data)
+            .earlier(earlier)
+            .value()
+    });
+    Course::new(recipe, network, stages, &config.training, rng, meter)?.with_checkpoint(checkpoint)
 }
 
 /// Sample queries for trained towers: those of the log, or first sentences of documents. For towers with a

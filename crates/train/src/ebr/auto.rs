@@ -6,6 +6,7 @@ use super::train::{Source, course, train_mined};
 use crate::auto::{
     AutoParams, EVENTS_PER_SECOND, ProgressFn, Space, Trial, Tunable, float, search, settings,
 };
+use crate::checkpoint::{CheckpointDirectory, Fingerprint, search_once};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -33,10 +34,21 @@ pub fn train_auto<C: IntoControlFlow>(
     let mined: Vec<MinedPair> = mined.into_iter().collect();
     let mut progress = |at: TrainingProgress| progress(at).into_control_flow();
     let step = params.step(data.events.len(), EVENTS_PER_SECOND);
-    let tuning = Tuning::new(data, &mined, config, step)?;
-    let found = search(&tuning, config, params, step, &mut progress)?;
-    let mut trained = train_mined(None, data, mined, &found.config, progress)?;
-    found.report_in(&mut trained.report);
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        let search = Fingerprint::new("ebr", config).data(data);
+        search.with(&mined).with(&params.seconds).value()
+    });
+    let mut chosen = search_once(checkpoint.as_ref(), || {
+        let tuning = Tuning::new(data, &mined, config, step)?;
+        search(&tuning, config, params, step, &mut progress)
+    })?;
+    chosen
+        .config
+        .training
+        .checkpoint
+        .clone_from(&config.training.checkpoint);
+    let mut trained = train_mined(None, data, mined, &chosen.config, progress)?;
+    chosen.report_in(&mut trained.report);
     Ok(trained)
 }
 

@@ -188,6 +188,14 @@ impl Examples {
         Ok(found)
     }
 
+    /// The mined negatives of every example.
+    pub(super) fn all_mined(&self) -> Vec<&[u32]> {
+        self.all
+            .iter()
+            .map(|example| self.mined(*example))
+            .collect()
+    }
+
     /// The mined negatives of an example.
     pub(super) fn mined(&self, example: Example) -> &[u32] {
         let list = example.list.and_then(|list| self.lists.get(list as usize));

@@ -233,7 +233,7 @@ fn warm_up_epochs_come_first_and_are_counted() {
         easy: 0,
         training: TrainParams {
             epochs: 2,
-            ..config.training
+            ..config.training.clone()
         },
         ..config
     };
@@ -255,7 +255,10 @@ fn early_stopping_ignores_warm_up_epochs_but_numbers_them() {
     let report = train_mined(None, &town(), mined(), &config, |_| {})
         .unwrap()
         .report;
-    assert_eq!((report.metric, report.examples), (Some("ndcg"), 180));
+    assert_eq!(
+        (report.metric.as_deref(), report.examples),
+        (Some("ndcg"), 180)
+    );
     let passes = report.validations.len();
     assert!(passes < 41 && passes == report.losses.len(), "{report:?}");
     assert!(report.kept > 1 && passes - report.kept == 2, "{report:?}");
@@ -281,7 +284,7 @@ fn a_warm_start_continues_and_a_seed_fixes_the_towers_on_any_number_of_cores() {
             nearest: 1,
             training: TrainParams {
                 seed,
-                ..short.training
+                ..short.training.clone()
             },
             ..short.clone()
         };

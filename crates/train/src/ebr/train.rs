@@ -5,6 +5,7 @@ use super::describe::describe;
 use super::examples::{Example, Examples};
 use super::negatives::Mix;
 use super::recipe::Ebr;
+use crate::checkpoint::{CheckpointDirectory, Fingerprint};
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -123,7 +124,14 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
     let network = Network::warm_start(model, earlier, optimiser, false)?;
     let network = network.with_average(config.average);
     let recipe = Ebr::new(&network.model, examples, config)?;
-    Course::new(recipe, network, stages, config.training, rng, meter)
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        Fingerprint::new("ebr", config)
+            .data(data)
+            .earlier(earlier)
+            .with(&examples.all_mined())
+            .value()
+    });
+    Course::new(recipe, network, stages, &config.training, rng, meter)?.with_checkpoint(checkpoint)
 }
 
 /// A warm-up stage on mined negatives alone, and the main one on the mix of the settings.

@@ -8,7 +8,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// With fewer users than this there is no interval: percentiles of so few say little.
 const MIN_USERS: usize = 10;
@@ -16,7 +16,7 @@ const MIN_USERS: usize = 10;
 const FLIPS: usize = 9_999;
 
 /// A mean with its confidence interval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean.
     pub value: f64,
@@ -35,7 +35,7 @@ impl Estimate {
 }
 
 /// The difference of two means over the same users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
     /// The first mean minus the second one, with its interval.
     #[serde(flatten)]

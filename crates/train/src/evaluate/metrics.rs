@@ -1,7 +1,7 @@
 //! Metrics of ranks: the one implementation, for reports of trainings, releases and evaluations.
 
 use crate::error::TrainError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -107,7 +107,7 @@ impl FromStr for Measure {
 }
 
 /// Metrics of one held-out item for each user, averaged over users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Share of users whose item ranks first.
     #[serde(rename = "hit@1")]

@@ -7,6 +7,7 @@ use super::train::{Source, course, train_from};
 use crate::auto::{
     AutoParams, EVENTS_PER_SECOND, ProgressFn, Space, Trial, Tunable, float, search, settings,
 };
+use crate::checkpoint::{CheckpointDirectory, Fingerprint, search_once};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -35,10 +36,21 @@ pub fn train_auto<C: IntoControlFlow>(
     params.check()?;
     let mut progress = |at: TrainingProgress| progress(at).into_control_flow();
     let step = params.step(data.events.len(), EVENTS_PER_SECOND);
-    let tuning = Tuning::new(data, teacher, config, step)?;
-    let found = search(&tuning, config, params, step, &mut progress)?;
-    let mut student = train_from(None, data, teacher, &found.config, progress)?;
-    found.report_in(&mut student.report);
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        let search = Fingerprint::new("mobius", config).data(data);
+        search.with(&params.seconds).value()
+    });
+    let mut chosen = search_once(checkpoint.as_ref(), || {
+        let tuning = Tuning::new(data, teacher, config, step)?;
+        search(&tuning, config, params, step, &mut progress)
+    })?;
+    chosen
+        .config
+        .training
+        .checkpoint
+        .clone_from(&config.training.checkpoint);
+    let mut student = train_from(None, data, teacher, &chosen.config, progress)?;
+    chosen.report_in(&mut student.report);
     Ok(student)
 }
 

@@ -20,6 +20,7 @@ pub const TRAINING: TrainParams = TrainParams {
     fresh_steps: false,
     max_unknown_ids: 0.01,
     seed: 42,
+    checkpoint: None,
 };
 
 /// Settings of the recipe.

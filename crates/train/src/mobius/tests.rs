@@ -301,7 +301,7 @@ fn held_out_clicks_decide_when_to_stop() {
         ..small()
     };
     let report = learn(&config).report;
-    assert_eq!(report.metric, Some("ndcg"));
+    assert_eq!(report.metric.as_deref(), Some("ndcg"));
     assert_eq!(report.validations.len(), report.losses.len());
     let clicks = world()
         .events

@@ -5,6 +5,7 @@ use super::describe::{Trunks, describe};
 use super::recipe::Mobius;
 use super::student::Student;
 use super::teacher::Teacher;
+use crate::checkpoint::{CheckpointDirectory, Fingerprint};
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -148,7 +149,14 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
     let reader = Reader::new(&network.model, logs, &config.log)?;
     let held_out = source.held_out.to_vec();
     let recipe = Mobius::new(reader, logs, held_out, source.teacher, config);
-    let course = Course::new(recipe, network, stages, config.training, rng, meter)?;
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        Fingerprint::new("mobius", config)
+            .data(data)
+            .earlier(earlier)
+            .value()
+    });
+    let course = Course::new(recipe, network, stages, &config.training, rng, meter)?
+        .with_checkpoint(checkpoint)?;
     Ok((course, trunks))
 }
 

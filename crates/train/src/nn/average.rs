@@ -1,6 +1,7 @@
 //! A running mean of the weights. It varies less from batch to batch than the weights and usually
 //! generalises better.
 
+use super::weights::{set_weights, weights};
 use rayon::prelude::*;
 use twinspire_core::kernel::Weights;
 use twinspire_towers::internals::{Matrix, Model, Side};
@@ -23,6 +24,17 @@ impl Average {
             steps: 0,
             model: model.clone(),
         }
+    }
+
+    /// Steps and weights, for a checkpoint.
+    pub(super) fn state(&self) -> (u32, Vec<Vec<f32>>) {
+        (self.steps, weights(&self.model))
+    }
+
+    /// Continues from a state. Returns whether it had the shape of the model.
+    pub(super) fn restore(&mut self, (steps, state): (u32, Vec<Vec<f32>>)) -> bool {
+        self.steps = steps;
+        set_weights(&mut self.model, &state)
     }
 
     /// Updates the mean with the current weights. Early steps are longer, so that the initial weights are soon

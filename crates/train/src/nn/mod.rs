@@ -11,6 +11,7 @@
 //! - `backward`, `sequence`, `slope`: the backward pass, of encoders of sequences too.
 //! - `gradients`: sums of gradients over the records of a batch.
 //! - `optimiser`, `optimiser_state`: Adagrad and Adam, and the state kept for a warm start.
+//! - `state`, `weights`: the whole state and all weights, for a checkpoint.
 //! - `average`: a running mean of the weights.
 //!
 //! **Determinism.** A batch is cut into chunks by its size alone. Each has a pass and gradients of its own,
@@ -32,8 +33,10 @@ mod optimiser;
 mod optimiser_state;
 mod sequence;
 mod slope;
+mod state;
 mod trainable;
 mod vectors;
+mod weights;
 
 pub(crate) use initial::random;
 pub(crate) use network::{Checkpoint, Network};
@@ -41,6 +44,7 @@ pub use optimiser::Method;
 pub(crate) use optimiser::OptimiserParams;
 pub(crate) use trainable::checked;
 pub(crate) use vectors::vectors;
+pub(crate) use weights::weights;
 
 #[cfg(test)]
 mod tests;

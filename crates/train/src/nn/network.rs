@@ -24,7 +24,7 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Network {
     /// The current weights.
     pub(crate) model: Model,
-    optimiser: Optimiser,
+    pub(super) optimiser: Optimiser,
     /// Gradients of each chunk of a batch.
     parts: Vec<Part>,
     /// Gradients of the whole batch.
@@ -33,7 +33,7 @@ pub(crate) struct Network {
     passes: [Vec<Pass>; 2],
     /// Whether the towers share their layers.
     tied: bool,
-    average: Option<Average>,
+    pub(super) average: Option<Average>,
 }
 
 impl Network {

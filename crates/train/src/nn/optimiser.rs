@@ -159,6 +159,20 @@ impl Optimiser {
 type MomentsSlice<'a> = [&'a mut [f32]; 2];
 
 impl Moments {
+    /// Squares and means, for a checkpoint.
+    pub(super) fn copy(&self) -> [Vec<f32>; 2] {
+        [self.squares.clone(), self.means.clone()]
+    }
+
+    /// Continues from a copy. Returns whether it was one of as many weights.
+    pub(super) fn restore(&mut self, [squares, means]: [Vec<f32>; 2]) -> bool {
+        let fits = (squares.len(), means.len()) == (self.squares.len(), self.means.len());
+        if fits {
+            (self.squares, self.means) = (squares, means);
+        }
+        fits
+    }
+
     fn all(&mut self) -> MomentsSlice<'_> {
         [&mut self.squares, &mut self.means]
     }

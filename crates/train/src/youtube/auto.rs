@@ -8,6 +8,7 @@ use crate::auto::{
 };
 use crate::baselines::compare;
 use crate::blend::{Backtest, HISTORY, Parts, attach, choose, fits, ranks_of};
+use crate::checkpoint::{CheckpointDirectory, Fingerprint, search_once};
 use crate::data_report::check_ids;
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -15,7 +16,7 @@ use crate::hold_out::{HeldOut, HoldOut};
 use crate::meter::Meter;
 use crate::sampler::Logs;
 use crate::trained::Trained;
-use crate::training_progress::{IntoControlFlow, TrainingProgress};
+use crate::training_progress::{IntoControlFlow, StopTraining, TrainingProgress};
 use crate::unknown_ids::UnknownIds;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -47,11 +48,22 @@ pub fn train_auto<C: IntoControlFlow>(
     params.check()?;
     let mut progress = |at: TrainingProgress| progress(at).into_control_flow();
     let step = params.step(data.events.len(), EVENTS_PER_SECOND);
-    let tuning = Tuning::new(data, config, step)?;
-    let found = search(&tuning, config, params, step, &mut progress)?;
-    let found = blend(&tuning, found, step, &mut progress)?;
-    let mut trained = train(data, &found.config, progress)?;
-    found.report_in(&mut trained.report);
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        let search = Fingerprint::new("youtube", config).data(data);
+        search.with(&params.seconds).value()
+    });
+    let mut chosen = search_once(checkpoint.as_ref(), || {
+        let tuning = Tuning::new(data, config, step)?;
+        let found = search(&tuning, config, params, step, &mut progress)?;
+        blend(&tuning, found, step, &mut progress)
+    })?;
+    chosen
+        .config
+        .training
+        .checkpoint
+        .clone_from(&config.training.checkpoint);
+    let mut trained = train(data, &chosen.config, progress)?;
+    chosen.report_in(&mut trained.report);
     Ok(trained)
 }
 
@@ -60,7 +72,7 @@ fn blend(
     tuning: &Tuning<'_>,
     mut found: Found<Config>,
     step: usize,
-    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<StopTraining>,
 ) -> Result<Found<Config>, TrainError> {
     let config = &mut found.config;
     let towers = &found.judged.towers;
@@ -136,7 +148,7 @@ impl<'a> Tuning<'a> {
         &self,
         logs: &Logs,
         config: &Config,
-        progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<()>,
+        progress: &mut dyn FnMut(TrainingProgress) -> ControlFlow<StopTraining>,
     ) -> Result<Towers, TrainError> {
         let source = Source {
             data: self.data,

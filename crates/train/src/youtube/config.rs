@@ -21,6 +21,7 @@ pub const TRAINING: TrainParams = TrainParams {
     fresh_steps: false,
     max_unknown_ids: 0.01,
     seed: 42,
+    checkpoint: None,
 };
 
 /// What the weights are before the first step.

@@ -38,7 +38,7 @@ pub(super) struct Youtube<'a> {
     keys: Vec<u64>,
     frequency: Frequency,
     /// The estimate at the end of the best epoch.
-    checkpoint: Option<FrequencyState>,
+    best_frequency: Option<FrequencyState>,
     scratch: Scratch,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Youtube<'a> {
             seen: seen.collect(),
             keys: ids.map(|(id, _)| Frequency::key(id)).collect(),
             frequency,
-            checkpoint: None,
+            best_frequency: None,
             scratch: Scratch::default(),
             reader,
             logs,
@@ -78,7 +78,8 @@ impl<'a> Youtube<'a> {
 
     /// The frequency estimate that belongs to the trained weights.
     pub(super) fn into_frequency(self) -> FrequencyState {
-        self.checkpoint.unwrap_or_else(|| self.frequency.state())
+        self.best_frequency
+            .unwrap_or_else(|| self.frequency.state())
     }
 
     /// Ranks of held-out items among those that are to be found for their user.
@@ -177,8 +178,34 @@ impl Recipe for Youtube<'_> {
         ndcg_of_ranking(&self.ranks(model))
     }
 
-    fn checkpoint(&mut self) {
-        self.checkpoint = Some(self.frequency.state());
+    fn keep_best(&mut self) {
+        self.best_frequency = Some(self.frequency.state());
+    }
+
+    /// The estimate, and that of the best epoch: the length of the first, then both.
+    fn state(&self) -> Vec<u8> {
+        let now = self.frequency.state().to_bytes();
+        let best = self.best_frequency.as_ref();
+        let mut bytes = (now.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(now);
+        bytes.extend(best.map(FrequencyState::to_bytes).unwrap_or_default());
+        bytes
+    }
+
+    fn restore(&mut self, state: &[u8]) -> bool {
+        let Some((length, rest)) = state.split_first_chunk() else {
+            return false;
+        };
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((now, best)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        let best = (!best.is_empty()).then(|| FrequencyState::read(best));
+        let (Ok(now), Ok(best)) = (FrequencyState::read(now), best.transpose()) else {
+            return false;
+        };
+        self.best_frequency = best;
+        self.frequency.resume(&now).is_ok()
     }
 
     fn compare(&self, model: &Model) -> Option<Comparison> {

@@ -147,7 +147,10 @@ fn early_stopping_keeps_the_best_weights() {
     let report = train(&world(8), &config, |_| {}).unwrap().report;
     let passes = report.validations.len();
     assert!(passes < 40 && passes == report.losses.len(), "{report:?}");
-    assert_eq!((report.metric, passes - report.kept), (Some("ndcg"), 2));
+    assert_eq!(
+        (report.metric.as_deref(), passes - report.kept),
+        (Some("ndcg"), 2)
+    );
     let best = report.validations.iter().copied().fold(0.0, f64::max);
     assert_eq!(report.validations[report.kept - 1], best);
     assert_eq!(report.examples, 210, "the last event of each is held out");
@@ -155,7 +158,7 @@ fn early_stopping_keeps_the_best_weights() {
     let shorter = Config {
         training: TrainParams {
             epochs: report.kept,
-            ..config.training
+            ..config.training.clone()
         },
         ..config.clone()
     };

@@ -7,6 +7,7 @@ use super::start::start;
 use super::weights::weights;
 use crate::baselines::compare;
 use crate::blend::{HISTORY, Parts, attach, detach, ranks_of};
+use crate::checkpoint::{CheckpointDirectory, Fingerprint};
 use crate::data_report::{DataReport, check_ids};
 use crate::dataset::Dataset;
 use crate::error::TrainError;
@@ -152,7 +153,13 @@ pub(super) fn course<'a, C: IntoControlFlow, P: FnMut(TrainingProgress) -> C>(
     let stages = stages(logs, &weights, config)?;
     let held_out = source.held_out.to_vec();
     let recipe = Youtube::new(reader, logs, held_out, config.clone(), frequency, weights);
-    Course::new(recipe, network, stages, config.training, rng, meter)
+    let checkpoint = CheckpointDirectory::of(config.training.checkpoint.as_deref(), || {
+        Fingerprint::new("youtube", config)
+            .data(data)
+            .earlier(earlier)
+            .value()
+    });
+    Course::new(recipe, network, stages, &config.training, rng, meter)?.with_checkpoint(checkpoint)
 }
 
 /// The frequency estimator, resumed from earlier towers that have one.

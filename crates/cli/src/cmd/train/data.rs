@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use serde_json::Value;
 use twinspire::Event;
-use twinspire::import::{Format, Records, Source, open};
+use twinspire::import::{Format, ImportError, Records, Source, files_of, open};
 use twinspire::train::Dataset;
 
 use crate::args::ColumnArgs;
@@ -20,15 +20,15 @@ pub struct DataArgs {
     /// A MovieLens directory: items, users and events in one
     #[arg(long, value_name = "DIR", conflicts_with_all = ["items", "users", "events"])]
     movielens: Option<PathBuf>,
-    /// The items
-    #[arg(long, value_name = "FILE")]
-    items: Option<PathBuf>,
-    /// The users, if they have attributes
-    #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
-    /// The events
-    #[arg(long, value_name = "FILE")]
-    events: Option<PathBuf>,
+    /// The items: files, or directories of files
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    items: Vec<PathBuf>,
+    /// The users, if they have attributes: files, or directories of files
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    users: Vec<PathBuf>,
+    /// The events: files, or directories of files, as daily logs are
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    events: Vec<PathBuf>,
     #[command(flatten)]
     columns: ColumnArgs,
     /// Skip bad records and count them, instead of stopping at the first
@@ -44,52 +44,54 @@ impl DataArgs {
 
     /// Reads the logs.
     pub fn read(&self, output: &Output) -> Result<Dataset, Failure> {
-        // The files share the names of columns.
-        let several = self.movielens.is_none() && self.users.is_some() && self.items.is_some();
-        let options = match several {
-            true => self.columns.options().lenient(),
-            false => self.columns.options(),
-        };
-        let source = |path: &PathBuf| -> Result<Source, Failure> {
-            let source = match &self.movielens {
-                Some(_) => Source::new(path, Format::MovieLens),
-                None => open(path)?,
-            };
-            Ok(source.options(options.clone()))
-        };
-        let (items, users, events) = match &self.movielens {
-            Some(dir) => (Some(dir), Some(dir), Some(dir)),
-            None => (
-                self.items.as_ref(),
-                self.users.as_ref(),
-                self.events.as_ref(),
-            ),
+        let sources = |paths: &[PathBuf]| match &self.movielens {
+            Some(directory) => Ok(vec![
+                Source::new(directory, Format::MovieLens).options(self.columns.options()),
+            ]),
+            None => self.sources(paths),
         };
         let (items, users, events) = (
-            items.map(source).transpose()?,
-            users.map(source).transpose()?,
-            events.map(source).transpose()?,
+            sources(&self.items)?,
+            sources(&self.users)?,
+            sources(&self.events)?,
         );
-        let items = items.map(|from| from.items()).transpose()?;
-        let users = users.map(|from| from.users()).transpose()?;
-        let events = events.map(|from| from.events()).transpose()?;
         Ok(Dataset {
-            items: self.records(items, "items", "id", output)?,
-            users: self.records(users, "users", "user_id", output)?,
-            events: self.all(events, "events", |_| true, output)?,
+            items: self.records(&items, Source::items, "items", "id", output)?,
+            users: self.records(&users, Source::users, "users", "user_id", output)?,
+            events: self.all(&events, Source::events, "events", |_| true, output)?,
         })
     }
 
-    /// Reads another file of events.
+    /// The files of some paths.
+    fn sources(&self, paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+        // The files of items and users share the names of columns.
+        let options = match !self.users.is_empty() && !self.items.is_empty() {
+            true => self.columns.options().lenient(),
+            false => self.columns.options(),
+        };
+        let mut sources = Vec::new();
+        for path in paths {
+            for file in files_of(path)? {
+                sources.push(open(file)?.options(options.clone()));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Reads other events.
     pub fn read_events(&self, path: &Path, output: &Output) -> Result<Vec<Event>, Failure> {
-        let events = open(path)?.options(self.columns.options()).events()?;
-        self.all(Some(events), "events", |_| true, output)
+        let mut sources = Vec::new();
+        for file in files_of(path)? {
+            sources.push(open(file)?.options(self.columns.options()));
+        }
+        self.all(&sources, Source::events, "events", |_| true, output)
     }
 
     /// Reads every record; of several with one id the last counts.
     fn records(
         &self,
-        records: Option<Records<Value>>,
+        sources: &[Source],
+        records_of: impl Fn(&Source) -> Result<Records<Value>, ImportError>,
         label: &'static str,
         id: &str,
         output: &Output,
@@ -101,7 +103,7 @@ impl DataArgs {
             repeated |= !new;
             new
         };
-        let mut all = self.all(records, label, note, output)?;
+        let mut all = self.all(sources, records_of, label, note, output)?;
         if repeated {
             let mut ids = Repeated::default();
             all.reverse();
@@ -111,23 +113,24 @@ impl DataArgs {
         Ok(all)
     }
 
-    /// Reads every record, with a progress bar; `is_new` tells those whose id is not repeated.
+    /// Reads every record, with a progress bar for each file; `is_new` tells those whose id is not repeated.
     fn all<T>(
         &self,
-        records: Option<Records<T>>,
+        sources: &[Source],
+        records_of: impl Fn(&Source) -> Result<Records<T>, ImportError>,
         label: &'static str,
         mut is_new: impl FnMut(&T) -> bool,
         output: &Output,
     ) -> Result<Vec<T>, Failure> {
-        let Some(records) = records else {
-            return Ok(Vec::new());
-        };
-        let (mut all, mut repeated) = (Vec::new(), 0);
-        let tally = read(records, label, self.skip_bad, output, |record, _| {
-            repeated += u64::from(!is_new(&record));
-            all.push(record);
-            Ok(())
-        })?;
+        let (mut all, mut repeated, mut tally) = (Vec::new(), 0, Tally::default());
+        for source in sources {
+            let records = records_of(source)?;
+            tally += read(records, label, self.skip_bad, output, |record, _| {
+                repeated += u64::from(!is_new(&record));
+                all.push(record);
+                Ok(())
+            })?;
+        }
         let remarks = Tally { repeated, ..tally }.remarks();
         if !remarks.is_empty() {
             output.note(&format!("{label}: {} read{remarks}", thousands(tally.read)));

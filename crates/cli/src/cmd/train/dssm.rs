@@ -97,6 +97,7 @@ impl DssmArgs {
             | set(&mut config.negatives, self.negatives)
             | set(&mut config.pool, pool)
             | set(&mut config.word_dropout, self.word_dropout);
+        self.run.set_checkpoint(&mut config.training);
         let data = self
             .run
             .read(&self.data, &mut TieOrder::default(), output)?;

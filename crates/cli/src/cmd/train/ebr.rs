@@ -114,6 +114,7 @@ impl EbrArgs {
             return Err(Failure::usage(message).hint("--no-auto trains with the defaults"));
         }
         let is_auto = self.run.is_auto(is_given || self.pairs.is_some());
+        self.run.set_checkpoint(&mut config.training);
         let data = self.run.read(&self.data, &mut config.log.ties, output)?;
         let mined = match &self.mined {
             Some(path) => mined(path, self.data.skip_bad(), output)?,

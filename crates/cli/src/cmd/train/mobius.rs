@@ -91,6 +91,7 @@ impl MobiusArgs {
             | set(&mut config.part, self.part)
             | set(&mut config.gamma, self.gamma);
         let towers = self.teacher.as_ref().map(Towers::open).transpose()?;
+        self.run.set_checkpoint(&mut config.training);
         let data = self.run.read(&self.data, &mut config.log.ties, output)?;
         let teacher: Box<dyn Teacher> = match &towers {
             Some(towers) => Box::new(Similarity::new(towers, &data).map_err(Failure::failed)?),

@@ -1,12 +1,14 @@
 //! `twinspire train`: towers from raw logs.
 //!
 //! - `data`: flags that name the logs.
+//! - `display`: progress, and Ctrl-C.
 //! - `flags`: flags for the settings that recipes share.
 //! - `run`: flags for output, settings file, warm start and report; runs a recipe.
 //!
 //! Each recipe is a file of its own with its flags.
 
 mod data;
+mod display;
 mod dssm;
 mod ebr;
 mod flags;
@@ -15,8 +17,9 @@ mod run;
 mod youtube;
 
 pub use data::DataArgs;
+pub use display::Display;
 pub use flags::set;
-pub use run::{config_of, document_of, print_baselines, print_data, training_failure};
+pub use run::{config_of, document_of, print_baselines, training_failure};
 
 use clap::{Args, Subcommand};
 

@@ -4,6 +4,7 @@
     reason = "a report is not a file of a database and can be written again"
 )]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,13 +16,14 @@ use twinspire::import::regular_file;
 use twinspire::train::evaluate::{SplitBy, TieOrder};
 use twinspire::train::report::samples;
 use twinspire::train::{
-    AutoParams, AutoReport, Comparison, DataReport, Dataset, MissingData, TrainError, Trained,
-    TrainingProgress,
+    AutoParams, AutoReport, Comparison, DataReport, Dataset, MissingData, StopTraining, TrainError,
+    TrainParams, Trained, TrainingProgress, remove_checkpoint,
 };
 
 use super::data::DataArgs;
+use super::display::Display;
 use crate::args::{TieArgs, split};
-use crate::output::{Exit, Failure, Output, Table, Unit, counted, outline, short};
+use crate::output::{Exit, Failure, Output, Table, counted, outline, short};
 
 /// Number of sample queries in a report.
 pub const SAMPLES: usize = 8;
@@ -39,6 +41,9 @@ pub enum How<'a> {
     Given(Option<&'a Towers>),
 }
 
+/// What a training tells of its progress, and is told whether to stop.
+pub type ProgressFn<'a> = &'a mut dyn FnMut(TrainingProgress) -> ControlFlow<StopTraining>;
+
 /// Flags of every recipe.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -51,6 +56,10 @@ pub struct RunArgs {
     /// Warm start: continue from these towers, which need the same features and layers
     #[arg(long, value_name = "DIR")]
     warm_start: Option<PathBuf>,
+    /// Save the state of the training to this directory after each epoch, and continue from the state that is there;
+    /// removed once the towers are saved
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
     /// Leave a test out of the training, for `twinspire eval --split` with the same value: `last`, a share of the
     /// latest events, or the time at which it begins
     #[arg(long, value_name = "last|SHARE|TIME", value_parser = split)]
@@ -94,6 +103,13 @@ impl RunArgs {
     /// The settings of the file, or the defaults.
     pub fn config<C: DeserializeOwned + Default>(&self) -> Result<C, Failure> {
         config_of(self.config.as_deref())
+    }
+
+    /// The directory of checkpoints: that of the flag, or else that of the settings.
+    pub fn set_checkpoint(&self, training: &mut TrainParams) {
+        if self.checkpoint.is_some() {
+            training.checkpoint.clone_from(&self.checkpoint);
+        }
     }
 
     /// Reads the logs, without the test. The order of events of the same time is that of the flags, or else `ties`,
@@ -143,33 +159,15 @@ impl RunArgs {
         queries: &[Value],
         is_auto: bool,
         output: &Output,
-        mut train: impl FnMut(How<'_>, &mut dyn FnMut(TrainingProgress)) -> Result<Trained, TrainError>,
+        mut train: impl FnMut(How<'_>, ProgressFn<'_>) -> Result<Trained, TrainError>,
     ) -> Result<Exit, Failure> {
         if self.require_better && !is_auto && json!(config)["patience"] == 0 {
             let message = "--require-better needs a holdout, and patience 0 holds nothing out";
             return Err(Failure::usage(message).hint("--patience N holds events out"));
         }
         let earlier = self.earlier()?;
-        let bar = output.bar("training", 1, Unit::Count);
-        let mut show = |progress: TrainingProgress| {
-            let Some(loss) = progress.loss else {
-                return print_data(&progress.data, output);
-            };
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-            let TrainingProgress {
-                epoch,
-                epochs,
-                examples_per_second: speed,
-                ..
-            } = progress;
-            bar.set_message(match progress.searching {
-                true => format!("comparing settings, loss {loss:.3}"),
-                false => {
-                    format!("epoch {epoch} of {epochs}, loss {loss:.3}, {speed:.0} examples/s")
-                }
-            });
-        };
+        let mut display = Display::new(output);
+        let mut show = |progress: TrainingProgress| display.show(&progress);
         let params = AutoParams {
             seconds: self.budget,
         };
@@ -196,7 +194,7 @@ impl RunArgs {
             }
             trained => trained,
         };
-        bar.finish_and_clear();
+        display.finish(trained.as_ref().ok().map(|trained| &trained.report));
         let trained = trained.map_err(training_failure)?;
         let towers = trained.reported_towers(recipe, config);
         let report = trained.report;
@@ -211,6 +209,11 @@ impl RunArgs {
             );
         }
         towers.save(&self.out)?;
+        if let Some(checkpoint) = &self.checkpoint
+            && !report.stopped
+        {
+            remove_checkpoint(checkpoint).map_err(training_failure)?;
+        }
         let settings = match &report.auto {
             Some(auto) => json!(auto.settings),
             None => json!(config),
@@ -230,6 +233,7 @@ impl RunArgs {
             "users": data.users.len(),
             "events": data.events.len(),
             "examples": report.examples,
+            "stopped": report.stopped,
             "parameters": report.parameters,
             "dimension": towers.dimension(),
             "metric": towers.metric().to_string(),
@@ -238,7 +242,7 @@ impl RunArgs {
             "seconds": (report.seconds * 100.0).round() / 100.0,
         });
         let columns = document_of(&report.data);
-        if let Some(metric) = report.metric {
+        if let Some(metric) = &report.metric {
             let each = report.validations.iter();
             document["validation"] = json!({
                 "metric": metric,
@@ -276,39 +280,6 @@ pub fn training_failure(error: TrainError) -> Failure {
     }
 }
 
-/// Prints the table of columns, and the ids without a record.
-pub fn print_data(data: &DataReport, output: &Output) {
-    let mut table = Table::new(&[
-        "of", "column", "read as", ">values", ">null", ">strange", "note",
-    ]);
-    for column in &data.columns {
-        let note = match (&column.unread, &column.example) {
-            (Some(unread), _) => unread.to_string(),
-            (None, Some(example)) if column.strays > 0 => format!("such as {example}"),
-            (None, _) => String::new(),
-        };
-        table.row([
-            column.side.to_string(),
-            column.field.clone(),
-            column
-                .read_as
-                .clone()
-                .unwrap_or_else(|| "unread".to_owned()),
-            column.values.to_string(),
-            column.nulls.to_string(),
-            column.strays.to_string(),
-            note,
-        ]);
-    }
-    if !data.columns.is_empty() {
-        table.render().lines().for_each(|line| output.note(line));
-    }
-    let unknown = data.unknown_ids.iter().map(ToString::to_string);
-    for note in unknown.chain(data.repeats_note()) {
-        output.note(&note);
-    }
-}
-
 /// Prints the towers beside the baselines, and says so if they are worse.
 pub fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
     let Some(comparison) = comparison else {
@@ -316,7 +287,10 @@ pub fn print_baselines(comparison: Option<&Comparison>, output: &Output) {
     };
     let mut table = Table::new(&["on the holdout", ">hit@10", ">nDCG@10", ">hit@100"]);
     let towers = ("these towers", comparison.model);
-    let others = comparison.baselines.iter().map(|of| (of.name, of.metrics));
+    let others = comparison
+        .baselines
+        .iter()
+        .map(|of| (&*of.name, of.metrics));
     for (name, of) in std::iter::once(towers).chain(others) {
         let numbers = [of.hit_10, of.ndcg_10, of.hit_100].map(|x| format!("{x:.4}"));
         table.row(std::iter::once(name.to_owned()).chain(numbers));

@@ -102,6 +102,7 @@ impl YoutubeArgs {
             | set(&mut config.frequency_rate, self.frequency_rate)
             | set(&mut config.window, self.window)
             | set(&mut config.since, self.since.map(Some));
+        self.run.set_checkpoint(&mut config.training);
         let data = self.run.read(&self.data, &mut config.log.ties, output)?;
         let queries = youtube::queries(&data, &config, SAMPLES);
         self.run.run(

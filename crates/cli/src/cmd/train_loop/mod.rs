@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use twinspire::train::release::{Cases, Verdict, hold_out, release};
-use twinspire::train::{Comparison, Dataset, TrainingProgress, youtube};
+use twinspire::train::{Comparison, Dataset, TrainingProgress};
 use twinspire::{Database, Error, FeatureCheck, Towers};
 
-use super::train::{
-    DataArgs, config_of, document_of, print_baselines, print_data, set, training_failure,
-};
+mod recipe;
+
+use recipe::{Recipe, RecipeName};
+
+use super::train::{DataArgs, Display, document_of, print_baselines, set, training_failure};
 use crate::args::{SpaceArgs, at_least_two, moment, share};
-use crate::output::{Exit, Failure, Output, Stages, Unit, counted, outline};
+use crate::output::{Exit, Failure, Output, Stages, counted, outline};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,15 +24,16 @@ Examples:
   twinspire loop shop.twin text --towers models/text --users queries.jsonl --events clicks.csv
 
 1. New and changed items of the logs are put. With --replace, items that the logs do not have are removed.
-2. The latest new events are held out. The active towers are trained further on the other new events, by
-   the recipe youtube. Older events make the histories of users: keep enough of them to fill these.
+2. The latest new events are held out. The active towers are trained further on the other events, by their
+   own recipe and settings. youtube learns from new events alone, and older ones make the histories of
+   users: keep enough of them to fill these. The other recipes learn from all events; mobius starts anew.
 3. The new towers are published.
 4. The earlier and the new generation recall for the users of the held-out events, as of that moment.
 5. The new generation is rolled back if its hit@10 is lower with 95 % confidence, by more than --tolerance:
    if the whole interval of the difference over the same users is. Otherwise it is kept.
 `next_since` is the --since of the next loop, which will learn from the held-out events.
 
-For towers of another recipe, use `twinspire train` and pass the result as --towers; steps 3 to 5 follow.
+For towers that were trained elsewhere, pass --towers; steps 3 to 5 follow.
 A rollback restores the towers with their training state, so the next loop continues from them.";
 
 /// Number of items that one call puts.
@@ -67,9 +70,12 @@ pub struct LoopArgs {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_two)]
     retain: usize,
     /// Publish these towers instead of training
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "epochs", "cold"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "config", "epochs", "cold"])]
     towers: Option<PathBuf>,
-    /// Settings of the recipe youtube as a JSON object
+    /// The recipe [default: that of the active towers, or else youtube]
+    #[arg(long, value_enum)]
+    recipe: Option<RecipeName>,
+    /// Settings of the recipe as a JSON object [default: those of the active towers, or else of the recipe]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Epochs over the new events [default: that of --config, or 1 for a warm start]
@@ -100,9 +106,8 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     let mut data = args.data.read(output)?;
     let held_out = hold_out(&mut data, args.since, args.held_out);
     let next = held_out.iter().map(|event| event.at).min();
-    let mut config: youtube::Config = config_of(args.config.as_deref())?;
-    config.log.repeats |= args.repeats;
-    let cases = match config.log.repeats {
+    let mut recipe = Recipe::choose(args.recipe, args.config.as_deref(), &db, space)?;
+    let cases = match recipe.set_repeats(args.repeats) {
         true => Cases::with_repeats(&data, &held_out, args.most),
         false => Cases::new(&data, &held_out, args.most),
     };
@@ -127,7 +132,7 @@ pub fn run(args: LoopArgs, output: &Output) -> Result<Exit, Failure> {
     });
     let towers = match &args.towers {
         Some(path) => Towers::open(path)?,
-        None => train(&args, config, &db, &data, &mut document, output)?,
+        None => train(&args, recipe, &db, &data, &mut document, output)?,
     };
     let stages = Stages::default();
     let publish = db
@@ -179,37 +184,32 @@ fn replace_all(db: &Database, data: &Dataset, any: bool) -> Result<(usize, u64),
 /// Trains, with a warm start from the active towers, if there are any.
 fn train(
     args: &LoopArgs,
-    mut config: youtube::Config,
+    mut recipe: Recipe,
     db: &Database,
     data: &Dataset,
     document: &mut Value,
     output: &Output,
 ) -> Result<Towers, Failure> {
     let space = &args.target.space;
-    let serves = !args.cold && db.spaces().contains(space);
+    let serves = !args.cold && recipe.can_continue() && db.spaces().contains(space);
     let serving = serves.then(|| db.towers(space)).transpose()?;
+    let training = recipe.training();
     if serves && args.config.is_none() {
-        config.training.epochs = 1;
+        training.epochs = 1;
     }
-    set(&mut config.training.epochs, args.epochs);
+    set(&mut training.epochs, args.epochs);
     let share = args.max_unknown_ids.map(|share| share as f32);
-    set(&mut config.training.max_unknown_ids, share);
-    config.since = args.since;
-    if args.require_better && config.training.patience == 0 {
+    set(&mut training.max_unknown_ids, share);
+    if args.require_better && training.patience == 0 {
         let message = "--require-better needs a holdout, and patience 0 holds nothing out";
         return Err(Failure::usage(message).hint("a `patience` in --config holds events out"));
     }
-    let bar = output.bar("training", 1, Unit::Count);
-    let show = |progress: TrainingProgress| {
-        if progress.loss.is_none() {
-            print_data(&progress.data, output);
-        }
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-    };
-    let trained = youtube::train_from(serving.as_ref(), data, &config, show);
-    bar.finish_and_clear();
-    let trained = trained.map_err(training_failure)?;
+    let mut display = Display::new(output);
+    let show = |progress: TrainingProgress| display.show(&progress);
+    let trained = recipe.train(serving.as_ref(), data, args.since, show);
+    display.finish(trained.as_ref().ok().map(|(_, trained)| &trained.report));
+    let (towers, trained) = trained.map_err(training_failure)?;
+    document["recipe"] = json!(recipe.name());
     document["data"] = document_of(&trained.report.data);
     document["examples"] = json!(trained.report.examples);
     document["baselines"] = json!(trained.report.baselines);
@@ -220,7 +220,7 @@ fn train(
     }
     document["warm_start"] = json!(serves);
     document["examples_per_second"] = json!(trained.report.examples_per_second.round());
-    Ok(trained.reported_towers("youtube", &config))
+    Ok(towers)
 }
 
 /// Whether towers are below the best baseline.
