@@ -95,6 +95,8 @@ pub use snapshot::ItemRevision;
 pub use twinspire_core::{GenerationNo, Metric, Revision, Storage};
 #[cfg(feature = "import")]
 pub use twinspire_import as import;
+#[cfg(feature = "tokens")]
+pub use twinspire_towers::TextTowers;
 pub use twinspire_towers::{
     EmbedError, Embedded, EmbeddedFeature, Event, FeatureCheck, FeatureInfo, KnownIds, LayerInfo,
     MinedNegative, MinedPair, ModelLimits, ModelResource, Moment, RecordError, SelfTest, Side,

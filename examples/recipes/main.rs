@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --features import,train --example recipes -- dssm CRANFIELD_DIR
+//! cargo run --release --features import,onnx,tokens,train --example recipes -- encoder CRANFIELD_DIR ENCODER_DIR
 //! cargo run --release --features import,train --example recipes -- ebr MOVIELENS_DIR
 //! cargo run --release --features import,train --example recipes -- mobius MOVIELENS_DIR
 //! cargo run --release --features import,train --example recipes -- youtube MOVIELENS_DIR
@@ -13,6 +14,8 @@
 mod cranfield;
 mod dssm;
 mod ebr;
+#[cfg(all(feature = "onnx", feature = "tokens"))]
+mod encoder;
 mod mobius;
 mod movielens;
 mod youtube;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 usage: recipes dssm CRANFIELD_DIR [--auto | --config FILE]
+       recipes encoder CRANFIELD_DIR ENCODER_DIR
        recipes ebr MOVIELENS_DIR [--config FILE]
        recipes mobius MOVIELENS_DIR [--config FILE]
        recipes youtube MOVIELENS_DIR [--grid]
@@ -29,6 +33,8 @@ usage: recipes dssm CRANFIELD_DIR [--auto | --config FILE]
   dssm     text to text on the Cranfield collection (cran.all.1400, cran.qry, cranqrel), learnt from
            the documents alone: no query and no judgement is seen in training; with a lexical space
            beside, and ensembles of both
+  encoder  an encoder of text that was trained elsewhere, on Cranfield: alone, and with DSSM and a
+           lexical space beside; needs a build with the features onnx and tokens
   ebr      films by triplets on MovieLens-100K (u.data, u.item, u.user): random and mined negatives,
            hard then easy, ensembles
   mobius   clicks under a teacher of relevance, ranked by bids, on MovieLens-100K
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
         ["dssm", dir, "--config", file] => {
             dssm::run(dir.as_ref(), dssm::Settings::File(file.as_ref()))
         }
+        #[cfg(all(feature = "onnx", feature = "tokens"))]
+        ["encoder", dir, encoder] => encoder::run(dir.as_ref(), encoder.as_ref()),
         ["ebr", dir] => ebr::run(dir.as_ref(), None),
         ["ebr", dir, "--config", file] => ebr::run(dir.as_ref(), Some(file.as_ref())),
         ["youtube", dir] => youtube::run(dir.as_ref()),

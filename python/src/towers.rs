@@ -120,6 +120,60 @@ impl Towers {
         ))
     }
 
+    /// Towers of an encoder of text: both embed texts by the same model.
+    ///
+    /// The directory is one of Hugging Face, on the disk: `tokenizer.json`, and `model.onnx`, or `model.safetensors` of
+    /// a BERT, RoBERTa or XLM-RoBERTa model with its `config.json`, or a table of static embeddings (model2vec).
+    ///
+    /// Parameters
+    /// ----------
+    /// encoder : str or os.PathLike
+    ///     The directory.
+    /// fields : list of str, default ['text']
+    ///     The fields of an item, whose texts are joined by spaces.
+    /// query : list of str, default ['query']
+    ///     The fields of a user.
+    /// max_tokens : int, optional
+    ///     Tokens of a text that are read at most; by default as the encoder says, else 512.
+    /// name : str, optional
+    ///     The name of the model; by default that of its directory.
+    ///
+    /// Returns
+    /// -------
+    /// Towers
+    ///
+    /// Raises
+    /// ------
+    /// TowersError
+    ///     Names the file, the place in it, and what would be right.
+    #[classmethod]
+    #[pyo3(signature = (encoder, *, fields=None, query=None, max_tokens=None, name=None))]
+    fn text(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        encoder: PathBuf,
+        fields: Option<Vec<String>>,
+        query: Option<Vec<String>>,
+        max_tokens: Option<usize>,
+        name: Option<String>,
+    ) -> Result<Self, Failure> {
+        process::check()?;
+        let mut towers = twinspire::TextTowers::new();
+        if let Some(fields) = fields {
+            towers = towers.fields(fields);
+        }
+        if let Some(query) = query {
+            towers = towers.query(query);
+        }
+        if let Some(tokens) = max_tokens {
+            towers = towers.max_tokens(tokens);
+        }
+        if let Some(name) = name {
+            towers = towers.name(&name);
+        }
+        Ok(Self(py.detach(|| towers.open(encoder))?))
+    }
+
     /// Write a towers directory. Towers at `path` are replaced whole.
     ///
     /// Parameters

@@ -95,6 +95,8 @@ fn hostile_towers_are_errors_or_towers() {
     let mut paths: Vec<_> = inside.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.push(root.join("tests/golden/v1/towers/things-000001"));
+    let of_tokens = ["tokens/towers-static", "tokens/towers-onnx"];
+    paths.extend(of_tokens.map(|name| twinspire_testkit::tower_fixtures().join(name)));
     let seeds = paths.iter().filter(|path| path.join("tower.json").exists());
     let seeds = seeds.map(|path| {
         let mut seed = Vec::new();

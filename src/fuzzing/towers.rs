@@ -2,7 +2,7 @@
 
 use twinspire_towers::Towers;
 
-/// A towers directory: nine files in turn, each after its length (u32), then a record.
+/// A towers directory: its files in turn, each after its length (u32), then a record.
 pub fn towers(data: &[u8]) {
     let mut rest = data;
     let mut parts = Vec::new();

@@ -13,6 +13,8 @@ mod features;
 mod half;
 mod items;
 mod onnx;
+#[cfg(feature = "tokens")]
+mod tokens;
 #[cfg(feature = "train")]
 mod training;
 mod vectors;

@@ -24,11 +24,15 @@
 //! Use it through `twinspire`, which re-exports it. [`internals`] has no stability promise.
 
 mod directory;
+#[cfg(feature = "tokens")]
+mod encoder;
 mod error;
 mod record;
 mod tower;
 
 pub use directory::{Towers, UserContext};
+#[cfg(feature = "tokens")]
+pub use encoder::TextTowers;
 pub use error::TowersError;
 pub use record::{
     Event, KnownIds, MinedNegative, MinedPair, Moment, RecordError, TimeUnit, TrainingPair,

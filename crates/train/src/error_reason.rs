@@ -99,6 +99,9 @@ pub enum Untrainable {
     /// The feature gives row numbers to an ONNX model.
     #[error("row numbers are inputs of ONNX models, which are trained elsewhere; use `ids`")]
     RowNumbers,
+    /// The feature reads tokens.
+    #[error("tokens belong to an encoder, which is trained elsewhere; use `text`")]
+    Tokens,
     /// The layer is a batch normalisation.
     #[error("batch normalisation is not implemented in training; use `layer_norm`")]
     BatchNorm,

@@ -607,6 +607,16 @@ class Towers:
     def open(cls, path: PathArgument) -> Towers: ...
     @classmethod
     def combine(cls, user: Towers, item: Towers) -> Towers: ...
+    @classmethod
+    def text(
+        cls,
+        encoder: PathArgument,
+        *,
+        fields: list[str] | None = None,
+        query: list[str] | None = None,
+        max_tokens: int | None = None,
+        name: str | None = None,
+    ) -> Towers: ...
     def save(self, path: PathArgument) -> None: ...
     @property
     def name(self) -> str: ...

@@ -70,7 +70,7 @@ fn the_page_of_errors_lists_every_variant() {
         known!(EmbedError: Features NoTower Layer Output),
         known!(TowersError: Io Unnamed OtherFile Invalid User Item),
         known!(TowerFault: Missing Undescribed Json Description Safetensors Type Shape Bounds NotFinite
-            NegativeVariance Unwritable Onnx Exceeds Length Magic Version Checksum TrainingState Dimension Embed
+            NegativeVariance Unwritable Onnx Tokens Exceeds Length Magic Version Checksum TrainingState Dimension Embed
             SelfTest SelfTestFeature SelfTestWidth Batch),
     ];
     for (name, variants) in all {
@@ -103,7 +103,7 @@ fn the_page_of_errors_lists_what_training_can_fail_with() {
             UnknownSegment Untrainable Override WarmStart Teacher Diverged Cancelled Towers),
         known!(MissingData: Items Events NewEvents Clicks Texts MinedNegatives TestCases),
         known!(MinedFault: UnknownPositive UnknownNegative User),
-        known!(Untrainable: NoTower ItemVectors RowNumbers BatchNorm FeatureWeights Onnx),
+        known!(Untrainable: NoTower ItemVectors RowNumbers Tokens BatchNorm FeatureWeights Onnx),
         known!(OverrideFault: ReadByRecipe UnknownField KindNeeded Rule Table Malformed),
         known!(WarmStartFault: Tower NewTable Width Lookup FrequencySize),
         known!(TeacherFault: NoCategoryField NoCategoryIn Unreadable),

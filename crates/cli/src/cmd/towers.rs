@@ -1,22 +1,23 @@
-//! `twinspire towers`: what towers read and how they are built.
+//! `twinspire towers`: what towers read and how they are built; towers of other towers and of encoders.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use twinspire::{TowerInfo, Towers, TowersInfo};
+use twinspire::{TextTowers, TowerInfo, Towers, TowersInfo};
 
-use crate::args::open_to_read;
+use crate::args::{at_least_one, open_to_read};
 use crate::output::{Exit, Failure, Output, Table, thousands};
 
 const EXAMPLES: &str = "\
 Examples:
   twinspire towers inspect models/movies
   twinspire towers inspect movies.twin movies
-  twinspire towers inspect movies.twin --json";
+  twinspire towers inspect movies.twin --json
+  twinspire towers text models/all-MiniLM-L6-v2 --field title,text --out models/text";
 
-/// Show what towers read and how they are built.
+/// Show what towers read and how they are built; make towers of other towers and of encoders.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TowersArgs {
@@ -32,6 +33,9 @@ enum TowersCommand {
     /// Combine the user tower of one directory with the item tower of another
     #[command(after_help = COMBINE_EXAMPLES)]
     Combine(CombineArgs),
+    /// Make towers of an encoder of text, for items and for queries
+    #[command(after_help = TEXT_EXAMPLES)]
+    Text(TextArgs),
 }
 
 const COMBINE_EXAMPLES: &str = "\
@@ -41,6 +45,49 @@ Examples:
 Both towers must give vectors of one space: of the same dimension and metric, from trainings that agree. A
 table that both read is shared if it is equal, else that of the user tower is renamed. Self-tests and the
 state of the trainings are left behind.";
+
+const TEXT_EXAMPLES: &str = "\
+Examples:
+  twinspire towers text models/all-MiniLM-L6-v2 --field title,text --out models/text
+  twinspire publish shop.twin text models/text
+  twinspire recall  shop.twin text --user '{\"query\":\"red running shoes\"}'
+
+The directory is one of Hugging Face, on the disk: tokenizer.json, and model.onnx, or model.safetensors of a BERT,
+RoBERTa or XLM-RoBERTa model with its config.json, or a table of static embeddings (model2vec). Pooling and the
+number of tokens are those of sentence-transformers, if its files are there. Models other than tables need a build
+with the feature onnx.";
+
+/// Make towers of an encoder of text, for items and for queries.
+#[derive(Debug, Args)]
+struct TextArgs {
+    /// The directory of the encoder
+    encoder: PathBuf,
+    /// The fields of an item, whose texts are joined by spaces
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        default_value = "text"
+    )]
+    field: Vec<String>,
+    /// The fields of a user
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_delimiter = ',',
+        default_value = "query"
+    )]
+    query: Vec<String>,
+    /// Tokens of a text that are read at most [default: as the encoder says]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_tokens: Option<usize>,
+    /// The name of the model [default: that of its directory]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Output directory; towers that are there are replaced
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+}
 
 /// Combine the user tower of one directory with the item tower of another.
 #[derive(Debug, Args)]
@@ -80,15 +127,30 @@ pub fn run(args: TowersArgs, output: &Output) -> Result<Exit, Failure> {
         TowersCommand::Combine(args) => {
             let (user, item) = (Towers::open(&args.user)?, Towers::open(&args.item)?);
             let towers = Towers::combine(&user, &item).map_err(Failure::failed)?;
-            towers.save(&args.out)?;
-            let combined = Inspected {
-                towers,
-                served: None,
-            };
-            output.result(&document(&combined), || text(&combined))?;
-            Ok(Exit::Done)
+            save(towers, &args.out, output)
+        }
+        TowersCommand::Text(args) => {
+            let mut encoder = TextTowers::new().fields(args.field).query(args.query);
+            if let Some(tokens) = args.max_tokens {
+                encoder = encoder.max_tokens(tokens);
+            }
+            if let Some(name) = &args.name {
+                encoder = encoder.name(name);
+            }
+            save(encoder.open(&args.encoder)?, &args.out, output)
         }
     }
+}
+
+/// Saves towers and shows what they read.
+fn save(towers: Towers, out: &Path, output: &Output) -> Result<Exit, Failure> {
+    towers.save(out)?;
+    let saved = Inspected {
+        towers,
+        served: None,
+    };
+    output.result(&document(&saved), || text(&saved))?;
+    Ok(Exit::Done)
 }
 
 fn inspect(args: &InspectArgs, output: &Output) -> Result<Exit, Failure> {

@@ -20,6 +20,12 @@ impl Model {
                 return differs(format!("those given for the {side} tower have none"));
             }
         }
+        let tokenizers = (user.user.tokenizer(), item.item.tokenizer());
+        if let (Some(a), Some(b)) = tokenizers
+            && a.blob()[..] != b.blob()[..]
+        {
+            return differs("they cut texts into tokens by different files".to_owned());
+        }
         let (ours, theirs) = (&user.schema, &item.schema);
         if ours.dimension != theirs.dimension {
             return differs(format!(
@@ -95,7 +101,8 @@ impl Model {
                 let of = if side == Side::User { user } else { item };
                 let of = of.tower(side);
                 let (sequences, layers) = (of.sequences(), of.layers.clone());
-                Ok(Tower::new(side, description, sequences, layers, schema))
+                let tower = Tower::new(side, description, sequences, layers, schema);
+                Ok(tower.with_tokenizer(of.tokenizer()))
             },
         )
     }

@@ -238,6 +238,10 @@ fn values(feature: &FeatureSchema, schema: &Schema) -> (Value, Vec<Value>) {
             Some((a, b)) => (a.into(), vec![b.into()]),
             None => ("a1".into(), vec!["b2".into()]),
         },
+        FeatureKind::Tokens { also, .. } => {
+            let texts = also.iter().map(|_| "for the trail".into());
+            ("red running shoes".into(), texts.collect())
+        }
         FeatureKind::Text { also, limit, .. } => {
             let mut words = ["red", "running", "shoes"].repeat(1 + also.len());
             words.truncate(limit.map_or(usize::MAX, |limit| limit as usize));

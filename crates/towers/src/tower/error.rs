@@ -82,6 +82,9 @@ pub enum TowerFault {
     /// The ONNX model cannot be used for its layer.
     #[error("{0}")]
     Onnx(String),
+    /// Texts cannot be cut into tokens as the file says.
+    #[error("{0}")]
+    Tokens(String),
     /// The ONNX model needs more than its [limits](crate::ModelLimits) allow.
     #[error(
         "needs {needed} {of} with all operators before it, the limit is {limit}; see ModelLimits"
@@ -262,6 +265,11 @@ impl TowerError {
             place,
             TowerFault::Description(what.into()),
         )
+    }
+
+    /// A tokenizer that cannot be used.
+    pub(crate) fn tokens(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(files::TOKENIZER, place, TowerFault::Tokens(what.into()))
     }
 
     /// A text that is not the JSON of such a file.

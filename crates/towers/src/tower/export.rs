@@ -57,10 +57,11 @@ impl Model {
                 &table.weights,
             ));
         }
-        let mut models = Vec::new();
+        let (mut models, mut tokenizer) = (Vec::new(), None);
         for tower in [&self.user, &self.item] {
             let file = files::weights_of(tower.side);
-            models.extend(tower.onnx());
+            models.extend(tower.onnx().map(|model| (model, tower.side)));
+            tokenizer = tokenizer.or(tower.tokenizer());
             for (at, feature) in tower.features.iter().enumerate() {
                 let sequence = feature.sequence.iter().flat_map(SequenceModel::tensors);
                 for (described, weights) in sequence {
@@ -90,8 +91,23 @@ impl Model {
             let bytes = safetensors::serialize(views, None).map_err(wrong)?;
             parts.push(((*file).to_owned(), blob(&aligned(bytes))));
         }
-        let models = models.into_iter();
-        parts.extend(models.map(|model| (model.file().to_owned(), Arc::clone(model.blob()))));
+        // Of towers that were combined, each may run a shared model of its own.
+        let shares = match models[..] {
+            [(a, _), (b, _)] => Arc::ptr_eq(a.blob(), b.blob()),
+            _ => false,
+        };
+        for (model, side) in models {
+            let file = match shares {
+                true => files::SHARED_ONNX,
+                false => files::onnx_of(side),
+            };
+            if files::find(&parts, file).is_none() {
+                parts.push((file.to_owned(), Arc::clone(model.blob())));
+            }
+        }
+        if let Some(tokenizer) = tokenizer {
+            parts.push((files::TOKENIZER.to_owned(), Arc::clone(tokenizer.blob())));
+        }
         files::sort(&mut parts);
         Ok(parts)
     }

@@ -25,6 +25,10 @@ pub(crate) const SELF_TEST: &str = "selftest.json";
 pub(crate) const USER_ONNX: &str = "user.onnx";
 /// The ONNX model of the item tower.
 pub(crate) const ITEM_ONNX: &str = "item.onnx";
+/// The ONNX model that both towers run.
+pub(crate) const SHARED_ONNX: &str = "shared.onnx";
+/// How texts become tokens, for both towers.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
 /// How often items occurred during the training.
 pub const FREQUENCY: &str = "frequency.bin";
 /// The state of the optimiser at the end of the training.
@@ -33,7 +37,7 @@ pub const OPTIMISER: &str = "optimiser.bin";
 pub const REPORT: &str = "report.json";
 
 /// The names of all files of a towers directory. Other files are not part of it.
-pub const TOWER_FILES: [&str; 10] = [
+pub const TOWER_FILES: [&str; 12] = [
     DESCRIPTION,
     SHARED,
     USER,
@@ -41,6 +45,8 @@ pub const TOWER_FILES: [&str; 10] = [
     SELF_TEST,
     USER_ONNX,
     ITEM_ONNX,
+    SHARED_ONNX,
+    TOKENIZER,
     FREQUENCY,
     OPTIMISER,
     REPORT,

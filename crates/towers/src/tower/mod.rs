@@ -9,6 +9,7 @@
 //! - [`Coverage`]: whether records have what a tower reads.
 //! - `sequence`: encoders of lists in order, by attention or a GRU.
 //! - `onnx`: layers that are ONNX models, behind a crate feature.
+//! - `tokens`: texts to tokens by `tokenizer.json`, behind a crate feature.
 //! - `training_state`: what a later training continues from.
 //!
 //! Everything here is pure. Files come as bytes, mapped or not, and are checked against the schema before a model
@@ -41,6 +42,7 @@ mod sequence;
 mod side;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod training_state;
 mod weights;
 
@@ -53,12 +55,16 @@ pub use encoded::{Encoded, Input};
 pub use error::{EmbedError, LayerError, ModelResource, TowerError, TowerFault};
 pub use files::{FREQUENCY, NamedBlob, REPORT, TOWER_FILES, content_hash};
 pub(crate) use files::{OPTIMISER, aligned, sort as sort_files};
+#[cfg(feature = "tokens")]
+pub(crate) use files::{SHARED, SHARED_ONNX, TOKENIZER};
 pub use forward::Pass;
 pub use layer::{Layer, Step};
 pub use lookup::Lookup;
 pub use matrix::Matrix;
 pub use model::{Feature, Model, Table, Tower};
 pub use model_limits::{ModelLimits, model_limits, set_model_limits};
+#[cfg(feature = "tokens")]
+pub(crate) use onnx::ModelPorts;
 pub use selftest::SelfTest;
 pub use sequence::{BlockPass, GruPass, SequenceModel, SequencePass};
 pub use side::Side;

@@ -7,7 +7,9 @@ use super::onnx::OnnxModel;
 use super::schema::{FeatureSchema, OtherFields, Schema, TowerSchema};
 use super::sequence::SequenceModel;
 use super::side::Side;
+use super::tokens::Tokenizer;
 use std::sync::Arc;
+use twinspire_core::files::Blob;
 use twinspire_core::kernel::Weights;
 
 /// Both towers and their tables.
@@ -58,6 +60,8 @@ pub struct Feature {
     pub width: usize,
     /// The encoder of its sequence, if it has one.
     pub sequence: Option<SequenceModel>,
+    /// What cuts its text into tokens, if it reads tokens.
+    pub tokenizer: Option<Tokenizer>,
 }
 
 impl Feature {
@@ -112,13 +116,16 @@ impl Model {
         let layers = self.item.weights().into_iter().flatten();
         let mut layers = layers.zip(other.item.weights().into_iter().flatten());
         let file = |model: &Self| model.item.onnx().map(|onnx| Arc::clone(onnx.blob()));
-        let models = match (file(self), file(other)) {
-            (Some(a), Some(b)) => **a == **b,
+        let same_file = |a: Option<Arc<Blob>>, b: Option<Arc<Blob>>| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(&a, &b) || **a == **b,
             (None, None) => true,
             _ => false,
         };
+        let models = same_file(file(self), file(other));
+        let tokenizer = |model: &Self| model.item.tokenizer().map(|all| Arc::clone(all.blob()));
         described
             && models
+            && same_file(tokenizer(self), tokenizer(other))
             && layers.all(|((_, a), (_, b))| same(a, b))
             && tables.all(|(a, a_schema, b, b_schema)| {
                 a_schema == b_schema && same(a.weights.weights(), b.weights.weights())
@@ -180,6 +187,7 @@ impl Tower {
         let sequences = sequences.into_iter().chain(std::iter::repeat(None));
         let features = description.features.iter().zip(widths).zip(sequences);
         let features = features.map(|((feature, width), sequence)| Feature {
+            tokenizer: None,
             sequence,
             table: feature
                 .table()
@@ -193,6 +201,22 @@ impl Tower {
             layers,
             other_fields: description.other_fields.clone(),
         }
+    }
+
+    /// The same tower with what cuts texts into tokens.
+    #[must_use]
+    pub(crate) fn with_tokenizer(mut self, tokenizer: Option<&Tokenizer>) -> Self {
+        let features = self.features.iter_mut();
+        for feature in features.filter(|feature| feature.schema.reads_tokens()) {
+            feature.tokenizer = tokenizer.cloned();
+        }
+        self
+    }
+
+    /// What cuts its texts into tokens, if a feature reads tokens.
+    pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
+        let mut features = self.features.iter();
+        features.find_map(|feature| feature.tokenizer.as_ref())
     }
 
     /// The encoders of its features, in their order.

@@ -21,6 +21,7 @@ use super::schema::{
 };
 use super::sequence::SequenceModel;
 use super::side::Side;
+use super::tokens::Tokenizer;
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +150,9 @@ impl Model {
                 weights,
             });
         }
+        let tokenizer = read_tokenizer(&schema, parts)?;
+        // The model of the first tower, which the second one may run too.
+        let mut opened_model = None;
         let model = Self::assemble(schema, tables, |side, description, schema, tables| {
             let wiring = schema.wiring(side, description)?;
             let widths = schema.widths(description);
@@ -160,19 +164,30 @@ impl Model {
                 let each = description.layers.iter().zip(wiring).enumerate();
                 for (at, (layer, wiring)) in each {
                     let place = (side, at);
-                    layers.push(read_layer(file, parts, place, layer, wiring, &widths)?);
+                    let read = read_layer(
+                        file,
+                        (parts, &mut opened_model),
+                        place,
+                        layer,
+                        wiring,
+                        &widths,
+                    );
+                    layers.push(read?);
                 }
             }
             let tower = Tower::new(side, description, sequences, layers, schema);
+            let tower = tower.with_tokenizer(tokenizer.as_ref());
+            tower.check_tokens(tables)?;
             tower.check_defaults(tables)?;
             Ok(tower)
         })?;
         for (_, file) in opened {
             file.finish()?;
         }
-        for tower in [&model.user, &model.item] {
-            let file = files::onnx_of(tower.side);
-            if tower.onnx().is_none() && files::find(parts, file).is_some() {
+        for file in [files::USER_ONNX, files::ITEM_ONNX, files::SHARED_ONNX] {
+            let models = [&model.user, &model.item].map(Tower::onnx);
+            let mut models = models.into_iter().flatten();
+            if files::find(parts, file).is_some() && !models.any(|model| model.file() == file) {
                 let what = format!("no layer of {DESCRIPTION} runs it");
                 return Err(TowerError::new(file, "file", TowerFault::Onnx(what)));
             }
@@ -213,6 +228,27 @@ impl Model {
     }
 }
 
+/// Reads what cuts texts into tokens, if a feature reads tokens.
+fn read_tokenizer(schema: &Schema, parts: &[NamedBlob]) -> Result<Option<Tokenizer>, TowerError> {
+    let towers = schema.towers();
+    let mut features = towers.flat_map(|(_, tower)| &tower.features);
+    let is_read = features.any(FeatureSchema::reads_tokens);
+    match (files::find(parts, files::TOKENIZER), is_read) {
+        (Some(blob), true) => Tokenizer::open(blob).map(Some),
+        (None, false) => Ok(None),
+        (Some(_), false) => Err(TowerError::new(
+            files::TOKENIZER,
+            "file",
+            TowerFault::Undescribed,
+        )),
+        (None, true) => {
+            let needed = "a feature reads tokens".to_owned();
+            let fault = TowerFault::Missing { needed };
+            Err(TowerError::new(files::TOKENIZER, "file", fault))
+        }
+    }
+}
+
 /// Reads the encoder of a feature, if it has one.
 fn read_sequence(
     file: &mut File<'_>,
@@ -244,7 +280,7 @@ fn read_sequence(
 /// Reads the weights of one layer.
 fn read_layer(
     file: &mut File<'_>,
-    parts: &[NamedBlob],
+    (parts, opened): (&[NamedBlob], &mut Option<OnnxModel>),
     (side, at): (Side, usize),
     schema: &LayerSchema,
     wiring: Wiring,
@@ -318,6 +354,7 @@ fn read_layer(
             units,
             inputs: given,
             output,
+            tokens,
         } => Step::Onnx(OnnxModel::open(
             parts,
             &OnnxLayer {
@@ -327,7 +364,9 @@ fn read_layer(
                 width: inputs,
                 output: output.as_deref(),
                 units: *units as usize,
+                tokens: tokens.as_ref(),
             },
+            opened,
         )?),
     };
     Ok(Layer {
@@ -338,6 +377,27 @@ fn read_layer(
 }
 
 impl Tower {
+    /// Checks that tables have a row for each token.
+    fn check_tokens(&self, tables: &[Table]) -> Result<(), TowerError> {
+        for (at, feature) in self.features.iter().enumerate() {
+            let table = feature.table.and_then(|at| tables.get(at));
+            let Some((tokenizer, table)) = feature.tokenizer.as_ref().zip(table) else {
+                continue;
+            };
+            let (rows, needed) = (table.weights.rows(), tokenizer.rows());
+            if rows < needed as usize {
+                let place = format!("{} feature {at} ({:?})", self.side, feature.schema.field());
+                let what = format!(
+                    "table {:?} has {rows} rows, the tokens of {} need {needed}",
+                    table.name,
+                    files::TOKENIZER
+                );
+                return Err(TowerError::description(place, what));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that each feature can read the default of its field.
     fn check_defaults(&self, tables: &[Table]) -> Result<(), TowerError> {
         let mut encoder = Encoder {

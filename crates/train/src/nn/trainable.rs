@@ -41,6 +41,7 @@ fn untrainable_feature(kind: &FeatureKind) -> Option<Untrainable> {
     match kind {
         FeatureKind::Items { .. } => Some(Untrainable::ItemVectors),
         FeatureKind::Index { .. } | FeatureKind::Indices { .. } => Some(Untrainable::RowNumbers),
+        FeatureKind::Tokens { .. } => Some(Untrainable::Tokens),
         FeatureKind::Id { .. }
         | FeatureKind::Ids { .. }
         | FeatureKind::Sequence { .. }

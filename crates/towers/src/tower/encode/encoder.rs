@@ -27,7 +27,7 @@ pub(super) fn expected(feature: &FeatureSchema) -> Cow<'static, str> {
             "a string or a list of strings"
         }
         FeatureKind::Number { .. } | FeatureKind::Buckets { .. } => "a finite number",
-        FeatureKind::Text { .. } => "a string",
+        FeatureKind::Text { .. } | FeatureKind::Tokens { .. } => "a string",
         FeatureKind::Geo { .. } | FeatureKind::Distance { .. } => {
             "a point {\"lat\": -90 to 90, \"lon\": -180 to 180}"
         }

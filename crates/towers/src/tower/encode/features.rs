@@ -28,6 +28,10 @@ impl Encoder<'_> {
                 let tolerant = self.tolerates_unreadable(schema, None);
                 self.texts(feature, given, tolerant, encoded)
             }
+            (FeatureKind::Tokens { .. }, ..) => {
+                let tolerant = self.tolerates_unreadable(schema, None);
+                self.tokens(feature, given, tolerant, encoded)
+            }
             (_, Some(value), None) => self.read(feature, value, None, encoded).map(|()| true),
             (_, Some(value), Some(Some(other))) => {
                 let read = self.read(feature, value, Some(other), encoded);
@@ -104,6 +108,10 @@ impl Encoder<'_> {
             FeatureKind::Text { .. } => {
                 let first = |field: &str| (field == feature.schema.field()).then_some(value);
                 self.texts(feature, first, false, encoded).map(|_| ())
+            }
+            FeatureKind::Tokens { .. } => {
+                let first = |field: &str| (field == feature.schema.field()).then_some(value);
+                self.tokens(feature, first, false, encoded).map(|_| ())
             }
             FeatureKind::Items { .. } => self.item_vectors(feature, value, encoded),
             FeatureKind::Index { .. } | FeatureKind::Indices { .. } => {

@@ -1,8 +1,8 @@
 //! Raw features to table rows and numbers.
 //!
 //! - `record` reads all features of a record, `features` one of them.
-//! - `strings` looks strings up in tables, `indices` only numbers them, `texts` cuts texts into grams, `numbers`
-//!   reads numbers, points and times.
+//! - `strings` looks strings up in tables, `indices` only numbers them, `texts` cuts texts into grams, `tokens` into tokens,
+//!   `numbers` reads numbers, points and times.
 //! - `ages` counts the elements of a list from its newest one, repeated ones once if a feature wants that.
 //! - [`Reading`] and [`FeatureCheck`] say how strictly; `encoder` holds what all of them share.
 //!
@@ -22,6 +22,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod tokens;
 
 pub(super) use encoder::Encoder;
 pub use reading::{FeatureCheck, IDS_PER_LOOKUP, OtherReaders, Reading};

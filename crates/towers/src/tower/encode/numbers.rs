@@ -158,6 +158,7 @@ mod tests {
         let towers = Schema::parse(towers.to_string().as_bytes());
         towers.map_err(|error| error.to_string())?;
         Ok(Feature {
+            tokenizer: None,
             width: schema.width(&std::collections::BTreeMap::new(), 1),
             schema,
             table: None,

@@ -21,19 +21,19 @@ const CROSSED: &str = "_X_";
 
 /// The sums that pooling divides by.
 #[derive(Clone, Copy, Default)]
-struct WeightSums {
+pub(super) struct WeightSums {
     sum: f32,
     squares: f32,
 }
 
 impl WeightSums {
-    fn add(&mut self, weight: f32) {
+    pub(super) fn add(&mut self, weight: f32) {
         self.sum += weight;
         self.squares += weight * weight;
     }
 
     /// The factor of the weighted sum.
-    fn scale(self, pooling: Pooling) -> f32 {
+    pub(super) fn scale(self, pooling: Pooling) -> f32 {
         match pooling {
             Pooling::Mean if self.sum > 0.0 => 1.0 / self.sum,
             Pooling::Sqrtn if self.squares > 0.0 => 1.0 / self.squares.sqrt(),

@@ -9,6 +9,10 @@ use std::ops::Range;
 pub(crate) struct Texts {
     /// The digits of a number.
     pub(super) one: String,
+    /// The texts of several fields.
+    pub(super) joined: String,
+    /// The tokens of a text.
+    pub(super) tokens: Vec<u32>,
     /// A string that is composed of others.
     pub(super) gram: String,
     /// The ages of the elements of a list.

@@ -13,7 +13,11 @@ pub enum OnnxModel {}
 
 impl OnnxModel {
     /// Refuses the model and names the feature.
-    pub(crate) fn open(_: &[NamedBlob], layer: &OnnxLayer<'_>) -> Result<Self, TowerError> {
+    pub(crate) fn open(
+        _: &[NamedBlob],
+        layer: &OnnxLayer<'_>,
+        _: &mut Option<Self>,
+    ) -> Result<Self, TowerError> {
         let place = format!("{} layer {}", layer.side, layer.layer);
         let what = "runs an ONNX model, but this program was built without support: build it with the feature \
                     `onnx` of the crate twinspire";

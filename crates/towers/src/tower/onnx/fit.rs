@@ -3,6 +3,7 @@
 use super::onnx_layer::OnnxLayer;
 use super::outline::{Dim, F16, F32, F64, Outline, Port};
 use super::refusal::Refusal;
+use crate::tower::schema::TokenPooling;
 
 const I32: u64 = 6;
 const I64: u64 = 7;
@@ -21,6 +22,19 @@ pub(super) struct Fit {
     pub(super) width: usize,
     /// Width of its output.
     pub(super) units: usize,
+    /// How it reads the tokens of a text, if it does.
+    pub(super) tokens: Option<Tokens>,
+}
+
+/// How a model reads the tokens of a text.
+#[derive(Debug, PartialEq)]
+pub(super) struct Tokens {
+    /// The columns of the mask: where they start, and how many there are.
+    pub(super) mask: (usize, usize),
+    /// Whether inputs may be cut to the longest text of a batch.
+    pub(super) cut: bool,
+    /// How the outputs for the tokens of a text become one.
+    pub(super) pooling: Option<TokenPooling>,
 }
 
 /// An input and its columns.
@@ -30,6 +44,10 @@ pub(super) struct Slot {
     pub(super) width: usize,
     /// Whether its shape is `[batch]` instead of `[batch, width]`.
     pub(super) flat: bool,
+    /// Whether the model takes any number of columns.
+    pub(super) free: bool,
+    /// Whether it has a column for each token.
+    pub(super) tokens: bool,
     pub(super) element: Element,
 }
 
@@ -78,8 +96,10 @@ impl Fit {
             );
             return Err(Refusal::new("inputs", what));
         }
+        let tokens = tokens(layer, &mut inputs)?;
         Ok(Self {
             output: output(outline, layer, single)?,
+            tokens,
             inputs,
             single,
             width: layer.width,
@@ -135,8 +155,38 @@ fn slot(port: &Port, width: Option<usize>, single: &mut bool) -> Result<Slot, Re
         name: port.name.clone(),
         width,
         flat: columns.is_none(),
+        free: matches!(columns, Some(Dim::Free(_))),
+        tokens: false,
         element,
     })
+}
+
+/// How the tokens of a layer are read, and which inputs have a column for each.
+fn tokens(layer: &OnnxLayer<'_>, inputs: &mut [Slot]) -> Result<Option<Tokens>, Refusal> {
+    let Some(given) = layer.tokens else {
+        return Ok(None);
+    };
+    let (mut from, mut mask) = (0, None);
+    for slot in &*inputs {
+        if slot.name == given.mask && !slot.flat {
+            mask = Some((from, slot.width));
+        }
+        from += slot.width;
+    }
+    let (from, width) = mask.ok_or_else(|| {
+        let what = "is the mask of tokens, so it should have the shape [batch, tokens]";
+        Refusal::new(format!("input {:?}", given.mask), what)
+    })?;
+    let mut cut = true;
+    for slot in inputs.iter_mut().filter(|slot| slot.width == width) {
+        slot.tokens = !slot.flat;
+        cut &= slot.free;
+    }
+    Ok(Some(Tokens {
+        mask: (from, width),
+        cut,
+        pooling: given.pooling,
+    }))
 }
 
 /// The index and name of the output that is read.
@@ -165,10 +215,11 @@ fn output(
         )));
     }
     let (units, shown) = (layer.units, port.shown());
+    let pools = layer.tokens.is_some_and(|tokens| tokens.pooling.is_some());
     let fits = match port.shape.as_deref() {
         // Checked when it runs.
         None => true,
-        Some([batch, columns]) => {
+        Some([batch, middle @ .., columns]) if middle.len() == usize::from(pools) => {
             let batch = match batch {
                 Dim::Free(_) => true,
                 Dim::Fixed(size) => single && *size == 1,
@@ -179,7 +230,10 @@ fn output(
     };
     if !fits {
         let batch = if single { "1" } else { "batch" };
-        return Err(wrong(format!("has {shown}, should be [{batch}, {units}]")));
+        let middle = if pools { "tokens, " } else { "" };
+        return Err(wrong(format!(
+            "has {shown}, should be [{batch}, {middle}{units}]"
+        )));
     }
     let at = outline.outputs.iter().position(|other| other == port);
     Ok((at.unwrap_or(0), port.name.clone()))

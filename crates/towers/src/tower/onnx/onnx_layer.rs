@@ -1,4 +1,4 @@
-use crate::tower::schema::OnnxInput;
+use crate::tower::schema::{OnnxInput, OnnxTokens};
 use crate::tower::side::Side;
 
 /// What a layer requires of its ONNX model.
@@ -19,4 +19,6 @@ pub(crate) struct OnnxLayer<'a> {
     pub output: Option<&'a str>,
     /// Width of the layer's output.
     pub units: usize,
+    /// How it reads the tokens of a text, if it does.
+    pub tokens: Option<&'a OnnxTokens>,
 }

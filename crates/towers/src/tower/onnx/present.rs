@@ -44,10 +44,16 @@ impl fmt::Debug for OnnxModel {
 }
 
 impl OnnxModel {
-    /// Opens the model of a layer and tries it on made-up records.
-    pub(crate) fn open(parts: &[NamedBlob], layer: &OnnxLayer<'_>) -> Result<Self, TowerError> {
+    /// Opens the model of a layer and tries it on made-up records: the file of its tower, else the one of both. One
+    /// that is `opened` for another layer is shared if this layer reads it alike.
+    pub(crate) fn open(
+        parts: &[NamedBlob],
+        layer: &OnnxLayer<'_>,
+        opened: &mut Option<Self>,
+    ) -> Result<Self, TowerError> {
         let file = files::onnx_of(layer.side);
-        let Some(blob) = files::find(parts, file) else {
+        let find = |file| Some((file, files::find(parts, file)?));
+        let Some((file, blob)) = find(file).or_else(|| find(files::SHARED_ONNX)) else {
             let needed = format!("{} layer {} runs it", layer.side, layer.layer);
             return Err(TowerError::new(
                 file,
@@ -58,6 +64,11 @@ impl OnnxModel {
         let refused = |Refusal { place, fault }| TowerError::new(file, place, fault);
         let outline = Outline::read(blob).map_err(refused)?;
         let fit = Fit::new(&outline, layer).map_err(refused)?;
+        let same =
+            |other: &&Self| Arc::ptr_eq(&other.0.blob, blob) && *other.0.prepared.fit() == fit;
+        if let Some(same) = opened.as_ref().filter(same) {
+            return Ok(same.clone());
+        }
         let declared_single = fit.single;
         let limits = model_limits();
         let batch = largest_batch(blob, &fit, limits).map_err(refused)?;
@@ -65,13 +76,14 @@ impl OnnxModel {
         if prepared.is_single() && !declared_single {
             telemetry::warn!("{file} computes batches wrongly, so it runs one record at a time");
         }
-        Ok(Self(Arc::new(Inner {
+        let model = Self(Arc::new(Inner {
             file,
             blob: Arc::clone(blob),
             parameters: outline.parameters,
             units: layer.units,
             prepared,
-        })))
+        }));
+        Ok(opened.insert(model).clone())
     }
 
     /// The name of its file.

@@ -1,5 +1,6 @@
 //! Loading and running a model: the only calls to the runtime.
 
+use super::batches::Batch;
 use super::fit::{Element, Fit, Slot};
 use super::refusal::Refusal;
 use super::runner::{self, RunnerError};
@@ -46,9 +47,9 @@ pub(super) enum RunError {
     /// The output has the wrong shape.
     #[error("has shape {found:?} for a batch of {rows}, should be {expected:?}")]
     Shape {
-        found: [usize; 2],
+        found: Vec<usize>,
         rows: usize,
-        expected: [usize; 2],
+        expected: Vec<usize>,
     },
     /// The runtime failed.
     #[error("{0}")]
@@ -117,16 +118,12 @@ impl Prepared {
     /// Whether it gives records the same output in a batch as alone. Some models are exported for a batch of one,
     /// and some the runtime computes wrongly.
     fn computes_batches(self: &Arc<Self>) -> Result<bool, RunError> {
-        let width = self.fit.width;
-        let run = |rows: usize, records: &[f32]| self.run_batches(rows, rows, records);
+        let run = |records: &[f32]| self.run_batches(TRIAL_RECORDS, TRIAL_RECORDS, records);
         let alone = |records: &[f32]| self.run_batches(TRIAL_RECORDS, 1, records);
-        // Zeros and ones are valid as ids, fractions and booleans.
-        let mut records: Vec<f32> = (0..TRIAL_RECORDS * width)
-            .map(|at| ((at % width + at / width) % 2) as f32)
-            .collect();
+        let mut records = self.fit.made_up(TRIAL_RECORDS, true);
         let each = alone(&records).or_else(|_| {
             // A table may have only one row.
-            records.fill(0.0);
+            records = self.fit.made_up(TRIAL_RECORDS, false);
             alone(&records)
         })?;
         let near = |(a, b): (&f32, &f32)| {
@@ -134,7 +131,12 @@ impl Prepared {
             same || a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
         };
         let same = |all: Vec<f32>| all.iter().zip(&each).all(near);
-        Ok(!self.is_single() && run(TRIAL_RECORDS, &records).is_ok_and(same))
+        Ok(!self.is_single() && run(&records).is_ok_and(same))
+    }
+
+    /// How the columns of its layer map to its inputs and output.
+    pub(super) fn fit(&self) -> &Fit {
+        &self.fit
     }
 
     /// Whether it runs for one record at a time.
@@ -158,32 +160,53 @@ impl Prepared {
         if self.has_overrun.load(Ordering::Relaxed) {
             return Err(RunnerError::TimedOut(self.time).into());
         }
-        let width = self.fit.width.max(1);
-        let batches = input.chunks(width.saturating_mul(at_once.max(1)));
-        let batches = batches.map(|batch| Ok((batch.len() / width, self.columns(batch)?)));
-        let batches = batches.collect::<Result<Vec<_>, RunError>>()?;
+        let records: Vec<&[f32]> = input.chunks_exact(self.fit.width.max(1)).collect();
+        let batches = self.fit.batches(&records, at_once);
+        let of = |batch: &Batch| -> Vec<&[f32]> {
+            let places = batch.records.iter();
+            places.filter_map(|at| records.get(*at).copied()).collect()
+        };
+        let inputs = batches.iter().map(|batch| {
+            let columns = self.columns(&of(batch), batch.tokens)?;
+            Ok((batch.records.len(), batch.tokens, columns))
+        });
+        let inputs = inputs.collect::<Result<Vec<_>, RunError>>()?;
         let (this, time) = (Arc::clone(self), self.time);
         let time = time.saturating_mul(u32::try_from(batches.len()).unwrap_or(u32::MAX));
         let done = runner::call(time, move |options| {
-            let mut all = Vec::with_capacity(rows * this.fit.units);
-            for (count, columns) in batches {
-                all.extend(this.run_columns(count, columns, options)?);
-            }
-            Ok(all)
+            let each = inputs.into_iter();
+            let each = each.map(|(count, tokens, columns)| {
+                this.run_columns((count, tokens), columns, options)
+            });
+            each.collect::<Result<Vec<_>, RunError>>()
         });
         if matches!(done, Err(RunnerError::TimedOut(_))) {
             self.has_overrun.store(true, Ordering::Relaxed);
         }
-        done?
+        let units = self.fit.units;
+        let mut all = vec![0.0; rows * units];
+        for (batch, numbers) in batches.iter().zip(done??) {
+            let numbers = match self.fit.pooled_length(batch.tokens) {
+                Some(length) => self.fit.pool(&of(batch), length, &numbers),
+                None => numbers,
+            };
+            for (at, row) in batch.records.iter().zip(numbers.chunks_exact(units)) {
+                if let Some(to) = all.get_mut(at * units..(at + 1) * units) {
+                    to.copy_from_slice(row);
+                }
+            }
+        }
+        Ok(all)
     }
 
-    /// The columns of each input, from concatenated records.
-    fn columns(&self, input: &[f32]) -> Result<Vec<Column>, RunError> {
+    /// The columns of each input. Of inputs for tokens, the first `tokens` columns.
+    fn columns(&self, records: &[&[f32]], tokens: Option<usize>) -> Result<Vec<Column>, RunError> {
         let mut from = 0;
         let slots = self.fit.inputs.iter();
         let columns = slots.map(|slot| {
-            let rows = input.chunks_exact(self.fit.width);
-            let numbers = rows.flat_map(|row| row.get(from..from + slot.width).unwrap_or_default());
+            let to = from + slot.columns(tokens);
+            let rows = records.iter();
+            let numbers = rows.flat_map(|row| row.get(from..to).unwrap_or_default());
             let column = match slot.element {
                 Element::Float => Column::Floats(numbers.copied().collect()),
                 Element::Bool => Column::Integers(numbers.map(|x| i32::from(*x != 0.0)).collect()),
@@ -204,13 +227,13 @@ impl Prepared {
 
     fn run_columns(
         &self,
-        rows: usize,
+        (rows, tokens): (usize, Option<usize>),
         columns: Vec<Column>,
         options: &RunOptions,
     ) -> Result<Vec<f32>, RunError> {
         let slots = self.fit.inputs.iter().zip(&self.inputs).zip(columns);
         let values = slots.map(|((slot, id), column)| {
-            let shape = [rows, slot.width];
+            let shape = [rows, slot.columns(tokens)];
             let shape = if slot.flat { &shape[..1] } else { &shape[..] };
             let value = match column {
                 Column::Floats(all) => Value::from_shape(shape, all).map_err(RunError::runtime),
@@ -225,11 +248,21 @@ impl Prepared {
             .map_err(RunError::runtime)?;
         let output = outputs.into_iter().next();
         let output = output.ok_or(RunError::NoOutput)?;
-        let (shape, numbers) = output
-            .into_shape_vec::<f32, 2>()
-            .map_err(|error| RunError::NotAMatrix(error.to_string()))?;
-        let expected = [rows, self.fit.units];
-        if shape != expected || numbers.len() != rows * self.fit.units {
+        let units = self.fit.units;
+        let (given, expected) = match self.fit.pooled_length(tokens) {
+            None => {
+                let output = output.into_shape_vec::<f32, 2>();
+                let output = output.map(|(shape, numbers)| (shape.to_vec(), numbers));
+                (output, vec![rows, units])
+            }
+            Some(length) => {
+                let output = output.into_shape_vec::<f32, 3>();
+                let output = output.map(|(shape, numbers)| (shape.to_vec(), numbers));
+                (output, vec![rows, length, units])
+            }
+        };
+        let (shape, numbers) = given.map_err(|error| RunError::NotAMatrix(error.to_string()))?;
+        if shape != expected || numbers.len() != expected.iter().product::<usize>() {
             return Err(RunError::Shape {
                 found: shape,
                 rows,

@@ -17,6 +17,8 @@ const MAX_HASHES: u32 = 8;
 const MAX_LETTERS: u32 = 16;
 /// The largest n of word n-grams.
 const MAX_WORDS: u32 = 8;
+/// The most tokens of a text.
+const MAX_TOKENS: u32 = 8192;
 /// The largest row number: an `f32` represents every integer up to it.
 const MAX_NUMBER: u32 = 1 << 24;
 
@@ -86,6 +88,11 @@ impl Schema {
                     ));
                 }
                 encoder.validate(*limit, table.dimension.unwrap_or(0))?;
+            }
+            if feature.reads_tokens() && !matches!(table.lookup, LookupSchema::Index { .. }) {
+                return Err(format!(
+                    "tokens are rows: table {named:?} needs an index lookup"
+                ));
             }
             if let Some(rows) = feature.indices() {
                 match table.lookup {
@@ -179,6 +186,34 @@ impl Schema {
                     Grams::Both { letters, words } => {
                         range(*letters, MAX_LETTERS).and_then(|()| range(*words, MAX_WORDS))
                     }
+                }
+            }
+            FeatureKind::Tokens {
+                field,
+                also,
+                limit,
+                table,
+                gives,
+                ..
+            } => {
+                check_unique(field, also)?;
+                if !(1..=MAX_TOKENS).contains(limit) {
+                    return Err(format!(
+                        "a limit of {limit} tokens is not 1 to {MAX_TOKENS}"
+                    ));
+                }
+                let mut named = Vec::with_capacity(gives.len());
+                let twice = gives.iter().any(|part| {
+                    let twice = named.contains(&part);
+                    named.push(part);
+                    twice
+                });
+                match (table, gives.len()) {
+                    (Some(_), 0) => Ok(()),
+                    (Some(_), _) => Err("a table gives embeddings; leave out `gives`".to_owned()),
+                    (None, 0) => Err("without a table, `gives` lists ids, mask, types".to_owned()),
+                    (None, _) if twice => Err("`gives` names a part twice".to_owned()),
+                    (None, _) => Ok(()),
                 }
             }
             FeatureKind::Buckets { boundaries, .. } => {

@@ -1,7 +1,7 @@
 //! What a tower reads of a record.
 
 use super::options::{
-    Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, Unreadable, Until,
+    Grams, Missing, Numbering, PadAt, Pooling, Recency, Scaling, To, TokenPart, Unreadable, Until,
 };
 use super::sequence::SequenceEncoder;
 use super::table::TableSchema;
@@ -123,6 +123,32 @@ pub enum FeatureKind {
         /// Maximum number of words read, over all fields.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit: Option<u32>,
+    },
+    /// Text, as the tokens of `tokenizer.json`, embedded and pooled, or as numbers for a model that has its embeddings
+    /// inside.
+    Tokens {
+        /// The field of the record.
+        field: String,
+        /// Further fields, whose texts follow it, each after a space.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<String>,
+        /// Maximum number of tokens, those that surround the text among them.
+        limit: u32,
+        /// Whether the tokens that surround a text, such as `[CLS]` and `[SEP]`, are there.
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        special: bool,
+        /// Whether unknown tokens are left out.
+        #[serde(default, skip_serializing_if = "is_false")]
+        skip_unknown: bool,
+        /// The embedding table; without one the feature gives numbers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<String>,
+        /// Pooling of the embeddings.
+        #[serde(default)]
+        pooling: Pooling,
+        /// Without a table: what it gives, `limit` numbers each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gives: Vec<TokenPart>,
     },
     /// A number.
     Number {
@@ -275,6 +301,18 @@ fn one() -> f32 {
     1.0
 }
 
+fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
 fn sum() -> Pooling {
     Pooling::Sum
 }
@@ -305,6 +343,7 @@ impl FeatureSchema {
             | FeatureKind::Items { field, .. }
             | FeatureKind::Categories { field, .. }
             | FeatureKind::Text { field, .. }
+            | FeatureKind::Tokens { field, .. }
             | FeatureKind::Number { field, .. }
             | FeatureKind::Buckets { field, .. }
             | FeatureKind::Geo { field, .. }
@@ -342,7 +381,7 @@ impl FeatureSchema {
     /// Further fields whose texts are read after the first; each of them is optional.
     pub(crate) fn also(&self) -> &[String] {
         match &self.kind {
-            FeatureKind::Text { also, .. } => also,
+            FeatureKind::Text { also, .. } | FeatureKind::Tokens { also, .. } => also,
             _ => &[],
         }
     }
@@ -380,6 +419,7 @@ impl FeatureSchema {
             | FeatureKind::Index { table, .. }
             | FeatureKind::Indices { table, .. } => Some(table),
             FeatureKind::Buckets { table, .. }
+            | FeatureKind::Tokens { table, .. }
             | FeatureKind::Hour { table, .. }
             | FeatureKind::Weekday { table, .. } => table.as_deref(),
             FeatureKind::Items { .. }
@@ -398,9 +438,15 @@ impl FeatureSchema {
             | FeatureKind::Categories { pooling, .. }
             | FeatureKind::Cross { pooling, .. }
             | FeatureKind::Text { pooling, .. }
+            | FeatureKind::Tokens { pooling, .. }
             | FeatureKind::Geo { pooling, .. } => *pooling,
             _ => Pooling::Sum,
         }
+    }
+
+    /// Whether it reads tokens.
+    pub(crate) fn reads_tokens(&self) -> bool {
+        matches!(self.kind, FeatureKind::Tokens { .. })
     }
 
     /// The encoder of its sequence, if it has one.
@@ -506,6 +552,9 @@ impl FeatureSchema {
         }
         match &self.kind {
             FeatureKind::Indices { limit, .. } => *limit as usize,
+            FeatureKind::Tokens { limit, gives, .. } => {
+                (*limit as usize).saturating_mul(gives.len())
+            }
             FeatureKind::Items { .. } => dimension as usize,
             FeatureKind::Vector { dimension, .. } => *dimension as usize,
             FeatureKind::Buckets { boundaries, .. } => boundaries.len() + 1,

@@ -1,5 +1,6 @@
 //! What a tower computes.
 
+use super::options::TokenPooling;
 use serde::{Deserialize, Serialize};
 
 /// The name by which layers refer to the output of the features.
@@ -100,6 +101,9 @@ pub enum LayerKind {
         /// The output that is read, if it has several.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<String>,
+        /// How it reads the tokens of a text, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tokens: Option<OnnxTokens>,
     },
 }
 
@@ -111,6 +115,18 @@ pub struct OnnxInput {
     pub name: String,
     /// Width of its input.
     pub width: u32,
+}
+
+/// How an ONNX model reads the tokens of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnnxTokens {
+    /// The input that is 1 for each token and 0 for padding. Inputs of its width are cut to the longest text of a
+    /// batch, if the model allows it.
+    pub mask: String,
+    /// How the outputs for the tokens of a text become one; without it the output has a row for each text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<TokenPooling>,
 }
 
 /// An activation function, applied to each component.

@@ -18,8 +18,10 @@ mod wiring;
 
 pub use description::{FORMAT, OtherFields, Schema, TowerSchema};
 pub use features::{FeatureKind, FeatureSchema};
-pub use layers::{Activation, From, INPUT, LayerKind, LayerSchema, OnnxInput};
-pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, Unreadable, Until};
+pub use layers::{Activation, From, INPUT, LayerKind, LayerSchema, OnnxInput, OnnxTokens};
+#[cfg(any(feature = "onnx", feature = "tokens"))]
+pub use options::TokenPooling;
+pub use options::{Grams, Missing, PadAt, Pooling, Recency, To, TokenPart, Unreadable, Until};
 pub use sequence::{AttentionSchema, EncoderTensor, GruSchema, Positions, SequenceEncoder};
 pub use table::{HashFunction, LookupSchema, RowsAt, TableSchema, Unknown, UnknownHash};
 pub use wiring::Wiring;

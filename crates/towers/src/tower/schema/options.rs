@@ -88,6 +88,28 @@ pub enum Grams {
     },
 }
 
+/// What a feature gives of the tokens of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPart {
+    /// The ids, and that of padding behind them.
+    Ids,
+    /// 1 for each token, and 0 for padding.
+    Mask,
+    /// 0 for each token: they are all of one text.
+    Types,
+}
+
+/// How the outputs of a model for the tokens of a text become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenPooling {
+    /// Their mean.
+    Mean,
+    /// That of the first token.
+    First,
+}
+
 /// A point, or the field that holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -1,7 +1,7 @@
 //! Which outputs each layer reads, and how wide they are.
 
 use super::description::{Schema, TowerSchema};
-use super::layers::{From, INPUT, LayerKind, MAX_WIDTH, OnnxInput};
+use super::layers::{From, INPUT, LayerKind, MAX_WIDTH, OnnxInput, OnnxTokens};
 use crate::tower::error::TowerError;
 use crate::tower::side::Side;
 use std::collections::{HashMap, HashSet};
@@ -95,12 +95,19 @@ impl Schema {
                 LayerKind::Temperature { value } if !(value.is_finite() && *value > 0.0) => {
                     return Err(wrong("value must be finite and above 0".to_owned()));
                 }
-                LayerKind::Onnx { inputs: given, .. } => {
+                LayerKind::Onnx {
+                    inputs: given,
+                    tokens,
+                    ..
+                } => {
                     if std::mem::replace(&mut has_model, true) {
                         return Err(wrong("a tower has one ONNX model at most".to_owned()));
                     }
                     if let Some(given) = given {
                         check_onnx_inputs(given, inputs).map_err(wrong)?;
+                    }
+                    if let Some(tokens) = tokens {
+                        check_onnx_tokens(tokens, given.as_deref()).map_err(wrong)?;
                     }
                 }
                 _ => {}
@@ -151,6 +158,17 @@ fn check_onnx_inputs(given: &[OnnxInput], read: usize) -> Result<(), String> {
         .sum::<usize>();
     let what = format!("its inputs take {all} numbers together, but it reads {read}");
     (all == read).then_some(()).ok_or(what)
+}
+
+/// Checks that the mask of tokens is a declared input.
+fn check_onnx_tokens(tokens: &OnnxTokens, given: Option<&[OnnxInput]>) -> Result<(), String> {
+    let Some(given) = given else {
+        return Err("tokens are read by inputs, which should be listed".to_owned());
+    };
+    let mask = &tokens.mask;
+    let found = given.iter().any(|input| input.name == *mask);
+    let what = || format!("the mask {mask:?} of its tokens is not among its inputs");
+    found.then_some(()).ok_or_else(what)
 }
 
 /// Checks that a size is between 1 and `most`.

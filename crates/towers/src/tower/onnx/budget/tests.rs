@@ -389,6 +389,7 @@ fn fault(nodes: &[Vec<u8>], limits: ModelLimits, rows: usize) -> Option<(String,
         width: 2,
         output: None,
         units: 2,
+        tokens: None,
     };
     let fit = Fit::new(&outline, &layer).ok()?;
     let checked = Budget::new(&file, limits).unwrap().check(&fit, rows);
